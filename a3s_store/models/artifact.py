@@ -1,0 +1,31 @@
+"""Tool output too large for the conversation (wire-format 7)."""
+
+from __future__ import annotations
+
+from a3s_store.wire import Model, USize, field, model
+
+
+@model()
+class ToolArtifact(Model):
+    """One stored output. Id and URI are opaque; the byte counts are not checked against the text.
+
+    Upstream: `ToolArtifact`.
+    """
+
+    artifact_id: str
+    artifact_uri: str
+    tool_name: str
+    content: str
+    original_bytes: USize
+    shown_bytes: USize
+
+
+@model()
+class ArtifactStore(Model):
+    """The artifacts of a session as one file holds them: in order, oldest first, without limits.
+
+    `retained_uris` are those that collection must spare. Upstream: `ArtifactStore`, its manifest.
+    """
+
+    artifacts: tuple[ToolArtifact, ...]
+    retained_uris: tuple[str, ...] = field(default=(), read="def", write="omit")

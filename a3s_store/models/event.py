@@ -1,0 +1,467 @@
+"""What can happen in a run: 43 kinds of event, and those of releases to come (wire-format 10.2).
+
+An event of a type this release does not know is kept whole as `UnknownEvent`, where upstream would
+refuse the file.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from a3s_store.models.message import LlmResponseMeta, TokenUsage
+from a3s_store.models.planning import AgentGoal, ExecutionPlan, Task, TaskStatus
+from a3s_store.models.policy import SessionLane
+from a3s_store.models.tool_error import ToolErrorKind
+from a3s_store.models.verification import VerificationSummary
+from a3s_store.wire import F32, I32, I64, U32, U64, Model, USize, Value, field, model
+
+
+@model(opaque=True)
+class UnknownEvent(Model):
+    """An event of a type this release does not know: its tag, and its other keys in their order."""
+
+    type: str
+    body: Value
+
+
+@model(tag="agent_start")
+class AgentStart(Model):
+    """A run began. Upstream: `AgentEvent::Start`."""
+
+    prompt: str
+
+
+@model(tag="agent_mode_changed")
+class AgentModeChanged(Model):
+    """Another agent or mode took over. Upstream: `AgentEvent::AgentModeChanged`."""
+
+    mode: str
+    agent: str
+    description: str
+
+
+@model(tag="turn_start")
+class TurnStart(Model):
+    """A turn began; the same number may come again. Upstream: `AgentEvent::TurnStart`."""
+
+    turn: USize
+
+
+@model(tag="text_delta")
+class TextDelta(Model):
+    """More text of the answer. Upstream: `AgentEvent::TextDelta`."""
+
+    text: str
+
+
+@model(tag="reasoning_delta")
+class ReasoningDelta(Model):
+    """More reasoning text. Upstream: `AgentEvent::ReasoningDelta`."""
+
+    text: str
+
+
+@model(tag="tool_start")
+class ToolStart(Model):
+    """A tool call began. Upstream: `AgentEvent::ToolStart`."""
+
+    id: str
+    name: str
+
+
+@model(tag="tool_input_delta")
+class ToolInputDelta(Model):
+    """More of a tool call's input. Upstream: `AgentEvent::ToolInputDelta`."""
+
+    delta: str
+
+
+@model(tag="tool_end")
+class ToolEnd(Model):
+    """A tool call ended. Upstream: `AgentEvent::ToolEnd`."""
+
+    id: str
+    name: str
+    output: str
+    exit_code: I32
+    metadata: Value | None = field(default=None, write="omit")
+    error_kind: ToolErrorKind | None = field(default=None, write="omit")
+
+
+@model(tag="tool_output_delta")
+class ToolOutputDelta(Model):
+    """More of a tool's output. Upstream: `AgentEvent::ToolOutputDelta`."""
+
+    id: str
+    name: str
+    delta: str
+
+
+@model(tag="turn_end")
+class TurnEnd(Model):
+    """A turn ended. Upstream: `AgentEvent::TurnEnd`."""
+
+    turn: USize
+    usage: TokenUsage
+
+
+@model(tag="agent_end")
+class AgentEnd(Model):
+    """A run ended well. Upstream: `AgentEvent::End`."""
+
+    text: str
+    usage: TokenUsage
+    verification_summary: VerificationSummary
+    meta: LlmResponseMeta | None = field(default=None, write="omit")
+
+
+@model(tag="error")
+class AgentError(Model):
+    """A run failed. Upstream: `AgentEvent::Error`."""
+
+    message: str
+
+
+@model(tag="confirmation_required")
+class ConfirmationRequired(Model):
+    """A human is asked. Upstream: `AgentEvent::ConfirmationRequired`."""
+
+    tool_id: str
+    tool_name: str
+    args: Value
+    timeout_ms: U64
+
+
+@model(tag="confirmation_received")
+class ConfirmationReceived(Model):
+    """A human answered. Upstream: `AgentEvent::ConfirmationReceived`."""
+
+    tool_id: str
+    approved: bool
+    reason: str | None = field(default=None, write="null")
+
+
+@model(tag="confirmation_timeout")
+class ConfirmationTimeout(Model):
+    """Nobody answered in time; `action_taken` is `rejected` or `auto_approved`.
+
+    Upstream: `AgentEvent::ConfirmationTimeout`.
+    """
+
+    tool_id: str
+    action_taken: str
+
+
+@model(tag="external_task_pending")
+class ExternalTaskPending(Model):
+    """A task waits for a handler outside. Upstream: `AgentEvent::ExternalTaskPending`."""
+
+    task_id: str
+    session_id: str
+    lane: SessionLane
+    command_type: str
+    payload: Value
+    timeout_ms: U64
+
+
+@model(tag="external_task_completed")
+class ExternalTaskCompleted(Model):
+    """A handler outside is done. Upstream: `AgentEvent::ExternalTaskCompleted`."""
+
+    task_id: str
+    session_id: str
+    success: bool
+
+
+@model(tag="permission_denied")
+class PermissionDenied(Model):
+    """A policy forbade a call. Upstream: `AgentEvent::PermissionDenied`."""
+
+    tool_id: str
+    tool_name: str
+    args: Value
+    reason: str
+
+
+@model(tag="context_resolving")
+class ContextResolving(Model):
+    """Context is being gathered. Upstream: `AgentEvent::ContextResolving`."""
+
+    providers: tuple[str, ...]
+
+
+@model(tag="context_resolved")
+class ContextResolved(Model):
+    """Context was gathered. Upstream: `AgentEvent::ContextResolved`."""
+
+    total_items: USize
+    total_tokens: USize
+
+
+@model(tag="command_dead_lettered")
+class CommandDeadLettered(Model):
+    """A command was given up; here `lane` is free text.
+
+    Upstream: `AgentEvent::CommandDeadLettered`.
+    """
+
+    command_id: str
+    command_type: str
+    lane: str
+    error: str
+    attempts: U32
+
+
+@model(tag="command_retry")
+class CommandRetry(Model):
+    """A command is tried again; here `lane` is free text. Upstream: `AgentEvent::CommandRetry`."""
+
+    command_id: str
+    command_type: str
+    lane: str
+    attempt: U32
+    delay_ms: U64
+
+
+@model(tag="queue_alert")
+class QueueAlert(Model):
+    """The queue asks for attention. Upstream: `AgentEvent::QueueAlert`."""
+
+    level: str
+    alert_type: str
+    message: str
+
+
+@model(tag="task_updated")
+class TaskUpdated(Model):
+    """The task list changed. Upstream: `AgentEvent::TaskUpdated`."""
+
+    session_id: str
+    tasks: tuple[Task, ...]
+
+
+@model(tag="memory_stored")
+class MemoryStored(Model):
+    """A memory was kept. Upstream: `AgentEvent::MemoryStored`."""
+
+    memory_id: str
+    memory_type: str
+    importance: F32
+    tags: tuple[str, ...]
+
+
+@model(tag="memory_recalled")
+class MemoryRecalled(Model):
+    """A memory was used. Upstream: `AgentEvent::MemoryRecalled`."""
+
+    memory_id: str
+    content: str
+    relevance: F32
+
+
+@model(tag="memories_searched")
+class MemoriesSearched(Model):
+    """Memories were searched. Upstream: `AgentEvent::MemoriesSearched`."""
+
+    query: str | None = field(default=None, write="null")
+    tags: tuple[str, ...]
+    result_count: USize
+
+
+@model(tag="memory_cleared")
+class MemoryCleared(Model):
+    """A tier of memory was emptied: `long_term`, `short_term` or `working`.
+
+    Upstream: `AgentEvent::MemoryCleared`.
+    """
+
+    tier: str
+    count: U64
+
+
+@model(tag="subagent_start")
+class SubagentStart(Model):
+    """A subagent began; `session_id` is the child's. Upstream: `AgentEvent::SubagentStart`."""
+
+    task_id: str
+    session_id: str
+    parent_session_id: str
+    agent: str
+    description: str
+
+
+@model(tag="subagent_progress")
+class SubagentProgress(Model):
+    """A subagent showed a sign of life. Upstream: `AgentEvent::SubagentProgress`."""
+
+    task_id: str
+    session_id: str
+    status: str
+    metadata: Value
+
+
+@model(tag="subagent_end")
+class SubagentEnd(Model):
+    """A subagent ended. Upstream: `AgentEvent::SubagentEnd`."""
+
+    task_id: str
+    session_id: str
+    agent: str
+    output: str
+    success: bool
+
+
+@model(tag="planning_start")
+class PlanningStart(Model):
+    """Planning began. Upstream: `AgentEvent::PlanningStart`."""
+
+    prompt: str
+
+
+@model(tag="planning_end")
+class PlanningEnd(Model):
+    """A plan is ready. Upstream: `AgentEvent::PlanningEnd`."""
+
+    plan: ExecutionPlan
+    estimated_steps: USize
+
+
+@model(tag="step_start")
+class StepStart(Model):
+    """A step of the plan began. Upstream: `AgentEvent::StepStart`."""
+
+    step_id: str
+    description: str
+    step_number: USize
+    total_steps: USize
+
+
+@model(tag="step_end")
+class StepEnd(Model):
+    """A step of the plan ended. Upstream: `AgentEvent::StepEnd`."""
+
+    step_id: str
+    status: TaskStatus
+    step_number: USize
+    total_steps: USize
+
+
+@model(tag="goal_extracted")
+class GoalExtracted(Model):
+    """A goal was found; here `goal` is an object. Upstream: `AgentEvent::GoalExtracted`."""
+
+    goal: AgentGoal
+
+
+@model(tag="goal_progress")
+class GoalProgress(Model):
+    """A goal came nearer; here `goal` is text. Upstream: `AgentEvent::GoalProgress`."""
+
+    goal: str
+    progress: F32
+    completed_steps: USize
+    total_steps: USize
+
+
+@model(tag="goal_achieved")
+class GoalAchieved(Model):
+    """A goal was reached; here `goal` is text. Upstream: `AgentEvent::GoalAchieved`."""
+
+    goal: str
+    total_steps: USize
+    duration_ms: I64
+
+
+@model(tag="context_compacted")
+class ContextCompacted(Model):
+    """The conversation was shortened. Upstream: `AgentEvent::ContextCompacted`."""
+
+    session_id: str
+    before_messages: USize
+    after_messages: USize
+    percent_before: F32
+
+
+@model(tag="persistence_failed")
+class PersistenceFailed(Model):
+    """A save failed and the run went on. Upstream: `AgentEvent::PersistenceFailed`."""
+
+    session_id: str
+    operation: str
+    error: str
+
+
+@model(tag="budget_threshold_hit")
+class BudgetThresholdHit(Model):
+    """A budget ran low; `kind` is `soft` or `hard`. Upstream: `AgentEvent::BudgetThresholdHit`."""
+
+    resource: str
+    kind: str
+    consumed: float
+    limit: float
+    message: str | None = field(default=None, write="omit")
+
+
+@model(tag="passivation_requested")
+class PassivationRequested(Model):
+    """The host wants to put the session to sleep. Upstream: `AgentEvent::PassivationRequested`."""
+
+    reason: str
+    deadline_ms: U64 | None = field(default=None, write="omit")
+
+
+@model(tag="peer_invocation")
+class PeerInvocation(Model):
+    """Another session called this one. Upstream: `AgentEvent::PeerInvocation`."""
+
+    from_session_id: str
+    from_tenant_id: str | None = field(default=None, write="omit")
+    correlation_id: str | None = field(default=None, write="omit")
+
+
+AgentEvent: TypeAlias = (
+    AgentStart
+    | AgentModeChanged
+    | TurnStart
+    | TextDelta
+    | ReasoningDelta
+    | ToolStart
+    | ToolInputDelta
+    | ToolEnd
+    | ToolOutputDelta
+    | TurnEnd
+    | AgentEnd
+    | AgentError
+    | ConfirmationRequired
+    | ConfirmationReceived
+    | ConfirmationTimeout
+    | ExternalTaskPending
+    | ExternalTaskCompleted
+    | PermissionDenied
+    | ContextResolving
+    | ContextResolved
+    | CommandDeadLettered
+    | CommandRetry
+    | QueueAlert
+    | TaskUpdated
+    | MemoryStored
+    | MemoryRecalled
+    | MemoriesSearched
+    | MemoryCleared
+    | SubagentStart
+    | SubagentProgress
+    | SubagentEnd
+    | PlanningStart
+    | PlanningEnd
+    | StepStart
+    | StepEnd
+    | GoalExtracted
+    | GoalProgress
+    | GoalAchieved
+    | ContextCompacted
+    | PersistenceFailed
+    | BudgetThresholdHit
+    | PassivationRequested
+    | PeerInvocation
+    | UnknownEvent
+)

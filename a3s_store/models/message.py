@@ -1,0 +1,149 @@
+"""Messages and what they are made of, token usage, tool definitions (wire-format 4 and 5).
+
+A message has no id and no time: its identity is its position in the conversation.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from a3s_store.wire import U64, Model, USize, Value, field, model
+
+
+@model()
+class TokenUsage(Model):
+    """Tokens counted by a provider; the total is stored as given. Upstream: `TokenUsage`."""
+
+    prompt_tokens: USize = field(default=0)
+    completion_tokens: USize = field(default=0)
+    total_tokens: USize = field(default=0)
+    cache_read_tokens: USize | None = field(default=None, write="null")
+    cache_write_tokens: USize | None = field(default=None, write="null")
+
+
+@model()
+class ToolDefinition(Model):
+    """A tool as offered to a model; no part of a saved session. Upstream: `ToolDefinition`."""
+
+    name: str
+    description: str
+    parameters: Value
+
+
+@model()
+class LlmResponseMeta(Model):
+    """What a provider said about its answer. Upstream: `LlmResponseMeta`."""
+
+    provider: str | None = field(default=None, write="omit")
+    request_model: str | None = field(default=None, write="omit")
+    request_url: str | None = field(default=None, write="omit")
+    response_id: str | None = field(default=None, write="omit")
+    response_model: str | None = field(default=None, write="omit")
+    response_object: str | None = field(default=None, write="omit")
+    first_token_ms: U64 | None = field(default=None, write="omit")
+    duration_ms: U64 | None = field(default=None, write="omit")
+
+
+@model()
+class ImageSource(Model):
+    """The bytes of an image, as base64 text that is not checked. Upstream: `ImageSource`."""
+
+    source_type: str = field(default="base64", key="type")
+    media_type: str
+    data: str
+
+
+@model(opaque=True)
+class UnknownBlock(Model):
+    """A content block of a type this release does not know, kept whole.
+
+    `type` is its tag, `body` its other keys in their order.
+    """
+
+    type: str
+    body: Value
+
+
+@model(tag="text")
+class ToolResultText(Model):
+    """Text inside a tool's result. Upstream: `ToolResultContent::Text`."""
+
+    text: str
+
+
+@model(tag="image")
+class ToolResultImage(Model):
+    """An image inside a tool's result. Upstream: `ToolResultContent::Image`."""
+
+    source: ImageSource
+
+
+ToolResultContent: TypeAlias = ToolResultText | ToolResultImage | UnknownBlock
+
+
+@model(tag="text")
+class TextBlock(Model):
+    """Text of a message. Upstream: `ContentBlock::Text`."""
+
+    text: str
+
+
+@model(tag="image")
+class ImageBlock(Model):
+    """An image in a message. Upstream: `ContentBlock::Image`."""
+
+    source: ImageSource
+
+
+@model(tag="tool_use")
+class ToolUseBlock(Model):
+    """A call the assistant makes; `input` is any JSON. Upstream: `ContentBlock::ToolUse`."""
+
+    id: str
+    name: str
+    input: Value
+
+
+@model(tag="tool_result")
+class ToolResultBlock(Model):
+    """What a tool answered. A str and a tuple of parts are different values, both kept.
+
+    `is_error` None means that nothing was said. Upstream: `ContentBlock::ToolResult`.
+    """
+
+    tool_use_id: str
+    content: str | tuple[ToolResultContent, ...]
+    is_error: bool | None = field(default=None, write="null")
+
+
+ContentBlock: TypeAlias = TextBlock | ImageBlock | ToolUseBlock | ToolResultBlock | UnknownBlock
+
+
+@model()
+class Message(Model):
+    """One message of a conversation. `role` is free text. Upstream: `Message`."""
+
+    role: str
+    content: tuple[ContentBlock, ...]
+    reasoning_content: str | None = field(default=None, write="omit")
+
+    @classmethod
+    def user(cls, text: str) -> Message:
+        """A message of one text block by the user. Upstream: `Message::user`."""
+        return cls(role="user", content=(TextBlock(text=text),))
+
+    @classmethod
+    def assistant(cls, text: str) -> Message:
+        """A message of one text block by the assistant."""
+        return cls(role="assistant", content=(TextBlock(text=text),))
+
+    @classmethod
+    def tool_result(cls, tool_use_id: str, content: str, *, is_error: bool = False) -> Message:
+        """A tool's answer, which travels under the role user. Upstream: `Message::tool_result`."""
+        block = ToolResultBlock(tool_use_id=tool_use_id, content=content, is_error=is_error)
+        return cls(role="user", content=(block,))
+
+    @property
+    def text(self) -> str:
+        """The text blocks joined; empty when there are none. Upstream: `Message::text`."""
+        return "".join(block.text for block in self.content if isinstance(block, TextBlock))

@@ -1,0 +1,145 @@
+"""A session and its configuration (wire-format 2 and 4.2)."""
+
+from __future__ import annotations
+
+import enum
+
+from a3s_store.models.message import Message, TokenUsage
+from a3s_store.models.planning import Task
+from a3s_store.models.policy import (
+    ConfirmationPolicy,
+    PermissionPolicy,
+    SecurityConfig,
+    SessionQueueConfig,
+)
+from a3s_store.wire import F32, I64, U32, Model, Timestamp, USize, dropped_field, field, model
+
+
+class SessionState(enum.StrEnum):
+    """Upstream: `SessionState`."""
+
+    UNKNOWN = "Unknown"
+    ACTIVE = "Active"
+    PAUSED = "Paused"
+    COMPLETED = "Completed"
+    ERROR = "Error"
+
+
+class StorageBackend(enum.StrEnum):
+    """Where upstream kept a session; a new value would be unreadable there. Upstream: same name."""
+
+    MEMORY = "memory"
+    FILE = "file"
+    CUSTOM = "custom"
+
+
+class PlanningMode(enum.StrEnum):
+    """Upstream: `PlanningMode`."""
+
+    AUTO = "Auto"
+    DISABLED = "Disabled"
+    ENABLED = "Enabled"
+
+
+@model()
+class ContextUsage(Model):
+    """How full the model's context is; `percent` is a fraction. Upstream: `ContextUsage`."""
+
+    used_tokens: USize = field(default=0)
+    max_tokens: USize = field(default=200_000)
+    percent: F32 = field(default=0.0)
+    turns: USize = field(default=0)
+
+
+@model(camel=True)
+class AutoDelegationConfig(Model):
+    """When work is handed to subagents by itself. Upstream: `AutoDelegationConfig`."""
+
+    enabled: bool = field(default=False, read="def")
+    auto_parallel: bool = field(default=True, read="def", alias="auto_parallel")
+    min_confidence: F32 = field(default=0.72, read="def")
+    max_tasks: USize = field(default=4, read="def")
+
+
+@model(dropped=("hook_engine",))
+class SessionConfig(Model):
+    """What a session was set up with. Upstream: `SessionConfig`."""
+
+    name: str = field(default="")
+    workspace: str = field(default="")
+    system_prompt: str | None = field(default=None, write="null")
+    max_context_length: U32 = field(default=0)
+    auto_compact: bool = field(default=False)
+    auto_compact_threshold: F32 = field(default=0.8, read="def")
+    storage_type: StorageBackend = field(default=StorageBackend.FILE, read="def")
+    queue_config: SessionQueueConfig | None = field(default=None, write="omit")
+    confirmation_policy: ConfirmationPolicy | None = field(default=None, write="omit")
+    permission_policy: PermissionPolicy | None = field(default=None, write="omit")
+    max_parallel_tasks: USize | None = field(default=None, write="omit")
+    auto_delegation: AutoDelegationConfig | None = field(default=None, write="omit")
+    parent_id: str | None = field(default=None, write="omit")
+    security_config: SecurityConfig | None = field(default=None, write="omit")
+    planning_mode: PlanningMode = field(default=PlanningMode.AUTO, read="def")
+    goal_tracking: bool = field(default=False, read="def")
+
+
+@model(dropped=("api_key",))
+class LlmConfigData(Model):
+    """Which model a session talks to. Upstream: `LlmConfigData`.
+
+    A secret stops here: `api_key` is accepted, by the constructor and on read, and dropped at once.
+    The attribute is always None, and the key is never written.
+    """
+
+    provider: str
+    model: str
+    base_url: str | None = field(default=None, write="null")
+    api_key: str | None = dropped_field(default=None)
+
+
+@model()
+class LlmCostRecord(Model):
+    """What one call of a model cost, in dollars. Upstream: `LlmCostRecord`.
+
+    `timestamp` is RFC 3339 text, brought to UTC; `wire.timestamp_of` makes it of a datetime.
+    """
+
+    model: str
+    provider: str
+    prompt_tokens: USize
+    completion_tokens: USize
+    total_tokens: USize
+    cost_usd: float | None = field(default=None, write="null")
+    timestamp: Timestamp
+    session_id: str | None = field(default=None, write="null")
+
+
+@model()
+class SessionData(Model):
+    """A whole session but for its families. Times are Unix seconds, the caller's own.
+
+    `id` is any text of 1 to 1024 bytes without NUL; `total_cost` is in dollars; `thinking_budget`
+    None means no limit was set; the lists are in order and may repeat. Upstream: `SessionData`.
+    """
+
+    id: str
+    config: SessionConfig = field(default=SessionConfig())
+    state: SessionState = field(default=SessionState.ACTIVE)
+    messages: tuple[Message, ...] = field(default=())
+    context_usage: ContextUsage = field(default=ContextUsage())
+    total_usage: TokenUsage = field(default=TokenUsage())
+    total_cost: float = field(default=0.0, read="def")
+    model_name: str | None = field(default=None, write="omit")
+    cost_records: tuple[LlmCostRecord, ...] = field(default=(), read="def")
+    tool_names: tuple[str, ...] = field(default=())
+    thinking_enabled: bool = field(default=False)
+    thinking_budget: USize | None = field(default=None, write="null")
+    created_at: I64
+    updated_at: I64
+    llm_config: LlmConfigData | None = field(default=None, write="omit")
+    tasks: tuple[Task, ...] = field(default=(), read="def", alias="todos")
+    parent_id: str | None = field(default=None, write="omit")
+    tenant_id: str | None = field(default=None, write="omit")
+    principal: str | None = field(default=None, write="omit")
+    agent_template_id: str | None = field(default=None, write="omit")
+    correlation_id: str | None = field(default=None, write="omit")

@@ -1,0 +1,30 @@
+"""Trace events (wire-format 8): no id and no time, identity is the position."""
+
+from __future__ import annotations
+
+import enum
+
+from a3s_store.wire import I32, U64, Model, USize, Value, field, model
+
+
+class TraceEventKind(enum.StrEnum):
+    """Upstream: `TraceEventKind`."""
+
+    TOOL_EXECUTION = "tool_execution"
+    PROGRAM_EXECUTION = "program_execution"
+
+
+@model()
+class TraceEvent(Model):
+    """One execution of a tool or program; `schema` is free text. Upstream: `TraceEvent`."""
+
+    schema: str = field(default="a3s.trace_event.v1")
+    kind: TraceEventKind
+    name: str
+    success: bool
+    exit_code: I32
+    duration_ms: U64
+    output_bytes: USize
+    metadata_keys: tuple[str, ...] = field(default=(), read="def", write="omit")
+    artifact_uris: tuple[str, ...] = field(default=(), read="def", write="omit")
+    details: Value | None = field(default=None, write="omit")

@@ -1,0 +1,48 @@
+"""attrs values to JSON and back, exactly as upstream's serde writes and reads it.
+
+This room knows rules and no model: how a field looks in JSON is said beside the field
+(`rules.field`), what it may hold by its annotation (`kinds`), and both are compiled once per class
+(`codec`). `text` reads and writes JSON text, `values` freezes opaque JSON, `numbers` lays out
+floats, `timestamp` knows RFC 3339.
+
+Two roads: text -> parse -> decode -> value, and value -> encode -> compact | pretty | canonical.
+"""
+
+from a3s_store.wire.codec import Codec, Wired, codec_for, decode, decode_many, encode
+from a3s_store.wire.kinds import F32, I32, I64, U32, U64, Timestamp, USize, Value
+from a3s_store.wire.rules import Model, dropped_field, field, model
+from a3s_store.wire.text import canonical, compact, parse, parse_own, pretty
+from a3s_store.wire.timestamp import timestamp_of
+from a3s_store.wire.values import EMPTY, FrozenDict, FrozenList, Json, freeze
+
+__all__ = [
+    "EMPTY",
+    "F32",
+    "I32",
+    "I64",
+    "U32",
+    "U64",
+    "Codec",
+    "FrozenDict",
+    "FrozenList",
+    "Json",
+    "Model",
+    "Timestamp",
+    "USize",
+    "Value",
+    "Wired",
+    "canonical",
+    "codec_for",
+    "compact",
+    "decode",
+    "decode_many",
+    "dropped_field",
+    "encode",
+    "field",
+    "freeze",
+    "model",
+    "parse",
+    "parse_own",
+    "pretty",
+    "timestamp_of",
+]

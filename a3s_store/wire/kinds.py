@@ -1,0 +1,447 @@
+"""What a field can hold: one class for each JSON form, read off the annotation.
+
+A kind knows three things: `convert` (leniency of the Python constructor: a list for a tuple, a str
+for an enum member; what it cannot convert it leaves for the encoder to refuse), `decode` (strict,
+from parsed JSON) and `encode` (strict, to what orjson takes). `fast` is a Python condition on a
+variable `v` under which decode and encode would answer `v` itself; the codec writes it inline.
+Each raises NotJsonError, and whoever called adds its own step to the path.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
+
+import attrs
+import orjson
+
+from a3s_store.wire.numbers import f32_text, f64_text, is_plain, to_f32
+from a3s_store.wire.text import exact
+from a3s_store.wire.timestamp import normalise_timestamp
+from a3s_store.wire.values import (
+    MAX_DEPTH,
+    FrozenDict,
+    Json,
+    NotJsonError,
+    check_surrogates,
+    freeze,
+    freeze_part,
+    frozen_dict,
+)
+
+if TYPE_CHECKING:
+    from a3s_store.wire.codec import Codec
+
+# Stands for a key that is not there, where None is a JSON value.
+MISSING: Any = object()
+
+
+def wrong(expected: str, value: Any) -> NotJsonError:
+    """The error for a value of the wrong type: it names types, never the value."""
+    if value is MISSING:
+        return NotJsonError("is missing")
+    names = {dict: "an object", list: "an array", type(None): "null", FrozenDict: "an object"}
+    return NotJsonError(
+        f"expected {expected}, found {names.get(type(value), type(value).__name__)}"
+    )
+
+
+@attrs.frozen
+class IntRange:
+    """Marks an int annotation with the machine integer it must fit."""
+
+    low: int
+    high: int
+
+
+@attrs.frozen
+class Mark:
+    """Marks an annotation whose Python type alone does not name the JSON form."""
+
+    name: Literal["f32", "value", "timestamp"]
+
+
+U32: TypeAlias = Annotated[int, IntRange(0, 2**32 - 1)]
+I32: TypeAlias = Annotated[int, IntRange(-(2**31), 2**31 - 1)]
+U64: TypeAlias = Annotated[int, IntRange(0, 2**64 - 1)]
+I64: TypeAlias = Annotated[int, IntRange(-(2**63), 2**63 - 1)]
+USize: TypeAlias = U64
+F32: TypeAlias = Annotated[float, Mark("f32")]
+Value: TypeAlias = Annotated[Json, Mark("value")]
+Timestamp: TypeAlias = Annotated[str, Mark("timestamp")]
+
+
+class Kind:
+    """A JSON form; this base class is that of a str."""
+
+    fast = "type(v) is str"
+    name = "a string"
+
+    def convert(self, value: Any) -> Any:
+        return value
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is str:
+            return value
+        raise wrong(self.name, value)
+
+    def encode(self, value: Any) -> Any:
+        if isinstance(value, str) and not isinstance(value, enum.Enum):
+            return str.__str__(value)
+        raise wrong(self.name, value)
+
+
+class Bool(Kind):
+    fast = "v is True or v is False"
+    name = "true or false"
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is bool:
+            return value
+        raise wrong(self.name, value)
+
+    encode = decode
+
+
+class Int(Kind):
+    def __init__(self, limits: IntRange) -> None:
+        self.limits = limits
+        self.fast = f"type(v) is int and {limits.low} <= v <= {limits.high}"
+        self.name = "an integer"
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is not int:
+            raise wrong(self.name, value)
+        if not self.limits.low <= value <= self.limits.high:
+            raise NotJsonError(f"an integer outside {self.limits.low} to {self.limits.high}")
+        return value
+
+    encode = decode
+
+
+class Float64(Kind):
+    fast = "type(v) is float and 1e-5 <= v < 1e16"
+    name = "a number"
+
+    def convert(self, value: Any) -> Any:
+        return float(value) if type(value) is int and abs(value) < 2**1023 else value
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is float:
+            if math.isfinite(value):
+                return value
+            raise NotJsonError("a number beyond the range of a 64-bit float")
+        if type(value) is int:
+            try:
+                return float(value)
+            except OverflowError:
+                raise NotJsonError("a number beyond the range of a 64-bit float") from None
+        raise wrong(self.name, value)
+
+    def encode(self, value: Any) -> Any:
+        number = self.decode(value)
+        return number if is_plain(number) else orjson.Fragment(f64_text(number))
+
+
+class Float32(Float64):
+    fast = "False"
+
+    def convert(self, value: Any) -> Any:
+        number = super().convert(value)
+        return to_f32(number) if type(number) is float else number
+
+    def decode(self, value: Any) -> Any:
+        number = to_f32(super().decode(value))
+        if not math.isfinite(number):
+            raise NotJsonError("a number beyond the range of a 32-bit float")
+        return number
+
+    def encode(self, value: Any) -> Any:
+        return orjson.Fragment(f32_text(self.decode(value)))
+
+
+class EnumOf(Kind):
+    fast = "False"
+
+    def __init__(self, cls: type[enum.Enum]) -> None:
+        self.cls = cls
+        self.members: dict[Any, enum.Enum] = {member.value: member for member in cls}
+        self.name = "one of " + ", ".join(self.members)
+
+    def convert(self, value: Any) -> Any:
+        return self.members.get(value, value) if type(value) is str else value
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is str:
+            member = self.members.get(value)
+            if member is not None:
+                return member
+            raise NotJsonError(f"expected {self.name}")
+        raise wrong(self.name, value)
+
+    def encode(self, value: Any) -> Any:
+        if type(value) is self.cls:
+            return value.value
+        return self.decode(value).value
+
+
+class OpaqueValue(Kind):
+    """Any JSON, kept as it is."""
+
+    fast = "type(v) is str"
+    name = "a JSON value"
+
+    def convert(self, value: Any) -> Any:
+        return freeze(value)
+
+    def decode(self, value: Any) -> Any:
+        if value is MISSING:
+            raise wrong(self.name, value)
+        return freeze_part(value, MAX_DEPTH)[0]
+
+    def encode(self, value: Any) -> Any:
+        return exact(freeze_part(value, MAX_DEPTH)[0])
+
+
+class Time(Kind):
+    fast = "False"
+
+    def convert(self, value: Any) -> Any:
+        try:
+            return normalise_timestamp(value) if type(value) is str else value
+        except NotJsonError:
+            return value
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is not str:
+            raise wrong("an RFC 3339 time", value)
+        return normalise_timestamp(value)
+
+    encode = decode
+
+
+class One(Kind):
+    """Another model."""
+
+    fast = "False"
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.codec = codec_of(cls)
+        self.name = "an object"
+
+    def decode(self, value: Any) -> Any:
+        return self.codec.decode(value)
+
+    def encode(self, value: Any) -> Any:
+        if type(value) is not self.cls:
+            raise wrong(f"a {self.cls.__name__}", value)
+        return self.codec.encode(value)
+
+
+class Tagged(Kind):
+    """One of several models, told apart by the key `type`; unknown ones are kept opaque."""
+
+    fast = "False"
+
+    def __init__(self, members: Mapping[str, type], unknown: type | None) -> None:
+        self.members = {tag: codec_of(cls) for tag, cls in members.items()}
+        self.classes = {cls: codec_of(cls) for cls in members.values()}
+        self.unknown = unknown
+        self.name = "an object"
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is not dict:
+            raise wrong(self.name, value)
+        tag = value.get("type", MISSING)
+        if type(tag) is not str:
+            raise wrong("a string", tag).at("type")
+        codec = self.members.get(tag)
+        if codec is not None:
+            return codec.decode(value)
+        if self.unknown is None:
+            raise NotJsonError("not a type this release knows").at("type")
+        body = {key: item for key, item in value.items() if key != "type"}
+        return self.unknown(type=tag, body=freeze_part(body, MAX_DEPTH)[0])
+
+    def encode(self, value: Any) -> Any:
+        codec = self.classes.get(type(value))
+        if codec is not None:
+            return codec.encode(value)
+        if type(value) is not self.unknown:
+            raise wrong("a " + " or ".join(cls.__name__ for cls in self.classes), value)
+        return self._encode_unknown(value)
+
+    def _encode_unknown(self, value: Any) -> Any:
+        if type(value.type) is not str or value.type in self.members:
+            raise NotJsonError("an unknown type must not carry the name of a known one").at("type")
+        check_surrogates(value.type)
+        if type(value.body) is not FrozenDict or "type" in value.body:
+            raise NotJsonError("the body is an object without the key type").at("body")
+        return {"type": value.type, **exact(value.body)}
+
+
+class Many(Kind):
+    """A tuple of one kind; an array in JSON."""
+
+    fast = "False"
+    name = "an array"
+
+    def __init__(self, item: Kind) -> None:
+        self.item = item
+
+    def convert(self, value: Any) -> Any:
+        # A str is a sequence too: only lists and tuples are meant, the encoder refuses the rest.
+        if type(value) is tuple:
+            return value
+        return tuple(map(self.item.convert, value)) if isinstance(value, list) else value
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is not list:
+            raise wrong(self.name, value)
+        return tuple(self._each(self.item.decode, value))
+
+    def encode(self, value: Any) -> Any:
+        if type(value) is not tuple:
+            raise wrong(self.name, value)
+        return self._each(self.item.encode, value)
+
+    def _each(self, step: Callable[[Any], Any], values: Any) -> list[Any]:
+        done: list[Any] = []
+        try:
+            for value in values:
+                done.append(step(value))
+        except NotJsonError as error:
+            raise error.at(f"[{len(done)}]") from None
+        return done
+
+
+class TextOrMany(Many):
+    """A bare string or an array: two forms of one field, kept apart."""
+
+    fast = "type(v) is str"
+    name = "a string or an array"
+
+
+class EnumSet(Kind):
+    """A frozenset of enum members, written in the order in which the enum declares them."""
+
+    fast = "False"
+    name = "an array"
+
+    def __init__(self, item: EnumOf) -> None:
+        self.item = item
+
+    def convert(self, value: Any) -> Any:
+        if isinstance(value, list | tuple | set | frozenset):
+            return frozenset(map(self.item.convert, value))
+        return value
+
+    def decode(self, value: Any) -> Any:
+        return frozenset(Many(self.item).decode(value))
+
+    def encode(self, value: Any) -> Any:
+        if type(value) is not frozenset:
+            raise wrong(self.name, value)
+        members = {self.item.encode(member) for member in value}
+        return [name for name in self.item.members if name in members]
+
+
+class EnumMap(Kind):
+    """A frozen mapping keyed by enum members, written in the order the enum declares them."""
+
+    fast = "False"
+    name = "an object"
+
+    def __init__(self, key: EnumOf, item: Kind) -> None:
+        self.key = key
+        self.item = item
+
+    def convert(self, value: Any) -> Any:
+        if type(value) is FrozenDict or not isinstance(value, Mapping):
+            return value
+        items = {self.key.convert(key): self.item.convert(item) for key, item in value.items()}
+        return frozen_dict(items, plain=False)
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is not dict:
+            raise wrong(self.name, value)
+        return self._each(value, self.key.decode, self.item.decode)
+
+    def encode(self, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise wrong(self.name, value)
+        found = self._each(value, self.key.encode, self.item.encode)
+        return {name: found[name] for name in self.key.members if name in found}
+
+    def _each(self, value: Any, key_step: Any, item_step: Any) -> dict[Any, Any]:
+        done: dict[Any, Any] = {}
+        for key, item in value.items():
+            try:
+                done[key_step(key)] = item_step(item)
+            except NotJsonError as error:
+                raise error.at(str(key)) from None
+        return done
+
+
+def codec_of(cls: type) -> Codec[Any]:
+    """The codec `@model` made for exactly this class. Raises TypeError when it is no model."""
+    found = cls.__dict__.get("__a3s_codec__")
+    if found is None:
+        raise TypeError(f"{cls.__name__} is no model")
+    return typing.cast("Codec[Any]", found)
+
+
+def kind_of(annotation: Any) -> tuple[Kind, bool]:
+    """The kind an annotation names, and whether it may be None."""
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        parts = typing.get_args(annotation)
+        rest = [part for part in parts if part is not type(None)]
+        return _union(rest), len(rest) < len(parts)
+    return _single(annotation), False
+
+
+def _single(annotation: Any) -> Kind:
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _marked(annotation.__metadata__[0])
+    if origin is tuple:
+        return Many(kind_of(typing.get_args(annotation)[0])[0])
+    if origin is frozenset:
+        return EnumSet(EnumOf(typing.get_args(annotation)[0]))
+    if origin is Mapping:
+        key, item = typing.get_args(annotation)
+        return EnumMap(EnumOf(key), _single(item))
+    if annotation is str:
+        return Kind()
+    if annotation is bool:
+        return Bool()
+    if annotation is float:
+        return Float64()
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return EnumOf(annotation)
+    if isinstance(annotation, type):
+        return One(annotation)
+    raise TypeError(f"no JSON form is known for {annotation!r}")
+
+
+def _marked(mark: IntRange | Mark) -> Kind:
+    if isinstance(mark, IntRange):
+        return Int(mark)
+    return {"f32": Float32, "value": OpaqueValue, "timestamp": Time}[mark.name]()
+
+
+def _union(parts: list[Any]) -> Kind:
+    if len(parts) == 1:
+        return _single(parts[0])
+    if str in parts:
+        (array,) = (part for part in parts if part is not str)
+        return TextOrMany(kind_of(typing.get_args(array)[0])[0])
+    rules = {cls: codec_of(cls).rule for cls in parts}
+    members = {rule.tag: cls for cls, rule in rules.items() if rule.tag is not None}
+    unknown = next((cls for cls, rule in rules.items() if rule.opaque), None)
+    return Tagged(members, unknown)

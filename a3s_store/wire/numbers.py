@@ -1,0 +1,76 @@
+"""How serde_json lays out floating-point numbers, and what a 32-bit float is.
+
+The only place where Python's JSON text differs from upstream's (wire-format 1.4).
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+
+_F32 = struct.Struct("<f")
+
+
+def to_f32(x: float) -> float:
+    """The 32-bit float nearest to `x`, as a Python float; out of range becomes infinity."""
+    try:
+        nearest: float = _F32.unpack(_F32.pack(x))[0]
+    except OverflowError:
+        return math.copysign(math.inf, x)
+    return nearest
+
+
+def is_plain(x: float) -> bool:
+    """Whether every JSON writer lays `x` out alike: fixed notation, no exponent."""
+    return 1e-5 <= x < 1e16 or -1e16 < x <= -1e-5 or x == 0.0
+
+
+def f64_text(x: float) -> str:
+    """`x` as serde_json writes an f64. `x` is finite."""
+    digits, power = _digits(repr(abs(x)))
+    return _layout(math.copysign(1.0, x) < 0, digits, power, 16, -5)
+
+
+def f32_text(x: float) -> str:
+    """`x`, already a 32-bit value, as serde_json writes an f32: in the fewest digits."""
+    size = abs(x)
+    if size == 0.0:
+        return f64_text(x)
+    for precision in range(1, 10):
+        mantissa, _, exponent = f"{size:.{precision - 1}e}".partition("e")
+        middle = int(mantissa.replace(".", ""))
+        power = int(exponent) - (precision - 1)
+        # The neighbours matter at a few powers of two, where the gap below is half the gap above.
+        candidates = [
+            n for n in (middle, middle - 1, middle + 1) if to_f32(float(f"{n}e{power}")) == size
+        ]
+        if candidates:
+            best = min(candidates, key=lambda n: abs(float(f"{n}e{power}") - size))
+            digits = str(best).rstrip("0")
+            power += len(str(best)) - len(digits)
+            return _layout(x < 0, digits, power, 13, -6)
+    raise AssertionError("nine digits identify every 32-bit float")
+
+
+def _digits(text: str) -> tuple[str, int]:
+    """Python's shortest digits of a non-negative float, and the power of ten of the last one."""
+    mantissa, _, exponent = text.partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    power = int(exponent or 0) - len(fraction)
+    stripped = digits.rstrip("0")
+    return stripped or "0", power + len(digits) - len(stripped) if stripped else 0
+
+
+def _layout(negative: bool, digits: str, power: int, high: int, low: int) -> str:
+    """digits x 10^power in fixed notation while the point falls inside (low, high], else with e."""
+    point = len(digits) + power
+    if power >= 0 and point <= high:
+        text = digits + "0" * power + ".0"
+    elif 0 < point <= high:
+        text = digits[:point] + "." + digits[point:]
+    elif low < point <= 0:
+        text = "0." + "0" * -point + digits
+    else:
+        text = digits[0] + ("." + digits[1:] if len(digits) > 1 else "") + f"e{point - 1}"
+    return "-" + text if negative else text

@@ -1,0 +1,139 @@
+"""How a model says what its JSON looks like: the words of wire-format section 1.2, on the field.
+
+A model is a class under `@model()`: frozen attrs, slots, keyword-only. What a field holds is its
+annotation (`U64`, `F32`, `Value`, an enum, another model, `tuple[X, ...]`, `X | None`); what the
+annotation cannot say is in `field(...)`:
+
+    read    "req"  must be present (the word for a field that says nothing)
+            "opt"  absent or null is None (the word for every `X | None`)
+            "def"  absent is the default, or `absent=` where the two differ; null is an error
+    write   "always", "null" (None is written), "omit" (left out when None, empty or default)
+    key     the JSON key, where it is not the attribute's name; `alias` is one more key to read
+
+`camel=True` on the model writes every key in camelCase.
+"""
+
+from __future__ import annotations
+
+import typing
+from typing import Any, Final, Literal, TypeVar, dataclass_transform
+
+import attrs
+
+from a3s_store.wire.codec import UNSET, Codec, FieldRule, ModelRule, Wired
+from a3s_store.wire.kinds import Kind, Value, kind_of
+from a3s_store.wire.values import EMPTY
+
+_RULE = "a3s_wire"
+T = TypeVar("T", bound=type)
+
+
+def field(
+    *,
+    default: Any = attrs.NOTHING,
+    key: str | None = None,
+    alias: str | None = None,
+    read: Literal["req", "opt", "def"] | None = None,
+    write: Literal["always", "null", "omit"] = "always",
+    absent: Any = UNSET,
+    repr: bool = True,  # noqa: A002 - the word attrs uses
+) -> Any:
+    """Declare a field's default and the rules its annotation cannot express."""
+    rule = FieldRule(key=key, alias=alias, read=read, write=write, absent=absent)
+    return attrs.field(default=default, repr=repr, metadata={_RULE: rule})
+
+
+DROPPED: Final = FieldRule()
+
+
+def dropped_field(*, default: None = None) -> Any:
+    """An attribute that is accepted by the constructor and always None: a secret stops here."""
+    return attrs.field(
+        default=default, repr=False, eq=False, converter=_drop, metadata={_RULE: DROPPED}
+    )
+
+
+def _drop(_: object) -> None:
+    return None
+
+
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, field_specifiers=(field, dropped_field)
+)
+def model(
+    *,
+    tag: str | None = None,
+    camel: bool = False,
+    text_form: str | None = None,
+    dropped: tuple[str, ...] = (),
+    opaque: bool = False,
+) -> typing.Callable[[T], T]:
+    """Make a class a model.
+
+    `tag` is its `type` in a tagged union; `text_form` names the one field that may stand alone as a
+    bare string on read; `dropped` are keys that are never kept; `opaque` marks the class that keeps
+    members of a union which this release does not know.
+    """
+    rule = ModelRule(tag=tag, camel=camel, text_form=text_form, dropped=dropped, opaque=opaque)
+
+    def wrap(cls: T) -> T:
+        make = attrs.frozen(kw_only=True, slots=True, field_transformer=_with_converters)
+        made = make(cls)
+        made.__a3s_codec__ = Codec(made, rule, _wired(made, rule))  # type: ignore[attr-defined]
+        return made
+
+    return wrap
+
+
+def _with_converters(
+    cls: type, attributes: list[attrs.Attribute[Any]]
+) -> list[attrs.Attribute[Any]]:
+    """Give each field the leniency of its kind, so that a list may be handed in for a tuple."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return [_with_converter(attribute, hints[attribute.name]) for attribute in attributes]
+
+
+def _with_converter(attribute: attrs.Attribute[Any], hint: Any) -> attrs.Attribute[Any]:
+    kind, optional = kind_of(hint)
+    if attribute.converter is not None or type(kind).convert is Kind.convert:
+        return attribute
+    convert = kind.convert
+    return attribute.evolve(converter=attrs.converters.optional(convert) if optional else convert)
+
+
+def _wired(cls: type, rule: ModelRule) -> tuple[Wired, ...]:
+    """The fields of a model as the codec needs them, in the order in which they are written."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    wired: list[Wired] = []
+    for attribute in attrs.fields(cls):
+        said: FieldRule | None = attribute.metadata.get(_RULE)
+        if attribute.name == "extra" or said is DROPPED:
+            continue
+        said = said or FieldRule()
+        kind, optional = kind_of(hints[attribute.name])
+        default = attribute.default
+        wired.append(
+            Wired(
+                attribute=attribute.name,
+                key=said.key or (_camel(attribute.name) if rule.camel else attribute.name),
+                alias=said.alias,
+                kind=kind,
+                read=said.read or ("opt" if optional else "req"),
+                write=said.write,
+                absent=default if said.absent is UNSET else said.absent,
+                default=default,
+            )
+        )
+    return tuple(wired)
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(map(str.capitalize, rest))
+
+
+@model()
+class Model:
+    """What every model has: the keys it was given and does not know, written after its own."""
+
+    extra: Value = field(default=EMPTY, repr=False)

@@ -1,0 +1,200 @@
+"""JSON text: read as strictly as serde_json reads it, written to the byte as it writes it.
+
+Two readers. `parse` is for text from outside: it refuses duplicate keys, keeps integers of any size
+and says where it stumbled. `parse_own` is for text this package wrote into a database: orjson
+alone, falling back to `parse` for the few numbers orjson cannot hold.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from a3s_store.errors import DecodeError, EncodeError
+from a3s_store.wire.numbers import f64_text, is_plain
+from a3s_store.wire.values import FrozenDict, FrozenList, NotJsonError, check_surrogates
+
+# What upstream's reader allows in all, counting the outermost container as one.
+MAX_NESTING = 127
+
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+_MINUS_ZERO = re.compile(r"(?<![0-9.eE+\-])-0(?![0-9.eE])")
+
+
+class _Repeated:
+    """Stands in the parsed tree where an object had the same key twice, until it is reported."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+def parse(text: bytes | str, *, model: str = "") -> Any:
+    """The plain dicts, lists and scalars of a JSON text from outside.
+
+    Raises:
+        DecodeError: empty or partial text, bad UTF-8, a byte order mark, NaN, a lone surrogate, a
+            number beyond f64, a repeated key, or more than 127 levels. `path` says where, or the
+            text names the line and column.
+    """
+    try:
+        source = text.decode("utf-8") if isinstance(text, bytes) else text
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"byte {error.start} is not UTF-8", model=model) from None
+    if source.startswith("\ufeff"):
+        raise DecodeError("a byte order mark stands before the JSON", model=model)
+    repeated: list[_Repeated] = []
+    value = _load(source, model, repeated)
+    if repeated:
+        place = _find(value, lambda part: isinstance(part, _Repeated)) or ""
+        raise DecodeError(f"the key {repeated[0].key!r} stands twice", model=model, path=place)
+    if _SURROGATE_ESCAPE.search(source):
+        _check_texts(value, model)
+    _check_nesting(source, model)
+    return value
+
+
+def _load(source: str, model: str, repeated: list[_Repeated]) -> Any:
+    def pairs(items: list[tuple[str, Any]]) -> Any:
+        found = dict(items)
+        if len(found) == len(items):
+            return found
+        keys = [key for key, _ in items]
+        mark = _Repeated(next(key for key in keys if keys.count(key) > 1))
+        repeated.append(mark)
+        return mark
+
+    def constant(name: str) -> Any:
+        raise DecodeError(f"{name} is no JSON number", model=model)
+
+    options: dict[str, Any] = {"object_pairs_hook": pairs, "parse_constant": constant}
+    if _MINUS_ZERO.search(source):
+        # serde reads -0 as the float -0.0; Python would read the integer 0. The hook is slow, so
+        # it is used only for a text that has such a number.
+        options["parse_int"] = lambda digits: -0.0 if digits == "-0" else int(digits)
+    try:
+        return json.loads(source, **options)
+    except json.JSONDecodeError as error:
+        what = f"not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        raise DecodeError(what if source.strip() else "the text is empty", model=model) from None
+    except RecursionError:
+        raise DecodeError(f"nested more than {MAX_NESTING} levels deep", model=model) from None
+    except ValueError as error:
+        if isinstance(error, DecodeError):
+            raise
+        raise DecodeError("an integer has more digits than can be read", model=model) from None
+
+
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
+
+
+def _check_nesting(source: str, model: str) -> None:
+    """Count levels on the text: the parsed tree may be too deep to walk with safety."""
+    if source.count("[") + source.count("{") <= MAX_NESTING:
+        return
+    level = 0
+    for bracket in _NO_BRACKETS.sub("", _STRINGS.sub("", source)):
+        level += 1 if bracket in "[{" else -1
+        if level > MAX_NESTING:
+            raise DecodeError(f"nested more than {MAX_NESTING} levels deep", model=model)
+
+
+def _check_texts(value: Any, model: str) -> None:
+    place = _find(value, _unwritable)
+    if place is not None:
+        raise DecodeError("a lone surrogate is no Unicode text", model=model, path=place)
+
+
+def _find(value: Any, wanted: Any, place: str = "") -> str | None:
+    """Where in a tree the first part (or key) lies for which `wanted` is true; None if nowhere."""
+    if wanted(value):
+        return place
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if wanted(key):
+                return place
+            found = _find(item, wanted, f"{place}.{key}" if place else key)
+            if found is not None:
+                return found
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            found = _find(item, wanted, f"{place}[{index}]")
+            if found is not None:
+                return found
+    return None
+
+
+def parse_own(text: str | bytes) -> Any:
+    """The value of a JSON text this package wrote; ValueError when it is damaged."""
+    value = orjson.loads(text)
+    if _has_huge_float(value):
+        return parse(text)
+    return value
+
+
+def _has_huge_float(value: Any) -> bool:
+    """Whether orjson may have turned an integer beyond 64 bits into a float."""
+    kind = type(value)
+    if kind is dict:
+        return any(map(_has_huge_float, value.values()))
+    if kind is list:
+        return any(map(_has_huge_float, value))
+    return kind is float and not -9.3e18 < value < 9.3e18
+
+
+def compact(tree: Any) -> bytes:
+    """One line without spaces, keys in the order given."""
+    return _dump(tree, 0)
+
+
+def pretty(tree: Any) -> bytes:
+    """Two spaces, one item a line, no newline at the end: as upstream writes its files."""
+    return _dump(tree, orjson.OPT_INDENT_2)
+
+
+def canonical(tree: Any) -> bytes:
+    """One line, keys sorted at every depth: equal values give the same bytes."""
+    return _dump(tree, orjson.OPT_SORT_KEYS)
+
+
+def _dump(tree: Any, option: int) -> bytes:
+    try:
+        return orjson.dumps(tree, option=option)
+    except TypeError as error:
+        place = _find(tree, _unwritable)
+        what = "a lone surrogate is no Unicode text" if place is not None else str(error)
+        raise EncodeError(what, path=place or "") from None
+
+
+def _unwritable(part: Any) -> bool:
+    return isinstance(part, str) and not part.isascii() and _has_surrogate(part)
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        check_surrogates(text)
+    except NotJsonError:
+        return True
+    return False
+
+
+def exact(value: Any) -> Any:
+    """A frozen opaque value as orjson must see it so that its numbers come out as upstream's."""
+    kind = type(value)
+    if kind is FrozenDict:
+        return value if value.plain else {key: exact(item) for key, item in value.items()}
+    if kind is FrozenList:
+        return value if value.plain else [exact(item) for item in value]
+    if kind is float and not is_plain(value):
+        return orjson.Fragment(f64_text(value))
+    if kind is int and not -(2**63) <= value < 2**64:
+        return orjson.Fragment(str(value))
+    return value
+
+
+def float_fragment(x: float) -> Any:
+    """A finite f64 as orjson must see it."""
+    return x if is_plain(x) else orjson.Fragment(f64_text(x))

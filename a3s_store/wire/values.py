@@ -1,0 +1,227 @@
+"""Opaque JSON: tool input, metadata, unknown keys. Taken in once, immutable from then on.
+
+A dict changed in place after it was saved would look unchanged to every comparison by identity and
+silently not be saved again; so values are frozen, deeply, as they enter a model. `FrozenDict` is a
+dict and `FrozenList` a list, so that reading, comparing and json.dumps work as ever; only changing
+them raises TypeError. Tuples in place of lists were tried: `block.input["paths"] == ["a"]` is then
+False, which surprises everybody.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from a3s_store.errors import EncodeError
+from a3s_store.wire.numbers import is_plain
+
+if TYPE_CHECKING:
+    Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
+else:
+    # The recursive form cannot be evaluated where a model's annotations are read at run time.
+    Json = Any
+
+# Upstream reads 127 levels in all; the deepest place an opaque value can stand is the eighth
+# (an extra key of a planned step in an event of a run), so 119 always leaves a readable file.
+MAX_DEPTH = 119
+
+# Integers outside this range are no machine integers; they are written exactly all the same.
+I64_MIN, U64_MAX = -(2**63), 2**64 - 1
+
+
+def _refuse(self: object, *_: object, **__: object) -> NoReturn:
+    raise TypeError("this JSON value is frozen; build a changed copy with dict(...) or list(...)")
+
+
+class FrozenDict(dict[str, Any]):
+    """A JSON object that cannot be changed. `plain` says that orjson alone writes it exactly."""
+
+    __slots__ = ("plain",)
+    plain: bool
+
+    __setitem__ = __delitem__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+    __ior__ = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __repr__(self) -> str:
+        return dict.__repr__(self)
+
+    def __copy__(self) -> FrozenDict:
+        return self
+
+    def __deepcopy__(self, memo: object) -> FrozenDict:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return frozen_dict, (dict(self), self.plain)
+
+
+class FrozenList(list[Any]):
+    """A JSON array that cannot be changed. `plain` as for FrozenDict."""
+
+    __slots__ = ("plain",)
+    plain: bool
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return list.__repr__(self)
+
+    def __copy__(self) -> FrozenList:
+        return self
+
+    def __deepcopy__(self, memo: object) -> FrozenList:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return frozen_list, (list(self), self.plain)
+
+
+def frozen_dict(items: dict[str, Any], plain: bool) -> FrozenDict:
+    """A frozen object of parts that are frozen already."""
+    frozen = FrozenDict(items)
+    frozen.plain = plain
+    return frozen
+
+
+def frozen_list(items: list[Any], plain: bool) -> FrozenList:
+    """A frozen array of parts that are frozen already."""
+    frozen = FrozenList(items)
+    frozen.plain = plain
+    return frozen
+
+
+EMPTY = frozen_dict({}, True)
+
+
+class NotJsonError(Exception):
+    """Inside this package only: what is wrong with a value, and where in it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.path: list[str] = []
+
+    def at(self, step: str) -> NotJsonError:
+        self.path.append(step)
+        return self
+
+    @property
+    def place(self) -> str:
+        text = ""
+        for step in reversed(self.path):
+            text += step if step.startswith("[") or not text else "." + step
+        return text
+
+
+def freeze(value: Any) -> Any:
+    """An immutable copy of a JSON value; a value that is already frozen is answered as it is.
+
+    Raises:
+        EncodeError: for anything JSON cannot hold: NaN, infinity, a lone surrogate, a key that is
+            no str, another type, more than `MAX_DEPTH` levels. `path` says where.
+    """
+    kind = type(value)
+    if kind is FrozenDict or kind is FrozenList:
+        return value
+    try:
+        return freeze_part(value, MAX_DEPTH)[0]
+    except NotJsonError as error:
+        raise EncodeError(error.what, model="value", path=error.place) from None
+
+
+def freeze_part(value: Any, depth: int) -> tuple[Any, bool]:
+    """The frozen value, and whether orjson alone writes it exactly. Raises NotJsonError."""
+    kind = type(value)
+    if kind is str:
+        return _check_text(value), True
+    if kind is bool or value is None:
+        return value, True
+    if kind is int:
+        return value, I64_MIN <= value <= U64_MAX
+    if kind is float:
+        if not math.isfinite(value):
+            raise NotJsonError(f"{value} is no JSON number")
+        return value, is_plain(value)
+    if kind is FrozenDict or kind is FrozenList:
+        if depth < MAX_DEPTH and height(value) > depth:
+            raise NotJsonError(f"nested more than {MAX_DEPTH} levels deep")
+        return value, value.plain
+    if isinstance(value, Mapping):
+        return _freeze_mapping(value, depth)
+    if isinstance(value, list | tuple):
+        return _freeze_sequence(value, depth)
+    return _freeze_subclass(value), True
+
+
+def _freeze_mapping(value: Mapping[Any, Any], depth: int) -> tuple[FrozenDict, bool]:
+    if depth == 0:
+        raise NotJsonError(f"nested more than {MAX_DEPTH} levels deep")
+    items: dict[str, Any] = {}
+    plain = True
+    for key, item in value.items():
+        if type(key) is not str:
+            raise NotJsonError(f"a key is {type(key).__name__}, not str")
+        _check_text(key)
+        try:
+            items[key], item_plain = freeze_part(item, depth - 1)
+        except NotJsonError as error:
+            raise error.at(key) from None
+        plain = plain and item_plain
+    return frozen_dict(items, plain), plain
+
+
+def _freeze_sequence(value: Sequence[Any], depth: int) -> tuple[FrozenList, bool]:
+    if depth == 0:
+        raise NotJsonError(f"nested more than {MAX_DEPTH} levels deep")
+    items: list[Any] = []
+    plain = True
+    for index, item in enumerate(value):
+        try:
+            frozen, item_plain = freeze_part(item, depth - 1)
+        except NotJsonError as error:
+            raise error.at(f"[{index}]") from None
+        items.append(frozen)
+        plain = plain and item_plain
+    return frozen_list(items, plain), plain
+
+
+def _freeze_subclass(value: Any) -> Any:
+    """Subclasses of str and int (a StrEnum, say) become the plain value; nothing else is JSON."""
+    if isinstance(value, str):
+        return _check_text(str.__str__(value))
+    if isinstance(value, int) and I64_MIN <= value <= U64_MAX:
+        return int(value)
+    raise NotJsonError(f"{type(value).__name__} is no JSON value")
+
+
+def _check_text(text: str) -> str:
+    # isascii() reads a flag and is true of nearly every key; only the rest is encoded to see.
+    if not text.isascii():
+        check_surrogates(text)
+    return text
+
+
+def check_surrogates(text: str) -> None:
+    """Raise NotJsonError when the text holds half of a surrogate pair, which no UTF-8 file can hold."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise NotJsonError(f"a lone surrogate at character {error.start}") from None
+
+
+def height(value: Any) -> int:
+    """How many levels of objects and arrays a value has: 0 for a scalar, 1 for `{}`."""
+    if isinstance(value, dict):
+        return 1 + max(map(height, value.values()), default=0)
+    if isinstance(value, list | tuple):
+        return 1 + max(map(height, value), default=0)
+    return 0
