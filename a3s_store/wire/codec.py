@@ -83,6 +83,8 @@ class Codec(Generic[M]):
         # The value of a parsed JSON object, and what orjson takes to write one. Raise NotJsonError.
         self.decode: Callable[[Any], M] = self._first_decode
         self.encode: Callable[[M], dict[str, Any]] = self._first_encode
+        if rule.opaque:
+            self.decode, self.encode = self._decode_opaque, self._encode_opaque
 
     def _first_decode(self, tree: Any) -> M:
         self.decode = self._compile("decode")
@@ -91,6 +93,24 @@ class Codec(Generic[M]):
     def _first_encode(self, value: M) -> dict[str, Any]:
         self.encode = self._compile("encode")
         return self.encode(value)
+
+    def _decode_opaque(self, tree: Any) -> M:
+        if type(tree) is not dict:
+            raise wrong("an object", tree)
+        tag = tree.get("type", MISSING)
+        if type(tag) is not str:
+            raise wrong("a string", tag).at("type")
+        body = {key: item for key, item in tree.items() if key != "type"}
+        return self.cls(type=tag, body=freeze_part(body, MAX_DEPTH)[0])  # type: ignore[call-arg]
+
+    def _encode_opaque(self, value: Any) -> dict[str, Any]:
+        if type(value.type) is not str:
+            raise wrong("a string", value.type).at("type")
+        if type(value.body) is not FrozenDict or "type" in value.body:
+            raise NotJsonError("the body is an object without the key type").at("body")
+        if value.extra != EMPTY:
+            raise NotJsonError("a member kept whole has its keys in the body").at("extra")
+        return {"type": value.type, **exact(value.body)}
 
     def source(self, name: Literal["decode", "encode"]) -> str:
         """The text of the compiled function, for those who want to see it."""
@@ -159,6 +179,7 @@ def _decode_field(index: int, field: Wired) -> list[str]:
             f"w = get({field.alias!r}, M)",
             "if w is not M:",
             "    if v is not M:",
+            "        k = None",
             f"        what = 'stands beside its other name {field.key}'",
             f"        raise NotJsonError(what).at({field.alias!r})",
             "    v = w",

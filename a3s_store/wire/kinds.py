@@ -27,7 +27,6 @@ from a3s_store.wire.values import (
     FrozenDict,
     Json,
     NotJsonError,
-    check_surrogates,
     freeze,
     freeze_part,
     frozen_dict,
@@ -251,7 +250,7 @@ class Tagged(Kind):
     def __init__(self, members: Mapping[str, type], unknown: type | None) -> None:
         self.members = {tag: codec_of(cls) for tag, cls in members.items()}
         self.classes = {cls: codec_of(cls) for cls in members.values()}
-        self.unknown = unknown
+        self.unknown = codec_of(unknown) if unknown else None
         self.name = "an object"
 
     def decode(self, value: Any) -> Any:
@@ -265,24 +264,18 @@ class Tagged(Kind):
             return codec.decode(value)
         if self.unknown is None:
             raise NotJsonError("not a type this release knows").at("type")
-        body = {key: item for key, item in value.items() if key != "type"}
-        return self.unknown(type=tag, body=freeze_part(body, MAX_DEPTH)[0])
+        return self.unknown.decode(value)
 
     def encode(self, value: Any) -> Any:
         codec = self.classes.get(type(value))
         if codec is not None:
             return codec.encode(value)
-        if type(value) is not self.unknown:
+        if self.unknown is None or type(value) is not self.unknown.cls:
             raise wrong("a " + " or ".join(cls.__name__ for cls in self.classes), value)
-        return self._encode_unknown(value)
-
-    def _encode_unknown(self, value: Any) -> Any:
-        if type(value.type) is not str or value.type in self.members:
+        tree = self.unknown.encode(value)
+        if value.type in self.members:
             raise NotJsonError("an unknown type must not carry the name of a known one").at("type")
-        check_surrogates(value.type)
-        if type(value.body) is not FrozenDict or "type" in value.body:
-            raise NotJsonError("the body is an object without the key type").at("body")
-        return {"type": value.type, **exact(value.body)}
+        return tree
 
 
 class Many(Kind):

@@ -137,3 +137,10 @@ class Model:
     """What every model has: the keys it was given and does not know, written after its own."""
 
     extra: Value = field(default=EMPTY, repr=False)
+
+    if typing.TYPE_CHECKING:
+        __attrs_attrs__: typing.ClassVar[tuple[attrs.Attribute[Any], ...]]
+
+    def evolve(self, **changes: Any) -> typing.Self:
+        """A copy with these fields changed. Raises TypeError for a name that is no field."""
+        return attrs.evolve(self, **changes)

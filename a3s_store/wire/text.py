@@ -8,6 +8,7 @@ alone, falling back to `parse` for the few numbers orjson cannot hold.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -43,20 +44,29 @@ def parse(text: bytes | str, *, model: str = "") -> Any:
         source = text.decode("utf-8") if isinstance(text, bytes) else text
     except UnicodeDecodeError as error:
         raise DecodeError(f"byte {error.start} is not UTF-8", model=model) from None
+    # A str may hold a surrogate itself; bytes that were UTF-8 can only hold its escape.
+    suspect = source is text and _has_surrogate(source)
     if source.startswith("\ufeff"):
         raise DecodeError("a byte order mark stands before the JSON", model=model)
     repeated: list[_Repeated] = []
-    value = _load(source, model, repeated)
-    if repeated:
-        place = _find(value, lambda part: isinstance(part, _Repeated)) or ""
-        raise DecodeError(f"the key {repeated[0].key!r} stands twice", model=model, path=place)
-    if _SURROGATE_ESCAPE.search(source):
-        _check_texts(value, model)
+    infinite: list[float] = []
+    value = _load(source, model, repeated, infinite)
+    # First of all, because the other checks walk the tree by recursion.
     _check_nesting(source, model)
+    if repeated:
+        # The last one found: an object is reported after those inside it, so none encloses it.
+        mark = repeated[-1]
+        place = _find(value, lambda part: part is mark) or ""
+        raise DecodeError(f"the key {mark.key!r} stands twice", model=model, path=place)
+    if infinite:
+        place = _find(value, lambda part: part is infinite[0]) or ""
+        raise DecodeError("a number beyond the range of a 64-bit float", model=model, path=place)
+    if suspect or _SURROGATE_ESCAPE.search(source):
+        _check_texts(value, model)
     return value
 
 
-def _load(source: str, model: str, repeated: list[_Repeated]) -> Any:
+def _load(source: str, model: str, repeated: list[_Repeated], infinite: list[float]) -> Any:
     def pairs(items: list[tuple[str, Any]]) -> Any:
         found = dict(items)
         if len(found) == len(items):
@@ -69,7 +79,17 @@ def _load(source: str, model: str, repeated: list[_Repeated]) -> Any:
     def constant(name: str) -> Any:
         raise DecodeError(f"{name} is no JSON number", model=model)
 
-    options: dict[str, Any] = {"object_pairs_hook": pairs, "parse_constant": constant}
+    def finite(digits: str) -> float:
+        number = float(digits)
+        if math.isinf(number):
+            infinite.append(number)
+        return number
+
+    options: dict[str, Any] = {
+        "object_pairs_hook": pairs,
+        "parse_constant": constant,
+        "parse_float": finite,
+    }
     if _MINUS_ZERO.search(source):
         # serde reads -0 as the float -0.0; Python would read the integer 0. The hook is slow, so
         # it is used only for a text that has such a number.
@@ -87,7 +107,8 @@ def _load(source: str, model: str, repeated: list[_Repeated]) -> Any:
         raise DecodeError("an integer has more digits than can be read", model=model) from None
 
 
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+# Possessive: with backtracking a string of 16 MB took five seconds and two gigabytes.
+_STRINGS = re.compile(r'"(?:[^"\\]++|\\.)*+"')
 _NO_BRACKETS = re.compile(r"[^\[\]{}]+")
 
 
@@ -142,7 +163,7 @@ def _has_huge_float(value: Any) -> bool:
         return any(map(_has_huge_float, value.values()))
     if kind is list:
         return any(map(_has_huge_float, value))
-    return kind is float and not -9.3e18 < value < 9.3e18
+    return kind is float and not -9.2e18 < value < 9.2e18
 
 
 def compact(tree: Any) -> bytes:

@@ -11,7 +11,10 @@ import re
 from a3s_store.wire.values import NotJsonError
 
 _FORM = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
+    # The hour is spelled out because Python from 3.14 on reads 24:00 as midnight of the next day.
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d:)(\d\d)"
+    r"(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))",
+    re.ASCII,
 )
 
 
@@ -49,6 +52,7 @@ def _fraction(digits: str | None) -> str:
 
 def timestamp_of(moment: datetime.datetime) -> str:
     """An aware datetime as the text kept in the store. Raises ValueError for a naive one."""
-    if moment.tzinfo is None:
+    if moment.utcoffset() is None:
         raise ValueError("a naive datetime has no place in time; give it a tzinfo")
-    return normalise_timestamp(moment.isoformat())
+    # By way of UTC, because an offset of a datetime may have seconds and RFC 3339 has none.
+    return normalise_timestamp(moment.astimezone(datetime.UTC).isoformat())

@@ -211,7 +211,7 @@ def _check_text(text: str) -> str:
 
 
 def check_surrogates(text: str) -> None:
-    """Raise NotJsonError when the text holds half of a surrogate pair, which no UTF-8 file can hold."""
+    """Raise NotJsonError when the text holds half of a surrogate pair, which UTF-8 cannot."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -1,0 +1,215 @@
+"""THE TABLE: one row for each kind of thing kept beside a session, and what may be an id.
+
+A *family* is a kind of value kept under an *owner*: the id of a session, of a run or of a workflow.
+The values of one family under one owner are a *shelf*: an ordered tuple, None when it was never
+saved, empty when it was saved empty. Everything the stores do with a family follows from its row
+here: they name no model.
+
+A new family is its model, one row here, one numbered file in schema/.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from a3s_store.errors import InvalidIdError
+from a3s_store.models import (
+    LlmCostRecord,
+    LoopCheckpoint,
+    Message,
+    RunEventRecord,
+    RunRecord,
+    SessionData,
+    SubagentProgressEntry,
+    SubagentTaskSnapshot,
+    Task,
+    ToolArtifact,
+    TraceEvent,
+    VerificationCheck,
+    VerificationReport,
+    WorkflowCheckpoint,
+    WorkflowStepRecord,
+)
+
+MAX_ID_BYTES: Final = 1024
+
+
+@attrs.frozen(kw_only=True)
+class Rows:
+    """How the values of one model lie in a table.
+
+    `flat` names attributes that are models themselves and whose fields become columns of this
+    table, with the prefix given; `tagged` names one that is a union: its `type` is a column and the
+    rest of it another, called `payload`. `lists` are attributes that are rows of their own,
+    `elsewhere` those somebody else keeps. What is left is a column each: a scalar as it is,
+    anything nested as JSON. `blob` names a text that may lie in the blob table.
+    """
+
+    model: type
+    table: str
+    flat: dict[str, str] = attrs.field(factory=dict)
+    tagged: str | None = None
+    lists: dict[str, Rows] = attrs.field(factory=dict)
+    elsewhere: frozenset[str] = frozenset()
+    blob: str | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Family:
+    """One kind of shelf of a session.
+
+    `name` is the word in `save_X` and `load_X`, the attribute of a snapshot, and the name the shelf
+    has in the database: once released it never changes meaning. `folder` and `file` say where
+    upstream keeps it (`{}` stands for the file name made of the id); `wrapped` is the key under
+    which upstream's file holds the array, None when the file is the array.
+    """
+
+    name: str
+    model: type
+    rows: Rows
+    folder: str
+    file: str = "{}.json"
+    wrapped: str | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class CheckpointKind:
+    """One kind of checkpoint: a single value under the id of a run or a workflow.
+
+    `key` is the attribute that repeats that id; the two must agree.
+    """
+
+    name: str
+    model: type
+    key: str
+    rows: Rows
+    folder: str
+
+
+MESSAGE_ROWS: Final = Rows(model=Message, table="message")
+
+SESSION_ROWS: Final = Rows(
+    model=SessionData,
+    table="session",
+    flat={"context_usage": "", "total_usage": ""},
+    lists={
+        "cost_records": Rows(model=LlmCostRecord, table="cost_record"),
+        "tasks": Rows(model=Task, table="task"),
+    },
+    # The id is the owner's, messages are in the log, the rest is what a turn does not change.
+    elsewhere=frozenset({"id", "messages", "config", "llm_config", "tool_names"}),
+)
+
+CONFIG_ROWS: Final = Rows(
+    model=SessionData,
+    table="session_config",
+    flat={"config": ""},
+    elsewhere=frozenset(
+        field.name
+        for field in attrs.fields(SessionData)
+        if field.name not in {"config", "llm_config", "tool_names"}
+    ),
+)
+
+ARTIFACTS: Final = Family(
+    name="artifacts",
+    model=ToolArtifact,
+    rows=Rows(model=ToolArtifact, table="artifact", blob="content"),
+    folder="artifacts",
+    file="{}/artifacts.json",
+    wrapped="artifacts",
+)
+TRACE_EVENTS: Final = Family(
+    name="trace_events",
+    model=TraceEvent,
+    rows=Rows(model=TraceEvent, table="trace_event"),
+    folder="traces",
+)
+RUN_RECORDS: Final = Family(
+    name="run_records",
+    model=RunRecord,
+    rows=Rows(
+        model=RunRecord,
+        table="run",
+        flat={"snapshot": ""},
+        lists={"events": Rows(model=RunEventRecord, table="run_event", tagged="event")},
+    ),
+    folder="runs",
+)
+VERIFICATION_REPORTS: Final = Family(
+    name="verification_reports",
+    model=VerificationReport,
+    rows=Rows(
+        model=VerificationReport,
+        table="verification_report",
+        lists={"checks": Rows(model=VerificationCheck, table="verification_check")},
+    ),
+    folder="verification",
+)
+SUBAGENT_TASKS: Final = Family(
+    name="subagent_tasks",
+    model=SubagentTaskSnapshot,
+    rows=Rows(
+        model=SubagentTaskSnapshot,
+        table="subagent_task",
+        lists={"progress": Rows(model=SubagentProgressEntry, table="subagent_progress")},
+    ),
+    folder="subagent_tasks",
+)
+
+# In upstream's order of saving.
+FAMILIES: Final = (ARTIFACTS, TRACE_EVENTS, RUN_RECORDS, VERIFICATION_REPORTS, SUBAGENT_TASKS)
+
+LOOP_CHECKPOINTS: Final = CheckpointKind(
+    name="loop_checkpoint",
+    model=LoopCheckpoint,
+    key="run_id",
+    rows=Rows(
+        model=LoopCheckpoint,
+        table="loop_checkpoint",
+        flat={"total_usage": ""},
+        elsewhere=frozenset({"messages"}),
+    ),
+    folder="loop_checkpoints",
+)
+WORKFLOW_CHECKPOINTS: Final = CheckpointKind(
+    name="workflow_checkpoint",
+    model=WorkflowCheckpoint,
+    key="workflow_id",
+    rows=Rows(
+        model=WorkflowCheckpoint,
+        table="workflow_checkpoint",
+        lists={
+            "steps": Rows(
+                model=WorkflowStepRecord, table="workflow_step", flat={"outcome": "outcome_"}
+            )
+        },
+    ),
+    folder="workflow_checkpoints",
+)
+CHECKPOINTS: Final = (LOOP_CHECKPOINTS, WORKFLOW_CHECKPOINTS)
+
+
+def check_id(text: Any, what: str = "session id") -> str:
+    """The id, when it can be one: any text of 1 to 1024 bytes of UTF-8 without NUL.
+
+    Raises:
+        InvalidIdError: it is not; the error never repeats the text itself.
+    """
+    if not isinstance(text, str):
+        raise InvalidIdError(f"a {what} is a str, not {type(text).__name__}")
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise InvalidIdError(f"the {what} has a lone surrogate at {error.start}") from None
+    if not size:
+        raise InvalidIdError(f"the {what} is empty", hint="Give it at least one character")
+    if size > MAX_ID_BYTES:
+        raise InvalidIdError(
+            f"the {what} has {size} bytes", hint=f"{MAX_ID_BYTES} are the most there can be"
+        )
+    if "\0" in text:
+        raise InvalidIdError(f"the {what} has a NUL at {text.index(chr(0))}")
+    return text

@@ -1,0 +1,229 @@
+"""A session with all its shelves as one value, and its digest.
+
+Digests are made of canonical JSON (sorted keys), so equal values have equal digests in every store.
+They are built so that a store can keep them up to date without reading history again:
+
+- the conversation is a *chain*: c(0) = 32 zero bytes, c(i+1) = SHA-256(c(i) + SHA-256(message i)).
+  The chain at any length names that prefix and no other, which is how a store finds out how much of
+  a conversation it already has;
+- a shelf is a *rolling* digest: the sum of h(i) * B^(n-1-i) mod 2^255-19 over the SHA-256 of its
+  values. Appending, dropping the oldest and replacing one value each take a few
+  multiplications. It tells versions apart and finds damage; unlike a chain it is not made to
+  withstand somebody who composes thousands of values in order to collide;
+- the digest of a snapshot is SHA-256 over a domain, one zero byte, and its parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from a3s_store.errors import EncodeError, InvalidSnapshotError
+from a3s_store.families import FAMILIES, SESSION_ROWS, Family, Rows, check_id
+from a3s_store.models import (
+    RunRecord,
+    SessionData,
+    SubagentTaskSnapshot,
+    ToolArtifact,
+    TraceEvent,
+    VerificationReport,
+)
+from a3s_store.wire import U32, Model, canonical, encode, field, model
+
+SNAPSHOT_VERSION: Final = 1
+_DOMAIN: Final = b"a3s_store.session-snapshot.v1\0"
+_PRIME: Final = 2**255 - 19
+_BASE: Final = int.from_bytes(hashlib.sha256(b"a3s_store.rolling.v1").digest(), "big") % _PRIME
+EMPTY_CHAIN: Final = bytes(32)
+
+
+@model()
+class SessionSnapshot(Model):
+    """A session and all its families as one value; saved and loaded as one generation.
+
+    A family that is None was never saved, an empty one was saved empty. `retained_artifact_uris`
+    are artifacts that collection must spare; they are kept beside the artifacts, so they need
+    `artifacts` not to be None. Upstream: `SessionSnapshotV1`, where None does not exist.
+    """
+
+    schema_version: U32 = field(default=SNAPSHOT_VERSION)
+    session: SessionData
+    artifacts: tuple[ToolArtifact, ...] | None = field(default=None, write="omit")
+    retained_artifact_uris: tuple[str, ...] = field(default=(), read="def", write="omit")
+    trace_events: tuple[TraceEvent, ...] | None = field(default=None, write="omit")
+    run_records: tuple[RunRecord, ...] | None = field(default=None, write="omit")
+    verification_reports: tuple[VerificationReport, ...] | None = field(default=None, write="omit")
+    subagent_tasks: tuple[SubagentTaskSnapshot, ...] | None = field(default=None, write="omit")
+
+    def digest(self) -> str:
+        """`sha256:` and 64 hex digits: what `save_snapshot_cas` compares. Raises EncodeError."""
+        return snapshot_digest(self)
+
+    @classmethod
+    def of(
+        cls,
+        session: SessionData,
+        shelves: Mapping[Family, tuple[Any, ...] | None],
+        retained_artifact_uris: tuple[str, ...] = (),
+    ) -> SessionSnapshot:
+        """A snapshot of a session and its shelves by family; a family left out was never saved."""
+        named: Any = {family.name: values for family, values in shelves.items()}
+        return cls(session=session, retained_artifact_uris=retained_artifact_uris, **named)
+
+    def shelves(self) -> dict[Family, tuple[Any, ...] | None]:
+        """Every family's values, None where it was never saved."""
+        return {family: getattr(self, family.name) for family in FAMILIES}
+
+    def fork(self, session_id: str, *, workspace: str | None = None) -> SessionSnapshot:
+        """A copy under another id, with its runs and subagent tasks bound to that id.
+
+        `workspace` None keeps the workspace. Upstream: `fork_for_session`.
+        Raises InvalidIdError.
+        """
+        check_id(session_id)
+        config = self.session.config
+        if workspace is not None:
+            config = config.evolve(workspace=workspace)
+        return self.evolve(
+            session=self.session.evolve(id=session_id, config=config),
+            run_records=_rebind_runs(self.run_records, session_id),
+            subagent_tasks=_rebind_tasks(self.subagent_tasks, session_id),
+        )
+
+
+def _rebind_runs(runs: tuple[RunRecord, ...] | None, to: str) -> tuple[RunRecord, ...] | None:
+    if runs is None:
+        return None
+    return tuple(run.evolve(snapshot=run.snapshot.evolve(session_id=to)) for run in runs)
+
+
+def _rebind_tasks(
+    tasks: tuple[SubagentTaskSnapshot, ...] | None, to: str
+) -> tuple[SubagentTaskSnapshot, ...] | None:
+    if tasks is None:
+        return None
+    return tuple(
+        task.evolve(parent_session_id=to) if task.parent_session_id else task for task in tasks
+    )
+
+
+def check_snapshot(snapshot: SessionSnapshot) -> None:
+    """Refuse what no store can keep.
+
+    Whether runs and tasks belong to the session is the session layer's to check, as upstream does.
+
+    Raises:
+        InvalidIdError, InvalidSnapshotError
+    """
+    if not isinstance(snapshot, SessionSnapshot):
+        raise InvalidSnapshotError(f"expected a SessionSnapshot, found {type(snapshot).__name__}")
+    if snapshot.schema_version != SNAPSHOT_VERSION:
+        raise InvalidSnapshotError(
+            f"unsupported session snapshot schema version {snapshot.schema_version}",
+            hint=f"This release writes version {SNAPSHOT_VERSION}",
+        )
+    if snapshot.extra:
+        raise InvalidSnapshotError(
+            "a snapshot's own extra keys have no place in a store",
+            hint="Put them into session.extra",
+        )
+    if snapshot.retained_artifact_uris and snapshot.artifacts is None:
+        raise InvalidSnapshotError(
+            "retained_artifact_uris without artifacts", hint="Give artifacts=() at least"
+        )
+    if type(snapshot.session) is not SessionData:
+        raise EncodeError(
+            f"expected a SessionData, found {type(snapshot.session).__name__}",
+            model="SessionSnapshot",
+            path="session",
+        )
+    check_id(snapshot.session.id)
+
+
+def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:
+    """The 32 bytes that stand for one value, given the JSON object `encode` made of it.
+
+    Lists that are rows of their own enter by their rolling digest.
+    """
+    if not rows.lists:
+        return hashlib.sha256(canonical(tree)).digest()
+    rest = {key: item for key, item in tree.items() if key not in rows.lists}
+    whole = hashlib.sha256(canonical(rest))
+    for key, part in rows.lists.items():
+        items = tree.get(key, ())
+        whole.update(len(items).to_bytes(8, "big"))
+        whole.update(rolling(item_digest(item, part) for item in items))
+    return whole.digest()
+
+
+def rolling(hashes: Iterable[bytes], onto: bytes = bytes(32)) -> bytes:
+    """The rolling digest after appending values with these hashes to what `onto` stands for."""
+    total = int.from_bytes(onto, "big")
+    for item in hashes:
+        total = (total * _BASE + int.from_bytes(item, "big")) % _PRIME
+    return total.to_bytes(32, "big")
+
+
+def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
+    """The chain at each further length, for messages with these hashes."""
+    found: list[bytes] = []
+    link = onto
+    for item in hashes:
+        link = hashlib.sha256(link + item).digest()
+        found.append(link)
+    return found
+
+
+def session_parts(tree: Mapping[str, Any]) -> dict[str, bytes]:
+    """The digests of a session's own parts, but for its messages, from its JSON object."""
+    rest = {k: v for k, v in tree.items() if k != "messages" and k not in SESSION_ROWS.lists}
+    parts = {"session": hashlib.sha256(canonical(rest)).digest()}
+    for key, rows in SESSION_ROWS.lists.items():
+        parts[key] = shelf_digest(tree.get(key, ()), rows)
+    return parts
+
+
+def shelf_digest(trees: Iterable[Mapping[str, Any]], rows: Rows) -> bytes:
+    """The rolling digest of a shelf, from the JSON objects of its values."""
+    return rolling(item_digest(tree, rows) for tree in trees)
+
+
+def uris_digest(uris: Iterable[str]) -> bytes:
+    """The digest of the retained artifact URIs."""
+    return hashlib.sha256(canonical(list(uris))).digest()
+
+
+def combine(parts: Mapping[str, tuple[int, bytes] | None]) -> str:
+    """The digest of a snapshot from (count, digest) of each of its parts; None: never saved."""
+    whole = hashlib.sha256(_DOMAIN)
+    for name in sorted(parts):
+        part = parts[name]
+        whole.update(name.encode() + b"\0")
+        whole.update(b"\0" if part is None else b"\1" + part[0].to_bytes(8, "big") + part[1])
+    return "sha256:" + whole.hexdigest()
+
+
+def snapshot_digest(snapshot: SessionSnapshot) -> str:
+    """The digest of a snapshot: equal for equal values, whichever store they lie in.
+
+    Raises:
+        EncodeError: a value breaks its own rules.
+    """
+    tree = encode(snapshot)
+    session = tree["session"]
+    links = chain(hashlib.sha256(canonical(message)).digest() for message in session["messages"])
+    parts: dict[str, tuple[int, bytes] | None] = {
+        "messages": (len(links), links[-1] if links else EMPTY_CHAIN)
+    }
+    for name, digest in session_parts(session).items():
+        parts[name] = (len(session[name]) if name in SESSION_ROWS.lists else 1, digest)
+    for family in FAMILIES:
+        values = tree.get(family.name)
+        if values is None:
+            parts[family.name] = None
+        else:
+            parts[family.name] = (len(values), shelf_digest(values, family.rows))
+    uris = snapshot.retained_artifact_uris
+    parts["retained_artifact_uris"] = (len(uris), uris_digest(uris))
+    return combine(parts)
