@@ -1,8 +1,8 @@
 """An embedded store for whole AI agent sessions.
 
 Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (one file, real
-transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). What is promised
-is what is named here.
+transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). What is
+promised is what is named here.
 """
 
 from a3s_store.errors import StoreError

@@ -36,7 +36,7 @@ from a3s_store.models import (
 MAX_ID_BYTES: Final = 1024
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Rows:
     """How the values of one model lie in a table.
 
@@ -44,7 +44,8 @@ class Rows:
     table, with the prefix given; `tagged` names one that is a union: its `type` is a column and the
     rest of it another, called `payload`. `lists` are attributes that are rows of their own,
     `elsewhere` those somebody else keeps. What is left is a column each: a scalar as it is,
-    anything nested as JSON. `blob` names a text that may lie in the blob table.
+    anything nested as JSON, and unknown keys in `extra`, unless another table of the same model
+    keeps them. `blob` names a text that may lie in the blob table.
     """
 
     model: type
@@ -54,6 +55,7 @@ class Rows:
     lists: dict[str, Rows] = attrs.field(factory=dict)
     elsewhere: frozenset[str] = frozenset()
     blob: str | None = None
+    keeps_extra: bool = True
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -106,6 +108,7 @@ CONFIG_ROWS: Final = Rows(
     model=SessionData,
     table="session_config",
     flat={"config": ""},
+    keeps_extra=False,
     elsewhere=frozenset(
         field.name
         for field in attrs.fields(SessionData)

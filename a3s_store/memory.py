@@ -1,9 +1,9 @@
 """The store on a dict: the reference every other store is compared with.
 
-Values are frozen, so keeping them is keeping references. Everything is encoded once as it comes in,
-only to refuse what the other stores would refuse. Nothing awaits between the first look at the dicts
-and the last write, so each method is atomic for all tasks of a loop; a lock does the same for
-threads.
+Values are frozen, so keeping them is keeping references. Everything is encoded once as it comes
+in, only to refuse what the other stores would refuse. Nothing awaits between the first look at the
+dicts and the last write, so each method is atomic for all tasks of a loop; a lock does the same
+for threads.
 """
 
 from __future__ import annotations

@@ -143,4 +143,5 @@ class Model:
 
     def evolve(self, **changes: Any) -> typing.Self:
         """A copy with these fields changed. Raises TypeError for a name that is no field."""
-        return attrs.evolve(self, **changes)
+        changed: typing.Self = attrs.evolve(typing.cast("Any", self), **changes)
+        return changed

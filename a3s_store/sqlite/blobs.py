@@ -1,0 +1,134 @@
+"""Large texts and images, kept once by the hash of their bytes (design decision D7).
+
+A text above `THRESHOLD` bytes goes to the table `blob`, compressed when that saves an eighth of
+it. In a message the data of an image is replaced by `{"$blob": "<hash>"}`, which no upstream file
+can hold there, since the data of an image is a string. Blobs are reclaimed by asking who still
+refers to them, never by a counter: a counter that is wrong once stays wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import zlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+THRESHOLD: Final = 4096
+_REFERENCE: Final = "$blob"
+
+
+def put(conn: sqlite3.Connection, text: str) -> int:
+    """The key of the blob that holds this text, which is written unless it is there."""
+    raw = text.encode("utf-8")
+    digest = hashlib.sha256(raw).digest()
+    # Is it there already?
+    row = conn.execute("SELECT blob_key FROM blob WHERE hash = ?", (digest,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    packed = zlib.compress(raw, 1)
+    smaller = len(packed) <= len(raw) - len(raw) // 8
+    encoding, data = ("zlib", packed) if smaller else ("raw", raw)
+    cursor = conn.execute(
+        "INSERT INTO blob (hash, size_bytes, encoding, data) VALUES (?, ?, ?, ?)",
+        (digest, len(raw), encoding, data),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def get(conn: sqlite3.Connection, blob_key: int) -> str:
+    """The text of a blob. Raises ValueError when its bytes are not those its hash names."""
+    row = conn.execute(
+        "SELECT hash, size_bytes, encoding, data FROM blob WHERE blob_key = ?", (blob_key,)
+    ).fetchone()
+    if row is None:
+        raise ValueError(f"blob {blob_key} is missing")
+    digest, size, encoding, data = row
+    raw = _unpack(data, size) if encoding == "zlib" else data
+    if hashlib.sha256(raw).digest() != digest:
+        raise ValueError(f"blob {blob_key} does not have its hash")
+    text: str = raw.decode("utf-8")
+    return text
+
+
+def _unpack(data: bytes, size: int) -> bytes:
+    # Never more than the size on record: a few damaged bytes must not unpack to gigabytes.
+    unpacker = zlib.decompressobj()
+    try:
+        return unpacker.decompress(data, size + 1)
+    except zlib.error as error:
+        raise ValueError(f"a blob cannot be unpacked: {error}") from None
+
+
+def detach(conn: sqlite3.Connection, message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+    """A message's JSON object with its large images put away, and the keys of their blobs."""
+    keys: list[int] = []
+
+    def put_away(source: dict[str, Any]) -> dict[str, Any]:
+        data = source["data"]
+        if len(data) < THRESHOLD:
+            return source
+        keys.append(put(conn, data))
+        return {**source, "data": {_REFERENCE: hashlib.sha256(data.encode("utf-8")).hexdigest()}}
+
+    content = _map_images(message["content"], put_away)
+    return ({**message, "content": content}, keys) if keys else (message, keys)
+
+
+def attach(conn: sqlite3.Connection, message: dict[str, Any], message_key: int) -> dict[str, Any]:
+    """The message with its images put back. Raises ValueError when one is missing or damaged."""
+    texts: dict[str, str] = {}
+    # Which blobs does this message refer to?
+    for key, digest in conn.execute(
+        "SELECT b.blob_key, b.hash FROM message_blob JOIN blob AS b USING (blob_key) "
+        "WHERE message_key = ?",
+        (message_key,),
+    ).fetchall():
+        texts[digest.hex()] = get(conn, key)
+
+    def put_back(source: dict[str, Any]) -> dict[str, Any]:
+        data = source.get("data")
+        if type(data) is not dict:
+            return source
+        text = texts.get(data.get(_REFERENCE, ""))
+        if text is None:
+            raise ValueError("the blob of an image is missing")
+        return {**source, "data": text}
+
+    return {**message, "content": _map_images(message["content"], put_back)}
+
+
+def has_reference(content: str) -> bool:
+    """Whether a content column may hold references; a text that says `"$blob"` may fool it."""
+    return f'"{_REFERENCE}"' in content
+
+
+def _map_images(content: Any, change: Any) -> Any:
+    """The content blocks with `change` applied to the source of every image, nested ones too."""
+    if type(content) is not list:
+        return content
+    return [_map_block(block, change) for block in content]
+
+
+def _map_block(block: Any, change: Any) -> Any:
+    if type(block) is not dict:
+        return block
+    kind = block.get("type")
+    if kind == "image" and type(block.get("source")) is dict:
+        source = change(block["source"])
+        return block if source is block["source"] else {**block, "source": source}
+    if kind == "tool_result" and type(block.get("content")) is list:
+        inner = _map_images(block["content"], change)
+        return {**block, "content": inner}
+    return block
+
+
+def reclaim(conn: sqlite3.Connection, blob_keys: Iterable[int]) -> None:
+    """Remove those of these blobs to which nothing refers any more."""
+    conn.executemany(
+        "DELETE FROM blob WHERE blob_key = ?1 "
+        "AND NOT EXISTS (SELECT 1 FROM artifact WHERE blob_key = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM message_blob WHERE blob_key = ?1)",
+        [(key,) for key in sorted(set(blob_keys))],
+    )

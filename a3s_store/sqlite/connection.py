@@ -1,0 +1,293 @@
+"""One connection to the file: how it is found, made, set up, checkpointed and let go.
+
+Everything here runs on the worker's thread. Invariants: 1. no file that SQLite may have open is
+ever opened by us: closing it again would drop SQLite's locks in this process; files are created,
+and only then given to SQLite; 2. a new file is 0600 before SQLite sees it, and its log and index
+take that over; 3. the log is in WAL mode, or nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import attrs
+
+from a3s_store.errors import (
+    CorruptionError,
+    NotAStoreError,
+    StoreBusyError,
+    StoreUnavailableError,
+    during,
+)
+from a3s_store.sqlite import migrate
+
+Durability = Literal["full", "normal"]
+
+MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
+_LENGTH_LIMIT: Final = 512 * 1024 * 1024
+
+# Creating a file and opening it are one step for this process: see invariant 1.
+_CREATING = threading.Lock()
+
+
+class Work(str):
+    """A unit of work on its way through `execute`: the only text that is not SQL."""
+
+    __slots__ = ("run",)
+    run: Callable[[sqlite3.Connection], Any]
+
+    @classmethod
+    def of(cls, run: Callable[[sqlite3.Connection], Any]) -> Work:
+        work = cls("-- a unit of work")
+        work.run = run
+        return work
+
+
+class _Answer:
+    """What a unit of work answered, where `execute` would answer a cursor."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def fetchall(self) -> Any:
+        return self._value
+
+
+class WorkConnection(sqlite3.Connection):
+    """A connection whose `execute` also runs a unit of work, in one trip to the worker's thread.
+
+    `closed` is set once it is closed, by whomever.
+    """
+
+    closed: threading.Event
+    guard: sqlite3.Connection | None = None
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
+        if type(sql) is Work:
+            return _Answer(sql.run(self))
+        return super().execute(sql, parameters)
+
+    def close(self) -> None:
+        if self.guard is not None:
+            self.guard.close()
+        super().close()
+        self.closed.set()
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How a store is opened; what each means for users is said at `SqliteSessionStore.open`."""
+
+    path: Path
+    durability: Durability = "full"
+    busy_timeout_ms: int = 10_000
+
+    @property
+    def wal(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+
+def resolve(path: str | os.PathLike[str]) -> Path:
+    """The absolute path of a store, symlinks resolved once.
+
+    Raises:
+        StoreUnavailableError: empty, `:memory:`, or with a NUL.
+    """
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text or text == ":memory:" or "\0" in text:
+        raise StoreUnavailableError(
+            "this path cannot name a store", hint="Use MemorySessionStore() to keep nothing"
+        )
+    return Path(text).absolute().resolve()
+
+
+def open_writer(settings: Settings) -> WorkConnection:
+    """The one connection that writes; creates the file and its tables where there are none.
+
+    Raises:
+        NotAStoreError, SchemaTooNewError, MigrationError, CorruptionError, StoreBusyError,
+        StoreUnavailableError
+    """
+    with during("open", str(settings.path)):
+        _check_library()
+        with _CREATING:
+            created = _create(settings.path)
+            conn = _connect(settings.path, settings)
+        try:
+            _prepare_writer(conn, settings, created)
+        except BaseException:
+            conn.close()
+            raise
+    return conn
+
+
+def open_reader(settings: Settings) -> WorkConnection:
+    """A connection that cannot write. Raises as `open_writer`."""
+    with during("open", str(settings.path)):
+        _check_library()
+        _check_kind(settings.path)
+        conn = _connect(settings.path, settings)
+        try:
+            _set_common(conn, settings)
+            migrate.inspect(conn)
+            conn.execute("PRAGMA query_only = ON")
+        except BaseException:
+            conn.close()
+            raise
+    return conn
+
+
+def may_write(settings: Settings) -> bool:
+    """Whether this release may write to the file; a missing one it may make.
+
+    Looks through a connection of its own, so nothing is written by asking. Raises as `open_writer`.
+    """
+    with during("open", str(settings.path)):
+        _check_library()
+        if not _check_kind(settings.path):
+            return True
+        conn = _connect(settings.path, settings)
+        try:
+            return migrate.inspect(conn)
+        finally:
+            conn.close()
+
+
+def _check_library() -> None:
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise StoreUnavailableError(
+            f"this Python has SQLite {sqlite3.sqlite_version}",
+            hint="A Python with SQLite 3.37 or newer is needed",
+        )
+
+
+def _check_kind(path: Path) -> bool:
+    """Whether the file exists. Refuses what is no regular file, and a database cut to nothing."""
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(info.st_mode):
+        raise NotAStoreError("this is no regular file", hint="Name a file")
+    if info.st_size == 0 and _size(path.with_name(path.name + "-wal")) > 0:
+        raise CorruptionError(
+            "the database is empty, but its log is not",
+            hint="Move both away and restore a backup",
+        )
+    return True
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _create(path: Path) -> bool:
+    """Make the file, for us alone, unless it is there. An empty one is a store yet to be made."""
+    if _check_kind(path):
+        return False
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        os.close(os.open(path, flags, 0o600))
+    except FileExistsError:
+        return False  # another process was quicker
+    return True
+
+
+def _connect(path: Path, settings: Settings) -> WorkConnection:
+    # mode=rw: SQLite itself must not create anything, it would not be 0600.
+    conn = sqlite3.connect(
+        f"{path.as_uri()}?mode=rw",
+        uri=True,
+        timeout=settings.busy_timeout_ms / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        factory=WorkConnection,
+    )
+    conn.closed = threading.Event()
+    return conn
+
+
+def _set_common(conn: sqlite3.Connection, settings: Settings) -> None:
+    for pragma in (
+        f"synchronous = {settings.durability.upper()}",
+        "foreign_keys = ON",
+        "trusted_schema = OFF",
+        "cell_size_check = ON",
+        "temp_store = MEMORY",
+        "mmap_size = 0",
+        "wal_autocheckpoint = 0",
+        f"journal_size_limit = {16 * 1024 * 1024}",
+        "secure_delete = FAST",
+    ):
+        conn.execute(f"PRAGMA {pragma}").close()
+    if sys.platform == "darwin":
+        # There fsync alone does not reach the disk.
+        conn.execute("PRAGMA fullfsync = ON").close()
+        conn.execute("PRAGMA checkpoint_fullfsync = ON").close()
+    conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
+    conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+
+
+def _prepare_writer(conn: WorkConnection, settings: Settings, created: bool) -> None:
+    if not migrate.inspect(conn):
+        raise StoreUnavailableError("the file was written by a newer release; open it to read")
+    if created:
+        conn.execute("PRAGMA page_size = 4096").close()
+    _switch_to_wal(conn, settings)
+    _set_common(conn, settings)
+    migrate.migrate(conn)
+    _sync_folder(settings.path.parent)
+    conn.guard = _connect(settings.path, settings)
+    conn.guard.execute("PRAGMA wal_autocheckpoint = 0").close()
+
+
+def _switch_to_wal(conn: sqlite3.Connection, settings: Settings) -> None:
+    """Turn the log on and look at the answer: a failed switch raises nothing.
+
+    The busy handler is not asked while another process switches, so it is tried again here.
+    """
+    deadline = time.monotonic() + settings.busy_timeout_ms / 1000
+    while True:
+        try:
+            (mode,) = conn.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise
+            mode = "busy"
+        if mode == "wal":
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.005)
+    if mode == "busy":
+        raise StoreBusyError("another program holds the file", hint="Try again")
+    raise StoreUnavailableError(
+        f"the journal mode is {mode}, not wal",
+        hint="The folder may be on a network file system; use a local one",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names of the database and its log survive a power cut.
+
+    SQLite syncs the folder too, but ignores an error of it.
+    """
+    if os.name == "nt":
+        return  # a folder cannot be opened there
+    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,69 @@
+"""Which part of a list is already written: pure functions over signatures, no I/O.
+
+Lists that grow at their end are recognised by digest before anything comes here. What remains is a
+list whose oldest were dropped (a buffer with a cap), one with a changed value (a run that went on),
+or both, or something else altogether. The plan is right for any two lists; it is small for those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Plan:
+    """How to turn stored rows into a new list.
+
+    The first `drop_front` rows go; the rows after them stand for the first of the new values, and
+    those at the positions in `replace` (counted in the new list) change; rows beyond the `keep`-th
+    new value go; new values from `keep` on are inserted.
+    """
+
+    drop_front: int
+    keep: int
+    replace: tuple[int, ...]
+
+
+def plan(old: Sequence[Any], new: Sequence[Any]) -> Plan:
+    """The plan that leaves most rows of `old` untouched among the few shapes worth trying."""
+    offsets = {0, len(old) - overlap(old, new)}
+    if new and new[0] in old:
+        offsets.add(old.index(new[0]))
+    best = max(sorted(offsets), key=lambda offset: _untouched(old, new, offset))
+    keep = min(len(old) - best, len(new))
+    changed = tuple(i for i in range(keep) if old[best + i] != new[i])
+    return Plan(best, keep, changed)
+
+
+def _untouched(old: Sequence[Any], new: Sequence[Any], offset: int) -> int:
+    return sum(a == b for a, b in zip(old[offset:], new, strict=False))
+
+
+def overlap(old: Sequence[Any], new: Sequence[Any]) -> int:
+    """The largest m for which the last m of `old` are the first m of `new`.
+
+    By the failure function of Knuth, Morris and Pratt: the plain way is quadratic for a list of
+    equal values, and repeated equal events are common.
+    """
+    if not old or not new:
+        return 0
+    failure = [0] * len(new)
+    matched = 0
+    for index in range(1, len(new)):
+        while matched and new[index] != new[matched]:
+            matched = failure[matched - 1]
+        if new[index] == new[matched]:
+            matched += 1
+        failure[index] = matched
+    matched = 0
+    for value in old:
+        if matched == len(new):
+            matched = failure[matched - 1]
+        while matched and value != new[matched]:
+            matched = failure[matched - 1]
+        if value == new[matched]:
+            matched += 1
+    return matched

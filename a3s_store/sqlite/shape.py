@@ -1,0 +1,234 @@
+"""Between a value's JSON object and its columns: which attribute is which column, both ways.
+
+A shape is made from a row of the families table and the wire rules of its model; nobody lists the
+columns a second time but schema/, and a test compares the two.
+
+Invariants: 1. tree(row(t)) decodes to the same value as t; 2. a column holds its value exactly:
+what it cannot hold (an integer beyond 63 bits, negative zero, which SQLite stores as the integer
+0) stands in the row's `extra`, under its own key, beside the keys the model does not know.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, Literal
+
+import attrs
+import orjson
+
+from a3s_store.families import Rows
+from a3s_store.wire import Wired, codec_for, compact, parse_own
+from a3s_store.wire.kinds import Bool, EnumOf, Float64, Int, Kind, Time
+
+ColumnKind = Literal["text", "integer", "bool", "real", "json", "tag", "payload", "extra"]
+SQL_TYPES: dict[ColumnKind, str] = {
+    "text": "TEXT",
+    "integer": "INTEGER",
+    "bool": "INTEGER",
+    "real": "REAL",
+    "json": "TEXT",
+    "tag": "TEXT",
+    "payload": "TEXT",
+    "extra": "TEXT",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Column:
+    """One column: its name, what it holds, and where in the JSON object that stands.
+
+    `inside` is the key of the object whose fields were laid flat, None for the object itself.
+    `may_be_null` says that NULL is a value here, not damage.
+    """
+
+    name: str
+    kind: ColumnKind
+    key: str
+    inside: str | None
+    may_be_null: bool
+
+
+class Shape:
+    """The columns of one table and the two functions between them and JSON objects."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.columns = tuple(_columns(rows))
+        self.names = tuple(column.name for column in self.columns)
+        self._groups = _groups(self.columns)
+        self._skipped = frozenset(_keys_of(rows, {*rows.lists, *rows.elsewhere}))
+
+    def row(self, tree: dict[str, Any]) -> tuple[Any, ...]:
+        """The column values of a JSON object. Raises EncodeError for a lone surrogate."""
+        values: list[Any] = []
+        for inside, columns, known in self._groups:
+            part = tree if inside is None else tree[inside]
+            over: dict[str, Any] = {}
+            for column in columns:
+                values.append(_to_column(column, part, over))
+            if self._groups_extra(inside):
+                skipped = self._skipped if inside is None else frozenset()
+                for key, item in part.items():
+                    if key not in known and key not in skipped:
+                        over[key] = item
+                values.append(compact(over).decode() if over else None)
+        return tuple(values)
+
+    def tree(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        """The JSON object of column values, for the codec to decode. Raises ValueError if damaged.
+
+        Lists and what lies elsewhere are not in it.
+        """
+        found: dict[str, Any] = {}
+        extras: list[tuple[dict[str, Any], str]] = []
+        for column, value in zip(self.columns, row, strict=True):
+            part = found if column.inside is None else found.setdefault(column.inside, {})
+            if value is None:
+                continue
+            if column.kind == "extra":
+                extras.append((part, value))
+            else:
+                _from_column(column, value, part)
+        for part, text in extras:
+            part.update(_object(text))
+        return found
+
+    def _groups_extra(self, inside: str | None) -> bool:
+        return self.rows.keeps_extra or inside is not None
+
+
+def _columns(rows: Rows) -> list[Column]:
+    columns: list[Column] = []
+    later: list[Column] = []
+    for field in codec_for(rows.model).fields:
+        if field.attribute in rows.lists or field.attribute in rows.elsewhere:
+            continue
+        if field.attribute in rows.flat:
+            # Laid flat: its columns follow those of the object itself, with an extra of their own.
+            prefix = rows.flat[field.attribute]
+            nested = _nested_model(field)
+            later += [
+                _column(inner, prefix + inner.attribute, field.key)
+                for inner in codec_for(nested).fields
+            ]
+            later.append(_extra(f"{field.attribute}_extra", field.key))
+        elif field.attribute == rows.tagged:
+            columns += [
+                Column(name="type", kind="tag", key=field.key, inside=None, may_be_null=False),
+                Column(
+                    name="payload", kind="payload", key=field.key, inside=None, may_be_null=True
+                ),
+            ]
+        elif field.attribute == rows.blob:
+            blob = _column(field, field.attribute, None)
+            columns.append(attrs.evolve(blob, may_be_null=True))
+        else:
+            columns.append(_column(field, field.attribute, None))
+    if rows.keeps_extra:
+        columns.append(_extra("extra", None))
+    return columns + later
+
+
+def _extra(name: str, inside: str | None) -> Column:
+    return Column(name=name, kind="extra", key="", inside=inside, may_be_null=True)
+
+
+def _column(field: Wired, name: str, inside: str | None) -> Column:
+    kind = _column_kind(field.kind)
+    inexact = kind == "real" or (isinstance(field.kind, Int) and field.kind.limits.high >= 2**63)
+    return Column(
+        name=name,
+        kind=kind,
+        key=field.key,
+        inside=inside,
+        may_be_null=field.optional or field.write == "omit" or inexact,
+    )
+
+
+def _column_kind(kind: Kind) -> ColumnKind:
+    if isinstance(kind, Bool):
+        return "bool"
+    if isinstance(kind, Int):
+        return "integer"
+    if isinstance(kind, Float64):
+        return "real"
+    if type(kind) is Kind or isinstance(kind, EnumOf | Time):
+        return "text"
+    return "json"
+
+
+def _nested_model(field: Wired) -> type:
+    cls: type = field.kind.cls  # type: ignore[attr-defined]
+    return cls
+
+
+def _keys_of(rows: Rows, attributes: set[str]) -> list[str]:
+    return [f.key for f in codec_for(rows.model).fields if f.attribute in attributes | {*rows.flat}]
+
+
+def _groups(
+    columns: tuple[Column, ...],
+) -> list[tuple[str | None, tuple[Column, ...], frozenset[str]]]:
+    """The columns by the object they come from, in order, each with the keys it accounts for."""
+    insides = list(dict.fromkeys(column.inside for column in columns))
+    groups = []
+    for inside in insides:
+        mine = tuple(c for c in columns if c.inside == inside and c.kind != "extra")
+        groups.append((inside, mine, frozenset(c.key for c in mine)))
+    return groups
+
+
+def _to_column(column: Column, part: dict[str, Any], over: dict[str, Any]) -> Any:
+    kind, key = column.kind, column.key
+    value = part.get(key)
+    if kind == "text" or kind == "bool":
+        return value
+    if kind == "tag":
+        return part[key]["type"]
+    if kind == "payload":
+        rest = {k: v for k, v in part[key].items() if k != "type"}
+        return compact(rest).decode() if rest else None
+    if kind == "json":
+        absent = key not in part or (value is None and column.may_be_null)
+        return None if absent else compact(value).decode()
+    if value is None:
+        return None
+    if kind == "integer":
+        if -(2**63) <= value < 2**63:
+            return value
+    else:
+        # A fragment keeps its text to itself; reading it back is rare, few columns are floats.
+        number = orjson.loads(orjson.dumps(value)) if type(value) is orjson.Fragment else value
+        if number != 0.0 or math.copysign(1.0, number) > 0:
+            return number
+    over[key] = value
+    return None
+
+
+def _from_column(column: Column, value: Any, part: dict[str, Any]) -> None:
+    kind = column.kind
+    if kind == "json":
+        part[column.key] = parse_own(value)
+    elif kind == "bool":
+        # Anything but 0 and 1 is left for the decoder to refuse.
+        part[column.key] = bool(value) if value in (0, 1) else value
+    elif kind == "tag":
+        part.setdefault(column.key, {})["type"] = value
+    elif kind == "payload":
+        part.setdefault(column.key, {}).update(_object(value))
+    else:
+        part[column.key] = value
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = parse_own(text)
+    if type(found) is not dict:
+        raise ValueError("a column that holds a JSON object holds something else")
+    return found
+
+
+@functools.cache
+def shape(rows: Rows) -> Shape:
+    """The shape of a row of the families table, made once."""
+    return Shape(rows)

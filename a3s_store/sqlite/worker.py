@@ -1,0 +1,205 @@
+"""One thread and one connection: the only file that knows aiosqlite.
+
+Every operation is one plain function of a connection, run on the worker's thread in one trip.
+Nothing interleaves with it, and a cancelled await cannot leave a transaction open: the job runs to
+its end whether or not somebody still waits for it.
+
+Invariants: 1. a job that was accepted is run, also when its caller was cancelled, its event loop
+is being closed, or the interpreter ends; 2. nothing here keeps a process alive: the thread is a
+daemon, and at exit the jobs still waiting get a bounded time; 3. after fork() the child neither
+uses nor closes what it inherited.
+
+Rejected: awaiting each statement (eleven trips a save, and a cancelled one leaves its transaction
+open in nearly every case); `Connection._execute` (private, and no quicker).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import collections
+import concurrent.futures
+import contextlib
+import os
+import sqlite3
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import aiosqlite
+import attrs
+
+from a3s_store.errors import StoreClosedError, StoreForkedError
+from a3s_store.sqlite.connection import Work, WorkConnection
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+# At exit, how long all forgotten stores together may take to finish what they accepted.
+EXIT_SECONDS: Final = 1.5
+
+
+@attrs.frozen(eq=False)
+class _Job:
+    run: Callable[[WorkConnection], Any]
+    answer: concurrent.futures.Future[Any]
+
+    def step(self, conn: WorkConnection) -> None:
+        if not self.answer.set_running_or_notify_cancel():
+            return
+        try:
+            self.answer.set_result(self.run(conn))
+        except BaseException as error:  # the caller's, whatever it is; the thread lives on
+            self.answer.set_exception(error)
+
+
+class Worker:
+    """A thread that owns one connection and runs functions of it, one after the other."""
+
+    def __init__(self, connect: Callable[[], WorkConnection]) -> None:
+        self._pid = os.getpid()
+        self._connect = connect
+        self._waiting: collections.deque[_Job] = collections.deque()
+        self._carrying: set[asyncio.Task[None]] = set()
+        self._thread: threading.Thread | None = None
+        self._raw: WorkConnection | None = None
+        # aiosqlite's thread is no daemon: a store that was never closed would keep the process
+        # alive for ever. A thread inherits that property from the one that makes it, so the
+        # connection object is made on a daemon thread. Setting it on aiosqlite's private
+        # attribute would do the same less politely.
+        self._db = _on_daemon_thread(lambda: aiosqlite.Connection(self._opened, 64))
+
+    def _opened(self) -> WorkConnection:
+        self._thread = threading.current_thread()
+        self._raw = self._connect()
+        return self._raw
+
+    async def start(self) -> None:
+        """Start the thread and open the connection there. Raises whatever `connect` raises."""
+        await self._db
+        _WORKERS.add(self)
+
+    async def run(
+        self,
+        function: Callable[Concatenate[WorkConnection, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a function of the connection on the worker's thread; answer or raise what it does.
+
+        When the await is cancelled the function still runs to its end.
+        """
+        self._check_alive()
+        answer: concurrent.futures.Future[R] = concurrent.futures.Future()
+        job = _Job(lambda conn: function(conn, *args, **kwargs), answer)
+        self._waiting.append(job)
+        await self._carried(self._carry(answer))
+        return answer.result()
+
+    async def close(self) -> None:
+        """Close the connection once everything accepted has run."""
+        _WORKERS.discard(self)
+        if self._thread is not None and self._thread.is_alive():
+            await self._carried(self._shut())
+
+    def abandon(self) -> None:
+        """Ask the thread to finish and end, from anywhere, without waiting."""
+        if self._pid == os.getpid():
+            _WORKERS.discard(self)
+            with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
+                # stop() looks for an event loop, of which there may be none; it copes.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._db.stop()
+
+    def finish(self, seconds: float) -> None:
+        """At exit: let the thread run what it accepted, for at most so long, then close."""
+        self.abandon()
+        thread, raw = self._thread, self._raw
+        if thread is None or raw is None:
+            return
+        thread.join(seconds)
+        if thread.is_alive() or raw.closed.is_set():
+            return
+        # The thread ended early: the event loop of a job was closed under it. Nobody else uses
+        # the connection any more, so what was accepted is run here.
+        while self._waiting:
+            self._waiting.popleft().step(raw)
+        raw.close()
+
+    def _check_alive(self) -> None:
+        if self._pid != os.getpid():
+            raise StoreForkedError(
+                "the store was opened before fork()", hint="Open a new one in the child"
+            )
+        if self._thread is None or not self._thread.is_alive():
+            raise StoreClosedError("the store's thread has ended", hint="Open the store again")
+
+    def _step(self, conn: sqlite3.Connection) -> None:
+        assert isinstance(conn, WorkConnection), "made by our own connector"
+        self._waiting.popleft().step(conn)
+
+    async def _carry(self, answer: concurrent.futures.Future[Any]) -> None:
+        """One trip to the thread, in a task of our own, so that no caller's end takes it along."""
+        try:
+            await self._db.execute_fetchall(Work.of(self._step))
+        except asyncio.CancelledError:
+            # The loop is shutting down. It must not be gone before the job is done: aiosqlite's
+            # thread would die on the closed loop, with everything behind this job.
+            await _outlast(answer)
+
+    async def _shut(self) -> None:
+        try:
+            await self._db.close()
+        except asyncio.CancelledError:
+            if self._raw is not None:
+                await asyncio.to_thread(self._raw.closed.wait, EXIT_SECONDS)
+
+    async def _carried(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+        await asyncio.shield(task)
+
+
+async def _outlast(answer: concurrent.futures.Future[Any]) -> None:
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    answer.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+    while not answer.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await done.wait()
+
+
+def _on_daemon_thread(make: Callable[[], T]) -> T:
+    made: list[T] = []
+    thread = threading.Thread(target=lambda: made.append(make()), daemon=True)
+    thread.start()
+    thread.join()
+    return made[0]
+
+
+# Stores that are open. Weak: a store that is dropped without closing is collected as ever.
+_WORKERS: weakref.WeakSet[Worker] = weakref.WeakSet()
+# In a forked child, what it inherited: closing it there could take the parent's log away.
+_INHERITED: list[Worker] = []
+
+
+def _finish_all() -> None:
+    each = EXIT_SECONDS / max(1, len(_WORKERS))
+    for worker in list(_WORKERS):
+        warnings.warn(f"{worker!r} was never closed", ResourceWarning, stacklevel=1)
+        worker.finish(each)
+
+
+def _after_fork() -> None:
+    _INHERITED.extend(_WORKERS)
+    _WORKERS.clear()
+
+
+atexit.register(_finish_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

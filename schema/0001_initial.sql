@@ -1,0 +1,411 @@
+-- The first schema: everything in tables, conversations as a log with heads.
+-- New files only; there is nothing older to change. What each column means is in current.sql.
+
+CREATE TABLE meta (
+    name TEXT NOT NULL PRIMARY KEY,
+    value ANY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE owner (
+    owner_key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    generation INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE shelf (
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    family TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (owner_key, family)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE branch (
+    branch_key INTEGER PRIMARY KEY
+) STRICT;
+
+CREATE TABLE branch_part (
+    branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
+    start_seq INTEGER NOT NULL,
+    end_seq INTEGER,
+    source_branch INTEGER NOT NULL REFERENCES branch,
+    PRIMARY KEY (branch_key, start_seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE message (
+    message_key INTEGER PRIMARY KEY,
+    branch_key INTEGER NOT NULL REFERENCES branch,
+    seq INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    content TEXT NOT NULL,
+    reasoning_content TEXT,
+    extra TEXT,
+    chain BLOB NOT NULL,
+    UNIQUE (branch_key, seq)
+) STRICT;
+
+CREATE TABLE blob (
+    blob_key INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    size_bytes INTEGER NOT NULL,
+    encoding TEXT NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE message_blob (
+    message_key INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,
+    blob_key INTEGER NOT NULL REFERENCES blob,
+    PRIMARY KEY (message_key, blob_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE session (
+    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,
+    head_branch INTEGER NOT NULL REFERENCES branch,
+    head_length INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    state TEXT NOT NULL,
+    total_cost REAL,
+    model_name TEXT,
+    thinking_enabled INTEGER NOT NULL,
+    thinking_budget INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    parent_id TEXT,
+    tenant_id TEXT,
+    principal TEXT,
+    agent_template_id TEXT,
+    correlation_id TEXT,
+    extra TEXT,
+    used_tokens INTEGER,
+    max_tokens INTEGER,
+    percent REAL,
+    turns INTEGER,
+    context_usage_extra TEXT,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    total_tokens INTEGER,
+    cache_read_tokens INTEGER,
+    cache_write_tokens INTEGER,
+    total_usage_extra TEXT
+) STRICT;
+
+CREATE TABLE session_config (
+    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,
+    tool_names TEXT NOT NULL,
+    llm_config TEXT,
+    name TEXT NOT NULL,
+    workspace TEXT NOT NULL,
+    system_prompt TEXT,
+    max_context_length INTEGER NOT NULL,
+    auto_compact INTEGER NOT NULL,
+    auto_compact_threshold REAL,
+    storage_type TEXT NOT NULL,
+    queue_config TEXT,
+    confirmation_policy TEXT,
+    permission_policy TEXT,
+    max_parallel_tasks INTEGER,
+    auto_delegation TEXT,
+    parent_id TEXT,
+    security_config TEXT,
+    planning_mode TEXT NOT NULL,
+    goal_tracking INTEGER NOT NULL,
+    config_extra TEXT
+) STRICT;
+
+CREATE TABLE generation (
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    generation INTEGER NOT NULL,
+    head_branch INTEGER REFERENCES branch,
+    head_length INTEGER,
+    digest TEXT,
+    saved_at_ms INTEGER NOT NULL,
+    holder TEXT,
+    PRIMARY KEY (owner_key, generation)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cost_record (
+    cost_record_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    total_tokens INTEGER,
+    cost_usd REAL,
+    timestamp TEXT NOT NULL,
+    session_id TEXT,
+    extra TEXT,
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+CREATE TABLE task (
+    task_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    content TEXT NOT NULL,
+    status TEXT NOT NULL,
+    priority TEXT NOT NULL,
+    tool TEXT,
+    dependencies TEXT,
+    success_criteria TEXT,
+    extra TEXT,
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+CREATE TABLE retained_artifact_uri (
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    uri TEXT NOT NULL,
+    PRIMARY KEY (owner_key, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE artifact (
+    artifact_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    artifact_id TEXT NOT NULL,
+    artifact_uri TEXT NOT NULL,
+    tool_name TEXT NOT NULL,
+    content TEXT,
+    original_bytes INTEGER,
+    shown_bytes INTEGER,
+    extra TEXT,
+    blob_key INTEGER REFERENCES blob,
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+CREATE TABLE trace_event (
+    trace_event_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    schema TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    success INTEGER NOT NULL,
+    exit_code INTEGER NOT NULL,
+    duration_ms INTEGER,
+    output_bytes INTEGER,
+    metadata_keys TEXT,
+    artifact_uris TEXT,
+    details TEXT,
+    extra TEXT,
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+CREATE TABLE run (
+    run_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    extra TEXT,
+    id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    created_at_ms INTEGER,
+    updated_at_ms INTEGER,
+    result_text TEXT,
+    error TEXT,
+    event_count INTEGER,
+    snapshot_extra TEXT,
+    digest BLOB NOT NULL,
+    events_count INTEGER NOT NULL,
+    events_digest BLOB NOT NULL,
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+CREATE TABLE run_event (
+    run_event_key INTEGER PRIMARY KEY,
+    run_key INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    sequence INTEGER,
+    timestamp_ms INTEGER,
+    type TEXT NOT NULL,
+    payload TEXT,
+    extra TEXT,
+    UNIQUE (run_key, seq)
+) STRICT;
+
+CREATE TABLE verification_report (
+    verification_report_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    schema TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    status TEXT NOT NULL,
+    residual_risks TEXT,
+    extra TEXT,
+    digest BLOB NOT NULL,
+    checks_count INTEGER NOT NULL,
+    checks_digest BLOB NOT NULL,
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+CREATE TABLE verification_check (
+    verification_check_key INTEGER PRIMARY KEY,
+    verification_report_key INTEGER NOT NULL REFERENCES verification_report ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    description TEXT NOT NULL,
+    status TEXT NOT NULL,
+    required INTEGER NOT NULL,
+    suggested_tools TEXT,
+    evidence_uris TEXT,
+    residual_risk TEXT,
+    extra TEXT,
+    UNIQUE (verification_report_key, seq)
+) STRICT;
+
+CREATE TABLE subagent_task (
+    subagent_task_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    task_id TEXT NOT NULL,
+    parent_session_id TEXT NOT NULL,
+    child_session_id TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    description TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started_ms INTEGER,
+    updated_ms INTEGER,
+    finished_ms INTEGER,
+    output TEXT,
+    success INTEGER,
+    extra TEXT,
+    digest BLOB NOT NULL,
+    progress_count INTEGER NOT NULL,
+    progress_digest BLOB NOT NULL,
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+CREATE TABLE subagent_progress (
+    subagent_progress_key INTEGER PRIMARY KEY,
+    subagent_task_key INTEGER NOT NULL REFERENCES subagent_task ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    timestamp_ms INTEGER,
+    status TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    extra TEXT,
+    UNIQUE (subagent_task_key, seq)
+) STRICT;
+
+CREATE TABLE loop_checkpoint (
+    loop_checkpoint_key INTEGER PRIMARY KEY,
+    head_branch INTEGER NOT NULL REFERENCES branch,
+    head_length INTEGER NOT NULL,
+    schema_version INTEGER NOT NULL,
+    run_id TEXT NOT NULL UNIQUE,
+    session_id TEXT NOT NULL,
+    turn INTEGER,
+    tool_calls_count INTEGER,
+    verification_reports TEXT NOT NULL,
+    checkpoint_ms INTEGER,
+    extra TEXT,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    total_tokens INTEGER,
+    cache_read_tokens INTEGER,
+    cache_write_tokens INTEGER,
+    total_usage_extra TEXT
+) STRICT;
+
+CREATE TABLE workflow_checkpoint (
+    workflow_checkpoint_key INTEGER PRIMARY KEY,
+    schema_version INTEGER NOT NULL,
+    workflow_id TEXT NOT NULL UNIQUE,
+    checkpoint_ms INTEGER,
+    extra TEXT,
+    digest BLOB NOT NULL,
+    steps_count INTEGER NOT NULL,
+    steps_digest BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE workflow_step (
+    workflow_step_key INTEGER PRIMARY KEY,
+    workflow_checkpoint_key INTEGER NOT NULL REFERENCES workflow_checkpoint ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    task_id TEXT NOT NULL,
+    extra TEXT,
+    outcome_task_id TEXT NOT NULL,
+    outcome_session_id TEXT NOT NULL,
+    outcome_agent TEXT NOT NULL,
+    outcome_output TEXT NOT NULL,
+    outcome_success INTEGER NOT NULL,
+    outcome_structured TEXT,
+    outcome_extra TEXT,
+    UNIQUE (workflow_checkpoint_key, seq)
+) STRICT;
+
+CREATE INDEX artifact_by_blob ON artifact (blob_key)
+WHERE blob_key IS NOT NULL;
+
+CREATE INDEX message_blob_by_blob ON message_blob (blob_key);
+
+CREATE INDEX branch_part_by_source ON branch_part (source_branch);
+
+CREATE INDEX session_by_head ON session (head_branch);
+
+CREATE INDEX generation_by_head ON generation (head_branch);
+
+CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
+
+CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
+
+CREATE VIEW sessions AS
+SELECT
+    o.id,
+    c.name,
+    s.state,
+    c.workspace,
+    s.model_name,
+    s.head_length AS messages,
+    s.total_tokens,
+    s.total_cost,
+    s.created_at,
+    s.updated_at,
+    o.generation
+FROM session AS s
+JOIN owner AS o USING (owner_key)
+JOIN session_config AS c USING (owner_key);
+
+CREATE VIEW conversation AS
+SELECT
+    o.id AS session_id,
+    m.seq,
+    m.role,
+    m.content,
+    m.reasoning_content
+FROM session AS s
+JOIN owner AS o USING (owner_key)
+JOIN branch_part AS p
+    ON p.branch_key = s.head_branch AND p.start_seq < s.head_length
+JOIN message AS m
+    ON m.branch_key = p.source_branch
+    AND m.seq >= p.start_seq
+    AND m.seq < min(coalesce(p.end_seq, s.head_length), s.head_length);
+
+CREATE VIEW run_events AS
+SELECT
+    o.id AS session_id,
+    r.id AS run_id,
+    e.seq,
+    e.sequence,
+    e.timestamp_ms,
+    e.type,
+    e.payload
+FROM run_event AS e
+JOIN run AS r USING (run_key)
+JOIN owner AS o USING (owner_key);
+
+CREATE VIEW costs AS
+SELECT
+    o.id AS session_id,
+    c.timestamp,
+    c.provider,
+    c.model,
+    c.total_tokens,
+    c.cost_usd
+FROM cost_record AS c
+JOIN owner AS o USING (owner_key);

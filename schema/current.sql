@@ -1,0 +1,447 @@
+-- The whole schema as it is today, for reading; files are made and changed by the numbered files.
+--
+-- Conventions: `seq` counts from 0 within its parent and keeps the order; `*_key` are integers of this
+-- file, never shown to callers; JSON stands in TEXT columns; an integer column is NULL, and the number
+-- in `extra`, when it is beyond 63 bits; digests are SHA-256 as described in a3s_store/snapshot.py.
+-- There is no foreign key from a family to a session: families may be saved before their session is.
+
+-- Facts about the file itself.
+CREATE TABLE meta (
+    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: the oldest schema whose programs may read this file
+    value ANY  -- its value
+) STRICT, WITHOUT ROWID;
+
+-- Every session id that has something, saved as a session or not.
+CREATE TABLE owner (
+    owner_key INTEGER PRIMARY KEY,  -- what other tables refer to
+    id TEXT NOT NULL UNIQUE,  -- the session id as it was given
+    generation INTEGER NOT NULL  -- number of the last save, from 1
+) STRICT;
+
+-- A list that was saved: none of it is not the same as never saved.
+CREATE TABLE shelf (
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    family TEXT NOT NULL,  -- its name in the families table
+    count INTEGER NOT NULL,  -- how many values
+    digest BLOB NOT NULL,  -- their rolling digest
+    PRIMARY KEY (owner_key, family)
+) STRICT, WITHOUT ROWID;
+
+-- A line of messages. It may begin with stretches of other branches; it only ever grows at its end.
+CREATE TABLE branch (
+    branch_key INTEGER PRIMARY KEY  -- what heads refer to
+) STRICT;
+
+-- Where the messages of a branch lie, stretch by stretch: seq start_seq up to end_seq of source_branch.
+CREATE TABLE branch_part (
+    branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,  -- the branch described
+    start_seq INTEGER NOT NULL,  -- first position of the stretch
+    end_seq INTEGER,  -- one past the last; NULL: open, the branch's own rows
+    source_branch INTEGER NOT NULL REFERENCES branch,  -- the branch whose rows they are
+    PRIMARY KEY (branch_key, start_seq)
+) STRICT, WITHOUT ROWID;
+
+-- One message. It lies once, whoever's history, checkpoint or generation it is part of.
+CREATE TABLE message (
+    message_key INTEGER PRIMARY KEY,  -- in order of arrival
+    branch_key INTEGER NOT NULL REFERENCES branch,  -- branch that holds it
+    seq INTEGER NOT NULL,  -- position in the conversation, from 0
+    role TEXT NOT NULL,  -- user, assistant or any other text
+    content TEXT NOT NULL,  -- JSON array of content blocks; large images are {"$blob": hash}
+    reasoning_content TEXT,  -- NULL: none
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    chain BLOB NOT NULL,  -- SHA-256 over everything up to and including this message
+    UNIQUE (branch_key, seq)
+) STRICT;
+
+-- A large text or image, once, by the hash of its bytes.
+CREATE TABLE blob (
+    blob_key INTEGER PRIMARY KEY,  -- what other tables refer to
+    hash BLOB NOT NULL UNIQUE,  -- SHA-256 of the bytes, before compression
+    size_bytes INTEGER NOT NULL,  -- length before compression
+    encoding TEXT NOT NULL,  -- raw or zlib
+    data BLOB NOT NULL  -- the bytes
+) STRICT;
+
+-- Which blobs a message's images lie in.
+CREATE TABLE message_blob (
+    message_key INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,  -- the message
+    blob_key INTEGER NOT NULL REFERENCES blob,  -- the blob
+    PRIMARY KEY (message_key, blob_key)
+) STRICT, WITHOUT ROWID;
+
+-- A saved session, the part that changes with every turn. Its history is the head: a branch and a length.
+CREATE TABLE session (
+    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- whose
+    head_branch INTEGER NOT NULL REFERENCES branch,  -- where its history lies
+    head_length INTEGER NOT NULL,  -- how many messages of the branch are its history
+    digest BLOB NOT NULL,  -- SHA-256 of the session without messages, cost records and tasks
+    state TEXT NOT NULL,  -- Unknown, Active, Paused, Completed or Error
+    total_cost REAL,  -- dollars
+    model_name TEXT,  -- provider/model as the session names it
+    thinking_enabled INTEGER NOT NULL,  -- 0 or 1
+    thinking_budget INTEGER,  -- tokens; NULL: no limit was set
+    created_at INTEGER NOT NULL,  -- Unix seconds, the caller's
+    updated_at INTEGER NOT NULL,  -- Unix seconds, the caller's
+    parent_id TEXT,  -- id of the session this one was made from; no foreign key
+    tenant_id TEXT,  -- opaque label of the host
+    principal TEXT,  -- opaque label of the host
+    agent_template_id TEXT,  -- opaque label of the host
+    correlation_id TEXT,  -- opaque label of the host
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    used_tokens INTEGER,  -- tokens in the model's context
+    max_tokens INTEGER,  -- tokens the context can hold
+    percent REAL,  -- used part of the context, 0.0 to 1.0
+    turns INTEGER,  -- turns so far
+    context_usage_extra TEXT,  -- as extra, of the context usage
+    prompt_tokens INTEGER,  -- tokens sent
+    completion_tokens INTEGER,  -- tokens received
+    total_tokens INTEGER,  -- as the provider counted; not checked
+    cache_read_tokens INTEGER,  -- tokens read from the provider's cache; NULL: not said
+    cache_write_tokens INTEGER,  -- tokens written to it; NULL: not said
+    total_usage_extra TEXT  -- as extra, of the usage
+) STRICT;
+
+-- The part of a session that a turn does not change.
+CREATE TABLE session_config (
+    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- whose
+    tool_names TEXT NOT NULL,  -- JSON array, in the order of the tool list
+    llm_config TEXT,  -- JSON object: provider, model, base_url; never a key
+    name TEXT NOT NULL,  -- title
+    workspace TEXT NOT NULL,  -- path as text; need not exist
+    system_prompt TEXT,  -- NULL: none
+    max_context_length INTEGER NOT NULL,  -- tokens
+    auto_compact INTEGER NOT NULL,  -- 0 or 1
+    auto_compact_threshold REAL,  -- 0.0 to 1.0, an f32
+    storage_type TEXT NOT NULL,  -- memory, file or custom: where upstream kept it
+    queue_config TEXT,  -- JSON object; NULL: none
+    confirmation_policy TEXT,  -- JSON object; NULL: none
+    permission_policy TEXT,  -- JSON object; NULL: none
+    max_parallel_tasks INTEGER,  -- NULL: not said
+    auto_delegation TEXT,  -- JSON object; NULL: none
+    parent_id TEXT,  -- as upstream's configuration has it
+    security_config TEXT,  -- JSON object; NULL: none
+    planning_mode TEXT NOT NULL,  -- Auto, Disabled or Enabled
+    goal_tracking INTEGER NOT NULL,  -- 0 or 1
+    config_extra TEXT  -- as extra, of the configuration
+) STRICT;
+
+-- One row for every save of a session or of one of its families: lock, log and index of time travel.
+CREATE TABLE generation (
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    generation INTEGER NOT NULL,  -- from 1, rising by one
+    head_branch INTEGER REFERENCES branch,  -- the conversation then; NULL: no session was saved yet
+    head_length INTEGER,  -- its length then
+    digest TEXT,  -- of the whole snapshot then, sha256:...; NULL: no session was saved yet
+    saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; never compared
+    holder TEXT,  -- who held the writer lease; NULL: nobody
+    PRIMARY KEY (owner_key, generation)
+) STRICT, WITHOUT ROWID;
+
+-- What one model call of a session cost.
+CREATE TABLE cost_record (
+    cost_record_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    model TEXT NOT NULL,  -- model that was called
+    provider TEXT NOT NULL,  -- who runs it
+    prompt_tokens INTEGER,  -- tokens sent
+    completion_tokens INTEGER,  -- tokens received
+    total_tokens INTEGER,  -- as the provider counted; not checked
+    cost_usd REAL,  -- dollars; NULL: unknown
+    timestamp TEXT NOT NULL,  -- RFC 3339, UTC
+    session_id TEXT,  -- as the record says; no foreign key
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+-- One item of a session's task list.
+CREATE TABLE task (
+    task_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    id TEXT NOT NULL,  -- id within the list
+    content TEXT NOT NULL,  -- what is to be done
+    status TEXT NOT NULL,  -- pending, in_progress, completed, failed, skipped or cancelled
+    priority TEXT NOT NULL,  -- high, medium or low
+    tool TEXT,  -- tool to use
+    dependencies TEXT,  -- JSON array of task ids; NULL: none
+    success_criteria TEXT,  -- when it is done
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+-- Artifacts that collection must spare.
+CREATE TABLE retained_artifact_uri (
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    seq INTEGER NOT NULL,  -- position
+    uri TEXT NOT NULL,  -- the artifact's URI; no foreign key
+    PRIMARY KEY (owner_key, seq)
+) STRICT, WITHOUT ROWID;
+
+-- A tool's output, too large for the conversation.
+CREATE TABLE artifact (
+    artifact_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    artifact_id TEXT NOT NULL,  -- opaque
+    artifact_uri TEXT NOT NULL,  -- opaque; not unique
+    tool_name TEXT NOT NULL,  -- tool that made it
+    content TEXT,  -- the text; NULL when it lies in blob
+    original_bytes INTEGER,  -- as the tool said
+    shown_bytes INTEGER,  -- how much the model saw
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    blob_key INTEGER REFERENCES blob,  -- where the text lies when it is large
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+-- One execution of a tool or program.
+CREATE TABLE trace_event (
+    trace_event_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    schema TEXT NOT NULL,  -- a constant of upstream's, not checked
+    kind TEXT NOT NULL,  -- tool_execution or program_execution
+    name TEXT NOT NULL,  -- of the tool or program
+    success INTEGER NOT NULL,  -- 0 or 1
+    exit_code INTEGER NOT NULL,  -- of the tool
+    duration_ms INTEGER,  -- milliseconds
+    output_bytes INTEGER,  -- bytes of output
+    metadata_keys TEXT,  -- JSON array; NULL: none
+    artifact_uris TEXT,  -- JSON array; NULL: none
+    details TEXT,  -- any JSON; NULL: none
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+-- One run of the agent.
+CREATE TABLE run (
+    run_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    id TEXT NOT NULL,  -- upstream's run id; not unique
+    session_id TEXT NOT NULL,  -- as the run says; no foreign key
+    status TEXT NOT NULL,  -- created, planning, executing, verifying, completed, failed or cancelled
+    prompt TEXT NOT NULL,  -- what started it
+    created_at_ms INTEGER,  -- Unix milliseconds
+    updated_at_ms INTEGER,  -- Unix milliseconds
+    result_text TEXT,  -- NULL: none yet
+    error TEXT,  -- NULL: none
+    event_count INTEGER,  -- all events ever recorded, trimmed ones included
+    snapshot_extra TEXT,  -- as extra, of the run's snapshot
+    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole value, lists included
+    events_count INTEGER NOT NULL,  -- how many rows of run_event belong to it
+    events_digest BLOB NOT NULL,  -- their rolling digest
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+-- One run event of a run.
+CREATE TABLE run_event (
+    run_event_key INTEGER PRIMARY KEY,  -- in order of arrival
+    run_key INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    sequence INTEGER,  -- as upstream counted; may repeat
+    timestamp_ms INTEGER,  -- Unix milliseconds; may go back
+    type TEXT NOT NULL,  -- kind of event
+    payload TEXT,  -- JSON object: the event's other keys; NULL: none
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    UNIQUE (run_key, seq)
+) STRICT;
+
+-- What was checked about one subject.
+CREATE TABLE verification_report (
+    verification_report_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    schema TEXT NOT NULL,  -- a constant of upstream's, not checked
+    subject TEXT NOT NULL,  -- what was checked
+    status TEXT NOT NULL,  -- passed, failed, needs_review or skipped; as given
+    residual_risks TEXT,  -- JSON array; NULL: none
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole value, lists included
+    checks_count INTEGER NOT NULL,  -- how many rows of verification_check belong to it
+    checks_digest BLOB NOT NULL,  -- their rolling digest
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+-- One verification check of a verification report.
+CREATE TABLE verification_check (
+    verification_check_key INTEGER PRIMARY KEY,  -- in order of arrival
+    verification_report_key INTEGER NOT NULL REFERENCES verification_report ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    id TEXT NOT NULL,  -- id within the report
+    kind TEXT NOT NULL,  -- free text
+    description TEXT NOT NULL,  -- free text
+    status TEXT NOT NULL,  -- passed, failed, needs_review or skipped
+    required INTEGER NOT NULL,  -- 0 or 1
+    suggested_tools TEXT,  -- JSON array; NULL: none
+    evidence_uris TEXT,  -- JSON array; NULL: none
+    residual_risk TEXT,  -- NULL: none
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    UNIQUE (verification_report_key, seq)
+) STRICT;
+
+-- A task given to a subagent.
+CREATE TABLE subagent_task (
+    subagent_task_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    task_id TEXT NOT NULL,  -- id within the list
+    parent_session_id TEXT NOT NULL,  -- may be empty
+    child_session_id TEXT NOT NULL,  -- session of the subagent; no foreign key
+    agent TEXT NOT NULL,  -- name of the agent
+    description TEXT NOT NULL,  -- free text
+    status TEXT NOT NULL,  -- running, completed, failed or cancelled
+    started_ms INTEGER,  -- Unix milliseconds
+    updated_ms INTEGER,  -- Unix milliseconds
+    finished_ms INTEGER,  -- Unix milliseconds; NULL: not finished
+    output TEXT,  -- what it answered
+    success INTEGER,  -- 0 or 1
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole value, lists included
+    progress_count INTEGER NOT NULL,  -- how many rows of subagent_progress belong to it
+    progress_digest BLOB NOT NULL,  -- their rolling digest
+    UNIQUE (owner_key, seq)
+) STRICT;
+
+-- One subagent progress of a subagent task.
+CREATE TABLE subagent_progress (
+    subagent_progress_key INTEGER PRIMARY KEY,  -- in order of arrival
+    subagent_task_key INTEGER NOT NULL REFERENCES subagent_task ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    timestamp_ms INTEGER,  -- Unix milliseconds; may go back
+    status TEXT NOT NULL,  -- free text
+    metadata TEXT NOT NULL,  -- any JSON
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    UNIQUE (subagent_task_key, seq)
+) STRICT;
+
+-- A run after one of its tool rounds. Its messages are a head, not a copy.
+CREATE TABLE loop_checkpoint (
+    loop_checkpoint_key INTEGER PRIMARY KEY,  -- in order of arrival
+    head_branch INTEGER NOT NULL REFERENCES branch,  -- where its messages lie
+    head_length INTEGER NOT NULL,  -- how many there are
+    schema_version INTEGER NOT NULL,  -- 1; 0: written before the field existed
+    run_id TEXT NOT NULL UNIQUE,  -- its key
+    session_id TEXT NOT NULL,  -- whose run it is; no foreign key
+    turn INTEGER,  -- tool rounds done
+    tool_calls_count INTEGER,  -- tool calls so far
+    verification_reports TEXT NOT NULL,  -- JSON array of reports
+    checkpoint_ms INTEGER,  -- Unix milliseconds
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    prompt_tokens INTEGER,  -- tokens sent
+    completion_tokens INTEGER,  -- tokens received
+    total_tokens INTEGER,  -- as the provider counted; not checked
+    cache_read_tokens INTEGER,  -- tokens read from the provider's cache; NULL: not said
+    cache_write_tokens INTEGER,  -- tokens written to it; NULL: not said
+    total_usage_extra TEXT  -- as extra, of the usage
+) STRICT;
+
+-- A workflow and its finished steps.
+CREATE TABLE workflow_checkpoint (
+    workflow_checkpoint_key INTEGER PRIMARY KEY,  -- in order of arrival
+    schema_version INTEGER NOT NULL,  -- 1; 0: written before the field existed
+    workflow_id TEXT NOT NULL UNIQUE,  -- its key
+    checkpoint_ms INTEGER,  -- Unix milliseconds
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole value, lists included
+    steps_count INTEGER NOT NULL,  -- how many rows of workflow_step belong to it
+    steps_digest BLOB NOT NULL  -- their rolling digest
+) STRICT;
+
+-- One finished step of a workflow.
+CREATE TABLE workflow_step (
+    workflow_step_key INTEGER PRIMARY KEY,  -- in order of arrival
+    workflow_checkpoint_key INTEGER NOT NULL REFERENCES workflow_checkpoint ON DELETE CASCADE,  -- whose it is
+    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    task_id TEXT NOT NULL,  -- id within the list
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    outcome_task_id TEXT NOT NULL,  -- as the outcome says
+    outcome_session_id TEXT NOT NULL,  -- session of the step's agent
+    outcome_agent TEXT NOT NULL,  -- name of the agent
+    outcome_output TEXT NOT NULL,  -- what it answered
+    outcome_success INTEGER NOT NULL,  -- 0 or 1
+    outcome_structured TEXT,  -- any JSON; NULL: none
+    outcome_extra TEXT,  -- as extra, of the outcome
+    UNIQUE (workflow_checkpoint_key, seq)
+) STRICT;
+
+-- Blobs are reclaimed by asking who still refers to them.
+CREATE INDEX artifact_by_blob ON artifact (blob_key)
+WHERE blob_key IS NOT NULL;
+
+CREATE INDEX message_blob_by_blob ON message_blob (blob_key);
+
+-- Branches are reclaimed by asking which heads and stretches still need them.
+CREATE INDEX branch_part_by_source ON branch_part (source_branch);
+
+CREATE INDEX session_by_head ON session (head_branch);
+
+CREATE INDEX generation_by_head ON generation (head_branch);
+
+CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
+
+-- Deleting a session takes the checkpoints of its runs along.
+CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
+
+-- All sessions with what a list shows of them.
+CREATE VIEW sessions AS
+SELECT
+    o.id,
+    c.name,
+    s.state,
+    c.workspace,
+    s.model_name,
+    s.head_length AS messages,
+    s.total_tokens,
+    s.total_cost,
+    s.created_at,
+    s.updated_at,
+    o.generation
+FROM session AS s
+JOIN owner AS o USING (owner_key)
+JOIN session_config AS c USING (owner_key);
+
+-- Every message of every session as it is now, in order.
+CREATE VIEW conversation AS
+SELECT
+    o.id AS session_id,
+    m.seq,
+    m.role,
+    m.content,
+    m.reasoning_content
+FROM session AS s
+JOIN owner AS o USING (owner_key)
+JOIN branch_part AS p
+    ON p.branch_key = s.head_branch AND p.start_seq < s.head_length
+JOIN message AS m
+    ON m.branch_key = p.source_branch
+    AND m.seq >= p.start_seq
+    AND m.seq < min(coalesce(p.end_seq, s.head_length), s.head_length);
+
+-- Every event of every run, with the ids it belongs to.
+CREATE VIEW run_events AS
+SELECT
+    o.id AS session_id,
+    r.id AS run_id,
+    e.seq,
+    e.sequence,
+    e.timestamp_ms,
+    e.type,
+    e.payload
+FROM run_event AS e
+JOIN run AS r USING (run_key)
+JOIN owner AS o USING (owner_key);
+
+-- What was spent, call by call.
+CREATE VIEW costs AS
+SELECT
+    o.id AS session_id,
+    c.timestamp,
+    c.provider,
+    c.model,
+    c.total_tokens,
+    c.cost_usd
+FROM cost_record AS c
+JOIN owner AS o USING (owner_key);
