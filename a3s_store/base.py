@@ -228,7 +228,9 @@ class FamilyStore(ABC):
         self, snapshot: SessionSnapshot, expected_digest: str | None
     ) -> bool:
         """See `SessionStore.save_snapshot_cas`."""
-        if expected_digest is not None and not _DIGEST.fullmatch(expected_digest):
+        if expected_digest is not None and not (
+            isinstance(expected_digest, str) and _DIGEST.fullmatch(expected_digest)
+        ):
             raise InvalidSnapshotError(
                 "the expected digest is not sha256: and 64 lower-case hex digits",
                 op="save_snapshot_cas",

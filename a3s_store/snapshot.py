@@ -114,11 +114,11 @@ def check_snapshot(snapshot: SessionSnapshot) -> None:
     Whether runs and tasks belong to the session is the session layer's to check, as upstream does.
 
     Raises:
-        InvalidIdError, InvalidSnapshotError
+        InvalidIdError, InvalidSnapshotError, EncodeError
     """
     if not isinstance(snapshot, SessionSnapshot):
         raise InvalidSnapshotError(f"expected a SessionSnapshot, found {type(snapshot).__name__}")
-    if snapshot.schema_version != SNAPSHOT_VERSION:
+    if type(snapshot.schema_version) is not int or snapshot.schema_version != SNAPSHOT_VERSION:
         raise InvalidSnapshotError(
             f"unsupported session snapshot schema version {snapshot.schema_version}",
             hint=f"This release writes version {SNAPSHOT_VERSION}",
@@ -128,6 +128,7 @@ def check_snapshot(snapshot: SessionSnapshot) -> None:
             "a snapshot's own extra keys have no place in a store",
             hint="Put them into session.extra",
         )
+    _check_lists(snapshot)
     if snapshot.retained_artifact_uris and snapshot.artifacts is None:
         raise InvalidSnapshotError(
             "retained_artifact_uris without artifacts", hint="Give artifacts=() at least"
@@ -139,6 +140,21 @@ def check_snapshot(snapshot: SessionSnapshot) -> None:
             path="session",
         )
     check_id(snapshot.session.id)
+
+
+def _check_lists(snapshot: SessionSnapshot) -> None:
+    """Refuse what is no tuple: an iterator would be empty once it was encoded."""
+    uris = snapshot.retained_artifact_uris
+    lists = {family.name: values for family, values in snapshot.shelves().items()}
+    for name, values in {**lists, "retained_artifact_uris": uris}.items():
+        if type(values) is not tuple and (values is not None or values is uris):
+            what = f"expected an array, found {type(values).__name__}"
+            raise EncodeError(what, model="SessionSnapshot", path=name)
+    for index, uri in enumerate(uris):
+        if type(uri) is not str:
+            what = f"expected a string, found {type(uri).__name__}"
+            path = f"retained_artifact_uris[{index}]"
+            raise EncodeError(what, model="SessionSnapshot", path=path)
 
 
 def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:

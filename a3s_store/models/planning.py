@@ -31,7 +31,7 @@ class Task(Model):
     """One item of a session's task list. Upstream: `Task`."""
 
     id: str
-    content: str = field(alias="description")
+    content: str = field(also="description")
     status: TaskStatus
     priority: TaskPriority = field(default=TaskPriority.MEDIUM, read="def")
     tool: str | None = field(default=None, write="omit")

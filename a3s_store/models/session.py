@@ -56,7 +56,7 @@ class AutoDelegationConfig(Model):
     """When work is handed to subagents by itself. Upstream: `AutoDelegationConfig`."""
 
     enabled: bool = field(default=False, read="def")
-    auto_parallel: bool = field(default=True, read="def", alias="auto_parallel")
+    auto_parallel: bool = field(default=True, read="def", also="auto_parallel")
     min_confidence: F32 = field(default=0.72, read="def")
     max_tasks: USize = field(default=4, read="def")
 
@@ -137,7 +137,7 @@ class SessionData(Model):
     created_at: I64
     updated_at: I64
     llm_config: LlmConfigData | None = field(default=None, write="omit")
-    tasks: tuple[Task, ...] = field(default=(), read="def", alias="todos")
+    tasks: tuple[Task, ...] = field(default=(), read="def", also="todos")
     parent_id: str | None = field(default=None, write="omit")
     tenant_id: str | None = field(default=None, write="omit")
     principal: str | None = field(default=None, write="omit")

@@ -43,6 +43,27 @@ class Generation:
     saved_at_ms: int
 
 
+@attrs.frozen(kw_only=True)
+class SessionSummary:
+    """What a list shows of a session: no conversation is read for it.
+
+    `messages` is how many there are, `generation` the number of the last save. Times are Unix
+    seconds, the caller's own; `total_tokens` is None when it is beyond 63 bits.
+    """
+
+    id: str
+    name: str
+    state: str
+    workspace: str
+    model_name: str | None
+    messages: int
+    total_tokens: int | None
+    total_cost: float
+    created_at: int
+    updated_at: int
+    generation: int
+
+
 @attrs.frozen
 class _Owner:
     key: int
@@ -293,6 +314,19 @@ def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, 
 
 
 # -- Reading --------------------------------------------------------------------------------------
+
+
+def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
+    """What there is to say of every saved session, those updated last first."""
+    names = [field.name for field in attrs.fields(SessionSummary)]
+    # Which sessions are there? The view has these columns; a cost that is negative zero is NULL.
+    found = conn.execute(
+        f"SELECT {', '.join(names)} FROM sessions ORDER BY updated_at DESC, id"
+    ).fetchall()
+    return tuple(
+        SessionSummary(**values | {"total_cost": values["total_cost"] or 0.0})
+        for values in (dict(zip(names, row, strict=True)) for row in found)
+    )
 
 
 def fetch_session(

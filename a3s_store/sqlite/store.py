@@ -24,6 +24,7 @@ from a3s_store.errors import (
     EncodeError,
     SchemaTooNewError,
     SessionNotFoundError,
+    StoreClosedError,
     StoreError,
     StoreUnavailableError,
     during,
@@ -33,7 +34,7 @@ from a3s_store.models import SessionData
 from a3s_store.snapshot import SessionSnapshot
 from a3s_store.sqlite import checkpoints, connection, migrate, sessions, tx, wal
 from a3s_store.sqlite.connection import Durability, Settings, WorkConnection
-from a3s_store.sqlite.sessions import Generation
+from a3s_store.sqlite.sessions import Generation, SessionSummary
 from a3s_store.sqlite.worker import Worker
 from a3s_store.store import Capabilities, Health, Inventory
 from a3s_store.wire import decode, decode_many, encode
@@ -174,6 +175,11 @@ class SqliteSessionStore(FamilyStore):
         return await self._read(
             "generations", where, lambda conn: sessions.generations(conn, session_id), _as_is
         )
+
+    async def summaries(self) -> tuple[SessionSummary, ...]:
+        """What a list shows of every saved session, those updated last first; one short query."""
+        self._check_open("summaries")
+        return await self._read("summaries", str(self.path), sessions.summaries, _as_is)
 
     async def fork(self, session_id: str, new_id: str, at: int | None = None) -> None:
         """Save a copy under `new_id` whose history is the first `at` messages; None: all of them.
@@ -325,11 +331,16 @@ class SqliteSessionStore(FamilyStore):
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        await self._reader.close()
-        if self._writer is not None:
-            with contextlib.suppress(StoreError):
-                await self._writer.run(self._keeper.checkpoint)
-            await self._writer.close()
+        # When the event loop is shut down in the middle, what remains is still done.
+        try:
+            await self._reader.close()
+        finally:
+            if self._writer is not None:
+                try:
+                    with contextlib.suppress(StoreClosedError):
+                        await self._writer.run(self._keeper.checkpoint)
+                finally:
+                    await self._writer.close()
 
     # -- Where things run ---------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ class Worker:
         self._carrying: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
         self._raw: WorkConnection | None = None
+        self._opening = threading.Lock()
+        self._unwanted = False
         # aiosqlite's thread is no daemon: a store that was never closed would keep the process
         # alive for ever. A thread inherits that property from the one that makes it, so the
         # connection object is made on a daemon thread. Setting it on aiosqlite's private
@@ -74,12 +76,28 @@ class Worker:
 
     def _opened(self) -> WorkConnection:
         self._thread = threading.current_thread()
-        self._raw = self._connect()
-        return self._raw
+        raw = self._connect()
+        with self._opening:
+            self._raw = raw
+            if self._unwanted:
+                raw.close()
+        return raw
 
     async def start(self) -> None:
         """Start the thread and open the connection there. Raises whatever `connect` raises."""
-        await self._db
+        try:
+            await self._db
+        except asyncio.CancelledError:
+            # aiosqlite forgets a connection whose opening was cancelled; it would stay open.
+            with self._opening:
+                self._unwanted = True
+                if self._raw is not None:
+                    self._raw.close()
+            while self._thread is None:  # started, but not there yet
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.002)
+            await self._ended()
+            raise
         _WORKERS.add(self)
 
     async def run(
@@ -155,8 +173,16 @@ class Worker:
         try:
             await self._db.close()
         except asyncio.CancelledError:
-            if self._raw is not None:
-                await asyncio.to_thread(self._raw.closed.wait, EXIT_SECONDS)
+            await self._ended()
+
+    async def _ended(self) -> None:
+        """Wait for the thread to end, which it was told to, even while the loop shuts down.
+
+        aiosqlite's thread reports to the loop last of all and would die noisily on a closed one.
+        """
+        while self._thread is not None and self._thread.is_alive():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.002)
 
     async def _carried(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -6,7 +6,8 @@ and decoding is what a load spends its time on. What they do is in `_decode_sour
 
 Invariants: 1. decode accepts parsed JSON only, coerces nothing and raises NotJsonError with a path;
 2. encode answers dicts, lists, scalars and orjson fragments, in declaration order;
-3. decode(encode(x)) == x; 4. keys it does not know are in `extra`, and come back after the others.
+3. decode(parse(compact(encode(x)))) == x;
+4. keys it does not know are in `extra`, and come back after the others.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ annotation cannot say is in `field(...)`:
             "opt"  absent or null is None (the word for every `X | None`)
             "def"  absent is the default, or `absent=` where the two differ; null is an error
     write   "always", "null" (None is written), "omit" (left out when None, empty or default)
-    key     the JSON key, where it is not the attribute's name; `alias` is one more key to read
+    key     the JSON key, where it is not the attribute's name; `also` is one more key to read
+            (not called alias: type checkers take that word for the constructor's argument)
 
 `camel=True` on the model writes every key in camelCase.
 """
@@ -32,14 +33,14 @@ def field(
     *,
     default: Any = attrs.NOTHING,
     key: str | None = None,
-    alias: str | None = None,
+    also: str | None = None,
     read: Literal["req", "opt", "def"] | None = None,
     write: Literal["always", "null", "omit"] = "always",
     absent: Any = UNSET,
     repr: bool = True,  # noqa: A002 - the word attrs uses
 ) -> Any:
     """Declare a field's default and the rules its annotation cannot express."""
-    rule = FieldRule(key=key, alias=alias, read=read, write=write, absent=absent)
+    rule = FieldRule(key=key, alias=also, read=read, write=write, absent=absent)
     return attrs.field(default=default, repr=repr, metadata={_RULE: rule})
 
 

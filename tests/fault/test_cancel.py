@@ -1,0 +1,116 @@
+"""A cancelled save happened whole or not at all, and the store goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+from tests.support import database, messages, run, session, trace, with_store
+
+from a3s_store import SessionSnapshot, SqliteSessionStore
+
+CANCELS = int(os.environ.get("A3S_CANCELS", "400"))
+
+
+def whole(number: int) -> SessionSnapshot:
+    """A snapshot every part of which tells its number."""
+    return SessionSnapshot(
+        session=session(messages=messages(5 + number % 7, tag=f"v{number}"), updated_at=number),
+        trace_events=tuple(trace(number + i) for i in range(number % 5)),
+        run_records=(run(number, number % 4),),
+    )
+
+
+def test_saves_cancelled_at_random_moments_are_whole_or_absent(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+    rng = random.Random(20260521)
+    outcome = {"whole": 0, "absent": 0}
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save_snapshot(whole(0))
+        last = 0
+        for number in range(1, CANCELS + 1):
+            save = asyncio.create_task(store.save_snapshot(whole(number)))
+            # Before it has begun, as it begins, or within the time that it takes.
+            if number % 4:
+                await asyncio.sleep(rng.choice((0.0, rng.uniform(0.0, 0.003))))
+            save.cancel()
+            began = time.monotonic()
+            cancelled = (await asyncio.gather(save, return_exceptions=True))[0] is not None
+            assert not cancelled or time.monotonic() - began < 1.0, "the caller is let go"
+            # Writes are in order, so after another one the cancelled save has landed or never will.
+            await store.delete("nobody")
+            found = await store.load_snapshot("fix-login")
+            assert found in (whole(last), whole(number))
+            assert cancelled or found == whole(number)
+            outcome["whole" if found == whole(number) else "absent"] += 1
+            last = number if found == whole(number) else last
+
+    with_store(path, use)
+    assert min(outcome.values()) > CANCELS // 20, outcome
+    with database(path) as conn:
+        assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_cancel_while_the_file_is_locked_leaves_no_lock_behind(tmp_path: Path) -> None:
+    """The classic of awaiting BEGIN: the lock is granted later, to nobody, for ever."""
+    path = tmp_path / "agent.a3s"
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session(count=1))
+        with database(path) as other:
+            other.execute("BEGIN IMMEDIATE")
+            save = asyncio.create_task(store.save(session(count=2)))
+            await asyncio.sleep(0.05)
+            save.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await save
+            other.execute("ROLLBACK")
+        await store.save(session("next"))
+        with database(path) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        assert await store.load("fix-login") == session(count=2), "it was accepted, so it was saved"
+
+    with_store(path, use)
+
+
+def test_a_cancelled_open_leaves_nothing_open(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def main() -> None:
+        for _ in range(20):
+            opening = asyncio.ensure_future(_open(path))
+            await asyncio.sleep(0.002)
+            opening.cancel()
+            result = (await asyncio.gather(opening, return_exceptions=True))[0]
+            if isinstance(result, SqliteSessionStore):
+                await result.close()
+
+    asyncio.run(main())
+    with_store(path, lambda store: store.save(session()))
+    assert [found.name for found in tmp_path.iterdir()] == ["agent.a3s"]
+
+
+async def _open(path: Path) -> SqliteSessionStore:
+    return await SqliteSessionStore.open(path)
+
+
+def test_a_cancelled_close_still_closes(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def main() -> None:
+        store = await SqliteSessionStore.open(path)
+        await store.save(session())
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        await store.close()
+
+    asyncio.run(main())
+    assert [found.name for found in tmp_path.iterdir()] == ["agent.a3s"]
