@@ -9,11 +9,27 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from a3s_store.models.message import LlmResponseMeta, TokenUsage
-from a3s_store.models.planning import AgentGoal, ExecutionPlan, Task, TaskStatus
+from a3s_store.models.planning import Task
 from a3s_store.models.policy import SessionLane
 from a3s_store.models.tool_error import ToolErrorKind
 from a3s_store.models.verification import VerificationSummary
-from a3s_store.wire import F32, I32, I64, U32, U64, Model, USize, Value, field, model
+from a3s_store.models.work_event import (
+    GoalAchieved,
+    GoalExtracted,
+    GoalProgress,
+    MemoriesSearched,
+    MemoryCleared,
+    MemoryRecalled,
+    MemoryStored,
+    PlanningEnd,
+    PlanningStart,
+    StepEnd,
+    StepStart,
+    SubagentEnd,
+    SubagentProgress,
+    SubagentStart,
+)
+from a3s_store.wire import F32, I32, U32, U64, Model, USize, Value, field, model
 
 
 @model(opaque=True)
@@ -238,138 +254,6 @@ class TaskUpdated(Model):
 
     session_id: str
     tasks: tuple[Task, ...]
-
-
-@model(tag="memory_stored")
-class MemoryStored(Model):
-    """A memory was kept. Upstream: `AgentEvent::MemoryStored`."""
-
-    memory_id: str
-    memory_type: str
-    importance: F32
-    tags: tuple[str, ...]
-
-
-@model(tag="memory_recalled")
-class MemoryRecalled(Model):
-    """A memory was used. Upstream: `AgentEvent::MemoryRecalled`."""
-
-    memory_id: str
-    content: str
-    relevance: F32
-
-
-@model(tag="memories_searched")
-class MemoriesSearched(Model):
-    """Memories were searched. Upstream: `AgentEvent::MemoriesSearched`."""
-
-    query: str | None = field(default=None, write="null")
-    tags: tuple[str, ...]
-    result_count: USize
-
-
-@model(tag="memory_cleared")
-class MemoryCleared(Model):
-    """A tier of memory was emptied: `long_term`, `short_term` or `working`.
-
-    Upstream: `AgentEvent::MemoryCleared`.
-    """
-
-    tier: str
-    count: U64
-
-
-@model(tag="subagent_start")
-class SubagentStart(Model):
-    """A subagent began; `session_id` is the child's. Upstream: `AgentEvent::SubagentStart`."""
-
-    task_id: str
-    session_id: str
-    parent_session_id: str
-    agent: str
-    description: str
-
-
-@model(tag="subagent_progress")
-class SubagentProgress(Model):
-    """A subagent showed a sign of life. Upstream: `AgentEvent::SubagentProgress`."""
-
-    task_id: str
-    session_id: str
-    status: str
-    metadata: Value
-
-
-@model(tag="subagent_end")
-class SubagentEnd(Model):
-    """A subagent ended. Upstream: `AgentEvent::SubagentEnd`."""
-
-    task_id: str
-    session_id: str
-    agent: str
-    output: str
-    success: bool
-
-
-@model(tag="planning_start")
-class PlanningStart(Model):
-    """Planning began. Upstream: `AgentEvent::PlanningStart`."""
-
-    prompt: str
-
-
-@model(tag="planning_end")
-class PlanningEnd(Model):
-    """A plan is ready. Upstream: `AgentEvent::PlanningEnd`."""
-
-    plan: ExecutionPlan
-    estimated_steps: USize
-
-
-@model(tag="step_start")
-class StepStart(Model):
-    """A step of the plan began. Upstream: `AgentEvent::StepStart`."""
-
-    step_id: str
-    description: str
-    step_number: USize
-    total_steps: USize
-
-
-@model(tag="step_end")
-class StepEnd(Model):
-    """A step of the plan ended. Upstream: `AgentEvent::StepEnd`."""
-
-    step_id: str
-    status: TaskStatus
-    step_number: USize
-    total_steps: USize
-
-
-@model(tag="goal_extracted")
-class GoalExtracted(Model):
-    """A goal was found; here `goal` is an object. Upstream: `AgentEvent::GoalExtracted`."""
-
-    goal: AgentGoal
-
-
-@model(tag="goal_progress")
-class GoalProgress(Model):
-    """A goal came nearer; here `goal` is text. Upstream: `AgentEvent::GoalProgress`."""
-
-    goal: str
-    progress: F32
-    completed_steps: USize
-    total_steps: USize
-
-
-@model(tag="goal_achieved")
-class GoalAchieved(Model):
-    """A goal was reached; here `goal` is text. Upstream: `AgentEvent::GoalAchieved`."""
-
-    goal: str
-    total_steps: USize
-    duration_ms: I64
 
 
 @model(tag="context_compacted")

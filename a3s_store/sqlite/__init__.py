@@ -1,11 +1,11 @@
 """The store in one SQLite file.
 
 Reading order: `store` (what runs where), `sessions` (a save and a load from top to bottom), `log`
-(conversations), `rows` and `shape` (families), `diff`; then what carries it: `tx`, `worker`,
-`connection`, `wal`, `migrate`.
+(conversations), `rows` and `shape` (families), `reading`, `listing`, `checkpoints`, `blobs`,
+`diff`; then what carries it: `tx`, `worker`, `connection`, `wal`, `migrate`.
 """
 
-from a3s_store.sqlite.sessions import Generation
+from a3s_store.sqlite.listing import Generation, SessionSummary
 from a3s_store.sqlite.store import SqliteSessionStore
 
-__all__ = ["Generation", "SqliteSessionStore"]
+__all__ = ["Generation", "SessionSummary", "SqliteSessionStore"]

@@ -28,42 +28,6 @@ _URIS = "retained_artifact_uris"
 _RECENT_BRANCHES = 8
 
 
-@attrs.frozen(kw_only=True)
-class Generation:
-    """One save of a session, or of one of its families.
-
-    `length` is the number of messages the conversation had then and `digest` that of the whole
-    snapshot; both are None while no session was saved under the id. `saved_at_ms` is this machine's
-    clock in Unix milliseconds, for people to read.
-    """
-
-    number: int
-    length: int | None
-    digest: str | None
-    saved_at_ms: int
-
-
-@attrs.frozen(kw_only=True)
-class SessionSummary:
-    """What a list shows of a session: no conversation is read for it.
-
-    `messages` is how many there are, `generation` the number of the last save. Times are Unix
-    seconds, the caller's own; `total_tokens` is None when it is beyond 63 bits.
-    """
-
-    id: str
-    name: str
-    state: str
-    workspace: str
-    model_name: str | None
-    messages: int
-    total_tokens: int | None
-    total_cost: float
-    created_at: int
-    updated_at: int
-    generation: int
-
-
 @attrs.frozen
 class _Owner:
     key: int
@@ -297,36 +261,7 @@ def _digest(conn: sqlite3.Connection, owner: _Owner, head: Head) -> str:
     return combine(parts)
 
 
-def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
-    """All generations on record, oldest first; none when nothing was saved under the id."""
-    owner = find_owner(conn, session_id)
-    if owner is None:
-        return ()
-    found = conn.execute(
-        "SELECT generation, head_length, digest, saved_at_ms FROM generation "
-        "WHERE owner_key = ? ORDER BY generation",
-        (owner.key,),
-    ).fetchall()
-    return tuple(
-        Generation(number=number, length=length, digest=digest, saved_at_ms=saved_at_ms)
-        for number, length, digest, saved_at_ms in found
-    )
-
-
 # -- Reading --------------------------------------------------------------------------------------
-
-
-def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
-    """What there is to say of every saved session, those updated last first."""
-    names = [field.name for field in attrs.fields(SessionSummary)]
-    # Which sessions are there? The view has these columns; a cost that is negative zero is NULL.
-    found = conn.execute(
-        f"SELECT {', '.join(names)} FROM sessions ORDER BY updated_at DESC, id"
-    ).fetchall()
-    return tuple(
-        SessionSummary(**values | {"total_cost": values["total_cost"] or 0.0})
-        for values in (dict(zip(names, row, strict=True)) for row in found)
-    )
 
 
 def fetch_session(

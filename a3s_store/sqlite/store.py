@@ -19,8 +19,6 @@ from typing import Any, TypeVar
 from a3s_store.base import FamilyStore, Opening
 from a3s_store.batch import Batch, Found, Trees, encode_batch, refuse_unwritable
 from a3s_store.errors import (
-    CorruptionError,
-    DecodeError,
     EncodeError,
     SchemaTooNewError,
     SessionNotFoundError,
@@ -29,15 +27,15 @@ from a3s_store.errors import (
     StoreUnavailableError,
     during,
 )
-from a3s_store.families import CHECKPOINTS, FAMILIES, CheckpointKind, Family, check_id
+from a3s_store.families import FAMILIES, CheckpointKind, Family, check_id
 from a3s_store.models import SessionData
 from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import checkpoints, connection, migrate, sessions, tx, wal
+from a3s_store.sqlite import checkpoints, connection, listing, reading, sessions, tx, wal
 from a3s_store.sqlite.connection import Durability, Settings, WorkConnection
-from a3s_store.sqlite.sessions import Generation, SessionSummary
+from a3s_store.sqlite.listing import Generation, SessionSummary
 from a3s_store.sqlite.worker import Worker
 from a3s_store.store import Capabilities, Health, Inventory
-from a3s_store.wire import decode, decode_many, encode
+from a3s_store.wire import decode, encode
 
 R = TypeVar("R")
 
@@ -93,7 +91,7 @@ class SqliteSessionStore(FamilyStore):
                 durability=durability,
                 busy_timeout_ms=busy_timeout_ms,
             )
-            return await _finished(_open(cls, settings, clock))
+            return await _open(cls, settings, clock)
 
         return Opening(make)
 
@@ -156,7 +154,9 @@ class SqliteSessionStore(FamilyStore):
         def fetch(conn: sqlite3.Connection) -> dict[str, Any] | None:
             return sessions.fetch_session(conn, session_id, generation=generation)
 
-        return await self._read("load", self._where(check_id(session_id)), fetch, _to_session)
+        return await self._read(
+            "load", self._where(check_id(session_id)), fetch, reading.to_session
+        )
 
     async def generation(self, session_id: str) -> int:
         """The number of the last save under this id, 0 when there was none."""
@@ -166,20 +166,22 @@ class SqliteSessionStore(FamilyStore):
             owner = sessions.find_owner(conn, session_id)
             return 0 if owner is None else owner.generation
 
-        return await self._read("generation", self._where(check_id(session_id)), fetch, _as_is)
+        return await self._read(
+            "generation", self._where(check_id(session_id)), fetch, reading.as_is
+        )
 
     async def generations(self, session_id: str) -> tuple[Generation, ...]:
         """Every save under this id that is on record, oldest first; see `Generation`."""
         self._check_open("generations")
         where = self._where(check_id(session_id))
         return await self._read(
-            "generations", where, lambda conn: sessions.generations(conn, session_id), _as_is
+            "generations", where, lambda conn: listing.generations(conn, session_id), reading.as_is
         )
 
     async def summaries(self) -> tuple[SessionSummary, ...]:
         """What a list shows of every saved session, those updated last first; one short query."""
         self._check_open("summaries")
-        return await self._read("summaries", str(self.path), sessions.summaries, _as_is)
+        return await self._read("summaries", str(self.path), listing.summaries, reading.as_is)
 
     async def fork(self, session_id: str, new_id: str, at: int | None = None) -> None:
         """Save a copy under `new_id` whose history is the first `at` messages; None: all of them.
@@ -196,7 +198,7 @@ class SqliteSessionStore(FamilyStore):
         where = self._where(check_id(session_id))
 
         def copy(conn: WorkConnection) -> None:
-            found = _fetch(conn, session_id, FAMILIES, session=True, messages=False)
+            found = reading.fetch(conn, session_id, FAMILIES, session=True, messages=False)
             if found.session is None:
                 raise SessionNotFoundError("no session was saved under this id")
             source = SessionSnapshot.of(found.session, found.shelves, found.retained_artifact_uris)
@@ -246,8 +248,8 @@ class SqliteSessionStore(FamilyStore):
         return await self._read(
             op,
             self._where(session_id),
-            lambda conn: _fetch_trees(conn, session_id, families, session=session),
-            _to_found,
+            lambda conn: reading.fetch_trees(conn, session_id, families, session=session),
+            reading.to_found,
         )
 
     async def _delete(self, session_id: str) -> None:
@@ -265,7 +267,7 @@ class SqliteSessionStore(FamilyStore):
             ).fetchone()
             return row is not None
 
-        return await self._read("exists", self._where(session_id), fetch, _as_is)
+        return await self._read("exists", self._where(session_id), fetch, reading.as_is)
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         tree: dict[str, Any] = {}
@@ -292,12 +294,12 @@ class SqliteSessionStore(FamilyStore):
         )
 
     async def _inventory(self) -> Inventory:
-        return await self._read("inventory", str(self.path), _inventory, _as_is)
+        return await self._read("inventory", str(self.path), listing.inventory, reading.as_is)
 
     async def _health(self) -> Health:
-        facts = await self._read("health_check", str(self.path), _facts, _as_is)
+        facts = await self._read("health_check", str(self.path), listing.facts, reading.as_is)
         if self._writer is not None:
-            await self._write("health_check", str(self.path), _probe)
+            await self._write("health_check", str(self.path), listing.probe)
         facts |= {
             "read_only": self.read_only,
             "durability": self._settings.durability,
@@ -403,7 +405,7 @@ class SqliteSessionStore(FamilyStore):
         """Fetch in one read transaction on the reader's thread, then build values of it there."""
 
         def job(conn: WorkConnection) -> R:
-            with during(op, where), _damage_named():
+            with during(op, where), reading.damage_named():
                 with tx.read(conn):
                     fetched = fetch(conn)
                 return build(fetched)
@@ -426,143 +428,3 @@ async def _open(
             await writer.close()
         raise
     return cls(settings, clock, writer, reader)
-
-
-# Openings whose caller was cancelled; they close what they opened.
-_UNWANTED: set[asyncio.Task[None]] = set()
-
-
-async def _finished(opening: Any) -> SqliteSessionStore:
-    """The opened store; when the caller is cancelled meanwhile, it is closed as soon as it is."""
-    task: asyncio.Task[SqliteSessionStore] = asyncio.ensure_future(opening)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-
-        async def close() -> None:
-            with contextlib.suppress(StoreError, asyncio.CancelledError):
-                await (await task).close()
-
-        unwanted = asyncio.create_task(close())
-        _UNWANTED.add(unwanted)
-        unwanted.add_done_callback(_UNWANTED.discard)
-        raise
-
-
-@contextlib.contextmanager
-def _damage_named() -> Iterator[None]:
-    """What was written well and cannot be read is damage, whatever the reader stumbled over."""
-    try:
-        yield
-    except DecodeError as error:
-        place = ".".join(part for part in (error.model, error.path) if part)
-        raise CorruptionError(f"{place}: {error.what}", hint=_KEEP) from error
-    except StoreError:
-        raise
-    except ValueError as error:
-        raise CorruptionError(str(error), hint=_KEEP) from error
-    except sqlite3.OperationalError as error:
-        if hasattr(error, "sqlite_errorcode"):
-            raise
-        # sqlite3 itself could not decode a text.
-        raise CorruptionError(str(error), hint=_KEEP) from error
-
-
-_KEEP = "Keep the file as it is and restore a backup beside it"
-
-
-def _as_is(fetched: R) -> R:
-    return fetched
-
-
-def _to_session(tree: dict[str, Any] | None) -> SessionData | None:
-    return None if tree is None else decode(SessionData, tree)
-
-
-FetchedTrees = tuple[
-    dict[str, Any] | None, dict[Family, list[dict[str, Any]] | None], tuple[str, ...]
-]
-
-
-def _fetch_trees(
-    conn: sqlite3.Connection,
-    session_id: str,
-    families: Sequence[Family],
-    *,
-    session: bool,
-    messages: bool = True,
-) -> FetchedTrees:
-    tree = sessions.fetch_session(conn, session_id, messages=messages) if session else None
-    shelves, uris = sessions.fetch_shelves(conn, session_id, families)
-    return tree, shelves, uris
-
-
-def _to_found(fetched: FetchedTrees) -> Found:
-    tree, shelves, uris = fetched
-    return Found(
-        session=_to_session(tree),
-        shelves={
-            family: None if trees is None else _to_values(family, trees)
-            for family, trees in shelves.items()
-        },
-        retained_artifact_uris=uris,
-    )
-
-
-def _to_values(family: Family, trees: list[dict[str, Any]]) -> tuple[Any, ...]:
-    try:
-        return decode_many(family.model, trees)
-    except DecodeError as error:
-        error.model = family.name
-        raise
-
-
-def _fetch(
-    conn: sqlite3.Connection,
-    session_id: str,
-    families: Sequence[Family],
-    *,
-    session: bool,
-    messages: bool,
-) -> Found:
-    with _damage_named():
-        return _to_found(
-            _fetch_trees(conn, session_id, families, session=session, messages=messages)
-        )
-
-
-def _inventory(conn: sqlite3.Connection) -> Inventory:
-    # Every id, and whether a session was saved under it.
-    owners = conn.execute(
-        "SELECT id, s.owner_key IS NOT NULL FROM owner LEFT JOIN session AS s USING (owner_key) "
-        "ORDER BY id"
-    ).fetchall()
-    loops, workflows = (
-        tuple(
-            row[0]
-            for row in conn.execute(
-                f"SELECT {kind.key} FROM {kind.rows.table} ORDER BY {kind.key}"
-            ).fetchall()
-        )
-        for kind in CHECKPOINTS
-    )
-    return Inventory(
-        sessions=tuple(i for i, saved in owners if saved),
-        families_only=tuple(i for i, saved in owners if not saved),
-        loop_checkpoints=loops,
-        workflow_checkpoints=workflows,
-    )
-
-
-def _facts(conn: sqlite3.Connection) -> dict[str, Any]:
-    _, version, _ = migrate.numbers(conn)
-    facts: dict[str, Any] = {"sqlite": sqlite3.sqlite_version, "schema": version}
-    for name in ("journal_mode", "page_count", "freelist_count"):
-        (facts[name],) = conn.execute(f"PRAGMA {name}").fetchone()
-    return facts
-
-
-def _probe(conn: sqlite3.Connection) -> None:
-    """Write something and take it back: a store that cannot be written says so here."""
-    conn.execute("INSERT INTO meta (name, value) VALUES ('probe', 1)")
-    conn.execute("DELETE FROM meta WHERE name = 'probe'")

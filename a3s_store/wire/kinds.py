@@ -95,6 +95,8 @@ class Kind:
 
 
 class Bool(Kind):
+    """true or false."""
+
     fast = "v is True or v is False"
     name = "true or false"
 
@@ -107,6 +109,8 @@ class Bool(Kind):
 
 
 class Int(Kind):
+    """An integer of one machine type."""
+
     def __init__(self, limits: IntRange) -> None:
         self.limits = limits
         self.fast = f"type(v) is int and {limits.low} <= v <= {limits.high}"
@@ -123,6 +127,8 @@ class Int(Kind):
 
 
 class Float64(Kind):
+    """A finite number; an integer is read as one."""
+
     fast = "type(v) is float and 1e-5 <= v < 1e16"
     name = "a number"
 
@@ -147,6 +153,8 @@ class Float64(Kind):
 
 
 class Float32(Float64):
+    """A number rounded to 32 bits."""
+
     fast = "False"
 
     def convert(self, value: Any) -> Any:
@@ -164,6 +172,8 @@ class Float32(Float64):
 
 
 class EnumOf(Kind):
+    """One of the strings an enum names, exactly."""
+
     fast = "False"
 
     def __init__(self, cls: type[enum.Enum]) -> None:
@@ -207,6 +217,8 @@ class OpaqueValue(Kind):
 
 
 class Time(Kind):
+    """An RFC 3339 time, brought to UTC."""
+
     fast = "False"
 
     def convert(self, value: Any) -> Any:

@@ -1,0 +1,119 @@
+"""What there is in the file: short questions about all sessions, and about the file itself.
+
+Plain functions of a connection, each inside a read transaction that somebody else opened.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import attrs
+
+from a3s_store.families import CHECKPOINTS
+from a3s_store.sqlite import migrate, sessions
+from a3s_store.store import Inventory
+
+
+@attrs.frozen(kw_only=True)
+class Generation:
+    """One save of a session, or of one of its families.
+
+    `length` is the number of messages the conversation had then and `digest` that of the whole
+    snapshot; both are None while no session was saved under the id. `saved_at_ms` is this machine's
+    clock in Unix milliseconds, for people to read.
+    """
+
+    number: int
+    length: int | None
+    digest: str | None
+    saved_at_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class SessionSummary:
+    """What a list shows of a session: no conversation is read for it.
+
+    `messages` is how many there are, `generation` the number of the last save. Times are Unix
+    seconds, the caller's own; `total_tokens` is None when it is beyond 63 bits.
+    """
+
+    id: str
+    name: str
+    state: str
+    workspace: str
+    model_name: str | None
+    messages: int
+    total_tokens: int | None
+    total_cost: float
+    created_at: int
+    updated_at: int
+    generation: int
+
+
+def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
+    """All generations on record, oldest first; none when nothing was saved under the id."""
+    owner = sessions.find_owner(conn, session_id)
+    if owner is None:
+        return ()
+    found = conn.execute(
+        "SELECT generation, head_length, digest, saved_at_ms FROM generation "
+        "WHERE owner_key = ? ORDER BY generation",
+        (owner.key,),
+    ).fetchall()
+    return tuple(
+        Generation(number=number, length=length, digest=digest, saved_at_ms=saved_at_ms)
+        for number, length, digest, saved_at_ms in found
+    )
+
+
+def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
+    """What there is to say of every saved session, those updated last first."""
+    names = [field.name for field in attrs.fields(SessionSummary)]
+    # Which sessions are there? The view has these columns; a cost that is negative zero is NULL.
+    found = conn.execute(
+        f"SELECT {', '.join(names)} FROM sessions ORDER BY updated_at DESC, id"
+    ).fetchall()
+    return tuple(
+        SessionSummary(**values | {"total_cost": values["total_cost"] or 0.0})
+        for values in (dict(zip(names, row, strict=True)) for row in found)
+    )
+
+
+def inventory(conn: sqlite3.Connection) -> Inventory:
+    """Every id in the file."""
+    # Every id, and whether a session was saved under it.
+    owners = conn.execute(
+        "SELECT id, s.owner_key IS NOT NULL FROM owner LEFT JOIN session AS s USING (owner_key) "
+        "ORDER BY id"
+    ).fetchall()
+    loops, workflows = (
+        tuple(
+            row[0]
+            for row in conn.execute(
+                f"SELECT {kind.key} FROM {kind.rows.table} ORDER BY {kind.key}"
+            ).fetchall()
+        )
+        for kind in CHECKPOINTS
+    )
+    return Inventory(
+        sessions=tuple(i for i, saved in owners if saved),
+        families_only=tuple(i for i, saved in owners if not saved),
+        loop_checkpoints=loops,
+        workflow_checkpoints=workflows,
+    )
+
+
+def facts(conn: sqlite3.Connection) -> dict[str, Any]:
+    """Measurements of the file that need no more than a look."""
+    _, version, _ = migrate.numbers(conn)
+    found: dict[str, Any] = {"sqlite": sqlite3.sqlite_version, "schema": version}
+    for name in ("journal_mode", "page_count", "freelist_count"):
+        (found[name],) = conn.execute(f"PRAGMA {name}").fetchone()
+    return found
+
+
+def probe(conn: sqlite3.Connection) -> None:
+    """Write something and take it back: a store that cannot be written says so here."""
+    conn.execute("INSERT INTO meta (name, value) VALUES ('probe', 1)")
+    conn.execute("DELETE FROM meta WHERE name = 'probe'")
