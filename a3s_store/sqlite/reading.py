@@ -85,6 +85,7 @@ def to_found(fetched: FetchedTrees) -> Found:
 
 
 def to_values(family: Family, trees: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """The values of a shelf. Raises DecodeError, with the family's name for a model."""
     try:
         return decode_many(family.model, trees)
     except DecodeError as error:

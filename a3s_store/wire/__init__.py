@@ -8,8 +8,8 @@ floats, `timestamp` knows RFC 3339.
 Two roads: text -> parse -> decode -> value, and value -> encode -> compact | pretty | canonical.
 """
 
+from a3s_store.wire.annotations import F32, I32, I64, U32, U64, Timestamp, USize, Value
 from a3s_store.wire.codec import Codec, Wired, codec_for, decode, decode_many, encode
-from a3s_store.wire.kinds import F32, I32, I64, U32, U64, Timestamp, USize, Value
 from a3s_store.wire.rules import Model, dropped_field, field, model
 from a3s_store.wire.text import canonical, compact, parse, parse_own, pretty
 from a3s_store.wire.timestamp import timestamp_of

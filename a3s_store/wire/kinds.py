@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import enum
 import math
-import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import orjson
@@ -25,7 +24,6 @@ from a3s_store.wire.timestamp import normalise_timestamp
 from a3s_store.wire.values import (
     MAX_DEPTH,
     FrozenDict,
-    Json,
     NotJsonError,
     freeze,
     freeze_part,
@@ -55,23 +53,6 @@ class IntRange:
 
     low: int
     high: int
-
-
-@attrs.frozen
-class Mark:
-    """Marks an annotation whose Python type alone does not name the JSON form."""
-
-    name: Literal["f32", "value", "timestamp"]
-
-
-U32: TypeAlias = Annotated[int, IntRange(0, 2**32 - 1)]
-I32: TypeAlias = Annotated[int, IntRange(-(2**31), 2**31 - 1)]
-U64: TypeAlias = Annotated[int, IntRange(0, 2**64 - 1)]
-I64: TypeAlias = Annotated[int, IntRange(-(2**63), 2**63 - 1)]
-USize: TypeAlias = U64
-F32: TypeAlias = Annotated[float, Mark("f32")]
-Value: TypeAlias = Annotated[Json, Mark("value")]
-Timestamp: TypeAlias = Annotated[str, Mark("timestamp")]
 
 
 class Kind:
@@ -399,54 +380,3 @@ def codec_of(cls: type) -> Codec[Any]:
     if found is None:
         raise TypeError(f"{cls.__name__} is no model")
     return typing.cast("Codec[Any]", found)
-
-
-def kind_of(annotation: Any) -> tuple[Kind, bool]:
-    """The kind an annotation names, and whether it may be None."""
-    if typing.get_origin(annotation) in (Union, types.UnionType):
-        parts = typing.get_args(annotation)
-        rest = [part for part in parts if part is not type(None)]
-        return _union(rest), len(rest) < len(parts)
-    return _single(annotation), False
-
-
-def _single(annotation: Any) -> Kind:
-    origin = typing.get_origin(annotation)
-    if origin is Annotated:
-        return _marked(annotation.__metadata__[0])
-    if origin is tuple:
-        return Many(kind_of(typing.get_args(annotation)[0])[0])
-    if origin is frozenset:
-        return EnumSet(EnumOf(typing.get_args(annotation)[0]))
-    if origin is Mapping:
-        key, item = typing.get_args(annotation)
-        return EnumMap(EnumOf(key), _single(item))
-    if annotation is str:
-        return Kind()
-    if annotation is bool:
-        return Bool()
-    if annotation is float:
-        return Float64()
-    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        return EnumOf(annotation)
-    if isinstance(annotation, type):
-        return One(annotation)
-    raise TypeError(f"no JSON form is known for {annotation!r}")
-
-
-def _marked(mark: IntRange | Mark) -> Kind:
-    if isinstance(mark, IntRange):
-        return Int(mark)
-    return {"f32": Float32, "value": OpaqueValue, "timestamp": Time}[mark.name]()
-
-
-def _union(parts: list[Any]) -> Kind:
-    if len(parts) == 1:
-        return _single(parts[0])
-    if str in parts:
-        (array,) = (part for part in parts if part is not str)
-        return TextOrMany(kind_of(typing.get_args(array)[0])[0])
-    rules = {cls: codec_of(cls).rule for cls in parts}
-    members = {rule.tag: cls for cls, rule in rules.items() if rule.tag is not None}
-    unknown = next((cls for cls, rule in rules.items() if rule.opaque), None)
-    return Tagged(members, unknown)

@@ -21,8 +21,9 @@ from typing import Any, Final, Literal, TypeVar, dataclass_transform
 
 import attrs
 
+from a3s_store.wire.annotations import Value, kind_of
 from a3s_store.wire.codec import UNSET, Codec, FieldRule, ModelRule, Wired
-from a3s_store.wire.kinds import Kind, Value, kind_of
+from a3s_store.wire.kinds import Kind
 from a3s_store.wire.values import EMPTY
 
 _RULE = "a3s_wire"
