@@ -1,0 +1,90 @@
+"""What the documents say is true: their programs run, their commands exist, their links lead."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import a3s_store
+from a3s_store import MemorySessionStore, SessionSnapshot, interop
+from a3s_store.models import Message, SessionData
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.S)
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "schema/README.md"]
+
+
+def test_the_first_program_has_at_most_fifteen_lines_and_runs_twice(tmp_path: Path) -> None:
+    program = PROGRAMS[0]
+    assert len([line for line in program.splitlines() if line.strip()]) <= 15
+    for messages in (2, 4):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"['fix-login'] {messages}\n"
+
+
+def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, Any] = {"SessionStore": a3s_store.SessionStore, "interop": interop}
+    for program in PROGRAMS[1:]:
+        exec(compile(program, "README.md", "exec"), names)
+    upstream = ROOT / "tests" / "data" / "upstream" / "3.1.0"
+    (tmp_path / "sessions").symlink_to(upstream, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+
+    async def main() -> None:
+        async with MemorySessionStore() as store:
+            session = SessionData(
+                id="fix-login", messages=[Message.user("hi")], created_at=1, updated_at=1
+            )
+            await store.save_snapshot(SessionSnapshot(session=session))
+            await names["both_ways"](store)
+            await store.delete("fix-login")
+            await names["move_in"](store)
+
+    asyncio.run(main())
+    made = {p.relative_to("copy") for p in Path("copy").rglob("*") if p.is_file()}
+    given = {p.relative_to(upstream) for p in upstream.rglob("*") if p.is_file()}
+    assert made == given
+    assert all((Path("copy") / name).read_bytes() == (upstream / name).read_bytes() for name in made)
+
+
+def test_the_set_up_lines_are_the_ones_ci_runs() -> None:
+    setup, tests = re.search(r"```sh\n(.*?)```", README, re.S)[1].strip().splitlines()  # type: ignore[index]
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert setup.replace("python3 -m", '"$python" -m') in script
+    assert tests in script
+
+
+def test_every_command_is_in_the_readme() -> None:
+    commands = pytest.importorskip("a3s_store.cli.app").app.list_commands(None)
+    listed = set(re.findall(r"^\| `a3s-store (\w+)", README, re.M))
+    assert listed == set(commands)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere_and_named_files_exist(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / document).parent.joinpath(target).exists(), target
+    for name in re.findall(r"`((?:a3s_store|schema|tests)/[\w./]+\.(?:py|sql|md))`", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_no_document_carries_a_path_of_a_machine() -> None:
+    for path in [*(ROOT / name for name in DOCUMENTS), *ROOT.glob("a3s_store/**/*.py")]:
+        found = re.search(r"(?<![\w.])/(?:work|root|tmp)/", path.read_text(encoding="utf-8"))
+        assert found is None, path
