@@ -100,6 +100,11 @@ def refuse_unwritable(batch: Batch) -> None:
     _try_to_write(list(batch.retained_artifact_uris or ()), "", "retained_artifact_uris")
 
 
+def refuse_unwritable_value(value: Any) -> None:
+    """As `refuse_unwritable`, for one value."""
+    _try_to_write(encode(value), type(value).__name__, "")
+
+
 def _try_to_write(tree: Any, model: str, place: str) -> None:
     try:
         canonical(tree)

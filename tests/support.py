@@ -95,9 +95,7 @@ def checkpoint(
     )
 
 
-def with_store(
-    path: Path, use: Callable[[SqliteSessionStore], Awaitable[R]], **options: Any
-) -> R:
+def with_store(path: Path, use: Callable[[SqliteSessionStore], Awaitable[R]], **options: Any) -> R:
     """Open a store in an event loop of its own, use it, close it."""
 
     async def main() -> R:
@@ -148,5 +146,5 @@ def changes(before: Rows, after: Rows) -> dict[str, tuple[int, int, int]]:
 
 async def statements_changed(store: SqliteSessionStore) -> int:
     """How many rows the store's writer has inserted, updated or deleted since it was opened."""
-    assert store._writer is not None
-    return await store._writer.run(lambda conn: conn.total_changes)
+    assert store._engine.writer is not None
+    return await store._engine.writer.run(lambda conn: conn.total_changes)

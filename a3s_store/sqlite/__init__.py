@@ -1,8 +1,9 @@
 """The store in one SQLite file.
 
-Reading order: `store` (what runs where), `sessions` (a save and a load from top to bottom), `log`
-(conversations), `rows` and `shape` (families), `reading`, `listing`, `checkpoints`, `blobs`,
-`diff`; then what carries it: `tx`, `worker`, `connection`, `wal`, `migrate`.
+Reading order: `store` (the public face), `engine` (what runs where), `sessions` (a save and a load
+from top to bottom), `log` (conversations), `rows` and `shape` (families), `reading`, `listing`,
+`checkpoints`, `blobs`, `diff`; then what carries it: `tx`, `worker`, `connection`, `wal`,
+`migrate`.
 """
 
 from a3s_store.sqlite.listing import Generation, SessionSummary

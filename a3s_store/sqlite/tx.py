@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+C = TypeVar("C", bound=sqlite3.Connection)
+R = TypeVar("R")
 
 
 @contextlib.contextmanager
@@ -35,3 +39,13 @@ def read(conn: sqlite3.Connection) -> Iterator[None]:
     finally:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
+
+
+def writing(apply: Callable[[C], R]) -> Callable[[C], R]:
+    """A function that does the same in one write transaction."""
+
+    def job(conn: C) -> R:
+        with write(conn):
+            return apply(conn)
+
+    return job

@@ -144,16 +144,16 @@ def test_the_settings_are_those_the_design_names(tmp_path: Path) -> None:
         return {name: conn.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
 
     async def use(store: SqliteSessionStore) -> None:
-        assert store._writer is not None
-        assert await store._writer.run(settings) == wanted
-        assert await store._reader.run(settings) == wanted
-        assert (await store._reader.run(_query_only)) == 1
+        assert store._engine.writer is not None
+        assert await store._engine.writer.run(settings) == wanted
+        assert await store._engine.reader.run(settings) == wanted
+        assert (await store._engine.reader.run(_query_only)) == 1
 
     with_store(tmp_path / "agent.a3s", use, busy_timeout_ms=1234)
 
     async def relaxed(store: SqliteSessionStore) -> None:
-        assert store._writer is not None
-        assert (await store._writer.run(settings))["synchronous"] == 1
+        assert store._engine.writer is not None
+        assert (await store._engine.writer.run(settings))["synchronous"] == 1
         assert not store.capabilities().durable
 
     with_store(tmp_path / "agent.a3s", relaxed, durability="normal")
@@ -178,9 +178,7 @@ def test_every_file_of_a_store_is_for_its_owner_alone(tmp_path: Path, umask: int
         async def use(store: SqliteSessionStore) -> None:
             await store.save(session())
             modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
-            assert modes == dict.fromkeys(
-                ("agent.a3s", "agent.a3s-wal", "agent.a3s-shm"), 0o600
-            )
+            assert modes == dict.fromkeys(("agent.a3s", "agent.a3s-wal", "agent.a3s-shm"), 0o600)
 
         with_store(path, use)
     finally:

@@ -1,0 +1,79 @@
+"""What a transfer answers: an entry for each file, and nothing of what stands in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeAlias
+
+import attrs
+
+from a3s_store.errors import CodecError, StoreError
+
+Outcome: TypeAlias = Literal["read", "written", "skipped", "refused"]
+
+
+@attrs.frozen(kw_only=True)
+class TransferEntry:
+    """One file. `path` is relative to the directory, with `/`.
+
+    `read` went into the store, `written` came out of it; `skipped` and `refused` have a reason. A
+    refused file holds something of the store's kind that was not transferred. `path` is empty for
+    what no file could be named after.
+    """
+
+    path: str
+    outcome: Outcome
+    session_id: str | None = None
+    reason: str | None = None
+    size_bytes: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class TransferReport:
+    """The entries of a transfer by path. `notes` say what could not be looked for at all."""
+
+    entries: tuple[TransferEntry, ...]
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, entries: Iterable[TransferEntry], notes: tuple[str, ...] = ()) -> TransferReport:
+        """The report of these entries, sorted."""
+        ordered = sorted(entries, key=lambda entry: (entry.path, entry.session_id or ""))
+        return cls(entries=tuple(ordered), notes=notes)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was refused."""
+        return not self.count("refused")
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the files that were read or written."""
+        moved = {"read", "written"}
+        return sum(entry.size_bytes for entry in self.entries if entry.outcome in moved)
+
+    def count(self, outcome: Outcome) -> int:
+        """How many files had this outcome."""
+        return sum(entry.outcome == outcome for entry in self.entries)
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far a transfer is: `done` of `total` sessions and checkpoints, `current` the last one."""
+
+    done: int
+    total: int
+    current: str
+
+
+# Called after each session and checkpoint; what it raises ends the transfer between two of them.
+OnProgress: TypeAlias = Callable[[Progress], object]
+
+
+def reason_of(error: StoreError) -> str:
+    """An error as a report has it: without the operation and the absolute path."""
+    place = ""
+    if isinstance(error, CodecError):
+        place = ".".join(part for part in (error.model, error.path) if part)
+    what = f"{place}: {error.what}" if place else error.what
+    return f"{what}. {error.hint}" if error.hint else what
