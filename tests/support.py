@@ -38,7 +38,8 @@ def messages(count: int, *, start: int = 0, tag: str = "m") -> tuple[Message, ..
 
 def session(session_id: str = "fix-login", count: int = 4, **fields: Any) -> SessionData:
     """A session with `count` messages."""
-    given = {"messages": messages(count), "created_at": 1_779_100_000, "updated_at": 1_779_100_000}
+    given: dict[str, Any] = {"messages": messages(count)}
+    given |= {"created_at": 1_779_100_000, "updated_at": 1_779_100_000}
     return SessionData(id=session_id, **(given | fields))
 
 

@@ -1,4 +1,4 @@
-"""Small programs that tests run in processes of their own: `python -m tests.fault.programs NAME ...`.
+"""Small programs that tests run in processes of their own: `-m tests.fault.programs NAME ...`.
 
 Each does one thing that may go wrong from outside: be killed, exit without closing, be forked.
 """
@@ -11,10 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.support import messages, session, trace
-
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.errors import StoreForkedError
+from tests.support import session, trace
 
 
 def _snapshot(session_id: str, length: int) -> SessionSnapshot:
@@ -122,7 +121,7 @@ def fork(path: str) -> None:
             child = os.fork()
             if child == 0:
                 os._exit(_in_child(store))
-            _, status = os.waitpid(child, 0)
+            _, status = await asyncio.to_thread(os.waitpid, child, 0)
             assert os.waitstatus_to_exitcode(status) == 0
             await store.save(session("after"))
             assert await store.list() == ["after", "before"]

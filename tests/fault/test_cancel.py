@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support import database, messages, run, session, trace, with_store
 
 from a3s_store import SessionSnapshot, SqliteSessionStore
+from tests.support import database, messages, run, session, trace, with_store
 
 CANCELS = int(os.environ.get("A3S_CANCELS", "400"))
 

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.fault.programs import check_whole
-from tests.support import database, session, with_store
 
 from a3s_store import SqliteSessionStore
+from tests.fault.programs import check_whole
+from tests.support import database, session, with_store
 
 ROOT = Path(__file__).parents[2]
 

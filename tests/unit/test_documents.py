@@ -48,7 +48,7 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     async def main() -> None:
         async with MemorySessionStore() as store:
             session = SessionData(
-                id="fix-login", messages=[Message.user("hi")], created_at=1, updated_at=1
+                id="fix-login", messages=(Message.user("hi"),), created_at=1, updated_at=1
             )
             await store.save_snapshot(SessionSnapshot(session=session))
             await names["both_ways"](store)
@@ -59,7 +59,8 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     made = {p.relative_to("copy") for p in Path("copy").rglob("*") if p.is_file()}
     given = {p.relative_to(upstream) for p in upstream.rglob("*") if p.is_file()}
     assert made == given
-    assert all((Path("copy") / name).read_bytes() == (upstream / name).read_bytes() for name in made)
+    for name in made:
+        assert (Path("copy") / name).read_bytes() == (upstream / name).read_bytes()
 
 
 def test_the_set_up_lines_are_the_ones_ci_runs() -> None:

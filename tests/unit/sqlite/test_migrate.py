@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import database, session, with_store
 
 from a3s_store import SqliteSessionStore
 from a3s_store.errors import (
@@ -29,6 +28,7 @@ from a3s_store.families import (
 )
 from a3s_store.sqlite import migrate
 from a3s_store.sqlite.shape import SQL_TYPES, shape
+from tests.support import database, session, with_store
 
 
 def _made_by(script: str) -> dict[str, str]:

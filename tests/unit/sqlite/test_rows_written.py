@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from a3s_store import SessionSnapshot, SqliteSessionStore
+from a3s_store.models import ImageBlock, ImageSource, Message
 from tests.support import (
     Rows,
     all_rows,
@@ -19,9 +22,6 @@ from tests.support import (
     statements_changed,
     trace,
 )
-
-from a3s_store import SessionSnapshot, SqliteSessionStore
-from a3s_store.models import ImageBlock, ImageSource, Message
 
 # What every save of a session writes whatever it holds.
 GENERATION = {"owner": (0, 1, 0), "generation": (1, 0, 0)}

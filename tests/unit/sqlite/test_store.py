@@ -11,16 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support import (
-    artifact,
-    checkpoint,
-    database,
-    messages,
-    run,
-    session,
-    trace,
-    with_store,
-)
 
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.errors import (
@@ -33,6 +23,16 @@ from a3s_store.errors import (
 )
 from a3s_store.models import LlmConfigData, Message, TextBlock
 from a3s_store.sqlite import wal
+from tests.support import (
+    artifact,
+    checkpoint,
+    database,
+    messages,
+    run,
+    session,
+    trace,
+    with_store,
+)
 
 
 def test_a_writer_that_builds_on_an_old_generation_is_refused(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_long_read_blocks_no_save_and_sees_one_moment(tmp_path: Path) -> None:
 
 def test_an_api_key_is_nowhere(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
-    secret = "sk-very-secret"  # noqa: S105 - not one
+    secret = "sk-very-secret"
     config = LlmConfigData(provider="openai", model="gpt-4o", api_key=secret)
     assert secret not in repr(config)
     assert secret.encode() not in pickle.dumps(config)
