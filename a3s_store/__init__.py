@@ -4,14 +4,20 @@ Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (on
 transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). What is
 promised is what is named here, in `a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and
 `a3s_store.testing`.
+
+The names below are imported when they are first used, so that `import a3s_store` costs nothing.
 """
 
-from a3s_store.errors import StoreError
-from a3s_store.files import FileSessionStore
-from a3s_store.memory import MemorySessionStore
-from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import Generation, SqliteSessionStore
-from a3s_store.store import Capabilities, Health, Inventory, SessionStore
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from a3s_store.errors import StoreError
+    from a3s_store.files import FileSessionStore
+    from a3s_store.memory import MemorySessionStore
+    from a3s_store.snapshot import SessionSnapshot
+    from a3s_store.sqlite import Generation, SessionSummary, SqliteSessionStore
+    from a3s_store.store import Capabilities, Health, Inventory, SessionStore
 
 __version__ = "0.1.0"
 
@@ -24,6 +30,36 @@ __all__ = [
     "MemorySessionStore",
     "SessionSnapshot",
     "SessionStore",
+    "SessionSummary",
     "SqliteSessionStore",
     "StoreError",
 ]
+
+_HOMES = {
+    "Capabilities": "store",
+    "FileSessionStore": "files",
+    "Generation": "sqlite",
+    "Health": "store",
+    "Inventory": "store",
+    "MemorySessionStore": "memory",
+    "SessionSnapshot": "snapshot",
+    "SessionStore": "store",
+    "SessionSummary": "sqlite",
+    "SqliteSessionStore": "sqlite",
+    "StoreError": "errors",
+}
+
+
+if not TYPE_CHECKING:  # a checker that saw it would believe in every name
+
+    def __getattr__(name: str) -> Any:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -73,6 +73,16 @@ def compete(path: str, name: str, seconds: str) -> None:
     asyncio.run(main())
 
 
+def save_one(path: str, session_id: str) -> None:
+    """Open a store that may not be there yet, save one session, close."""
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await store.save(session(session_id))
+
+    asyncio.run(main())
+
+
 async def _begin(path: str) -> SqliteSessionStore:
     store = await SqliteSessionStore.open(path)
     await store.save(session("acknowledged"))
@@ -142,6 +152,7 @@ def _in_child(store: SqliteSessionStore) -> int:
 
 PROGRAMS: dict[str, Callable[..., None]] = {
     "save_on": save_on,
+    "save_one": save_one,
     "compete": compete,
     "forget": forget,
     "fork": fork,

@@ -94,6 +94,18 @@ def test_a_killed_writer_loses_nothing_it_acknowledged_and_leaves_nothing_half(
     check_file(path)
 
 
+def test_processes_that_open_a_new_store_at_once_all_get_in(tmp_path: Path) -> None:
+    """The switch to the log is refused while another one switches, without asking to wait."""
+    for attempt in range(3):
+        path = tmp_path / f"agent-{attempt}.a3s"
+        processes = [start("save_one", path, f"s{number}") for number in range(6)]
+        for process in processes:
+            _, err = process.communicate(timeout=60)
+            assert (process.returncode, err) == (0, "")
+        assert with_store(path, lambda store: store.list()) == [f"s{n}" for n in range(6)]
+        check_file(path)
+
+
 WAYS = ["kept", "cycle", "dropped", "task", "raise", "exit", "closed loop"]
 
 

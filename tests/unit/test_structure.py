@@ -109,8 +109,18 @@ def _run(code: str) -> str:
 
 
 def test_importing_the_package_brings_in_no_optional_dependency() -> None:
-    loaded = _run("import a3s_store, sys; print(*sorted(sys.modules))").split()
-    assert {"click", "rich", "hypothesis", "pytest"}.isdisjoint(loaded)
+    for names in ("", "a3s_store.SqliteSessionStore, a3s_store.FileSessionStore; "):
+        loaded = _run(f"import a3s_store, sys; {names}print(*sorted(sys.modules))").split()
+        assert {"click", "rich", "hypothesis", "pytest"}.isdisjoint(loaded)
+        assert ("aiosqlite" in loaded) == bool(names), "what is not used is not imported"
+
+
+def test_every_public_name_is_found_and_no_other() -> None:
+    assert set(a3s_store.__all__) <= set(dir(a3s_store))
+    for name in a3s_store.__all__:
+        assert getattr(a3s_store, name).__name__ == name
+    with pytest.raises(AttributeError):
+        a3s_store.SqlSessionStore  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_the_installed_typing_marker_is_there() -> None:

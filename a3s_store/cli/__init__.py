@@ -1,0 +1,41 @@
+"""The command line: `a3s-store demo | list | show | info | import | export`.
+
+`app` knows the commands and what they exit with, `output` how things are printed, `opening` how a
+store is opened without making one. `listing`, `show` (with `transcript` and `shelves`), `transfer`
+and `demo` (with `demo_session` and `crash`) are the commands.
+
+Invariants: 1. data goes to stdout, everything else to stderr; with `--json` stdout has one JSON
+document; 2. no character of stored text reaches the terminal as a control character, none is taken
+for markup; 3. a command that reads makes no file and changes none; `info` alone proves that the
+store can be written, and takes that back; 4. exit codes: 0 done, 1 failed, 2 wrong usage, 3 not
+found, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import NoReturn
+
+_INSTALL = 'The command line needs click and rich: pip install "a3s-store[cli]"'
+
+
+def main() -> NoReturn:
+    """Run the command line and exit; the entry point `a3s-store`."""
+    try:
+        if not all(map(_is_installed, ("click", "rich"))):
+            print(_INSTALL, file=sys.stderr)
+            sys.exit(1)
+        from a3s_store.cli.app import app
+
+        app(prog_name="a3s-store")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    raise AssertionError("the application exits by itself")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:
+        return False

@@ -1,0 +1,97 @@
+"""The commands by name, and what the program exits with.
+
+A command is imported when it is run: `--help` and a mistyped name load neither the store nor rich.
+So the table below repeats the first sentence of each command's docstring; a test compares them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Final, TextIO
+
+import click
+
+from a3s_store.cli.failures import failure_of
+from a3s_store.errors import StoreError
+
+# name: (module, what it does); the function has the name with `_command` behind it.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "demo": ("demo", "Show what a store does, in seconds; nothing is left behind."),
+    "list": ("listing", "List the sessions in STORE, those updated last first."),
+    "show": ("show", "Show a session's conversation, or one of its families."),
+    "info": ("listing", "Say what the file STORE is, and whether it is well."),
+    "import": ("transfer", "Read a directory of the engine's JSON files into STORE."),
+    "export": ("transfer", "Write sessions into DIR as the engine's JSON files."),
+}
+
+
+class App(click.Group):
+    """The group of all commands, each imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"a3s_store.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            _never_fail_to_encode(stream)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+        except (StoreError, OSError) as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise  # click knows what to do about a broken pipe
+            raise failure from error
+
+
+def _never_fail_to_encode(stream: TextIO) -> None:
+    """Where the terminal is not UTF-8, what it cannot show is written out."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    import platform
+    import sqlite3
+
+    from a3s_store import __version__
+
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    click.echo(f"a3s-store {__version__} ({python}, SQLite {sqlite3.sqlite_version})")
+    ctx.exit()
+
+
+@click.group(
+    cls=App,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each command takes --json. Exit codes: 0 done, 1 failed, 2 usage, 3 not found.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def app() -> None:
+    """Look into stores of AI agent sessions, and move sessions in and out of them.
+
+    A store is one SQLite file. Try `a3s-store demo` first.
+    """

@@ -1,0 +1,164 @@
+"""`list` and `info`: what a store holds, without reading a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from a3s_store.cli import output
+from a3s_store.cli.opening import PATH, existing
+from a3s_store.cli.output import cell
+from a3s_store.sqlite import SessionSummary
+from a3s_store.store import Health, Inventory
+
+_GAP: Final = 2
+_ID_WIDTH: Final = 40
+_NARROWEST: Final = 10
+
+
+@click.command("list")
+@click.argument("store", type=PATH)
+@output.json_option
+def list_command(store: Path, as_json: bool) -> None:
+    """List the sessions in STORE, those updated last first."""
+
+    async def read() -> tuple[SessionSummary, ...]:
+        async with existing(store) as opened:
+            return await opened.summaries()
+
+    found = asyncio.run(read())
+    if as_json:
+        output.print_json([attrs.asdict(summary) for summary in found])
+    elif found:
+        console = output.stdout()
+        output.print_table(console, sessions_table(console, found))
+    else:
+        output.note(f"There are no sessions in {store}.")
+
+
+def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
+    """One line a session. Where it is narrow, names get short before anything else does."""
+    moment = output.short_moment if console.is_terminal else output.moment
+    columns: dict[str, list[Text]] = {
+        "id": [cell(summary.id) for summary in found],
+        "name": [cell(summary.name) for summary in found],
+        "state": [cell(s.state, output.state_style(s.state)) for s in found],
+        "msgs": [cell(summary.messages) for summary in found],
+        "model": [cell(summary.model_name) for summary in found],
+        "updated": [cell(moment(summary.updated_at)) for summary in found],
+        "cost": [cell(output.dollars(summary.total_cost)) for summary in found],
+    }
+    if console.is_terminal:
+        _fit(columns, console.width)
+    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for title in columns:
+        made.add_column(
+            title,
+            justify="right" if title in {"msgs", "cost"} else "left",
+            no_wrap=title != "id",
+            overflow="fold",
+            max_width=_ID_WIDTH if title == "id" and console.is_terminal else None,
+            style="bold" if title == "id" else "",
+        )
+    for row in zip(*columns.values(), strict=True):
+        made.add_row(*row)
+    return made
+
+
+def _fit(columns: dict[str, list[Text]], width: int) -> None:
+    """Shorten names and models to what the other columns leave; drop them when that is nothing.
+
+    rich would take from all columns alike, ids first of all.
+    """
+    needs = {title: max(len(title), *(t.cell_len for t in c)) for title, c in columns.items()}
+    needs["id"] = min(needs["id"], _ID_WIDTH)
+    room = width - sum(needs[t] + _GAP for t in needs if t not in {"name", "model"}) + _GAP
+    if needs["name"] + needs["model"] + 2 * _GAP > room:
+        needs["model"] = min(needs["model"], max(_NARROWEST, room // 3))
+        needs["name"] = room - needs["model"] - 2 * _GAP
+        if needs["name"] < _NARROWEST:
+            del columns["model"]
+            needs["name"] = room - _GAP
+        if needs["name"] < _NARROWEST:
+            del columns["name"]
+    for title in ("name", "model"):
+        for text in columns.get(title, ()):
+            text.truncate(needs[title], overflow="ellipsis")
+
+
+@click.command("info")
+@click.argument("store", type=PATH)
+@output.json_option
+def info_command(store: Path, as_json: bool) -> None:
+    """Say what the file STORE is, and whether it is well.
+
+    Well means: it can be opened and read, and something can be written to it, which is taken back.
+    """
+
+    async def read() -> tuple[Health, Inventory, tuple[SessionSummary, ...]]:
+        async with existing(store) as opened:
+            inventory, summaries = await opened.inventory(), await opened.summaries()
+            return await opened.health_check(), inventory, summaries
+
+    log = store.with_name(store.name + "-wal")
+    # Before it is opened: proving that it can be written begins a log of its own.
+    log_bytes = log.stat().st_size if log.exists() else 0
+    health, inventory, summaries = asyncio.run(read())
+    facts = {**health.facts, "log_bytes": log_bytes}
+    counts = {
+        "sessions": len(inventory.sessions),
+        "messages": sum(summary.messages for summary in summaries),
+        "families_only": len(inventory.families_only),
+        "loop_checkpoints": len(inventory.loop_checkpoints),
+        "workflow_checkpoints": len(inventory.workflow_checkpoints),
+    }
+    if as_json:
+        output.print_json(
+            {
+                "location": health.location,
+                "backend": health.backend,
+                "counts": counts,
+                "facts": facts,
+                "advice": list(health.advice),
+            }
+        )
+        return
+    console = output.stdout()
+    output.print_table(console, output.facts(_facts(health, facts, counts)))
+    for sentence in health.advice:
+        console.print()
+        console.print(cell(f"Advice: {sentence}"))
+
+
+def _facts(health: Health, facts: dict[str, Any], counts: dict[str, int]) -> list[tuple[str, Any]]:
+    found = dict(facts)
+    pages, free = found.pop("page_count", 0), found.pop("freelist_count", 0)
+    log = found.pop("log_bytes", 0)
+    database = found.pop("database_bytes", 0)
+    read_only = found.pop("read_only", False)
+    pairs = [
+        ("store", health.location),
+        ("size", f"{output.size(database)} in {output.amount(pages, 'page')}, {free} of them free"),
+        ("log", output.size(log) if log else "empty"),
+        ("schema", found.pop("schema", "")),
+        ("SQLite", found.pop("sqlite", "")),
+        ("journal mode", found.pop("journal_mode", "")),
+        ("durability", found.pop("durability", "")),
+        *((name.replace("_", " "), value) for name, value in found.items()),
+        ("sessions", counts["sessions"]),
+        ("messages", f"{counts['messages']} in the sessions as they are now"),
+        ("loop checkpoints", counts["loop_checkpoints"]),
+        ("workflow checkpoints", counts["workflow_checkpoints"]),
+    ]
+    if counts["families_only"]:
+        pairs.append(("without a session", output.amount(counts["families_only"], "id")))
+    state = "can be read only: a newer release wrote it" if read_only else "can be read and written"
+    return [*pairs, ("state", state)]

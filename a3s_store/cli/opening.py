@@ -1,0 +1,55 @@
+"""Opening a store to look at: what is not there is not made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from a3s_store.cli.failures import Failure, NotFound
+from a3s_store.sqlite import SqliteSessionStore
+
+# Whether a path can be used is found out by using it: click would exit with 2 for all of that.
+PATH = click.Path(path_type=Path, readable=False)
+
+
+@asynccontextmanager
+async def existing(path: Path) -> AsyncIterator[SqliteSessionStore]:
+    """The store in a file that exists.
+
+    Raises:
+        NotFound: there is no file, or an empty one, which opening would make a store of.
+        Failure: it is a directory.
+    """
+    require_store(path)
+    async with SqliteSessionStore.open(path) as store:
+        yield store
+
+
+def require_store(path: Path) -> None:
+    """See `existing`; a file that is something else is refused when it is opened."""
+    if path.is_dir():
+        raise Failure(
+            f"{path} is a directory, not a store. To bring its sessions into one: "
+            "a3s-store import STORE DIR"
+        )
+    if not path.exists():
+        raise NotFound(f"there is no store at {path}")
+    log = path.with_name(path.name + "-wal")
+    if path.stat().st_size == 0 and not log.exists():
+        raise NotFound(f"{path} is empty: there is no store in it")
+
+
+async def require_known(store: SqliteSessionStore, session_id: str) -> None:
+    """Refuse an id under which nothing was ever saved. Raises NotFound."""
+    inventory = await store.inventory()
+    if session_id not in inventory.sessions and session_id not in inventory.families_only:
+        raise not_found(session_id)
+
+
+def not_found(session_id: str) -> NotFound:
+    """The failure for a session that is not there."""
+    shown = session_id if len(session_id) <= 80 else session_id[:79] + "…"
+    return NotFound(f"there is no session {shown!r}. `a3s-store list STORE` names those there are")

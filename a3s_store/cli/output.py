@@ -1,0 +1,154 @@
+"""How things are printed: consoles, tables, JSON, and numbers for people.
+
+Colours are the sixteen that every terminal maps to its own theme, never as the only sign of
+something. Into a pipe nothing is cut off or wrapped, so that every line has all of its cells.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from a3s_store.cli.terminal import clean, json_safe, one_line
+from a3s_store.wire import pretty
+
+_UNCUT: Final = 100_000
+_STATES: Final = {
+    "active": "green",
+    "completed": "green",
+    "passed": "green",
+    "running": "cyan",
+    "error": "red",
+    "failed": "red",
+    "cancelled": "magenta",
+}
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option every command has."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
+    )(command)
+
+
+def print_json(tree: Any) -> None:
+    """Print one JSON document, as UTF-8 whatever the terminal speaks."""
+    click.echo(json_safe(pretty(tree).decode("utf-8")).encode("utf-8"))
+
+
+def stdout() -> Console:
+    """The console for data."""
+    return _console(stderr=False)
+
+
+def stderr() -> Console:
+    """The console for everything else."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNCUT
+    return console
+
+
+def note(message: str) -> None:
+    """A sentence to whoever is watching, on stderr."""
+    click.echo(clean(message), err=True)
+
+
+def cell(value: Any, style: str = "") -> Text:
+    """One cell of a table: stored text on one line, never markup."""
+    return Text("" if value is None else one_line(str(value)), style=style)
+
+
+def state_style(state: str) -> str:
+    """The colour of a state or status, by what it says."""
+    return _STATES.get(state.lower(), "")
+
+
+def table(**columns: Mapping[str, Any]) -> Table:
+    """An empty table without lines; keyword: title of a column, value: options for rich."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title, options in columns.items():
+        made.add_column(title.replace("_", " "), **options)
+    return made
+
+
+def print_table(console: Console, made: Table) -> None:
+    """Print a table; into a pipe without the blanks that fill its last column."""
+    if console.is_terminal:
+        console.print(made)
+        return
+    with console.capture() as captured:
+        console.print(made)
+    click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)
+
+
+def facts(pairs: Sequence[tuple[str, Any]]) -> Table:
+    """A list of names and values."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        made.add_row(name, value if isinstance(value, Text) else cell(value))
+    return made
+
+
+def amount(number: int, one: str, many: str | None = None) -> str:
+    """`1 message`, `2 messages`, `12 000 messages`."""
+    return f"{number:,}".replace(",", " ") + f" {one if number == 1 else many or one + 's'}"
+
+
+def size(number: int) -> str:
+    """Bytes for people, in powers of 1024."""
+    if number < 1024:
+        return f"{number} B"
+    value = float(number)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1024 or unit == "TiB":
+            break
+    return f"{value:.1f} {unit}"
+
+
+def dollars(cost: float | None) -> str:
+    """A cost; nothing when it is unknown or there was none."""
+    if not cost:
+        return ""
+    return f"${cost:.2f}" if abs(cost) >= 1 else f"${cost:.4f}"
+
+
+def moment(seconds: float) -> str:
+    """Unix seconds as local time, or as they are when no calendar has them."""
+    try:
+        return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
+
+
+def short_moment(seconds: float) -> str:
+    """Unix seconds as local time in twelve columns: the hour this year, the year before."""
+    try:
+        then = datetime.datetime.fromtimestamp(seconds)
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
+    this_year = then.year == datetime.datetime.now().year
+    return then.strftime("%d %b %H:%M" if this_year else "%d %b %Y")
+
+
+def duration(milliseconds: int) -> str:
+    """How long something took."""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    if milliseconds < 120_000:
+        return f"{milliseconds / 1000:.1f} s"
+    return f"{milliseconds // 60_000} min"

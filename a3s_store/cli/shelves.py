@@ -1,0 +1,194 @@
+"""The families of a session, one printer for each: a table, or lines where a table says too little.
+
+The words users type are shorter than the families' names; `FAMILY_WORDS` has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from a3s_store.cli import output
+from a3s_store.cli.output import cell
+from a3s_store.cli.page import Page
+from a3s_store.cli.terminal import one_line
+from a3s_store.cli.transcript import OUTPUT_LINES, TEXT_LINES
+from a3s_store.models import (
+    LlmCostRecord,
+    LoopCheckpoint,
+    RunRecord,
+    SubagentTaskSnapshot,
+    Task,
+    ToolArtifact,
+    TraceEvent,
+    VerificationReport,
+)
+from a3s_store.wire import compact, encode
+
+_EVENTS: Final = 12
+_EVENT_LENGTH: Final = 120
+_RIGHT: Final = {"justify": "right", "no_wrap": True}
+_WHOLE: Final = {"overflow": "fold"}
+
+
+def _print_runs(page: Page, runs: Sequence[RunRecord]) -> None:
+    for number, run in enumerate(runs):
+        about = run.snapshot
+        if number:
+            page.blank()
+        page.parts((about.id, "bold"), ("  ", ""), _status(about.status))
+        page.put(about.prompt, indent=2, lines=4)
+        taken = output.duration(about.updated_at_ms - about.created_at_ms)
+        kept = output.amount(len(run.events), "event")
+        lost = about.event_count - len(run.events)
+        kept += f" kept of {about.event_count}" if lost > 0 else ""
+        page.put(f"{output.moment(about.created_at_ms / 1000)} · {taken} · {kept}", "dim", indent=2)
+        shown = run.events if page.full else run.events[:_EVENTS]
+        for event in shown:
+            tree = encode(event.event)
+            kind = tree.pop("type")
+            at = f"+{max(0, event.timestamp_ms - about.created_at_ms) / 1000:.1f}s"
+            text = compact(tree).decode() if tree else ""
+            if len(text) > _EVENT_LENGTH and not page.full:
+                text = text[: _EVENT_LENGTH - 1] + "…"
+            page.put(text, indent=2, first=f"{at:>8}  {one_line(kind)}  ")
+        if len(shown) < len(run.events):
+            left = output.amount(len(run.events) - len(shown), "more event")
+            page.put(f"… {left}", "dim italic", indent=2)
+        for said, style in ((about.result_text, ""), (about.error, "red")):
+            if said:
+                page.put(said, style, indent=2, first="⇒ ", lines=OUTPUT_LINES)
+
+
+def _print_traces(page: Page, events: Sequence[TraceEvent]) -> None:
+    made = output.table(
+        name={"style": "bold", **_WHOLE}, kind={}, ended={}, exit=_RIGHT, took=_RIGHT, output=_RIGHT
+    )
+    for event in events:
+        made.add_row(
+            cell(event.name),
+            cell(event.kind.removesuffix("_execution")),
+            cell("well", "green") if event.success else cell("failed", "red"),
+            str(event.exit_code),
+            output.duration(event.duration_ms),
+            output.size(event.output_bytes),
+        )
+    output.print_table(page.console, made)
+
+
+def _print_artifacts(page: Page, artifacts: Sequence[ToolArtifact]) -> None:
+    for number, artifact in enumerate(artifacts):
+        if number:
+            page.blank()
+        page.parts((artifact.artifact_uri, "bold"))
+        whole, shown = output.size(artifact.original_bytes), output.size(artifact.shown_bytes)
+        page.put(f"{artifact.tool_name} · {whole}, the model saw {shown}", "dim", indent=2)
+        page.put(artifact.content, indent=2, lines=OUTPUT_LINES, tail=3)
+
+
+def _print_verification(page: Page, reports: Sequence[VerificationReport]) -> None:
+    for number, report in enumerate(reports):
+        if number:
+            page.blank()
+        page.parts((report.subject, "bold"), ("  ", ""), _status(report.status))
+        for check in report.checks:
+            required = "required" if check.required else "optional"
+            page.parts(_status(check.status), (f"  {check.id}  {required}", "dim"), indent=2)
+            page.put(check.description, indent=4, lines=4)
+            if check.residual_risk:
+                page.put(check.residual_risk, indent=4, first="risk: ", lines=4)
+        for risk in report.residual_risks:
+            page.put(risk, indent=2, first="risk: ", lines=4)
+
+
+def _status(status: str) -> tuple[str, str]:
+    return status.replace("_", " "), output.state_style(status)
+
+
+def _print_subagents(page: Page, tasks: Sequence[SubagentTaskSnapshot]) -> None:
+    for number, task in enumerate(tasks):
+        if number:
+            page.blank()
+        page.parts((task.task_id, "bold"), (f"  {task.agent}  ", ""), _status(task.status))
+        page.put(task.description, indent=2, lines=TEXT_LINES)
+        page.put(
+            f"session {task.child_session_id} · started {output.moment(task.started_ms / 1000)}",
+            "dim",
+            indent=2,
+        )
+        for entry in task.progress:
+            at = f"+{max(0, entry.timestamp_ms - task.started_ms) / 1000:.1f}s"
+            page.put(entry.status, indent=2, first=f"{at:>8}  ", lines=4)
+        if task.output:
+            page.put(task.output, indent=2, first="⇒ ", lines=OUTPUT_LINES)
+
+
+def _print_costs(page: Page, records: Sequence[LlmCostRecord]) -> None:
+    made = output.table(
+        time={"no_wrap": True},
+        provider=_WHOLE,
+        model=_WHOLE,
+        sent=_RIGHT,
+        received=_RIGHT,
+        tokens=_RIGHT,
+        cost=_RIGHT,
+    )
+    for record in records:
+        made.add_row(
+            cell(record.timestamp),
+            cell(record.provider),
+            cell(record.model),
+            str(record.prompt_tokens),
+            str(record.completion_tokens),
+            str(record.total_tokens),
+            output.dollars(record.cost_usd),
+        )
+    output.print_table(page.console, made)
+
+
+def _print_tasks(page: Page, tasks: Sequence[Task]) -> None:
+    made = output.table(
+        id={"style": "bold", **_WHOLE}, status={"no_wrap": True}, priority={}, task=_WHOLE
+    )
+    for task in tasks:
+        made.add_row(
+            cell(task.id),
+            cell(*_status(task.status)),
+            cell(task.priority),
+            cell(task.content),
+        )
+    output.print_table(page.console, made)
+
+
+def _print_checkpoints(page: Page, checkpoints: Sequence[LoopCheckpoint]) -> None:
+    made = output.table(
+        run={"style": "bold", **_WHOLE},
+        saved={"no_wrap": True},
+        rounds=_RIGHT,
+        tool_calls=_RIGHT,
+        messages=_RIGHT,
+        tokens=_RIGHT,
+    )
+    for checkpoint in checkpoints:
+        made.add_row(
+            cell(checkpoint.run_id),
+            output.moment(checkpoint.checkpoint_ms / 1000),
+            str(checkpoint.turn),
+            str(checkpoint.tool_calls_count),
+            str(len(checkpoint.messages)),
+            str(checkpoint.total_usage.total_tokens),
+        )
+    output.print_table(page.console, made)
+
+
+# The word on the command line, and who prints its values.
+FAMILY_WORDS: Final[dict[str, Callable[[Page, Sequence[Any]], None]]] = {
+    "runs": _print_runs,
+    "traces": _print_traces,
+    "artifacts": _print_artifacts,
+    "verification": _print_verification,
+    "subagents": _print_subagents,
+    "costs": _print_costs,
+    "tasks": _print_tasks,
+    "checkpoints": _print_checkpoints,
+}

@@ -1,0 +1,131 @@
+"""`show`: a conversation, or one family of a session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from a3s_store.cli import output
+from a3s_store.cli.opening import PATH, existing, not_found, require_known
+from a3s_store.cli.page import Page
+from a3s_store.cli.shelves import FAMILY_WORDS
+from a3s_store.cli.transcript import print_heading, print_messages
+from a3s_store.models import LoopCheckpoint, SessionData
+from a3s_store.sqlite import SqliteSessionStore
+from a3s_store.wire import encode
+
+# Which method of the store loads what; the other words are fields of the session or checkpoints.
+_SHELVES: Final = {
+    "runs": "run_records",
+    "traces": "trace_events",
+    "artifacts": "artifacts",
+    "verification": "verification_reports",
+    "subagents": "subagent_tasks",
+}
+_FIELDS: Final = {"costs": "cost_records", "tasks": "tasks"}
+
+
+@click.command("show")
+@click.argument("store", type=PATH)
+@click.argument("session_id", metavar="ID")
+@click.option("--family", type=click.Choice(list(FAMILY_WORDS)), help="Show this instead.")
+@click.option(
+    "--generation",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The conversation as the Nth save left it.",
+)
+@click.option(
+    "--last", type=click.IntRange(min=0), metavar="N", help="Only the last N messages or values."
+)
+@click.option("--full", is_flag=True, help="Do not fold long texts.")
+@output.json_option
+def show_command(
+    store: Path,
+    session_id: str,
+    family: str | None,
+    generation: int | None,
+    last: int | None,
+    full: bool,
+    as_json: bool,
+) -> None:
+    """Show a session's conversation, or one of its families.
+
+    With --json: the session as the engine writes it to its file, or the list of the family's
+    values, null when it was never saved.
+    """
+    if family is not None and generation is not None:
+        raise click.UsageError("Only the conversation has generations; leave out --family.")
+    page = Page(output.stdout(), full)
+    if family is None:
+        session = asyncio.run(_load(store, session_id, generation))
+        _show_session(page, session, generation, last, as_json)
+        return
+    values = asyncio.run(_load_family(store, session_id, family))
+    if values is not None and last is not None:
+        values = values[max(0, len(values) - last) :]
+    if as_json:
+        output.print_json(None if values is None else [encode(value) for value in values])
+    elif values:
+        FAMILY_WORDS[family](page, values)
+    else:
+        state = "were never saved" if values is None else "were saved, and there are none"
+        output.note(f"The {_called(family)} of {session_id!r} {state}.")
+
+
+def _called(family: str) -> str:
+    return "verification reports" if family == "verification" else family
+
+
+def _show_session(
+    page: Page, session: SessionData, generation: int | None, last: int | None, as_json: bool
+) -> None:
+    count = len(session.messages)
+    first = 0 if last is None else max(0, count - last)
+    if as_json:
+        output.print_json(encode(session.evolve(messages=session.messages[first:])))
+        return
+    print_heading(page, session, generation)
+    print_messages(page, session.messages, first)
+
+
+async def _load(store: Path, session_id: str, generation: int | None) -> SessionData:
+    async with existing(store) as opened:
+        session = await opened.load(session_id, generation=generation)
+    if session is None:
+        raise not_found(session_id)
+    return session
+
+
+async def _load_family(store: Path, session_id: str, family: str) -> Sequence[Any] | None:
+    async with existing(store) as opened:
+        if family in _FIELDS:
+            session = await opened.load(session_id)
+            if session is None:
+                raise not_found(session_id)
+            fields: Sequence[Any] = getattr(session, _FIELDS[family])
+            return fields
+        found: Sequence[Any] | None
+        if family in _SHELVES:
+            found = await getattr(opened, f"load_{_SHELVES[family]}")(session_id)
+        else:
+            found = await _checkpoints_of(opened, session_id)
+        if not found:
+            await require_known(opened, session_id)
+        return found
+
+
+async def _checkpoints_of(
+    store: SqliteSessionStore, session_id: str
+) -> tuple[LoopCheckpoint, ...] | None:
+    """A session's loop checkpoints; each says itself whose it is, so all of them are asked."""
+    found = []
+    for run_id in (await store.inventory()).loop_checkpoints:
+        checkpoint = await store.load_loop_checkpoint(run_id)
+        if checkpoint is not None and checkpoint.session_id == session_id:
+            found.append(checkpoint)
+    return tuple(found) or None

@@ -1,0 +1,206 @@
+"""`import` and `export`: a bar on stderr while it lasts, then what became of every file."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from a3s_store.cli import output
+from a3s_store.cli.failures import Failure, NotFound
+from a3s_store.cli.opening import PATH, existing, not_found
+from a3s_store.cli.output import cell
+from a3s_store.interop import (
+    Progress,
+    TransferEntry,
+    TransferReport,
+    export_directory,
+    import_directory,
+)
+from a3s_store.sqlite import SqliteSessionStore
+
+OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
+
+_STYLES: Final = {"read": "green", "written": "green"}
+_RIGHT: Final = {"justify": "right", "no_wrap": True}
+
+
+def _conflict_option(there: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--on-conflict",
+        type=click.Choice(["refuse", "replace", "skip"]),
+        default="refuse",
+        show_default=True,
+        help=f"What to do where {there} has something else under the same id.",
+    )
+
+
+@click.command("import")
+@click.argument("store", type=PATH)
+@click.argument("directory", type=PATH, metavar="DIR")
+@_conflict_option("STORE")
+@output.json_option
+def import_command(store: Path, directory: Path, on_conflict: OnConflict, as_json: bool) -> None:
+    """Read a directory of the engine's JSON files into STORE.
+
+    STORE is made when there is none. A session goes in whole or, when one of its files is bad, not
+    at all. What is there already is passed over, so an interrupted import may be run again. Exits
+    with 1 when something was refused.
+    """
+    if not directory.exists():
+        raise NotFound(f"there is no directory at {directory}")
+    if not directory.is_dir():
+        raise Failure(f"{directory} is not a directory")
+
+    async def read(progress: Callable[[Progress], object]) -> TransferReport:
+        async with SqliteSessionStore.open(store) as opened:
+            return await import_directory(
+                opened, directory, on_conflict=on_conflict, progress=progress
+            )
+
+    with _bar("Importing") as progress:
+        report = asyncio.run(read(progress))
+    _finish(report, as_json)
+
+
+@click.command("export")
+@click.argument("store", type=PATH)
+@click.argument("directory", type=PATH, metavar="DIR")
+@click.option(
+    "--session", "session_ids", multiple=True, metavar="ID", help="Only this one; may be repeated."
+)
+@_conflict_option("DIR")
+@output.json_option
+def export_command(
+    store: Path,
+    directory: Path,
+    session_ids: tuple[str, ...],
+    on_conflict: OnConflict,
+    as_json: bool,
+) -> None:
+    """Write sessions into DIR as the engine's JSON files.
+
+    DIR is made when there is none. What is there already is passed over, so an interrupted export
+    may be run again. Exits with 1 when something was refused.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise Failure(f"{directory} is not a directory")
+
+    async def write(progress: Callable[[Progress], object]) -> TransferReport:
+        async with existing(store) as opened:
+            inventory = await opened.inventory()
+            for session_id in session_ids:
+                if session_id not in {*inventory.sessions, *inventory.families_only}:
+                    raise not_found(session_id)
+            return await export_directory(
+                opened,
+                directory,
+                session_ids=session_ids or None,
+                on_conflict=on_conflict,
+                progress=progress,
+            )
+
+    with _bar("Exporting") as progress:
+        report = asyncio.run(write(progress))
+    _finish(report, as_json)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[Progress], object]]:
+    """A bar on stderr while this lasts, where stderr is a terminal."""
+    console = output.stderr()
+    bar = Bar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(title, total=None)
+        yield functools.partial(_advance, bar, task)
+
+
+def _advance(bar: Bar, task: Any, progress: Progress) -> None:
+    bar.update(task, completed=progress.done, total=progress.total)
+
+
+def _finish(report: TransferReport, as_json: bool) -> None:
+    """Print a report, and fail when something was refused."""
+    if as_json:
+        output.print_json(_tree(report))
+    else:
+        _print(report)
+    if not report.ok:
+        click.get_current_context().exit(1)
+
+
+def _tree(report: TransferReport) -> dict[str, Any]:
+    counts = Counter(entry.outcome for entry in report.entries)
+    return {
+        "ok": report.ok,
+        "counts": dict(sorted(counts.items())),
+        "size_bytes": report.size_bytes,
+        "entries": [attrs.asdict(entry) for entry in report.entries],
+        "notes": list(report.notes),
+    }
+
+
+def _print(report: TransferReport) -> None:
+    """What happened how often and why; what was refused, session by session."""
+    made = output.table(
+        outcome={"no_wrap": True}, files=_RIGHT, size=_RIGHT, why={"overflow": "fold"}
+    )
+    for (outcome, reason), entries in _grouped(report.entries, "outcome", "reason"):
+        if outcome != "refused":
+            total = sum(entry.size_bytes for entry in entries)
+            made.add_row(
+                cell(outcome, _STYLES.get(outcome, "")),
+                str(len(entries)),
+                output.size(total) if total else "",
+                cell(reason),
+            )
+    if not report.entries:
+        output.note("There was nothing to do.")
+    elif made.row_count:
+        output.print_table(output.stdout(), made)
+    refused = [entry for entry in report.entries if entry.outcome == "refused"]
+    if refused:
+        _print_refused(refused, blank=made.row_count > 0)
+    for sentence in report.notes:
+        output.note(f"Note: {sentence}.")
+
+
+def _print_refused(refused: list[TransferEntry], *, blank: bool) -> None:
+    made = output.table(
+        refused={"overflow": "fold"}, files=_RIGHT, why={"overflow": "fold", "ratio": 1}
+    )
+    for (session_id, reason), entries in _grouped(refused, "session_id", "reason"):
+        made.add_row(cell(session_id or entries[0].path, "red"), str(len(entries)), cell(reason))
+    console = output.stdout()
+    if blank:
+        console.print()
+    output.print_table(console, made)
+    output.note("Nothing of what was refused was written. Other files were not affected.")
+
+
+def _grouped(
+    entries: Sequence[TransferEntry], *by: str
+) -> list[tuple[tuple[str, ...], list[TransferEntry]]]:
+    """The entries that agree in these attributes, in order of these."""
+    groups: dict[tuple[str, ...], list[TransferEntry]] = {}
+    for entry in entries:
+        key = tuple(getattr(entry, name) or "" for name in by)
+        groups.setdefault(key, []).append(entry)
+    return sorted(groups.items())
