@@ -1,0 +1,91 @@
+"""Comparisons that say what differs, with or without pytest's rewriting of assert.
+
+Values are compared by type and by canonical JSON as well as by `==`, which takes True for 1 and
+-0.0 for 0.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from a3s_store.families import FAMILIES
+from a3s_store.store import SessionStore
+from a3s_store.wire import Model, canonical, encode
+
+
+def same(expected: Any, actual: Any, what: str) -> None:
+    """Raises AssertionError unless both are equal, of the same type and the same as JSON."""
+    if type(expected) is not type(actual) or expected != actual or bits(expected) != bits(actual):
+        raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
+
+
+def holds(condition: object, what: str) -> None:
+    """Raises AssertionError with `what` when the condition is false."""
+    if not condition:
+        raise AssertionError(what)
+
+
+async def raises(
+    kinds: type[BaseException] | tuple[type[BaseException], ...],
+    what: str,
+    call: Callable[..., Awaitable[Any]],
+    *args: Any,
+    **kwargs: Any,
+) -> BaseException:
+    """The error that this call raised. Raises AssertionError when it raised none, or another."""
+    names = " or ".join(k.__name__ for k in (kinds if isinstance(kinds, tuple) else (kinds,)))
+    try:
+        answer = await call(*args, **kwargs)
+    except kinds as error:
+        return error
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+        raise AssertionError(f"{what}: expected {names}, got {_short(found)}") from error
+    raise AssertionError(f"{what}: expected {names}, got the answer {_short(answer)}")
+
+
+def bits(value: Any) -> Any:
+    """The value with every model in it as its canonical JSON, so that equal means the same."""
+    if isinstance(value, Model):
+        return type(value).__name__, canonical(encode(value))
+    if isinstance(value, tuple | list):
+        return [bits(item) for item in value]
+    if isinstance(value, dict):
+        return {key: bits(item) for key, item in value.items()}
+    return type(value).__name__, value
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 400 else f"{text[:300]} ... ({len(text)} characters)"
+
+
+async def contents(store: SessionStore, *ids: str) -> dict[str, Any]:
+    """Everything the store answers about these ids, taken as session, run and workflow ids."""
+    found: dict[str, Any] = {"list": await store.list()}
+    for one in ids:
+        found[f"exists {one}"] = await store.exists(one)
+        found[f"load {one}"] = await store.load(one)
+        found[f"load_snapshot {one}"] = await store.load_snapshot(one)
+        found[f"load_loop_checkpoint {one}"] = await store.load_loop_checkpoint(one)
+        found[f"load_workflow_checkpoint {one}"] = await store.load_workflow_checkpoint(one)
+        for family in FAMILIES:
+            found[f"load_{family.name} {one}"] = await load_shelf(store, family.name, one)
+    return found
+
+
+def unchanged(before: dict[str, Any], after: dict[str, Any], what: str) -> None:
+    """Raises AssertionError naming the first answer that is not what it was."""
+    for question, answer in before.items():
+        same(answer, after[question], f"{what}: {question}")
+
+
+async def save_shelf(store: SessionStore, family: str, session_id: Any, values: Any) -> None:
+    """The store's `save_{family}`."""
+    await getattr(store, f"save_{family}")(session_id, values)
+
+
+async def load_shelf(store: SessionStore, family: str, session_id: Any) -> Any:
+    """The store's `load_{family}`."""
+    return await getattr(store, f"load_{family}")(session_id)

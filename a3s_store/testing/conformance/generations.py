@@ -1,0 +1,206 @@
+"""Stores that keep every generation: time travel, the optimistic lock, fork and rewind.
+
+What a store declares `generations` for: `generation(id)`, `generations(id)` (values with `number`,
+`length` and `digest`), `load(id, generation=n)`, `save` and `save_snapshot` with
+`expected_generation=`, `fork(id, new_id, at=None)` and `rewind(id, length)`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from a3s_store.errors import InvalidIdError, SessionNotFoundError, StaleGenerationError
+from a3s_store.models import Message
+from a3s_store.testing.conformance import samples
+from a3s_store.testing.conformance.expect import contents, holds, raises, same, unchanged
+from a3s_store.testing.conformance.samples import rich_snapshot, session, small_snapshot, talk
+from a3s_store.testing.conformance.suite import StoreMaker, owed
+
+_GROUP = "generations"
+
+
+async def _history(store: Any, session_id: str = "s") -> dict[int, tuple[Message, ...]]:
+    """Save a conversation that grows, is compacted, rewound and branches; by generation."""
+    first = talk(*"abcdef")
+    saved: dict[int, tuple[Message, ...]] = {}
+    for messages in (
+        *(first[:2], first[:5], first, (Message.user("summary"), *first[4:]), first[:3], ()),
+        *((*first[:3], *talk("x", "y")), first, first),
+    ):
+        await store.save(session(session_id).evolve(messages=messages))
+        saved[await store.generation(session_id)] = messages
+    return saved
+
+
+async def _then(store: Any, number: int, session_id: str = "s") -> Any:
+    return getattr(await store.load(session_id, generation=number), "messages", None)
+
+
+@owed(_GROUP, capability="generations")
+async def the_generation_rises_by_one_with_each_save(store: Any) -> None:
+    """Saves of the session, of a family and of snapshots count; reads and refusals do not."""
+    same((0, ()), (await store.generation("s"), await store.generations("s")), "before any save")
+    await store.save(session("s"))
+    same(1, await store.generation("s"), "after save")
+    await store.save_trace_events("s", ())
+    same(2, await store.generation("s"), "after a family")
+    await store.save_snapshot(small_snapshot("s", "x"))
+    same(3, await store.generation("s"), "after a snapshot")
+    await store.save_snapshot_cas(small_snapshot("s", "y"), "sha256:" + "0" * 64)
+    await contents(store, "s")
+    await store.save(session("t"))
+    await store.save_loop_checkpoint("r", samples.loop_checkpoint("r", "s"))
+    same(3, await store.generation("s"), "after reads, a refusal and saves of others")
+    same([1, 2, 3], [one.number for one in await store.generations("s")], "generations")
+
+
+@owed(_GROUP, capability="generations")
+async def every_generation_can_be_loaded(store: Any) -> None:
+    """The conversation as it was then, whatever was saved since; other fields as they are now."""
+    saved = await _history(store)
+    await store.save(session("s", ("last",), model_name="now"))
+    for number, messages in saved.items():
+        same(messages, await _then(store, number), f"generation {number}")
+        loaded = await store.load("s", generation=number)
+        same("now", loaded.model_name, f"generation {number}, another field")
+    found = {one.number: one.length for one in await store.generations("s")}
+    for number, messages in saved.items():
+        same(len(messages), found[number], f"the length of generation {number}")
+
+
+@owed(_GROUP, capability="generations")
+async def the_digest_of_a_generation_is_its_snapshots(store: Any) -> None:
+    """What generations() says is what SessionSnapshot.digest() says."""
+    for snapshot in (rich_snapshot("s"), small_snapshot("s", "x"), rich_snapshot("s")):
+        await store.save_snapshot(snapshot)
+        last = (await store.generations("s"))[-1]
+        same(snapshot.digest(), last.digest, f"generation {last.number}")
+
+
+@owed(_GROUP, capability="generations")
+async def an_unknown_generation_is_an_error(store: Any) -> None:
+    """SessionNotFoundError, as for a generation in which there was no session."""
+    await store.save_trace_events("s", ())
+    await store.save(session("s", ("a",)))
+    for number in (-1, 0, 1, 3, 2**63):
+        await raises(SessionNotFoundError, f"{number}", store.load, "s", generation=number)
+    same(session("s", ("a",)), await store.load("s", generation=2), "the known one")
+
+
+@owed(_GROUP, capability="generations")
+async def a_stale_writer_is_refused(store: Any) -> None:
+    """StaleGenerationError names both generations, and nothing is written."""
+    new, snapshot = session("s", ("new",)), small_snapshot("s", "new")
+    await store.save(session("s", ("a",)), expected_generation=0)
+    await store.save(session("s", ("b",)), expected_generation=1)
+    before = await contents(store, "s")
+    for wrong in (0, 1, 3, -1):
+        for act, value in ((store.save, new), (store.save_snapshot, snapshot)):
+            what = f"{act.__name__} at {wrong}"
+            error = await raises(StaleGenerationError, what, act, value, expected_generation=wrong)
+            assert isinstance(error, StaleGenerationError)
+            same((wrong, 2), (error.expected, error.actual), "what the error says")
+    unchanged(before, await contents(store, "s"), "after the refusals")
+    await store.save_snapshot(snapshot, expected_generation=2)
+    same(snapshot, await store.load_snapshot("s"), "the right one")
+
+
+@owed(_GROUP, capability="generations")
+async def one_of_many_writers_wins(store: Any) -> None:
+    """Of five tasks at the same generation one saves."""
+    await store.save(session("s"))
+    attempts = [session("s", (f"task {n}",)) for n in range(5)]
+    answers = await asyncio.gather(
+        *(store.save(one, expected_generation=1) for one in attempts), return_exceptions=True
+    )
+    won = [one for one, answer in zip(attempts, answers, strict=True) if answer is None]
+    lost = [answer for answer in answers if answer is not None]
+    holds(all(isinstance(answer, StaleGenerationError) for answer in lost), f"{lost}")
+    same(won, [await store.load("s")], "what is there")
+
+
+@owed(_GROUP, capability="generations")
+async def a_rewind_is_a_generation(store: Any) -> None:
+    """The first messages are the history; the longer one is the generation before."""
+    messages = talk(*"abcdef")
+    await store.save_snapshot(rich_snapshot("s"))
+    await store.save(session("s").evolve(messages=messages))
+    before = await store.load_snapshot("s")
+    for length in (6, 4, 4, 0):
+        number = await store.generation("s")
+        same(number + 1, await store.rewind("s", length), "the answer")
+        shorter = before.session.evolve(messages=messages[:length])
+        same(before.evolve(session=shorter), await store.load_snapshot("s"), f"length {length}")
+        same(messages, await _then(store, 2), "the generation before")
+    for length in (1, 7, -1):
+        await raises(SessionNotFoundError, f"{length}", store.rewind, "s", length)
+    await raises(SessionNotFoundError, "an unknown session", store.rewind, "nobody", 0)
+    grown = session("s").evolve(messages=(messages[0], *talk("new")))
+    await store.save(grown)
+    same(grown, await store.load("s"), "growth from there")
+    same(messages, await _then(store, 2), "the generation before, afterwards")
+
+
+@owed(_GROUP, capability="generations")
+async def a_fork_goes_its_own_way(store: Any) -> None:
+    """All of the source bound to the new id; then neither sees what the other does."""
+    source = rich_snapshot("s")
+    await store.save_snapshot(source)
+    for at in (None, 0, 3, len(source.session.messages)):
+        new_id = f"fork at {at}"
+        await store.fork("s", new_id, at)
+        copied = source.fork(new_id)
+        kept = copied.session.messages if at is None else copied.session.messages[:at]
+        copied = copied.evolve(session=copied.session.evolve(messages=kept))
+        same(copied, await store.load_snapshot(new_id), new_id)
+        grown = copied.session.evolve(messages=(*kept, *talk("its own")))
+        await store.save(grown)
+        same(grown, await store.load(new_id), f"{new_id}, grown")
+    same(source, await store.load_snapshot("s"), "the source")
+    await store.delete("s")
+    loaded = await store.load("fork at None")
+    same(source.session.messages, loaded.messages[:-1], "a fork without its source")
+
+
+@owed(_GROUP, capability="generations")
+async def a_bad_fork_changes_nothing(store: Any) -> None:
+    """No such session, not that long, a new id in use or none at all."""
+    await store.save(session("s", ("a", "b")))
+    await store.save(session("used", ("c",)))
+    before = await contents(store, "s", "used", "new")
+    for error, given in (
+        (SessionNotFoundError, ("nobody", "new")),
+        (SessionNotFoundError, ("s", "new", 3)),
+        (SessionNotFoundError, ("s", "new", -1)),
+        (StaleGenerationError, ("s", "used")),
+        (StaleGenerationError, ("s", "s")),
+        (InvalidIdError, ("s", "")),
+    ):
+        await raises(error, f"fork{given}", store.fork, *given)
+        unchanged(before, await contents(store, "s", "used", "new"), f"after fork{given}")
+
+
+@owed(_GROUP, capability="generations")
+async def a_delete_takes_the_generations_along(store: Any) -> None:
+    """Nothing of the history is left, and a new session of that name has its own."""
+    await _history(store)
+    await store.delete("s")
+    same((0, ()), (await store.generation("s"), await store.generations("s")), "after delete")
+    await store.save(session("s", ("new",)), expected_generation=0)
+    same(talk("new"), await _then(store, 1), "generation 1 of the new one")
+    same(1, len(await store.generations("s")), "how many there are")
+
+
+@owed(_GROUP, capability="generations", reopens=True)
+async def generations_survive_reopening(store: Any, maker: StoreMaker) -> None:
+    """Where the store is durable: the history goes on after the next opening."""
+    if not store.capabilities().durable:
+        return
+    saved = await _history(store)
+    again: Any = await maker.reopen()
+    await again.save(session("s", ("after",)))
+    saved[await again.generation("s")] = talk("after")
+    same(list(range(1, len(saved) + 1)), list(saved), "the numbers")
+    for number, messages in saved.items():
+        same(messages, await _then(again, number), f"generation {number}")

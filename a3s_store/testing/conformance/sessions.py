@@ -1,0 +1,317 @@
+"""Sessions: save, load, delete, list, exists, and what a growing conversation may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from a3s_store.models import Message, SessionData, TextBlock, ToolUseBlock
+from a3s_store.store import SessionStore
+from a3s_store.testing.conformance import samples
+from a3s_store.testing.conformance.expect import (
+    contents,
+    holds,
+    load_shelf,
+    same,
+    save_shelf,
+    unchanged,
+)
+from a3s_store.testing.conformance.samples import session, talk
+from a3s_store.testing.conformance.suite import owed
+
+_GROUP = "sessions"
+
+
+@owed(_GROUP)
+async def a_session_comes_back_as_it_was_saved(store: SessionStore) -> None:
+    """Every field of a session survives, set to something or to its default."""
+    for saved in (samples.rich_session("rich"), SessionData(id="bare", created_at=0, updated_at=0)):
+        await store.save(saved)
+        same(saved, await store.load(saved.id), f"load of {saved.id}")
+
+
+@owed(_GROUP)
+async def an_unknown_id_loads_as_none(store: SessionStore) -> None:
+    """What was never saved is None, and asking for it creates nothing."""
+    await store.save(session("other"))
+    same(None, await store.load("unknown"), "load")
+    same(None, await store.load_snapshot("unknown"), "load_snapshot")
+    same(False, await store.exists("unknown"), "exists")
+    same(["other"], await store.list(), "list")
+
+
+@owed(_GROUP)
+async def a_save_replaces_the_whole_session(store: SessionStore) -> None:
+    """Nothing of the session that was there before is left."""
+    await store.save(samples.rich_session("s"))
+    bare = SessionData(id="s", created_at=5, updated_at=4)
+    await store.save(bare)
+    same(bare, await store.load("s"), "load")
+
+
+@owed(_GROUP)
+async def the_last_save_wins(store: SessionStore) -> None:
+    """Saves are not merged and not ordered by their times."""
+    await store.save(session("s", ("new",), updated_at=2_000))
+    older = session("s", ("old",), updated_at=1_000)
+    await store.save(older)
+    same(older, await store.load("s"), "load")
+
+
+@owed(_GROUP)
+async def times_are_the_callers(store: SessionStore) -> None:
+    """created_at and updated_at are stored as given, whatever they are."""
+    for created, updated in ((0, 0), (-(2**63), 2**63 - 1), (2**63 - 1, -(2**63))):
+        await store.save(session("s", created_at=created, updated_at=updated))
+        loaded = await store.load("s")
+        assert loaded is not None
+        same((created, updated), (loaded.created_at, loaded.updated_at), "times")
+
+
+@owed(_GROUP)
+async def a_save_leaves_the_families_as_they_are(store: SessionStore) -> None:
+    """save() changes the session and nothing beside it."""
+    await store.save_snapshot(samples.rich_snapshot("s"))
+    await store.save_loop_checkpoint("r", samples.loop_checkpoint("r", "s"))
+    before = await store.load_snapshot("s")
+    assert before is not None
+    smaller = session("s", ("one",))
+    await store.save(smaller)
+    same(before.evolve(session=smaller), await store.load_snapshot("s"), "load_snapshot")
+    same(samples.loop_checkpoint("r", "s"), await store.load_loop_checkpoint("r"), "checkpoint")
+
+
+@owed(_GROUP)
+async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
+    """Load and save, twice over, and every answer is what it was."""
+    await store.save_snapshot(samples.rich_snapshot("s"))
+    before = await contents(store, "s")
+    for _ in range(2):
+        loaded = await store.load_snapshot("s")
+        assert loaded is not None
+        await store.save(loaded.session)
+        for family, values in loaded.shelves().items():
+            await save_shelf(store, family.name, "s", values)
+        await store.save_snapshot(loaded)
+        unchanged(before, await contents(store, "s"), "after saving what was loaded")
+
+
+@owed(_GROUP)
+async def loading_never_writes(store: SessionStore) -> None:
+    """Any number of loads, of what is there and of what is not, leaves every answer as it was."""
+    await store.save(samples.rich_session("s"))
+    await save_shelf(store, "trace_events", "shelf only", samples.shelf("trace_events", "1"))
+    before = await contents(store, "s", "shelf only", "nothing")
+    for _ in range(2):
+        after = await contents(store, "s", "shelf only", "nothing")
+        unchanged(before, after, "after loading")
+
+
+@owed(_GROUP)
+async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore) -> None:
+    """Session, families and the loop checkpoints of its runs are gone after delete()."""
+    await store.save_snapshot(samples.rich_snapshot("s"))
+    for run in ("r1", "r2"):
+        await store.save_loop_checkpoint(run, samples.loop_checkpoint(run, "s"))
+    await store.delete("s")
+    same(None, await store.load("s"), "load")
+    same(None, await store.load_snapshot("s"), "load_snapshot")
+    same(False, await store.exists("s"), "exists")
+    same([], await store.list(), "list")
+    for family in samples.MAKERS:
+        same(None, await load_shelf(store, family, "s"), f"load_{family}")
+    for run in ("r1", "r2"):
+        same(None, await store.load_loop_checkpoint(run), f"load_loop_checkpoint of {run}")
+
+
+@owed(_GROUP)
+async def a_delete_leaves_everything_else(store: SessionStore) -> None:
+    """Child sessions, other sessions' checkpoints and all workflow checkpoints stay."""
+    await store.save_snapshot(samples.rich_snapshot("s"))
+    await store.save_snapshot(samples.rich_snapshot("S"))
+    await store.save(session("child", parent_id="s"))
+    await store.save_loop_checkpoint("s", samples.loop_checkpoint("s", "S"))
+    await store.save_workflow_checkpoint("s", samples.workflow_checkpoint("s"))
+    before = await contents(store, "S", "child")
+    await store.delete("s")
+    before["list"] = ["S", "child"]
+    unchanged(before, await contents(store, "S", "child"), "after delete of s")
+    same(samples.loop_checkpoint("s", "S"), await store.load_loop_checkpoint("s"), "run named s")
+    kept = await store.load_workflow_checkpoint("s")
+    same(samples.workflow_checkpoint("s"), kept, "workflow named s")
+
+
+@owed(_GROUP)
+async def deleting_what_is_missing_is_success(store: SessionStore) -> None:
+    """The first delete of an unknown id succeeds, and so does a second one of a known id."""
+    await store.delete("unknown")
+    await store.save(session("s"))
+    await store.delete("s")
+    await store.delete("s")
+    same([], await store.list(), "list")
+
+
+@owed(_GROUP)
+async def a_session_saved_after_a_delete_starts_afresh(store: SessionStore) -> None:
+    """Nothing of the deleted one comes back with the next of its name."""
+    await store.save_snapshot(samples.rich_snapshot("s"))
+    await store.delete("s")
+    again = session("s", ("new",))
+    await store.save(again)
+    loaded = await store.load_snapshot("s")
+    assert loaded is not None
+    same(again, loaded.session, "session")
+    same({}, {f.name: v for f, v in loaded.shelves().items() if v is not None}, "families")
+    same((), loaded.retained_artifact_uris, "retained_artifact_uris")
+
+
+@owed(_GROUP)
+async def list_answers_the_saved_ids_sorted(store: SessionStore) -> None:
+    """Each saved session once, under its own id, in the order of code points."""
+    ids = [
+        "b",
+        "a",
+        "B",
+        "Z",
+        "10",
+        "9",
+        "session-2",
+        "session-10",
+        "\u00fc",
+        "\U0001f600",
+        "\uffee",
+    ]
+    for one in [*ids, "a"]:
+        await store.save(session(one))
+    same(sorted(ids), await store.list(), "list")
+    await store.delete("B")
+    same(sorted(set(ids) - {"B"}), await store.list(), "list after delete")
+
+
+@owed(_GROUP)
+async def exists_follows_save_and_delete(store: SessionStore) -> None:
+    """True from the first save to the delete, and for no other id."""
+    same(False, await store.exists("s"), "before the save")
+    await store.save(session("s"))
+    same((True, False), (await store.exists("s"), await store.exists("s ")), "after the save")
+    await store.delete("s")
+    same(False, await store.exists("s"), "after the delete")
+
+
+async def _through(store: SessionStore, *conversations: tuple[Message, ...]) -> None:
+    for number, messages in enumerate(conversations):
+        saved = session("s").evolve(messages=messages, updated_at=number)
+        await store.save(saved)
+        same(saved, await store.load("s"), f"load after save {number}")
+
+
+@owed(_GROUP)
+async def a_conversation_grows(store: SessionStore) -> None:
+    """Some messages more with each save, none of them lost, doubled or moved."""
+    messages = talk(*(f"message {number}" for number in range(40)))
+    await _through(store, *(messages[:end] for end in (0, 1, 2, 2, 5, 6, 20, 40)))
+
+
+@owed(_GROUP)
+async def a_conversation_may_be_compacted(store: SessionStore) -> None:
+    """A summary in place of the beginning, and growth from there."""
+    old, more = talk(*"abcdefgh"), talk("i", "j")
+    compacted = (Message.user("summary"), *old[5:])
+    middle = (*old[:2], Message.user("summary"), *old[6:])
+    await _through(store, old, compacted, (*compacted, *more), old, middle, (*middle, *more))
+
+
+@owed(_GROUP)
+async def a_conversation_may_be_rewound(store: SessionStore) -> None:
+    """Fewer messages than before, none at all, and another continuation."""
+    old = talk(*"abcdef")
+    other = (*old[:3], *talk("x", "y", "z", "w", "v"))
+    await _through(store, old, old[:3], other, old[:1], (), old, other, old)
+
+
+@owed(_GROUP)
+async def one_message_may_change(store: SessionStore) -> None:
+    """The first, the last or one in between is another, with nothing else moved."""
+    old = talk(*"abcdef")
+    for index in range(len(old)):
+        changed = (*old[:index], Message.user("another"), *old[index + 1 :])
+        await _through(store, old, changed, old)
+
+
+@owed(_GROUP)
+async def equal_messages_repeat(store: SessionStore) -> None:
+    """A message has no identity but its place: equal ones are all kept."""
+    same_text = talk("ok")[0]
+    other = Message.assistant("?")
+    for repeats in ((same_text,) * 5, (same_text, other) * 3, (other, same_text, same_text, other)):
+        await _through(store, repeats[:2], repeats, repeats[:3], (*repeats, *repeats))
+
+
+@owed(_GROUP)
+async def values_that_only_compare_equal_are_told_apart(store: SessionStore) -> None:
+    """True, 1 and 1.0 are equal in Python and three values in JSON; so are 0, -0.0 and False."""
+    # Each over the last one of its own kind: what is equal to what is there must still be saved.
+    lookalikes = (True, 1, 1.0, True, False, 0, 0.0, -0.0, 0, [1], [True], {"a": 0}, {"a": -0.0})
+    calls = (ToolUseBlock(id="c", name="n", input={"v": value}) for value in lookalikes)
+    conversations = [(Message(role="assistant", content=(call,)), *talk("after")) for call in calls]
+    await _through(store, *conversations)
+    for value in lookalikes:
+        saved = session("s", ("a",), extra={"v": value})
+        await store.save(saved)
+        same(saved, await store.load("s"), f"unknown key {value!r}")
+    for value in lookalikes:
+        traced = (samples.trace_event(details={"v": value}),)
+        await store.save_trace_events("s", traced)
+        same(traced, await store.load_trace_events("s"), f"details {value!r}")
+
+
+@owed(_GROUP)
+async def a_float_keeps_its_sign_of_zero(store: SessionStore) -> None:
+    """A cost of -0.0 saved over 0.0 is -0.0, in the session and in its lists."""
+    for zero in (0.0, -0.0, 0.0):
+        saved = session("s", total_cost=zero, cost_records=(samples.cost_record(cost_usd=zero),))
+        await store.save(saved)
+        same(saved, await store.load("s"), f"load after {zero}")
+
+
+@owed(_GROUP)
+async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> None:
+    """Lists and dicts handed in are the caller's; changing them later changes nothing stored."""
+    texts, arguments, extra = [TextBlock(text="a")], {"paths": ["x"]}, {"list": [1]}
+    call = ToolUseBlock(id="c", name="n", input=arguments)
+    messages = [Message(role="user", content=[*texts, call])]  # type: ignore[arg-type]
+    saved = session("s").evolve(messages=messages, extra=extra)
+    shelf = [samples.trace_event(details=arguments)]
+    await store.save(saved)
+    await store.save_trace_events("s", shelf)
+    before = await contents(store, "s")
+    messages.clear()
+    arguments["paths"].append("y")
+    extra["list"].append(2)
+    shelf.clear()
+    unchanged(before, await contents(store, "s"), "after changing what was handed in")
+
+
+@owed(_GROUP)
+async def what_was_loaded_cannot_be_changed(store: SessionStore) -> None:
+    """Loaded values are frozen, so that no caller can change another's."""
+    await store.save_snapshot(samples.rich_snapshot("s"))
+    before = await contents(store, "s")
+    loaded = await store.load("s")
+    assert loaded is not None
+    block = loaded.messages[1].content[1]
+    assert isinstance(block, ToolUseBlock)
+    mapping: Any = block.input
+    extra: Any = loaded.extra
+    for change in (
+        lambda: setattr(loaded, "id", "x"),
+        lambda: setattr(loaded.messages[0], "role", "x"),
+        lambda: mapping.__setitem__("z", 1),
+        lambda: mapping["z"].append(1),
+        lambda: extra["future"].clear(),
+    ):
+        try:
+            change()
+        except (AttributeError, TypeError):
+            continue
+        holds(False, "a loaded value could be changed")
+    unchanged(before, await contents(store, "s"), "after trying to change what was loaded")

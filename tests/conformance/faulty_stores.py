@@ -1,0 +1,296 @@
+"""Memory stores with one fault each, of the kinds that real stores have had."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from a3s_store.batch import Batch, Found
+from a3s_store.errors import EncodeError
+from a3s_store.families import LOOP_CHECKPOINTS, RUN_RECORDS, CheckpointKind, Family
+from a3s_store.memory import MemorySessionStore
+from a3s_store.models import Message, SessionData, SubagentTaskSnapshot
+from a3s_store.snapshot import SessionSnapshot
+from a3s_store.store import Capabilities
+
+_FAULTS: dict[str, tuple[type[MemorySessionStore], str]] = {}
+
+
+def caught_by(check: str) -> Callable[[type[MemorySessionStore]], type[MemorySessionStore]]:
+    """Names a check that must fail on the store."""
+
+    def register(cls: type[MemorySessionStore]) -> type[MemorySessionStore]:
+        _FAULTS[cls.__name__] = (cls, check)
+        return cls
+
+    return register
+
+
+def faults() -> dict[str, tuple[type[MemorySessionStore], str]]:
+    """Each store and the name of a check that catches it, by the store's name."""
+    return dict(_FAULTS)
+
+
+class _Rewriting(MemorySessionStore):
+    """Changes each session or each list of messages before it keeps it."""
+
+    def _session(self, new: SessionData, old: SessionData | None) -> SessionData:
+        return new.evolve(messages=self._messages(new.messages, old.messages if old else ()))
+
+    def _messages(self, new: tuple[Message, ...], old: tuple[Message, ...]) -> tuple[Message, ...]:
+        return new
+
+    async def _commit(self, batch: Batch) -> bool:
+        if batch.session is not None:
+            found = await super()._fetch("load", batch.session_id, (), session=True)
+            batch = attrs.evolve(batch, session=self._session(batch.session, found.session))
+        return await super()._commit(batch)
+
+
+@caught_by("unknown_keys_survive")
+class ForgetsUnknownKeys(_Rewriting):
+    def _session(self, new: SessionData, old: SessionData | None) -> SessionData:
+        return new.evolve(extra={})
+
+
+@caught_by("times_are_the_callers")
+class KeepsTheTimeOfCreation(_Rewriting):
+    def _session(self, new: SessionData, old: SessionData | None) -> SessionData:
+        return new.evolve(created_at=old.created_at) if old else new
+
+
+@caught_by("values_that_only_compare_equal_are_told_apart")
+class TakesTrueForOne(_Rewriting):
+    """Keeps its old message wherever the new one is equal."""
+
+    def _messages(self, new: tuple[Message, ...], old: tuple[Message, ...]) -> tuple[Message, ...]:
+        kept = tuple(o for o, n in zip(old, new, strict=False) if o == n)
+        return kept + new[len(kept) :] if kept == new[: len(kept)] else new
+
+
+@caught_by("one_message_may_change")
+class LooksAtTheLengthOnly(_Rewriting):
+    """Appends what is beyond the length it knows."""
+
+    def _messages(self, new: tuple[Message, ...], old: tuple[Message, ...]) -> tuple[Message, ...]:
+        return old + new[len(old) :] if len(new) >= len(old) else new
+
+
+@caught_by("a_conversation_may_be_rewound")
+class NeverShortens(_Rewriting):
+    def _messages(self, new: tuple[Message, ...], old: tuple[Message, ...]) -> tuple[Message, ...]:
+        return old if new == old[: len(new)] else new
+
+
+@caught_by("equal_messages_repeat")
+class DropsRepeats(_Rewriting):
+    """A unique key on the content of a message."""
+
+    def _messages(self, new: tuple[Message, ...], old: tuple[Message, ...]) -> tuple[Message, ...]:
+        return tuple(dict.fromkeys(new))
+
+
+@caught_by("the_largest_integers_survive")
+class HasSignedIntegers(_Rewriting):
+    def _session(self, new: SessionData, old: SessionData | None) -> SessionData:
+        budget = new.thinking_budget
+        return new.evolve(thinking_budget=None if budget is None else min(budget, 2**63 - 1))
+
+
+@caught_by("any_text_survives")
+class EndsTextAtNul(_Rewriting):
+    def _session(self, new: SessionData, old: SessionData | None) -> SessionData:
+        return new.evolve(model_name=new.model_name and new.model_name.partition("\0")[0])
+
+
+@caught_by("saved_empty_is_empty[trace_events]")
+class ForgetsEmptyShelves(MemorySessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        shelves = {family: values or None for family, values in batch.shelves.items()}
+        return await super()._commit(attrs.evolve(batch, shelves=shelves))
+
+
+@caught_by("never_saved_is_none[artifacts]")
+class TakesNoneForEmpty(MemorySessionStore):
+    """As upstream's newest memory store: one entry for all shelves of an id."""
+
+    async def _fetch(
+        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+    ) -> Found:
+        found = await super()._fetch(op, session_id, families, session=session)
+        if session_id in self._entries:
+            shelves = {family: values or () for family, values in found.shelves.items()}
+            found = attrs.evolve(found, shelves=shelves)
+        return found
+
+
+@caught_by("a_snapshot_replaces_everything")
+class KeepsFamiliesASnapshotLeavesOut(MemorySessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        shelves = {family: values for family, values in batch.shelves.items() if values is not None}
+        return await super()._commit(attrs.evolve(batch, shelves=shelves))
+
+
+@caught_by("a_delete_takes_the_session_and_what_belongs_to_it")
+class DeletesTheSessionOnly(MemorySessionStore):
+    async def _delete(self, session_id: str) -> None:
+        if session_id in self._entries:
+            self._entries[session_id].session = None
+
+
+@caught_by("a_delete_leaves_everything_else")
+class DeletesTheRunOfThatName(MemorySessionStore):
+    async def _delete(self, session_id: str) -> None:
+        await super()._delete(session_id)
+        self._checkpoints[LOOP_CHECKPOINTS].pop(session_id, None)
+
+
+@caught_by("a_shelf_needs_no_session[run_records]")
+class ListsEverySessionIdItSaw(MemorySessionStore):
+    async def _ids(self) -> list[str]:
+        return sorted(self._entries)
+
+
+@caught_by("list_answers_the_saved_ids_sorted")
+class ListsInTheOrderOfSaving(MemorySessionStore):
+    async def _ids(self) -> list[str]:
+        return [one for one, entry in self._entries.items() if entry.session is not None]
+
+
+class _Renaming(MemorySessionStore):
+    """Keeps sessions under another name than their id."""
+
+    def _name(self, session_id: str) -> str:
+        return session_id
+
+    async def _commit(self, batch: Batch) -> bool:
+        return await super()._commit(attrs.evolve(batch, session_id=self._name(batch.session_id)))
+
+    async def _fetch(
+        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+    ) -> Found:
+        return await super()._fetch(op, self._name(session_id), families, session=session)
+
+    async def _exists(self, session_id: str) -> bool:
+        return await super()._exists(self._name(session_id))
+
+    async def _delete(self, session_id: str) -> None:
+        await super()._delete(self._name(session_id))
+
+
+@caught_by("two_ids_are_never_one[a/b,a_b]")
+class SanitisesIds(_Renaming):
+    """As upstream's file store before its layout 1."""
+
+    def _name(self, session_id: str) -> str:
+        return session_id.replace("/", "_").replace("\\", "_").replace("..", "_")
+
+
+@caught_by("two_ids_are_never_one[A,a]")
+class FoldsCase(_Renaming):
+    def _name(self, session_id: str) -> str:
+        return session_id.lower()
+
+
+@caught_by("another_digest_writes_nothing")
+class SavesWhateverTheDigest(MemorySessionStore):
+    async def save_snapshot_cas(
+        self, snapshot: SessionSnapshot, expected_digest: str | None
+    ) -> bool:
+        return await super().save_snapshot_cas(snapshot, None)
+
+
+@caught_by("one_of_many_at_once_wins")
+class ComparesThenSaves(MemorySessionStore):
+    """Two steps, and room for others in between."""
+
+    async def save_snapshot_cas(
+        self, snapshot: SessionSnapshot, expected_digest: str | None
+    ) -> bool:
+        if expected_digest is not None:
+            found = await self.load_snapshot(snapshot.session.id)
+            if found is None or found.digest() != expected_digest:
+                return False
+        await asyncio.sleep(0)
+        return await super().save_snapshot_cas(snapshot, None)
+
+
+@caught_by("a_reader_never_sees_half_a_snapshot")
+class SavesASnapshotInParts(MemorySessionStore):
+    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+        await super().save_snapshot(snapshot.evolve(trace_events=None))
+        await asyncio.sleep(0)
+        await super().save_snapshot(snapshot)
+
+
+@caught_by("a_bad_snapshot_is_refused_whole[a bad last subagent task]")
+class WritesBeforeItChecks(MemorySessionStore):
+    """The session lands although its last family is refused."""
+
+    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+        if isinstance(snapshot, SessionSnapshot):
+            await self.save(snapshot.session)
+        await super().save_snapshot(snapshot)
+
+
+@caught_by("a_bad_session_is_refused[NaN]")
+class SwallowsErrors(MemorySessionStore):
+    async def save(self, session: SessionData) -> None:
+        try:
+            await super().save(session)
+        except EncodeError:
+            pass
+
+
+@caught_by("a_shelf_comes_back_as_it_was_saved[subagent_tasks]")
+class DropsWhatItDoesNotSupport(MemorySessionStore):
+    """As upstream's default before 3.x: a save that succeeds and does nothing."""
+
+    async def save_subagent_tasks(
+        self, session_id: str, values: Sequence[SubagentTaskSnapshot]
+    ) -> None:
+        return
+
+
+@caught_by("nothing_is_evicted")
+class EvictsArtifacts(MemorySessionStore):
+    async def save_artifacts(self, session_id: str, values: Sequence[Any]) -> None:
+        await super().save_artifacts(session_id, values[-256:] if len(values) > 256 else values)
+
+
+@caught_by("a_shelf_comes_back_as_it_was_saved[run_records]")
+class SortsEvents(MemorySessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        shelves = dict(batch.shelves)
+        runs = shelves.get(RUN_RECORDS)
+        if runs and all(type(run) is RUN_RECORDS.model for run in runs):
+            shelves[RUN_RECORDS] = tuple(
+                run.evolve(events=tuple(sorted(run.events, key=lambda e: e.sequence)))
+                for run in runs
+            )
+        return await super()._commit(attrs.evolve(batch, shelves=shelves))
+
+
+@caught_by("a_checkpoint_and_its_session_go_their_own_ways")
+class KeepsOneCheckpointASession(MemorySessionStore):
+    async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
+        if kind is LOOP_CHECKPOINTS:
+            kept = self._checkpoints[kind]
+            for run in [r for r, c in kept.items() if c.session_id == value.session_id]:
+                del kept[run]
+        await super()._put_checkpoint(kind, key, value)
+
+
+@caught_by("a_closed_store_refuses_everything")
+class WorksWhenClosed(MemorySessionStore):
+    async def close(self) -> None:
+        return
+
+
+@caught_by("everything_is_there_after_reopening")
+class PromisesToBeDurable(MemorySessionStore):
+    def capabilities(self) -> Capabilities:
+        return Capabilities(atomic_session_snapshots=True, aggregate_cas=True, durable=True)
