@@ -81,6 +81,11 @@ def inspect(conn: sqlite3.Connection) -> bool:
         NotAStoreError: the file is another program's database.
         SchemaTooNewError: a newer release wrote it and this one cannot read it.
     """
+    with tx.read(conn):  # all from one moment: another process may be making the tables
+        return _may_write(conn)
+
+
+def _may_write(conn: sqlite3.Connection) -> bool:
     application_id, version, tables = numbers(conn)
     if application_id == 0 and version == 0 and tables == 0:
         return True
