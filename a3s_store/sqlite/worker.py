@@ -87,15 +87,15 @@ class Worker:
         """Start the thread and open the connection there. Raises whatever `connect` raises."""
         try:
             await self._db
-        except asyncio.CancelledError:
+        except BaseException as error:
             # aiosqlite forgets a connection whose opening was cancelled; it would stay open.
             with self._opening:
                 self._unwanted = True
                 if self._raw is not None:
                     self._raw.close()
-            while self._thread is None:  # started, but not there yet
+            while self._thread is None and isinstance(error, asyncio.CancelledError):
                 with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.sleep(0.002)
+                    await asyncio.sleep(0.002)  # started, but not there yet
             await self._ended()
             raise
         _WORKERS.add(self)
