@@ -27,9 +27,8 @@ def put(conn: sqlite3.Connection, kind: CheckpointKind, key: str, tree: Tree) ->
 
 def _put_loop(conn: sqlite3.Connection, key: str, tree: Tree) -> None:
     last = _loop_head(conn, key)
-    branches = [last.branch] if last is not None else []
-    branches += sessions.branches_of(conn, tree["session_id"])
-    head = log.write(conn, branches, tree["messages"])
+    first = [last.branch] if last is not None else []
+    head = sessions.write_for(conn, tree["session_id"], first, tree["messages"])
     own = {"head_branch": head.branch, "head_length": head.length}
     rows.put_one(conn, LOOP_CHECKPOINTS.rows, LOOP_CHECKPOINTS.key, own, tree)
     if last is not None and last != head:

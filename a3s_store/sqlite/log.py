@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -56,13 +56,23 @@ def links_of(messages: Sequence[Tree]) -> list[bytes]:
     return chain(hashlib.sha256(canonical(message)).digest() for message in messages)
 
 
-def write(conn: sqlite3.Connection, branches: Iterable[int], messages: Sequence[Tree]) -> Head:
+def write(
+    conn: sqlite3.Connection,
+    likely: Iterable[int],
+    further: Callable[[], Iterable[int]],
+    messages: Sequence[Tree],
+) -> Head:
     """A head for these messages: rows are written only for those that no given branch has.
 
-    `branches` are those worth looking at, the likeliest first.
+    `likely` are the branches to look at, the likeliest first; `further` finds more, and is asked
+    only when the messages neither are in one of those nor go on at its end.
     """
     links = links_of(messages)
-    best, shared = _longest_shared(conn, branches, links)
+    best, shared = _longest_shared(conn, likely, links)
+    if best is None or shared < min(len(links), _tip(conn, best)):
+        other, more = _longest_shared(conn, further(), links)
+        if other is not None and (best is None or more > shared):
+            best, shared = other, more
     if best is None:
         best = _new_branch(conn, [])
     elif shared < len(links) and shared < _tip(conn, best):

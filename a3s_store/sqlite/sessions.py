@@ -24,7 +24,7 @@ from a3s_store.sqlite.shape import shape
 Tree = dict[str, Any]
 
 _URIS = "retained_artifact_uris"
-# How many of a session's last distinct branches are searched for messages already written.
+# How many branches are searched for messages already written, of checkpoints and of old histories.
 _RECENT_BRANCHES = 8
 
 
@@ -102,8 +102,8 @@ def _add_owner(conn: sqlite3.Connection, session_id: str) -> _Owner:
 
 def _put_session(conn: sqlite3.Connection, owner: _Owner, tree: Tree, head: Head | None) -> None:
     if head is None:
-        branches = _branches_of(conn, owner, tree["id"])
-        head = log.write(conn, branches, tree["messages"])
+        likely = _likely_branches(conn, owner, tree["id"])
+        head = log.write(conn, likely, lambda: _older_branches(conn, owner), tree["messages"])
     parts = session_parts(tree)
     stored = conn.execute(
         "SELECT digest, head_branch, head_length FROM session WHERE owner_key = ?", (owner.key,)
@@ -136,8 +136,20 @@ def _put_rows(
     rows.put_one(conn, SESSION_ROWS, "owner_key", own, tree)
 
 
-def _branches_of(conn: sqlite3.Connection, owner: _Owner, session_id: str) -> list[int]:
-    """The branches that may hold a session's messages: its head's, its runs', its last saves'."""
+def write_for(
+    conn: sqlite3.Connection, session_id: str, first: list[int], messages: Sequence[Tree]
+) -> Head:
+    """A head for messages that belong to a session without being its history: a checkpoint's.
+
+    `first` are the branches to look at before the session's own.
+    """
+    owner = find_owner(conn, session_id) or _Owner(-1, 0)
+    likely = [*first, *_likely_branches(conn, owner, session_id)]
+    return log.write(conn, likely, lambda: _older_branches(conn, owner), messages)
+
+
+def _likely_branches(conn: sqlite3.Connection, owner: _Owner, session_id: str) -> list[int]:
+    """The branch of a session's history, and those of the checkpoints of its runs."""
     found = conn.execute(
         "SELECT head_branch FROM session WHERE owner_key = ?", (owner.key,)
     ).fetchall()
@@ -146,18 +158,17 @@ def _branches_of(conn: sqlite3.Connection, owner: _Owner, session_id: str) -> li
         "ORDER BY loop_checkpoint_key DESC LIMIT ?",
         (session_id, _RECENT_BRANCHES),
     ).fetchall()
-    found += conn.execute(
+    return list(dict.fromkeys(row[0] for row in found))
+
+
+def _older_branches(conn: sqlite3.Connection, owner: _Owner) -> list[int]:
+    """The branches of a session's earlier histories, the last first."""
+    found = conn.execute(
         "SELECT head_branch FROM generation WHERE owner_key = ? AND head_branch IS NOT NULL "
         "GROUP BY head_branch ORDER BY max(generation) DESC LIMIT ?",
         (owner.key, _RECENT_BRANCHES),
     ).fetchall()
-    return list(dict.fromkeys(row[0] for row in found))
-
-
-def branches_of(conn: sqlite3.Connection, session_id: str) -> list[int]:
-    """The branches worth searching for messages of this session; none when it has nothing."""
-    owner = find_owner(conn, session_id) or _Owner(-1, 0)
-    return _branches_of(conn, owner, session_id)
+    return [row[0] for row in found]
 
 
 def head_of(conn: sqlite3.Connection, owner: _Owner) -> Head | None:
