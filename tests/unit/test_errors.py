@@ -1,0 +1,184 @@
+"""Errors say what was tried, where and what to do; foreign ones are named by code, never by text."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import pickle
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import artifact, session, with_store
+
+from a3s_store import SqliteSessionStore, errors
+from a3s_store.errors import (
+    CodecError,
+    CorruptionError,
+    DecodeError,
+    EncodeError,
+    NotAStoreError,
+    StaleGenerationError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreUnavailableError,
+    during,
+    explain,
+)
+
+CLASSES = [
+    value
+    for _, value in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(value, StoreError) and value.__module__ == errors.__name__
+]
+
+
+def made(cls: type[StoreError]) -> StoreError:
+    more: dict[str, Any] = {}
+    if issubclass(cls, CodecError):
+        more = {"model": "SessionData", "path": "messages[3]"}
+    if cls is StaleGenerationError:
+        more = {"expected": 1, "actual": 2}
+    return cls("the disk is gone", op="save", where="session 'x'", hint="Buy one", **more)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_error_says_what_where_and_what_next(cls: type[StoreError]) -> None:
+    text = str(made(cls))
+    for part in ("save: ", "the disk is gone", "(session 'x')", ". Buy one"):
+        assert part in text
+    assert cls.__name__ in (errors.__doc__ or ""), "the tree in the docstring names each"
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_error_survives_pickling(cls: type[StoreError]) -> None:
+    error = made(cls)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is cls
+    assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+def test_what_an_inner_layer_said_is_kept() -> None:
+    with pytest.raises(DecodeError) as caught, during("load", "session 'x'"):
+        raise DecodeError("not JSON", where="a file", model="SessionData")
+    assert (caught.value.op, caught.value.where) == ("load", "a file")
+
+
+def sqlite_error(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("words of SQLite's own")
+    error.sqlite_errorcode = code
+    error.sqlite_errorname = "SQLITE_TEST"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("code", "cls"),
+    [
+        (sqlite3.SQLITE_BUSY, StoreBusyError),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreBusyError),
+        (sqlite3.SQLITE_LOCKED, StoreBusyError),
+        (sqlite3.SQLITE_FULL, StoreFullError),
+        (sqlite3.SQLITE_NOTADB, NotAStoreError),
+        (sqlite3.SQLITE_CORRUPT, CorruptionError),
+        (sqlite3.SQLITE_CORRUPT_INDEX, CorruptionError),
+        (sqlite3.SQLITE_TOOBIG, EncodeError),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, StoreUnavailableError),
+        (sqlite3.SQLITE_CANTOPEN, StoreUnavailableError),
+        (sqlite3.SQLITE_IOERR_WRITE, StoreUnavailableError),
+        (sqlite3.SQLITE_ERROR, StoreError),
+    ],
+)
+def test_sqlite_failures_are_named_by_their_code(code: int, cls: type[StoreError]) -> None:
+    assert type(explain(sqlite_error(code))) is cls
+
+
+@pytest.mark.parametrize(
+    ("number", "cls"),
+    [(errno.ENOSPC, StoreFullError), (errno.EACCES, StoreUnavailableError)],
+)
+def test_failures_of_the_system_are_named_by_their_number(
+    number: int, cls: type[StoreError]
+) -> None:
+    known = explain(OSError(number, "words", "a file"))
+    assert type(known) is cls
+    assert errno.errorcode[number] in str(known)
+
+
+def test_what_is_neither_is_left_alone() -> None:
+    assert explain(KeyError("x")) is None
+    with pytest.raises(KeyError), during("save", "x"):
+        raise KeyError("x")
+
+
+def test_a_full_disk_writes_nothing_and_the_store_goes_on_when_there_is_space(
+    tmp_path: Path,
+) -> None:
+    """The file may not grow beyond its pages: SQLite's own SQLITE_FULL, as on a full disk."""
+
+    def limit(pages: int) -> Any:
+        return lambda conn: conn.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+    async def use(store: SqliteSessionStore) -> None:
+        assert store._engine.writer is not None
+        await store.save(session(count=2))
+        await store._engine.writer.run(limit(1))  # not below what it has
+        big = [artifact(n, 4000) for n in range(300)]
+        with pytest.raises(StoreFullError) as caught:
+            await store.save_artifacts("fix-login", big)
+        assert "fix-login" in str(caught.value)
+        assert await store.load("fix-login") == session(count=2)
+        assert await store.load_artifacts("fix-login") is None
+        await store._engine.writer.run(limit(10_000))
+        await store.save_artifacts("fix-login", big)
+        assert await store.load_artifacts("fix-login") == tuple(big)
+
+    with_store(tmp_path / "agent.a3s", use)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits there")
+def test_after_an_io_error_nothing_is_saved_until_the_store_is_opened_again(
+    tmp_path: Path,
+) -> None:
+    """A limit on the size of files makes real writes fail; reading goes on."""
+    path = tmp_path / "agent.a3s"
+    with_store(path, lambda store: store.save(session(count=2)))
+    program = (
+        "import asyncio, resource, sys\n"
+        "from tests.support import artifact, session\n"
+        "from a3s_store import SqliteSessionStore\n"
+        "from a3s_store.errors import StoreUnavailableError\n"
+        "async def main():\n"
+        "    async with SqliteSessionStore.open(sys.argv[1]) as store:\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, -1))\n"
+        "        for attempt in range(2):\n"
+        "            try:\n"
+        "                await store.save_artifacts('s', [artifact(n, 4000) for n in range(300)])\n"
+        "            except StoreUnavailableError as error:\n"
+        "                print(error)\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))\n"
+        "        try:\n"
+        "            await store.save(session(count=9))\n"
+        "        except StoreUnavailableError as error:\n"
+        "            print(error)\n"
+        "        assert await store.load('fix-login') == session(count=2)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *later = done.stdout.splitlines()
+    assert "SQLITE_IOERR" in first
+    assert len(later) == 2
+    assert all("an earlier save met an I/O error" in line for line in later)
+    with_store(path, lambda store: store.save(session(count=3)))
+    assert with_store(path, lambda store: store.load("fix-login")) == session(count=3)
