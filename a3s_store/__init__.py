@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     from a3s_store.files import FileSessionStore
     from a3s_store.memory import MemorySessionStore
     from a3s_store.snapshot import SessionSnapshot
-    from a3s_store.sqlite import Generation, SessionSummary, SqliteSessionStore
-    from a3s_store.store import Capabilities, Health, Inventory, SessionStore
+    from a3s_store.sqlite import SqliteSessionStore
+    from a3s_store.store import (
+        Capabilities,
+        Generation,
+        GenerationalStore,
+        Health,
+        Inventory,
+        SessionStore,
+        SessionSummary,
+    )
 
 __version__ = "0.1.0"
 
@@ -25,6 +33,7 @@ __all__ = [
     "Capabilities",
     "FileSessionStore",
     "Generation",
+    "GenerationalStore",
     "Health",
     "Inventory",
     "MemorySessionStore",
@@ -38,13 +47,14 @@ __all__ = [
 _HOMES = {
     "Capabilities": "store",
     "FileSessionStore": "files",
-    "Generation": "sqlite",
+    "Generation": "store",
+    "GenerationalStore": "store",
     "Health": "store",
     "Inventory": "store",
     "MemorySessionStore": "memory",
     "SessionSnapshot": "snapshot",
     "SessionStore": "store",
-    "SessionSummary": "sqlite",
+    "SessionSummary": "store",
     "SqliteSessionStore": "sqlite",
     "StoreError": "errors",
 }

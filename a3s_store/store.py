@@ -209,3 +209,88 @@ class Inventoried(Protocol):
 
     async def inventory(self) -> Inventory:
         """All ids, as of one moment."""
+
+
+@attrs.frozen(kw_only=True)
+class Generation:
+    """One save of a session, or of one of its families.
+
+    `length` is the number of messages the conversation had then and `digest` that of the whole
+    snapshot; both are None while no session was saved under the id. `saved_at_ms` is this machine's
+    clock in Unix milliseconds, for people to read.
+    """
+
+    number: int
+    length: int | None
+    digest: str | None
+    saved_at_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class SessionSummary:
+    """What a list shows of a session: no conversation is read for it.
+
+    `messages` is how many there are, `generation` the number of the last save. Times are Unix
+    seconds, the caller's own; `total_tokens` is None when it is beyond 63 bits.
+    """
+
+    id: str
+    name: str
+    state: str
+    workspace: str
+    model_name: str | None
+    messages: int
+    total_tokens: int | None
+    total_cost: float
+    created_at: int
+    updated_at: int
+    generation: int
+
+
+@runtime_checkable
+class GenerationalStore(SessionStore, Protocol):
+    """A store that promises `generations`: every save is one, and none destroys a conversation."""
+
+    async def save(self, session: SessionData, *, expected_generation: int | None = None) -> None:
+        """See `SessionStore.save`. With `expected_generation`, only if the session is at it.
+
+        0 means that nothing was ever saved under the id.
+
+        Raises:
+            StaleGenerationError: somebody saved since; nothing was written.
+        """
+
+    async def load(self, session_id: str, *, generation: int | None = None) -> SessionData | None:
+        """See `SessionStore.load`. With `generation`, with the conversation it had then.
+
+        Everything but the conversation is as it is now.
+
+        Raises:
+            SessionNotFoundError: the session has no such generation, or it had no conversation.
+        """
+
+    async def generation(self, session_id: str) -> int:
+        """The number of the last save under this id, 0 when there was none."""
+
+    async def generations(self, session_id: str) -> tuple[Generation, ...]:
+        """Every save under this id that is on record, oldest first; see `Generation`."""
+
+    async def fork(self, session_id: str, new_id: str, at: int | None = None) -> None:
+        """Save a copy under `new_id` whose history is the first `at` messages; None: all of them.
+
+        No message is copied: both share them and go on apart. The families are copied, runs and
+        subagent tasks bound to the new id, as upstream's `fork_for_session` does.
+
+        Raises:
+            SessionNotFoundError: there is no such session, or it is not that long.
+            StaleGenerationError: something was saved under `new_id` already.
+        """
+
+    async def rewind(self, session_id: str, length: int) -> int:
+        """Make the first `length` messages the history; answers the new generation.
+
+        Nothing is destroyed: the longer history is that of the generation before.
+
+        Raises:
+            SessionNotFoundError: there is no such session, or it is not that long.
+        """

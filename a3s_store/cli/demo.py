@@ -27,7 +27,8 @@ from a3s_store.cli.opening import PATH
 from a3s_store.cli.page import Page
 from a3s_store.errors import StoreError
 from a3s_store.families import FAMILIES
-from a3s_store.sqlite import SessionSummary, SqliteSessionStore
+from a3s_store.sqlite import SqliteSessionStore
+from a3s_store.store import SessionSummary
 
 _FORK_ID: Final = "fix-login-mac"
 _FORK_AT: Final = 10

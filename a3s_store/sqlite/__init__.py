@@ -6,7 +6,6 @@ from top to bottom), `log` (conversations), `rows` and `shape` (families), `read
 `migrate`.
 """
 
-from a3s_store.sqlite.listing import Generation, SessionSummary
 from a3s_store.sqlite.store import SqliteSessionStore
 
-__all__ = ["Generation", "SessionSummary", "SqliteSessionStore"]
+__all__ = ["SqliteSessionStore"]

@@ -12,43 +12,7 @@ import attrs
 
 from a3s_store.families import CHECKPOINTS
 from a3s_store.sqlite import migrate, sessions
-from a3s_store.store import Inventory
-
-
-@attrs.frozen(kw_only=True)
-class Generation:
-    """One save of a session, or of one of its families.
-
-    `length` is the number of messages the conversation had then and `digest` that of the whole
-    snapshot; both are None while no session was saved under the id. `saved_at_ms` is this machine's
-    clock in Unix milliseconds, for people to read.
-    """
-
-    number: int
-    length: int | None
-    digest: str | None
-    saved_at_ms: int
-
-
-@attrs.frozen(kw_only=True)
-class SessionSummary:
-    """What a list shows of a session: no conversation is read for it.
-
-    `messages` is how many there are, `generation` the number of the last save. Times are Unix
-    seconds, the caller's own; `total_tokens` is None when it is beyond 63 bits.
-    """
-
-    id: str
-    name: str
-    state: str
-    workspace: str
-    model_name: str | None
-    messages: int
-    total_tokens: int | None
-    total_cost: float
-    created_at: int
-    updated_at: int
-    generation: int
+from a3s_store.store import Generation, Inventory, SessionSummary
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:

@@ -26,8 +26,7 @@ from a3s_store.snapshot import SessionSnapshot
 from a3s_store.sqlite import checkpoints, connection, listing, reading, sessions, tx
 from a3s_store.sqlite.connection import Durability, Settings, WorkConnection
 from a3s_store.sqlite.engine import Engine
-from a3s_store.sqlite.listing import Generation, SessionSummary
-from a3s_store.store import Capabilities, Health, Inventory
+from a3s_store.store import Capabilities, Generation, Health, Inventory, SessionSummary
 from a3s_store.wire import decode, encode
 
 R = TypeVar("R")
@@ -108,15 +107,7 @@ class SqliteSessionStore(FamilyStore):
     # -- More than the protocol ---------------------------------------------------------------
 
     async def save(self, session: SessionData, *, expected_generation: int | None = None) -> None:
-        """See `SessionStore.save`. With `expected_generation`, only if the session is at it.
-
-        0 means that nothing was ever saved under the id.
-
-        Raises:
-            StaleGenerationError: somebody saved since; nothing was written.
-        """
-        if expected_generation is not None:
-            _check_integer("save", "expected_generation", expected_generation)
+        """See `GenerationalStore.save`."""
         await self._put(
             self._session_batch("save", session, expected_generation=expected_generation)
         )
@@ -125,20 +116,12 @@ class SqliteSessionStore(FamilyStore):
         self, snapshot: SessionSnapshot, *, expected_generation: int | None = None
     ) -> None:
         """See `SessionStore.save_snapshot`; `expected_generation` as in `save`."""
-        if expected_generation is not None:
-            _check_integer("save_snapshot", "expected_generation", expected_generation)
         await self._put(
             self._snapshot_batch("save_snapshot", snapshot, expected_generation=expected_generation)
         )
 
     async def load(self, session_id: str, *, generation: int | None = None) -> SessionData | None:
-        """See `SessionStore.load`. With `generation`, with the conversation it had then.
-
-        Everything but the conversation is as it is now.
-
-        Raises:
-            SessionNotFoundError: the session has no such generation, or it had no conversation.
-        """
+        """See `GenerationalStore.load`."""
         self._check_open("load")
         if generation is not None:
             _check_count("load", "generation", generation)
@@ -151,7 +134,7 @@ class SqliteSessionStore(FamilyStore):
         )
 
     async def generation(self, session_id: str) -> int:
-        """The number of the last save under this id, 0 when there was none."""
+        """See `GenerationalStore.generation`."""
         self._check_open("generation")
 
         def fetch(conn: sqlite3.Connection) -> int:
@@ -163,7 +146,7 @@ class SqliteSessionStore(FamilyStore):
         )
 
     async def generations(self, session_id: str) -> tuple[Generation, ...]:
-        """Every save under this id that is on record, oldest first; see `Generation`."""
+        """See `GenerationalStore.generations`."""
         self._check_open("generations")
         where = self._where(check_id(session_id))
         return await self._engine.read(
@@ -178,15 +161,7 @@ class SqliteSessionStore(FamilyStore):
         )
 
     async def fork(self, session_id: str, new_id: str, at: int | None = None) -> None:
-        """Save a copy under `new_id` whose history is the first `at` messages; None: all of them.
-
-        No message is copied: both share them and go on apart. The families are copied, runs and
-        subagent tasks bound to the new id, as upstream's `fork_for_session` does.
-
-        Raises:
-            SessionNotFoundError: there is no such session, or it is not that long.
-            StaleGenerationError: something was saved under `new_id` already.
-        """
+        """See `GenerationalStore.fork`."""
         self._check_open("fork")
         check_id(new_id)
         if at is not None:
@@ -204,13 +179,7 @@ class SqliteSessionStore(FamilyStore):
         await self._engine.write("fork", where, tx.writing(copy))
 
     async def rewind(self, session_id: str, length: int) -> int:
-        """Make the first `length` messages the history; answers the new generation.
-
-        Nothing is destroyed: the longer history is that of the generation before.
-
-        Raises:
-            SessionNotFoundError: there is no such session, or it is not that long.
-        """
+        """See `GenerationalStore.rewind`."""
         self._check_open("rewind")
         _check_count("rewind", "length", length)
         where = self._where(check_id(session_id))
@@ -220,6 +189,9 @@ class SqliteSessionStore(FamilyStore):
     # -- The port -----------------------------------------------------------------------------
 
     async def _commit(self, batch: Batch) -> bool:
+        if batch.expected_generation is not None:
+            _check_integer(batch.op, "expected_generation", batch.expected_generation)
+
         def job(conn: WorkConnection) -> bool:
             trees = encode_batch(batch)
             with _fault_named(lambda: refuse_unwritable(batch)), tx.write(conn):

@@ -1,4 +1,4 @@
-"""Errors say what was tried, where and what to do; foreign ones are named by code, never by text."""
+"""Errors say what was tried, where and what to do; foreign ones are named by their code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import artifact, session, with_store
 
 from a3s_store import SqliteSessionStore, errors
 from a3s_store.errors import (
@@ -29,6 +28,7 @@ from a3s_store.errors import (
     during,
     explain,
 )
+from tests.support import artifact, session, with_store
 
 CLASSES = [
     value

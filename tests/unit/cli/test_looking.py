@@ -27,7 +27,7 @@ from a3s_store.models import (
     ToolUseBlock,
     UnknownBlock,
 )
-from a3s_store.sqlite import SessionSummary
+from a3s_store.store import SessionSummary
 from a3s_store.wire import encode, pretty
 from tests.support import with_store
 from tests.unit.cli.cli_runs import NOW, SESSION_ID, files_under, invoke, make_store, run
