@@ -64,10 +64,11 @@ class _Answer:
 class WorkConnection(sqlite3.Connection):
     """A connection whose `execute` also runs a unit of work, in one trip to the worker's thread.
 
-    `closed` is set once it is closed, by whomever.
+    Whoever closes it, `before_close` is called first and `closed` is set afterwards.
     """
 
     closed: threading.Event
+    before_close: Callable[[], None] | None = None
     guard: sqlite3.Connection | None = None
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
@@ -76,6 +77,8 @@ class WorkConnection(sqlite3.Connection):
         return super().execute(sql, parameters)
 
     def close(self) -> None:
+        if self.before_close is not None and not self.closed.is_set():
+            self.before_close()
         if self.guard is not None:
             self.guard.close()
         super().close()

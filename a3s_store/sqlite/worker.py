@@ -77,6 +77,8 @@ class Worker:
     def _opened(self) -> WorkConnection:
         self._thread = threading.current_thread()
         raw = self._connect()
+        # What was accepted and found no way to the thread, its loop having ended, is run at last.
+        raw.before_close = lambda: self._drain(raw)
         with self._opening:
             self._raw = raw
             if self._unwanted:
@@ -144,8 +146,6 @@ class Worker:
             return
         # The thread ended early: the event loop of a job was closed under it. Nobody else uses
         # the connection any more, so what was accepted is run here.
-        while self._waiting:
-            self._waiting.popleft().step(raw)
         raw.close()
 
     def _check_alive(self) -> None:
@@ -156,14 +156,24 @@ class Worker:
         if self._thread is None or not self._thread.is_alive():
             raise StoreClosedError("the store's thread has ended", hint="Open the store again")
 
-    def _step(self, conn: sqlite3.Connection) -> None:
+    def _drain(self, conn: sqlite3.Connection) -> None:
+        """Run all that waits, in order: a job whose own trip never began holds up no other."""
         assert isinstance(conn, WorkConnection), "made by our own connector"
-        self._waiting.popleft().step(conn)
+        while True:
+            try:
+                job = self._waiting.popleft()
+            except IndexError:
+                return
+            job.step(conn)
 
     async def _carry(self, answer: concurrent.futures.Future[Any]) -> None:
         """One trip to the thread, in a task of our own, so that no caller's end takes it along."""
         try:
-            await self._db.execute_fetchall(Work.of(self._step))
+            await self._db.execute_fetchall(Work.of(self._drain))
+        except ValueError as error:
+            # aiosqlite's word for closed. What waited has been run before closing.
+            if not answer.done():
+                raise StoreClosedError("the store is closed", hint="Open it again") from error
         except asyncio.CancelledError:
             # The loop is shutting down. It must not be gone before the job is done: aiosqlite's
             # thread would die on the closed loop, with everything behind this job.
@@ -187,8 +197,13 @@ class Worker:
     async def _carried(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._carrying.add(task)
-        task.add_done_callback(self._carrying.discard)
+        task.add_done_callback(self._carried_through)
         await asyncio.shield(task)
+
+    def _carried_through(self, task: asyncio.Task[None]) -> None:
+        self._carrying.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, in case the caller is gone and nobody else does
 
 
 async def _outlast(answer: concurrent.futures.Future[Any]) -> None:

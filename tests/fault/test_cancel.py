@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -98,6 +99,36 @@ def test_a_cancelled_open_leaves_nothing_open(tmp_path: Path) -> None:
 
 async def _open(path: Path) -> SqliteSessionStore:
     return await SqliteSessionStore.open(path)
+
+
+def test_a_save_whose_loop_ended_under_it_holds_up_nobody_in_the_next_loop(tmp_path: Path) -> None:
+    """Accepted, but its trip to the thread had not begun: it is run with the next one."""
+    path = tmp_path / "agent.a3s"
+    store: list[SqliteSessionStore] = []
+    saves: list[asyncio.Task[None]] = []
+
+    async def first() -> None:
+        store.append(await SqliteSessionStore.open(path))
+        loop = asyncio.get_running_loop()
+        saves.append(loop.create_task(store[0].save(session("early"))))
+        loop.call_soon(loop.stop)  # after the save's first step, before its carrier's
+        await asyncio.sleep(60)
+
+    async def second() -> list[str]:
+        await store[0].save(session("late"))
+        found = await store[0].list()
+        await store[0].close()
+        return found
+
+    loop = asyncio.new_event_loop()
+    main = loop.create_task(first())
+    with contextlib.suppress(RuntimeError):
+        loop.run_until_complete(main)
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(main, *saves, return_exceptions=True))
+    loop.close()
+    assert asyncio.run(asyncio.wait_for(second(), 20)) == ["early", "late"]
 
 
 def test_a_cancelled_close_still_closes(tmp_path: Path) -> None:
