@@ -345,11 +345,11 @@ CREATE INDEX message_blob_by_blob ON message_blob (blob_key);
 
 CREATE INDEX branch_part_by_source ON branch_part (source_branch);
 
-CREATE INDEX session_by_head ON session (head_branch);
+CREATE INDEX session_by_head ON session (head_branch, head_length);
 
-CREATE INDEX generation_by_head ON generation (head_branch);
+CREATE INDEX generation_by_head ON generation (head_branch, head_length);
 
-CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
+CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch, head_length);
 
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
 

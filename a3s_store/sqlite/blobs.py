@@ -18,6 +18,13 @@ THRESHOLD: Final = 4096
 _REFERENCE: Final = "$blob"
 
 
+def is_large(text: str) -> bool:
+    """Whether a text has `THRESHOLD` bytes of UTF-8 or more."""
+    return len(text) >= THRESHOLD or (
+        4 * len(text) >= THRESHOLD and len(text.encode("utf-8")) >= THRESHOLD
+    )
+
+
 def put(conn: sqlite3.Connection, text: str) -> int:
     """The key of the blob that holds this text, which is written unless it is there."""
     raw = text.encode("utf-8")
@@ -67,7 +74,7 @@ def detach(conn: sqlite3.Connection, message: dict[str, Any]) -> tuple[dict[str,
 
     def put_away(source: dict[str, Any]) -> dict[str, Any]:
         data = source["data"]
-        if len(data) < THRESHOLD:
+        if not is_large(data):
             return source
         keys.append(put(conn, data))
         return {**source, "data": {_REFERENCE: hashlib.sha256(data.encode("utf-8")).hexdigest()}}
@@ -104,31 +111,32 @@ def has_reference(content: str) -> bool:
     return f'"{_REFERENCE}"' in content
 
 
-def _map_images(content: Any, change: Any) -> Any:
-    """The content blocks with `change` applied to the source of every image, nested ones too."""
+def _map_images(content: Any, change: Any, *, inside_result: bool = False) -> Any:
+    """The content blocks with `change` applied to the source of every image.
+
+    Images stand among the blocks and among the parts of a tool's result, nowhere deeper: what else
+    calls itself a result in there is an unknown part, kept as it is.
+    """
     if type(content) is not list:
         return content
-    return [_map_block(block, change) for block in content]
-
-
-def _map_block(block: Any, change: Any) -> Any:
-    if type(block) is not dict:
-        return block
-    kind = block.get("type")
-    if kind == "image" and type(block.get("source")) is dict:
-        source = change(block["source"])
-        return block if source is block["source"] else {**block, "source": source}
-    if kind == "tool_result" and type(block.get("content")) is list:
-        inner = _map_images(block["content"], change)
-        return {**block, "content": inner}
-    return block
+    changed = []
+    for block in content:
+        kind = block.get("type") if type(block) is dict else None
+        if kind == "image" and type(block.get("source")) is dict:
+            changed.append({**block, "source": change(block["source"])})
+        elif kind == "tool_result" and not inside_result:
+            inner = _map_images(block.get("content"), change, inside_result=True)
+            changed.append({**block, "content": inner})
+        else:
+            changed.append(block)
+    return changed
 
 
 def reclaim(conn: sqlite3.Connection, blob_keys: Iterable[int]) -> None:
     """Remove those of these blobs to which nothing refers any more."""
     conn.executemany(
-        "DELETE FROM blob WHERE blob_key = ?1 "
-        "AND NOT EXISTS (SELECT 1 FROM artifact WHERE blob_key = ?1) "
-        "AND NOT EXISTS (SELECT 1 FROM message_blob WHERE blob_key = ?1)",
-        [(key,) for key in sorted(set(blob_keys))],
+        "DELETE FROM blob WHERE blob_key = :key "
+        "AND NOT EXISTS (SELECT 1 FROM artifact WHERE blob_key = :key) "
+        "AND NOT EXISTS (SELECT 1 FROM message_blob WHERE blob_key = :key)",
+        [{"key": key} for key in sorted(set(blob_keys))],
     )

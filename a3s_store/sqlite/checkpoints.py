@@ -31,7 +31,8 @@ def _put_loop(conn: sqlite3.Connection, key: str, tree: Tree) -> None:
     head = sessions.write_for(conn, tree["session_id"], first, tree["messages"])
     own = {"head_branch": head.branch, "head_length": head.length}
     rows.put_one(conn, LOOP_CHECKPOINTS.rows, LOOP_CHECKPOINTS.key, own, tree)
-    if last is not None and last != head:
+    grew = last is not None and last.branch == head.branch and last.length <= head.length
+    if last is not None and not grew:
         log.collect(conn, [last.branch])
 
 

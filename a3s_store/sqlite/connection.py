@@ -41,14 +41,20 @@ _CREATING = threading.Lock()
 class Work(str):
     """A unit of work on its way through `execute`: the only text that is not SQL."""
 
-    __slots__ = ("run",)
-    run: Callable[[sqlite3.Connection], Any]
+    __slots__ = ("_run",)
+    _run: Callable[[sqlite3.Connection], Any] | None
 
     @classmethod
     def of(cls, run: Callable[[sqlite3.Connection], Any]) -> Work:
         work = cls("-- a unit of work")
-        work.run = run
+        work._run = run
         return work
+
+    def take(self) -> Callable[[sqlite3.Connection], Any]:
+        """The function, once: the idle thread keeps this object, and must not keep what it ran."""
+        run, self._run = self._run, None
+        assert run is not None, "each unit is run once"
+        return run
 
 
 class _Answer:
@@ -73,7 +79,7 @@ class WorkConnection(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         if type(sql) is Work:
-            return _Answer(sql.run(self))
+            return _Answer(sql.take()(self))
         return super().execute(sql, parameters)
 
     def close(self) -> None:
@@ -107,9 +113,19 @@ def resolve(path: str | os.PathLike[str]) -> Path:
     text = os.fspath(path)
     if not isinstance(text, str) or not text or text == ":memory:" or "\0" in text:
         raise StoreUnavailableError(
-            "this path cannot name a store", hint="Use MemorySessionStore() to keep nothing"
+            "this path cannot name a store",
+            op="open",
+            hint="Use MemorySessionStore() to keep nothing",
         )
-    return Path(text).absolute().resolve()
+    with during("open", ascii(text)):
+        try:
+            found = Path(text).absolute().resolve()
+            os.fsencode(found)
+        except (RuntimeError, UnicodeEncodeError) as error:  # links in a circle, a lone surrogate
+            raise StoreUnavailableError(
+                f"this path leads nowhere: {type(error).__name__}"
+            ) from None
+    return found
 
 
 def open_writer(settings: Settings) -> WorkConnection:
@@ -162,6 +178,12 @@ def may_write(settings: Settings) -> bool:
             return migrate.inspect(conn)
         finally:
             conn.close()
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """What tells a file from another that takes its name later. Raises OSError."""
+    info = path.stat()
+    return info.st_dev, info.st_ino
 
 
 def _check_library() -> None:

@@ -7,8 +7,12 @@ sqlite3 or the system raises is given its name here, once, with what was tried a
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import functools
 import sqlite3
+import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -35,7 +39,12 @@ class Engine:
         self.reader = reader
         self._keeper = wal.LogKeeper(settings.wal)
         self._failure: StoreError | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._identity = connection.identity(settings.path)
+        self._closing: concurrent.futures.Future[None] | None = None
+        # A store that is dropped without closing: its threads must not go on for ever.
+        workers = [worker for worker in (writer, reader) if worker is not None]
+        self._forgotten = weakref.finalize(self, _abandon, workers, str(settings.path))
+        self._forgotten.atexit = False  # the workers' own hook gives them time
 
     @classmethod
     async def start(cls, settings: Settings) -> Engine:
@@ -64,7 +73,8 @@ class Engine:
             )
 
         def run(conn: WorkConnection) -> R:
-            with during(op, where), self._watch_for_failure():
+            with during(op, where), reading.damage_named(), self._watch_for_failure():
+                self._check_in_place()
                 answer = job(conn)
             self._keeper.after_commit(conn)
             return answer
@@ -90,6 +100,18 @@ class Engine:
         with during(op, where):
             return await self.reader.run(run)
 
+    def _check_in_place(self) -> None:
+        """A file that was moved, removed or replaced would take saves along that nobody finds."""
+        try:
+            moved = connection.identity(self.settings.path) != self._identity
+        except FileNotFoundError:
+            moved = True
+        if moved:
+            raise StoreUnavailableError(
+                "the file was moved, removed or replaced while the store was open",
+                hint="Close the store, see what is at its path, and open it again",
+            )
+
     @contextlib.contextmanager
     def _watch_for_failure(self) -> Iterator[None]:
         """After an I/O error nobody knows what the disk holds: refuse to write until reopened."""
@@ -106,13 +128,18 @@ class Engine:
             raise
 
     async def close(self) -> None:
-        """Finish what was accepted, checkpoint, and leave one file; twice is fine."""
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
-        if not self._closing.done():
-            await asyncio.shield(self._closing)
+        """Finish what was accepted, checkpoint, leave one file; twice is fine, from any loop."""
+        closing = self._closing
+        if closing is None or closing.cancelled():
+            closing = self._closing = concurrent.futures.Future()
+            task = asyncio.create_task(self._close())
+            task.add_done_callback(functools.partial(_settle, closing))
+            await asyncio.shield(task)
+        elif not closing.done():
+            await asyncio.shield(asyncio.wrap_future(closing))
 
     async def _close(self) -> None:
+        self._forgotten.detach()
         # When the event loop is shut down in the middle, what remains is still done.
         try:
             await self.reader.close()
@@ -142,3 +169,18 @@ class Engine:
                 f"SQLite {sqlite3.sqlite_version} has the WAL-reset bug. This store's own "
                 "checkpoints avoid it; do not let other programs checkpoint the open file."
             )
+
+
+def _abandon(workers: list[Worker], path: str) -> None:
+    warnings.warn(f"the store {path!r} was never closed", ResourceWarning, stacklevel=2)
+    for worker in workers:
+        worker.abandon()
+
+
+def _settle(closing: concurrent.futures.Future[None], task: asyncio.Task[None]) -> None:
+    """Tell those who wait in other loops. Cancelled before it began means: not closed yet."""
+    if task.cancelled():
+        closing.cancel()
+    else:
+        task.exception()
+        closing.set_result(None)

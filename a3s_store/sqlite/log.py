@@ -100,7 +100,7 @@ def _longest_shared(
 def _shared(conn: sqlite3.Connection, branch: int, links: list[bytes]) -> int:
     """How many of the messages with these links are the branch's first: by halving, not reading."""
     parts = _parts(conn, branch, None)
-    high = min(len(links), _tip(conn, branch))
+    high = min(len(links), _reach(conn, parts))
     if high == 0 or _link(conn, parts, high) == links[high - 1]:
         return high
     low = 0
@@ -111,6 +111,24 @@ def _shared(conn: sqlite3.Connection, branch: int, links: list[bytes]) -> int:
         else:
             high = middle
     return low
+
+
+def _reach(conn: sqlite3.Connection, parts: list[_Part]) -> int:
+    """How many messages can be read along these parts.
+
+    Fewer than the parts name, where the rows behind a branch's heads were collected.
+    """
+    reach = 0
+    for part in parts:
+        # How far do the rows of this stretch go?
+        (rows,) = conn.execute(
+            "SELECT max(seq) + 1 FROM message WHERE branch_key = ? AND seq < ?",
+            (part.source, 2**62 if part.end is None else part.end),
+        ).fetchone()
+        reach = max(part.start, rows or 0)
+        if part.end is not None and reach < part.end:
+            break
+    return reach
 
 
 def _append(conn: sqlite3.Connection, branch: int, seq: int, message: Tree, link: bytes) -> None:
@@ -156,9 +174,9 @@ def _parts(conn: sqlite3.Connection, branch: int, length: int | None) -> list[_P
 def _tip(conn: sqlite3.Connection, branch: int) -> int:
     """How many messages a branch has: its own last row, or the end of what it begins with."""
     row = conn.execute(
-        "SELECT coalesce((SELECT max(seq) + 1 FROM message WHERE branch_key = ?1), "
-        "(SELECT max(start_seq) FROM branch_part WHERE branch_key = ?1), 0)",
-        (branch,),
+        "SELECT coalesce((SELECT max(seq) + 1 FROM message WHERE branch_key = :branch), "
+        "(SELECT max(start_seq) FROM branch_part WHERE branch_key = :branch), 0)",
+        {"branch": branch},
     ).fetchone()
     return int(row[0])
 
@@ -209,12 +227,18 @@ def read(conn: sqlite3.Connection, head: Head) -> list[Tree]:
 
 # What heads need of a branch; every kind of head is named here and nowhere else.
 _NEEDED = """
-SELECT max(head_length) FROM (
-    SELECT head_length FROM session WHERE head_branch = ?1
-    UNION ALL SELECT head_length FROM generation WHERE head_branch = ?1
-    UNION ALL SELECT head_length FROM loop_checkpoint WHERE head_branch = ?1
+SELECT max(needed) FROM (
+    SELECT max(head_length) AS needed FROM session WHERE head_branch = :branch
+    UNION ALL SELECT max(head_length) FROM generation WHERE head_branch = :branch
+    UNION ALL SELECT max(head_length) FROM loop_checkpoint WHERE head_branch = :branch
 )
 """
+
+
+def _needed(conn: sqlite3.Connection, branch: int) -> int | None:
+    """The length of the longest head on a branch; None when there is none."""
+    found: int | None = conn.execute(_NEEDED, {"branch": branch}).fetchone()[0]
+    return found
 
 
 def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
@@ -223,7 +247,7 @@ def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
     for branch in set(branches):
         parts = _parts(conn, branch, None)
         sources.update(part.source for part in parts)
-        if conn.execute(_NEEDED, (branch,)).fetchone()[0] is None:
+        if _needed(conn, branch) is None:
             conn.execute("DELETE FROM branch_part WHERE branch_key = ?", (branch,))
     blob_keys: list[int] = []
     for source in sorted(sources):
@@ -234,11 +258,19 @@ def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
 def _trim(conn: sqlite3.Connection, source: int) -> list[int]:
     """Remove the rows of a branch that no head reaches; answers the blobs they referred to."""
     needed = 0
+    (last,) = conn.execute(
+        "SELECT max(seq) FROM message WHERE branch_key = ?", (source,)
+    ).fetchone()
+    # Which branches are made of these rows? Those that reach furthest first: one is mostly enough.
     parts = conn.execute(
-        "SELECT branch_key, start_seq, end_seq FROM branch_part WHERE source_branch = ?", (source,)
+        "SELECT branch_key, start_seq, end_seq FROM branch_part WHERE source_branch = ? "
+        "ORDER BY end_seq IS NOT NULL, end_seq DESC",
+        (source,),
     ).fetchall()
     for branch, start, end in parts:
-        length = conn.execute(_NEEDED, (branch,)).fetchone()[0] or 0
+        if last is None or needed > last:
+            break
+        length = _needed(conn, branch) or 0
         if length > start:
             needed = max(needed, length if end is None else min(length, end))
     blob_keys = [

@@ -30,13 +30,16 @@ def damage_named() -> Iterator[None]:
         raise CorruptionError(f"{place}: {error.what}", hint=_KEEP) from error
     except StoreError:
         raise
-    except ValueError as error:
+    except UnicodeDecodeError:
+        raise CorruptionError("a text is not UTF-8", hint=_KEEP) from None
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        # A column holds a value of another kind than was written there.
         raise CorruptionError(str(error), hint=_KEEP) from error
     except sqlite3.OperationalError as error:
         if hasattr(error, "sqlite_errorcode"):
             raise
-        # sqlite3 itself could not decode a text.
-        raise CorruptionError(str(error), hint=_KEEP) from error
+        # sqlite3 itself could not decode a text; its own message repeats that text.
+        raise CorruptionError("a text is not UTF-8", hint=_KEEP) from None
 
 
 _KEEP = "Keep the file as it is and restore a backup beside it"

@@ -144,7 +144,7 @@ def _put_blob(conn: sqlite3.Connection, sql: Statements, row: tuple[Any, ...]) -
     assert sql.rows.blob is not None
     place = sql.shape.names.index(sql.rows.blob)
     text = row[place]
-    if len(text) < blobs.THRESHOLD:
+    if not blobs.is_large(text):
         return (*row, None)
     return (*row[:place], None, *row[place + 1 :], blobs.put(conn, text))
 

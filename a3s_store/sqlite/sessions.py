@@ -401,10 +401,10 @@ def delete(conn: sqlite3.Connection, session_id: str) -> None:
         branches += [
             row[0]
             for row in conn.execute(
-                "SELECT head_branch FROM session WHERE owner_key = ?1 "
-                "UNION SELECT head_branch FROM generation WHERE owner_key = ?1 "
+                "SELECT head_branch FROM session WHERE owner_key = :owner "
+                "UNION SELECT head_branch FROM generation WHERE owner_key = :owner "
                 "AND head_branch IS NOT NULL",
-                (owner.key,),
+                {"owner": owner.key},
             ).fetchall()
         ]
         blob_keys = [

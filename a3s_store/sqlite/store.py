@@ -19,6 +19,7 @@ from a3s_store.batch import Batch, Found, encode_batch, refuse_unwritable, refus
 from a3s_store.errors import (
     EncodeError,
     SessionNotFoundError,
+    StaleGenerationError,
 )
 from a3s_store.families import FAMILIES, CheckpointKind, Family, check_id
 from a3s_store.models import SessionData
@@ -173,7 +174,15 @@ class SqliteSessionStore(FamilyStore):
             if found.session is None:
                 raise SessionNotFoundError("no session was saved under this id")
             source = SessionSnapshot.of(found.session, found.shelves, found.retained_artifact_uris)
-            batch = self._snapshot_batch("fork", source.fork(new_id), expected_generation=0)
+            taken = sessions.find_owner(conn, new_id)
+            if taken is not None:
+                raise StaleGenerationError(
+                    f"something was saved under {new_id!r} already",
+                    expected=0,
+                    actual=taken.generation,
+                    hint="Choose another id, or delete that one first",
+                )
+            batch = self._snapshot_batch("fork", source.fork(new_id))
             sessions.fork(conn, session_id, batch, encode_batch(batch), at, self._now_ms())
 
         await self._engine.write("fork", where, tx.writing(copy))
@@ -278,7 +287,9 @@ class SqliteSessionStore(FamilyStore):
         return f"{what} {shown!r} in {self.path}"
 
     def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
+        seconds = self._clock()
+        # For people to read, never compared: a clock that has lost its mind fails no save.
+        return int(seconds * 1000) if abs(seconds) < 1e12 else 0
 
 
 @contextlib.contextmanager

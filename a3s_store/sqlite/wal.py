@@ -34,12 +34,16 @@ class LogKeeper:
         self._wal = wal
         self._commits = 0
         self._size = 0
-        self.error: sqlite3.Error | None = None
+        self.error: sqlite3.Error | OSError | None = None
 
     def after_commit(self, conn: WorkConnection) -> None:
-        """Checkpoint if it is due. Never raises sqlite3.Error: see `error`."""
+        """Checkpoint if it is due. Raises neither sqlite3.Error nor OSError: see `error`."""
         self._commits += 1
-        size = self.size()
+        try:
+            size = self.size()
+        except OSError as error:
+            self.error = error
+            return
         often = self._commits >= COMMITS and size >= LOG_BYTES
         if often or size >= self._size + LOG_BYTES:
             self.checkpoint(conn)
@@ -48,13 +52,13 @@ class LogKeeper:
         """Copy the log into the database, unless another process is writing just now."""
         try:
             copied = checkpoint(conn)
-        except sqlite3.Error as error:
+            if copied is not None:
+                self._commits = 0
+                self._size = self.size()
+        except (sqlite3.Error, OSError) as error:
             self.error = error
             return
         self.error = None
-        if copied is not None:
-            self._commits = 0
-            self._size = self.size()
 
     def size(self) -> int:
         """Bytes of the log file; 0 when there is none."""

@@ -38,6 +38,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
+# How often a trip that takes long looks whether the thread is still there.
+_LOOK_EVERY: Final = 1.0
 # At exit, how long all forgotten stores together may take to finish what they accepted.
 EXIT_SECONDS: Final = 1.5
 
@@ -118,12 +120,14 @@ class Worker:
         job = _Job(lambda conn: function(conn, *args, **kwargs), answer)
         self._waiting.append(job)
         await self._carried(self._carry(answer))
+        if not answer.done():
+            raise StoreClosedError("the store's thread has ended", hint="Open the store again")
         return answer.result()
 
     async def close(self) -> None:
         """Close the connection once everything accepted has run."""
         _WORKERS.discard(self)
-        if self._thread is not None and self._thread.is_alive():
+        if self._alive():
             await self._carried(self._shut())
 
     def abandon(self) -> None:
@@ -153,8 +157,11 @@ class Worker:
             raise StoreForkedError(
                 "the store was opened before fork()", hint="Open a new one in the child"
             )
-        if self._thread is None or not self._thread.is_alive():
+        if not self._alive():
             raise StoreClosedError("the store's thread has ended", hint="Open the store again")
+
+    def _alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _drain(self, conn: sqlite3.Connection) -> None:
         """Run all that waits, in order: a job whose own trip never began holds up no other."""
@@ -177,7 +184,9 @@ class Worker:
         except asyncio.CancelledError:
             # The loop is shutting down. It must not be gone before the job is done: aiosqlite's
             # thread would die on the closed loop, with everything behind this job.
-            await _outlast(answer)
+            while not answer.done() and self._alive():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.002)
 
     async def _shut(self) -> None:
         try:
@@ -190,7 +199,7 @@ class Worker:
 
         aiosqlite's thread reports to the loop last of all and would die noisily on a closed one.
         """
-        while self._thread is not None and self._thread.is_alive():
+        while self._alive():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.002)
 
@@ -198,21 +207,18 @@ class Worker:
         task = asyncio.create_task(work)
         self._carrying.add(task)
         task.add_done_callback(self._carried_through)
-        await asyncio.shield(task)
+        # Waiting does not cancel what is waited for. A thread that died (the loop of somebody
+        # else's job was closed under it) will never report, so it is looked at now and then.
+        while not (await asyncio.wait({task}, timeout=_LOOK_EVERY))[0]:
+            if not self._alive():
+                task.cancel()
+                return
+        task.result()
 
     def _carried_through(self, task: asyncio.Task[None]) -> None:
         self._carrying.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, in case the caller is gone and nobody else does
-
-
-async def _outlast(answer: concurrent.futures.Future[Any]) -> None:
-    loop = asyncio.get_running_loop()
-    done = asyncio.Event()
-    answer.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
-    while not answer.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await done.wait()
 
 
 def _on_daemon_thread(make: Callable[[], T]) -> T:
