@@ -13,6 +13,7 @@ from a3s_store.snapshot import item_digest
 from a3s_store.sqlite import log, rows, sessions
 from a3s_store.sqlite.log import Head
 from a3s_store.sqlite.rows import Extent
+from a3s_store.sqlite.seals import StoredCheckpoint
 
 Tree = dict[str, Any]
 
@@ -63,22 +64,22 @@ def _put_lists(conn: sqlite3.Connection, kind: CheckpointKind, key: str, tree: T
         rows.put_list(conn, part, f"{table}_key", row_key, tree[name], before)
 
 
-def get(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Tree | None:
-    """The JSON object of a checkpoint; None when there is none. Raises ValueError if damaged."""
+def get(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> StoredCheckpoint | None:
+    """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
     table = kind.rows.table
     also = [f"{table}_key"]
-    also += ["head_branch", "head_length"] if kind is LOOP_CHECKPOINTS else []
+    also += ["head_branch", "head_length"] if kind is LOOP_CHECKPOINTS else ["digest"]
     also += [f"{name}_count" for name in kind.rows.lists]
     found = rows.fetch_one(conn, kind.rows, kind.key, key, also)
     if found is None:
         return None
     tree, columns = found
     if kind is LOOP_CHECKPOINTS:
-        tree["messages"] = log.read(conn, Head(*columns[1:3]))
-        return tree
-    for (name, part), count in zip(kind.rows.lists.items(), columns[1:], strict=True):
+        tree["messages"], chain = log.read(conn, Head(*columns[1:3]))
+        return StoredCheckpoint(tree, chain, None)
+    for (name, part), count in zip(kind.rows.lists.items(), columns[2:], strict=True):
         tree[name] = rows.fetch_list(conn, part, f"{table}_key", columns[0], count)
-    return tree
+    return StoredCheckpoint(tree, None, columns[1])
 
 
 def drop(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> None:

@@ -28,6 +28,7 @@ from a3s_store.wire import canonical
 Tree = dict[str, Any]
 
 _COLUMNS = ", ".join(shape(MESSAGE_ROWS).names)
+_CONTENT = 2 + shape(MESSAGE_ROWS).names.index("content")
 _INSERT = (
     f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain) "
     f"VALUES (?, ?, {', '.join('?' * len(shape(MESSAGE_ROWS).names))}, ?)"
@@ -201,28 +202,33 @@ def link_at(conn: sqlite3.Connection, head: Head) -> bytes:
     return _link(conn, _parts(conn, head.branch, None), head.length)
 
 
-def read(conn: sqlite3.Connection, head: Head) -> list[Tree]:
-    """The JSON objects of a head's messages. Raises ValueError when one is missing or damaged."""
+def read(conn: sqlite3.Connection, head: Head) -> tuple[list[Tree], list[bytes]]:
+    """The JSON objects of a head's messages, and their chain.
+
+    Raises ValueError when one is missing or cannot be read.
+    """
     messages: list[Tree] = []
+    links: list[bytes] = []
     to_tree = shape(MESSAGE_ROWS).tree
     for part in _parts(conn, head.branch, head.length):
         # The messages of one stretch, in order.
         cursor = conn.execute(
-            f"SELECT message_key, {_COLUMNS} FROM message "
+            f"SELECT message_key, chain, {_COLUMNS} FROM message "
             "WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq",
             (part.source, part.start, part.end),
         )
         for row in cursor.fetchall():
             try:
-                message = to_tree(row[1:])
-                if blobs.has_reference(row[2]):
+                message = to_tree(row[2:])
+                if blobs.has_reference(row[_CONTENT]):
                     message = blobs.attach(conn, message, row[0])
             except ValueError as error:
                 raise ValueError(f"messages[{len(messages)}]: {error}") from None
             messages.append(message)
+            links.append(row[1])
     if len(messages) != head.length:
         raise ValueError(f"{head.length} messages should be there, {len(messages)} are")
-    return messages
+    return messages, links
 
 
 # What heads need of a branch; every kind of head is named here and nowhere else.

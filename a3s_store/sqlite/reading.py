@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from a3s_store.batch import Found
 from a3s_store.errors import CorruptionError, DecodeError, StoreError
-from a3s_store.families import Family
+from a3s_store.families import CheckpointKind, Family
 from a3s_store.models import SessionData
 from a3s_store.sqlite import sessions
+from a3s_store.sqlite.seals import (
+    StoredCheckpoint,
+    StoredSession,
+    StoredShelf,
+    check_checkpoint,
+    check_session,
+    check_shelf,
+)
 from a3s_store.wire import decode, decode_many
 
 R = TypeVar("R")
@@ -50,50 +58,64 @@ def as_is(fetched: R) -> R:
     return fetched
 
 
-def to_session(tree: dict[str, Any] | None) -> SessionData | None:
-    """The session of a JSON object. Raises DecodeError."""
-    return None if tree is None else decode(SessionData, tree)
+def to_session(stored: StoredSession | None) -> SessionData | None:
+    """The session that was fetched. Raises DecodeError, or ValueError when it is damaged."""
+    if stored is None:
+        return None
+    session = decode(SessionData, stored.tree)
+    check_session(session, stored)
+    return session
 
 
-FetchedTrees: TypeAlias = tuple[
-    dict[str, Any] | None, dict[Family, list[dict[str, Any]] | None], tuple[str, ...]
+Fetched: TypeAlias = tuple[
+    StoredSession | None, Mapping[Family, StoredShelf | None], tuple[str, ...]
 ]
 
 
-def fetch_trees(
+def fetch_all(
     conn: sqlite3.Connection,
     session_id: str,
     families: Sequence[Family],
     *,
     session: bool,
     messages: bool = True,
-) -> FetchedTrees:
-    """The JSON objects of a session, if it is asked for, and of these shelves."""
-    tree = sessions.fetch_session(conn, session_id, messages=messages) if session else None
-    shelves, uris = sessions.fetch_shelves(conn, session_id, families)
-    return tree, shelves, uris
+) -> Fetched:
+    """A session, if it is asked for, these shelves, and the retained URIs."""
+    stored = sessions.fetch_session(conn, session_id, messages=messages) if session else None
+    return stored, *sessions.fetch_shelves(conn, session_id, families)
 
 
-def to_found(fetched: FetchedTrees) -> Found:
-    """The values of what `fetch_trees` answered. Raises DecodeError."""
-    tree, shelves, uris = fetched
+def to_found(fetched: Fetched) -> Found:
+    """The values of what was fetched. Raises as `to_session`."""
+    stored, shelves, uris = fetched
     return Found(
-        session=to_session(tree),
+        session=to_session(stored),
         shelves={
-            family: None if trees is None else to_values(family, trees)
-            for family, trees in shelves.items()
+            family: None if shelf is None else to_values(family, shelf)
+            for family, shelf in shelves.items()
         },
         retained_artifact_uris=uris,
     )
 
 
-def to_values(family: Family, trees: list[dict[str, Any]]) -> tuple[Any, ...]:
-    """The values of a shelf. Raises DecodeError, with the family's name for a model."""
+def to_values(family: Family, stored: StoredShelf) -> tuple[Any, ...]:
+    """The values of a shelf. Raises DecodeError with the family's name, or ValueError."""
     try:
-        return decode_many(family.model, trees)
+        values: tuple[Any, ...] = decode_many(family.model, stored.trees)
     except DecodeError as error:
         error.model = family.name
         raise
+    check_shelf(family, values, stored)
+    return values
+
+
+def to_checkpoint(kind: CheckpointKind, stored: StoredCheckpoint | None) -> Any | None:
+    """The checkpoint that was fetched. Raises as `to_session`."""
+    if stored is None:
+        return None
+    value: Any = decode(kind.model, stored.tree)
+    check_checkpoint(kind, value, stored)
+    return value
 
 
 def fetch(
@@ -106,4 +128,4 @@ def fetch(
 ) -> Found:
     """Both steps at once, for those inside a write transaction."""
     with damage_named():
-        return to_found(fetch_trees(conn, session_id, families, session=session, messages=messages))
+        return to_found(fetch_all(conn, session_id, families, session=session, messages=messages))

@@ -19,6 +19,7 @@ from a3s_store.snapshot import combine, session_parts, uris_digest
 from a3s_store.sqlite import blobs, log, rows
 from a3s_store.sqlite.log import Head
 from a3s_store.sqlite.rows import Extent
+from a3s_store.sqlite.seals import StoredSession, StoredShelf
 from a3s_store.sqlite.shape import shape
 
 Tree = dict[str, Any]
@@ -281,8 +282,8 @@ def fetch_session(
     *,
     generation: int | None = None,
     messages: bool = True,
-) -> Tree | None:
-    """The JSON object of a session, with the conversation of a generation or the current one.
+) -> StoredSession | None:
+    """A session with the conversation of a generation or the current one.
 
     None when no session was saved. Without `messages` the list of them is empty.
 
@@ -296,18 +297,20 @@ def fetch_session(
         return None
     if generation is not None:
         head = _head_at(conn, owner, generation)
-    found = rows.fetch_one(conn, SESSION_ROWS, "owner_key", owner.key)
+    found = rows.fetch_one(conn, SESSION_ROWS, "owner_key", owner.key, ["digest"])
     config = rows.fetch_one(conn, CONFIG_ROWS, "owner_key", owner.key)
     if found is None or config is None:
         raise ValueError("the session's configuration is missing")
     tree = {**config[0], **found[0], "id": session_id}
-    tree["messages"] = log.read(conn, head) if messages else []
+    tree["messages"], chain = log.read(conn, head) if messages else ([], None)
+    digests: dict[str, bytes] = {"session": found[1][0]}
     for name, part in SESSION_ROWS.lists.items():
         extent = _extent(conn, owner, name)
         if extent is None:
             raise ValueError(f"{name}: no record of it")
         tree[name] = rows.fetch_list(conn, part, "owner_key", owner.key, extent.count)
-    return tree
+        digests[name] = extent.digest
+    return StoredSession(tree, chain, digests)
 
 
 def _head_at(conn: sqlite3.Connection, owner: _Owner, generation: int) -> Head:
@@ -325,18 +328,19 @@ def _head_at(conn: sqlite3.Connection, owner: _Owner, generation: int) -> Head:
 
 def fetch_shelves(
     conn: sqlite3.Connection, session_id: str, families: Sequence[Family]
-) -> tuple[dict[Family, list[Tree] | None], tuple[str, ...]]:
-    """The JSON objects of these shelves, None where never saved, and the retained URIs."""
+) -> tuple[dict[Family, StoredShelf | None], tuple[str, ...]]:
+    """These shelves, None where never saved, and the retained URIs."""
     owner = find_owner(conn, session_id)
     if owner is None:
         return dict.fromkeys(families), ()
-    found: dict[Family, list[Tree] | None] = {}
+    found: dict[Family, StoredShelf | None] = {}
     for family in families:
         extent = _extent(conn, owner, family.name)
         if extent is None:
             found[family] = None
         else:
-            found[family] = rows.fetch_list(conn, family.rows, "owner_key", owner.key, extent.count)
+            trees = rows.fetch_list(conn, family.rows, "owner_key", owner.key, extent.count)
+            found[family] = StoredShelf(trees, extent.digest)
     return found, _uris(conn, owner)
 
 

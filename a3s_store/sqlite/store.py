@@ -27,8 +27,9 @@ from a3s_store.snapshot import SessionSnapshot
 from a3s_store.sqlite import checkpoints, connection, listing, reading, sessions, tx
 from a3s_store.sqlite.connection import Durability, Settings, WorkConnection
 from a3s_store.sqlite.engine import Engine
+from a3s_store.sqlite.seals import StoredSession
 from a3s_store.store import Capabilities, Generation, Health, Inventory, SessionSummary
-from a3s_store.wire import decode, encode
+from a3s_store.wire import encode
 
 R = TypeVar("R")
 
@@ -127,7 +128,7 @@ class SqliteSessionStore(FamilyStore):
         if generation is not None:
             _check_count("load", "generation", generation)
 
-        def fetch(conn: sqlite3.Connection) -> dict[str, Any] | None:
+        def fetch(conn: sqlite3.Connection) -> StoredSession | None:
             return sessions.fetch_session(conn, session_id, generation=generation)
 
         return await self._engine.read(
@@ -214,7 +215,7 @@ class SqliteSessionStore(FamilyStore):
         return await self._engine.read(
             op,
             self._where(session_id),
-            lambda conn: reading.fetch_trees(conn, session_id, families, session=session),
+            lambda conn: reading.fetch_all(conn, session_id, families, session=session),
             reading.to_found,
         )
 
@@ -247,7 +248,7 @@ class SqliteSessionStore(FamilyStore):
             f"load_{kind.name}",
             self._where(key, kind.key),
             lambda conn: checkpoints.get(conn, kind, key),
-            lambda tree: None if tree is None else decode(kind.model, tree),
+            lambda stored: reading.to_checkpoint(kind, stored),
         )
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:

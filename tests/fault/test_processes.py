@@ -17,11 +17,13 @@ from tests.fault.programs import check_whole
 from tests.support import database, session, with_store
 
 ROOT = Path(__file__).parents[2]
+# From 3.12 on, forking beside threads is warned of; here it is what is tried.
+QUIET = ["-W", "ignore::DeprecationWarning"]
 
 
 def start(program: str, *args: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.fault.programs", program, *map(str, args)],
+        [sys.executable, *QUIET, "-m", "tests.fault.programs", program, *map(str, args)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

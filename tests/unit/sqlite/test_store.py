@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pickle
 import sqlite3
 import stat
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +23,15 @@ from a3s_store.errors import (
     StaleGenerationError,
     StoreBusyError,
     StoreClosedError,
+    StoreUnavailableError,
 )
-from a3s_store.models import LlmConfigData, Message, TextBlock
+from a3s_store.models import (
+    LlmConfigData,
+    Message,
+    TextBlock,
+    ToolResultBlock,
+    UnknownBlock,
+)
 from a3s_store.sqlite import wal
 from tests.support import (
     artifact,
@@ -307,6 +317,13 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
         ("DELETE FROM session_config", "configuration"),
         ("UPDATE session SET total_cost = NULL, extra = '[]'", "JSON object"),
         ("UPDATE message SET role = CAST(x'ff' AS TEXT)", "UTF-8"),
+        ("UPDATE message SET content = replace(content, 'm 1', 'm 9')", "messages[1]"),
+        ("UPDATE message SET seq = 9 - seq WHERE seq > 0", "message"),
+        ("UPDATE message SET reasoning_content = 'so' WHERE seq = 2", "messages[2]"),
+        ("UPDATE message SET chain = zeroblob(32) WHERE seq = 0", "messages[0]"),
+        ("UPDATE session_config SET workspace = 'elsewhere'", "session"),
+        ("UPDATE session SET total_tokens = 7", "session"),
+        ("UPDATE shelf SET digest = x'01' WHERE family = 'tasks'", "tasks"),
     ],
 )
 def test_damage_is_a_typed_error_that_says_where(tmp_path: Path, sql: str, words: str) -> None:
@@ -403,3 +420,181 @@ def test_a_store_on_a_symlink_is_the_file_it_points_to(tmp_path: Path) -> None:
         return await store.list()
 
     assert with_store(link, use) == ["fix-login"]
+
+
+def test_a_changed_value_of_a_family_is_noticed(tmp_path: Path) -> None:
+    """It decodes as well as the right one; only the digest tells."""
+    path = tmp_path / "agent.a3s"
+
+    async def save(store: SqliteSessionStore) -> None:
+        await store.save_trace_events("s", [trace(1)])
+        await store.save_run_records("s", [run(1, 3)])
+        await store.save_artifacts("s", [artifact(1)])
+        await store.save_loop_checkpoint("run-1", checkpoint(messages(3)))
+
+    with_store(path, save)
+    with database(path) as conn:
+        conn.execute("UPDATE trace_event SET exit_code = 1")
+        conn.execute('UPDATE run_event SET payload = \'{"text":"x"}\' WHERE seq = 2')
+        conn.execute("UPDATE artifact SET content = upper(content) || '!'")
+        conn.execute("UPDATE message SET role = 'tool' WHERE seq = 1")
+        conn.commit()
+
+    async def load(store: SqliteSessionStore) -> None:
+        with pytest.raises(CorruptionError, match="trace_events"):
+            await store.load_trace_events("s")
+        with pytest.raises(CorruptionError, match="run_records"):
+            await store.load_run_records("s")
+        with pytest.raises(CorruptionError, match="artifacts"):
+            await store.load_artifacts("s")
+        with pytest.raises(CorruptionError, match=r"messages\[1\]"):
+            await store.load_loop_checkpoint("run-1")
+
+    with_store(path, load)
+
+
+def test_damage_met_by_a_save_is_a_typed_error_too(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+    with_store(path, lambda store: store.save(session(count=4)))
+    with database(path) as conn:
+        conn.execute("DELETE FROM message WHERE seq = 2")
+        conn.commit()
+    with pytest.raises(CorruptionError, match="fix-login"):
+        with_store(path, lambda store: store.rewind("fix-login", 3))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be moved there")
+def test_a_file_that_was_moved_or_replaced_is_noticed_before_anything_is_saved(
+    tmp_path: Path,
+) -> None:
+    path, elsewhere = tmp_path / "agent.a3s", tmp_path / "elsewhere.a3s"
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("before"))
+        path.rename(elsewhere)
+        with pytest.raises(StoreUnavailableError, match="moved, removed or replaced"):
+            await store.save(session("after"))
+        path.write_bytes(b"another file")
+        with pytest.raises(StoreUnavailableError, match="moved, removed or replaced"):
+            await store.health_check()
+        path.unlink()
+        elsewhere.rename(path)
+        await store.save(session("after"))
+
+    with_store(path, use)
+    assert with_store(path, lambda store: store.list()) == ["after", "before"]
+
+
+def test_forks_of_forks_go_on_when_what_they_came_from_is_gone(tmp_path: Path) -> None:
+    """Rows behind the last head are collected, though a branch's parts still name them."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("first", messages=messages(8)))
+        await store.fork("first", "second", at=5)
+        await store.save(session("second", messages=messages(5) + messages(2, tag="second")))
+        await store.fork("second", "third", at=3)
+        await store.delete("second")
+        await store.delete("first")
+        third = messages(3) + messages(2, tag="third")
+        await store.save(session("third", messages=third))
+        assert await store.load("third") == session("third", messages=third)
+
+        await store.save_loop_checkpoint("r1", checkpoint(messages(8), "r1", "other"))
+        await store.save_loop_checkpoint("r2", checkpoint(messages(8), "r2", "other"))
+        await store.delete_loop_checkpoint("r1")
+        for length in (4, 6):
+            kept = checkpoint(messages(length), "r2", "other")
+            await store.save_loop_checkpoint("r2", kept)
+            assert await store.load_loop_checkpoint("r2") == kept
+
+    with_store(tmp_path / "agent.a3s", use)
+
+
+def test_an_unknown_part_that_calls_itself_a_result_is_kept_as_it_is(tmp_path: Path) -> None:
+    image: Any = {"type": "image", "source": {"data": {"$blob": "x"}}}
+    part = UnknownBlock(type="tool_result", body={"content": [image]})
+    history = (Message(role="user", content=(ToolResultBlock(tool_use_id="c", content=(part,)),)),)
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session(messages=history))
+        assert await store.load("fix-login") == session(messages=history)
+
+    with_store(tmp_path / "agent.a3s", use)
+
+
+def test_large_is_a_matter_of_bytes_not_of_characters(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+    wide = artifact(1).evolve(content="次" * 2000)
+    with_store(path, lambda store: store.save_artifacts("s", [wide]))
+    with database(path) as conn:
+        assert conn.execute("SELECT size_bytes FROM blob").fetchall() == [(6000,)]
+    assert with_store(path, lambda store: store.load_artifacts("s")) == (wide,)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_store_that_is_dropped_is_collected_with_its_threads(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+    before = threading.active_count()
+
+    async def main() -> None:
+        for number in range(20):
+            store = await SqliteSessionStore.open(path)
+            await store.save(session(f"s{number:02}"))
+            del store
+            gc.collect()
+            await asyncio.sleep(0.01)
+        assert threading.active_count() - before < 10
+
+    asyncio.run(main())
+    assert len(with_store(path, lambda store: store.list())) == 20
+
+
+def test_closing_from_several_threads_at_once_is_closing_once(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session())
+
+        def close() -> None:
+            asyncio.run(store.close())
+
+        await asyncio.gather(*(asyncio.to_thread(close) for _ in range(4)))
+
+    with_store(path, use)
+    assert [found.name for found in tmp_path.iterdir()] == ["agent.a3s"]
+
+
+def test_a_close_that_was_cancelled_before_it_began_is_begun_again(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+    opened: list[SqliteSessionStore] = []
+
+    async def first() -> None:
+        opened.append(await SqliteSessionStore.open(path))
+        closing = asyncio.create_task(opened[0].close())
+        await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+
+    asyncio.run(first())
+    asyncio.run(opened[0].close())
+    assert [found.name for found in tmp_path.iterdir()] == ["agent.a3s"]
+
+
+@pytest.mark.parametrize("clock", [lambda: float("nan"), lambda: 1e300, lambda: -5.0])
+def test_a_clock_that_has_lost_its_mind_fails_no_save(tmp_path: Path, clock: Any) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session())
+        assert (await store.generations("fix-login"))[0].saved_at_ms in {0, -5000}
+
+    with_store(tmp_path / "agent.a3s", use, clock=clock)
+
+
+def test_forking_onto_a_taken_id_says_which(tmp_path: Path) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("one"))
+        await store.save(session("two"))
+        with pytest.raises(StaleGenerationError, match="two"):
+            await store.fork("one", "two")
+
+    with_store(tmp_path / "agent.a3s", use)
