@@ -12,6 +12,7 @@ from a3s_store.families import FAMILIES, CheckpointKind, Family
 from a3s_store.interop.report import reason_of
 from a3s_store.snapshot import SessionSnapshot
 from a3s_store.store import SessionStore
+from a3s_store.wire import canonical, encode
 
 OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
 
@@ -102,7 +103,8 @@ async def _keep_session(
     else:
         # A transfer that was interrupted may have left families that are the same, no others.
         kept = await load_shelves(store, snapshot.session.id)
-        conflict = any(values != snapshot.shelves()[family] for family, values in kept.items())
+        mine = snapshot.shelves()
+        conflict = any(not _same(values, mine[family]) for family, values in kept.items())
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
     await store.save_snapshot(snapshot)
@@ -113,7 +115,7 @@ async def _keep_families(
     store: SessionStore, parcel: SessionParcel, on_conflict: OnConflict
 ) -> Verdict:
     kept = await load_shelves(store, parcel.owner)
-    missing = {f: values for f, values in parcel.shelves.items() if kept.get(f) != values}
+    missing = {f: vs for f, vs in parcel.shelves.items() if not _same(kept.get(f), vs)}
     if not missing:
         return THERE
     # Families that a saved session does not have are something else than those of no session.
@@ -129,12 +131,19 @@ async def _keep_checkpoint(
     store: SessionStore, parcel: CheckpointParcel, on_conflict: OnConflict
 ) -> Verdict:
     there = await getattr(store, f"load_{parcel.kind.name}")(parcel.key)
-    if there == parcel.value:
+    if there is not None and _same((there,), (parcel.value,)):
         return THERE
     if there is not None and on_conflict != "replace":
         return CONFLICTS[on_conflict]
     await getattr(store, f"save_{parcel.kind.name}")(parcel.key, parcel.value)
     return KEPT
+
+
+def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
+    """Whether two shelves are the same, to the byte: for == a True in opaque JSON equals a 1."""
+    if one is None or other is None:
+        return one is other
+    return [canonical(encode(v)) for v in one] == [canonical(encode(v)) for v in other]
 
 
 async def load_shelves(store: SessionStore, owner: str) -> dict[Family, tuple[Any, ...]]:
