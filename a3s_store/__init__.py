@@ -1,9 +1,9 @@
 """An embedded store for whole AI agent sessions.
 
 Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (one file, real
-transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). What is
-promised is what is named here, in `a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and
-`a3s_store.testing`.
+transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). A store of
+your own is best made by subclassing `FamilyStore`. What is promised is what is named here, in
+`a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and `a3s_store.testing`.
 
 The names below are imported when they are first used, so that `import a3s_store` costs nothing.
 """
@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from a3s_store.base import FamilyStore
     from a3s_store.errors import StoreError
     from a3s_store.files import FileSessionStore
     from a3s_store.memory import MemorySessionStore
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         Generation,
         GenerationalStore,
         Health,
+        Inventoried,
         Inventory,
         SessionStore,
         SessionSummary,
@@ -31,10 +33,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Capabilities",
+    "FamilyStore",
     "FileSessionStore",
     "Generation",
     "GenerationalStore",
     "Health",
+    "Inventoried",
     "Inventory",
     "MemorySessionStore",
     "SessionSnapshot",
@@ -46,10 +50,12 @@ __all__ = [
 
 _HOMES = {
     "Capabilities": "store",
+    "FamilyStore": "base",
     "FileSessionStore": "files",
     "Generation": "store",
     "GenerationalStore": "store",
     "Health": "store",
+    "Inventoried": "store",
     "Inventory": "store",
     "MemorySessionStore": "memory",
     "SessionSnapshot": "snapshot",

@@ -1,9 +1,9 @@
-"""Upstream's thirty named methods, written once over the few a backend really has.
+"""Upstream's named methods, written once over the dozen a backend really has.
 
 `FamilyStore` checks ids and the shape of what it is given, makes a *batch* of it, and hands it to
-the backend's `_commit`; loads go through `_fetch`. A backend implements the seven methods under
-"The port" and nothing of the public face. The rejected alternative is upstream's own: each backend
-writes all thirty, and a new family costs an edit in every one of them.
+the backend's `_commit`; loads go through `_fetch`. A backend implements the methods under "The
+port" and nothing of the public face. The rejected alternative is upstream's own: each backend
+writes every named method, and a new family costs an edit in each of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 import attrs
 
 from a3s_store.batch import Batch, Found
-from a3s_store.errors import EncodeError, InvalidSnapshotError, StoreClosedError
+from a3s_store.errors import EncodeError, InvalidSnapshotError, StoreClosedError, during
 from a3s_store.families import (
     ARTIFACTS,
     FAMILIES,
@@ -286,7 +286,8 @@ class FamilyStore(ABC):
         return Batch(op=op, session_id=check_id(session.id), session=session, **conditions)
 
     def _snapshot_batch(self, op: str, snapshot: SessionSnapshot, **conditions: Any) -> Batch:
-        check_snapshot(snapshot)
+        with during(op, ""):
+            check_snapshot(snapshot)
         return Batch(
             op=op,
             session_id=snapshot.session.id,

@@ -185,7 +185,8 @@ def explain(error: BaseException) -> StoreError | None:
         what = f"{error.strerror or error} [{errno.errorcode.get(error.errno or 0, 'OSError')}]"
         if error.errno in _NO_SPACE:
             return StoreFullError(what, hint="Free some space and save again")
-        return StoreUnavailableError(what, where=str(error.filename or ""))
+        hint = "Make its folder first" if error.errno == errno.ENOENT else ""
+        return StoreUnavailableError(what, where=str(error.filename or ""), hint=hint)
     return None
 
 

@@ -1,7 +1,9 @@
 """What callers see: the async protocol every store of sessions satisfies, and what stores promise.
 
 Anyone's store can be used where a `SessionStore` is asked for; `a3s_store.testing.conformance`
-tells whether it keeps the rules written here.
+tells whether it keeps the rules written here. The way there is to subclass
+`a3s_store.FamilyStore`, which has all the named methods and every check of what it is given, and
+leaves a dozen to write; `memory.py` is an example of 130 lines.
 """
 
 from __future__ import annotations
@@ -62,8 +64,9 @@ class Health:
 class SessionStore(Protocol):
     """An async store of agent sessions. Upstream: the trait `SessionStore`.
 
-    Rules that hold for every method: an id is any text of 1 to 1024 bytes without NUL, else
-    InvalidIdError; a value that breaks its model's rules raises EncodeError and nothing is written;
+    Rules that hold for every method: an id is any text of 1 to 1024 bytes without NUL and without a
+    lone surrogate, else (and for what is no str) InvalidIdError; a value that breaks its model's
+    rules, a lone surrogate in a text included, raises EncodeError and nothing is written;
     what cannot be read raises DecodeError or CorruptionError, never answers None; after close
     everything raises StoreClosedError. A cancelled save happened whole or not at all.
     """
@@ -162,7 +165,11 @@ class SessionStore(Protocol):
     async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
         """Keep a session and all its families in place of everything that was there.
 
-        A family that is None is removed. One commit where `atomic_session_snapshots`.
+        A family that is None is removed. One commit where `atomic_session_snapshots`. Saving a
+        session or a family by itself leaves `retained_artifact_uris` as they are.
+
+        Raises InvalidSnapshotError for another schema version, keys of the snapshot's own in
+        `extra`, or retained URIs without artifacts.
         """
 
     async def load_snapshot(self, session_id: str) -> SessionSnapshot | None:
@@ -174,7 +181,7 @@ class SessionStore(Protocol):
         """Save if what is stored has this digest; else write nothing and answer False.
 
         None saves without a condition. A digest never matches a session that is not there. Raises
-        InvalidSnapshotError when the digest is not `sha256:` and 64 lower-case hex digits.
+        InvalidSnapshotError when the digest is not a str of `sha256:` and 64 lower-case hex digits.
         """
 
     async def health_check(self) -> Health:

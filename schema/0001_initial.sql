@@ -295,6 +295,7 @@ CREATE TABLE loop_checkpoint (
     loop_checkpoint_key INTEGER PRIMARY KEY,
     head_branch INTEGER NOT NULL REFERENCES branch,
     head_length INTEGER NOT NULL,
+    digest BLOB NOT NULL,
     schema_version INTEGER NOT NULL,
     run_id TEXT NOT NULL UNIQUE,
     session_id TEXT NOT NULL,

@@ -322,6 +322,7 @@ CREATE TABLE loop_checkpoint (
     loop_checkpoint_key INTEGER PRIMARY KEY,  -- in order of arrival
     head_branch INTEGER NOT NULL REFERENCES branch,  -- where its messages lie
     head_length INTEGER NOT NULL,  -- how many there are
+    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole checkpoint, messages included
     schema_version INTEGER NOT NULL,  -- 1; 0: written before the field existed
     run_id TEXT NOT NULL UNIQUE,  -- its key
     session_id TEXT NOT NULL,  -- whose run it is; no foreign key
@@ -403,7 +404,7 @@ FROM session AS s
 JOIN owner AS o USING (owner_key)
 JOIN session_config AS c USING (owner_key);
 
--- Every message of every session as it is now, in order.
+-- Every message of every session as it is now; order by seq.
 CREATE VIEW conversation AS
 SELECT
     o.id AS session_id,

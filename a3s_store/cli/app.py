@@ -49,6 +49,7 @@ class App(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
             ctx.exit(130)
         except (StoreError, OSError) as error:
             failure = failure_of(error)

@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 
 from a3s_store.interop.keep import KEPT, OnConflict, Verdict, check_mode, keep_or_refuse
-from a3s_store.interop.reading import Content, RefusedError, SourceFile, Unit
+from a3s_store.interop.reading import Content, Group, RefusedError, SourceFile, Unit
 from a3s_store.interop.report import OnProgress, Progress, TransferEntry, TransferReport, reason_of
 from a3s_store.interop.source import Source
 from a3s_store.store import SessionStore
@@ -63,7 +63,8 @@ async def _import_unit(
         content = await asyncio.to_thread(source.read, unit)
     except RefusedError as refused:
         reason = f"{refused.file.path}: {reason_of(refused.error)}"
-        return [_entry(file, Verdict("refused", reason), None) for file in files]
+        name = unit.name if isinstance(unit, Group) else None
+        return [_entry(file, Verdict("refused", reason), name) for file in files]
     verdict = await keep_or_refuse(store, content.parcel, on_conflict)
     return [_content_entry(file, content, verdict) for file in files]
 

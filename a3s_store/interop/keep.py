@@ -95,7 +95,15 @@ async def keep(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> 
 async def _keep_session(
     store: SessionStore, snapshot: SessionSnapshot, on_conflict: OnConflict
 ) -> Verdict:
-    there = await store.load_snapshot(snapshot.session.id)
+    try:
+        there = await store.load_snapshot(snapshot.session.id)
+    except ITS_OWN as error:
+        # What is there is damaged: that is its fault, not that of what is coming.
+        if on_conflict != "replace":
+            reason = f"what is there cannot be read: {reason_of(error)}"
+            return attrs.evolve(CONFLICTS[on_conflict], reason=reason)
+        await store.save_snapshot(snapshot)
+        return KEPT
     if there is not None:
         if there.digest() == snapshot.digest():
             return THERE

@@ -18,7 +18,8 @@ class TransferEntry:
 
     `read` went into the store, `written` came out of it; `skipped` and `refused` have a reason. A
     refused file holds something of the store's kind that was not transferred. `path` is empty for
-    what no file could be named after.
+    what no file could be named after; `session_id` is the name of the files where a file was too
+    bad to tell the id.
     """
 
     path: str
@@ -40,6 +41,13 @@ class TransferReport:
         """The report of these entries, sorted."""
         ordered = sorted(entries, key=lambda entry: (entry.path, entry.session_id or ""))
         return cls(entries=tuple(ordered), notes=notes)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{entry.outcome:8} {entry.path}" + (f": {entry.reason}" if entry.reason else "")
+            for entry in self.entries
+        ]
+        return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
 
     @property
     def ok(self) -> bool:

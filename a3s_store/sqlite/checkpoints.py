@@ -13,7 +13,7 @@ from a3s_store.snapshot import item_digest
 from a3s_store.sqlite import log, rows, sessions
 from a3s_store.sqlite.log import Head
 from a3s_store.sqlite.rows import Extent
-from a3s_store.sqlite.seals import StoredCheckpoint
+from a3s_store.sqlite.seals import StoredCheckpoint, checkpoint_digest
 
 Tree = dict[str, Any]
 
@@ -30,7 +30,11 @@ def _put_loop(conn: sqlite3.Connection, key: str, tree: Tree) -> None:
     last = _loop_head(conn, key)
     first = [last.branch] if last is not None else []
     head = sessions.write_for(conn, tree["session_id"], first, tree["messages"])
-    own = {"head_branch": head.branch, "head_length": head.length}
+    own = {
+        "head_branch": head.branch,
+        "head_length": head.length,
+        "digest": checkpoint_digest(tree, log.link_at(conn, head)),
+    }
     rows.put_one(conn, LOOP_CHECKPOINTS.rows, LOOP_CHECKPOINTS.key, own, tree)
     grew = last is not None and last.branch == head.branch and last.length <= head.length
     if last is not None and not grew:
@@ -68,15 +72,16 @@ def get(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> StoredCheck
     """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
     table = kind.rows.table
     also = [f"{table}_key"]
-    also += ["head_branch", "head_length"] if kind is LOOP_CHECKPOINTS else ["digest"]
+    also += ["digest"]
+    also += ["head_branch", "head_length"] if kind is LOOP_CHECKPOINTS else []
     also += [f"{name}_count" for name in kind.rows.lists]
     found = rows.fetch_one(conn, kind.rows, kind.key, key, also)
     if found is None:
         return None
     tree, columns = found
     if kind is LOOP_CHECKPOINTS:
-        tree["messages"], chain = log.read(conn, Head(*columns[1:3]))
-        return StoredCheckpoint(tree, chain, None)
+        tree["messages"], chain = log.read(conn, Head(*columns[2:4]))
+        return StoredCheckpoint(tree, chain, columns[1])
     for (name, part), count in zip(kind.rows.lists.items(), columns[2:], strict=True):
         tree[name] = rows.fetch_list(conn, part, f"{table}_key", columns[0], count)
     return StoredCheckpoint(tree, None, columns[1])

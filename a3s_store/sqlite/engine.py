@@ -129,14 +129,18 @@ class Engine:
 
     async def close(self) -> None:
         """Finish what was accepted, checkpoint, leave one file; twice is fine, from any loop."""
-        closing = self._closing
-        if closing is None or closing.cancelled():
-            closing = self._closing = concurrent.futures.Future()
-            task = asyncio.create_task(self._close())
-            task.add_done_callback(functools.partial(_settle, closing))
-            await asyncio.shield(task)
-        elif not closing.done():
-            await asyncio.shield(asyncio.wrap_future(closing))
+        while True:
+            closing = self._closing
+            waited: asyncio.Future[None]
+            if closing is None or closing.cancelled():
+                closing = self._closing = concurrent.futures.Future()
+                waited = asyncio.create_task(self._close())
+                waited.add_done_callback(functools.partial(_settle, closing))
+            else:
+                waited = asyncio.wrap_future(closing)
+            await asyncio.wait({waited})
+            if not closing.cancelled():
+                return
 
     async def _close(self) -> None:
         self._forgotten.detach()
@@ -177,8 +181,8 @@ def _abandon(workers: list[Worker], path: str) -> None:
         worker.abandon()
 
 
-def _settle(closing: concurrent.futures.Future[None], task: asyncio.Task[None]) -> None:
-    """Tell those who wait in other loops. Cancelled before it began means: not closed yet."""
+def _settle(closing: concurrent.futures.Future[None], task: asyncio.Future[None]) -> None:
+    """Tell those who wait. A closing that was cancelled may not be whole: it is begun again."""
     if task.cancelled():
         closing.cancel()
     else:

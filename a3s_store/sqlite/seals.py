@@ -8,6 +8,7 @@ whole; and what is loaded and saved again would otherwise get a digest that bles
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,9 @@ import attrs
 from a3s_store.batch import encode_shelf
 from a3s_store.families import CheckpointKind, Family
 from a3s_store.models import SessionData
-from a3s_store.snapshot import item_digest, session_parts, shelf_digest
+from a3s_store.snapshot import EMPTY_CHAIN, item_digest, session_parts, shelf_digest
 from a3s_store.sqlite import log
-from a3s_store.wire import encode
+from a3s_store.wire import canonical, encode
 
 Tree = dict[str, Any]
 
@@ -45,14 +46,14 @@ class StoredShelf:
 
 @attrs.frozen
 class StoredCheckpoint:
-    """A checkpoint as it was fetched: its JSON object, and the chain of its messages or a digest.
+    """A checkpoint as it was fetched: its JSON object, the chain of its messages, its digest.
 
-    A loop's checkpoint has a chain, a workflow's a digest; the other is None.
+    `chain` is None for a workflow's, which has no messages.
     """
 
     tree: Tree
     chain: Sequence[bytes] | None
-    digest: bytes | None
+    digest: bytes
 
 
 def check_session(session: SessionData, stored: StoredSession) -> None:
@@ -79,10 +80,18 @@ def check_shelf(family: Family, values: tuple[Any, ...], stored: StoredShelf) ->
 def check_checkpoint(kind: CheckpointKind, value: Any, stored: StoredCheckpoint) -> None:
     """Raise ValueError unless the checkpoint is what is on record of it."""
     tree = encode(value)
-    if stored.chain is not None:
-        check_messages(tree["messages"], stored.chain)
-    if stored.digest is not None:
+    if stored.chain is None:
         _compare(kind.name, item_digest(tree, kind.rows), stored.digest)
+        return
+    check_messages(tree["messages"], stored.chain)
+    last = stored.chain[-1] if stored.chain else EMPTY_CHAIN
+    _compare(kind.name, checkpoint_digest(tree, last), stored.digest)
+
+
+def checkpoint_digest(tree: Tree, link: bytes) -> bytes:
+    """The digest of a loop's checkpoint whose messages have this chain."""
+    rest = {key: item for key, item in tree.items() if key != "messages"}
+    return hashlib.sha256(canonical(rest) + link).digest()
 
 
 def _compare(name: str, found: bytes, stored: bytes) -> None:

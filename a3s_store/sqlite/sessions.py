@@ -295,6 +295,7 @@ def fetch_session(
     head = None if owner is None else head_of(conn, owner)
     if owner is None or head is None:
         return None
+    check_record(conn, owner, head)
     if generation is not None:
         head = _head_at(conn, owner, generation)
     found = rows.fetch_one(conn, SESSION_ROWS, "owner_key", owner.key, ["digest"])
@@ -313,6 +314,12 @@ def fetch_session(
     return StoredSession(tree, chain, digests)
 
 
+def check_record(conn: sqlite3.Connection, owner: _Owner, head: Head) -> None:
+    """Raise ValueError unless lengths and digests on record add up to the last generation's."""
+    if _digest(conn, owner, head) != current_digest(conn, owner):
+        raise ValueError("what is on record of the session does not add up to its digest")
+
+
 def _head_at(conn: sqlite3.Connection, owner: _Owner, generation: int) -> Head:
     row = conn.execute(
         "SELECT head_branch, head_length FROM generation WHERE owner_key = ? AND generation = ?",
@@ -321,7 +328,7 @@ def _head_at(conn: sqlite3.Connection, owner: _Owner, generation: int) -> Head:
     if row is None or row[0] is None:
         raise SessionNotFoundError(
             f"there is no conversation of generation {generation}",
-            hint="generations() lists those there are",
+            hint=f"The session is at generation {owner.generation}",
         )
     return Head(*row)
 
@@ -333,6 +340,9 @@ def fetch_shelves(
     owner = find_owner(conn, session_id)
     if owner is None:
         return dict.fromkeys(families), ()
+    head = head_of(conn, owner)
+    if head is not None:
+        check_record(conn, owner, head)
     found: dict[Family, StoredShelf | None] = {}
     for family in families:
         extent = _extent(conn, owner, family.name)

@@ -119,16 +119,29 @@ class Worker:
         answer: concurrent.futures.Future[R] = concurrent.futures.Future()
         job = _Job(lambda conn: function(conn, *args, **kwargs), answer)
         self._waiting.append(job)
-        await self._carried(self._carry(answer))
-        if not answer.done():
-            raise StoreClosedError("the store's thread has ended", hint="Open the store again")
+        while not answer.done():
+            try:
+                await self._carried(self._carry(answer))
+            except asyncio.CancelledError:
+                if _cancelled_itself():
+                    raise
+                continue  # somebody cancelled the carrier before it began: another one
+            if not self._alive() and answer.cancel():
+                raise StoreClosedError("the store's thread has ended", hint="Open the store again")
         return answer.result()
 
     async def close(self) -> None:
-        """Close the connection once everything accepted has run."""
+        """Close the connection once everything accepted has run; twice is fine."""
+        while self._alive():
+            try:
+                await self._carried(self._shut())
+            except asyncio.CancelledError:
+                if _cancelled_itself():
+                    raise
+        if self._raw is not None and not self._raw.closed.is_set():
+            # The thread died on a closed loop. Nobody else uses the connection any more.
+            await asyncio.to_thread(self._raw.close)
         _WORKERS.discard(self)
-        if self._alive():
-            await self._carried(self._shut())
 
     def abandon(self) -> None:
         """Ask the thread to finish and end, from anywhere, without waiting."""
@@ -163,10 +176,15 @@ class Worker:
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _drain(self, conn: sqlite3.Connection) -> None:
-        """Run all that waits, in order: a job whose own trip never began holds up no other."""
+    def _drain(
+        self, conn: sqlite3.Connection, until: concurrent.futures.Future[Any] | None = None
+    ) -> None:
+        """Run what waits, in order, up to the job with this answer; None: all of it.
+
+        Those before it come first even if their own trip never began.
+        """
         assert isinstance(conn, WorkConnection), "made by our own connector"
-        while True:
+        while until is None or not until.done():
             try:
                 job = self._waiting.popleft()
             except IndexError:
@@ -176,23 +194,36 @@ class Worker:
     async def _carry(self, answer: concurrent.futures.Future[Any]) -> None:
         """One trip to the thread, in a task of our own, so that no caller's end takes it along."""
         try:
-            await self._db.execute_fetchall(Work.of(self._drain))
+            await self._db.execute_fetchall(Work.of(lambda conn: self._drain(conn, answer)))
         except ValueError as error:
-            # aiosqlite's word for closed. What waited has been run before closing.
-            if not answer.done():
+            # aiosqlite's word for closed. What waited is run before closing; this came too late.
+            if answer.cancel():
                 raise StoreClosedError("the store is closed", hint="Open it again") from error
+            await self._ended()
         except asyncio.CancelledError:
-            # The loop is shutting down. It must not be gone before the job is done: aiosqlite's
-            # thread would die on the closed loop, with everything behind this job.
-            while not answer.done() and self._alive():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.sleep(0.002)
+            await self._reported()
+
+    async def _reported(self) -> None:
+        """The loop is shutting down. It must not be gone before the thread has reported to it.
+
+        aiosqlite's thread would die on the closed loop, with everything behind this job. It reports
+        in order, so an answer to something sent now comes after all the others.
+        """
+        while self._alive():
+            try:
+                await self._db.execute_fetchall(Work.of(lambda _: None))
+            except asyncio.CancelledError:
+                continue
+            except ValueError:
+                await self._ended()
+            return
 
     async def _shut(self) -> None:
         try:
             await self._db.close()
         except asyncio.CancelledError:
-            await self._ended()
+            pass  # it was told to end all the same
+        await self._ended()
 
     async def _ended(self) -> None:
         """Wait for the thread to end, which it was told to, even while the loop shuts down.
@@ -219,6 +250,12 @@ class Worker:
         self._carrying.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, in case the caller is gone and nobody else does
+
+
+def _cancelled_itself() -> bool:
+    """Whether it is the current task that was cancelled, not one that it waits for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _on_daemon_thread(make: Callable[[], T]) -> T:

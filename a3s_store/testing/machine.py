@@ -1,7 +1,11 @@
 """Random programs: any stores against `MemorySessionStore`, answer by answer.
 
     class TestMyStore(store_machine({"mine": lambda place: MyStore.open(place)}).TestCase):
-        pass
+        settings = hypothesis.settings(max_examples=50, deadline=None)
+
+A store that is right takes seconds. One that is wrong is found as quickly, but hypothesis then
+looks for the shortest program that shows it, which may take minutes; leave `Phase.shrink` out of
+`phases=` to see the first one found.
 
 `store_machine` makes a hypothesis state machine. It draws one program (saves, growing
 conversations, compactions, checkpoints, deletes, compare-and-swap, reopenings) and runs it on every

@@ -144,6 +144,9 @@ class Model:
         __attrs_attrs__: typing.ClassVar[tuple[attrs.Attribute[Any], ...]]
 
     def evolve(self, **changes: Any) -> typing.Self:
-        """A copy with these fields changed. Raises TypeError for a name that is no field."""
+        """A copy with these fields changed. Raises TypeError for a name that is no field.
+
+        Type checkers do not see the names; a value of a wrong type is refused when it is saved.
+        """
         changed: typing.Self = attrs.evolve(typing.cast("Any", self), **changes)
         return changed

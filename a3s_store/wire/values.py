@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from a3s_store.errors import EncodeError
 from a3s_store.wire.numbers import is_plain
 
-if TYPE_CHECKING:
-    Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
-else:
-    # The recursive form cannot be evaluated where a model's annotations are read at run time.
-    Json = Any
+# Any JSON value. The recursive type was tried: every step into a tool's input then takes an
+# isinstance, `block.input["paths"][0]` two of them.
+Json: TypeAlias = Any
 
 # Upstream reads 127 levels in all; the deepest place an opaque value can stand is the eighth
 # (an extra key of a planned step in an event of a run), so 119 always leaves a readable file.

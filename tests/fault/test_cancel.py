@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import threading
 import time
 from pathlib import Path
 
@@ -145,3 +146,58 @@ def test_a_cancelled_close_still_closes(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert [found.name for found in tmp_path.iterdir()] == ["agent.a3s"]
+
+
+def test_a_loop_that_ends_with_saves_pending_leaves_the_thread_to_the_others(
+    tmp_path: Path,
+) -> None:
+    """aiosqlite's thread dies when it reports to a closed loop: none may close before it has."""
+    path = tmp_path / "agent.a3s"
+    loop = asyncio.new_event_loop()
+    store = loop.run_until_complete(_open(path))
+    tasks: list[asyncio.Task[None]] = []
+
+    async def leave(round_: int) -> None:
+        for number in range(20):
+            tasks.append(asyncio.create_task(store.save(session(f"{round_}-{number}"))))
+        await asyncio.sleep(0.0005 * (round_ % 5))
+
+    for round_ in range(30):
+        asyncio.run(leave(round_))
+        loop.run_until_complete(store.save(session("mine", count=round_)))
+    saved = loop.run_until_complete(store.list())
+    loop.run_until_complete(store.close())
+    loop.close()
+    assert "mine" in saved
+    assert [found.name for found in tmp_path.iterdir()] == ["agent.a3s"]
+
+
+def test_a_save_is_carried_again_when_its_carrier_is_cancelled_and_it_is_not(
+    tmp_path: Path,
+) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        save = asyncio.create_task(store.save(session()))
+        await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {save, asyncio.current_task()}:
+            task.cancel()
+        await asyncio.wait_for(save, 10)
+        assert await store.load("fix-login") == session()
+
+    with_store(tmp_path / "agent.a3s", use)
+
+
+def test_each_job_is_answered_when_it_is_done_not_when_all_are(tmp_path: Path) -> None:
+    """One drain for many would hold the first answer back until the last job is done."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        worker = store._engine.writer
+        assert worker is not None
+        gate = threading.Event()
+        first = asyncio.create_task(worker.run(lambda _: "done"))
+        second = asyncio.create_task(worker.run(lambda _: gate.wait(10)))
+        assert await asyncio.wait_for(first, 5) == "done"
+        assert not second.done()
+        gate.set()
+        assert await second
+
+    with_store(tmp_path / "agent.a3s", use)

@@ -17,7 +17,20 @@ from a3s_store.wire import Model, canonical, encode
 def same(expected: Any, actual: Any, what: str) -> None:
     """Raises AssertionError unless both are equal, of the same type and the same as JSON."""
     if type(expected) is not type(actual) or expected != actual or bits(expected) != bits(actual):
-        raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
+        raise AssertionError(f"{what}: {_difference(expected, actual)}")
+
+
+def _difference(expected: Any, actual: Any) -> str:
+    """Both values, or what stands around the first place where two long ones differ."""
+    one, other = repr(expected), repr(actual)
+    if one == other:  # equal to look at: it is the JSON that differs
+        one, other = str(bits(expected)), str(bits(actual))
+    if max(len(one), len(other)) <= 400:
+        return f"expected {one}, got {other}"
+    pairs = enumerate(zip(one, other, strict=False))
+    place = next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+    around = slice(max(0, place - 80), place + 120)
+    return f"expected ...{one[around]}..., got ...{other[around]}... (from character {place} on)"
 
 
 def holds(condition: object, what: str) -> None:

@@ -233,7 +233,7 @@ def test_a_broken_pipe_is_quiet(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of a terminal")
-def test_interrupting_exits_with_130_quietly(tmp_path: Path) -> None:
+def test_interrupting_exits_with_130_and_no_traceback(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "a3s_store", "demo"],
         env=environment(TMPDIR=str(tmp_path)),
@@ -246,7 +246,7 @@ def test_interrupting_exits_with_130_quietly(tmp_path: Path) -> None:
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
-    assert (process.returncode, said.strip()) == (130, b"")
+    assert (process.returncode, said.strip()) == (130, b"Interrupted.")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -323,7 +323,9 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
         ("UPDATE message SET chain = zeroblob(32) WHERE seq = 0", "messages[0]"),
         ("UPDATE session_config SET workspace = 'elsewhere'", "session"),
         ("UPDATE session SET total_tokens = 7", "session"),
-        ("UPDATE shelf SET digest = x'01' WHERE family = 'tasks'", "tasks"),
+        ("UPDATE shelf SET digest = x'01' WHERE family = 'tasks'", "does not add up"),
+        ("UPDATE session SET head_length = 2", "does not add up"),
+        ("DELETE FROM shelf WHERE family = 'tasks'", "does not add up"),
     ],
 )
 def test_damage_is_a_typed_error_that_says_where(tmp_path: Path, sql: str, words: str) -> None:
