@@ -67,7 +67,7 @@ class Shape:
             over: dict[str, Any] = {}
             for column in columns:
                 values.append(_to_column(column, part, over))
-            if self._groups_extra(inside):
+            if self._keeps_extra(inside):
                 skipped = self._skipped if inside is None else frozenset()
                 for key, item in part.items():
                     if key not in known and key not in skipped:
@@ -94,7 +94,7 @@ class Shape:
             part.update(_object(text))
         return found
 
-    def _groups_extra(self, inside: str | None) -> bool:
+    def _keeps_extra(self, inside: str | None) -> bool:
         return self.rows.keeps_extra or inside is not None
 
 
