@@ -544,8 +544,11 @@ def test_a_store_that_is_dropped_is_collected_with_its_threads(tmp_path: Path) -
             await store.save(session(f"s{number:02}"))
             del store
             gc.collect()
+        for _ in range(1000):  # they end by themselves, in their own time
+            if threading.active_count() - before < 4:
+                break
             await asyncio.sleep(0.01)
-        assert threading.active_count() - before < 10
+        assert threading.active_count() - before < 4, "twenty stores have forty threads"
 
     asyncio.run(main())
     assert len(with_store(path, lambda store: store.list())) == 20
