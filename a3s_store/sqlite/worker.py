@@ -147,10 +147,9 @@ class Worker:
         """Ask the thread to finish and end, from anywhere, without waiting."""
         if self._pid == os.getpid():
             _WORKERS.discard(self)
-            with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
-                # stop() looks for an event loop, of which there may be none; it copes.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                self._db.stop()
+            # stop() would have the thread report to the event loop of this thread, which may be
+            # closed before it does. A thread of its own has none.
+            _on_daemon_thread(self._db.stop)
 
     def finish(self, seconds: float) -> None:
         """At exit: let the thread run what it accepted, for at most so long, then close."""
