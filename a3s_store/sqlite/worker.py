@@ -148,8 +148,14 @@ class Worker:
         if self._pid == os.getpid():
             _WORKERS.discard(self)
             # stop() would have the thread report to the event loop of this thread, which may be
-            # closed before it does. A thread of its own has none.
-            _on_daemon_thread(self._db.stop)
+            # closed before it does. A thread of its own has none; at exit none can be made, and
+            # there is no loop left to speak of.
+            try:
+                _on_daemon_thread(self._db.stop)
+            except RuntimeError:
+                with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    self._db.stop()
 
     def finish(self, seconds: float) -> None:
         """At exit: let the thread run what it accepted, for at most so long, then close."""
