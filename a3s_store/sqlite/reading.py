@@ -81,7 +81,11 @@ def fetch_all(
     messages: bool = True,
 ) -> Fetched:
     """A session, if it is asked for, these shelves, and the retained URIs."""
-    stored = sessions.fetch_session(conn, session_id, messages=messages) if session else None
+    stored = None
+    if session:
+        stored = sessions.fetch_session(conn, session_id, messages=messages)
+    else:
+        sessions.check_record(conn, session_id)
     return stored, *sessions.fetch_shelves(conn, session_id, families)
 
 

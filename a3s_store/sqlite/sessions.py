@@ -295,7 +295,7 @@ def fetch_session(
     head = None if owner is None else head_of(conn, owner)
     if owner is None or head is None:
         return None
-    check_record(conn, owner, head)
+    _check_record(conn, owner, head)
     if generation is not None:
         head = _head_at(conn, owner, generation)
     found = rows.fetch_one(conn, SESSION_ROWS, "owner_key", owner.key, ["digest"])
@@ -314,8 +314,18 @@ def fetch_session(
     return StoredSession(tree, chain, digests)
 
 
-def check_record(conn: sqlite3.Connection, owner: _Owner, head: Head) -> None:
-    """Raise ValueError unless lengths and digests on record add up to the last generation's."""
+def check_record(conn: sqlite3.Connection, session_id: str) -> None:
+    """Raise ValueError unless lengths and digests on record add up to the last generation's.
+
+    `fetch_session` does so by itself.
+    """
+    owner = find_owner(conn, session_id)
+    head = None if owner is None else head_of(conn, owner)
+    if owner is not None and head is not None:
+        _check_record(conn, owner, head)
+
+
+def _check_record(conn: sqlite3.Connection, owner: _Owner, head: Head) -> None:
     if _digest(conn, owner, head) != current_digest(conn, owner):
         raise ValueError("what is on record of the session does not add up to its digest")
 
@@ -340,9 +350,6 @@ def fetch_shelves(
     owner = find_owner(conn, session_id)
     if owner is None:
         return dict.fromkeys(families), ()
-    head = head_of(conn, owner)
-    if head is not None:
-        check_record(conn, owner, head)
     found: dict[Family, StoredShelf | None] = {}
     for family in families:
         extent = _extent(conn, owner, family.name)

@@ -603,3 +603,14 @@ def test_forking_onto_a_taken_id_says_which(tmp_path: Path) -> None:
             await store.fork("one", "two")
 
     with_store(tmp_path / "agent.a3s", use)
+
+
+def test_a_family_that_vanished_is_noticed_when_it_is_loaded_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+    whole = SessionSnapshot(session=session(), trace_events=(trace(1),))
+    with_store(path, lambda store: store.save_snapshot(whole))
+    with database(path) as conn:
+        conn.execute("DELETE FROM shelf WHERE family = 'trace_events'")
+        conn.commit()
+    with pytest.raises(CorruptionError, match="does not add up"):
+        with_store(path, lambda store: store.load_trace_events("fix-login"))
