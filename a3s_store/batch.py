@@ -80,9 +80,7 @@ def _encode_item(family: Family, index: int, value: Any) -> dict[str, Any]:
     try:
         return encode(value)
     except EncodeError as error:
-        error.path = f"{place}.{error.path}" if error.path else place
-        error.model = ""
-        raise
+        raise error.inside("", place) from None
 
 
 def refuse_unwritable(batch: Batch) -> None:
@@ -109,7 +107,4 @@ def _try_to_write(tree: Any, model: str, place: str) -> None:
     try:
         canonical(tree)
     except EncodeError as error:
-        dot = "" if not place or not error.path or error.path.startswith("[") else "."
-        error.path = place + dot + error.path
-        error.model = model
-        raise
+        raise error.inside(model, place) from None

@@ -93,6 +93,13 @@ class CodecError(StoreError, ValueError):
         self.model = model
         self.path = path
 
+    def inside(self, model: str, place: str) -> Self:
+        """The same error as seen from a value of class `model`, whose part at `place` is wrong."""
+        dot = "." if place and self.path and not self.path.startswith("[") else ""
+        self.path = place + dot + self.path
+        self.model = model
+        return self
+
     def __str__(self) -> str:
         place = ".".join(part for part in (self.model, self.path) if part)
         head = f"{self.op}: " if self.op else ""

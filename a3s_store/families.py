@@ -92,6 +92,9 @@ class CheckpointKind:
 
 MESSAGE_ROWS: Final = Rows(model=Message, table="message")
 
+# What a turn does not change of a session. Attributes and keys have the same names here.
+CONFIG_PARTS: Final = ("config", "llm_config", "tool_names")
+
 SESSION_ROWS: Final = Rows(
     model=SessionData,
     table="session",
@@ -101,7 +104,7 @@ SESSION_ROWS: Final = Rows(
         "tasks": Rows(model=Task, table="task"),
     },
     # The id is the owner's, messages are in the log, the rest is what a turn does not change.
-    elsewhere=frozenset({"id", "messages", "config", "llm_config", "tool_names"}),
+    elsewhere=frozenset({"id", "messages", *CONFIG_PARTS}),
 )
 
 CONFIG_ROWS: Final = Rows(
@@ -110,9 +113,7 @@ CONFIG_ROWS: Final = Rows(
     flat={"config": ""},
     keeps_extra=False,
     elsewhere=frozenset(
-        field.name
-        for field in attrs.fields(SessionData)
-        if field.name not in {"config", "llm_config", "tool_names"}
+        field.name for field in attrs.fields(SessionData) if field.name not in CONFIG_PARTS
     ),
 )
 

@@ -10,17 +10,20 @@ They are built so that a store can keep them up to date without reading history 
   values. Appending, dropping the oldest and replacing one value each take a few
   multiplications. It tells versions apart and finds damage; unlike a chain it is not made to
   withstand somebody who composes thousands of values in order to collide;
-- the digest of a snapshot is SHA-256 over a domain, one zero byte, and its parts.
+- the digest of a snapshot is SHA-256 over a domain, one zero byte, and its parts: the messages, the
+  session without its lists and configuration, the configuration, each list, each shelf.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import attrs
+
 from a3s_store.errors import EncodeError, InvalidSnapshotError
-from a3s_store.families import FAMILIES, SESSION_ROWS, Family, Rows, check_id
+from a3s_store.families import CONFIG_PARTS, FAMILIES, SESSION_ROWS, Family, Rows, check_id
 from a3s_store.models import (
     RunRecord,
     SessionData,
@@ -36,6 +39,11 @@ _DOMAIN: Final = b"a3s_store.session-snapshot.v1\0"
 _PRIME: Final = 2**255 - 19
 _BASE: Final = int.from_bytes(hashlib.sha256(b"a3s_store.rolling.v1").digest(), "big") % _PRIME
 EMPTY_CHAIN: Final = bytes(32)
+# The name of the retained artifact URIs among the parts of a snapshot.
+URIS: Final = "retained_artifact_uris"
+_PARTS: Final = sorted(
+    ["messages", "session", "config", *SESSION_ROWS.lists, *(f.name for f in FAMILIES), URIS]
+)
 
 
 @model()
@@ -157,6 +165,48 @@ def _check_lists(snapshot: SessionSnapshot) -> None:
             raise EncodeError(what, model="SessionSnapshot", path=path)
 
 
+@attrs.frozen
+class Extent:
+    """What stands for a list: how many values it has, and their digest.
+
+    The digest of a shelf is rolling, that of a conversation is its chain, and what is no list at
+    all counts as one. The methods below are for rolling ones.
+    """
+
+    count: int
+    digest: bytes
+
+    def appended(self, hashes: Sequence[bytes]) -> Extent:
+        """With values of these hashes at the end."""
+        total = int.from_bytes(self.digest, "big")
+        for item in hashes:
+            total = (total * _BASE + int.from_bytes(item, "big")) % _PRIME
+        return Extent(self.count + len(hashes), total.to_bytes(32, "big"))
+
+    def without_first(self, hashes: Sequence[bytes]) -> Extent:
+        """Without the first values, which have these hashes."""
+        total = int.from_bytes(self.digest, "big")
+        for place, item in enumerate(hashes):
+            total -= int.from_bytes(item, "big") * pow(_BASE, self.count - 1 - place, _PRIME)
+        return Extent(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
+
+    def without_last(self, hashes: Sequence[bytes]) -> Extent:
+        """Without the last values, which have these hashes."""
+        last = int.from_bytes(NOTHING.appended(hashes).digest, "big")
+        total = (int.from_bytes(self.digest, "big") - last) * pow(_BASE, -len(hashes), _PRIME)
+        return Extent(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
+
+    def replaced(self, position: int, old: bytes, new: bytes) -> Extent:
+        """With the value at a position, of hash `old`, replaced by one of hash `new`."""
+        change = int.from_bytes(new, "big") - int.from_bytes(old, "big")
+        total = int.from_bytes(self.digest, "big")
+        total += change * pow(_BASE, self.count - 1 - position, _PRIME)
+        return Extent(self.count, (total % _PRIME).to_bytes(32, "big"))
+
+
+NOTHING: Final = Extent(0, bytes(32))
+
+
 def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:
     """The 32 bytes that stand for one value, given the JSON object `encode` made of it.
 
@@ -165,20 +215,22 @@ def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:
     if not rows.lists:
         return hashlib.sha256(canonical(tree)).digest()
     rest = {key: item for key, item in tree.items() if key not in rows.lists}
+    return digest_with(
+        rest, {key: list_extent(tree.get(key, ()), part) for key, part in rows.lists.items()}
+    )
+
+
+def digest_with(rest: Mapping[str, Any], lists: Mapping[str, Extent]) -> bytes:
+    """As `item_digest`, of a value without its lists and what stands for these, in order."""
     whole = hashlib.sha256(canonical(rest))
-    for key, part in rows.lists.items():
-        items = tree.get(key, ())
-        whole.update(len(items).to_bytes(8, "big"))
-        whole.update(rolling(item_digest(item, part) for item in items))
+    for extent in lists.values():
+        whole.update(extent.count.to_bytes(8, "big") + extent.digest)
     return whole.digest()
 
 
-def rolling(hashes: Iterable[bytes], onto: bytes = bytes(32)) -> bytes:
-    """The rolling digest after appending values with these hashes to what `onto` stands for."""
-    total = int.from_bytes(onto, "big")
-    for item in hashes:
-        total = (total * _BASE + int.from_bytes(item, "big")) % _PRIME
-    return total.to_bytes(32, "big")
+def list_extent(trees: Iterable[Mapping[str, Any]], rows: Rows) -> Extent:
+    """What stands for a list, from the JSON objects of its values."""
+    return NOTHING.appended([item_digest(tree, rows) for tree in trees])
 
 
 def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
@@ -191,32 +243,41 @@ def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
     return found
 
 
-def session_parts(tree: Mapping[str, Any]) -> dict[str, bytes]:
-    """The digests of a session's own parts, but for its messages, from its JSON object."""
-    rest = {k: v for k, v in tree.items() if k != "messages" and k not in SESSION_ROWS.lists}
-    parts = {"session": hashlib.sha256(canonical(rest)).digest()}
+def session_parts(tree: Mapping[str, Any]) -> dict[str, Extent]:
+    """What stands for each part of a session but its messages, from its JSON object.
+
+    What a turn does not change is a part of its own, so that a turn need not hash it.
+    """
+    config = {key: tree[key] for key in CONFIG_PARTS if key in tree}
+    apart = {"messages", *CONFIG_PARTS, *SESSION_ROWS.lists}
+    rest = {key: item for key, item in tree.items() if key not in apart}
+    parts = {"session": one_extent(rest), "config": one_extent(config)}
     for key, rows in SESSION_ROWS.lists.items():
-        parts[key] = shelf_digest(tree.get(key, ()), rows)
+        parts[key] = list_extent(tree.get(key, ()), rows)
     return parts
 
 
-def shelf_digest(trees: Iterable[Mapping[str, Any]], rows: Rows) -> bytes:
-    """The rolling digest of a shelf, from the JSON objects of its values."""
-    return rolling(item_digest(tree, rows) for tree in trees)
+def one_extent(tree: Any) -> Extent:
+    """What stands for something that is no list."""
+    return Extent(1, hashlib.sha256(canonical(tree)).digest())
 
 
-def uris_digest(uris: Iterable[str]) -> bytes:
-    """The digest of the retained artifact URIs."""
-    return hashlib.sha256(canonical(list(uris))).digest()
+def uris_extent(uris: Iterable[str]) -> Extent:
+    """What stands for the retained artifact URIs."""
+    listed = list(uris)
+    return Extent(len(listed), hashlib.sha256(canonical(listed)).digest())
 
 
-def combine(parts: Mapping[str, tuple[int, bytes] | None]) -> str:
-    """The digest of a snapshot from (count, digest) of each of its parts; None: never saved."""
+def combine(parts: Mapping[str, Extent]) -> str:
+    """The digest of a snapshot from what stands for each of its parts.
+
+    A family that is not among them was never saved; without URIs there are none.
+    """
     whole = hashlib.sha256(_DOMAIN)
-    for name in sorted(parts):
-        part = parts[name]
+    for name in _PARTS:
+        part = parts.get(name)
         whole.update(name.encode() + b"\0")
-        whole.update(b"\0" if part is None else b"\1" + part[0].to_bytes(8, "big") + part[1])
+        whole.update(b"\0" if part is None else b"\1" + part.count.to_bytes(8, "big") + part.digest)
     return "sha256:" + whole.hexdigest()
 
 
@@ -229,17 +290,11 @@ def snapshot_digest(snapshot: SessionSnapshot) -> str:
     tree = encode(snapshot)
     session = tree["session"]
     links = chain(hashlib.sha256(canonical(message)).digest() for message in session["messages"])
-    parts: dict[str, tuple[int, bytes] | None] = {
-        "messages": (len(links), links[-1] if links else EMPTY_CHAIN)
-    }
-    for name, digest in session_parts(session).items():
-        parts[name] = (len(session[name]) if name in SESSION_ROWS.lists else 1, digest)
+    parts = {"messages": Extent(len(links), links[-1] if links else EMPTY_CHAIN)}
+    parts |= session_parts(session)
     for family in FAMILIES:
-        values = tree.get(family.name)
-        if values is None:
-            parts[family.name] = None
-        else:
-            parts[family.name] = (len(values), shelf_digest(values, family.rows))
-    uris = snapshot.retained_artifact_uris
-    parts["retained_artifact_uris"] = (len(uris), uris_digest(uris))
+        if tree.get(family.name) is not None:
+            parts[family.name] = list_extent(tree[family.name], family.rows)
+    if snapshot.retained_artifact_uris:
+        parts[URIS] = uris_extent(snapshot.retained_artifact_uris)
     return combine(parts)

@@ -8,8 +8,7 @@ CREATE TABLE meta (
 
 CREATE TABLE owner (
     owner_key INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    generation INTEGER NOT NULL
+    id TEXT NOT NULL UNIQUE
 ) STRICT;
 
 CREATE TABLE shelf (
@@ -32,6 +31,12 @@ CREATE TABLE branch_part (
     PRIMARY KEY (branch_key, start_seq)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE branch_owner (
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
+    PRIMARY KEY (owner_key, branch_key)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE message (
     message_key INTEGER PRIMARY KEY,
     branch_key INTEGER NOT NULL REFERENCES branch,
@@ -41,6 +46,7 @@ CREATE TABLE message (
     reasoning_content TEXT,
     extra TEXT,
     chain BLOB NOT NULL,
+    seal INTEGER NOT NULL,
     UNIQUE (branch_key, seq)
 ) STRICT;
 
@@ -60,7 +66,7 @@ CREATE TABLE message_blob (
 
 CREATE TABLE session (
     owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,
-    head_branch INTEGER NOT NULL REFERENCES branch,
+    head_branch INTEGER NOT NULL,
     head_length INTEGER NOT NULL,
     digest BLOB NOT NULL,
     state TEXT NOT NULL,
@@ -91,6 +97,7 @@ CREATE TABLE session (
 
 CREATE TABLE session_config (
     owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,
+    digest BLOB NOT NULL,
     tool_names TEXT NOT NULL,
     llm_config TEXT,
     name TEXT NOT NULL,
@@ -115,7 +122,7 @@ CREATE TABLE session_config (
 CREATE TABLE generation (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
     generation INTEGER NOT NULL,
-    head_branch INTEGER REFERENCES branch,
+    head_branch INTEGER,
     head_length INTEGER,
     digest TEXT,
     saved_at_ms INTEGER NOT NULL,
@@ -124,7 +131,6 @@ CREATE TABLE generation (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE cost_record (
-    cost_record_key INTEGER PRIMARY KEY,
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
     seq INTEGER NOT NULL,
     model TEXT NOT NULL,
@@ -136,11 +142,10 @@ CREATE TABLE cost_record (
     timestamp TEXT NOT NULL,
     session_id TEXT,
     extra TEXT,
-    UNIQUE (owner_key, seq)
-) STRICT;
+    PRIMARY KEY (owner_key, seq)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE task (
-    task_key INTEGER PRIMARY KEY,
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
     seq INTEGER NOT NULL,
     id TEXT NOT NULL,
@@ -151,8 +156,8 @@ CREATE TABLE task (
     dependencies TEXT,
     success_criteria TEXT,
     extra TEXT,
-    UNIQUE (owner_key, seq)
-) STRICT;
+    PRIMARY KEY (owner_key, seq)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE retained_artifact_uri (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
@@ -177,7 +182,6 @@ CREATE TABLE artifact (
 ) STRICT;
 
 CREATE TABLE trace_event (
-    trace_event_key INTEGER PRIMARY KEY,
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
     seq INTEGER NOT NULL,
     schema TEXT NOT NULL,
@@ -191,8 +195,8 @@ CREATE TABLE trace_event (
     artifact_uris TEXT,
     details TEXT,
     extra TEXT,
-    UNIQUE (owner_key, seq)
-) STRICT;
+    PRIMARY KEY (owner_key, seq)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE run (
     run_key INTEGER PRIMARY KEY,
@@ -243,7 +247,6 @@ CREATE TABLE verification_report (
 ) STRICT;
 
 CREATE TABLE verification_check (
-    verification_check_key INTEGER PRIMARY KEY,
     verification_report_key INTEGER NOT NULL REFERENCES verification_report ON DELETE CASCADE,
     seq INTEGER NOT NULL,
     id TEXT NOT NULL,
@@ -255,8 +258,8 @@ CREATE TABLE verification_check (
     evidence_uris TEXT,
     residual_risk TEXT,
     extra TEXT,
-    UNIQUE (verification_report_key, seq)
-) STRICT;
+    PRIMARY KEY (verification_report_key, seq)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE subagent_task (
     subagent_task_key INTEGER PRIMARY KEY,
@@ -281,15 +284,14 @@ CREATE TABLE subagent_task (
 ) STRICT;
 
 CREATE TABLE subagent_progress (
-    subagent_progress_key INTEGER PRIMARY KEY,
     subagent_task_key INTEGER NOT NULL REFERENCES subagent_task ON DELETE CASCADE,
     seq INTEGER NOT NULL,
     timestamp_ms INTEGER,
     status TEXT NOT NULL,
     metadata TEXT NOT NULL,
     extra TEXT,
-    UNIQUE (subagent_task_key, seq)
-) STRICT;
+    PRIMARY KEY (subagent_task_key, seq)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE loop_checkpoint (
     loop_checkpoint_key INTEGER PRIMARY KEY,
@@ -346,11 +348,9 @@ CREATE INDEX message_blob_by_blob ON message_blob (blob_key);
 
 CREATE INDEX branch_part_by_source ON branch_part (source_branch);
 
-CREATE INDEX session_by_head ON session (head_branch, head_length);
+CREATE INDEX branch_owner_by_branch ON branch_owner (branch_key);
 
-CREATE INDEX generation_by_head ON generation (head_branch, head_length);
-
-CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch, head_length);
+CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
 
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
 
@@ -366,7 +366,7 @@ SELECT
     s.total_cost,
     s.created_at,
     s.updated_at,
-    o.generation
+    (SELECT max(generation) FROM generation WHERE owner_key = s.owner_key) AS generation
 FROM session AS s
 JOIN owner AS o USING (owner_key)
 JOIN session_config AS c USING (owner_key);

@@ -14,16 +14,15 @@ CREATE TABLE meta (
 -- Every session id that has something, saved as a session or not.
 CREATE TABLE owner (
     owner_key INTEGER PRIMARY KEY,  -- what other tables refer to
-    id TEXT NOT NULL UNIQUE,  -- the session id as it was given
-    generation INTEGER NOT NULL  -- number of the last save, from 1
+    id TEXT NOT NULL UNIQUE  -- the session id as it was given
 ) STRICT;
 
--- A list that was saved: none of it is not the same as never saved.
+-- A list that was saved: none of it is not the same as never saved. Retained artifact URIs are one too.
 CREATE TABLE shelf (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
     family TEXT NOT NULL,  -- its name in the families table
     count INTEGER NOT NULL,  -- how many values
-    digest BLOB NOT NULL,  -- their rolling digest
+    digest BLOB NOT NULL,  -- their rolling digest; SHA-256 for the URIs
     PRIMARY KEY (owner_key, family)
 ) STRICT, WITHOUT ROWID;
 
@@ -41,6 +40,13 @@ CREATE TABLE branch_part (
     PRIMARY KEY (branch_key, start_seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Whose histories, now or in earlier generations, lie on a branch.
+CREATE TABLE branch_owner (
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,  -- the branch
+    PRIMARY KEY (owner_key, branch_key)
+) STRICT, WITHOUT ROWID;
+
 -- One message. It lies once, whoever's history, checkpoint or generation it is part of.
 CREATE TABLE message (
     message_key INTEGER PRIMARY KEY,  -- in order of arrival
@@ -51,6 +57,7 @@ CREATE TABLE message (
     reasoning_content TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
     chain BLOB NOT NULL,  -- SHA-256 over everything up to and including this message
+    seal INTEGER NOT NULL,  -- CRC-32 of role, content, reasoning_content, extra and chain
     UNIQUE (branch_key, seq)
 ) STRICT;
 
@@ -73,9 +80,9 @@ CREATE TABLE message_blob (
 -- A saved session, the part that changes with every turn. Its history is the head: a branch and a length.
 CREATE TABLE session (
     owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- whose
-    head_branch INTEGER NOT NULL REFERENCES branch,  -- where its history lies
+    head_branch INTEGER NOT NULL,  -- where its history lies
     head_length INTEGER NOT NULL,  -- how many messages of the branch are its history
-    digest BLOB NOT NULL,  -- SHA-256 of the session without messages, cost records and tasks
+    digest BLOB NOT NULL,  -- SHA-256 of the session without configuration, messages, cost records, tasks
     state TEXT NOT NULL,  -- Unknown, Active, Paused, Completed or Error
     total_cost REAL,  -- dollars
     model_name TEXT,  -- provider/model as the session names it
@@ -105,6 +112,7 @@ CREATE TABLE session (
 -- The part of a session that a turn does not change.
 CREATE TABLE session_config (
     owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- whose
+    digest BLOB NOT NULL,  -- SHA-256 of the configuration
     tool_names TEXT NOT NULL,  -- JSON array, in the order of the tool list
     llm_config TEXT,  -- JSON object: provider, model, base_url; never a key
     name TEXT NOT NULL,  -- title
@@ -130,7 +138,7 @@ CREATE TABLE session_config (
 CREATE TABLE generation (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
     generation INTEGER NOT NULL,  -- from 1, rising by one
-    head_branch INTEGER REFERENCES branch,  -- the conversation then; NULL: no session was saved yet
+    head_branch INTEGER,  -- the conversation then; NULL: no session was saved yet
     head_length INTEGER,  -- its length then
     digest TEXT,  -- of the whole snapshot then, sha256:...; NULL: no session was saved yet
     saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; never compared
@@ -140,7 +148,6 @@ CREATE TABLE generation (
 
 -- What one model call of a session cost.
 CREATE TABLE cost_record (
-    cost_record_key INTEGER PRIMARY KEY,  -- in order of arrival
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     model TEXT NOT NULL,  -- model that was called
@@ -152,12 +159,11 @@ CREATE TABLE cost_record (
     timestamp TEXT NOT NULL,  -- RFC 3339, UTC
     session_id TEXT,  -- as the record says; no foreign key
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    UNIQUE (owner_key, seq)
-) STRICT;
+    PRIMARY KEY (owner_key, seq)
+) STRICT, WITHOUT ROWID;
 
 -- One item of a session's task list.
 CREATE TABLE task (
-    task_key INTEGER PRIMARY KEY,  -- in order of arrival
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     id TEXT NOT NULL,  -- id within the list
@@ -168,8 +174,8 @@ CREATE TABLE task (
     dependencies TEXT,  -- JSON array of task ids; NULL: none
     success_criteria TEXT,  -- when it is done
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    UNIQUE (owner_key, seq)
-) STRICT;
+    PRIMARY KEY (owner_key, seq)
+) STRICT, WITHOUT ROWID;
 
 -- Artifacts that collection must spare.
 CREATE TABLE retained_artifact_uri (
@@ -197,7 +203,6 @@ CREATE TABLE artifact (
 
 -- One execution of a tool or program.
 CREATE TABLE trace_event (
-    trace_event_key INTEGER PRIMARY KEY,  -- in order of arrival
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     schema TEXT NOT NULL,  -- a constant of upstream's, not checked
@@ -211,8 +216,8 @@ CREATE TABLE trace_event (
     artifact_uris TEXT,  -- JSON array; NULL: none
     details TEXT,  -- any JSON; NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    UNIQUE (owner_key, seq)
-) STRICT;
+    PRIMARY KEY (owner_key, seq)
+) STRICT, WITHOUT ROWID;
 
 -- One run of the agent.
 CREATE TABLE run (
@@ -267,7 +272,6 @@ CREATE TABLE verification_report (
 
 -- One verification check of a verification report.
 CREATE TABLE verification_check (
-    verification_check_key INTEGER PRIMARY KEY,  -- in order of arrival
     verification_report_key INTEGER NOT NULL REFERENCES verification_report ON DELETE CASCADE,  -- whose it is
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     id TEXT NOT NULL,  -- id within the report
@@ -279,8 +283,8 @@ CREATE TABLE verification_check (
     evidence_uris TEXT,  -- JSON array; NULL: none
     residual_risk TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    UNIQUE (verification_report_key, seq)
-) STRICT;
+    PRIMARY KEY (verification_report_key, seq)
+) STRICT, WITHOUT ROWID;
 
 -- A task given to a subagent.
 CREATE TABLE subagent_task (
@@ -307,15 +311,14 @@ CREATE TABLE subagent_task (
 
 -- One subagent progress of a subagent task.
 CREATE TABLE subagent_progress (
-    subagent_progress_key INTEGER PRIMARY KEY,  -- in order of arrival
     subagent_task_key INTEGER NOT NULL REFERENCES subagent_task ON DELETE CASCADE,  -- whose it is
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     timestamp_ms INTEGER,  -- Unix milliseconds; may go back
     status TEXT NOT NULL,  -- free text
     metadata TEXT NOT NULL,  -- any JSON
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    UNIQUE (subagent_task_key, seq)
-) STRICT;
+    PRIMARY KEY (subagent_task_key, seq)
+) STRICT, WITHOUT ROWID;
 
 -- A run after one of its tool rounds. Its messages are a head, not a copy.
 CREATE TABLE loop_checkpoint (
@@ -377,11 +380,9 @@ CREATE INDEX message_blob_by_blob ON message_blob (blob_key);
 -- Branches are reclaimed by asking which heads and stretches still need them.
 CREATE INDEX branch_part_by_source ON branch_part (source_branch);
 
-CREATE INDEX session_by_head ON session (head_branch, head_length);
+CREATE INDEX branch_owner_by_branch ON branch_owner (branch_key);
 
-CREATE INDEX generation_by_head ON generation (head_branch, head_length);
-
-CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch, head_length);
+CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
 
 -- Deleting a session takes the checkpoints of its runs along.
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
@@ -399,7 +400,7 @@ SELECT
     s.total_cost,
     s.created_at,
     s.updated_at,
-    o.generation
+    (SELECT max(generation) FROM generation WHERE owner_key = s.owner_key) AS generation
 FROM session AS s
 JOIN owner AS o USING (owner_key)
 JOIN session_config AS c USING (owner_key);

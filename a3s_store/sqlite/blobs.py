@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-THRESHOLD: Final = 4096
+THRESHOLD: Final = 16_384
 _REFERENCE: Final = "$blob"
+_REFERENCE_KEY: Final = b'"$blob"'
 
 
 def is_large(text: str) -> bool:
@@ -83,16 +84,19 @@ def detach(conn: sqlite3.Connection, message: dict[str, Any]) -> tuple[dict[str,
     return ({**message, "content": content}, keys) if keys else (message, keys)
 
 
-def attach(conn: sqlite3.Connection, message: dict[str, Any], message_key: int) -> dict[str, Any]:
-    """The message with its images put back. Raises ValueError when one is missing or damaged."""
-    texts: dict[str, str] = {}
+def texts_of(conn: sqlite3.Connection, message_key: int) -> dict[str, str]:
+    """The texts of a message's blobs, by hash. Raises ValueError when one is damaged."""
     # Which blobs does this message refer to?
-    for key, digest in conn.execute(
+    found = conn.execute(
         "SELECT b.blob_key, b.hash FROM message_blob JOIN blob AS b USING (blob_key) "
         "WHERE message_key = ?",
         (message_key,),
-    ).fetchall():
-        texts[digest.hex()] = get(conn, key)
+    ).fetchall()
+    return {digest.hex(): get(conn, key) for key, digest in found}
+
+
+def attach(message: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """The message with its images put back. Raises ValueError when one is missing."""
 
     def put_back(source: dict[str, Any]) -> dict[str, Any]:
         data = source.get("data")
@@ -106,9 +110,9 @@ def attach(conn: sqlite3.Connection, message: dict[str, Any], message_key: int) 
     return {**message, "content": _map_images(message["content"], put_back)}
 
 
-def has_reference(content: str) -> bool:
+def has_reference(content: bytes) -> bool:
     """Whether a content column may hold references; a text that says `"$blob"` may fool it."""
-    return f'"{_REFERENCE}"' in content
+    return _REFERENCE_KEY in content
 
 
 def _map_images(content: Any, change: Any, *, inside_result: bool = False) -> Any:

@@ -6,34 +6,54 @@ Plain functions of a connection, each inside a transaction that somebody else op
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from a3s_store.families import LOOP_CHECKPOINTS, CheckpointKind
-from a3s_store.snapshot import item_digest
-from a3s_store.sqlite import log, rows, sessions
-from a3s_store.sqlite.log import Head
-from a3s_store.sqlite.rows import Extent
-from a3s_store.sqlite.seals import StoredCheckpoint, checkpoint_digest
+from a3s_store.models import LoopCheckpoint
+from a3s_store.snapshot import Extent
+from a3s_store.sqlite import conversation, lists, log, rows, sessions
+from a3s_store.sqlite.conversation import StoredMessages
+from a3s_store.sqlite.log import Head, Line
+from a3s_store.sqlite.recall import Known, Pending
+from a3s_store.sqlite.seals import checkpoint_digest
+from a3s_store.wire import encode_without
 
 Tree = dict[str, Any]
+_MESSAGES = frozenset({"messages"})
 
 
-def put(conn: sqlite3.Connection, kind: CheckpointKind, key: str, tree: Tree) -> None:
-    """Keep a checkpoint in place of the last one under its key."""
+@attrs.frozen
+class StoredCheckpoint:
+    """A checkpoint as it was fetched: its JSON object, its digest, a loop's messages."""
+
+    tree: Tree
+    digest: bytes
+    messages: StoredMessages | None
+
+
+def put(
+    conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str, value: Any
+) -> None:
+    """Keep a checkpoint in place of the last one under its key. Raises EncodeError."""
     if kind is LOOP_CHECKPOINTS:
-        _put_loop(conn, key, tree)
+        _put_loop(conn, memory, key, value)
     else:
-        _put_lists(conn, kind, key, tree)
+        _put_lists(conn, memory, kind, key, value)
 
 
-def _put_loop(conn: sqlite3.Connection, key: str, tree: Tree) -> None:
+def _put_loop(conn: sqlite3.Connection, memory: Pending, key: str, value: LoopCheckpoint) -> None:
+    tree = encode_without(value, _MESSAGES)
     last = _loop_head(conn, key)
     first = [last.branch] if last is not None else []
-    head = sessions.write_for(conn, tree["session_id"], first, tree["messages"])
+    line = sessions.write_for(conn, memory, value.session_id, key, first, value.messages)
+    head = line.head
     own = {
         "head_branch": head.branch,
         "head_length": head.length,
-        "digest": checkpoint_digest(tree, log.link_at(conn, head)),
+        "digest": checkpoint_digest(LOOP_CHECKPOINTS, tree, line.link),
     }
     rows.put_one(conn, LOOP_CHECKPOINTS.rows, LOOP_CHECKPOINTS.key, own, tree)
     grew = last is not None and last.branch == head.branch and last.length <= head.length
@@ -48,47 +68,53 @@ def _loop_head(conn: sqlite3.Connection, key: str) -> Head | None:
     return None if row is None else Head(*row)
 
 
-def _put_lists(conn: sqlite3.Connection, kind: CheckpointKind, key: str, tree: Tree) -> None:
-    table = kind.rows.table
-    names = [f"{name}_{what}" for name in kind.rows.lists for what in ("count", "digest")]
-    stored = conn.execute(
-        f"SELECT {table}_key, {', '.join(names)} FROM {table} WHERE {kind.key} = ?", (key,)
-    ).fetchone()
-    extents: dict[str, Any] = {}
-    for name, part in kind.rows.lists.items():
-        extent = rows.extent_of(part, tree[name])
-        extents |= {f"{name}_count": extent.count, f"{name}_digest": extent.digest}
-    digest = item_digest(tree, kind.rows)
-    rows.put_one(conn, kind.rows, kind.key, {"digest": digest, **extents}, tree)
-    (row_key,) = conn.execute(
-        f"SELECT {table}_key FROM {table} WHERE {kind.key} = ?", (key,)
-    ).fetchone()
-    for index, (name, part) in enumerate(kind.rows.lists.items()):
-        before = None if stored is None else Extent(*stored[1 + 2 * index : 3 + 2 * index])
-        rows.put_list(conn, part, f"{table}_key", row_key, tree[name], before)
+def _put_lists(
+    conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str, value: Any
+) -> None:
+    remembered = _remembered(kind, key)
+    known = memory.get(remembered)
+    found = _digest_of(conn, kind, key)
+    last = known.alone if found is not None and known.has(kind.name, {kind.name: found}) else None
+    lists.put_alone(conn, kind.rows, kind.key, value, last)
+    now = _digest_of(conn, kind, key)
+    assert now is not None, "it was just written"
+    memory.put(remembered, Known(alone=value, parts={kind.name: now}))
 
 
-def get(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> StoredCheckpoint | None:
+def _remembered(kind: CheckpointKind, key: str) -> str:
+    """Where it is remembered among the sessions, whose ids have no NUL."""
+    return f"{kind.name}\0{key}"
+
+
+def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Extent | None:
+    row = conn.execute(
+        f"SELECT digest FROM {kind.rows.table} WHERE {kind.key} = ?", (key,)
+    ).fetchone()
+    return None if row is None else Extent(1, row[0])
+
+
+def get(
+    conn: sqlite3.Connection, kind: CheckpointKind, key: str, lines: Iterable[Line] = ()
+) -> StoredCheckpoint | None:
     """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
-    table = kind.rows.table
-    also = [f"{table}_key"]
-    also += ["digest"]
-    also += ["head_branch", "head_length"] if kind is LOOP_CHECKPOINTS else []
+    loop = kind is LOOP_CHECKPOINTS
+    also = [f"{kind.rows.table}_key", "digest"]
+    also += ["head_branch", "head_length"] if loop else []
     also += [f"{name}_count" for name in kind.rows.lists]
     found = rows.fetch_one(conn, kind.rows, kind.key, key, also)
     if found is None:
         return None
-    tree, columns = found
-    if kind is LOOP_CHECKPOINTS:
-        tree["messages"], chain = log.read(conn, Head(*columns[2:4]))
-        return StoredCheckpoint(tree, chain, columns[1])
-    for (name, part), count in zip(kind.rows.lists.items(), columns[2:], strict=True):
-        tree[name] = rows.fetch_list(conn, part, f"{table}_key", columns[0], count)
-    return StoredCheckpoint(tree, None, columns[1])
+    tree, (row_key, digest, *rest) = found
+    if loop:
+        return StoredCheckpoint(tree, digest, conversation.fetch(conn, Head(*rest), lines))
+    for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
+        tree[name] = rows.fetch_list(conn, part, f"{kind.rows.table}_key", row_key, count)
+    return StoredCheckpoint(tree, digest, None)
 
 
-def drop(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> None:
+def drop(conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str) -> None:
     """Remove a checkpoint, and messages nobody else needs; none is fine too."""
+    memory.forget(_remembered(kind, key))
     head = _loop_head(conn, key) if kind is LOOP_CHECKPOINTS else None
     conn.execute(f"DELETE FROM {kind.rows.table} WHERE {kind.key} = ?", (key,))
     if head is not None:

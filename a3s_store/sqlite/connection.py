@@ -32,6 +32,8 @@ from a3s_store.sqlite import migrate
 Durability = Literal["full", "normal"]
 
 MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
+# How much of the log is kept as a file when it is begun again: about a thousand pages.
+LOG_BYTES: Final = 4 * 1024 * 1024
 _LENGTH_LIMIT: Final = 512 * 1024 * 1024
 
 # Creating a file and opening it are one step for this process: see invariant 1.
@@ -98,6 +100,9 @@ class Settings:
     path: Path
     durability: Durability = "full"
     busy_timeout_ms: int = 10_000
+    remembered_sessions: int = 32
+    remembered_values: int = 100_000
+    pause_gc: bool = False
 
     @property
     def wal(self) -> Path:
@@ -253,7 +258,7 @@ def _set_common(conn: sqlite3.Connection, settings: Settings) -> None:
         "temp_store = MEMORY",
         "mmap_size = 0",
         "wal_autocheckpoint = 0",
-        f"journal_size_limit = {16 * 1024 * 1024}",
+        f"journal_size_limit = {LOG_BYTES}",
         "secure_delete = FAST",
     ):
         conn.execute(f"PRAGMA {pragma}").close()

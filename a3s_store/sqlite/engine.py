@@ -11,10 +11,11 @@ import concurrent.futures
 import contextlib
 import functools
 import sqlite3
+import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 from a3s_store.errors import (
     SchemaTooNewError,
@@ -23,23 +24,89 @@ from a3s_store.errors import (
     StoreUnavailableError,
     during,
 )
-from a3s_store.sqlite import connection, reading, tx, wal
+from a3s_store.sqlite import connection, group, reading, tx, wal
 from a3s_store.sqlite.connection import Settings, WorkConnection
+from a3s_store.sqlite.group import Change, Outcome
+from a3s_store.sqlite.jobs import Job
+from a3s_store.sqlite.recall import Pending, Recall
 from a3s_store.sqlite.worker import Worker
 
 R = TypeVar("R")
+
+# Seconds without a save after which the log is copied into the database.
+IDLE: Final = 1.0
+
+
+class _Writing:
+    """What the writer's thread does with changes; it must not keep a dropped store alive."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.recall = Recall(settings.remembered_sessions, settings.remembered_values)
+        self.keeper = wal.LogKeeper(settings.wal)
+        self._failure: StoreError | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def remember_file(self) -> None:
+        """The file that is at the path now is the one that was opened."""
+        self._identity = connection.identity(self.settings.path)
+
+    def together(self, conn: WorkConnection, jobs: Sequence[Job]) -> None:
+        """Commit the changes of these jobs and set their answers."""
+        changes: list[Change] = [job.work for job in jobs]
+        try:
+            self._check()
+            outcomes = group.commit(conn, self.recall, changes)
+        except (StoreError, OSError) as error:
+            outcomes = [Outcome(cause=error)] * len(changes)
+        for outcome in outcomes:
+            if group.is_io_failure(outcome.cause):
+                self._failure = StoreUnavailableError(str(outcome.cause))
+        for job, change, outcome in zip(jobs, changes, outcomes, strict=True):
+            job.settle(functools.partial(_answer, change, outcome))
+
+    def _check(self) -> None:
+        """Refuse to save where nobody would find it, or after an I/O error.
+
+        After that nobody knows what the disk holds. A file that was moved, removed or replaced
+        would take saves along.
+        """
+        if self._failure is not None:
+            raise StoreUnavailableError(
+                "an earlier save met an I/O error",
+                hint="Check the disk, then close the store and open it again",
+            ) from self._failure
+        try:
+            moved = connection.identity(self.settings.path) != self._identity
+        except FileNotFoundError:
+            moved = True
+        if moved:
+            raise StoreUnavailableError(
+                "the file was moved, removed or replaced while the store was open",
+                hint="Close the store, see what is at its path, and open it again",
+            )
+
+
+def _answer(change: Change, outcome: Outcome) -> Any:
+    if outcome.cause is not None:
+        raise change.named(outcome.cause)
+    return outcome.answer
 
 
 class Engine:
     """An open file. `writer` is None when a newer release wrote it: it can be read only."""
 
-    def __init__(self, settings: Settings, writer: Worker | None, reader: Worker) -> None:
+    def __init__(
+        self, settings: Settings, writing: _Writing, writer: Worker | None, reader: Worker
+    ) -> None:
         self.settings = settings
         self.writer = writer
         self.reader = reader
-        self._keeper = wal.LogKeeper(settings.wal)
-        self._failure: StoreError | None = None
-        self._identity = connection.identity(settings.path)
+        self._writing = writing
+        self.recall = writing.recall
+        self._keeper = writing.keeper
+        self._wrote = 0.0
+        self._idle: asyncio.TimerHandle | None = None
         self._closing: concurrent.futures.Future[None] | None = None
         # A store that is dropped without closing: its threads must not go on for ever.
         workers = [worker for worker in (writer, reader) if worker is not None]
@@ -49,10 +116,16 @@ class Engine:
     @classmethod
     async def start(cls, settings: Settings) -> Engine:
         """Open the file and start both workers. Raises what `connection.open_writer` does."""
+        writing = _Writing(settings)
         writer: Worker | None = None
         if await asyncio.to_thread(connection.may_write, settings):
-            writer = Worker(lambda: connection.open_writer(settings))
+            writer = Worker(
+                lambda: connection.open_writer(settings),
+                together=writing.together,
+                afterwards=writing.keeper.after_commit,
+            )
             await writer.start()
+            writing.remember_file()
         reader = Worker(lambda: connection.open_reader(settings))
         try:
             await reader.start()
@@ -60,27 +133,28 @@ class Engine:
             if writer is not None:
                 await writer.close()
             raise
-        return cls(settings, writer, reader)
+        return cls(settings, writing, writer, reader)
 
-    async def write(self, op: str, where: str, job: Callable[[WorkConnection], R]) -> R:
-        """Run a job that writes, in transactions of its own, on the writer's thread."""
-        if self.writer is None:
-            raise SchemaTooNewError(
-                "the file was written by a newer release and is open for reading only",
-                op=op,
-                where=where,
-                hint="Install that release to write to it",
-            )
+    async def write(
+        self,
+        op: str,
+        where: str,
+        apply: Callable[[WorkConnection, Pending], R],
+        lane: str | None = None,
+    ) -> R:
+        """Apply a change in a transaction, perhaps with others that wait.
 
-        def run(conn: WorkConnection) -> R:
-            with during(op, where), reading.damage_named(), self._watch_for_failure():
-                self._check_in_place()
-                answer = job(conn)
-            self._keeper.after_commit(conn)
-            return answer
-
+        Changes of one lane keep their order; one without a lane keeps its place among all.
+        """
         with during(op, where):
-            return await self.writer.run(run)
+            if self.writer is None:
+                raise SchemaTooNewError(
+                    "the file was written by a newer release and is open for reading only",
+                    hint="Install that release to write to it",
+                )
+            answer: R = await self.writer.run_together(Change(op, where, apply), lane)
+        self._note_write()
+        return answer
 
     async def read(
         self,
@@ -93,39 +167,36 @@ class Engine:
 
         def run(conn: WorkConnection) -> R:
             with during(op, where), reading.damage_named():
+                self._keeper.give_way()
                 with tx.read(conn):
                     fetched = fetch(conn)
-                return build(fetched)
+                with self._collector():
+                    return build(fetched)
 
         with during(op, where):
             return await self.reader.run(run)
 
-    def _check_in_place(self) -> None:
-        """A file that was moved, removed or replaced would take saves along that nobody finds."""
-        try:
-            moved = connection.identity(self.settings.path) != self._identity
-        except FileNotFoundError:
-            moved = True
-        if moved:
-            raise StoreUnavailableError(
-                "the file was moved, removed or replaced while the store was open",
-                hint="Close the store, see what is at its path, and open it again",
-            )
+    def _collector(self) -> contextlib.AbstractContextManager[None]:
+        if self.settings.pause_gc:
+            return reading.COLLECTOR_PAUSE
+        return contextlib.nullcontext()
 
-    @contextlib.contextmanager
-    def _watch_for_failure(self) -> Iterator[None]:
-        """After an I/O error nobody knows what the disk holds: refuse to write until reopened."""
-        if self._failure is not None:
-            raise StoreUnavailableError(
-                "an earlier save met an I/O error",
-                hint="Check the disk, then close the store and open it again",
-            ) from self._failure
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if (getattr(error, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_IOERR:
-                self._failure = StoreUnavailableError(str(error))
-            raise
+    def _note_write(self) -> None:
+        """Have the log copied once nothing was saved for a while."""
+        self._wrote = time.monotonic()
+        if self._idle is None:
+            loop = asyncio.get_running_loop()
+            self._idle = loop.call_later(IDLE, _when_idle, weakref.ref(self), loop)
+
+    def _checkpoint_if_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._idle = None
+        left = self._wrote + IDLE - time.monotonic()
+        if self._closing is not None or self.writer is None:
+            return
+        if left > 0:
+            self._idle = loop.call_later(left, _when_idle, weakref.ref(self), loop)
+        elif self._keeper.has_work():
+            self.writer.run_later(self._keeper.checkpoint)
 
     async def close(self) -> None:
         """Finish what was accepted, checkpoint, leave one file; twice is fine, from any loop."""
@@ -144,6 +215,8 @@ class Engine:
 
     async def _close(self) -> None:
         self._forgotten.detach()
+        if self._idle is not None:
+            self._idle.cancel()
         # When the event loop is shut down in the middle, what remains is still done.
         try:
             await self.reader.close()
@@ -173,6 +246,12 @@ class Engine:
                 f"SQLite {sqlite3.sqlite_version} has the WAL-reset bug. This store's own "
                 "checkpoints avoid it; do not let other programs checkpoint the open file."
             )
+
+
+def _when_idle(store: weakref.ref[Engine], loop: asyncio.AbstractEventLoop) -> None:
+    engine = store()
+    if engine is not None:
+        engine._checkpoint_if_idle(loop)
 
 
 def _abandon(workers: list[Worker], path: str) -> None:

@@ -11,19 +11,16 @@ from typing import Any
 import attrs
 
 from a3s_store.families import CHECKPOINTS
-from a3s_store.sqlite import migrate, sessions
+from a3s_store.sqlite import migrate
 from a3s_store.store import Generation, Inventory, SessionSummary
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
     """All generations on record, oldest first; none when nothing was saved under the id."""
-    owner = sessions.find_owner(conn, session_id)
-    if owner is None:
-        return ()
     found = conn.execute(
-        "SELECT generation, head_length, digest, saved_at_ms FROM generation "
-        "WHERE owner_key = ? ORDER BY generation",
-        (owner.key,),
+        "SELECT generation, head_length, digest, saved_at_ms "
+        "FROM generation JOIN owner USING (owner_key) WHERE id = ? ORDER BY generation",
+        (session_id,),
     ).fetchall()
     return tuple(
         Generation(number=number, length=length, digest=digest, saved_at_ms=saved_at_ms)

@@ -14,24 +14,28 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
 
+from a3s_store.errors import EncodeError
 from a3s_store.families import MESSAGE_ROWS
+from a3s_store.models import Message
 from a3s_store.snapshot import EMPTY_CHAIN, chain
 from a3s_store.sqlite import blobs
+from a3s_store.sqlite.diff import common
+from a3s_store.sqlite.seals import seal_of
 from a3s_store.sqlite.shape import shape
-from a3s_store.wire import canonical
+from a3s_store.wire import canonical, encode
 
 Tree = dict[str, Any]
 
-_COLUMNS = ", ".join(shape(MESSAGE_ROWS).names)
-_CONTENT = 2 + shape(MESSAGE_ROWS).names.index("content")
+_SHAPE = shape(MESSAGE_ROWS)
+_COLUMNS = ", ".join(_SHAPE.names)
 _INSERT = (
-    f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain) "
-    f"VALUES (?, ?, {', '.join('?' * len(shape(MESSAGE_ROWS).names))}, ?)"
+    f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain, seal) "
+    f"VALUES (?, ?, {', '.join('?' * len(_SHAPE.names))}, ?, ?)"
 )
 
 
@@ -44,7 +48,20 @@ class Head:
 
 
 @attrs.frozen
-class _Part:
+class Line:
+    """Messages that were found or written at a head; `link` is their chain.
+
+    It may have become untrue since: whoever uses it asks the log, where rows never change and the
+    chain tells whether these are still there.
+    """
+
+    messages: tuple[Message, ...]
+    head: Head
+    link: bytes
+
+
+@attrs.frozen
+class Part:
     """Positions `start` up to `end` of a branch lie in rows of branch `source`; None: open."""
 
     start: int
@@ -52,44 +69,125 @@ class _Part:
     source: int
 
 
-def links_of(messages: Sequence[Tree]) -> list[bytes]:
-    """The chain of a conversation at lengths 1, 2, 3, ..."""
-    return chain(hashlib.sha256(canonical(message)).digest() for message in messages)
+class _Links:
+    """The chain of a conversation, worked out only as far as somebody asks.
+
+    `start` messages are known to lie along `parts`, where their links are; only those after them
+    are encoded.
+    """
+
+    def __init__(
+        self,
+        conn: sqlite3.Connection,
+        messages: tuple[Message, ...],
+        parts: list[Part],
+        start: int,
+        link: bytes,
+    ) -> None:
+        self._conn = conn
+        self._messages = messages
+        self._parts = parts
+        self._link = link
+        self._links: list[bytes] = []
+        self._trees: list[Tree] = []
+        self.start = start
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def at(self, length: int) -> bytes:
+        """The chain of the first `length` messages. Raises EncodeError."""
+        if length == 0:
+            return EMPTY_CHAIN
+        if length < self.start:
+            return _link(self._conn, self._parts, length)
+        while self.start + len(self._links) < length:
+            self._go_on()
+        return self._links[length - self.start - 1] if length > self.start else self._link
+
+    def tree(self, index: int) -> Tree:
+        """The JSON object of a message after the first `start`. Raises EncodeError."""
+        self.at(index + 1)
+        return self._trees[index - self.start]
+
+    def _go_on(self) -> None:
+        index = self.start + len(self._links)
+        tree = _encode_message(index, self._messages[index])
+        last = self._links[-1] if self._links else self._link
+        self._links += chain([hashlib.sha256(canonical(tree)).digest()], last)
+        self._trees.append(tree)
+
+
+def _encode_message(index: int, message: Message) -> Tree:
+    if type(message) is not Message:
+        what = f"expected a Message, found {type(message).__name__}"
+        raise EncodeError(what, model="SessionData", path=f"messages[{index}]")
+    try:
+        return encode(message)
+    except EncodeError as error:
+        raise error.inside("SessionData", f"messages[{index}]") from None
 
 
 def write(
     conn: sqlite3.Connection,
-    likely: Iterable[int],
+    lines: Iterable[Line],
+    likely: Callable[[], Iterable[int]],
     further: Callable[[], Iterable[int]],
-    messages: Sequence[Tree],
-) -> Head:
-    """A head for these messages: rows are written only for those that no given branch has.
+    messages: tuple[Message, ...],
+) -> Line:
+    """A line of these messages: rows are written only for those that no branch has.
 
-    `likely` are the branches to look at, the likeliest first; `further` finds more, and is asked
-    only when the messages neither are in one of those nor go on at its end.
+    `lines` are remembered; the one that shares most is tried first, and where the messages just go
+    on at its end, nothing else is. `likely` finds the branches to look at next, and `further` more,
+    when the messages neither are in one of those nor go on at its end.
+
+    Raises:
+        EncodeError: a message breaks its rules.
     """
-    links = links_of(messages)
-    best, shared = _longest_shared(conn, likely, links)
-    if best is None or shared < min(len(links), _tip(conn, best)):
-        other, more = _longest_shared(conn, further(), links)
-        if other is not None and (best is None or more > shared):
-            best, shared = other, more
-    if best is None:
-        best = _new_branch(conn, [])
-    elif shared < len(links) and shared < _tip(conn, best):
+    links, branch = _known(conn, lines, messages)
+    shared = links.start
+    at_end = branch is not None and shared > 0 and shared == _tip(conn, branch)
+    if not at_end:
+        first = [] if branch is None else [branch]
+        branch, shared = _longest_shared(conn, [*first, *likely()], links)
+        if branch is None or shared < min(len(links), _tip(conn, branch)):
+            other, more = _longest_shared(conn, further(), links)
+            if other is not None and (branch is None or more > shared):
+                branch, shared = other, more
+    if branch is None:
+        branch = _new_branch(conn, [])
+    elif shared < len(links) and shared < _tip(conn, branch):
         # The branch goes on with other messages; what is shared is shared, the rest parts here.
-        best = _new_branch(conn, _parts(conn, best, shared))
-    for seq in range(shared, len(messages)):
-        _append(conn, best, seq, messages[seq], links[seq])
-    return Head(best, len(links))
+        branch = _new_branch(conn, parts_of(conn, branch, shared))
+    _append(conn, branch, links, shared)
+    return Line(messages, Head(branch, len(links)), links.at(len(links)))
+
+
+def _known(
+    conn: sqlite3.Connection, lines: Iterable[Line], messages: tuple[Message, ...]
+) -> tuple[_Links, int | None]:
+    """What is remembered of these messages and is still so, and the branch where that lies."""
+    best: Line | None = None
+    shared = 0
+    for line in lines:
+        length = common(line.messages, messages)
+        if length > shared:
+            best, shared = line, length
+    if best is not None:
+        parts = parts_of(conn, best.head.branch, None)
+        if link_if_any(conn, parts, best.head.length) == best.link:
+            whole = shared == best.head.length
+            link = best.link if whole else _link(conn, parts, shared)
+            return _Links(conn, messages, parts, shared, link), best.head.branch
+    return _Links(conn, messages, [], 0, EMPTY_CHAIN), None
 
 
 def _longest_shared(
-    conn: sqlite3.Connection, branches: Iterable[int], links: list[bytes]
+    conn: sqlite3.Connection, branches: Iterable[int], links: _Links
 ) -> tuple[int | None, int]:
     best: int | None = None
     longest = -1
-    for branch in branches:
+    for branch in dict.fromkeys(branches):
         shared = _shared(conn, branch, links)
         if shared > longest:
             best, longest = branch, shared
@@ -98,23 +196,26 @@ def _longest_shared(
     return best, max(longest, 0)
 
 
-def _shared(conn: sqlite3.Connection, branch: int, links: list[bytes]) -> int:
+def _shared(conn: sqlite3.Connection, branch: int, links: _Links) -> int:
     """How many of the messages with these links are the branch's first: by halving, not reading."""
-    parts = _parts(conn, branch, None)
+    parts = parts_of(conn, branch, None)
     high = min(len(links), _reach(conn, parts))
-    if high == 0 or _link(conn, parts, high) == links[high - 1]:
+    if high == 0 or _link(conn, parts, high) == links.at(high):
         return high
     low = 0
+    # Most conversations part where the known messages end, and links before that are on record.
+    if links.start < high and _link(conn, parts, links.start or 1) == links.at(links.start or 1):
+        low = links.start or 1
     while high - low > 1:
         middle = (low + high) // 2
-        if _link(conn, parts, middle) == links[middle - 1]:
+        if _link(conn, parts, middle) == links.at(middle):
             low = middle
         else:
             high = middle
     return low
 
 
-def _reach(conn: sqlite3.Connection, parts: list[_Part]) -> int:
+def _reach(conn: sqlite3.Connection, parts: list[Part]) -> int:
     """How many messages can be read along these parts.
 
     Fewer than the parts name, where the rows behind a branch's heads were collected.
@@ -132,17 +233,24 @@ def _reach(conn: sqlite3.Connection, parts: list[_Part]) -> int:
     return reach
 
 
-def _append(conn: sqlite3.Connection, branch: int, seq: int, message: Tree, link: bytes) -> None:
-    detached, keys = blobs.detach(conn, message)
-    row = (branch, seq, *shape(MESSAGE_ROWS).row(detached), link)
-    message_key = conn.execute(_INSERT, row).lastrowid
-    conn.executemany(
-        "INSERT OR IGNORE INTO message_blob (message_key, blob_key) VALUES (?, ?)",
-        [(message_key, key) for key in keys],
-    )
+def _append(conn: sqlite3.Connection, branch: int, links: _Links, shared: int) -> None:
+    rows: list[tuple[Any, ...]] = []
+    for seq in range(shared, len(links)):
+        tree, keys = blobs.detach(conn, links.tree(seq))
+        columns = (*_SHAPE.row(tree), links.at(seq + 1))
+        row = (branch, seq, *columns, seal_of(columns))
+        if not keys:
+            rows.append(row)
+            continue
+        message_key = conn.execute(_INSERT, row).lastrowid
+        conn.executemany(
+            "INSERT OR IGNORE INTO message_blob (message_key, blob_key) VALUES (?, ?)",
+            [(message_key, key) for key in keys],
+        )
+    conn.executemany(_INSERT, rows)
 
 
-def _new_branch(conn: sqlite3.Connection, prefix: list[_Part]) -> int:
+def _new_branch(conn: sqlite3.Connection, prefix: list[Part]) -> int:
     branch = conn.execute("INSERT INTO branch DEFAULT VALUES").lastrowid
     assert branch is not None
     start = prefix[-1].end if prefix else 0
@@ -154,7 +262,7 @@ def _new_branch(conn: sqlite3.Connection, prefix: list[_Part]) -> int:
     return branch
 
 
-def _parts(conn: sqlite3.Connection, branch: int, length: int | None) -> list[_Part]:
+def parts_of(conn: sqlite3.Connection, branch: int, length: int | None) -> list[Part]:
     """Where a branch's first `length` messages lie; with None, all parts, the open one last."""
     # Which stretches make up this branch?
     rows = conn.execute(
@@ -162,11 +270,11 @@ def _parts(conn: sqlite3.Connection, branch: int, length: int | None) -> list[_P
         "WHERE branch_key = ? ORDER BY start_seq",
         (branch,),
     ).fetchall()
-    parts = [_Part(*row) for row in rows]
+    parts = [Part(*row) for row in rows]
     if length is None:
         return parts
     return [
-        _Part(p.start, length if p.end is None else min(p.end, length), p.source)
+        Part(p.start, length if p.end is None else min(p.end, length), p.source)
         for p in parts
         if p.start < length
     ]
@@ -182,60 +290,39 @@ def _tip(conn: sqlite3.Connection, branch: int) -> int:
     return int(row[0])
 
 
-def _link(conn: sqlite3.Connection, parts: list[_Part], length: int) -> bytes:
+def _link(conn: sqlite3.Connection, parts: list[Part], length: int) -> bytes:
+    link = link_if_any(conn, parts, length)
+    if link is None:
+        raise ValueError(f"message {length - 1} is missing from the log")
+    return link
+
+
+def link_if_any(conn: sqlite3.Connection, parts: list[Part], length: int) -> bytes | None:
+    """The chain of the first `length` messages along these parts; None when they are not there."""
     for part in parts:
         if part.start < length and (part.end is None or length <= part.end):
             row = conn.execute(
                 "SELECT chain FROM message WHERE branch_key = ? AND seq = ?",
                 (part.source, length - 1),
             ).fetchone()
-            if row is None:
-                break
-            return bytes(row[0])
-    raise ValueError(f"message {length - 1} is missing from the log")
+            return None if row is None else bytes(row[0])
+    return None
 
 
 def link_at(conn: sqlite3.Connection, head: Head) -> bytes:
     """The chain of a head: it names the whole conversation."""
     if head.length == 0:
         return EMPTY_CHAIN
-    return _link(conn, _parts(conn, head.branch, None), head.length)
+    return _link(conn, parts_of(conn, head.branch, None), head.length)
 
 
-def read(conn: sqlite3.Connection, head: Head) -> tuple[list[Tree], list[bytes]]:
-    """The JSON objects of a head's messages, and their chain.
-
-    Raises ValueError when one is missing or cannot be read.
-    """
-    messages: list[Tree] = []
-    links: list[bytes] = []
-    to_tree = shape(MESSAGE_ROWS).tree
-    for part in _parts(conn, head.branch, head.length):
-        # The messages of one stretch, in order.
-        cursor = conn.execute(
-            f"SELECT message_key, chain, {_COLUMNS} FROM message "
-            "WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq",
-            (part.source, part.start, part.end),
-        )
-        for row in cursor.fetchall():
-            try:
-                message = to_tree(row[2:])
-                if blobs.has_reference(row[_CONTENT]):
-                    message = blobs.attach(conn, message, row[0])
-            except ValueError as error:
-                raise ValueError(f"messages[{len(messages)}]: {error}") from None
-            messages.append(message)
-            links.append(row[1])
-    if len(messages) != head.length:
-        raise ValueError(f"{head.length} messages should be there, {len(messages)} are")
-    return messages, links
-
-
-# What heads need of a branch; every kind of head is named here and nowhere else.
+# What heads need of a branch; every kind of head is named here and nowhere else. That of a session
+# is always the last of its generations'.
 _NEEDED = """
 SELECT max(needed) FROM (
-    SELECT max(head_length) AS needed FROM session WHERE head_branch = :branch
-    UNION ALL SELECT max(head_length) FROM generation WHERE head_branch = :branch
+    SELECT max(head_length) AS needed
+    FROM branch_owner JOIN generation USING (owner_key)
+    WHERE branch_key = :branch AND head_branch = :branch
     UNION ALL SELECT max(head_length) FROM loop_checkpoint WHERE head_branch = :branch
 )
 """
@@ -251,7 +338,7 @@ def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
     """Remove what no head needs any more of these branches and of those they begin with."""
     sources: set[int] = set()
     for branch in set(branches):
-        parts = _parts(conn, branch, None)
+        parts = parts_of(conn, branch, None)
         sources.update(part.source for part in parts)
         if _needed(conn, branch) is None:
             conn.execute("DELETE FROM branch_part WHERE branch_key = ?", (branch,))

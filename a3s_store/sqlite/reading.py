@@ -1,28 +1,31 @@
-"""From the rows of a session to its values: JSON objects are fetched, then decoded.
+"""From what was fetched of a session to its values: decoded, and held against what is on record.
 
-Fetching needs the read transaction, decoding does not, so that a long decode pins no log.
+Fetching needs the read transaction, this does not, so that a long decode pins no log.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+import threading
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+import attrs
 
 from a3s_store.batch import Found
 from a3s_store.errors import CorruptionError, DecodeError, StoreError
 from a3s_store.families import CheckpointKind, Family
 from a3s_store.models import SessionData
-from a3s_store.sqlite import sessions
-from a3s_store.sqlite.seals import (
-    StoredCheckpoint,
-    StoredSession,
-    StoredShelf,
-    check_checkpoint,
-    check_session,
-    check_shelf,
-)
+from a3s_store.snapshot import URIS, uris_extent
+from a3s_store.sqlite import conversation
+from a3s_store.sqlite.checkpoints import StoredCheckpoint
+from a3s_store.sqlite.conversation import StoredMessages
+from a3s_store.sqlite.fetching import Stored, StoredSession, StoredShelf
+from a3s_store.sqlite.log import Line
+from a3s_store.sqlite.recall import HISTORY, Known
+from a3s_store.sqlite.seals import check_checkpoint, check_session, check_shelf
 from a3s_store.wire import decode, decode_many
 
 R = TypeVar("R")
@@ -50,7 +53,7 @@ def damage_named() -> Iterator[None]:
         raise CorruptionError("a text is not UTF-8", hint=_KEEP) from None
 
 
-_KEEP = "Keep the file as it is and restore a backup beside it"
+_KEEP: Final = "Keep the file as it is and restore a backup beside it"
 
 
 def as_is(fetched: R) -> R:
@@ -58,78 +61,104 @@ def as_is(fetched: R) -> R:
     return fetched
 
 
-def to_session(stored: StoredSession | None) -> SessionData | None:
-    """The session that was fetched. Raises DecodeError, or ValueError when it is damaged."""
-    if stored is None:
-        return None
-    session = decode(SessionData, stored.tree)
-    check_session(session, stored)
-    return session
-
-
-Fetched: TypeAlias = tuple[
-    StoredSession | None, Mapping[Family, StoredShelf | None], tuple[str, ...]
-]
-
-
-def fetch_all(
-    conn: sqlite3.Connection,
-    session_id: str,
-    families: Sequence[Family],
-    *,
-    session: bool,
-    messages: bool = True,
-) -> Fetched:
-    """A session, if it is asked for, these shelves, and the retained URIs."""
-    stored = None
-    if session:
-        stored = sessions.fetch_session(conn, session_id, messages=messages)
-    else:
-        sessions.check_record(conn, session_id)
-    return stored, *sessions.fetch_shelves(conn, session_id, families)
-
-
-def to_found(fetched: Fetched) -> Found:
-    """The values of what was fetched. Raises as `to_session`."""
-    stored, shelves, uris = fetched
+def to_found(stored: Stored) -> Found:
+    """The values of what was fetched. Raises DecodeError, or ValueError when it is damaged."""
+    if stored.record is None:
+        return Found(session=None, shelves=dict.fromkeys(stored.shelves))
+    extent = stored.record.parts.get(URIS)
+    if extent is not None and uris_extent(stored.uris) != extent:
+        raise ValueError(f"{URIS}: what is there is not what was written")
     return Found(
-        session=to_session(stored),
+        session=None if stored.session is None else _to_session(stored, stored.session),
         shelves={
-            family: None if shelf is None else to_values(family, shelf)
-            for family, shelf in shelves.items()
+            family: None if shelf is None else _to_values(family, shelf)
+            for family, shelf in stored.shelves.items()
         },
-        retained_artifact_uris=uris,
+        retained_artifact_uris=stored.uris,
     )
 
 
-def to_values(family: Family, stored: StoredShelf) -> tuple[Any, ...]:
-    """The values of a shelf. Raises DecodeError with the family's name, or ValueError."""
+def _to_session(stored: Stored, session: StoredSession) -> SessionData:
+    assert stored.record is not None
+    messages = () if session.messages is None else conversation.messages_of(session.messages)
+    found = session.known
+    if found is None:
+        found = decode(SessionData, {**session.tree, "messages": []})
+        check_session(found, stored.record.parts)
+    return found if found.messages is messages else found.evolve(messages=messages)
+
+
+def _to_values(family: Family, stored: StoredShelf) -> tuple[Any, ...]:
+    if stored.known is not None:
+        return stored.known
     try:
         values: tuple[Any, ...] = decode_many(family.model, stored.trees)
     except DecodeError as error:
         error.model = family.name
         raise
-    check_shelf(family, values, stored)
+    check_shelf(family, values, stored.extent)
     return values
 
 
+def learned(known: Known, stored: Stored, found: Found) -> Known:
+    """What is known once this was read: the values and what stands for them."""
+    assert stored.record is not None
+    parts = dict(known.parts)
+    shelves = dict(known.shelves)
+    for family, values in found.shelves.items():
+        if values is not None:
+            shelves[family.name] = values
+            parts[family.name] = stored.record.parts[family.name]
+    known = attrs.evolve(known, shelves=shelves, parts=parts)
+    if found.session is None or stored.session is None or stored.session.messages is None:
+        return known
+    own = {name: extent for name, extent in stored.record.parts.items() if name not in shelves}
+    line = _line(found.session.messages, stored.session.messages)
+    return attrs.evolve(
+        known.with_line(HISTORY, line), session=found.session, parts={**parts, **own}
+    )
+
+
+def _line(messages: tuple[Any, ...], stored: StoredMessages) -> Line:
+    return Line(messages, stored.head, stored.link)
+
+
 def to_checkpoint(kind: CheckpointKind, stored: StoredCheckpoint | None) -> Any | None:
-    """The checkpoint that was fetched. Raises as `to_session`."""
+    """The checkpoint that was fetched. Raises as `to_found`."""
     if stored is None:
         return None
-    value: Any = decode(kind.model, stored.tree)
-    check_checkpoint(kind, value, stored)
-    return value
+    if stored.messages is None:
+        value: Any = decode(kind.model, stored.tree)
+        check_checkpoint(kind, value, stored.digest, None)
+        return value
+    value = decode(kind.model, {**stored.tree, "messages": []})
+    check_checkpoint(kind, value, stored.digest, stored.messages.link)
+    return value.evolve(messages=conversation.messages_of(stored.messages))
 
 
-def fetch(
-    conn: sqlite3.Connection,
-    session_id: str,
-    families: Sequence[Family],
-    *,
-    session: bool,
-    messages: bool,
-) -> Found:
-    """Both steps at once, for those inside a write transaction."""
-    with damage_named():
-        return to_found(fetch_all(conn, session_id, families, session=session, messages=messages))
+class CollectorPause:
+    """Keeps the garbage collector from walking the heap while many objects are made.
+
+    The collector is the whole process's, so pauses are counted, and it is left as it was found.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paused = 0
+        self._was_on = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._paused == 0:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._paused += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._paused -= 1
+            if self._paused == 0 and self._was_on:
+                gc.enable()
+
+
+COLLECTOR_PAUSE: Final = CollectorPause()

@@ -1,8 +1,7 @@
 """The SQL of the families, made from their rows in the table: plain functions of a connection.
 
-A list of values under one parent is written by what changed: nothing when its digest is the one on
-record, the new values when it grew, a plan (`diff`) otherwise. Lists inside a value are the same
-thing one level down. Names formatted into SQL come from families.py only.
+Names formatted into SQL come from families.py only. The rows under a parent have consecutive `seq`,
+which need not begin at 0: dropping the oldest moves nothing.
 """
 
 from __future__ import annotations
@@ -12,23 +11,12 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-import attrs
-
 from a3s_store.families import Rows
-from a3s_store.snapshot import item_digest, rolling
+from a3s_store.snapshot import Extent
 from a3s_store.sqlite import blobs
-from a3s_store.sqlite.diff import plan
 from a3s_store.sqlite.shape import Shape, shape
 
 Tree = dict[str, Any]
-
-
-@attrs.frozen
-class Extent:
-    """What is on record of a list: how many values, and their rolling digest."""
-
-    count: int
-    digest: bytes
 
 
 class Statements:
@@ -39,13 +27,14 @@ class Statements:
         self.shape: Shape = shape(rows)
         self.key = f"{rows.table}_key"
         self.parent = parent
+        self.lists = frozenset(rows.lists)
         self.columns = [*self.shape.names]
         if rows.blob:
             self.columns.append("blob_key")
+        # What stands for each list inside a value.
+        self.extents = [f"{name}_{what}" for name in rows.lists for what in ("count", "digest")]
         if rows.lists:
-            self.columns.append("digest")
-            for name in rows.lists:
-                self.columns += [f"{name}_count", f"{name}_digest"]
+            self.columns += ["digest", *self.extents]
         every = [parent, "seq", *self.columns]
         table = rows.table
         # A new value at a position.
@@ -54,135 +43,31 @@ class Statements:
         )
         # Another value at the same position.
         self.update = (
-            f"UPDATE {table} SET {', '.join(f'{c} = ?' for c in self.columns)} WHERE {self.key} = ?"
+            f"UPDATE {table} SET {', '.join(f'{c} = ?' for c in self.columns)} "
+            f"WHERE {parent} = ? AND seq = ?"
         )
-        # All values in order.
+        # All values in order, with the key that lists inside them hang on.
+        key = self.key if rows.lists else "seq"
         self.select = (
-            f"SELECT {self.key}, {', '.join(self.columns)} FROM {table} "
-            f"WHERE {parent} = ? ORDER BY seq"
+            f"SELECT {key}, {', '.join(self.columns)} FROM {table} WHERE {parent} = ? ORDER BY seq"
         )
-        # A value that is no longer in the list.
-        self.delete = f"DELETE FROM {table} WHERE {self.key} = ?"
+        # Values that are no longer in the list.
+        self.delete = f"DELETE FROM {table} WHERE {parent} = ? AND seq >= ? AND seq < ?"
         # Where does the next value go?
         self.next_seq = f"SELECT coalesce(max(seq) + 1, 0) FROM {table} WHERE {parent} = ?"
+
+    def between(self, column: str) -> str:
+        """The statement that reads one column of the values in a stretch, in order."""
+        return (
+            f"SELECT {column} FROM {self.rows.table} "
+            f"WHERE {self.parent} = ? AND seq >= ? AND seq < ? ORDER BY seq"
+        )
 
 
 @functools.cache
 def statements(rows: Rows, parent: str) -> Statements:
     """The statements of a table, made once."""
     return Statements(rows, parent)
-
-
-def put_list(
-    conn: sqlite3.Connection,
-    rows: Rows,
-    parent: str,
-    parent_key: int,
-    trees: Sequence[Tree],
-    before: Extent | None,
-) -> Extent:
-    """Make the values under a parent these, writing only what changed; answers the new extent.
-
-    `before` is what is on record, None when nothing is.
-    """
-    hashes = [item_digest(tree, rows) for tree in trees]
-    after = Extent(len(trees), rolling(hashes))
-    if before == after:
-        return after
-    sql = statements(rows, parent)
-    kept = before.count if before is not None else 0
-    grew = kept <= len(trees) and (before is None or rolling(hashes[:kept]) == before.digest)
-    if grew:
-        _insert(conn, sql, parent_key, trees[kept:], hashes[kept:])
-    else:
-        _rewrite(conn, sql, parent_key, trees, hashes)
-    return after
-
-
-def extent_of(rows: Rows, trees: Sequence[Tree]) -> Extent:
-    """The extent a list would have."""
-    return Extent(len(trees), rolling(item_digest(tree, rows) for tree in trees))
-
-
-def _insert(
-    conn: sqlite3.Connection,
-    sql: Statements,
-    parent_key: int,
-    trees: Sequence[Tree],
-    hashes: Sequence[bytes],
-) -> None:
-    if not trees:
-        return
-    seq = conn.execute(sql.next_seq, (parent_key,)).fetchone()[0]
-    values = [_values(conn, sql, tree, digest) for tree, digest in zip(trees, hashes, strict=True)]
-    numbered = [(parent_key, seq + i, *value) for i, value in enumerate(values)]
-    if not sql.rows.lists:
-        conn.executemany(sql.insert, numbered)
-        return
-    for tree, row in zip(trees, numbered, strict=True):
-        key = conn.execute(sql.insert, row).lastrowid
-        assert key is not None
-        for name, part in sql.rows.lists.items():
-            put_list(conn, part, sql.key, key, tree[name], None)
-
-
-def _values(
-    conn: sqlite3.Connection, sql: Statements, tree: Tree, digest: bytes
-) -> tuple[Any, ...]:
-    row = sql.shape.row(tree)
-    if sql.rows.blob:
-        row = _put_blob(conn, sql, row)
-    if sql.rows.lists:
-        row += (digest,)
-        for name, part in sql.rows.lists.items():
-            extent = extent_of(part, tree[name])
-            row += (extent.count, extent.digest)
-    return row
-
-
-def _put_blob(conn: sqlite3.Connection, sql: Statements, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    assert sql.rows.blob is not None
-    place = sql.shape.names.index(sql.rows.blob)
-    text = row[place]
-    if not blobs.is_large(text):
-        return (*row, None)
-    return (*row[:place], None, *row[place + 1 :], blobs.put(conn, text))
-
-
-def _rewrite(
-    conn: sqlite3.Connection,
-    sql: Statements,
-    parent_key: int,
-    trees: Sequence[Tree],
-    hashes: Sequence[bytes],
-) -> None:
-    stored = conn.execute(sql.select, (parent_key,)).fetchall()
-    new = [_values(conn, sql, tree, digest) for tree, digest in zip(trees, hashes, strict=True)]
-    steps = plan([row[1:] for row in stored], new)
-    gone = stored[: steps.drop_front] + stored[steps.drop_front + steps.keep :]
-    released = _blob_keys(sql, gone)
-    conn.executemany(sql.delete, [(row[0],) for row in gone])
-    for position in steps.replace:
-        row = stored[steps.drop_front + position]
-        released += _blob_keys(sql, [row])
-        conn.execute(sql.update, (*new[position], row[0]))
-        for name, part in sql.rows.lists.items():
-            was = _extent_in(sql, name, row[1:])
-            put_list(conn, part, sql.key, row[0], trees[position][name], was)
-    _insert(conn, sql, parent_key, trees[steps.keep :], hashes[steps.keep :])
-    blobs.reclaim(conn, released)
-
-
-def _blob_keys(sql: Statements, stored: Sequence[tuple[Any, ...]]) -> list[int]:
-    if not sql.rows.blob:
-        return []
-    place = sql.columns.index("blob_key") + 1
-    return [row[place] for row in stored if row[place] is not None]
-
-
-def _extent_in(sql: Statements, name: str, values: tuple[Any, ...]) -> Extent:
-    place = sql.columns.index(f"{name}_count")
-    return Extent(values[place], values[place + 1])
 
 
 def fetch_list(
@@ -209,11 +94,17 @@ def _tree(
         if sql.rows.blob and values[width] is not None:
             tree[sql.rows.blob] = blobs.get(conn, values[width])
         for name, part in sql.rows.lists.items():
-            extent = _extent_in(sql, name, values)
+            extent = extent_in(sql, name, values)
             tree[name] = fetch_list(conn, part, sql.key, stored[0], extent.count)
     except ValueError as error:
         raise ValueError(f"{sql.rows.table}[{position}]: {error}") from None
     return tree
+
+
+def extent_in(sql: Statements, name: str, values: tuple[Any, ...]) -> Extent:
+    """What the columns of a row have on record of a list inside the value."""
+    place = sql.columns.index(f"{name}_count")
+    return Extent(values[place], values[place + 1])
 
 
 def put_one(
@@ -222,11 +113,12 @@ def put_one(
     """Write the one row of a table whose `key` column is given in `row` with its other columns."""
     names = [*row, *shape(rows).names]
     values = (*row.values(), *shape(rows).row(tree))
-    conn.execute(_upsert(rows.table, key, tuple(names)), values)
+    conn.execute(upsert(rows.table, key, tuple(names)), values)
 
 
 @functools.cache
-def _upsert(table: str, key: str, names: tuple[str, ...]) -> str:
+def upsert(table: str, key: str, names: tuple[str, ...]) -> str:
+    """The statement that writes the one row with this key, whether or not it is there."""
     changes = ", ".join(f"{name} = excluded.{name}" for name in names if name != key)
     return (
         f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "

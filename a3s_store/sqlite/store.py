@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from a3s_store.base import FamilyStore, Opening
-from a3s_store.batch import Batch, Found, encode_batch, refuse_unwritable, refuse_unwritable_value
+from a3s_store.batch import Batch, Found, refuse_unwritable, refuse_unwritable_value
 from a3s_store.errors import (
     EncodeError,
     SessionNotFoundError,
@@ -24,12 +24,20 @@ from a3s_store.errors import (
 from a3s_store.families import FAMILIES, CheckpointKind, Family, check_id
 from a3s_store.models import SessionData
 from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import checkpoints, connection, listing, reading, sessions, tx
+from a3s_store.sqlite import (
+    checkpoints,
+    connection,
+    fetching,
+    listing,
+    reading,
+    record,
+    sessions,
+)
 from a3s_store.sqlite.connection import Durability, Settings, WorkConnection
 from a3s_store.sqlite.engine import Engine
-from a3s_store.sqlite.seals import StoredSession
+from a3s_store.sqlite.fetching import Stored
+from a3s_store.sqlite.recall import Pending
 from a3s_store.store import Capabilities, Generation, Health, Inventory, SessionSummary
-from a3s_store.wire import encode
 
 R = TypeVar("R")
 
@@ -51,6 +59,9 @@ class SqliteSessionStore(FamilyStore):
         *,
         durability: Durability = "full",
         busy_timeout_ms: int = 10_000,
+        remembered_sessions: int = 32,
+        remembered_values: int = 100_000,
+        pause_gc: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> Opening[SqliteSessionStore]:
         """Open a store, or make one where there is no file (0600, in a folder that exists).
@@ -60,6 +71,13 @@ class SqliteSessionStore(FamilyStore):
         `durability` "full" syncs every save before it is acknowledged; "normal" does not, and a
         power cut may take the last moments (never part of a save). `busy_timeout_ms` is how long a
         save waits while other processes write. `clock` gives Unix seconds for `saved_at_ms`.
+
+        What was last saved or loaded is remembered, so that the next save encodes only what is new
+        and an unchanged session is loaded in no time: the objects themselves, of at most
+        `remembered_sessions` sessions and `remembered_values` messages and other values in all. A
+        longer session is saved as well, but encoded and compared whole each time. 0 remembers
+        nothing. `pause_gc` keeps the process's garbage collector from running while a load makes
+        its objects: quicker beside a large heap, and the whole process's business.
 
         A file of a newer release that permits it is opened for reading; every save then raises
         SchemaTooNewError.
@@ -77,6 +95,9 @@ class SqliteSessionStore(FamilyStore):
                 path=connection.resolve(path),
                 durability=durability,
                 busy_timeout_ms=busy_timeout_ms,
+                remembered_sessions=remembered_sessions,
+                remembered_values=remembered_values,
+                pause_gc=pause_gc,
             )
             return cls(await Engine.start(settings), clock)
 
@@ -128,23 +149,15 @@ class SqliteSessionStore(FamilyStore):
         if generation is not None:
             _check_count("load", "generation", generation)
 
-        def fetch(conn: sqlite3.Connection) -> StoredSession | None:
-            return sessions.fetch_session(conn, session_id, generation=generation)
-
-        return await self._engine.read(
-            "load", self._where(check_id(session_id)), fetch, reading.to_session
-        )
+        found = await self._load("load", check_id(session_id), (), True, generation)
+        return found.session
 
     async def generation(self, session_id: str) -> int:
         """See `GenerationalStore.generation`."""
         self._check_open("generation")
-
-        def fetch(conn: sqlite3.Connection) -> int:
-            owner = sessions.find_owner(conn, session_id)
-            return 0 if owner is None else owner.generation
-
+        where = self._where(check_id(session_id))
         return await self._engine.read(
-            "generation", self._where(check_id(session_id)), fetch, reading.as_is
+            "generation", where, lambda conn: record.generation_of(conn, session_id), reading.as_is
         )
 
     async def generations(self, session_id: str) -> tuple[Generation, ...]:
@@ -170,31 +183,37 @@ class SqliteSessionStore(FamilyStore):
             _check_count("fork", "at", at)
         where = self._where(check_id(session_id))
 
-        def copy(conn: WorkConnection) -> None:
-            found = reading.fetch(conn, session_id, FAMILIES, session=True, messages=False)
+        def copy(conn: WorkConnection, memory: Pending) -> None:
+            stored = fetching.fetch(
+                conn, memory.get(session_id), session_id, FAMILIES, session=True, messages=False
+            )
+            found = reading.to_found(stored)
             if found.session is None:
                 raise SessionNotFoundError("no session was saved under this id")
-            source = SessionSnapshot.of(found.session, found.shelves, found.retained_artifact_uris)
-            taken = sessions.find_owner(conn, new_id)
-            if taken is not None:
+            taken = record.generation_of(conn, new_id)
+            if taken:
                 raise StaleGenerationError(
                     f"something was saved under {new_id!r} already",
                     expected=0,
-                    actual=taken.generation,
+                    actual=taken,
                     hint="Choose another id, or delete that one first",
                 )
+            source = SessionSnapshot.of(found.session, found.shelves, found.retained_artifact_uris)
             batch = self._snapshot_batch("fork", source.fork(new_id))
-            sessions.fork(conn, session_id, batch, encode_batch(batch), at, self._now_ms())
+            sessions.fork(conn, memory, session_id, batch, at, self._now_ms())
 
-        await self._engine.write("fork", where, tx.writing(copy))
+        await self._engine.write("fork", where, copy)
 
     async def rewind(self, session_id: str, length: int) -> int:
         """See `GenerationalStore.rewind`."""
         self._check_open("rewind")
         _check_count("rewind", "length", length)
         where = self._where(check_id(session_id))
-        job = tx.writing(lambda conn: sessions.rewind(conn, session_id, length, self._now_ms()))
-        return await self._engine.write("rewind", where, job)
+
+        def apply(conn: WorkConnection, _: Pending) -> int:
+            return sessions.rewind(conn, session_id, length, self._now_ms())
+
+        return await self._engine.write("rewind", where, apply, session_id)
 
     # -- The port -----------------------------------------------------------------------------
 
@@ -202,26 +221,47 @@ class SqliteSessionStore(FamilyStore):
         if batch.expected_generation is not None:
             _check_integer(batch.op, "expected_generation", batch.expected_generation)
 
-        def job(conn: WorkConnection) -> bool:
-            trees = encode_batch(batch)
-            with _fault_named(lambda: refuse_unwritable(batch)), tx.write(conn):
-                return sessions.commit(conn, batch, trees, self._now_ms())
+        def apply(conn: WorkConnection, memory: Pending) -> bool:
+            with _fault_named(lambda: refuse_unwritable(batch)):
+                return sessions.commit(conn, memory, batch, self._now_ms())
 
-        return await self._engine.write(batch.op, self._where(batch.session_id), job)
+        where = self._where(batch.session_id)
+        return await self._engine.write(batch.op, where, apply, batch.session_id)
 
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Family], *, session: bool
     ) -> Found:
-        return await self._engine.read(
-            op,
-            self._where(session_id),
-            lambda conn: reading.fetch_all(conn, session_id, families, session=session),
-            reading.to_found,
-        )
+        return await self._load(op, session_id, families, session)
+
+    async def _load(
+        self,
+        op: str,
+        session_id: str,
+        families: Sequence[Family],
+        session: bool,
+        generation: int | None = None,
+    ) -> Found:
+        recall = self._engine.recall
+
+        def fetch(conn: sqlite3.Connection) -> Stored:
+            known = recall.get(session_id)
+            return fetching.fetch(
+                conn, known, session_id, families, session=session, generation=generation
+            )
+
+        def build(stored: Stored) -> Found:
+            found = reading.to_found(stored)
+            if stored.record is not None and generation is None:
+                recall.put(session_id, reading.learned(recall.get(session_id), stored, found))
+            return found
+
+        return await self._engine.read(op, self._where(session_id), fetch, build)
 
     async def _delete(self, session_id: str) -> None:
-        job = tx.writing(lambda conn: sessions.delete(conn, session_id))
-        await self._engine.write("delete", self._where(session_id), job)
+        def apply(conn: WorkConnection, memory: Pending) -> None:
+            sessions.delete(conn, memory, session_id)
+
+        await self._engine.write("delete", self._where(session_id), apply)
 
     async def _ids(self) -> list[str]:
         return list((await self._inventory()).sessions)
@@ -236,12 +276,12 @@ class SqliteSessionStore(FamilyStore):
         return await self._engine.read("exists", self._where(session_id), fetch, reading.as_is)
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
-        def job(conn: WorkConnection) -> None:
-            tree = encode(value)
-            with _fault_named(lambda: refuse_unwritable_value(value)), tx.write(conn):
-                checkpoints.put(conn, kind, key, tree)
+        def apply(conn: WorkConnection, memory: Pending) -> None:
+            with _fault_named(lambda: refuse_unwritable_value(value)):
+                checkpoints.put(conn, memory, kind, key, value)
 
-        await self._engine.write(f"save_{kind.name}", self._where(key, kind.key), job)
+        where = self._where(key, kind.key)
+        await self._engine.write(f"save_{kind.name}", where, apply, f"{kind.name}\0{key}")
 
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
         return await self._engine.read(
@@ -252,8 +292,11 @@ class SqliteSessionStore(FamilyStore):
         )
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
-        job = tx.writing(lambda conn: checkpoints.drop(conn, kind, key))
-        await self._engine.write(f"delete_{kind.name}", self._where(key, kind.key), job)
+        def apply(conn: WorkConnection, memory: Pending) -> None:
+            checkpoints.drop(conn, memory, kind, key)
+
+        where = self._where(key, kind.key)
+        await self._engine.write(f"delete_{kind.name}", where, apply, f"{kind.name}\0{key}")
 
     async def _inventory(self) -> Inventory:
         return await self._engine.read(
@@ -264,7 +307,7 @@ class SqliteSessionStore(FamilyStore):
         where = str(self.path)
         facts = await self._engine.read("health_check", where, listing.facts, reading.as_is)
         if not self.read_only:
-            await self._engine.write("health_check", where, tx.writing(listing.probe))
+            await self._engine.write("health_check", where, lambda conn, _: listing.probe(conn))
         return Health(
             backend=self.backend_name,
             location=where,

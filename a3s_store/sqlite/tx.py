@@ -10,11 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-
-C = TypeVar("C", bound=sqlite3.Connection)
-R = TypeVar("R")
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
@@ -31,6 +27,28 @@ def write(conn: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def part(conn: sqlite3.Connection) -> Iterator[None]:
+    """Inside a write transaction: keep what the block does if it ends well, else none of it.
+
+    When SQLite took back the whole transaction, the error is raised inside `TakenBackError`.
+    """
+    conn.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException as error:
+        if not conn.in_transaction:
+            raise TakenBackError from error
+        conn.execute("ROLLBACK TO part")
+        conn.execute("RELEASE part")
+        raise
+    conn.execute("RELEASE part")
+
+
+class TakenBackError(Exception):
+    """An error after which nothing of the transaction is left; `__cause__` says which."""
+
+
+@contextlib.contextmanager
 def read(conn: sqlite3.Connection) -> Iterator[None]:
     """Let the block see one moment of the file, whatever others commit meanwhile."""
     conn.execute("BEGIN")
@@ -39,13 +57,3 @@ def read(conn: sqlite3.Connection) -> Iterator[None]:
     finally:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
-
-
-def writing(apply: Callable[[C], R]) -> Callable[[C], R]:
-    """A function that does the same in one write transaction."""
-
-    def job(conn: C) -> R:
-        with write(conn):
-            return apply(conn)
-
-    return job

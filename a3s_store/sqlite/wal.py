@@ -11,18 +11,25 @@ gone when the last connection closes.
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final
 
-from a3s_store.sqlite.connection import WorkConnection
+from a3s_store.sqlite.connection import LOG_BYTES, WorkConnection
 
-# About a thousand pages of 4096 bytes.
-LOG_BYTES: Final = 4 * 1024 * 1024
+# Commits into a log of full size after which it is due again.
 COMMITS: Final = 100
+# A log this long is not being begun again because somebody always reads: see `give_way`.
+LONG: Final = 4 * LOG_BYTES
+# How often, in commits, a checkpoint is tried then, and how long a reader waits, in seconds.
+OFTEN: Final = 8
+PAUSE: Final = 0.02
+# An idle store's log is copied once it has so many commits.
+WORTH_COPYING: Final = 16
 
 
 class LogKeeper:
-    """Decides, on the writer's thread after each commit, whether it is time to checkpoint.
+    """Decides, on the writer's thread once callers are told, whether it is time to checkpoint.
 
     SQLite does not tell how much of the log is in use, and its size says so only while it grows; so
     a checkpoint is due when the log has grown by `LOG_BYTES`, or after `COMMITS` commits into a log
@@ -44,8 +51,8 @@ class LogKeeper:
         except OSError as error:
             self.error = error
             return
-        often = self._commits >= COMMITS and size >= LOG_BYTES
-        if often or size >= self._size + LOG_BYTES:
+        often = OFTEN if size >= LONG else COMMITS
+        if (size >= LOG_BYTES and self._commits >= often) or size >= self._size + LOG_BYTES:
             self.checkpoint(conn)
 
     def checkpoint(self, conn: WorkConnection) -> None:
@@ -59,6 +66,22 @@ class LogKeeper:
             self.error = error
             return
         self.error = None
+
+    def has_work(self) -> bool:
+        """Whether a checkpoint of an idle store is worth its syncs."""
+        return self._commits >= WORTH_COPYING
+
+    def give_way(self) -> None:
+        """On a reader's thread, before it reads: wait a moment if the log is very long.
+
+        The log is begun again only by a commit that finds it copied and nobody reading in it. Where
+        reads follow each other without pause, in this process or another, that never happens.
+        """
+        try:
+            if self.size() >= LONG:
+                time.sleep(PAUSE)
+        except OSError:
+            pass  # whoever writes will meet it, and say so
 
     def size(self) -> int:
         """Bytes of the log file; 0 when there is none."""

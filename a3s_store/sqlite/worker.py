@@ -1,8 +1,10 @@
 """One thread and one connection: the only file that knows aiosqlite.
 
-Every operation is one plain function of a connection, run on the worker's thread in one trip.
-Nothing interleaves with it, and a cancelled await cannot leave a transaction open: the job runs to
-its end whether or not somebody still waits for it.
+Every operation is one plain function of a connection, run on the worker's thread. Nothing
+interleaves with it, and a cancelled await cannot leave a transaction open: the job runs to its end
+whether or not somebody still waits for it. Jobs wait in a queue of our own; a *trip* to the thread
+runs all that are there when it arrives, so that sixteen callers need one, and those that may share
+a transaction are handed over together (`jobs`).
 
 Invariants: 1. a job that was accepted is run, also when its caller was cancelled, its event loop
 is being closed, or the interpreter ends; 2. nothing here keeps a process alive: the thread is a
@@ -17,54 +19,65 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import collections
-import concurrent.futures
 import contextlib
 import os
 import sqlite3
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
 import aiosqlite
-import attrs
 
 from a3s_store.errors import StoreClosedError, StoreForkedError
 from a3s_store.sqlite.connection import Work, WorkConnection
+from a3s_store.sqlite.jobs import Job, JobQueue
+from a3s_store.sqlite.patience import LOOK_EVERY, Patience
 
-P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+# Does jobs that may share a transaction, and sets the answer of each.
+Together = Callable[[WorkConnection, Sequence[Job]], None]
 
-# How often a trip that takes long looks whether the thread is still there.
-_LOOK_EVERY: Final = 1.0
+# How many jobs one event loop may have waiting; further callers wait before theirs is accepted.
+ROOM: Final = 256
 # At exit, how long all forgotten stores together may take to finish what they accepted.
 EXIT_SECONDS: Final = 1.5
 
 
-@attrs.frozen(eq=False)
-class _Job:
-    run: Callable[[WorkConnection], Any]
-    answer: concurrent.futures.Future[Any]
+class _Here:
+    """What a worker knows of one event loop that uses it."""
 
-    def step(self, conn: WorkConnection) -> None:
-        if not self.answer.set_running_or_notify_cancel():
-            return
-        try:
-            self.answer.set_result(self.run(conn))
-        except BaseException as error:  # the caller's, whatever it is; the thread lives on
-            self.answer.set_exception(error)
+    def __init__(self, loop: asyncio.AbstractEventLoop, look: Callable[[], None]) -> None:
+        self.room = asyncio.Semaphore(ROOM)
+        self.patience = Patience(loop, look)
 
 
 class Worker:
-    """A thread that owns one connection and runs functions of it, one after the other."""
+    """A thread that owns one connection and runs functions of it, one after the other.
 
-    def __init__(self, connect: Callable[[], WorkConnection]) -> None:
+    Jobs that have a lane are done by `together`, several at a time. `afterwards` is called on the
+    thread when some of these were done and their callers told.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], WorkConnection],
+        *,
+        together: Together | None = None,
+        afterwards: Callable[[WorkConnection], None] | None = None,
+    ) -> None:
         self._pid = os.getpid()
         self._connect = connect
-        self._waiting: collections.deque[_Job] = collections.deque()
+        self._together = together
+        self._afterwards = afterwards
+        self._queue = JobQueue()
+        # Whether a trip was begun that has not arrived yet: it will find what waits by then.
+        self._on_its_way = False
+        self._here: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = (
+            weakref.WeakKeyDictionary()
+        )
         self._carrying: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
         self._raw: WorkConnection | None = None
@@ -104,31 +117,120 @@ class Worker:
             raise
         _WORKERS.add(self)
 
-    async def run(
-        self,
-        function: Callable[Concatenate[WorkConnection, P], R],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
+    async def run(self, function: Callable[[WorkConnection], R]) -> R:
         """Run a function of the connection on the worker's thread; answer or raise what it does.
 
-        When the await is cancelled the function still runs to its end.
+        When the await is cancelled the function still runs to its end, once it was accepted: a
+        full queue lets callers wait before that.
         """
         self._check_alive()
-        answer: concurrent.futures.Future[R] = concurrent.futures.Future()
-        job = _Job(lambda conn: function(conn, *args, **kwargs), answer)
-        self._waiting.append(job)
-        while not answer.done():
+        answer: R = await self._done(Job(function, None))
+        return answer
+
+    async def run_together(self, work: Any, lane: str | None) -> Any:
+        """Have `together` do this with others that wait, in order among those of the same lane.
+
+        With no lane it is done by itself, after all that came before it and before all that come
+        after it. Cancelled as in `run`.
+        """
+        self._check_alive()
+        return await self._done(Job(work, lane, together=True))
+
+    def run_later(self, function: Callable[[WorkConnection], object]) -> None:
+        """Run a function on the worker's thread some time; nobody hears what became of it.
+
+        To be called on an event loop.
+        """
+        job = Job(function, None)
+        self._queue.put(job)
+        self._set_out(job.loop)
+
+    async def _done(self, job: Job) -> Any:
+        loop = job.loop
+        here = self._here.get(loop)
+        if here is None:
+            here = self._here[loop] = _Here(loop, self._look)
+        await here.room.acquire()
+        job.when_done = here.room.release
+        self._queue.put(job)
+        here.patience.begin(job)
+        try:
+            while not job.answer.done():
+                if not self._alive() and job.answer.cancel():
+                    job.told()
+                    raise StoreClosedError(
+                        "the store's thread has ended", hint="Open the store again"
+                    )
+                self._set_out(loop)
+                await job.news()
+        finally:
+            here.patience.end(job)
+        return job.answer.result()
+
+    def _set_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin a trip to the thread, unless one is on its way.
+
+        It is a task of our own, so that no caller's end takes it along.
+        """
+        if not self._on_its_way:
+            self._on_its_way = True
+            task = loop.create_task(self._carry())
+            self._carrying.add(task)
+            task.add_done_callback(self._arrived)
+
+    def _look(self) -> None:
+        """Have those who wait look around: the thread, or the trip they rely on, may be gone."""
+        self._on_its_way = False
+        self._queue.tell_all()
+
+    def _drain(self, conn: sqlite3.Connection) -> None:
+        """Run what waits, in order. Those whose own trip never began are run as well."""
+        assert isinstance(conn, WorkConnection), "made by our own connector"
+        self._on_its_way = False
+        while jobs := self._queue.take():
+            if not jobs[0].together:
+                jobs[0].step(conn)
+                self._queue.tell(jobs)
+                continue
+            assert self._together is not None, "only a writer is given such jobs"
+            self._together(conn, jobs)
+            self._queue.tell(jobs)
+            if self._afterwards is not None:
+                self._afterwards(conn)
+
+    async def _carry(self) -> None:
+        """One trip to the thread."""
+        try:
+            await self._db.execute_fetchall(Work.of(self._drain))
+        except ValueError:
+            # aiosqlite's word for closed. What waited is run before closing; this came too late.
+            await self._ended()
+            self._look()
+        except asyncio.CancelledError:
+            await self._reported()
+
+    def _arrived(self, task: asyncio.Task[None]) -> None:
+        self._carrying.discard(task)
+        if task.cancelled():
+            # By somebody else, before it began. Those who rely on it begin another.
+            self._look()
+        else:
+            task.exception()  # looked at: nobody waits for it
+
+    async def _reported(self) -> None:
+        """The loop is shutting down. It must not be gone before the thread has reported to it.
+
+        aiosqlite's thread would die on the closed loop, with everything behind this job. It reports
+        in order, so an answer to something sent now comes after all the others.
+        """
+        while self._alive():
             try:
-                await self._carried(self._carry(answer))
+                await self._db.execute_fetchall(Work.of(lambda _: None))
             except asyncio.CancelledError:
-                if _cancelled_itself():
-                    raise
-                continue  # somebody cancelled the carrier before it began: another one
-            if not self._alive() and answer.cancel():
-                raise StoreClosedError("the store's thread has ended", hint="Open the store again")
-        return answer.result()
+                continue
+            except ValueError:
+                await self._ended()
+            return
 
     async def close(self) -> None:
         """Close the connection once everything accepted has run; twice is fine."""
@@ -181,48 +283,6 @@ class Worker:
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _drain(
-        self, conn: sqlite3.Connection, until: concurrent.futures.Future[Any] | None = None
-    ) -> None:
-        """Run what waits, in order, up to the job with this answer; None: all of it.
-
-        Those before it come first even if their own trip never began.
-        """
-        assert isinstance(conn, WorkConnection), "made by our own connector"
-        while until is None or not until.done():
-            try:
-                job = self._waiting.popleft()
-            except IndexError:
-                return
-            job.step(conn)
-
-    async def _carry(self, answer: concurrent.futures.Future[Any]) -> None:
-        """One trip to the thread, in a task of our own, so that no caller's end takes it along."""
-        try:
-            await self._db.execute_fetchall(Work.of(lambda conn: self._drain(conn, answer)))
-        except ValueError as error:
-            # aiosqlite's word for closed. What waited is run before closing; this came too late.
-            if answer.cancel():
-                raise StoreClosedError("the store is closed", hint="Open it again") from error
-            await self._ended()
-        except asyncio.CancelledError:
-            await self._reported()
-
-    async def _reported(self) -> None:
-        """The loop is shutting down. It must not be gone before the thread has reported to it.
-
-        aiosqlite's thread would die on the closed loop, with everything behind this job. It reports
-        in order, so an answer to something sent now comes after all the others.
-        """
-        while self._alive():
-            try:
-                await self._db.execute_fetchall(Work.of(lambda _: None))
-            except asyncio.CancelledError:
-                continue
-            except ValueError:
-                await self._ended()
-            return
-
     async def _shut(self) -> None:
         try:
             await self._db.close()
@@ -245,7 +305,7 @@ class Worker:
         task.add_done_callback(self._carried_through)
         # Waiting does not cancel what is waited for. A thread that died (the loop of somebody
         # else's job was closed under it) will never report, so it is looked at now and then.
-        while not (await asyncio.wait({task}, timeout=_LOOK_EVERY))[0]:
+        while not (await asyncio.wait({task}, timeout=LOOK_EVERY))[0]:
             if not self._alive():
                 task.cancel()
                 return

@@ -9,7 +9,15 @@ Two roads: text -> parse -> decode -> value, and value -> encode -> compact | pr
 """
 
 from a3s_store.wire.annotations import F32, I32, I64, U32, U64, Timestamp, USize, Value
-from a3s_store.wire.codec import Codec, Wired, codec_for, decode, decode_many, encode
+from a3s_store.wire.codec import (
+    Codec,
+    Wired,
+    codec_for,
+    decode,
+    decode_many,
+    encode,
+    encode_without,
+)
 from a3s_store.wire.rules import Model, dropped_field, field, model
 from a3s_store.wire.text import canonical, compact, parse, parse_own, pretty
 from a3s_store.wire.timestamp import timestamp_of
@@ -38,6 +46,7 @@ __all__ = [
     "decode_many",
     "dropped_field",
     "encode",
+    "encode_without",
     "field",
     "freeze",
     "model",

@@ -1,8 +1,7 @@
-"""Compiles a model's rules, once per class, into one function that reads it and one that writes it.
+"""A model's rules, and the codec they make: one function that reads the model, one that writes it.
 
-The functions are made as source text: a closure per field was tried and takes three times as long,
-and decoding is what a load spends its time on. What they do is in `_decode_source` and
-`_encode_source`; `Codec.source()` shows the text for any model.
+Both are compiled from source text, once per class, when they are first needed (`decoder`,
+`encoder`); here is what they are made from, and the face they have for everybody else.
 
 Invariants: 1. decode accepts parsed JSON only, coerces nothing and raises NotJsonError with a path;
 2. encode answers dicts, lists, scalars and orjson fragments, in declaration order;
@@ -12,11 +11,14 @@ Invariants: 1. decode accepts parsed JSON only, coerces nothing and raises NotJs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 import attrs
 
 from a3s_store.errors import DecodeError, EncodeError
+from a3s_store.wire import decoder, encoder
+from a3s_store.wire.decoder import decode_function
+from a3s_store.wire.encoder import encode_function
 from a3s_store.wire.kinds import MISSING, Kind, Many, One, codec_of, wrong
 from a3s_store.wire.text import exact
 from a3s_store.wire.values import EMPTY, MAX_DEPTH, FrozenDict, NotJsonError, freeze_part
@@ -80,7 +82,12 @@ class Codec(Generic[M]):
         self.rule = rule
         self.fields = fields
         known = {field.key for field in fields} | {field.alias for field in fields if field.alias}
+        kept = {"extra"} | {field.attribute for field in fields}
+        self.never_kept = tuple(
+            a.name for a in attrs.fields(cast("Any", cls)) if a.name not in kept
+        )
         self.known = frozenset(known | set(rule.dropped) | ({"type"} if rule.tag else set()))
+        self._partial: dict[frozenset[str], Callable[[M], dict[str, Any]]] = {}
         # The value of a parsed JSON object, and what orjson takes to write one. Raise NotJsonError.
         self.decode: Callable[[Any], M] = self._first_decode
         self.encode: Callable[[M], dict[str, Any]] = self._first_encode
@@ -88,12 +95,33 @@ class Codec(Generic[M]):
             self.decode, self.encode = self._decode_opaque, self._encode_opaque
 
     def _first_decode(self, tree: Any) -> M:
-        self.decode = self._compile("decode")
-        return self.decode(tree)
+        return self.compiled_decode()(tree)
+
+    def compiled_decode(self) -> Callable[[Any], M]:
+        """The function behind `decode`, compiled now if need be, to be called without a detour."""
+        if self.decode == self._first_decode:
+            self.decode = decode_function(self)
+        return self.decode
 
     def _first_encode(self, value: M) -> dict[str, Any]:
-        self.encode = self._compile("encode")
-        return self.encode(value)
+        return self.compiled_encode()(value)
+
+    def compiled_encode(self) -> Callable[[M], dict[str, Any]]:
+        """The function behind `encode`, as `compiled_decode`."""
+        if self.encode == self._first_encode:
+            self.encode = encode_function(self, frozenset())
+        return self.encode
+
+    def encode_without(self, value: M, attributes: frozenset[str]) -> dict[str, Any]:
+        """As `encode`, without these attributes, which are not so much as looked at."""
+        write = self._partial.get(attributes)
+        if write is None:
+            unknown = attributes - {field.attribute for field in self.fields}
+            if unknown or self.rule.opaque:
+                names = ", ".join(sorted(unknown)) or "anything"
+                raise TypeError(f"{self.cls.__name__} cannot be written without {names}")
+            write = self._partial[attributes] = encode_function(self, attributes)
+        return write(value)
 
     def _decode_opaque(self, tree: Any) -> M:
         if type(tree) is not dict:
@@ -115,132 +143,7 @@ class Codec(Generic[M]):
 
     def source(self, name: Literal["decode", "encode"]) -> str:
         """The text of the compiled function, for those who want to see it."""
-        return "\n".join(_decode_source(self) if name == "decode" else _encode_source(self))
-
-    def _compile(self, name: Literal["decode", "encode"]) -> Any:
-        names: dict[str, Any] = {
-            "cls": self.cls,
-            "M": MISSING,
-            "EMPTY": EMPTY,
-            "NotJsonError": NotJsonError,
-            "wrong": wrong,
-            "rest": self._rest,
-            "add_extra": self._add_extra,
-        }
-        for index, field in enumerate(self.fields):
-            names[f"d{index}"] = field.kind.decode
-            names[f"e{index}"] = field.kind.encode
-            names[f"absent{index}"] = field.absent
-            names[f"default{index}"] = field.default
-        exec(compile(self.source(name), f"<codec of {self.cls.__name__}>", "exec"), names)
-        return names[name]
-
-    def _rest(self, tree: dict[str, Any]) -> FrozenDict:
-        unknown = {key: item for key, item in tree.items() if key not in self.known}
-        frozen: FrozenDict = freeze_part(unknown, MAX_DEPTH)[0]
-        return frozen
-
-    def _add_extra(self, tree: dict[str, Any], extra: Any) -> None:
-        if type(extra) is not FrozenDict:
-            raise wrong("an object", extra).at("extra")
-        for key in extra:
-            if key in self.known:
-                raise NotJsonError("extra repeats a key of the model's own").at(key)
-        tree.update(exact(extra))
-
-
-def _decode_source(codec: Codec[Any]) -> list[str]:
-    lines = ["def decode(o):"]
-    if codec.rule.text_form:
-        lines += ["    if type(o) is str:", f"        return cls({codec.rule.text_form}=o)"]
-    lines += [
-        "    if type(o) is not dict:",
-        "        raise wrong('an object', o)",
-        "    get = o.get",
-        f"    n = {sum(f.read == 'req' for f in codec.fields) + bool(codec.rule.tag)}",
-        "    k = ''",
-        "    try:",
-    ]
-    for index, field in enumerate(codec.fields):
-        lines += ["        " + line for line in _decode_field(index, field)]
-    lines += [
-        "        k = None",
-        "        x = EMPTY if len(o) == n else rest(o)",
-        "    except NotJsonError as error:",
-        "        raise (error.at(k) if k else error) from None",
-    ]
-    given = ", ".join(f"{f.attribute}=v{i}" for i, f in enumerate(codec.fields))
-    return [*lines, f"    return cls({given}{', ' if given else ''}extra=x)"]
-
-
-def _decode_field(index: int, field: Wired) -> list[str]:
-    get = [f"v = get({field.key!r}, M)"]
-    if field.alias:
-        get += [
-            f"w = get({field.alias!r}, M)",
-            "if w is not M:",
-            "    if v is not M:",
-            "        k = None",
-            f"        what = 'stands beside its other name {field.key}'",
-            f"        raise NotJsonError(what).at({field.alias!r})",
-            "    v = w",
-        ]
-    check = [
-        f"if not ({field.kind.fast}):",
-        f"    k = {field.key!r}",
-        f"    v = d{index}(v)",
-    ]
-    if field.read == "req":
-        body = check
-    elif field.read == "opt":
-        body = ["if v is M:", "    v = None", "else:", "    n += 1", "    if v is not None:"]
-        body += ["        " + line for line in check]
-    else:
-        body = ["if v is M:", f"    v = absent{index}", "else:", "    n += 1"]
-        body += ["    " + line for line in check]
-    return [*get, *body, f"v{index} = v"]
-
-
-def _encode_source(codec: Codec[Any]) -> list[str]:
-    lines = [
-        "def encode(x):",
-        f"    d = {{'type': {codec.rule.tag!r}}}" if codec.rule.tag else "    d = {}",
-        "    k = ''",
-        "    try:",
-    ]
-    for index, field in enumerate(codec.fields):
-        lines += ["        " + line for line in _encode_field(index, field)]
-    return [
-        *lines,
-        "        k = None",
-        "        if x.extra is not EMPTY:",
-        "            add_extra(d, x.extra)",
-        "    except NotJsonError as error:",
-        "        raise (error.at(k) if k else error) from None",
-        "    return d",
-    ]
-
-
-def _encode_field(index: int, field: Wired) -> list[str]:
-    put = [
-        f"if not ({field.kind.fast}):",
-        f"    k = {field.key!r}",
-        f"    v = e{index}(v)",
-        f"d[{field.key!r}] = v",
-    ]
-    get = f"v = x.{field.attribute}"
-    if field.write == "omit":
-        test = "v is not None" if field.optional else f"v != default{index}"
-        return [get, f"if {test}:", *("    " + line for line in put)]
-    if field.optional:
-        return [
-            get,
-            "if v is None:",
-            f"    d[{field.key!r}] = None",
-            "else:",
-            *("    " + line for line in put),
-        ]
-    return [get, *put]
+        return decoder.source(self) if name == "decode" else encoder.source(self)
 
 
 def codec_for(cls: type[M]) -> Codec[M]:
@@ -257,6 +160,21 @@ def encode(value: Any) -> dict[str, Any]:
     cls = type(value)
     try:
         tree: dict[str, Any] = codec_for(cls).encode(value)
+    except NotJsonError as error:
+        raise EncodeError(error.what, model=cls.__name__, path=error.place) from None
+    return tree
+
+
+def encode_without(value: Any, attributes: frozenset[str]) -> dict[str, Any]:
+    """As `encode`, without these attributes: whatever they hold is neither checked nor walked.
+
+    Raises:
+        EncodeError: as `encode` does, for the rest of the value.
+        TypeError: the model has no such attribute, or is one that is kept whole.
+    """
+    cls = type(value)
+    try:
+        tree: dict[str, Any] = codec_for(cls).encode_without(value, attributes)
     except NotJsonError as error:
         raise EncodeError(error.what, model=cls.__name__, path=error.place) from None
     return tree

@@ -3,7 +3,10 @@
 A kind knows three things: `convert` (leniency of the Python constructor: a list for a tuple, a str
 for an enum member; what it cannot convert it leaves for the encoder to refuse), `decode` (strict,
 from parsed JSON) and `encode` (strict, to what orjson takes). `fast` is a Python condition on a
-variable `v` under which decode and encode would answer `v` itself; the codec writes it inline.
+variable `v` under which decode and encode would answer `v` itself; `decoder` and `encoder` write it
+inline (`written_fast` is that of encode where the two differ).
+`same` is what must be true, beside `x == y`, of two values of a field that are the same (`equality`
+writes it inline); it is empty where Python's == says it all.
 Each raises NotJsonError, and whoever called adds its own step to the path.
 """
 
@@ -58,8 +61,15 @@ class IntRange:
 class Kind:
     """A JSON form; this base class is that of a str."""
 
+    NEVER = "False"
+
     fast = "type(v) is str"
+    same = ""
     name = "a string"
+
+    @property
+    def written_fast(self) -> str:
+        return self.fast
 
     def convert(self, value: Any) -> Any:
         return value
@@ -79,6 +89,7 @@ class Bool(Kind):
     """true or false."""
 
     fast = "v is True or v is False"
+    same = "type(x) is type(y)"
     name = "true or false"
 
     def decode(self, value: Any) -> Any:
@@ -91,6 +102,8 @@ class Bool(Kind):
 
 class Int(Kind):
     """An integer of one machine type."""
+
+    same = "type(x) is type(y)"
 
     def __init__(self, limits: IntRange) -> None:
         self.limits = limits
@@ -111,10 +124,14 @@ class Float64(Kind):
     """A finite number; an integer is read as one."""
 
     fast = "type(v) is float and 1e-5 <= v < 1e16"
+    same = "alike(x, y)"
     name = "a number"
 
     def convert(self, value: Any) -> Any:
-        return float(value) if type(value) is int and abs(value) < 2**1023 else value
+        try:
+            return float(value) if type(value) is int else value
+        except OverflowError:
+            return value
 
     def decode(self, value: Any) -> Any:
         if type(value) is float:
@@ -136,7 +153,7 @@ class Float64(Kind):
 class Float32(Float64):
     """A number rounded to 32 bits."""
 
-    fast = "False"
+    fast = Kind.NEVER
 
     def convert(self, value: Any) -> Any:
         number = super().convert(value)
@@ -155,7 +172,7 @@ class Float32(Float64):
 class EnumOf(Kind):
     """One of the strings an enum names, exactly."""
 
-    fast = "False"
+    fast = Kind.NEVER
 
     def __init__(self, cls: type[enum.Enum]) -> None:
         self.cls = cls
@@ -183,6 +200,8 @@ class OpaqueValue(Kind):
     """Any JSON, kept as it is."""
 
     fast = "type(v) is str"
+    same = "alike(x, y)"
+    written_fast = "type(v) is str or type(v) is FrozenDict and v.plain"
     name = "a JSON value"
 
     def convert(self, value: Any) -> Any:
@@ -200,7 +219,7 @@ class OpaqueValue(Kind):
 class Time(Kind):
     """An RFC 3339 time, brought to UTC."""
 
-    fast = "False"
+    fast = Kind.NEVER
 
     def convert(self, value: Any) -> Any:
         try:
@@ -219,7 +238,7 @@ class Time(Kind):
 class One(Kind):
     """Another model."""
 
-    fast = "False"
+    fast = Kind.NEVER
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
@@ -238,7 +257,7 @@ class One(Kind):
 class Tagged(Kind):
     """One of several models, told apart by the key `type`; unknown ones are kept opaque."""
 
-    fast = "False"
+    fast = Kind.NEVER
 
     def __init__(self, members: Mapping[str, type], unknown: type | None) -> None:
         self.members = {tag: codec_of(cls) for tag, cls in members.items()}
@@ -274,11 +293,12 @@ class Tagged(Kind):
 class Many(Kind):
     """A tuple of one kind; an array in JSON."""
 
-    fast = "False"
+    fast = Kind.NEVER
     name = "an array"
 
     def __init__(self, item: Kind) -> None:
         self.item = item
+        self.same = "alike(x, y)" if item.same else ""
 
     def convert(self, value: Any) -> Any:
         # A str is a sequence too: only lists and tuples are meant, the encoder refuses the rest.
@@ -316,7 +336,7 @@ class TextOrMany(Many):
 class EnumSet(Kind):
     """A frozenset of enum members, written in the order in which the enum declares them."""
 
-    fast = "False"
+    fast = Kind.NEVER
     name = "an array"
 
     def __init__(self, item: EnumOf) -> None:
@@ -340,7 +360,8 @@ class EnumSet(Kind):
 class EnumMap(Kind):
     """A frozen mapping keyed by enum members, written in the order the enum declares them."""
 
-    fast = "False"
+    fast = Kind.NEVER
+    same = "alike(x, y)"
     name = "an object"
 
     def __init__(self, key: EnumOf, item: Kind) -> None:
@@ -356,7 +377,7 @@ class EnumMap(Kind):
     def decode(self, value: Any) -> Any:
         if type(value) is not dict:
             raise wrong(self.name, value)
-        return self._each(value, self.key.decode, self.item.decode)
+        return frozen_dict(self._each(value, self.key.decode, self.item.decode), plain=False)
 
     def encode(self, value: Any) -> Any:
         if not isinstance(value, Mapping):

@@ -23,6 +23,7 @@ import attrs
 
 from a3s_store.wire.annotations import Value, kind_of
 from a3s_store.wire.codec import UNSET, Codec, FieldRule, ModelRule, Wired
+from a3s_store.wire.equality import add_equality
 from a3s_store.wire.kinds import Kind
 from a3s_store.wire.values import EMPTY
 
@@ -79,9 +80,14 @@ def model(
     rule = ModelRule(tag=tag, camel=camel, text_form=text_form, dropped=dropped, opaque=opaque)
 
     def wrap(cls: T) -> T:
-        make = attrs.frozen(kw_only=True, slots=True, field_transformer=_with_converters)
+        # attrs' hash and not its equality, for which True is 1: see `equality`.
+        make = attrs.frozen(
+            kw_only=True, eq=False, unsafe_hash=True, field_transformer=_with_converters
+        )
         made = make(cls)
-        made.__a3s_codec__ = Codec(made, rule, _wired(made, rule))  # type: ignore[attr-defined]
+        codec: Codec[Any] = Codec(made, rule, _wired(made, rule))
+        made.__a3s_codec__ = codec  # type: ignore[attr-defined]
+        add_equality(codec)
         return made
 
     return wrap

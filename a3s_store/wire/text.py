@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -151,19 +152,25 @@ def _find(value: Any, wanted: Any, place: str = "") -> str | None:
 def parse_own(text: str | bytes) -> Any:
     """The value of a JSON text this package wrote; ValueError when it is damaged."""
     value = orjson.loads(text)
-    if _has_huge_float(value):
-        return parse(text)
-    return value
+    # Looking for nineteen digits in the text itself was tried: it takes longer than to read it all.
+    return parse(text) if _has_huge_float([value]) else value
 
 
-def _has_huge_float(value: Any) -> bool:
+def _has_huge_float(parts: Iterable[Any]) -> bool:
     """Whether orjson may have turned an integer beyond 64 bits into a float."""
-    kind = type(value)
-    if kind is dict:
-        return any(map(_has_huge_float, value.values()))
-    if kind is list:
-        return any(map(_has_huge_float, value))
-    return kind is float and not -9.2e18 < value < 9.2e18
+    for part in parts:
+        kind = type(part)
+        if kind is str:
+            continue
+        if kind is dict:
+            if _has_huge_float(part.values()):
+                return True
+        elif kind is list:
+            if _has_huge_float(part):
+                return True
+        elif kind is float and not -9.2e18 < part < 9.2e18:
+            return True
+    return False
 
 
 def compact(tree: Any) -> bytes:

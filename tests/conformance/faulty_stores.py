@@ -15,6 +15,7 @@ from a3s_store.memory import MemorySessionStore
 from a3s_store.models import Message, SessionData, SubagentTaskSnapshot
 from a3s_store.snapshot import SessionSnapshot
 from a3s_store.store import Capabilities
+from a3s_store.wire import encode
 
 _FAULTS: dict[str, tuple[type[MemorySessionStore], str]] = {}
 
@@ -64,11 +65,11 @@ class KeepsTheTimeOfCreation(_Rewriting):
 
 @caught_by("values_that_only_compare_equal_are_told_apart")
 class TakesTrueForOne(_Rewriting):
-    """Keeps its old message wherever the new one is equal."""
+    """Keeps its old message wherever Python finds their JSON equal."""
 
     def _messages(self, new: tuple[Message, ...], old: tuple[Message, ...]) -> tuple[Message, ...]:
-        kept = tuple(o for o, n in zip(old, new, strict=False) if o == n)
-        return kept + new[len(kept) :] if kept == new[: len(kept)] else new
+        kept = tuple(o for o, n in zip(old, new, strict=False) if encode(o) == encode(n))
+        return kept + new[len(kept) :] if len(kept) == min(len(old), len(new)) else new
 
 
 @caught_by("one_message_may_change")

@@ -88,7 +88,7 @@ def test_every_attribute_has_its_column_and_every_column_its_attribute(rows: Row
         assert found[2] == SQL_TYPES[column.kind]
         assert bool(found[3]) != column.may_be_null, column.name
     keeping = {f"{name}_{what}" for name in rows.lists for what in ("count", "digest")}
-    own = {"seq", "chain", "digest", "blob_key", "head_branch", "head_length", "branch_key"}
+    own = {"seq", "chain", "seal", "digest", "blob_key", "head_branch", "head_length", "branch_key"}
     left = {name for name in columns if not name.endswith("_key")} - keeping - own
     assert left == set()
 

@@ -309,7 +309,7 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ("UPDATE message SET content = '[{\"type\":7}]' WHERE seq = 1", "messages[1].content[0]"),
+        ("UPDATE message SET content = '[{\"type\":7}]' WHERE seq = 1", "messages[1]"),
         ("UPDATE message SET content = 'oops' WHERE seq = 1", "messages[1]"),
         ("DELETE FROM message WHERE seq = 1", "message"),
         ("UPDATE session SET state = 'active'", "state"),

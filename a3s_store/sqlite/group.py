@@ -1,0 +1,90 @@
+"""Group commit: saves that waited together share one transaction and one sync (decision D10).
+
+Each has a savepoint, its own result and its own error; one that fails takes none of the others
+along. Where SQLite took back the whole transaction because of one of them (a full disk, say), each
+is tried again by itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from a3s_store.errors import during
+from a3s_store.sqlite import reading, tx
+from a3s_store.sqlite.connection import WorkConnection
+from a3s_store.sqlite.recall import Pending, Recall
+
+
+@attrs.frozen(eq=False)
+class Change:
+    """One save: what it does inside a transaction that somebody else opened."""
+
+    op: str
+    where: str
+    apply: Callable[[WorkConnection, Pending], Any]
+
+    def named(self, error: BaseException) -> BaseException:
+        """The error under the name callers know, with what was tried and where."""
+        try:
+            with during(self.op, self.where), reading.damage_named():
+                raise error
+        except BaseException as named:
+            return named
+
+
+@attrs.frozen(eq=False)
+class Outcome:
+    """What came of a change. `cause` is the error as it was raised, None when it is committed."""
+
+    answer: Any = None
+    cause: BaseException | None = None
+
+
+# What nobody is better off trying again alone: others would wait as long, or the disk is failing.
+_HOPELESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
+
+
+def commit(conn: WorkConnection, recall: Recall, changes: Sequence[Change]) -> list[Outcome]:
+    """Apply changes in order and commit them together; what each came to, never an error."""
+    memory = Pending(recall)
+    outcomes: list[Outcome] = []
+    try:
+        with tx.write(conn):
+            if len(changes) == 1:
+                outcomes.append(Outcome(changes[0].apply(conn, memory)))
+            else:
+                outcomes += [_part(conn, memory, change) for change in changes]
+    except BaseException as error:
+        cause = error.__cause__ if isinstance(error, tx.TakenBackError) else error
+        assert cause is not None, "it was raised from the error it stands for"
+        if len(changes) == 1 or _primary(cause) in _HOPELESS:
+            return [Outcome(cause=cause)] * len(changes)
+        return [outcome for change in changes for outcome in commit(conn, recall, [change])]
+    memory.committed()
+    return outcomes
+
+
+def _part(conn: WorkConnection, memory: Pending, change: Change) -> Outcome:
+    mark = memory.mark()
+    try:
+        with tx.part(conn):
+            return Outcome(change.apply(conn, memory))
+    except tx.TakenBackError:
+        raise
+    except BaseException as error:
+        memory.back_to(mark)
+        return Outcome(cause=error)
+
+
+def _primary(error: BaseException) -> int | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def is_io_failure(error: BaseException | None) -> bool:
+    """Whether SQLite could not read or write the disk."""
+    return error is not None and _primary(error) == sqlite3.SQLITE_IOERR

@@ -1,0 +1,61 @@
+"""What callers on an event loop do for the thread they wait for.
+
+An event loop that is never idle starves every other thread: sqlite3 lets go of the interpreter's
+lock around each step, and a saturated loop has it again before the thread has woken up. A save then
+takes more than ten seconds. So while somebody has waited for `LEND_AFTER`, a timer on the loop
+sleeps for a moment every `LEND_EVERY`, and the thread goes on. An ordinary save is over before the
+timer fires for the first time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+# Seconds.
+LEND_AFTER: Final = 0.005
+LEND_EVERY: Final = 0.002
+LEND_FOR: Final = 0.0001
+LOOK_EVERY: Final = 1.0
+
+
+class Patience:
+    """The waiting callers of one event loop. Used on that loop only.
+
+    `look` is called every `LOOK_EVERY` seconds while somebody waits that long: a thread that died
+    tells nobody.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, look: Callable[[], None]) -> None:
+        self._loop = loop
+        self._look = look
+        self._looked = 0.0
+        self._since: dict[object, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, who: object) -> None:
+        """Somebody waits from now on."""
+        self._since[who] = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_later(LEND_AFTER, self._tick)
+
+    def end(self, who: object) -> None:
+        """They do no longer; more than once is fine."""
+        self._since.pop(who, None)
+
+    def _tick(self) -> None:
+        self._timer = None
+        first = next(iter(self._since.values()), None)
+        if first is None:
+            return
+        now = self._loop.time()
+        waited = now - first
+        if waited >= LEND_AFTER:
+            time.sleep(LEND_FOR)
+        if now - max(first, self._looked) >= LOOK_EVERY:
+            self._looked = now
+            self._look()
+        pause = LEND_EVERY if waited >= LEND_AFTER else LEND_AFTER - waited
+        self._timer = self._loop.call_later(pause, self._tick)

@@ -1,0 +1,150 @@
+"""What is on record of a session: where its history is, and what stands for each of its parts.
+
+A handful of small rows tell what the rest of the file holds, so that a save knows what it need not
+write and a load knows what it need not read. Plain functions of a connection, each inside a
+transaction that somebody else opened.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+import attrs
+
+from a3s_store.snapshot import Extent, combine
+from a3s_store.sqlite import log
+from a3s_store.sqlite.log import Head
+
+_RECORD = """
+SELECT o.owner_key, g.generation, g.digest, s.head_branch, s.head_length, s.digest, c.digest
+FROM owner AS o
+JOIN generation AS g ON g.owner_key = o.owner_key
+LEFT JOIN session AS s ON s.owner_key = o.owner_key
+LEFT JOIN session_config AS c ON c.owner_key = o.owner_key
+WHERE o.id = ?
+ORDER BY g.generation DESC
+LIMIT 1
+"""
+
+
+@attrs.frozen
+class Record:
+    """What the file says of one session id. `head` is None when no session was saved under it.
+
+    `digest` is that of the snapshot, None without a session. `parts` has what stands for each part
+    of the snapshot, as `snapshot.combine` takes them; a list that was never saved is not in it.
+    """
+
+    key: int
+    generation: int
+    digest: str | None
+    head: Head | None
+    parts: Mapping[str, Extent]
+
+
+def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
+    """What is on record under an id; None when nothing was saved under it.
+
+    Raises ValueError when the rows contradict each other.
+    """
+    row = conn.execute(_RECORD, (session_id,)).fetchone()
+    if row is None:
+        return None
+    key, generation, digest, branch, length, session, config = row
+    # What was saved of its lists?
+    parts = {
+        name: Extent(count, shelf_digest)
+        for name, count, shelf_digest in conn.execute(
+            "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (key,)
+        ).fetchall()
+    }
+    head = None
+    if branch is not None:
+        if session is None or config is None:
+            raise ValueError("the session's configuration is missing")
+        head = Head(branch, length)
+        parts["session"] = Extent(1, session)
+        parts["config"] = Extent(1, config)
+        parts["messages"] = Extent(length, log.link_at(conn, head))
+    return Record(key, generation, digest, head, parts)
+
+
+def check(record: Record) -> None:
+    """Raise ValueError unless the parts add up to the digest of the last save.
+
+    The digests of the parts are read from rows that may be damaged themselves.
+    """
+    if record.head is not None and combine(record.parts) != record.digest:
+        raise ValueError("what is on record of the session does not add up to its digest")
+
+
+def add_owner(conn: sqlite3.Connection, session_id: str) -> Record:
+    """A record for an id under which nothing was saved yet."""
+    key = conn.execute("INSERT INTO owner (id) VALUES (?)", (session_id,)).lastrowid
+    assert key is not None
+    return Record(key, 0, None, None, {})
+
+
+def write(
+    conn: sqlite3.Connection,
+    before: Record,
+    head: Head | None,
+    parts: Mapping[str, Extent],
+    now_ms: int,
+) -> Record:
+    """Put on record what was saved, as the next generation.
+
+    The rows of the session and its configuration have their digests already.
+    """
+    digest = None if head is None else combine(parts)
+    after = Record(before.key, before.generation + 1, digest, head, parts)
+    _write_shelves(conn, before, after)
+    if head is not None and (before.head is None or before.head.branch != head.branch):
+        conn.execute(
+            "INSERT OR IGNORE INTO branch_owner (owner_key, branch_key) VALUES (?, ?)",
+            (after.key, head.branch),
+        )
+    conn.execute(
+        "INSERT INTO generation "
+        "(owner_key, generation, head_branch, head_length, digest, saved_at_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            after.key,
+            after.generation,
+            head and head.branch,
+            head and head.length,
+            digest,
+            now_ms,
+        ),
+    )
+    return after
+
+
+# Parts that have their count and digest in rows of their own.
+_ELSEWHERE = frozenset({"session", "config", "messages"})
+
+
+def _write_shelves(conn: sqlite3.Connection, before: Record, after: Record) -> None:
+    conn.executemany(
+        "INSERT INTO shelf (owner_key, family, count, digest) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET count = excluded.count, digest = excluded.digest",
+        [
+            (after.key, name, extent.count, extent.digest)
+            for name, extent in after.parts.items()
+            if name not in _ELSEWHERE and extent != before.parts.get(name)
+        ],
+    )
+    conn.executemany(
+        "DELETE FROM shelf WHERE owner_key = ? AND family = ?",
+        [(after.key, name) for name in before.parts if name not in after.parts],
+    )
+
+
+def generation_of(conn: sqlite3.Connection, session_id: str) -> int:
+    """The number of the last save under an id; 0 when there was none."""
+    row = conn.execute(
+        "SELECT max(generation) FROM generation JOIN owner USING (owner_key) WHERE id = ?",
+        (session_id,),
+    ).fetchone()
+    return row[0] or 0
