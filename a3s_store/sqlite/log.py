@@ -144,42 +144,68 @@ def write(
     Raises:
         EncodeError: a message breaks its rules.
     """
-    links, branch = _known(conn, lines, messages)
-    shared = links.start
-    at_end = branch is not None and shared > 0 and shared == _tip(conn, branch)
-    if not at_end:
-        first = [] if branch is None else [branch]
-        branch, shared = _longest_shared(conn, [*first, *likely()], links)
-        if branch is None or shared < min(len(links), _tip(conn, branch)):
-            other, more = _longest_shared(conn, further(), links)
-            if other is not None and (branch is None or more > shared):
-                branch, shared = other, more
-    if branch is None:
-        branch = _new_branch(conn, [])
-    elif shared < len(links) and shared < _tip(conn, branch):
-        # The branch goes on with other messages; what is shared is shared, the rest parts here.
-        branch = _new_branch(conn, parts_of(conn, branch, shared))
+    line, shared = _best(lines, messages)
+    if line is not None and shared == line.head.length and _is_end(conn, line):
+        # As nearly always: the conversation goes on where it was left.
+        links = _Links(conn, messages, [], shared, line.link)
+        branch = line.head.branch
+    else:
+        links, first = _known(conn, line, shared, messages)
+        branch, shared = _find(conn, [*first, *likely()], further, links)
     _append(conn, branch, links, shared)
     return Line(messages, Head(branch, len(links)), links.at(len(links)))
 
 
-def _known(
-    conn: sqlite3.Connection, lines: Iterable[Line], messages: tuple[Message, ...]
-) -> tuple[_Links, int | None]:
-    """What is remembered of these messages and is still so, and the branch where that lies."""
+def _best(lines: Iterable[Line], messages: tuple[Message, ...]) -> tuple[Line | None, int]:
+    """The line that shares most with these messages, and how many those are."""
     best: Line | None = None
     shared = 0
     for line in lines:
         length = common(line.messages, messages)
         if length > shared:
             best, shared = line, length
-    if best is not None:
-        parts = parts_of(conn, best.head.branch, None)
-        if link_if_any(conn, parts, best.head.length) == best.link:
-            whole = shared == best.head.length
-            link = best.link if whole else _link(conn, parts, shared)
-            return _Links(conn, messages, parts, shared, link), best.head.branch
-    return _Links(conn, messages, [], 0, EMPTY_CHAIN), None
+    return best, shared
+
+
+def _is_end(conn: sqlite3.Connection, line: Line) -> bool:
+    """Whether a line is still there, with nothing after it on its branch."""
+    last = conn.execute(
+        "SELECT seq, chain FROM message WHERE branch_key = ? ORDER BY seq DESC LIMIT 1",
+        (line.head.branch,),
+    ).fetchone()
+    return bool(last == (line.head.length - 1, line.link))
+
+
+def _known(
+    conn: sqlite3.Connection, line: Line | None, shared: int, messages: tuple[Message, ...]
+) -> tuple[_Links, list[int]]:
+    """What a line says of these messages if it is still there, and the branch where that lies."""
+    if line is not None:
+        parts = parts_of(conn, line.head.branch, None)
+        if link_if_any(conn, parts, line.head.length) == line.link:
+            link = _link(conn, parts, shared)
+            return _Links(conn, messages, parts, shared, link), [line.head.branch]
+    return _Links(conn, messages, [], 0, EMPTY_CHAIN), []
+
+
+def _find(
+    conn: sqlite3.Connection,
+    likely: Iterable[int],
+    further: Callable[[], Iterable[int]],
+    links: _Links,
+) -> tuple[int, int]:
+    """The branch that these messages go on, made where there is none, and how many it has."""
+    branch, shared = _longest_shared(conn, likely, links)
+    if branch is None or shared < min(len(links), _tip(conn, branch)):
+        other, more = _longest_shared(conn, further(), links)
+        if other is not None and (branch is None or more > shared):
+            branch, shared = other, more
+    if branch is None:
+        return _new_branch(conn, []), 0
+    if shared < len(links) and shared < _tip(conn, branch):
+        # The branch goes on with other messages; what is shared is shared, the rest parts here.
+        return _new_branch(conn, parts_of(conn, branch, shared)), shared
+    return branch, shared
 
 
 def _longest_shared(
@@ -313,7 +339,8 @@ def link_at(conn: sqlite3.Connection, head: Head) -> bytes:
     """The chain of a head: it names the whole conversation."""
     if head.length == 0:
         return EMPTY_CHAIN
-    return _link(conn, parts_of(conn, head.branch, None), head.length)
+    own = link_if_any(conn, [Part(0, None, head.branch)], head.length)
+    return own or _link(conn, parts_of(conn, head.branch, None), head.length)
 
 
 # What heads need of a branch; every kind of head is named here and nowhere else. That of a session

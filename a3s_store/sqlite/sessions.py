@@ -46,6 +46,7 @@ class _Save:
         self.known = known
         self.head = before.head
         self.parts = dict(before.parts)
+        self.line: Line | None = None
 
     def put_session(self, session: SessionData, head: Head | None) -> None:
         """With a `head`, that is its history, and its messages are not looked at."""
@@ -53,7 +54,7 @@ class _Save:
             line = self._put_messages(session)
             self.head = line.head
             self.parts["messages"] = Extent(line.head.length, line.link)
-            self.known = self.known.with_line(HISTORY, line)
+            self.line = line
         else:
             self.head = head
             self.parts["messages"] = Extent(head.length, log.link_at(self.conn, head))
@@ -63,10 +64,6 @@ class _Save:
             values = _array(getattr(session, name), name)
             to = lists.target(part, "owner_key", self.before.key, Place("SessionData", name))
             self._put_list(name, to, values)
-        # Messages that were not looked at are not known.
-        self.known = attrs.evolve(
-            self.known, session=session if head is None else None, parts=self._known_parts()
-        )
 
     def _put_messages(self, session: SessionData) -> Line:
         messages = _array(session.messages, "messages")
@@ -109,13 +106,10 @@ class _Save:
     def put_shelf(self, family: Family, values: tuple[Any, ...] | None) -> None:
         """None takes the shelf away."""
         to = lists.target(family.rows, "owner_key", self.before.key, Place("", family.name))
-        shelves = {name: kept for name, kept in self.known.shelves.items() if name != family.name}
         if values is not None:
             self._put_list(family.name, to, values)
-            shelves[family.name] = values
         elif self.parts.pop(family.name, None) is not None:
             lists.put_list(self.conn, to, (), None, self.before.parts[family.name])
-        self.known = attrs.evolve(self.known, shelves=shelves, parts=self._known_parts())
 
     def _put_list(self, name: str, to: lists.Target, values: tuple[Any, ...]) -> None:
         before = self.before.parts.get(name)
@@ -136,13 +130,27 @@ class _Save:
         if not uris:
             del self.parts[URIS]
 
-    def _known_parts(self) -> dict[str, Extent]:
-        """What stands for the values of this batch, and for those known from before."""
-        mine: set[str] = {family.name for family in self.batch.shelves}
-        if self.batch.session is not None:
+    def learned(self) -> Known:
+        """What is known of the session once this is committed."""
+        batch, known = self.batch, self.known
+        mine = {family.name for family in batch.shelves}
+        session = known.session
+        if batch.session is not None:
             mine |= {"session", "config", "messages", *SESSION_ROWS.lists}
-        kept = {name: extent for name, extent in self.known.parts.items() if name not in mine}
-        return kept | {name: extent for name, extent in self.parts.items() if name in mine}
+            # Messages that were not looked at are not known.
+            session = batch.session if self.line is not None else None
+        if self.line is not None:
+            known = known.with_line(HISTORY, self.line)
+        saved = {family.name: values for family, values in batch.shelves.items()}
+        shelves = {**known.shelves, **saved}
+        parts = {name: extent for name, extent in known.parts.items() if name not in mine}
+        parts |= {name: extent for name, extent in self.parts.items() if name in mine}
+        return attrs.evolve(
+            known,
+            session=session,
+            shelves={name: values for name, values in shelves.items() if values is not None},
+            parts=parts,
+        )
 
 
 def commit(
@@ -169,7 +177,7 @@ def commit(
     if batch.retained_artifact_uris is not None:
         save.put_uris(batch.retained_artifact_uris)
     record.write(conn, before, save.head, save.parts, now_ms)
-    memory.put(batch.session_id, save.known)
+    memory.put(batch.session_id, save.learned())
     return True
 
 

@@ -56,24 +56,31 @@ class Shape:
         self.rows = rows
         self.columns = tuple(_columns(rows))
         self.names = tuple(column.name for column in self.columns)
-        self._groups = _groups(self.columns)
-        self._skipped = frozenset(_keys_of(rows, {*rows.lists, *rows.elsewhere}))
+        beside = frozenset(_keys_of(rows, {*rows.lists, *rows.elsewhere}))
+        self._groups = _groups(self.columns, beside)
 
     def row(self, tree: dict[str, Any]) -> tuple[Any, ...]:
         """The column values of a JSON object. Raises EncodeError for a lone surrogate."""
-        values: list[Any] = []
-        for inside, columns, known in self._groups:
-            part = tree if inside is None else tree[inside]
-            over: dict[str, Any] = {}
-            for column in columns:
-                values.append(_to_column(column, part, over))
-            if self._keeps_extra(inside):
-                skipped = self._skipped if inside is None else frozenset()
-                for key, item in part.items():
-                    if key not in known and key not in skipped:
-                        over[key] = item
-                values.append(compact(over).decode() if over else None)
-        return tuple(values)
+        # Made once, as text, like the codec: a save spends most of its time here otherwise.
+        names: dict[str, Any] = {"to_json": _to_json, "to_real": _to_real, "payload": _payload}
+        names |= {f"known{index}": known for index, (_, known) in enumerate(self._groups)}
+        exec(compile(self.source(), f"<columns of {self.rows.table}>", "exec"), names)
+        self.row = names["row"]  # type: ignore[method-assign]
+        found: tuple[Any, ...] = names["row"](tree)
+        return found
+
+    def source(self) -> str:
+        """The text of the function behind `row`, for those who want to see it."""
+        lines = ["def row(tree):"]
+        for index, (inside, _) in enumerate(self._groups):
+            part = "tree" if inside is None else f"tree[{inside!r}]"
+            lines += [f"    p{index} = {part}", f"    get{index} = p{index}.get"]
+            lines += [f"    over{index} = None"]
+        for place, column in enumerate(self.columns):
+            group = next(i for i, g in enumerate(self._groups) if g[0] == column.inside)
+            lines += ["    " + line for line in _column_source(f"v{place}", column, group)]
+        values = ", ".join(f"v{place}" for place in range(len(self.columns)))
+        return "\n".join([*lines, f"    return ({values},)"])
 
     def tree(self, row: tuple[Any, ...]) -> dict[str, Any]:
         """The JSON object of column values, for the codec to decode. Raises ValueError if damaged.
@@ -93,9 +100,6 @@ class Shape:
         for part, text in extras:
             part.update(_object(text))
         return found
-
-    def _keeps_extra(self, inside: str | None) -> bool:
-        return self.rows.keeps_extra or inside is not None
 
 
 def _columns(rows: Rows) -> list[Column]:
@@ -168,42 +172,62 @@ def _keys_of(rows: Rows, attributes: set[str]) -> list[str]:
 
 
 def _groups(
-    columns: tuple[Column, ...],
-) -> list[tuple[str | None, tuple[Column, ...], frozenset[str]]]:
-    """The columns by the object they come from, in order, each with the keys it accounts for."""
-    insides = list(dict.fromkeys(column.inside for column in columns))
+    columns: tuple[Column, ...], beside: frozenset[str]
+) -> list[tuple[str | None, frozenset[str]]]:
+    """The objects that columns come from, each with the keys that are no extra ones there."""
     groups = []
-    for inside in insides:
-        mine = tuple(c for c in columns if c.inside == inside and c.kind != "extra")
-        groups.append((inside, mine, frozenset(c.key for c in mine)))
+    for inside in dict.fromkeys(column.inside for column in columns):
+        known = {c.key for c in columns if c.inside == inside and c.kind != "extra"}
+        groups.append((inside, frozenset(known | beside if inside is None else known)))
     return groups
 
 
-def _to_column(column: Column, part: dict[str, Any], over: dict[str, Any]) -> Any:
-    kind, key = column.kind, column.key
-    value = part.get(key)
-    if kind == "text" or kind == "bool":
-        return value
-    if kind == "tag":
-        return part[key]["type"]
-    if kind == "payload":
-        rest = {k: v for k, v in part[key].items() if k != "type"}
-        return compact(rest).decode() if rest else None
-    if kind == "json":
-        absent = key not in part or (value is None and column.may_be_null)
-        return None if absent else compact(value).decode()
-    if value is None:
-        return None
-    if kind == "integer":
-        if -(2**63) <= value < 2**63:
-            return value
-    else:
-        # A fragment keeps its text to itself; reading it back is rare, few columns are floats.
-        number = orjson.loads(orjson.dumps(value)) if type(value) is orjson.Fragment else value
-        if number != 0.0 or math.copysign(1.0, number) > 0:
-            return number
-    over[key] = value
-    return None
+def _column_source(value: str, column: Column, group: int) -> list[str]:
+    """The lines that set a variable to the value of a column."""
+    key, over = column.key, f"over{group}"
+    get = f"{value} = get{group}({key!r})"
+    if column.kind in ("text", "bool"):
+        return [get]
+    if column.kind == "tag":
+        return [f"{value} = p{group}[{key!r}]['type']"]
+    if column.kind == "payload":
+        return [f"{value} = payload(p{group}[{key!r}])"]
+    if column.kind == "json":
+        if column.may_be_null:
+            return [get, f"if {value} is not None:", f"    {value} = to_json({value})"]
+        return [f"{value} = to_json(p{group}[{key!r}])"]
+    if column.kind == "integer":
+        fits = f"{value} is None or {-(2**63)} <= {value} < {2**63}"
+        left = [f"    {over} = {{**({over} or {{}}), {key!r}: {value}}}", f"    {value} = None"]
+        return [get, f"if not ({fits}):", *left]
+    if column.kind == "real":
+        exact = f"{value} is None or (type({value}) is float and {value} != 0.0)"
+        left = [f"    {value}, {over} = to_real({value}, {key!r}, {over})"]
+        return [get, f"if not ({exact}):", *left]
+    # What is neither known nor a column comes last of its object: all that did not fit is there.
+    rest = f"{{key: item for key, item in p{group}.items() if key not in known{group}}}"
+    return [
+        f"if {over} is not None or not known{group}.issuperset(p{group}):",
+        f"    {over} = {{**({over} or {{}}), **{rest}}}",
+        f"{value} = to_json({over}) if {over} else None",
+    ]
+
+
+def _to_json(value: Any) -> str:
+    return compact(value).decode()
+
+
+def _payload(value: dict[str, Any]) -> str | None:
+    rest = {key: item for key, item in value.items() if key != "type"}
+    return _to_json(rest) if rest else None
+
+
+def _to_real(value: Any, key: str, over: dict[str, Any] | None) -> tuple[Any, Any]:
+    # A fragment keeps its text to itself; reading it back is rare, few columns are floats.
+    number = orjson.loads(orjson.dumps(value)) if type(value) is orjson.Fragment else value
+    if number != 0.0 or math.copysign(1.0, number) > 0:
+        return number, over
+    return None, {**(over or {}), key: value}
 
 
 def _from_column(column: Column, value: Any, part: dict[str, Any]) -> None:

@@ -19,7 +19,8 @@ from a3s_store.errors import DecodeError, EncodeError
 from a3s_store.wire import decoder, encoder
 from a3s_store.wire.decoder import decode_function
 from a3s_store.wire.encoder import encode_function
-from a3s_store.wire.kinds import MISSING, Kind, Many, One, codec_of, wrong
+from a3s_store.wire.kinds import MISSING, Kind, codec_of, wrong
+from a3s_store.wire.lines import located
 from a3s_store.wire.text import exact
 from a3s_store.wire.values import EMPTY, MAX_DEPTH, FrozenDict, NotJsonError, freeze_part
 
@@ -159,7 +160,7 @@ def encode(value: Any) -> dict[str, Any]:
     """
     cls = type(value)
     try:
-        tree: dict[str, Any] = codec_for(cls).encode(value)
+        tree: dict[str, Any] = codec_of(cls).encode(value)
     except NotJsonError as error:
         raise EncodeError(error.what, model=cls.__name__, path=error.place) from None
     return tree
@@ -174,7 +175,7 @@ def encode_without(value: Any, attributes: frozenset[str]) -> dict[str, Any]:
     """
     cls = type(value)
     try:
-        tree: dict[str, Any] = codec_for(cls).encode_without(value, attributes)
+        tree: dict[str, Any] = codec_of(cls).encode_without(value, attributes)
     except NotJsonError as error:
         raise EncodeError(error.what, model=cls.__name__, path=error.place) from None
     return tree
@@ -187,15 +188,22 @@ def decode(cls: type[M], tree: Any) -> M:
         DecodeError: the object is not one of this model; `path` says where.
     """
     try:
-        return codec_for(cls).decode(tree)
+        value: M = codec_of(cls).decode(tree)
     except NotJsonError as error:
         raise DecodeError(error.what, model=cls.__name__, path=error.place) from None
+    return value
 
 
 def decode_many(cls: type[M], tree: Any) -> tuple[M, ...]:
     """The values of a parsed JSON array of one model. Raises DecodeError like `decode`."""
+    read = codec_of(cls).compiled_decode()
+    done: list[M] = []
+    if type(tree) is not list:
+        raise DecodeError(wrong("an array", tree).what, model=cls.__name__)
     try:
-        found: tuple[M, ...] = Many(One(cls)).decode(tree)
+        for item in tree:
+            done.append(read(item))
     except NotJsonError as error:
-        raise DecodeError(error.what, model=cls.__name__, path=error.place) from None
-    return found
+        place = located(error, None, done).place
+        raise DecodeError(error.what, model=cls.__name__, path=place) from None
+    return tuple(done)

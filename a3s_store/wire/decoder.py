@@ -15,6 +15,7 @@ its time on. The text runs straight on for a valid object; what pays, each measu
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from a3s_store.wire.kinds import (
@@ -83,10 +84,11 @@ def decode_function(codec: Codec[Any]) -> Callable[[Any], Any]:
     return made
 
 
+@functools.cache
 def draft(cls: type) -> type:
     """A class with the slots of `cls`, in the same places, whose instances can be changed.
 
-    Python lets an instance go from the one class to the other just because of that.
+    Because the places are the same, Python lets an instance go from this class to the other.
     """
     body = {
         "__slots__": cls.__dict__["__slots__"],

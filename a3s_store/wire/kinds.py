@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import enum
 import math
-import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from a3s_store.wire.values import (
     FrozenDict,
     NotJsonError,
     freeze,
+    freeze_flat,
     freeze_part,
     frozen_dict,
 )
@@ -208,9 +208,8 @@ class OpaqueValue(Kind):
         return freeze(value)
 
     def decode(self, value: Any) -> Any:
-        if value is MISSING:
-            raise wrong(self.name, value)
-        return freeze_part(value, MAX_DEPTH)[0]
+        frozen = freeze_flat(value)
+        return freeze_part(value, MAX_DEPTH)[0] if frozen is None else frozen
 
     def encode(self, value: Any) -> Any:
         return exact(freeze_part(value, MAX_DEPTH)[0])
@@ -397,7 +396,7 @@ class EnumMap(Kind):
 
 def codec_of(cls: type) -> Codec[Any]:
     """The codec `@model` made for exactly this class. Raises TypeError when it is no model."""
-    found = cls.__dict__.get("__a3s_codec__")
-    if found is None:
+    found: Codec[Any] | None = getattr(cls, "__a3s_codec__", None)
+    if found is None or found.cls is not cls:
         raise TypeError(f"{cls.__name__} is no model")
-    return typing.cast("Codec[Any]", found)
+    return found

@@ -80,12 +80,18 @@ def model(
     rule = ModelRule(tag=tag, camel=camel, text_form=text_form, dropped=dropped, opaque=opaque)
 
     def wrap(cls: T) -> T:
-        # attrs' hash and not its equality, for which True is 1: see `equality`.
+        kinds = _kinds(cls)
         make = attrs.frozen(
-            kw_only=True, eq=False, unsafe_hash=True, field_transformer=_with_converters
+            # attrs' hash and not its equality, for which True is 1: see `equality`.
+            eq=False,
+            unsafe_hash=True,
+            kw_only=True,
+            field_transformer=lambda _, fields: [
+                _with_converter(f, *kinds[f.name]) for f in fields
+            ],
         )
         made = make(cls)
-        codec: Codec[Any] = Codec(made, rule, _wired(made, rule))
+        codec: Codec[Any] = Codec(made, rule, _wired(made, rule, kinds))
         made.__a3s_codec__ = codec  # type: ignore[attr-defined]
         add_equality(codec)
         return made
@@ -93,32 +99,31 @@ def model(
     return wrap
 
 
-def _with_converters(
-    cls: type, attributes: list[attrs.Attribute[Any]]
-) -> list[attrs.Attribute[Any]]:
-    """Give each field the leniency of its kind, so that a list may be handed in for a tuple."""
+def _kinds(cls: type) -> dict[str, tuple[Kind, bool]]:
+    """The kind of each attribute, and whether it may be None."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    return [_with_converter(attribute, hints[attribute.name]) for attribute in attributes]
+    return {name: kind_of(hint) for name, hint in hints.items()}
 
 
-def _with_converter(attribute: attrs.Attribute[Any], hint: Any) -> attrs.Attribute[Any]:
-    kind, optional = kind_of(hint)
+def _with_converter(
+    attribute: attrs.Attribute[Any], kind: Kind, optional: bool
+) -> attrs.Attribute[Any]:
+    """Give a field the leniency of its kind, so that a list may be handed in for a tuple."""
     if attribute.converter is not None or type(kind).convert is Kind.convert:
         return attribute
     convert = kind.convert
     return attribute.evolve(converter=attrs.converters.optional(convert) if optional else convert)
 
 
-def _wired(cls: type, rule: ModelRule) -> tuple[Wired, ...]:
+def _wired(cls: type, rule: ModelRule, kinds: dict[str, tuple[Kind, bool]]) -> tuple[Wired, ...]:
     """The fields of a model as the codec needs them, in the order in which they are written."""
-    hints = typing.get_type_hints(cls, include_extras=True)
     wired: list[Wired] = []
     for attribute in attrs.fields(cls):
         said: FieldRule | None = attribute.metadata.get(_RULE)
         if attribute.name == "extra" or said is DROPPED:
             continue
         said = said or FieldRule()
-        kind, optional = kind_of(hints[attribute.name])
+        kind, optional = kinds[attribute.name]
         default = attribute.default
         wired.append(
             Wired(

@@ -161,23 +161,21 @@ def freeze_part(value: Any, depth: int) -> tuple[Any, bool]:
 
 
 def freeze_flat(value: Any) -> FrozenDict | None:
-    """The frozen form of a parsed object of ASCII texts, integers, bools and nulls, else None.
+    """The frozen form of a parsed object of texts, integers, bools and nulls; None for the rest.
 
-    Most inputs of tools are such objects; this takes a third of the time of `freeze_part`.
+    The inputs of most tools are such objects, and this takes a third of the time of `freeze_part`.
+    No text is looked at: JSON that was parsed has no lone surrogate.
     """
     if type(value) is not dict:
         return None
     for key, item in value.items():
         kind = type(item)
-        if kind is str:
-            if not item.isascii():
-                return None
-        elif kind is int:
+        if kind is int:
             if not I64_MIN <= item <= U64_MAX:
                 return None
-        elif kind is not bool and item is not None:
+        elif kind is not str and kind is not bool and item is not None:
             return None
-        if type(key) is not str or not key.isascii():
+        if type(key) is not str:
             return None
     frozen = FrozenDict(value)
     frozen.plain = True

@@ -343,7 +343,7 @@ def test_damage_is_a_typed_error_that_says_where(tmp_path: Path, sql: str, words
 
 def test_a_damaged_blob_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
-    with_store(path, lambda store: store.save_artifacts("s", [artifact(1, 9000)]))
+    with_store(path, lambda store: store.save_artifacts("s", [artifact(1, 20_000)]))
     for sql in ("UPDATE blob SET data = x'00'", "DELETE FROM blob"):
         with database(path) as conn:
             conn.execute(sql)
@@ -526,10 +526,10 @@ def test_an_unknown_part_that_calls_itself_a_result_is_kept_as_it_is(tmp_path: P
 
 def test_large_is_a_matter_of_bytes_not_of_characters(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
-    wide = artifact(1).evolve(content="次" * 2000)
+    wide = artifact(1).evolve(content="次" * 6000)
     with_store(path, lambda store: store.save_artifacts("s", [wide]))
     with database(path) as conn:
-        assert conn.execute("SELECT size_bytes FROM blob").fetchall() == [(6000,)]
+        assert conn.execute("SELECT size_bytes FROM blob").fetchall() == [(18_000,)]
     assert with_store(path, lambda store: store.load_artifacts("s")) == (wide,)
 
 
