@@ -41,12 +41,12 @@ CREATE TABLE message (
     message_key INTEGER PRIMARY KEY,
     branch_key INTEGER NOT NULL REFERENCES branch,
     seq INTEGER NOT NULL,
-    role TEXT NOT NULL,
-    content TEXT NOT NULL,
-    reasoning_content TEXT,
-    extra TEXT,
     chain BLOB NOT NULL,
     seal INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    reasoning_content TEXT,
+    extra TEXT,
+    content TEXT NOT NULL,
     UNIQUE (branch_key, seq)
 ) STRICT;
 

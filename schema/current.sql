@@ -47,17 +47,18 @@ CREATE TABLE branch_owner (
     PRIMARY KEY (owner_key, branch_key)
 ) STRICT, WITHOUT ROWID;
 
--- One message. It lies once, whoever's history, checkpoint or generation it is part of.
+-- One message. It lies once, whoever's history, checkpoint or generation it is part of. Its content
+-- comes last: what stands behind a long column costs a walk through the pages that hold it.
 CREATE TABLE message (
     message_key INTEGER PRIMARY KEY,  -- in order of arrival
     branch_key INTEGER NOT NULL REFERENCES branch,  -- branch that holds it
     seq INTEGER NOT NULL,  -- position in the conversation, from 0
+    chain BLOB NOT NULL,  -- SHA-256 over everything up to and including this message
+    seal INTEGER NOT NULL,  -- CRC-32 of the role, reasoning, extra keys, chain and content
     role TEXT NOT NULL,  -- user, assistant or any other text
-    content TEXT NOT NULL,  -- JSON array of content blocks; large images are {"$blob": hash}
     reasoning_content TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    chain BLOB NOT NULL,  -- SHA-256 over everything up to and including this message
-    seal INTEGER NOT NULL,  -- CRC-32 of role, content, reasoning_content, extra and chain
+    content TEXT NOT NULL,  -- JSON array of content blocks; large images are {"$blob": hash}
     UNIQUE (branch_key, seq)
 ) STRICT;
 

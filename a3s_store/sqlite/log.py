@@ -263,8 +263,10 @@ def _append(conn: sqlite3.Connection, branch: int, links: _Links, shared: int) -
     rows: list[tuple[Any, ...]] = []
     for seq in range(shared, len(links)):
         tree, keys = blobs.detach(conn, links.tree(seq))
-        columns = (*_SHAPE.row(tree), links.at(seq + 1))
-        row = (branch, seq, *columns, seal_of(columns))
+        link = links.at(seq + 1)
+        role, content, reasoning, extra = columns = _SHAPE.row(tree)
+        seal = seal_of(role, reasoning, extra, link, content.encode())
+        row = (branch, seq, *columns, link, seal)
         if not keys:
             rows.append(row)
             continue

@@ -62,9 +62,9 @@ class Known:
         return attrs.evolve(self, lines={**lines, name: line})
 
     def weight(self) -> int:
-        """How many values are kept; a run with its events counts as one."""
+        """How many values are kept, and one; a run with its events counts as one, too."""
         longest = max((len(line.messages) for line in self.lines.values()), default=0)
-        return longest + sum(map(len, self.shelves.values()))
+        return 1 + longest + sum(map(len, self.shelves.values()))
 
 
 NOTHING_KNOWN: Final = Known()

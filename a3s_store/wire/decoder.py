@@ -15,7 +15,6 @@ its time on. The text runs straight on for a valid object; what pays, each measu
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from a3s_store.wire.kinds import (
@@ -84,7 +83,6 @@ def decode_function(codec: Codec[Any]) -> Callable[[Any], Any]:
     return made
 
 
-@functools.cache
 def draft(cls: type) -> type:
     """A class with the slots of `cls`, in the same places, whose instances can be changed.
 
