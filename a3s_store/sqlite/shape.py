@@ -61,45 +61,66 @@ class Shape:
 
     def row(self, tree: dict[str, Any]) -> tuple[Any, ...]:
         """The column values of a JSON object. Raises EncodeError for a lone surrogate."""
-        # Made once, as text, like the codec: a save spends most of its time here otherwise.
-        names: dict[str, Any] = {"to_json": _to_json, "to_real": _to_real, "payload": _payload}
-        names |= {f"known{index}": known for index, (_, known) in enumerate(self._groups)}
-        exec(compile(self.source(), f"<columns of {self.rows.table}>", "exec"), names)
-        self.row = names["row"]  # type: ignore[method-assign]
-        found: tuple[Any, ...] = names["row"](tree)
-        return found
-
-    def source(self) -> str:
-        """The text of the function behind `row`, for those who want to see it."""
-        lines = ["def row(tree):"]
-        for index, (inside, _) in enumerate(self._groups):
-            part = "tree" if inside is None else f"tree[{inside!r}]"
-            lines += [f"    p{index} = {part}", f"    get{index} = p{index}.get"]
-            lines += [f"    over{index} = None"]
-        for place, column in enumerate(self.columns):
-            group = next(i for i, g in enumerate(self._groups) if g[0] == column.inside)
-            lines += ["    " + line for line in _column_source(f"v{place}", column, group)]
-        values = ", ".join(f"v{place}" for place in range(len(self.columns)))
-        return "\n".join([*lines, f"    return ({values},)"])
+        # Made at first use, as text, like the codec: saves and loads spend their time here.
+        self.row = self._compile("row")  # type: ignore[method-assign]
+        return self.row(tree)
 
     def tree(self, row: tuple[Any, ...]) -> dict[str, Any]:
         """The JSON object of column values, for the codec to decode. Raises ValueError if damaged.
 
         Lists and what lies elsewhere are not in it.
         """
-        found: dict[str, Any] = {}
-        extras: list[tuple[dict[str, Any], str]] = []
-        for column, value in zip(self.columns, row, strict=True):
-            part = found if column.inside is None else found.setdefault(column.inside, {})
-            if value is None:
-                continue
-            if column.kind == "extra":
-                extras.append((part, value))
-            else:
-                _from_column(column, value, part)
-        for part, text in extras:
-            part.update(_object(text))
-        return found
+        self.tree = self._compile("tree")  # type: ignore[method-assign]
+        return self.tree(row)
+
+    def source(self, name: Literal["row", "tree"]) -> str:
+        """The text of the function behind `row` or `tree`, for those who want to see it."""
+        made = self._row_source() if name == "row" else self._tree_source()
+        return "\n".join([f"def {name}({'tree' if name == 'row' else 'row'}):", *made])
+
+    def _compile(self, name: Literal["row", "tree"]) -> Any:
+        names: dict[str, Any] = {
+            "to_json": _to_json,
+            "to_real": _to_real,
+            "payload": _payload,
+            "parse_own": parse_own,
+            "an_object": _object,
+        }
+        names |= {f"known{index}": known for index, (_, known) in enumerate(self._groups)}
+        exec(compile(self.source(name), f"<{name} of {self.rows.table}>", "exec"), names)
+        return names[name]
+
+    def _row_source(self) -> list[str]:
+        lines: list[str] = []
+        for index, (inside, _) in enumerate(self._groups):
+            part = "tree" if inside is None else f"tree[{inside!r}]"
+            lines += [f"p{index} = {part}", f"get{index} = p{index}.get", f"over{index} = None"]
+        for place, column in enumerate(self.columns):
+            lines += _to_column(f"v{place}", column, self._group(column))
+        lines.append(f"return {self._values()}")
+        return ["    " + line for line in lines]
+
+    def _tree_source(self) -> list[str]:
+        lines = [f"{self._values()} = row"]
+        lines += [f"p{index} = {{}}" for index in range(len(self._groups))]
+        extras: list[str] = []
+        for place, column in enumerate(self.columns):
+            step = _from_column(f"v{place}", column, f"p{self._group(column)}")
+            # Extra keys last: a value that did not fit its column stands among them.
+            (extras if column.kind == "extra" else lines).extend(
+                [f"if v{place} is not None:", *("    " + line for line in step)]
+            )
+        lines += extras
+        for index, (inside, _) in enumerate(self._groups):
+            if inside is not None:
+                lines.append(f"p0[{inside!r}] = p{index}")
+        return ["    " + line for line in [*lines, "return p0"]]
+
+    def _group(self, column: Column) -> int:
+        return next(i for i, (inside, _) in enumerate(self._groups) if inside == column.inside)
+
+    def _values(self) -> str:
+        return "(" + "".join(f"v{place}, " for place in range(len(self.columns))) + ")"
 
 
 def _columns(rows: Rows) -> list[Column]:
@@ -182,7 +203,7 @@ def _groups(
     return groups
 
 
-def _column_source(value: str, column: Column, group: int) -> list[str]:
+def _to_column(value: str, column: Column, group: int) -> list[str]:
     """The lines that set a variable to the value of a column."""
     key, over = column.key, f"over{group}"
     get = f"{value} = get{group}({key!r})"
@@ -230,19 +251,21 @@ def _to_real(value: Any, key: str, over: dict[str, Any] | None) -> tuple[Any, An
     return None, {**(over or {}), key: value}
 
 
-def _from_column(column: Column, value: Any, part: dict[str, Any]) -> None:
-    kind = column.kind
-    if kind == "json":
-        part[column.key] = parse_own(value)
-    elif kind == "bool":
+def _from_column(value: str, column: Column, part: str) -> list[str]:
+    """The lines that put the value of a column, which is not NULL, into its object."""
+    if column.kind == "extra":
+        return [f"{part}.update(an_object({value}))"]
+    if column.kind == "tag":
+        return [f"{part}[{column.key!r}] = {{'type': {value}}}"]
+    if column.kind == "payload":
+        # After the tag, whose column comes before.
+        return [f"{part}.setdefault({column.key!r}, {{}}).update(an_object({value}))"]
+    taken = {
+        "json": f"parse_own({value})",
         # Anything but 0 and 1 is left for the decoder to refuse.
-        part[column.key] = bool(value) if value in (0, 1) else value
-    elif kind == "tag":
-        part.setdefault(column.key, {})["type"] = value
-    elif kind == "payload":
-        part.setdefault(column.key, {}).update(_object(value))
-    else:
-        part[column.key] = value
+        "bool": f"{value} == 1 if {value} in (0, 1) else {value}",
+    }.get(column.kind, value)
+    return [f"{part}[{column.key!r}] = {taken}"]
 
 
 def _object(text: str) -> dict[str, Any]:

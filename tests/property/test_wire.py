@@ -1,7 +1,6 @@
 """Every model, as a value, as bytes and back.
 
-Equality cannot tell True from 1 or 1.0, nor -0.0 from 0.0, so whatever must be the same is compared
-as bytes too.
+Whatever must be the same is compared as bytes too: the exactness of equality is itself under test.
 """
 
 from __future__ import annotations

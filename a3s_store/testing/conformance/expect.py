@@ -1,7 +1,7 @@
 """Comparisons that say what differs, with or without pytest's rewriting of assert.
 
-Values are compared by type and by canonical JSON as well as by `==`, which takes True for 1 and
--0.0 for 0.0.
+Values are compared by type and by canonical JSON as well as by `==`: lists and the values of other
+people's stores may hold what Python finds equal and JSON does not, True and 1.
 """
 
 from __future__ import annotations
