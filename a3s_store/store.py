@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import attrs
 
@@ -233,8 +233,7 @@ class Generation:
     saved_at_ms: int
 
 
-@attrs.frozen(kw_only=True)
-class SessionSummary:
+class SessionSummary(NamedTuple):
     """What a list shows of a session: no conversation is read for it.
 
     `messages` is how many there are, `generation` the number of the last save. Times are Unix

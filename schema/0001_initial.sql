@@ -221,14 +221,13 @@ CREATE TABLE run (
 
 CREATE TABLE run_event (
     run_event_key INTEGER PRIMARY KEY,
-    run_key INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
+    run_key INTEGER AS (run_event_key >> 32),
+    seq INTEGER AS (run_event_key & 4294967295),
     sequence INTEGER,
     timestamp_ms INTEGER,
     type TEXT NOT NULL,
     payload TEXT,
-    extra TEXT,
-    UNIQUE (run_key, seq)
+    extra TEXT
 ) STRICT;
 
 CREATE TABLE verification_report (
@@ -247,8 +246,9 @@ CREATE TABLE verification_report (
 ) STRICT;
 
 CREATE TABLE verification_check (
-    verification_report_key INTEGER NOT NULL REFERENCES verification_report ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
+    verification_check_key INTEGER PRIMARY KEY,
+    verification_report_key INTEGER AS (verification_check_key >> 32),
+    seq INTEGER AS (verification_check_key & 4294967295),
     id TEXT NOT NULL,
     kind TEXT NOT NULL,
     description TEXT NOT NULL,
@@ -257,9 +257,8 @@ CREATE TABLE verification_check (
     suggested_tools TEXT,
     evidence_uris TEXT,
     residual_risk TEXT,
-    extra TEXT,
-    PRIMARY KEY (verification_report_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT
+) STRICT;
 
 CREATE TABLE subagent_task (
     subagent_task_key INTEGER PRIMARY KEY,
@@ -284,14 +283,14 @@ CREATE TABLE subagent_task (
 ) STRICT;
 
 CREATE TABLE subagent_progress (
-    subagent_task_key INTEGER NOT NULL REFERENCES subagent_task ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
+    subagent_progress_key INTEGER PRIMARY KEY,
+    subagent_task_key INTEGER AS (subagent_progress_key >> 32),
+    seq INTEGER AS (subagent_progress_key & 4294967295),
     timestamp_ms INTEGER,
     status TEXT NOT NULL,
     metadata TEXT NOT NULL,
-    extra TEXT,
-    PRIMARY KEY (subagent_task_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT
+) STRICT;
 
 CREATE TABLE loop_checkpoint (
     loop_checkpoint_key INTEGER PRIMARY KEY,
@@ -327,8 +326,8 @@ CREATE TABLE workflow_checkpoint (
 
 CREATE TABLE workflow_step (
     workflow_step_key INTEGER PRIMARY KEY,
-    workflow_checkpoint_key INTEGER NOT NULL REFERENCES workflow_checkpoint ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
+    workflow_checkpoint_key INTEGER AS (workflow_step_key >> 32),
+    seq INTEGER AS (workflow_step_key & 4294967295),
     task_id TEXT NOT NULL,
     extra TEXT,
     outcome_task_id TEXT NOT NULL,
@@ -337,8 +336,7 @@ CREATE TABLE workflow_step (
     outcome_output TEXT NOT NULL,
     outcome_success INTEGER NOT NULL,
     outcome_structured TEXT,
-    outcome_extra TEXT,
-    UNIQUE (workflow_checkpoint_key, seq)
+    outcome_extra TEXT
 ) STRICT;
 
 CREATE INDEX artifact_by_blob ON artifact (blob_key)
@@ -353,6 +351,30 @@ CREATE INDEX branch_owner_by_branch ON branch_owner (branch_key);
 CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
 
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
+
+CREATE TRIGGER run_deleted AFTER DELETE ON run BEGIN
+    DELETE FROM run_event
+    WHERE run_event_key >= old.run_key << 32
+    AND run_event_key < (old.run_key + 1) << 32;
+END;
+
+CREATE TRIGGER verification_report_deleted AFTER DELETE ON verification_report BEGIN
+    DELETE FROM verification_check
+    WHERE verification_check_key >= old.verification_report_key << 32
+    AND verification_check_key < (old.verification_report_key + 1) << 32;
+END;
+
+CREATE TRIGGER subagent_task_deleted AFTER DELETE ON subagent_task BEGIN
+    DELETE FROM subagent_progress
+    WHERE subagent_progress_key >= old.subagent_task_key << 32
+    AND subagent_progress_key < (old.subagent_task_key + 1) << 32;
+END;
+
+CREATE TRIGGER workflow_checkpoint_deleted AFTER DELETE ON workflow_checkpoint BEGIN
+    DELETE FROM workflow_step
+    WHERE workflow_step_key >= old.workflow_checkpoint_key << 32
+    AND workflow_step_key < (old.workflow_checkpoint_key + 1) << 32;
+END;
 
 CREATE VIEW sessions AS
 SELECT
@@ -396,9 +418,11 @@ SELECT
     e.timestamp_ms,
     e.type,
     e.payload
-FROM run_event AS e
-JOIN run AS r USING (run_key)
-JOIN owner AS o USING (owner_key);
+FROM run AS r
+JOIN owner AS o USING (owner_key)
+JOIN run_event AS e
+    ON e.run_event_key >= r.run_key << 32
+    AND e.run_event_key < (r.run_key + 1) << 32;
 
 CREATE VIEW costs AS
 SELECT

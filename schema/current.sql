@@ -3,6 +3,8 @@
 -- Conventions: `seq` counts from 0 within its parent and keeps the order; `*_key` are integers of this
 -- file, never shown to callers; JSON stands in TEXT columns; an integer column is NULL, and the number
 -- in `extra`, when it is beyond 63 bits; digests are SHA-256 as described in a3s_store/snapshot.py.
+-- The key of a row in a list inside a value (an event of a run) is that of the value, times 2^32, plus
+-- its `seq`: such rows lie together, in order, and need no index.
 -- There is no foreign key from a family to a session: families may be saved before their session is.
 
 -- Facts about the file itself.
@@ -244,15 +246,14 @@ CREATE TABLE run (
 
 -- One run event of a run.
 CREATE TABLE run_event (
-    run_event_key INTEGER PRIMARY KEY,  -- in order of arrival
-    run_key INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,  -- whose it is
-    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    run_event_key INTEGER PRIMARY KEY,  -- run_key * 2^32 + seq
+    run_key INTEGER AS (run_event_key >> 32),  -- whose
+    seq INTEGER AS (run_event_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     sequence INTEGER,  -- as upstream counted; may repeat
     timestamp_ms INTEGER,  -- Unix milliseconds; may go back
     type TEXT NOT NULL,  -- kind of event
     payload TEXT,  -- JSON object: the event's other keys; NULL: none
-    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    UNIQUE (run_key, seq)
+    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
 ) STRICT;
 
 -- What was checked about one subject.
@@ -273,8 +274,9 @@ CREATE TABLE verification_report (
 
 -- One verification check of a verification report.
 CREATE TABLE verification_check (
-    verification_report_key INTEGER NOT NULL REFERENCES verification_report ON DELETE CASCADE,  -- whose it is
-    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    verification_check_key INTEGER PRIMARY KEY,  -- verification_report_key * 2^32 + seq
+    verification_report_key INTEGER AS (verification_check_key >> 32),  -- whose
+    seq INTEGER AS (verification_check_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     id TEXT NOT NULL,  -- id within the report
     kind TEXT NOT NULL,  -- free text
     description TEXT NOT NULL,  -- free text
@@ -283,9 +285,8 @@ CREATE TABLE verification_check (
     suggested_tools TEXT,  -- JSON array; NULL: none
     evidence_uris TEXT,  -- JSON array; NULL: none
     residual_risk TEXT,  -- NULL: none
-    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    PRIMARY KEY (verification_report_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+) STRICT;
 
 -- A task given to a subagent.
 CREATE TABLE subagent_task (
@@ -312,14 +313,14 @@ CREATE TABLE subagent_task (
 
 -- One subagent progress of a subagent task.
 CREATE TABLE subagent_progress (
-    subagent_task_key INTEGER NOT NULL REFERENCES subagent_task ON DELETE CASCADE,  -- whose it is
-    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    subagent_progress_key INTEGER PRIMARY KEY,  -- subagent_task_key * 2^32 + seq
+    subagent_task_key INTEGER AS (subagent_progress_key >> 32),  -- whose
+    seq INTEGER AS (subagent_progress_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     timestamp_ms INTEGER,  -- Unix milliseconds; may go back
     status TEXT NOT NULL,  -- free text
     metadata TEXT NOT NULL,  -- any JSON
-    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    PRIMARY KEY (subagent_task_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+) STRICT;
 
 -- A run after one of its tool rounds. Its messages are a head, not a copy.
 CREATE TABLE loop_checkpoint (
@@ -357,9 +358,9 @@ CREATE TABLE workflow_checkpoint (
 
 -- One finished step of a workflow.
 CREATE TABLE workflow_step (
-    workflow_step_key INTEGER PRIMARY KEY,  -- in order of arrival
-    workflow_checkpoint_key INTEGER NOT NULL REFERENCES workflow_checkpoint ON DELETE CASCADE,  -- whose it is
-    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    workflow_step_key INTEGER PRIMARY KEY,  -- workflow_checkpoint_key * 2^32 + seq
+    workflow_checkpoint_key INTEGER AS (workflow_step_key >> 32),  -- whose
+    seq INTEGER AS (workflow_step_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     task_id TEXT NOT NULL,  -- id within the list
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
     outcome_task_id TEXT NOT NULL,  -- as the outcome says
@@ -368,8 +369,7 @@ CREATE TABLE workflow_step (
     outcome_output TEXT NOT NULL,  -- what it answered
     outcome_success INTEGER NOT NULL,  -- 0 or 1
     outcome_structured TEXT,  -- any JSON; NULL: none
-    outcome_extra TEXT,  -- as extra, of the outcome
-    UNIQUE (workflow_checkpoint_key, seq)
+    outcome_extra TEXT  -- as extra, of the outcome
 ) STRICT;
 
 -- Blobs are reclaimed by asking who still refers to them.
@@ -387,6 +387,31 @@ CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
 
 -- Deleting a session takes the checkpoints of its runs along.
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
+
+-- What is in a list inside a value goes with the value.
+CREATE TRIGGER run_deleted AFTER DELETE ON run BEGIN
+    DELETE FROM run_event
+    WHERE run_event_key >= old.run_key << 32
+    AND run_event_key < (old.run_key + 1) << 32;
+END;
+
+CREATE TRIGGER verification_report_deleted AFTER DELETE ON verification_report BEGIN
+    DELETE FROM verification_check
+    WHERE verification_check_key >= old.verification_report_key << 32
+    AND verification_check_key < (old.verification_report_key + 1) << 32;
+END;
+
+CREATE TRIGGER subagent_task_deleted AFTER DELETE ON subagent_task BEGIN
+    DELETE FROM subagent_progress
+    WHERE subagent_progress_key >= old.subagent_task_key << 32
+    AND subagent_progress_key < (old.subagent_task_key + 1) << 32;
+END;
+
+CREATE TRIGGER workflow_checkpoint_deleted AFTER DELETE ON workflow_checkpoint BEGIN
+    DELETE FROM workflow_step
+    WHERE workflow_step_key >= old.workflow_checkpoint_key << 32
+    AND workflow_step_key < (old.workflow_checkpoint_key + 1) << 32;
+END;
 
 -- All sessions with what a list shows of them.
 CREATE VIEW sessions AS
@@ -433,9 +458,11 @@ SELECT
     e.timestamp_ms,
     e.type,
     e.payload
-FROM run_event AS e
-JOIN run AS r USING (run_key)
-JOIN owner AS o USING (owner_key);
+FROM run AS r
+JOIN owner AS o USING (owner_key)
+JOIN run_event AS e
+    ON e.run_event_key >= r.run_key << 32
+    AND e.run_event_key < (r.run_key + 1) << 32;
 
 -- What was spent, call by call.
 CREATE VIEW costs AS

@@ -90,7 +90,7 @@ def _run(path: Path, page: Page | None) -> dict[str, Any]:
         "two_more": two_more,
         "crash": crashed,
         "fork": forked,
-        "sessions": [attrs.asdict(summary) for summary in summaries],
+        "sessions": [summary._asdict() for summary in summaries],
     }
 
 

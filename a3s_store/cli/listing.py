@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
 import click
 from rich.console import Console
 from rich.table import Table
@@ -35,7 +34,7 @@ def list_command(store: Path, as_json: bool) -> None:
 
     found = asyncio.run(read())
     if as_json:
-        output.print_json([attrs.asdict(summary) for summary in found])
+        output.print_json([summary._asdict() for summary in found])
     elif found:
         console = output.stdout()
         output.print_table(console, sessions_table(console, found))

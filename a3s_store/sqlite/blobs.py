@@ -16,7 +16,6 @@ from typing import Any, Final
 
 THRESHOLD: Final = 16_384
 _REFERENCE: Final = "$blob"
-_REFERENCE_KEY: Final = b'"$blob"'
 
 
 def is_large(text: str) -> bool:
@@ -108,11 +107,6 @@ def attach(message: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
         return {**source, "data": text}
 
     return {**message, "content": _map_images(message["content"], put_back)}
-
-
-def has_reference(content: bytes) -> bool:
-    """Whether a content column may hold references; a text that says `"$blob"` may fool it."""
-    return _REFERENCE_KEY in content
 
 
 def _map_images(content: Any, change: Any, *, inside_result: bool = False) -> Any:

@@ -15,7 +15,7 @@ from a3s_store.families import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.models import LoopCheckpoint
 from a3s_store.snapshot import Extent
 from a3s_store.sqlite import conversation, lists, log, rows, sessions
-from a3s_store.sqlite.conversation import StoredMessages
+from a3s_store.sqlite.conversation import Wanted
 from a3s_store.sqlite.log import Head, Line
 from a3s_store.sqlite.recall import Known, Pending
 from a3s_store.sqlite.seals import checkpoint_digest
@@ -31,7 +31,7 @@ class StoredCheckpoint:
 
     tree: Tree
     digest: bytes
-    messages: StoredMessages | None
+    messages: Wanted | None
 
 
 def put(
@@ -106,7 +106,7 @@ def get(
         return None
     tree, (row_key, digest, *rest) = found
     if loop:
-        return StoredCheckpoint(tree, digest, conversation.fetch(conn, Head(*rest), lines))
+        return StoredCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
     for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
         tree[name] = rows.fetch_list(conn, part, f"{kind.rows.table}_key", row_key, count)
     return StoredCheckpoint(tree, digest, None)

@@ -1,7 +1,10 @@
-"""Reading a conversation: its rows are fetched in the transaction, and made messages after it.
+"""Reading a conversation: which messages are needed is said in the transaction, they come after it.
 
-Each row has a seal, a checksum of what it holds, that tells damage from what was written. Messages
-that are remembered are not read again.
+Rows of messages never change, and a head's last link names all of them, so they need no transaction
+of their own: they are read and made messages a few hundred at a time, and no log is pinned while
+ten thousand are decoded. Should somebody delete the session meanwhile, rows are missing, and it is
+all done again. Each row has a seal, a checksum of what it holds, that tells damage from what was
+written. Messages that are remembered are not read again.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from a3s_store.errors import DecodeError
 from a3s_store.families import MESSAGE_ROWS
 from a3s_store.models import Message
 from a3s_store.sqlite import blobs, log
-from a3s_store.sqlite.log import Head, Line
+from a3s_store.sqlite.log import Head, Line, Part
 from a3s_store.sqlite.seals import seal_of
 from a3s_store.sqlite.shape import shape
 from a3s_store.wire import decode, decode_many, parse_own
@@ -24,95 +27,99 @@ from a3s_store.wire import decode, decode_many, parse_own
 _SHAPE = shape(MESSAGE_ROWS)
 
 
-# How many rows are decoded at a time: enough to be quick, few enough to stay in the cache.
+# How many rows are read at a time: enough to be quick, few enough to stay in the cache.
 _CHUNK: Final = 256
-# What a row is fetched as. Content is most of it, and stays bytes, which nobody decodes twice.
-_COLUMNS: Final = "seal, chain, CAST(content AS BLOB), role, reasoning_content, extra, message_key"
-_CONTENT: Final = 2
+# Content is most of a row, and stays bytes, which nobody decodes twice.
+_ROWS: Final = (
+    "SELECT seal, chain, CAST(content AS BLOB), role, reasoning_content, extra, message_key "
+    "FROM message WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq"
+)
+_LINK: Final = 1
 _KEY: Final = 6
 
 
-@attrs.frozen
-class StoredMessages:
-    """The rows of a conversation as they were fetched, not yet looked at.
+class MovedOnError(ValueError):
+    """Messages were not there any more, or are damaged."""
 
-    `known` messages come before them, which were remembered and are the same. `images` has the
-    texts of blobs by message key and hash, for those that refer to any.
-    """
+
+@attrs.frozen
+class Wanted:
+    """A conversation to be read: `known` messages are remembered, the others lie along `parts`."""
 
     known: tuple[Message, ...]
-    rows: list[tuple[Any, ...]]
-    images: dict[int, dict[str, str]]
+    parts: list[Part]
     head: Head
     link: bytes
 
 
-def fetch(conn: sqlite3.Connection, head: Head, lines: Iterable[Line] = ()) -> StoredMessages:
-    """The rows of a head's messages; those that `lines` have are not read again.
-
-    Raises ValueError when one is missing or a blob is damaged.
-    """
+def find(conn: sqlite3.Connection, head: Head, lines: Iterable[Line] = ()) -> Wanted:
+    """What there is to read of a head, given what `lines` have already."""
     parts = log.parts_of(conn, head.branch, head.length)
     link = log.link_at(conn, head)
     known: tuple[Message, ...] = ()
     for line in lines:
         length = line.head.length
         if line.link == link and length == head.length:
-            return StoredMessages(line.messages, [], {}, head, link)
+            return Wanted(line.messages, [], head, link)
         if len(known) < length < head.length and log.link_if_any(conn, parts, length) == line.link:
             known = line.messages
-    rows: list[tuple[Any, ...]] = []
-    for part in parts:
-        # The messages of one stretch, in order.
-        rows += conn.execute(
-            f"SELECT {_COLUMNS} FROM message "
-            "WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq",
-            (part.source, max(part.start, len(known)), part.end),
-        ).fetchall()
-    if len(known) + len(rows) != head.length:
-        found = len(known) + len(rows)
-        raise ValueError(f"{head.length} messages should be there, {found} are")
-    images = {
-        row[_KEY]: blobs.texts_of(conn, row[_KEY])
-        for row in rows
-        if blobs.has_reference(row[_CONTENT])
-    }
-    return StoredMessages(known, rows, images, head, link)
+    return Wanted(known, parts, head, link)
 
 
-def messages_of(stored: StoredMessages) -> tuple[Message, ...]:
-    """The messages that were fetched, each held against its seal.
+def read(conn: sqlite3.Connection, wanted: Wanted) -> tuple[Message, ...]:
+    """The messages, each held against its seal.
 
-    Raises DecodeError or ValueError, with the position, when one is damaged.
+    Raises MovedOnError, DecodeError or ValueError, with the position, when one is gone or damaged.
     """
-    if not stored.rows:
-        return stored.known
-    found = [*stored.known]
-    for start in range(0, len(stored.rows), _CHUNK):
-        trees = _trees(stored, start)
-        try:
-            found += decode_many(Message, trees)
-        except DecodeError:
-            _name_the_first(trees, len(stored.known) + start)
-            raise
+    if len(wanted.known) == wanted.head.length:
+        return wanted.known
+    found = [*wanted.known]
+    link = b""
+    for part in wanted.parts:
+        assert part.end is not None, "the parts of a head are closed"
+        for start in range(max(part.start, len(found)), part.end, _CHUNK):
+            end = min(start + _CHUNK, part.end)
+            # The next messages, in order.
+            rows = conn.execute(_ROWS, (part.source, start, end)).fetchall()
+            if len(rows) != end - start:
+                raise MovedOnError(f"of messages {start} to {end - 1} only {len(rows)} are there")
+            found += _decode(_trees(rows, _images(conn, rows), start), start)
+            link = rows[-1][_LINK]
+    if link != wanted.link:
+        raise MovedOnError("the messages are not those of the session")
     return tuple(found)
 
 
-def _name_the_first(trees: list[dict[str, Any]], start: int) -> None:
-    """Raise the DecodeError of the first that cannot be decoded, with its position."""
-    for position, tree in enumerate(trees, start):
-        try:
-            decode(Message, tree)
-        except DecodeError as error:
-            raise error.inside("SessionData", f"messages[{position}]") from None
+def _images(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> dict[int, dict[str, str]]:
+    """The texts of blobs by message key and hash, for those of these rows that refer to any."""
+    keys = {row[_KEY] for row in rows}
+    # Which messages among these, and perhaps others that lie between them, have images?
+    found = conn.execute(
+        "SELECT DISTINCT message_key FROM message_blob WHERE message_key BETWEEN ? AND ?",
+        (min(keys), max(keys)),
+    ).fetchall()
+    return {key: blobs.texts_of(conn, key) for (key,) in found if key in keys}
 
 
-def _trees(stored: StoredMessages, start: int) -> list[dict[str, Any]]:
+def _decode(trees: list[dict[str, Any]], start: int) -> tuple[Message, ...]:
+    try:
+        return decode_many(Message, trees)
+    except DecodeError:
+        for position, tree in enumerate(trees, start):
+            try:
+                decode(Message, tree)
+            except DecodeError as error:
+                raise error.inside("SessionData", f"messages[{position}]") from None
+        raise
+
+
+def _trees(
+    rows: list[tuple[Any, ...]], images: dict[int, dict[str, str]], start: int
+) -> list[dict[str, Any]]:
     """The JSON objects of the next messages, the way `shape.tree` makes them, only quicker."""
     trees: list[dict[str, Any]] = []
-    images = stored.images
     try:
-        for seal, link, content, role, reasoning, extra, key in stored.rows[start : start + _CHUNK]:
+        for seal, link, content, role, reasoning, extra, key in rows:
             if seal_of(role, reasoning, extra, link, content) != seal:
                 raise ValueError("what is there is not what was written")
             tree = {"role": role, "content": parse_own(content)}
@@ -124,8 +131,7 @@ def _trees(stored: StoredMessages, start: int) -> list[dict[str, Any]]:
                 tree = blobs.attach(tree, images[key])
             trees.append(tree)
     except ValueError as error:
-        place = len(stored.known) + start + len(trees)
-        raise ValueError(f"messages[{place}]: {error}") from None
+        raise ValueError(f"messages[{start + len(trees)}]: {error}") from None
     return trees
 
 

@@ -24,7 +24,7 @@ from a3s_store.errors import (
     StoreUnavailableError,
     during,
 )
-from a3s_store.sqlite import connection, group, reading, tx, wal
+from a3s_store.sqlite import connection, conversation, group, reading, tx, wal
 from a3s_store.sqlite.connection import Settings, WorkConnection
 from a3s_store.sqlite.group import Change, Outcome
 from a3s_store.sqlite.jobs import Job
@@ -161,17 +161,21 @@ class Engine:
         op: str,
         where: str,
         fetch: Callable[[WorkConnection], Any],
-        build: Callable[[Any], R],
+        build: Callable[[WorkConnection, Any], R],
     ) -> R:
         """Fetch in one read transaction on the reader's thread, then build values of it there."""
 
         def run(conn: WorkConnection) -> R:
-            with during(op, where), reading.damage_named():
+            with during(op, where), reading.damage_named(), self._collector():
                 self._keeper.give_way()
-                with tx.read(conn):
-                    fetched = fetch(conn)
-                with self._collector():
-                    return build(fetched)
+                try:
+                    with tx.read(conn):
+                        fetched = fetch(conn)
+                    return build(conn, fetched)
+                except conversation.MovedOnError:
+                    # What is missing was deleted meanwhile, or is damaged: one moment will tell.
+                    with tx.read(conn):
+                        return build(conn, fetch(conn))
 
         with during(op, where):
             return await self.reader.run(run)

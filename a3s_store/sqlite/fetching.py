@@ -17,7 +17,7 @@ from a3s_store.families import CONFIG_ROWS, SESSION_ROWS, Family
 from a3s_store.models import SessionData
 from a3s_store.snapshot import URIS, Extent
 from a3s_store.sqlite import conversation, record, rows
-from a3s_store.sqlite.conversation import StoredMessages
+from a3s_store.sqlite.conversation import Wanted
 from a3s_store.sqlite.log import Head
 from a3s_store.sqlite.recall import Known
 from a3s_store.sqlite.record import Record
@@ -34,7 +34,7 @@ class StoredSession:
 
     tree: Tree
     known: SessionData | None
-    messages: StoredMessages | None
+    messages: Wanted | None
 
 
 @attrs.frozen
@@ -92,7 +92,7 @@ def fetch(
 def _fetch_session(
     conn: sqlite3.Connection, known: Known, session_id: str, found: Record, head: Head | None
 ) -> StoredSession:
-    messages = None if head is None else conversation.fetch(conn, head, known.lines.values())
+    messages = None if head is None else conversation.find(conn, head, known.lines.values())
     own = ("session", "config", *SESSION_ROWS.lists)
     if known.session is not None and all(known.has(name, found.parts) for name in own):
         return StoredSession({}, known.session, messages)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-import attrs
-
 from a3s_store.families import CHECKPOINTS
 from a3s_store.sqlite import migrate
 from a3s_store.store import Generation, Inventory, SessionSummary
@@ -30,15 +28,10 @@ def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, 
 
 def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
     """What there is to say of every saved session, those updated last first."""
-    names = [field.name for field in attrs.fields(SessionSummary)]
     # Which sessions are there? The view has these columns; a cost that is negative zero is NULL.
-    found = conn.execute(
-        f"SELECT {', '.join(names)} FROM sessions ORDER BY updated_at DESC, id"
-    ).fetchall()
-    return tuple(
-        SessionSummary(**values | {"total_cost": values["total_cost"] or 0.0})
-        for values in (dict(zip(names, row, strict=True)) for row in found)
-    )
+    names = ", ".join(SessionSummary._fields).replace("total_cost", "coalesce(total_cost, 0.0)")
+    found = conn.execute(f"SELECT {names} FROM sessions ORDER BY updated_at DESC, id").fetchall()
+    return tuple(map(SessionSummary._make, found))
 
 
 def inventory(conn: sqlite3.Connection) -> Inventory:

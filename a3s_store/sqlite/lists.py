@@ -229,13 +229,13 @@ def put_alone(conn: sqlite3.Connection, rows: Rows, key: str, value: Any, known:
 
 def _update(conn: sqlite3.Connection, to: Target, columns: tuple[Any, ...], seq: int) -> None:
     if not to.sql.rows.blob:
-        conn.execute(to.sql.update, (*columns, to.parent_key, seq))
+        conn.execute(to.sql.update, (to.parent_key, seq, *columns))
         return
     # Which blob does the value refer to that goes?
     stretch = (to.parent_key, seq, seq + 1)
     (released,) = conn.execute(to.sql.between("blob_key"), stretch).fetchone()
     with_blob = _put_blob(conn, to.sql, columns)
-    conn.execute(to.sql.update, (*with_blob, to.parent_key, seq))
+    conn.execute(to.sql.update, (to.parent_key, seq, *with_blob))
     if released is not None:
         blobs.reclaim(conn, [released])
 

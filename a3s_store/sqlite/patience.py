@@ -2,9 +2,9 @@
 
 An event loop that is never idle starves every other thread: sqlite3 lets go of the interpreter's
 lock around each step, and a saturated loop has it again before the thread has woken up. A save then
-takes more than ten seconds. So while somebody has waited for `LEND_AFTER`, a timer on the loop
-sleeps for a moment every `LEND_EVERY`, and the thread goes on. An ordinary save is over before the
-timer fires for the first time.
+takes more than ten seconds. So while somebody has waited for `LEND_AFTER` on a loop that is busy, a
+timer on it sleeps for a moment every `LEND_EVERY`, and the thread goes on. An ordinary save is over
+before the timer fires for the first time, and a loop that has nothing to do is left alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ LEND_AFTER: Final = 0.005
 LEND_EVERY: Final = 0.002
 LEND_FOR: Final = 0.0001
 LOOK_EVERY: Final = 1.0
+# A loop is busy when its thread computes for more than this part of the time.
+BUSY: Final = 0.5
 
 
 class Patience:
@@ -33,12 +35,15 @@ class Patience:
         self._look = look
         self._looked = 0.0
         self._since: dict[object, float] = {}
+        self._ticked = 0.0
+        self._computed = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, who: object) -> None:
         """Somebody waits from now on."""
         self._since[who] = self._loop.time()
         if self._timer is None:
+            self._ticked, self._computed = self._loop.time(), time.thread_time()
             self._timer = self._loop.call_later(LEND_AFTER, self._tick)
 
     def end(self, who: object) -> None:
@@ -51,11 +56,17 @@ class Patience:
         if first is None:
             return
         now = self._loop.time()
-        waited = now - first
-        if waited >= LEND_AFTER:
-            time.sleep(LEND_FOR)
         if now - max(first, self._looked) >= LOOK_EVERY:
             self._looked = now
             self._look()
-        pause = LEND_EVERY if waited >= LEND_AFTER else LEND_AFTER - waited
-        self._timer = self._loop.call_later(pause, self._tick)
+        busy = self._is_busy(now)
+        if busy and now - first >= LEND_AFTER:
+            time.sleep(LEND_FOR)
+        self._timer = self._loop.call_later(LEND_EVERY if busy else LEND_AFTER, self._tick)
+
+    def _is_busy(self, now: float) -> bool:
+        """Whether the loop's thread was computing most of the time since it was last asked."""
+        computed = time.thread_time()
+        busy = computed - self._computed > BUSY * (now - self._ticked)
+        self._ticked, self._computed = now, computed
+        return busy

@@ -1,6 +1,7 @@
 """From what was fetched of a session to its values: decoded, and held against what is on record.
 
-Fetching needs the read transaction, this does not, so that a long decode pins no log.
+Fetching needs the read transaction, this does not, so that a long decode pins no log: messages,
+which never change, are read meanwhile.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from a3s_store.models import SessionData
 from a3s_store.snapshot import URIS, uris_extent
 from a3s_store.sqlite import conversation
 from a3s_store.sqlite.checkpoints import StoredCheckpoint
-from a3s_store.sqlite.conversation import StoredMessages
+from a3s_store.sqlite.conversation import Wanted
 from a3s_store.sqlite.fetching import Stored, StoredSession, StoredShelf
 from a3s_store.sqlite.log import Line
 from a3s_store.sqlite.recall import HISTORY, Known
@@ -56,20 +57,25 @@ def damage_named() -> Iterator[None]:
 _KEEP: Final = "Keep the file as it is and restore a backup beside it"
 
 
-def as_is(fetched: R) -> R:
+def as_is(_: sqlite3.Connection, fetched: R) -> R:
     """What was fetched is the answer."""
     return fetched
 
 
-def to_found(stored: Stored) -> Found:
-    """The values of what was fetched. Raises DecodeError, or ValueError when it is damaged."""
+def to_found(conn: sqlite3.Connection, stored: Stored) -> Found:
+    """The values of what was fetched.
+
+    Raises:
+        MovedOnError: a message is not there any more, or damaged.
+        DecodeError, ValueError: something is damaged.
+    """
     if stored.record is None:
         return Found(session=None, shelves=dict.fromkeys(stored.shelves))
     extent = stored.record.parts.get(URIS)
     if extent is not None and uris_extent(stored.uris) != extent:
         raise ValueError(f"{URIS}: what is there is not what was written")
     return Found(
-        session=None if stored.session is None else _to_session(stored, stored.session),
+        session=None if stored.session is None else _to_session(conn, stored, stored.session),
         shelves={
             family: None if shelf is None else _to_values(family, shelf)
             for family, shelf in stored.shelves.items()
@@ -78,9 +84,9 @@ def to_found(stored: Stored) -> Found:
     )
 
 
-def _to_session(stored: Stored, session: StoredSession) -> SessionData:
+def _to_session(conn: sqlite3.Connection, stored: Stored, session: StoredSession) -> SessionData:
     assert stored.record is not None
-    messages = () if session.messages is None else conversation.messages_of(session.messages)
+    messages = () if session.messages is None else conversation.read(conn, session.messages)
     found = session.known
     if found is None:
         found = decode(SessionData, {**session.tree, "messages": []})
@@ -119,11 +125,13 @@ def learned(known: Known, stored: Stored, found: Found) -> Known:
     )
 
 
-def _line(messages: tuple[Any, ...], stored: StoredMessages) -> Line:
+def _line(messages: tuple[Any, ...], stored: Wanted) -> Line:
     return Line(messages, stored.head, stored.link)
 
 
-def to_checkpoint(kind: CheckpointKind, stored: StoredCheckpoint | None) -> Any | None:
+def to_checkpoint(
+    conn: sqlite3.Connection, kind: CheckpointKind, stored: StoredCheckpoint | None
+) -> Any | None:
     """The checkpoint that was fetched. Raises as `to_found`."""
     if stored is None:
         return None
@@ -133,7 +141,7 @@ def to_checkpoint(kind: CheckpointKind, stored: StoredCheckpoint | None) -> Any 
         return value
     value = decode(kind.model, {**stored.tree, "messages": []})
     check_checkpoint(kind, value, stored.digest, stored.messages.link)
-    return value.evolve(messages=conversation.messages_of(stored.messages))
+    return value.evolve(messages=conversation.read(conn, stored.messages))
 
 
 class CollectorPause:

@@ -35,32 +35,43 @@ class Statements:
         self.extents = [f"{name}_{what}" for name in rows.lists for what in ("count", "digest")]
         if rows.lists:
             self.columns += ["digest", *self.extents]
-        every = [parent, "seq", *self.columns]
         table = rows.table
+        # Where a row stands under its parent. Lists of a session are found by two columns; in a
+        # list inside a value both are packed into the key, which is that of the parent, then seq.
+        if parent == "owner_key":
+            columns, values = [parent, "seq"], ["?1", "?2"]
+            self._of, self._at = f"{parent} = ?1", f"{parent} = ?1 AND seq = ?2"
+            self._stretch = f"{parent} = ?1 AND seq >= ?2 AND seq < ?3"
+            last = "max(seq)"
+        else:
+            columns, values = [self.key], ["(?1 << 32) | ?2"]
+            self._of = f"{self.key} >= ?1 << 32 AND {self.key} < (?1 + 1) << 32"
+            self._at = f"{self.key} = (?1 << 32) | ?2"
+            self._stretch = f"{self.key} >= (?1 << 32) | ?2 AND {self.key} < (?1 << 32) | ?3"
+            last = f"(max({self.key}) & 4294967295)"
         # A new value at a position.
-        self.insert = (
-            f"INSERT INTO {table} ({', '.join(every)}) VALUES ({', '.join('?' * len(every))})"
-        )
+        values += [f"?{3 + place}" for place in range(len(self.columns))]
+        names = ", ".join(columns + self.columns)
+        self.insert = f"INSERT INTO {table} ({names}) VALUES ({', '.join(values)})"
         # Another value at the same position.
-        self.update = (
-            f"UPDATE {table} SET {', '.join(f'{c} = ?' for c in self.columns)} "
-            f"WHERE {parent} = ? AND seq = ?"
-        )
+        changes = ", ".join(f"{name} = ?{3 + place}" for place, name in enumerate(self.columns))
+        self.update = f"UPDATE {table} SET {changes} WHERE {self._at}"
         # All values in order, with the key that lists inside them hang on.
         key = self.key if rows.lists else "seq"
         self.select = (
-            f"SELECT {key}, {', '.join(self.columns)} FROM {table} WHERE {parent} = ? ORDER BY seq"
+            f"SELECT {key}, {', '.join(self.columns)} FROM {table} WHERE {self._of} "
+            f"ORDER BY {columns[-1]}"
         )
         # Values that are no longer in the list.
-        self.delete = f"DELETE FROM {table} WHERE {parent} = ? AND seq >= ? AND seq < ?"
+        self.delete = f"DELETE FROM {table} WHERE {self._stretch}"
         # Where does the next value go?
-        self.next_seq = f"SELECT coalesce(max(seq) + 1, 0) FROM {table} WHERE {parent} = ?"
+        self.next_seq = f"SELECT coalesce({last} + 1, 0) FROM {table} WHERE {self._of}"
+        self._order = columns[-1]
 
     def between(self, column: str) -> str:
-        """The statement that reads one column of the values in a stretch, in order."""
+        """The statement that reads columns of the values in a stretch, in order."""
         return (
-            f"SELECT {column} FROM {self.rows.table} "
-            f"WHERE {self.parent} = ? AND seq >= ? AND seq < ? ORDER BY seq"
+            f"SELECT {column} FROM {self.rows.table} WHERE {self._stretch} ORDER BY {self._order}"
         )
 
 

@@ -18,7 +18,7 @@ import attrs
 import orjson
 
 from a3s_store.families import Rows
-from a3s_store.wire import Wired, codec_for, compact, parse_own
+from a3s_store.wire import Wired, codec_for, own_text, parse_own
 from a3s_store.wire.kinds import Bool, EnumOf, Float64, Int, Kind, Time
 
 ColumnKind = Literal["text", "integer", "bool", "real", "json", "tag", "payload", "extra"]
@@ -80,7 +80,7 @@ class Shape:
 
     def _compile(self, name: Literal["row", "tree"]) -> Any:
         names: dict[str, Any] = {
-            "to_json": _to_json,
+            "to_json": own_text,
             "to_real": _to_real,
             "payload": _payload,
             "parse_own": parse_own,
@@ -234,13 +234,9 @@ def _to_column(value: str, column: Column, group: int) -> list[str]:
     ]
 
 
-def _to_json(value: Any) -> str:
-    return compact(value).decode()
-
-
 def _payload(value: dict[str, Any]) -> str | None:
     rest = {key: item for key, item in value.items() if key != "type"}
-    return _to_json(rest) if rest else None
+    return own_text(rest) if rest else None
 
 
 def _to_real(value: Any, key: str, over: dict[str, Any] | None) -> tuple[Any, Any]:

@@ -187,7 +187,7 @@ class SqliteSessionStore(FamilyStore):
             stored = fetching.fetch(
                 conn, memory.get(session_id), session_id, FAMILIES, session=True, messages=False
             )
-            found = reading.to_found(stored)
+            found = reading.to_found(conn, stored)
             if found.session is None:
                 raise SessionNotFoundError("no session was saved under this id")
             taken = record.generation_of(conn, new_id)
@@ -249,8 +249,8 @@ class SqliteSessionStore(FamilyStore):
                 conn, known, session_id, families, session=session, generation=generation
             )
 
-        def build(stored: Stored) -> Found:
-            found = reading.to_found(stored)
+        def build(conn: sqlite3.Connection, stored: Stored) -> Found:
+            found = reading.to_found(conn, stored)
             if stored.record is not None and generation is None:
                 recall.put(session_id, reading.learned(recall.get(session_id), stored, found))
             return found
@@ -288,7 +288,7 @@ class SqliteSessionStore(FamilyStore):
             f"load_{kind.name}",
             self._where(key, kind.key),
             lambda conn: checkpoints.get(conn, kind, key),
-            lambda stored: reading.to_checkpoint(kind, stored),
+            lambda conn, stored: reading.to_checkpoint(conn, kind, stored),
         )
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
