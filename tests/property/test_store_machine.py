@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,11 +13,11 @@ from hypothesis import HealthCheck, settings
 from a3s_store.files import FileSessionStore
 from a3s_store.memory import MemorySessionStore
 from a3s_store.sqlite import SqliteSessionStore
-from a3s_store.store import SessionStore
+from a3s_store.store import Capabilities, Inventory, SessionStore
 from a3s_store.testing.machine import store_machine
 
 # (programs, steps of each) by profile; the file and SQLite stores sync every save.
-_SIZES = {"dev": (15, 25), "ci": (100, 40), "soak": (2000, 60)}
+_SIZES = {"dev": (11, 25), "ci": (75, 40), "soak": (2000, 60)}
 _PROGRAMS, _STEPS = _SIZES[os.environ.get("A3S_PROFILE", "dev")]
 _SETTINGS = settings(
     max_examples=_PROGRAMS,
@@ -33,11 +35,52 @@ async def _sqlite(place: Path) -> SessionStore:
     return await SqliteSessionStore.open(place / "store.a3s")
 
 
+async def _sqlite_that_forgets(place: Path) -> SessionStore:
+    """Little is remembered, and mostly the wrong session."""
+    return await SqliteSessionStore.open(
+        place / "store.a3s", remembered_sessions=1, remembered_values=6
+    )
+
+
+class _InTurns:
+    """Two stores of one file; each call goes to the other one, which remembers what was before."""
+
+    def __init__(self, *stores: SqliteSessionStore) -> None:
+        self._stores = stores
+        self._turns = itertools.cycle(stores)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(next(self._turns), name)
+
+    # These ask no file, or both stores; `inventory` is looked for without being called.
+    def capabilities(self) -> Capabilities:
+        return self._stores[0].capabilities()
+
+    async def inventory(self) -> Inventory:
+        return await next(self._turns).inventory()
+
+    async def close(self) -> None:
+        for store in self._stores:
+            await store.close()
+
+
+async def _sqlite_in_turns(place: Path) -> SessionStore:
+    path = place / "store.a3s"
+    stores = [await SqliteSessionStore.open(path) for _ in range(2)]
+    return cast(SessionStore, _InTurns(*stores))
+
+
 async def _files(place: Path) -> SessionStore:
     return await FileSessionStore.open(place)
 
 
-_STORES = {"memory": _memory, "sqlite": _sqlite, "file": _files}
+_STORES = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "sqlite that forgets": _sqlite_that_forgets,
+    "sqlite in turns": _sqlite_in_turns,
+    "file": _files,
+}
 
 
 @pytest.mark.slow
