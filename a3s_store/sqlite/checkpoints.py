@@ -6,7 +6,6 @@ Plain functions of a connection, each inside a transaction that somebody else op
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -16,8 +15,8 @@ from a3s_store.models import LoopCheckpoint
 from a3s_store.snapshot import Extent
 from a3s_store.sqlite import conversation, lists, log, rows, sessions
 from a3s_store.sqlite.conversation import Wanted
-from a3s_store.sqlite.log import Head, Line
-from a3s_store.sqlite.recall import Known, Pending
+from a3s_store.sqlite.log import Head
+from a3s_store.sqlite.recall import Known, Pending, Recall
 from a3s_store.sqlite.seals import checkpoint_digest
 from a3s_store.wire import encode_without
 
@@ -46,7 +45,7 @@ def put(
 
 def _put_loop(conn: sqlite3.Connection, memory: Pending, key: str, value: LoopCheckpoint) -> None:
     tree = encode_without(value, _MESSAGES)
-    last = _loop_head(conn, key)
+    _, last = _loop(conn, key)
     first = [last.branch] if last is not None else []
     line = sessions.write_for(conn, memory, value.session_id, key, first, value.messages)
     head = line.head
@@ -61,11 +60,12 @@ def _put_loop(conn: sqlite3.Connection, memory: Pending, key: str, value: LoopCh
         log.collect(conn, [last.branch])
 
 
-def _loop_head(conn: sqlite3.Connection, key: str) -> Head | None:
+def _loop(conn: sqlite3.Connection, key: str) -> tuple[str, Head | None]:
+    """The session a run belongs to, and where its checkpoint's messages are; None if none."""
     row = conn.execute(
-        "SELECT head_branch, head_length FROM loop_checkpoint WHERE run_id = ?", (key,)
+        "SELECT session_id, head_branch, head_length FROM loop_checkpoint WHERE run_id = ?", (key,)
     ).fetchone()
-    return None if row is None else Head(*row)
+    return ("", None) if row is None else (row[0], Head(*row[1:]))
 
 
 def _put_lists(
@@ -78,7 +78,8 @@ def _put_lists(
     lists.put_alone(conn, kind.rows, kind.key, value, last)
     now = _digest_of(conn, kind, key)
     assert now is not None, "it was just written"
-    memory.put(remembered, Known(alone=value, parts={kind.name: now}))
+    shelves = {name: getattr(value, name) for name in kind.rows.lists}
+    memory.put(remembered, Known(alone=value, shelves=shelves, parts={kind.name: now}))
 
 
 def _remembered(kind: CheckpointKind, key: str) -> str:
@@ -94,7 +95,7 @@ def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Exte
 
 
 def get(
-    conn: sqlite3.Connection, kind: CheckpointKind, key: str, lines: Iterable[Line] = ()
+    conn: sqlite3.Connection, recall: Recall, kind: CheckpointKind, key: str
 ) -> StoredCheckpoint | None:
     """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
     loop = kind is LOOP_CHECKPOINTS
@@ -106,6 +107,7 @@ def get(
         return None
     tree, (row_key, digest, *rest) = found
     if loop:
+        lines = recall.get(tree["session_id"]).lines.values()
         return StoredCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
     for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
         tree[name] = rows.fetch_list(conn, part, f"{kind.rows.table}_key", row_key, count)
@@ -115,7 +117,8 @@ def get(
 def drop(conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str) -> None:
     """Remove a checkpoint, and messages nobody else needs; none is fine too."""
     memory.forget(_remembered(kind, key))
-    head = _loop_head(conn, key) if kind is LOOP_CHECKPOINTS else None
+    session_id, head = _loop(conn, key) if kind is LOOP_CHECKPOINTS else ("", None)
     conn.execute(f"DELETE FROM {kind.rows.table} WHERE {kind.key} = ?", (key,))
     if head is not None:
+        memory.put(session_id, memory.get(session_id).without_line(key))
         log.collect(conn, [head.branch])

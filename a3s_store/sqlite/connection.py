@@ -126,6 +126,8 @@ def resolve(path: str | os.PathLike[str]) -> Path:
         try:
             found = Path(text).absolute().resolve()
             os.fsencode(found)
+            if not found.name:
+                raise NotAStoreError("this is a folder", hint="Name a file")
         except (RuntimeError, UnicodeEncodeError) as error:  # links in a circle, a lone surrogate
             raise StoreUnavailableError(
                 f"this path leads nowhere: {type(error).__name__}"

@@ -1,9 +1,9 @@
 """Reading a conversation: which messages are needed is said in the transaction, they come after it.
 
-Rows of messages never change, and a head's last link names all of them, so they need no transaction
-of their own: they are read and made messages a few hundred at a time, and no log is pinned while
-ten thousand are decoded. Should somebody delete the session meanwhile, rows are missing, and it is
-all done again. Each row has a seal, a checksum of what it holds, that tells damage from what was
+Rows of messages never change, and a head's last link names all of them, so they need not be read as
+of one moment: it is done a few hundred at a time, while the last link is still there, and no log is
+pinned while ten thousand are decoded. Should somebody delete the session meanwhile, it is all done
+again. Each row has a seal, a checksum of what it holds, that tells damage from what was
 written. Messages that are remembered are not read again.
 """
 
@@ -18,8 +18,8 @@ import attrs
 from a3s_store.errors import DecodeError
 from a3s_store.families import MESSAGE_ROWS
 from a3s_store.models import Message
-from a3s_store.sqlite import blobs, log
-from a3s_store.sqlite.log import Head, Line, Part
+from a3s_store.sqlite import blobs, log, tx
+from a3s_store.sqlite.log import Head, Line
 from a3s_store.sqlite.seals import seal_of
 from a3s_store.sqlite.shape import shape
 from a3s_store.wire import decode, decode_many, parse_own
@@ -34,20 +34,18 @@ _ROWS: Final = (
     "SELECT seal, chain, CAST(content AS BLOB), role, reasoning_content, extra, message_key "
     "FROM message WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq"
 )
-_LINK: Final = 1
 _KEY: Final = 6
 
 
 class MovedOnError(ValueError):
-    """Messages were not there any more, or are damaged."""
+    """The messages are not there any more, or are damaged."""
 
 
 @attrs.frozen
 class Wanted:
-    """A conversation to be read: `known` messages are remembered, the others lie along `parts`."""
+    """A conversation to be read: `known` messages are remembered, the others follow them."""
 
     known: tuple[Message, ...]
-    parts: list[Part]
     head: Head
     link: bytes
 
@@ -60,10 +58,10 @@ def find(conn: sqlite3.Connection, head: Head, lines: Iterable[Line] = ()) -> Wa
     for line in lines:
         length = line.head.length
         if line.link == link and length == head.length:
-            return Wanted(line.messages, [], head, link)
+            return Wanted(line.messages, head, link)
         if len(known) < length < head.length and log.link_if_any(conn, parts, length) == line.link:
             known = line.messages
-    return Wanted(known, parts, head, link)
+    return Wanted(known, head, link)
 
 
 def read(conn: sqlite3.Connection, wanted: Wanted) -> tuple[Message, ...]:
@@ -71,23 +69,28 @@ def read(conn: sqlite3.Connection, wanted: Wanted) -> tuple[Message, ...]:
 
     Raises MovedOnError, DecodeError or ValueError, with the position, when one is gone or damaged.
     """
-    if len(wanted.known) == wanted.head.length:
-        return wanted.known
     found = [*wanted.known]
-    link = b""
-    for part in wanted.parts:
-        assert part.end is not None, "the parts of a head are closed"
-        for start in range(max(part.start, len(found)), part.end, _CHUNK):
-            end = min(start + _CHUNK, part.end)
-            # The next messages, in order.
-            rows = conn.execute(_ROWS, (part.source, start, end)).fetchall()
-            if len(rows) != end - start:
-                raise MovedOnError(f"of messages {start} to {end - 1} only {len(rows)} are there")
-            found += _decode(_trees(rows, _images(conn, rows), start), start)
-            link = rows[-1][_LINK]
-    if link != wanted.link:
+    while len(found) < wanted.head.length:
+        start = len(found)
+        with tx.read(conn):
+            rows = _next_rows(conn, wanted, start)
+            images = _images(conn, rows)
+        found += _decode(_trees(rows, images, start), start)
+    return wanted.known if len(wanted.known) == len(found) else tuple(found)
+
+
+def _next_rows(conn: sqlite3.Connection, wanted: Wanted, start: int) -> list[tuple[Any, ...]]:
+    """The next rows, read at a moment at which the head still names this conversation."""
+    parts = log.parts_of(conn, wanted.head.branch, wanted.head.length)
+    if log.link_if_any(conn, parts, wanted.head.length) != wanted.link:
         raise MovedOnError("the messages are not those of the session")
-    return tuple(found)
+    # The last link is there, so the parts reach it.
+    part = next(part for part in parts if part.end is None or start < part.end)
+    end = min(start + _CHUNK, part.end or start)
+    rows = conn.execute(_ROWS, (part.source, start, end)).fetchall()
+    if len(rows) != end - start:
+        raise MovedOnError(f"of messages {start} to {end - 1} only {len(rows)} are there")
+    return rows
 
 
 def _images(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> dict[int, dict[str, str]]:

@@ -53,7 +53,7 @@ def common(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
             low = middle
         else:
             high = middle
-    return high if old[low:high] == new[low:high] else low
+    return low
 
 
 def recognise(old: tuple[Any, ...], new: tuple[Any, ...]) -> Plan:

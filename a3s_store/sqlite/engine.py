@@ -28,6 +28,7 @@ from a3s_store.sqlite import connection, conversation, group, reading, tx, wal
 from a3s_store.sqlite.connection import Settings, WorkConnection
 from a3s_store.sqlite.group import Change, Outcome
 from a3s_store.sqlite.jobs import Job
+from a3s_store.sqlite.patience import LOOK_EVERY
 from a3s_store.sqlite.recall import Pending, Recall
 from a3s_store.sqlite.worker import Worker
 
@@ -54,37 +55,41 @@ class _Writing:
     def together(self, conn: WorkConnection, jobs: Sequence[Job]) -> None:
         """Commit the changes of these jobs and set their answers."""
         changes: list[Change] = [job.work for job in jobs]
-        try:
-            self._check()
+        if self._refusal() is None:
             outcomes = group.commit(conn, self.recall, changes)
-        except (StoreError, OSError) as error:
-            outcomes = [Outcome(cause=error)] * len(changes)
+        else:
+            outcomes = [Outcome(cause=self._refusal()) for _ in changes]
         for outcome in outcomes:
             if group.is_io_failure(outcome.cause):
                 self._failure = StoreUnavailableError(str(outcome.cause))
         for job, change, outcome in zip(jobs, changes, outcomes, strict=True):
             job.settle(functools.partial(_answer, change, outcome))
 
-    def _check(self) -> None:
-        """Refuse to save where nobody would find it, or after an I/O error.
+    def _refusal(self) -> Exception | None:
+        """Why nothing can be saved: nobody would find it, or an I/O error came before.
 
         After that nobody knows what the disk holds. A file that was moved, removed or replaced
         would take saves along.
         """
         if self._failure is not None:
-            raise StoreUnavailableError(
+            refusal = StoreUnavailableError(
                 "an earlier save met an I/O error",
                 hint="Check the disk, then close the store and open it again",
-            ) from self._failure
+            )
+            refusal.__cause__ = self._failure
+            return refusal
         try:
             moved = connection.identity(self.settings.path) != self._identity
         except FileNotFoundError:
             moved = True
-        if moved:
-            raise StoreUnavailableError(
-                "the file was moved, removed or replaced while the store was open",
-                hint="Close the store, see what is at its path, and open it again",
-            )
+        except OSError as error:
+            return error
+        if not moved:
+            return None
+        return StoreUnavailableError(
+            "the file was moved, removed or replaced while the store was open",
+            hint="Close the store, see what is at its path, and open it again",
+        )
 
 
 def _answer(change: Change, outcome: Outcome) -> Any:
@@ -106,8 +111,9 @@ class Engine:
         self.recall = writing.recall
         self._keeper = writing.keeper
         self._wrote = 0.0
-        self._idle: asyncio.TimerHandle | None = None
+        self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
         self._closing: concurrent.futures.Future[None] | None = None
+        self._closing_on: asyncio.AbstractEventLoop
         # A store that is dropped without closing: its threads must not go on for ever.
         workers = [worker for worker in (writer, reader) if worker is not None]
         self._forgotten = weakref.finalize(self, _abandon, workers, str(settings.path))
@@ -152,8 +158,9 @@ class Engine:
                     "the file was written by a newer release and is open for reading only",
                     hint="Install that release to write to it",
                 )
+            self.writer.check_alive()
+            self._note_write()
             answer: R = await self.writer.run_together(Change(op, where, apply), lane)
-        self._note_write()
         return answer
 
     async def read(
@@ -188,9 +195,13 @@ class Engine:
     def _note_write(self) -> None:
         """Have the log copied once nothing was saved for a while."""
         self._wrote = time.monotonic()
-        if self._idle is None:
-            loop = asyncio.get_running_loop()
-            self._idle = loop.call_later(IDLE, _when_idle, weakref.ref(self), loop)
+        loop = asyncio.get_running_loop()
+        # The timer of a loop that has ended, or is another thread's, is none of this one's.
+        if self._idle is None or self._idle[0] is not loop:
+            self._wait_for_idle(loop, IDLE)
+
+    def _wait_for_idle(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._idle = loop, loop.call_later(seconds, _when_idle, weakref.ref(self), loop)
 
     def _checkpoint_if_idle(self, loop: asyncio.AbstractEventLoop) -> None:
         self._idle = None
@@ -198,7 +209,7 @@ class Engine:
         if self._closing is not None or self.writer is None:
             return
         if left > 0:
-            self._idle = loop.call_later(left, _when_idle, weakref.ref(self), loop)
+            self._wait_for_idle(loop, left)
         elif self._keeper.has_work():
             self.writer.run_later(self._keeper.checkpoint)
 
@@ -207,20 +218,22 @@ class Engine:
         while True:
             closing = self._closing
             waited: asyncio.Future[None]
-            if closing is None or closing.cancelled():
+            if closing is None or closing.cancelled() or self._closing_on.is_closed():
                 closing = self._closing = concurrent.futures.Future()
+                self._closing_on = asyncio.get_running_loop()
                 waited = asyncio.create_task(self._close())
                 waited.add_done_callback(functools.partial(_settle, closing))
             else:
                 waited = asyncio.wrap_future(closing)
-            await asyncio.wait({waited})
-            if not closing.cancelled():
+            # The loop that closes may itself be closed before it is done.
+            await asyncio.wait({waited}, timeout=LOOK_EVERY)
+            if waited.done() and not closing.cancelled():
                 return
 
     async def _close(self) -> None:
         self._forgotten.detach()
-        if self._idle is not None:
-            self._idle.cancel()
+        if self._idle is not None and self._idle[0] is asyncio.get_running_loop():
+            self._idle[1].cancel()  # another loop's timer finds that there is nothing to do
         # When the event loop is shut down in the middle, what remains is still done.
         try:
             await self.reader.close()

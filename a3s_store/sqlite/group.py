@@ -7,6 +7,7 @@ is tried again by itself.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -64,7 +65,9 @@ def commit(conn: WorkConnection, recall: Recall, changes: Sequence[Change]) -> l
         if len(changes) == 1 or _primary(cause) in _HOPELESS:
             return [Outcome(cause=cause)] * len(changes)
         return [outcome for change in changes for outcome in commit(conn, recall, [change])]
-    memory.committed()
+    # It is saved, whatever becomes of remembering it.
+    with contextlib.suppress(MemoryError):
+        memory.committed()
     return outcomes
 
 

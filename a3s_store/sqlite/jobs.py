@@ -35,13 +35,13 @@ class Job:
         self.when_done: Callable[[], None] | None = None
         self._news = self.loop.create_future()
 
-    def step(self, conn: Any) -> None:
-        """Do it, on the thread, if it is a function of the connection."""
-        self.settle(lambda: self.work(conn))
+    def begin(self) -> bool:
+        """On the thread: whether it is still to be done. Its caller cannot be refused any more."""
+        return self.answer.set_running_or_notify_cancel()
 
     def settle(self, outcome: Callable[[], Any]) -> None:
-        """Set the answer to what `outcome` answers or raises, unless it is no longer wanted."""
-        if not self.answer.set_running_or_notify_cancel():
+        """On the thread: set the answer to what `outcome` answers or raises, if there is none."""
+        if self.answer.done():
             return
         try:
             self.answer.set_result(outcome())

@@ -168,10 +168,15 @@ def _best(lines: Iterable[Line], messages: tuple[Message, ...]) -> tuple[Line | 
 
 
 def _is_end(conn: sqlite3.Connection, line: Line) -> bool:
-    """Whether a line is still there, with nothing after it on its branch."""
+    """Whether a line is still there, with nothing after it on its branch.
+
+    A branch that no head is on may be there for its rows only: nothing may be added to it.
+    """
     last = conn.execute(
-        "SELECT seq, chain FROM message WHERE branch_key = ? ORDER BY seq DESC LIMIT 1",
-        (line.head.branch,),
+        "SELECT seq, chain FROM message WHERE branch_key = :branch AND EXISTS "
+        "(SELECT 1 FROM branch_part WHERE branch_key = :branch AND end_seq IS NULL) "
+        "ORDER BY seq DESC LIMIT 1",
+        {"branch": line.head.branch},
     ).fetchone()
     return bool(last == (line.head.length - 1, line.link))
 

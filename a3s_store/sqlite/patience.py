@@ -30,8 +30,7 @@ class Patience:
     tells nobody.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, look: Callable[[], None]) -> None:
-        self._loop = loop
+    def __init__(self, look: Callable[[], None]) -> None:
         self._look = look
         self._looked = 0.0
         self._since: dict[object, float] = {}
@@ -41,10 +40,11 @@ class Patience:
 
     def begin(self, who: object) -> None:
         """Somebody waits from now on."""
-        self._since[who] = self._loop.time()
+        loop = asyncio.get_running_loop()
+        self._since[who] = loop.time()
         if self._timer is None:
-            self._ticked, self._computed = self._loop.time(), time.thread_time()
-            self._timer = self._loop.call_later(LEND_AFTER, self._tick)
+            self._ticked, self._computed = loop.time(), time.thread_time()
+            self._timer = loop.call_later(LEND_AFTER, self._tick)
 
     def end(self, who: object) -> None:
         """They do no longer; more than once is fine."""
@@ -55,14 +55,15 @@ class Patience:
         first = next(iter(self._since.values()), None)
         if first is None:
             return
-        now = self._loop.time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         if now - max(first, self._looked) >= LOOK_EVERY:
             self._looked = now
             self._look()
         busy = self._is_busy(now)
         if busy and now - first >= LEND_AFTER:
             time.sleep(LEND_FOR)
-        self._timer = self._loop.call_later(LEND_EVERY if busy else LEND_AFTER, self._tick)
+        self._timer = loop.call_later(LEND_EVERY if busy else LEND_AFTER, self._tick)
 
     def _is_busy(self, now: float) -> bool:
         """Whether the loop's thread was computing most of the time since it was last asked."""

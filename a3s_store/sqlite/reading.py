@@ -107,25 +107,32 @@ def _to_values(family: Family, stored: StoredShelf) -> tuple[Any, ...]:
 
 
 def learned(known: Known, stored: Stored, found: Found) -> Known:
-    """What is known once this was read: the values and what stands for them."""
+    """What is known once this was read: the values and what stands for them.
+
+    A save that was committed meanwhile has taught something newer, which stays.
+    """
     assert stored.record is not None
+    if known.generation > stored.record.generation:
+        return known
     parts = dict(known.parts)
     shelves = dict(known.shelves)
     for family, values in found.shelves.items():
         if values is not None:
             shelves[family.name] = values
             parts[family.name] = stored.record.parts[family.name]
-    known = attrs.evolve(known, shelves=shelves, parts=parts)
+    generation = stored.record.generation
+    known = attrs.evolve(known, generation=generation, shelves=shelves, parts=parts)
     if found.session is None or stored.session is None or stored.session.messages is None:
         return known
     own = {name: extent for name, extent in stored.record.parts.items() if name not in shelves}
-    line = _line(found.session.messages, stored.session.messages)
+    line = line_of(found.session.messages, stored.session.messages)
     return attrs.evolve(
         known.with_line(HISTORY, line), session=found.session, parts={**parts, **own}
     )
 
 
-def _line(messages: tuple[Any, ...], stored: Wanted) -> Line:
+def line_of(messages: tuple[Any, ...], stored: Wanted) -> Line:
+    """What is known of a conversation once it was read."""
     return Line(messages, stored.head, stored.link)
 
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import collections
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
 
+from a3s_store.families import SESSION_ROWS
 from a3s_store.models import SessionData
 from a3s_store.snapshot import Extent
 from a3s_store.sqlite.log import Line
@@ -32,9 +33,11 @@ HISTORY: Final = ""
 class Known:
     """One session as it was saved or loaded here; `parts` says what stood for each value kept.
 
-    `alone` is what is no session's: a workflow's checkpoint.
+    `generation` is the last that taught something. `alone` is what is no session's: a workflow's
+    checkpoint.
     """
 
+    generation: int = 0
     session: SessionData | None = None
     alone: Any = None
     shelves: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict)
@@ -61,10 +64,22 @@ class Known:
             del lines[next(key for key in lines if key != HISTORY)]
         return attrs.evolve(self, lines={**lines, name: line})
 
+    def without_line(self, name: str) -> Known:
+        """Not knowing that conversation."""
+        lines = {key: item for key, item in self.lines.items() if key != name}
+        return attrs.evolve(self, lines=lines)
+
     def weight(self) -> int:
         """How many values are kept, and one; a run with its events counts as one, too."""
-        longest = max((len(line.messages) for line in self.lines.values()), default=0)
-        return 1 + longest + sum(map(len, self.shelves.values()))
+        # Of conversations on one branch each begins like the longest, with the same messages.
+        longest: dict[int, int] = {}
+        for line in self.lines.values():
+            branch = line.head.branch
+            longest[branch] = max(longest.get(branch, 0), line.head.length)
+        lists = [*self.shelves.values()]
+        if self.session is not None:
+            lists += [getattr(self.session, name) for name in SESSION_ROWS.lists]
+        return 1 + sum(longest.values()) + sum(map(len, lists))
 
 
 NOTHING_KNOWN: Final = Known()
@@ -90,15 +105,24 @@ class Recall:
             return known
 
     def put(self, key: str, known: Known) -> None:
-        """Remember, and let go of what was used longest ago."""
+        """Remember, and let go of what was used longest ago; one too large takes none along."""
         with self._lock:
-            self._drop(key)
-            self._known[key] = known
-            self._weight += known.weight()
-            while self._known and (
-                len(self._known) > self._sessions or self._weight > self._values
-            ):
-                self._drop(next(iter(self._known)))
+            self._put(key, known)
+
+    def learn(self, key: str, learn: Callable[[Known], Known]) -> None:
+        """Remember what `learn` makes of what is known under a key."""
+        with self._lock:
+            self._put(key, learn(self._known.get(key, NOTHING_KNOWN)))
+
+    def _put(self, key: str, known: Known) -> None:
+        self._drop(key)
+        weight = known.weight()
+        if weight > self._values:
+            return
+        self._known[key] = known
+        self._weight += weight
+        while len(self._known) > self._sessions or self._weight > self._values:
+            self._drop(next(iter(self._known)))
 
     def forget(self, key: str) -> None:
         """Let go of what is known under a key."""

@@ -130,7 +130,7 @@ class _Save:
         if not uris:
             del self.parts[URIS]
 
-    def learned(self) -> Known:
+    def learned(self, generation: int) -> Known:
         """What is known of the session once this is committed."""
         batch, known = self.batch, self.known
         mine = {family.name for family in batch.shelves}
@@ -147,6 +147,7 @@ class _Save:
         parts |= {name: extent for name, extent in self.parts.items() if name in mine}
         return attrs.evolve(
             known,
+            generation=generation,
             session=session,
             shelves={name: values for name, values in shelves.items() if values is not None},
             parts=parts,
@@ -176,8 +177,8 @@ def commit(
         save.put_shelf(family, values)
     if batch.retained_artifact_uris is not None:
         save.put_uris(batch.retained_artifact_uris)
-    record.write(conn, before, save.head, save.parts, now_ms)
-    memory.put(batch.session_id, save.learned())
+    after = record.write(conn, before, save.head, save.parts, now_ms)
+    memory.put(batch.session_id, save.learned(after.generation))
     return True
 
 

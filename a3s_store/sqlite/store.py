@@ -33,6 +33,7 @@ from a3s_store.sqlite import (
     record,
     sessions,
 )
+from a3s_store.sqlite.checkpoints import StoredCheckpoint
 from a3s_store.sqlite.connection import Durability, Settings, WorkConnection
 from a3s_store.sqlite.engine import Engine
 from a3s_store.sqlite.fetching import Stored
@@ -252,7 +253,7 @@ class SqliteSessionStore(FamilyStore):
         def build(conn: sqlite3.Connection, stored: Stored) -> Found:
             found = reading.to_found(conn, stored)
             if stored.record is not None and generation is None:
-                recall.put(session_id, reading.learned(recall.get(session_id), stored, found))
+                recall.learn(session_id, lambda known: reading.learned(known, stored, found))
             return found
 
         return await self._engine.read(op, self._where(session_id), fetch, build)
@@ -284,11 +285,20 @@ class SqliteSessionStore(FamilyStore):
         await self._engine.write(f"save_{kind.name}", where, apply, f"{kind.name}\0{key}")
 
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
+        recall = self._engine.recall
+
+        def build(conn: sqlite3.Connection, stored: StoredCheckpoint | None) -> Any | None:
+            value = reading.to_checkpoint(conn, kind, stored)
+            if value is not None and stored is not None and stored.messages is not None:
+                line = reading.line_of(value.messages, stored.messages)
+                recall.learn(value.session_id, lambda known: known.with_line(key, line))
+            return value
+
         return await self._engine.read(
             f"load_{kind.name}",
             self._where(key, kind.key),
-            lambda conn: checkpoints.get(conn, kind, key),
-            lambda conn, stored: reading.to_checkpoint(conn, kind, stored),
+            lambda conn: checkpoints.get(conn, recall, kind, key),
+            build,
         )
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:

@@ -30,18 +30,20 @@ def write(conn: sqlite3.Connection) -> Iterator[None]:
 def part(conn: sqlite3.Connection) -> Iterator[None]:
     """Inside a write transaction: keep what the block does if it ends well, else none of it.
 
-    When SQLite took back the whole transaction, the error is raised inside `TakenBackError`.
+    When SQLite took back the whole transaction, or cannot take back this part alone, the error is
+    raised inside `TakenBackError`: the transaction must not be committed then.
     """
     conn.execute("SAVEPOINT part")
     try:
         yield
-    except BaseException as error:
-        if not conn.in_transaction:
-            raise TakenBackError from error
-        conn.execute("ROLLBACK TO part")
         conn.execute("RELEASE part")
+    except BaseException as error:
+        try:
+            conn.execute("ROLLBACK TO part")
+            conn.execute("RELEASE part")
+        except sqlite3.Error:
+            raise TakenBackError from error
         raise
-    conn.execute("RELEASE part")
 
 
 class TakenBackError(Exception):
@@ -50,7 +52,13 @@ class TakenBackError(Exception):
 
 @contextlib.contextmanager
 def read(conn: sqlite3.Connection) -> Iterator[None]:
-    """Let the block see one moment of the file, whatever others commit meanwhile."""
+    """Let the block see one moment of the file, whatever others commit meanwhile.
+
+    Inside a transaction that is the moment of that one.
+    """
+    if conn.in_transaction:
+        yield
+        return
     conn.execute("BEGIN")
     try:
         yield

@@ -20,13 +20,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 import os
 import sqlite3
 import threading
 import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import aiosqlite
 
@@ -49,9 +50,11 @@ EXIT_SECONDS: Final = 1.5
 class _Here:
     """What a worker knows of one event loop that uses it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, look: Callable[[], None]) -> None:
+    def __init__(self, look: Callable[[_Here], None]) -> None:
         self.room = asyncio.Semaphore(ROOM)
-        self.patience = Patience(loop, look)
+        self.patience = Patience(lambda: look(self))
+        # How many trips had arrived when this loop last began one.
+        self.set_out_at = -1
 
 
 class Worker:
@@ -73,11 +76,8 @@ class Worker:
         self._together = together
         self._afterwards = afterwards
         self._queue = JobQueue()
-        # Whether a trip was begun that has not arrived yet: it will find what waits by then.
-        self._on_its_way = False
-        self._here: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._arrived = 0
+        self._here: dict[asyncio.AbstractEventLoop, _Here] = {}
         self._carrying: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
         self._raw: WorkConnection | None = None
@@ -123,7 +123,7 @@ class Worker:
         When the await is cancelled the function still runs to its end, once it was accepted: a
         full queue lets callers wait before that.
         """
-        self._check_alive()
+        self.check_alive()
         answer: R = await self._done(Job(function, None))
         return answer
 
@@ -133,7 +133,7 @@ class Worker:
         With no lane it is done by itself, after all that came before it and before all that come
         after it. Cancelled as in `run`.
         """
-        self._check_alive()
+        self.check_alive()
         return await self._done(Job(work, lane, together=True))
 
     def run_later(self, function: Callable[[WorkConnection], object]) -> None:
@@ -143,14 +143,16 @@ class Worker:
         """
         job = Job(function, None)
         self._queue.put(job)
-        self._set_out(job.loop)
+        self._set_out(self._here_on(job.loop), job.loop)
 
     async def _done(self, job: Job) -> Any:
-        loop = job.loop
-        here = self._here.get(loop)
-        if here is None:
-            here = self._here[loop] = _Here(loop, self._look)
+        here = self._here_on(job.loop)
         await here.room.acquire()
+        try:
+            self.check_alive()
+        except StoreClosedError:
+            here.room.release()
+            raise
         job.when_done = here.room.release
         self._queue.put(job)
         here.patience.begin(job)
@@ -161,59 +163,77 @@ class Worker:
                     raise StoreClosedError(
                         "the store's thread has ended", hint="Open the store again"
                     )
-                self._set_out(loop)
+                self._set_out(here, job.loop)
                 await job.news()
         finally:
             here.patience.end(job)
         return job.answer.result()
 
-    def _set_out(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin a trip to the thread, unless one is on its way.
+    def _here_on(self, loop: asyncio.AbstractEventLoop) -> _Here:
+        here = self._here.get(loop)
+        if here is None:
+            self._here = {other: it for other, it in self._here.items() if not other.is_closed()}
+            here = self._here[loop] = _Here(self._look)
+        return here
 
-        It is a task of our own, so that no caller's end takes it along.
+    def _set_out(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin a trip to the thread, unless one of this loop's is on its way.
+
+        That one will find what waits by then. It is a task of our own, so that no caller's end
+        takes it along.
         """
-        if not self._on_its_way:
-            self._on_its_way = True
-            task = loop.create_task(self._carry())
+        if here.set_out_at != self._arrived:
+            here.set_out_at = self._arrived
+            task = loop.create_task(self._carry(here))
             self._carrying.add(task)
-            task.add_done_callback(self._arrived)
+            task.add_done_callback(functools.partial(self._carried_out, here))
 
-    def _look(self) -> None:
+    def _look(self, here: _Here) -> None:
         """Have those who wait look around: the thread, or the trip they rely on, may be gone."""
-        self._on_its_way = False
+        here.set_out_at = -1
         self._queue.tell_all()
 
     def _drain(self, conn: sqlite3.Connection) -> None:
         """Run what waits, in order. Those whose own trip never began are run as well."""
         assert isinstance(conn, WorkConnection), "made by our own connector"
-        self._on_its_way = False
-        while jobs := self._queue.take():
+        if self._pid != os.getpid():
+            return  # in a forked child: what was accepted is the parent's to do
+        self._arrived += 1
+        while taken := self._queue.take():
+            # Some may have been refused meanwhile: those must not be done.
+            jobs = [job for job in taken if job.begin()]
+            if not jobs:
+                continue
             if not jobs[0].together:
-                jobs[0].step(conn)
+                jobs[0].settle(functools.partial(jobs[0].work, conn))
                 self._queue.tell(jobs)
                 continue
             assert self._together is not None, "only a writer is given such jobs"
-            self._together(conn, jobs)
+            try:
+                self._together(conn, jobs)
+            except BaseException as error:  # nobody must be left waiting
+                for job in jobs:
+                    job.settle(functools.partial(_raise, error))
             self._queue.tell(jobs)
             if self._afterwards is not None:
                 self._afterwards(conn)
 
-    async def _carry(self) -> None:
+    async def _carry(self, here: _Here) -> None:
         """One trip to the thread."""
         try:
             await self._db.execute_fetchall(Work.of(self._drain))
         except ValueError:
             # aiosqlite's word for closed. What waited is run before closing; this came too late.
             await self._ended()
-            self._look()
+            self._look(here)
         except asyncio.CancelledError:
             await self._reported()
 
-    def _arrived(self, task: asyncio.Task[None]) -> None:
+    def _carried_out(self, here: _Here, task: asyncio.Task[None]) -> None:
         self._carrying.discard(task)
         if task.cancelled():
             # By somebody else, before it began. Those who rely on it begin another.
-            self._look()
+            self._look(here)
         else:
             task.exception()  # looked at: nobody waits for it
 
@@ -225,15 +245,22 @@ class Worker:
         """
         while self._alive():
             try:
-                await self._db.execute_fetchall(Work.of(lambda _: None))
-            except asyncio.CancelledError:
+                # Not for ever: the thread may die on somebody else's closed loop before that.
+                nothing = self._db.execute_fetchall(Work.of(lambda _: None))
+                await asyncio.wait_for(nothing, LOOK_EVERY)
+            except (asyncio.CancelledError, TimeoutError):
                 continue
             except ValueError:
                 await self._ended()
             return
 
     async def close(self) -> None:
-        """Close the connection once everything accepted has run; twice is fine."""
+        """Close the connection once everything accepted has run; twice is fine.
+
+        In a forked child nothing happens: it is the parent's.
+        """
+        if self._pid != os.getpid():
+            return
         while self._alive():
             try:
                 await self._carried(self._shut())
@@ -272,7 +299,8 @@ class Worker:
         # the connection any more, so what was accepted is run here.
         raw.close()
 
-    def _check_alive(self) -> None:
+    def check_alive(self) -> None:
+        """Raise StoreForkedError or StoreClosedError when nothing can be run any more."""
         if self._pid != os.getpid():
             raise StoreForkedError(
                 "the store was opened before fork()", hint="Open a new one in the child"
@@ -321,6 +349,10 @@ def _cancelled_itself() -> bool:
     """Whether it is the current task that was cancelled, not one that it waits for."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def _on_daemon_thread(make: Callable[[], T]) -> T:
