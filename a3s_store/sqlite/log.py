@@ -25,7 +25,7 @@ from a3s_store.models import Message
 from a3s_store.snapshot import EMPTY_CHAIN, chain
 from a3s_store.sqlite import blobs
 from a3s_store.sqlite.diff import common
-from a3s_store.sqlite.seals import seal_of
+from a3s_store.sqlite.seals import seals_of
 from a3s_store.sqlite.shape import shape
 from a3s_store.wire import canonical, encode
 
@@ -269,8 +269,9 @@ def _append(conn: sqlite3.Connection, branch: int, links: _Links, shared: int) -
     for seq in range(shared, len(links)):
         tree, keys = blobs.detach(conn, links.tree(seq))
         link = links.at(seq + 1)
-        role, content, reasoning, extra = columns = _SHAPE.row(tree)
-        seal = seal_of(role, reasoning, extra, link, content.encode())
+        columns = _SHAPE.row(tree)
+        role, content, reasoning, extra = (text and text.encode() for text in columns)
+        (seal,) = seals_of([link], [role], [reasoning], [extra], [content])
         row = (branch, seq, *columns, link, seal)
         if not keys:
             rows.append(row)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -25,22 +25,30 @@ Tree = dict[str, Any]
 _MESSAGES = frozenset({"messages"})
 
 
-def seal_of(
-    role: str, reasoning: str | None, extra: str | None, link: bytes, content: bytes
-) -> int:
-    """The CRC-32 of a message's row: its role, reasoning, extra keys, chain and content.
+def seals_of(
+    links: Sequence[bytes],
+    roles: Sequence[bytes],
+    reasonings: Sequence[bytes | None],
+    extras: Sequence[bytes | None],
+    contents: Sequence[bytes],
+) -> list[int]:
+    """The CRC-32 of each row of some messages: its role, reasoning, extra keys, chain and content.
 
     Rows of messages are never changed, so no stronger proof is needed that one is what was written.
     """
+    heads = map(_head, roles, reasonings, extras)
+    return [*map(crc32, contents, map(crc32, links, heads))]
+
+
+def _head(role: bytes, reasoning: bytes | None, extra: bytes | None) -> int:
     if reasoning is None and extra is None:
-        return crc32(content, crc32(link, _seed(role)))
-    head = "\0".join((role, reasoning or "", extra or "")).encode()
-    return crc32(content, crc32(link, crc32(head)))
+        return _plain_head(role)
+    return crc32(b"\0".join((role, reasoning or b"", extra or b"")))
 
 
 @functools.lru_cache(64)
-def _seed(role: str) -> int:
-    return crc32(role.encode())
+def _plain_head(role: bytes) -> int:
+    return crc32(role)
 
 
 def check_session(session: SessionData, parts: Mapping[str, Extent]) -> None:

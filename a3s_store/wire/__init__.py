@@ -19,7 +19,7 @@ from a3s_store.wire.codec import (
     encode_without,
 )
 from a3s_store.wire.rules import Model, dropped_field, field, model
-from a3s_store.wire.text import canonical, compact, own_text, parse, parse_own, pretty
+from a3s_store.wire.text import canonical, compact, own_text, parse, parse_each, parse_own, pretty
 from a3s_store.wire.timestamp import timestamp_of
 from a3s_store.wire.values import EMPTY, FrozenDict, FrozenList, Json, freeze
 
@@ -52,6 +52,7 @@ __all__ = [
     "model",
     "own_text",
     "parse",
+    "parse_each",
     "parse_own",
     "pretty",
     "timestamp_of",

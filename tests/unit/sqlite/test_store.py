@@ -316,7 +316,7 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
         ("UPDATE session SET thinking_enabled = 7", "thinking_enabled"),
         ("DELETE FROM session_config", "configuration"),
         ("UPDATE session SET total_cost = NULL, extra = '[]'", "JSON object"),
-        ("UPDATE message SET role = CAST(x'ff' AS TEXT)", "UTF-8"),
+        ("UPDATE message SET role = CAST(x'ff' AS TEXT)", "messages[0]"),
         ("UPDATE message SET content = replace(content, 'm 1', 'm 9')", "messages[1]"),
         ("UPDATE message SET seq = 9 - seq WHERE seq > 0", "message"),
         ("UPDATE message SET reasoning_content = 'so' WHERE seq = 2", "messages[2]"),
