@@ -30,7 +30,7 @@ from a3s_store.sqlite.group import Change, Outcome
 from a3s_store.sqlite.jobs import Job
 from a3s_store.sqlite.patience import LOOK_EVERY
 from a3s_store.sqlite.recall import Pending, Recall
-from a3s_store.sqlite.worker import Worker
+from a3s_store.sqlite.worker import Afterwards, Worker
 
 R = TypeVar("R")
 
@@ -52,8 +52,11 @@ class _Writing:
         """The file that is at the path now is the one that was opened."""
         self._identity = connection.identity(self.settings.path)
 
-    def together(self, conn: WorkConnection, jobs: Sequence[Job]) -> None:
-        """Commit the changes of these jobs and set their answers."""
+    def together(self, conn: WorkConnection, jobs: Sequence[Job]) -> Afterwards | None:
+        """Commit the changes of these jobs and set their answers.
+
+        Answers what is to be done once the callers were told: they need not wait for a checkpoint.
+        """
         changes: list[Change] = [job.work for job in jobs]
         if self._refusal() is None:
             outcomes = group.commit(conn, self.recall, changes)
@@ -64,6 +67,7 @@ class _Writing:
                 self._failure = StoreUnavailableError(str(outcome.cause))
         for job, change, outcome in zip(jobs, changes, outcomes, strict=True):
             job.settle(functools.partial(_answer, change, outcome))
+        return self.keeper.checkpoint if self.keeper.is_due() else None
 
     def _refusal(self) -> Exception | None:
         """Why nothing can be saved: nobody would find it, or an I/O error came before.
@@ -128,7 +132,6 @@ class Engine:
             writer = Worker(
                 lambda: connection.open_writer(settings),
                 together=writing.together,
-                afterwards=writing.keeper.after_commit,
             )
             await writer.start()
             writing.remember_file()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -46,8 +46,7 @@ class Place:
         return self.path if position is None else f"{self.path}[{position}]"
 
 
-@attrs.frozen
-class Item:
+class Item(NamedTuple):
     """A value made ready to be written: its columns, its hash, and its lists likewise."""
 
     columns: tuple[Any, ...]

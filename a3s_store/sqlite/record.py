@@ -135,10 +135,9 @@ def _write_shelves(conn: sqlite3.Connection, before: Record, after: Record) -> N
             if name not in _ELSEWHERE and extent != before.parts.get(name)
         ],
     )
-    conn.executemany(
-        "DELETE FROM shelf WHERE owner_key = ? AND family = ?",
-        [(after.key, name) for name in before.parts if name not in after.parts],
-    )
+    for name in before.parts:
+        if name not in after.parts:
+            conn.execute("DELETE FROM shelf WHERE owner_key = ? AND family = ?", (after.key, name))
 
 
 def generation_of(conn: sqlite3.Connection, session_id: str) -> int:

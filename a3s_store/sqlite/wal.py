@@ -43,20 +43,22 @@ class LogKeeper:
         self._size = 0
         self.error: sqlite3.Error | OSError | None = None
 
-    def after_commit(self, conn: WorkConnection) -> None:
-        """Checkpoint if it is due. Raises neither sqlite3.Error nor OSError: see `error`."""
+    def is_due(self) -> bool:
+        """Whether to checkpoint, now that something more was committed."""
         self._commits += 1
         try:
             size = self.size()
         except OSError as error:
             self.error = error
-            return
+            return False
         often = OFTEN if size >= LONG else COMMITS
-        if (size >= LOG_BYTES and self._commits >= often) or size >= self._size + LOG_BYTES:
-            self.checkpoint(conn)
+        return (size >= LOG_BYTES and self._commits >= often) or size >= self._size + LOG_BYTES
 
     def checkpoint(self, conn: WorkConnection) -> None:
-        """Copy the log into the database, unless another process is writing just now."""
+        """Copy the log into the database, unless another process is writing just now.
+
+        Raises neither sqlite3.Error nor OSError: see `error`.
+        """
         try:
             copied = checkpoint(conn)
             if copied is not None:

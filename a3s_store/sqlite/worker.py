@@ -38,8 +38,10 @@ from a3s_store.sqlite.patience import LOOK_EVERY, Patience
 
 R = TypeVar("R")
 T = TypeVar("T")
-# Does jobs that may share a transaction, and sets the answer of each.
-Together = Callable[[WorkConnection, Sequence[Job]], None]
+# Something to be done on the thread when callers were told.
+Afterwards = Callable[[WorkConnection], None]
+# Does jobs that may share a transaction, sets the answer of each, and says what comes afterwards.
+Together = Callable[[WorkConnection, Sequence[Job]], Afterwards | None]
 
 # How many jobs one event loop may have waiting; further callers wait before theirs is accepted.
 ROOM: Final = 256
@@ -60,21 +62,15 @@ class _Here:
 class Worker:
     """A thread that owns one connection and runs functions of it, one after the other.
 
-    Jobs that have a lane are done by `together`, several at a time. `afterwards` is called on the
-    thread when some of these were done and their callers told.
+    Some jobs are done by `together`, several at a time.
     """
 
     def __init__(
-        self,
-        connect: Callable[[], WorkConnection],
-        *,
-        together: Together | None = None,
-        afterwards: Callable[[WorkConnection], None] | None = None,
+        self, connect: Callable[[], WorkConnection], *, together: Together | None = None
     ) -> None:
         self._pid = os.getpid()
         self._connect = connect
         self._together = together
-        self._afterwards = afterwards
         self._queue = JobQueue()
         self._arrived = 0
         self._here: dict[asyncio.AbstractEventLoop, _Here] = {}
@@ -209,14 +205,15 @@ class Worker:
                 self._queue.tell(jobs)
                 continue
             assert self._together is not None, "only a writer is given such jobs"
+            afterwards = None
             try:
-                self._together(conn, jobs)
+                afterwards = self._together(conn, jobs)
             except BaseException as error:  # nobody must be left waiting
                 for job in jobs:
                     job.settle(functools.partial(_raise, error))
             self._queue.tell(jobs)
-            if self._afterwards is not None:
-                self._afterwards(conn)
+            if afterwards is not None:
+                afterwards(conn)
 
     async def _carry(self, here: _Here) -> None:
         """One trip to the thread."""

@@ -36,20 +36,27 @@ def f32_text(x: float) -> str:
     size = abs(x)
     if size == 0.0:
         return f64_text(x)
-    for precision in range(1, 10):
-        mantissa, _, exponent = f"{size:.{precision - 1}e}".partition("e")
-        middle = int(mantissa.replace(".", ""))
-        power = int(exponent) - (precision - 1)
-        # The neighbours matter at a few powers of two, where the gap below is half the gap above.
-        candidates = [
-            n for n in (middle, middle - 1, middle + 1) if to_f32(float(f"{n}e{power}")) == size
-        ]
-        if candidates:
-            best = min(candidates, key=lambda n: abs(float(f"{n}e{power}") - size))
-            digits = str(best).rstrip("0")
-            power += len(str(best)) - len(digits)
-            return _layout(x < 0, digits, power, 13, -6)
-    raise AssertionError("nine digits identify every 32-bit float")
+    # What fits in so many digits fits in more. Most need seven, those people write need few.
+    precision = 6
+    found = _near(size, precision)
+    while not found:
+        precision += 1  # nine digits identify every 32-bit float
+        found = _near(size, precision)
+    while precision > 1 and (fewer := _near(size, precision - 1)):
+        precision, found = precision - 1, fewer
+    number, power = min(found, key=lambda n: abs(float(f"{n[0]}e{n[1]}") - size))
+    digits = str(number).rstrip("0")
+    return _layout(x < 0, digits, power + len(str(number)) - len(digits), 13, -6)
+
+
+def _near(size: float, precision: int) -> list[tuple[int, int]]:
+    """Numbers of so many digits, each with a power of ten, that are this 32-bit float."""
+    mantissa, _, exponent = f"{size:.{precision - 1}e}".partition("e")
+    middle = int(mantissa.replace(".", ""))
+    power = int(exponent) - (precision - 1)
+    # The neighbours matter at a few powers of two, where the gap below is half the gap above.
+    near = (middle, middle - 1, middle + 1)
+    return [(n, power) for n in near if to_f32(float(f"{n}e{power}")) == size]
 
 
 def _digits(text: str) -> tuple[str, int]:

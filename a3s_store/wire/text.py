@@ -154,7 +154,7 @@ def own_text(tree: Any) -> str:
     text = compact(tree).decode()
     # A blank in front says that orjson alone would not: it takes integers beyond 64 bits for
     # floats. To look for such when reading costs a third of the time it takes to parse.
-    return " " + text if _has_fragment([tree]) else text
+    return " " + text if _has_fragment((tree,)) else text
 
 
 def parse_own(text: str | bytes) -> Any:
