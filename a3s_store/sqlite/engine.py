@@ -67,6 +67,7 @@ class _Writing:
                 self._failure = StoreUnavailableError(str(outcome.cause))
         for job, change, outcome in zip(jobs, changes, outcomes, strict=True):
             job.settle(functools.partial(_answer, change, outcome))
+            job.leftover = outcome.gone
         return self.keeper.checkpoint if self.keeper.is_due() else None
 
     def _refusal(self) -> Exception | None:

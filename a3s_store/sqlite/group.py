@@ -17,7 +17,7 @@ import attrs
 from a3s_store.errors import during
 from a3s_store.sqlite import reading, tx
 from a3s_store.sqlite.connection import WorkConnection
-from a3s_store.sqlite.recall import Pending, Recall
+from a3s_store.sqlite.recall import Known, Pending, Recall
 
 
 @attrs.frozen(eq=False)
@@ -39,10 +39,14 @@ class Change:
 
 @attrs.frozen(eq=False)
 class Outcome:
-    """What came of a change. `cause` is the error as it was raised, None when it is committed."""
+    """What came of a change. `cause` is the error as it was raised, None when it is committed.
+
+    `gone` is what needs no remembering any more, for the caller to free.
+    """
 
     answer: Any = None
     cause: BaseException | None = None
+    gone: Sequence[Known] = ()
 
 
 # What nobody is better off trying again alone: others would wait as long, or the disk is failing.
@@ -67,7 +71,7 @@ def commit(conn: WorkConnection, recall: Recall, changes: Sequence[Change]) -> l
         return [outcome for change in changes for outcome in commit(conn, recall, [change])]
     # It is saved, whatever becomes of remembering it.
     with contextlib.suppress(MemoryError):
-        memory.committed()
+        outcomes[0] = attrs.evolve(outcomes[0], gone=memory.committed())
     return outcomes
 
 

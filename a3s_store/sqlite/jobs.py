@@ -23,7 +23,7 @@ class Job:
     """Something for the thread to do, and the caller on an event loop who waits for the answer.
 
     `answer` is set on the thread; the caller is told afterwards, on the loop, where `when_done` is
-    called once, whether or not the caller still waits.
+    called once, whether or not the caller still waits. `leftover` is let go of there, after that.
     """
 
     def __init__(self, work: Any, lane: str | None, *, together: bool = False) -> None:
@@ -33,6 +33,7 @@ class Job:
         self.loop = asyncio.get_running_loop()
         self.answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self.when_done: Callable[[], None] | None = None
+        self.leftover: object = None
         self._news = self.loop.create_future()
 
     def begin(self) -> bool:
@@ -114,5 +115,10 @@ class JobQueue:
 
 
 def _tell(jobs: Sequence[Job]) -> None:
+    leftovers: list[object] = []
     for job in jobs:
         job.told()
+        leftovers.append(job.leftover)
+        job.leftover = None
+    # The callers run first. Then, while the thread is at work for them again, there is time.
+    jobs[0].loop.call_soon(leftovers.clear)

@@ -104,35 +104,42 @@ class Recall:
             self._known.move_to_end(key)
             return known
 
-    def put(self, key: str, known: Known) -> None:
-        """Remember, and let go of what was used longest ago; one too large takes none along."""
+    def put(self, key: str, known: Known) -> list[Known]:
+        """Remember, and let go of what was used longest ago; one too large takes none along.
+
+        Answers what was let go of: to free the references to ten thousand messages takes a while,
+        and the caller may have a better moment for it.
+        """
         with self._lock:
-            self._put(key, known)
+            return self._put(key, known)
 
     def learn(self, key: str, learn: Callable[[Known], Known]) -> None:
         """Remember what `learn` makes of what is known under a key."""
         with self._lock:
             self._put(key, learn(self._known.get(key, NOTHING_KNOWN)))
 
-    def _put(self, key: str, known: Known) -> None:
-        self._drop(key)
+    def _put(self, key: str, known: Known) -> list[Known]:
+        gone = self._drop(key)
         weight = known.weight()
         if weight > self._values:
-            return
+            return gone
         self._known[key] = known
         self._weight += weight
         while len(self._known) > self._sessions or self._weight > self._values:
-            self._drop(next(iter(self._known)))
+            gone += self._drop(next(iter(self._known)))
+        return gone
 
-    def forget(self, key: str) -> None:
-        """Let go of what is known under a key."""
+    def forget(self, key: str) -> list[Known]:
+        """Let go of what is known under a key, and answer that."""
         with self._lock:
-            self._drop(key)
+            return self._drop(key)
 
-    def _drop(self, key: str) -> None:
+    def _drop(self, key: str) -> list[Known]:
         known = self._known.pop(key, None)
-        if known is not None:
-            self._weight -= known.weight()
+        if known is None:
+            return []
+        self._weight -= known.weight()
+        return [known]
 
 
 class Pending:
@@ -164,11 +171,10 @@ class Pending:
         """Unlearn what came after the mark: it was rolled back."""
         self._learned = mark
 
-    def committed(self) -> None:
-        """Remember what was learned."""
+    def committed(self) -> list[Known]:
+        """Remember what was learned; answers what was let go of, as `Recall.put`."""
+        gone: list[Known] = []
         for key, known in self._learned.items():
-            if known is None:
-                self._recall.forget(key)
-            else:
-                self._recall.put(key, known)
+            gone += self._recall.forget(key) if known is None else self._recall.put(key, known)
         self._learned = {}
+        return gone
