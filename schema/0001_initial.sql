@@ -131,8 +131,9 @@ CREATE TABLE generation (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE cost_record (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
+    cost_record_key INTEGER PRIMARY KEY,
+    owner_key INTEGER AS (cost_record_key >> 32),
+    seq INTEGER AS (cost_record_key & 4294967295),
     model TEXT NOT NULL,
     provider TEXT NOT NULL,
     prompt_tokens INTEGER,
@@ -141,13 +142,13 @@ CREATE TABLE cost_record (
     cost_usd REAL,
     timestamp TEXT NOT NULL,
     session_id TEXT,
-    extra TEXT,
-    PRIMARY KEY (owner_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT
+) STRICT;
 
 CREATE TABLE task (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
+    task_key INTEGER PRIMARY KEY,
+    owner_key INTEGER AS (task_key >> 32),
+    seq INTEGER AS (task_key & 4294967295),
     id TEXT NOT NULL,
     content TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -155,9 +156,8 @@ CREATE TABLE task (
     tool TEXT,
     dependencies TEXT,
     success_criteria TEXT,
-    extra TEXT,
-    PRIMARY KEY (owner_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT
+) STRICT;
 
 CREATE TABLE retained_artifact_uri (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
@@ -182,8 +182,9 @@ CREATE TABLE artifact (
 ) STRICT;
 
 CREATE TABLE trace_event (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
+    trace_event_key INTEGER PRIMARY KEY,
+    owner_key INTEGER AS (trace_event_key >> 32),
+    seq INTEGER AS (trace_event_key & 4294967295),
     schema TEXT NOT NULL,
     kind TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -194,9 +195,8 @@ CREATE TABLE trace_event (
     metadata_keys TEXT,
     artifact_uris TEXT,
     details TEXT,
-    extra TEXT,
-    PRIMARY KEY (owner_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT
+) STRICT;
 
 CREATE TABLE run (
     run_key INTEGER PRIMARY KEY,
@@ -352,6 +352,15 @@ CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
 
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
 
+CREATE TRIGGER owner_deleted AFTER DELETE ON owner BEGIN
+    DELETE FROM cost_record
+    WHERE cost_record_key >= old.owner_key << 32 AND cost_record_key < (old.owner_key + 1) << 32;
+    DELETE FROM task
+    WHERE task_key >= old.owner_key << 32 AND task_key < (old.owner_key + 1) << 32;
+    DELETE FROM trace_event
+    WHERE trace_event_key >= old.owner_key << 32 AND trace_event_key < (old.owner_key + 1) << 32;
+END;
+
 CREATE TRIGGER run_deleted AFTER DELETE ON run BEGIN
     DELETE FROM run_event
     WHERE run_event_key >= old.run_key << 32
@@ -432,5 +441,7 @@ SELECT
     c.model,
     c.total_tokens,
     c.cost_usd
-FROM cost_record AS c
-JOIN owner AS o USING (owner_key);
+FROM owner AS o
+JOIN cost_record AS c
+    ON c.cost_record_key >= o.owner_key << 32
+    AND c.cost_record_key < (o.owner_key + 1) << 32;

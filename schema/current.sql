@@ -3,8 +3,8 @@
 -- Conventions: `seq` counts from 0 within its parent and keeps the order; `*_key` are integers of this
 -- file, never shown to callers; JSON stands in TEXT columns; an integer column is NULL, and the number
 -- in `extra`, when it is beyond 63 bits; digests are SHA-256 as described in a3s_store/snapshot.py.
--- The key of a row in a list inside a value (an event of a run) is that of the value, times 2^32, plus
--- its `seq`: such rows lie together, in order, and need no index.
+-- The key of a row that nothing hangs on (a trace event, an event of a run) is that of its parent, times
+-- 2^32, plus its `seq`: such rows lie together, in order, and need no index.
 -- There is no foreign key from a family to a session: families may be saved before their session is.
 
 -- Facts about the file itself.
@@ -151,8 +151,9 @@ CREATE TABLE generation (
 
 -- What one model call of a session cost.
 CREATE TABLE cost_record (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
-    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    cost_record_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
+    owner_key INTEGER AS (cost_record_key >> 32),  -- whose
+    seq INTEGER AS (cost_record_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     model TEXT NOT NULL,  -- model that was called
     provider TEXT NOT NULL,  -- who runs it
     prompt_tokens INTEGER,  -- tokens sent
@@ -161,14 +162,14 @@ CREATE TABLE cost_record (
     cost_usd REAL,  -- dollars; NULL: unknown
     timestamp TEXT NOT NULL,  -- RFC 3339, UTC
     session_id TEXT,  -- as the record says; no foreign key
-    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    PRIMARY KEY (owner_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+) STRICT;
 
 -- One item of a session's task list.
 CREATE TABLE task (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
-    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    task_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
+    owner_key INTEGER AS (task_key >> 32),  -- whose
+    seq INTEGER AS (task_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     id TEXT NOT NULL,  -- id within the list
     content TEXT NOT NULL,  -- what is to be done
     status TEXT NOT NULL,  -- pending, in_progress, completed, failed, skipped or cancelled
@@ -176,9 +177,8 @@ CREATE TABLE task (
     tool TEXT,  -- tool to use
     dependencies TEXT,  -- JSON array of task ids; NULL: none
     success_criteria TEXT,  -- when it is done
-    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    PRIMARY KEY (owner_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+) STRICT;
 
 -- Artifacts that collection must spare.
 CREATE TABLE retained_artifact_uri (
@@ -206,8 +206,9 @@ CREATE TABLE artifact (
 
 -- One execution of a tool or program.
 CREATE TABLE trace_event (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
-    seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
+    trace_event_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
+    owner_key INTEGER AS (trace_event_key >> 32),  -- whose
+    seq INTEGER AS (trace_event_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     schema TEXT NOT NULL,  -- a constant of upstream's, not checked
     kind TEXT NOT NULL,  -- tool_execution or program_execution
     name TEXT NOT NULL,  -- of the tool or program
@@ -218,9 +219,8 @@ CREATE TABLE trace_event (
     metadata_keys TEXT,  -- JSON array; NULL: none
     artifact_uris TEXT,  -- JSON array; NULL: none
     details TEXT,  -- any JSON; NULL: none
-    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    PRIMARY KEY (owner_key, seq)
-) STRICT, WITHOUT ROWID;
+    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+) STRICT;
 
 -- One run of the agent.
 CREATE TABLE run (
@@ -388,7 +388,16 @@ CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
 -- Deleting a session takes the checkpoints of its runs along.
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
 
--- What is in a list inside a value goes with the value.
+-- Rows with such keys go with their parent.
+CREATE TRIGGER owner_deleted AFTER DELETE ON owner BEGIN
+    DELETE FROM cost_record
+    WHERE cost_record_key >= old.owner_key << 32 AND cost_record_key < (old.owner_key + 1) << 32;
+    DELETE FROM task
+    WHERE task_key >= old.owner_key << 32 AND task_key < (old.owner_key + 1) << 32;
+    DELETE FROM trace_event
+    WHERE trace_event_key >= old.owner_key << 32 AND trace_event_key < (old.owner_key + 1) << 32;
+END;
+
 CREATE TRIGGER run_deleted AFTER DELETE ON run BEGIN
     DELETE FROM run_event
     WHERE run_event_key >= old.run_key << 32
@@ -473,5 +482,7 @@ SELECT
     c.model,
     c.total_tokens,
     c.cost_usd
-FROM cost_record AS c
-JOIN owner AS o USING (owner_key);
+FROM owner AS o
+JOIN cost_record AS c
+    ON c.cost_record_key >= o.owner_key << 32
+    AND c.cost_record_key < (o.owner_key + 1) << 32;

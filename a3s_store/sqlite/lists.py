@@ -16,7 +16,7 @@ import attrs
 
 from a3s_store.errors import EncodeError
 from a3s_store.families import Rows
-from a3s_store.snapshot import NOTHING, Extent, digest_with
+from a3s_store.snapshot import NOTHING, Extent, digest_with, item_digest
 from a3s_store.sqlite import blobs
 from a3s_store.sqlite.diff import Plan, plan, recognise
 from a3s_store.sqlite.rows import Statements, extent_in, statements, upsert
@@ -281,7 +281,14 @@ def _rewrite(conn: sqlite3.Connection, to: Target, items: list[Item]) -> None:
 
 def _items(to: Target, values: Values, start: int) -> list[Item]:
     """The values as rows; `start` is the position of the first, for errors."""
-    return [_item(to, value, start + offset) for offset, value in enumerate(values)]
+    if to.sql.lists:
+        return [_item(to, value, position) for position, value in enumerate(values, start)]
+    row = to.sql.shape.row
+    items: list[Item] = []
+    for position, value in enumerate(values, start):
+        tree = _encode(to, value, position)
+        items.append(Item(row(tree), item_digest(tree, to.sql.rows), {}))
+    return items
 
 
 def _item(to: Target, value: Any, position: int | None) -> Item:

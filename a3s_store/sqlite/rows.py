@@ -36,9 +36,9 @@ class Statements:
         if rows.lists:
             self.columns += ["digest", *self.extents]
         table = rows.table
-        # Where a row stands under its parent. Lists of a session are found by two columns; in a
-        # list inside a value both are packed into the key, which is that of the parent, then seq.
-        if parent == "owner_key":
+        # Where a row stands under its parent. Where something hangs on rows, they have keys of their
+        # own and are found by two columns; else both are packed into the key: parent, then seq.
+        if rows.lists or rows.blob:
             columns, values = [parent, "seq"], ["?1", "?2"]
             self._of, self._at = f"{parent} = ?1", f"{parent} = ?1 AND seq = ?2"
             self._stretch = f"{parent} = ?1 AND seq >= ?2 AND seq < ?3"
