@@ -160,6 +160,18 @@ def small_heap() -> Iterator[None]:
         gc.unfreeze()
 
 
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the collector from running, as a host may while it loads something large."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def say_what_failed(figures: Figures) -> str | None:
     """The class of the error that a contender met, None when it met none."""
     error = figures.get("error")

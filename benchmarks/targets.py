@@ -69,7 +69,12 @@ def targets(results: Results) -> list[Target]:
         Target("16 sessions: times openai-agents", ">=", 8, _crowd_peer("openai-agents")),
         Target("16 sessions: times LangGraph", ">=", 10, _crowd_peer("langgraph")),
         Target("16 sessions: times Google ADK", ">=", 100, _crowd_peer("google-adk")),
-        Target("First load of 10 000 messages, times orjson.loads", "<=", 2.5, _first_load),
+        Target(
+            "First load of 10 000 messages, collector paused, times orjson.loads",
+            "<=",
+            2.5,
+            _first_load,
+        ),
         Target("Load again unchanged, worst length", "<=", 0.5, _load_again, "ms"),
         Target("Longest stall by a load or save of 10 000 messages", "<=", 10, _stall, "ms"),
         Target("Save on a loop that is never idle", "<=", 50, _never_idle, "ms"),
@@ -169,7 +174,7 @@ def _crowd_peer(prefix: str) -> Callable[[Results], float | None]:
 
 
 def _first_load(results: Results) -> float | None:
-    return results.number("load", _OURS, "ratio", how="fresh", messages=_LONG)
+    return results.number("load", _OURS, "ratio", how="fresh, collector paused", messages=_LONG)
 
 
 def _load_again(results: Results) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from benchmarks.engine import Engine, Keeps
-from benchmarks.measuring import Contender, Samples, small_heap, take_turns
+from benchmarks.measuring import Contender, Samples, collector_paused, small_heap, take_turns
 from benchmarks.results import Measurement, with_ratios
 from benchmarks.sessions import messages_json
 from benchmarks.workload import SESSION_ID, Plan, View, Workload, story
@@ -34,6 +34,7 @@ class Load(Workload):
     reference = _PARSE
     views = (
         _view("First load by a fresh store, and times orjson.loads of the same JSON", "fresh"),
+        _view("First load while the collector is paused", "fresh, collector paused"),
         _view("Loaded again by the same store, unchanged", "again"),
         _view("First load in a host with 100 000 live objects", "fresh, big heap"),
     )
@@ -78,6 +79,10 @@ class Load(Workload):
                     "fresh": await take_turns([*fresh, parse], pace, collect=True) | failed,
                     "again": await take_turns([*again, parse], pace, collect=True) | failed,
                 }
+                with collector_paused():
+                    samples["fresh, collector paused"] = await take_turns(
+                        [*fresh, parse], pace, collect=True
+                    )
                 # Made after the freeze: the collector walks these, and nothing else of ours.
                 host = [{"number": number} for number in range(_HOST_OBJECTS)]
                 samples["fresh, big heap"] = await take_turns([*fresh, parse], pace)
