@@ -62,6 +62,10 @@ class Target:
     parent_key: int
     place: Place
 
+    def stretch(self, *seqs: int) -> tuple[int, ...]:
+        """The parameters that say from where to where; the whole list, unless it is said."""
+        return self.sql.stretch(self.parent_key, *seqs)
+
 
 def target(rows: Rows, parent: str, parent_key: int, place: Place) -> Target:
     """The list of these rows under one parent."""
@@ -98,7 +102,7 @@ def _put_changes(
 ) -> Extent:
     steps = recognise(known, values)
     extent = before
-    (end,) = conn.execute(to.sql.next_seq, (to.parent_key,)).fetchone()
+    (end,) = conn.execute(to.sql.next_seq, to.stretch()).fetchone()
     first = end - len(known)
     start = first + steps.drop_front
     if (steps.drop_front, steps.keep) != (0, len(known)):
@@ -134,7 +138,7 @@ def _hashes(
     """The hashes of the values in a stretch of rows: on record, or made once more."""
     if to.sql.lists:
         # What stands for these values?
-        found = conn.execute(to.sql.between("digest"), (to.parent_key, start, end)).fetchall()
+        found = conn.execute(to.sql.between("digest"), to.stretch(start, end)).fetchall()
         return [row[0] for row in found]
     return [item.digest for item in _items(to, known[start - first : end - first], start - first)]
 
@@ -142,7 +146,7 @@ def _hashes(
 def _delete(conn: sqlite3.Connection, to: Target, start: int, end: int) -> None:
     if start >= end:
         return
-    stretch = (to.parent_key, start, end)
+    stretch = to.stretch(start, end)
     released: list[int] = []
     if to.sql.rows.blob:
         # Which blobs do these values refer to?
@@ -170,7 +174,7 @@ def _replace(
         return extent.replaced(position, was.digest, item.digest)
     # What is on record of this value and its lists?
     key, digest, *recorded = conn.execute(
-        sql.between(", ".join([sql.key, "digest", *sql.extents])), (to.parent_key, seq, seq + 1)
+        sql.between(", ".join([sql.key, "digest", *sql.extents])), to.stretch(seq, seq + 1)
     ).fetchone()
     tree = _encode(to, new, position)
     extents = _put_inner(conn, to, key, position, new, old, recorded)
@@ -228,15 +232,13 @@ def put_alone(conn: sqlite3.Connection, rows: Rows, key: str, value: Any, known:
 
 def _update(conn: sqlite3.Connection, to: Target, columns: tuple[Any, ...], seq: int) -> None:
     if not to.sql.rows.blob:
-        conn.execute(to.sql.update, (to.parent_key, seq, *columns))
+        conn.execute(to.sql.update, (*columns, *to.sql.place(to.parent_key, seq)))
         return
     # Which blob does the value refer to that goes?
-    stretch = (to.parent_key, seq, seq + 1)
-    (released,) = conn.execute(to.sql.between("blob_key"), stretch).fetchone()
+    found = conn.execute(to.sql.between("blob_key"), to.stretch(seq, seq + 1)).fetchone()
     with_blob = _put_blob(conn, to.sql, columns)
-    conn.execute(to.sql.update, (to.parent_key, seq, *with_blob))
-    if released is not None:
-        blobs.reclaim(conn, [released])
+    conn.execute(to.sql.update, (*with_blob, *to.sql.place(to.parent_key, seq)))
+    blobs.reclaim(conn, [key for key in found if key is not None])
 
 
 # -- By content -----------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ def _put_items(conn: sqlite3.Connection, to: Target, items: list[Item], before: 
         return after
     kept = before.count
     if kept <= len(items) and NOTHING.appended(hashes[:kept]) == before:
-        (seq,) = conn.execute(to.sql.next_seq, (to.parent_key,)).fetchone()
+        (seq,) = conn.execute(to.sql.next_seq, to.stretch()).fetchone()
         _insert(conn, to, items[kept:], seq)
     else:
         _rewrite(conn, to, items)
@@ -258,8 +260,8 @@ def _put_items(conn: sqlite3.Connection, to: Target, items: list[Item], before: 
 
 def _rewrite(conn: sqlite3.Connection, to: Target, items: list[Item]) -> None:
     sql = to.sql
-    stored = conn.execute(sql.select, (to.parent_key,)).fetchall()
-    (end,) = conn.execute(sql.next_seq, (to.parent_key,)).fetchone()
+    stored = conn.execute(sql.select, to.stretch()).fetchall()
+    (end,) = conn.execute(sql.next_seq, to.stretch()).fetchone()
     new = [_put_blob(conn, sql, item.columns) for item in items]
     steps = plan([row[1:] for row in stored], new)
     first = end - len(stored)
@@ -335,7 +337,7 @@ def _insert(conn: sqlite3.Connection, to: Target, items: Sequence[Item], seq: in
         return
     sql = to.sql
     rows = [
-        (to.parent_key, seq + index, *_put_blob(conn, sql, item.columns))
+        (*sql.place(to.parent_key, seq + index), *_put_blob(conn, sql, item.columns))
         for index, item in enumerate(items)
     ]
     if not sql.lists:

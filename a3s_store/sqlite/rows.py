@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from a3s_store.families import Rows
 from a3s_store.snapshot import Extent
@@ -17,6 +17,9 @@ from a3s_store.sqlite import blobs
 from a3s_store.sqlite.shape import Shape, shape
 
 Tree = dict[str, Any]
+
+# The part of a packed key that is the position; no list is that long.
+_SEQ: Final = 2**32 - 1
 
 
 class Statements:
@@ -36,43 +39,48 @@ class Statements:
         if rows.lists:
             self.columns += ["digest", *self.extents]
         table = rows.table
-        # Where a row stands under its parent. Where something hangs on rows, they have keys of their
-        # own and are found by two columns; else both are packed into the key: parent, then seq.
-        if rows.lists or rows.blob:
-            columns, values = [parent, "seq"], ["?1", "?2"]
-            self._of, self._at = f"{parent} = ?1", f"{parent} = ?1 AND seq = ?2"
-            self._stretch = f"{parent} = ?1 AND seq >= ?2 AND seq < ?3"
-            last = "max(seq)"
+        # Where something hangs on rows, they have keys of their own and are found by two columns;
+        # else both are packed into the key: the parent's, then seq.
+        self._packed = not rows.lists and not rows.blob
+        if self._packed:
+            place, at = [self.key], f"{self.key} = ?"
+            stretch = f"{self.key} >= ? AND {self.key} < ?"
+            last = f"(max({self.key}) & {_SEQ})"
         else:
-            columns, values = [self.key], ["(?1 << 32) | ?2"]
-            self._of = f"{self.key} >= ?1 << 32 AND {self.key} < (?1 + 1) << 32"
-            self._at = f"{self.key} = (?1 << 32) | ?2"
-            self._stretch = f"{self.key} >= (?1 << 32) | ?2 AND {self.key} < (?1 << 32) | ?3"
-            last = f"(max({self.key}) & 4294967295)"
-        # A new value at a position.
-        values += [f"?{3 + place}" for place in range(len(self.columns))]
-        names = ", ".join(columns + self.columns)
-        self.insert = f"INSERT INTO {table} ({names}) VALUES ({', '.join(values)})"
-        # Another value at the same position.
-        changes = ", ".join(f"{name} = ?{3 + place}" for place, name in enumerate(self.columns))
-        self.update = f"UPDATE {table} SET {changes} WHERE {self._at}"
-        # All values in order, with the key that lists inside them hang on.
+            place, at = [parent, "seq"], f"{parent} = ? AND seq = ?"
+            stretch = f"{parent} = ? AND seq >= ? AND seq < ?"
+            last = "max(seq)"
+        every = [*place, *self.columns]
+        # A new value at a place.
+        self.insert = (
+            f"INSERT INTO {table} ({', '.join(every)}) VALUES ({', '.join('?' * len(every))})"
+        )
+        # Another value at the same place.
+        changes = ", ".join(f"{name} = ?" for name in self.columns)
+        self.update = f"UPDATE {table} SET {changes} WHERE {at}"
+        # Values in order; what is asked of them comes in between.
+        self._select = "SELECT {} " + f"FROM {table} WHERE {stretch} ORDER BY {place[-1]}"
+        # The values whole, with the key that lists inside them hang on.
         key = self.key if rows.lists else "seq"
-        self.select = (
-            f"SELECT {key}, {', '.join(self.columns)} FROM {table} WHERE {self._of} "
-            f"ORDER BY {columns[-1]}"
-        )
+        self.select = self.between(", ".join([key, *self.columns]))
         # Values that are no longer in the list.
-        self.delete = f"DELETE FROM {table} WHERE {self._stretch}"
+        self.delete = f"DELETE FROM {table} WHERE {stretch}"
         # Where does the next value go?
-        self.next_seq = f"SELECT coalesce({last} + 1, 0) FROM {table} WHERE {self._of}"
-        self._order = columns[-1]
+        self.next_seq = f"SELECT coalesce({last} + 1, 0) FROM {table} WHERE {stretch}"
 
-    def between(self, column: str) -> str:
+    def between(self, columns: str) -> str:
         """The statement that reads columns of the values in a stretch, in order."""
-        return (
-            f"SELECT {column} FROM {self.rows.table} WHERE {self._stretch} ORDER BY {self._order}"
-        )
+        return self._select.format(columns)
+
+    def place(self, parent_key: int, seq: int) -> tuple[int, ...]:
+        """The parameters that say where a row stands."""
+        return (parent_key << 32 | seq,) if self._packed else (parent_key, seq)
+
+    def stretch(self, parent_key: int, start: int = 0, end: int = _SEQ) -> tuple[int, ...]:
+        """The parameters that say from where to where; all there is, unless it is said."""
+        if self._packed:
+            return parent_key << 32 | start, parent_key << 32 | end
+        return parent_key, start, end
 
 
 @functools.cache
@@ -89,7 +97,7 @@ def fetch_list(
     Raises ValueError, with the position, when there are not `count` of them or one is damaged.
     """
     sql = statements(rows, parent)
-    stored = conn.execute(sql.select, (parent_key,)).fetchall()
+    stored = conn.execute(sql.select, sql.stretch(parent_key)).fetchall()
     if len(stored) != count:
         raise ValueError(f"{rows.table}: {count} rows should be there, {len(stored)} are")
     return [_tree(conn, sql, row, position) for position, row in enumerate(stored)]

@@ -26,7 +26,6 @@ from a3s_store.models import (
 )
 from a3s_store.wire import (
     Model,
-    compact,
     decode,
     decode_many,
     encode,

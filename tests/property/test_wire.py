@@ -24,8 +24,8 @@ from a3s_store.wire import (
     decode,
     encode,
     freeze,
-    parse,
     own_text,
+    parse,
     parse_own,
     pretty,
 )

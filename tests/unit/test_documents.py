@@ -18,7 +18,13 @@ from a3s_store.models import Message, SessionData
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.S)
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "benchmarks/README.md", "schema/README.md"]
+DOCUMENTS = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "benchmarks/README.md",
+    "schema/README.md",
+]
 
 
 def test_the_first_program_has_at_most_twelve_lines_and_runs_twice(tmp_path: Path) -> None:
