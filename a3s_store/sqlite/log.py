@@ -270,7 +270,8 @@ def _append(conn: sqlite3.Connection, branch: int, links: _Links, shared: int) -
         tree, keys = blobs.detach(conn, links.tree(seq))
         link = links.at(seq + 1)
         columns = _SHAPE.row(tree)
-        role, content, reasoning, extra = (text and text.encode() for text in columns)
+        texts: list[Any] = [None if text is None else text.encode() for text in columns]
+        role, content, reasoning, extra = texts
         (seal,) = seals_of([link], [role], [reasoning], [extra], [content])
         row = (branch, seq, *columns, link, seal)
         if not keys:

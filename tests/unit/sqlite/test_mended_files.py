@@ -213,6 +213,24 @@ def test_each_caller_of_a_group_that_is_refused_has_an_error_of_its_own(tmp_path
     with_store(path, use)
 
 
+def test_empty_texts_are_texts(tmp_path: Path) -> None:
+    """An empty role, once sealed as the text it is and not as its bytes, could not be saved."""
+    empty = (
+        Message(role="", content=()),
+        Message(role="user", content=(), reasoning_content=""),
+    )
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(tmp_path / "agent.a3s") as store:
+            await store.save(session(messages=empty))
+        async with SqliteSessionStore.open(tmp_path / "agent.a3s") as store:
+            loaded = await store.load("fix-login")
+            assert loaded is not None
+            assert loaded.messages == empty
+
+    asyncio.run(main())
+
+
 def test_the_root_of_all_folders_is_no_store(tmp_path: Path) -> None:
     async def open_it() -> None:
         await SqliteSessionStore.open(tmp_path.anchor)
