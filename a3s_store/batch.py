@@ -1,7 +1,7 @@
-"""What goes to a backend and what comes from it, and the one place where values become JSON trees.
+"""What goes to a backend and what comes from it, and how values become JSON trees.
 
-A batch of frozen values is encoded once (`encode_batch`); every backend works from the trees: rows,
-files and digests are all made of them.
+A batch of frozen values is encoded by `encode_batch` where files are made of it whole, and part by
+part where only what changed is written.
 """
 
 from __future__ import annotations

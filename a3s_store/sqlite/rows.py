@@ -29,7 +29,6 @@ class Statements:
         self.rows = rows
         self.shape: Shape = shape(rows)
         self.key = f"{rows.table}_key"
-        self.parent = parent
         self.lists = frozenset(rows.lists)
         self.columns = [*self.shape.names]
         if rows.blob:
