@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from a3s_store.errors import EncodeError
 from a3s_store.families import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.models import LoopCheckpoint
 from a3s_store.snapshot import Extent
@@ -47,7 +48,11 @@ def _put_loop(conn: sqlite3.Connection, memory: Pending, key: str, value: LoopCh
     tree = encode_without(value, _MESSAGES)
     _, last = _loop(conn, key)
     first = [last.branch] if last is not None else []
-    line = sessions.write_for(conn, memory, value.session_id, key, first, value.messages)
+    messages = sessions.array(value.messages, "LoopCheckpoint", "messages")
+    try:
+        line = sessions.write_for(conn, memory, value.session_id, key, first, messages)
+    except EncodeError as error:
+        raise error.inside("LoopCheckpoint", "") from None
     head = line.head
     own = {
         "head_branch": head.branch,

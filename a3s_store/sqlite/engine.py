@@ -112,7 +112,6 @@ class Engine:
         self.settings = settings
         self.writer = writer
         self.reader = reader
-        self._writing = writing
         self.recall = writing.recall
         self._keeper = writing.keeper
         self._wrote = 0.0

@@ -61,12 +61,12 @@ class _Save:
         self._put_config(session)
         self._put_row(session, self.head)
         for name, part in SESSION_ROWS.lists.items():
-            values = _array(getattr(session, name), name)
+            values = array(getattr(session, name), "SessionData", name)
             to = lists.target(part, "owner_key", self.before.key, Place("SessionData", name))
             self._put_list(name, to, values)
 
     def _put_messages(self, session: SessionData) -> Line:
-        messages = _array(session.messages, "messages")
+        messages = array(session.messages, "SessionData", "messages")
         return log.write(
             self.conn,
             self.known.lines.values(),
@@ -197,10 +197,11 @@ def _conditions_hold(batch: Batch, before: Record | None) -> bool:
     return before is not None and before.digest == batch.expected_digest
 
 
-def _array(values: Any, name: str) -> tuple[Any, ...]:
+def array(values: Any, model: str, name: str) -> tuple[Any, ...]:
+    """The values of an attribute that nothing encodes whole. Raises EncodeError for no tuple."""
     if type(values) is not tuple:
         what = f"expected an array, found {type(values).__name__}"
-        raise EncodeError(what, model="SessionData", path=name)
+        raise EncodeError(what, model=model, path=name)
     return values
 
 

@@ -231,6 +231,18 @@ def test_empty_texts_are_texts(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_checkpoints_bad_messages_are_named_as_the_checkpoints(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with SqliteSessionStore.open(tmp_path / "agent.a3s") as store:
+            for bad in (iter(()), (*messages(2), "no message")):
+                value = checkpoint(messages(1)).evolve(messages=bad)
+                with pytest.raises(EncodeError, match=r"LoopCheckpoint\.messages"):
+                    await store.save_loop_checkpoint("run-1", value)
+            assert await store.load_loop_checkpoint("run-1") is None
+
+    asyncio.run(main())
+
+
 def test_the_root_of_all_folders_is_no_store(tmp_path: Path) -> None:
     async def open_it() -> None:
         await SqliteSessionStore.open(tmp_path.anchor)
