@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from a3s_store.memory import MemorySessionStore
     from a3s_store.snapshot import SessionSnapshot
     from a3s_store.sqlite import SqliteSessionStore
+    from a3s_store.sqlite.care.restore import restore
+    from a3s_store.sqlite.salvage import salvage
     from a3s_store.store import (
         Capabilities,
         Generation,
@@ -46,6 +48,8 @@ __all__ = [
     "SessionSummary",
     "SqliteSessionStore",
     "StoreError",
+    "restore",
+    "salvage",
 ]
 
 _HOMES = {
@@ -63,6 +67,8 @@ _HOMES = {
     "SessionSummary": "store",
     "SqliteSessionStore": "sqlite",
     "StoreError": "errors",
+    "restore": "sqlite.care.restore",
+    "salvage": "sqlite.salvage",
 }
 
 

@@ -42,6 +42,7 @@ from a3s_store.models import (
     WorkflowCheckpoint,
 )
 from a3s_store.models.checkpoint import CHECKPOINT_VERSION
+from a3s_store.redaction import Redactor
 from a3s_store.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.store import Capabilities, Health, Inventory
 
@@ -54,6 +55,7 @@ class FamilyStore(ABC):
 
     backend_name: str
     _closed = False
+    _redactor: Redactor | None = None
 
     # -- The port: what a backend has to know -------------------------------------------------
 
@@ -238,7 +240,8 @@ class FamilyStore(ABC):
             )
         batch = self._snapshot_batch("save_snapshot_cas", snapshot)
         self._check_open(batch.op)
-        return await self._commit(attrs.evolve(batch, expected_digest=expected_digest))
+        batch = attrs.evolve(self._redacted(batch), expected_digest=expected_digest)
+        return await self._commit(batch)
 
     # -- Care ---------------------------------------------------------------------------------
 
@@ -278,7 +281,22 @@ class FamilyStore(ABC):
 
     async def _put(self, batch: Batch) -> None:
         self._check_open(batch.op)
-        await self._commit(batch)
+        await self._commit(self._redacted(batch))
+
+    def _redacted(self, batch: Batch) -> Batch:
+        """The batch as it is to be saved: see `redaction`. Raises EncodeError."""
+        redactor = self._redactor
+        if redactor is None:
+            return batch
+        with during(batch.op, f"session {batch.session_id!r}"):
+            return attrs.evolve(
+                batch,
+                session=redactor.value(batch.session),
+                shelves={f: redactor.value(v, f.name) for f, v in batch.shelves.items()},
+                retained_artifact_uris=redactor.value(
+                    batch.retained_artifact_uris, "retained_artifact_uris"
+                ),
+            )
 
     def _session_batch(self, op: str, session: SessionData, **conditions: Any) -> Batch:
         if type(session) is not SessionData:
@@ -319,6 +337,9 @@ class FamilyStore(ABC):
                 f"expected a {kind.model.__name__}, found {type(value).__name__}", op=op
             )
         check_checkpoint(kind, key, value, op)
+        if self._redactor is not None:
+            with during(op, f"{kind.key} {key!r}"):
+                value = self._redactor.value(value)
         await self._put_checkpoint(kind, key, value)
 
     async def _load_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
@@ -336,15 +357,17 @@ class FamilyStore(ABC):
 
 def check_checkpoint(kind: CheckpointKind, key: str, value: Any, op: str) -> None:
     """Refuse a checkpoint of a newer version, or kept under an id that is not its own."""
-    if type(value.schema_version) is int and value.schema_version > CHECKPOINT_VERSION:
+    version = value.schema_version
+    if type(version) is int and version > CHECKPOINT_VERSION:
         raise InvalidSnapshotError(
-            f"the {kind.name} has schema version {value.schema_version}, "
+            f"the {kind.name} has schema version {version if version < 2**64 else 'beyond 2^64'}, "
             f"this release supports at most {CHECKPOINT_VERSION}",
             op=op,
             where=f"{kind.key} {key!r}",
             hint="Open it with the release that wrote it",
         )
-    if getattr(value, kind.key) != key:
+    own = getattr(value, kind.key)
+    if type(own) is not str or own != key:
         raise InvalidSnapshotError(
             f"{kind.name} key mismatch: the value names another {kind.key}",
             op=op,

@@ -18,6 +18,8 @@
       SchemaError
         SchemaTooNewError                           written by a newer release
         MigrationError
+      SharedMessagesError                           other sessions have them too; nothing erased
+      ErasureIncompleteError                        deleted, but pieces may be left; erase again
       CorruptionError                               damage; never repaired or skipped in silence
 
 Invariants: 1. an error's text names what was tried, on which session and file, and what to do next,
@@ -30,7 +32,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import sqlite3
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,11 +175,64 @@ class MigrationError(SchemaError):
 
 
 class CorruptionError(StoreError):
-    """The file is damaged at the place named; nothing was repaired and nothing skipped."""
+    """The file is damaged at the place named; nothing was repaired and nothing skipped.
+
+    `session_id` and `family` say whose what is damaged, and `position` which of it, from 0; each is
+    None where that is not known or does not apply.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        session_id: str | None = None,
+        family: str | None = None,
+        position: int | None = None,
+        **where: str,
+    ) -> None:
+        super().__init__(what, **where)
+        self.session_id = session_id
+        self.family = family
+        self.position = position
 
 
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+class SharedMessagesError(StoreError):
+    """Some messages of what is to be erased are other sessions' too: `session_ids`, sorted.
+
+    Nothing was written. A fork shares the beginning of its conversation with what it was made of.
+    """
+
+    def __init__(self, what: str, *, session_ids: tuple[str, ...] = (), **where: str) -> None:
+        super().__init__(what, **where)
+        self.session_ids = session_ids
+
+
+class ErasureIncompleteError(StoreError):
+    """The sessions are deleted, but pieces of their texts may be left in the file or its log.
+
+    Erasing them again finishes; it makes no difference that nothing is found under their ids.
+    """
+
+
+# An I/O error by its primary code: there was no room for the index of the log.
+NO_ROOM = {sqlite3.SQLITE_IOERR_SHMSIZE}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT}
+# SQLite's failures that neither the disk nor another program explains, and the system's: what next.
+_AGAIN = {sqlite3.SQLITE_ABORT, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_SCHEMA}
+_NEXT = {
+    errno.ENOENT: "Make its folder first",
+    errno.ENOTDIR: "Name a file in a folder that exists",
+    errno.EISDIR: "Name a file, not a folder",
+    errno.ENAMETOOLONG: "Choose a shorter path",
+    errno.ELOOP: "Name the file itself, not a link",
+    errno.EACCES: "The file or its folder is not readable and writable for you",
+    errno.EPERM: "The file or its folder is not readable and writable for you",
+    errno.EROFS: "The file system is read-only; use another folder",
+    errno.EMFILE: "Close some files, or raise the limit on open ones",
+    errno.ENFILE: "Close some files, or raise the limit on open ones",
+    errno.ENOMEM: "Free some memory and try again",
+}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 
 
@@ -190,10 +245,11 @@ def explain(error: BaseException) -> StoreError | None:
         return _explain_sqlite(error)
     if isinstance(error, OSError):
         what = f"{error.strerror or error} [{errno.errorcode.get(error.errno or 0, 'OSError')}]"
+        where = str(error.filename or "")
         if error.errno in _NO_SPACE:
-            return StoreFullError(what, hint="Free some space and save again")
-        hint = "Make its folder first" if error.errno == errno.ENOENT else ""
-        return StoreUnavailableError(what, where=str(error.filename or ""), hint=hint)
+            return StoreFullError(what, where=where, hint="Free some space and save again")
+        hint = _NEXT.get(error.errno or 0, "Check the disk and the folder, then try again")
+        return StoreUnavailableError(what, where=where, hint=hint)
     return None
 
 
@@ -202,9 +258,12 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     what = f"{error} [{name}]"
     primary = code & 0xFF if code is not None else None
+    if code is None and type(error) is sqlite3.OperationalError:
+        # sqlite3 itself could not decode a text, which its message repeats.
+        return CorruptionError("a text is not UTF-8", hint="Keep the file and restore a backup")
     if primary in _BUSY:
         return StoreBusyError(what, hint="Another program holds the file; try again")
-    if primary == sqlite3.SQLITE_FULL:
+    if primary == sqlite3.SQLITE_FULL or code in NO_ROOM:
         return StoreFullError(what, hint="Free some space and save again")
     if primary == sqlite3.SQLITE_NOTADB:
         return NotAStoreError(what, hint="Name another file, or move this one away")
@@ -218,7 +277,51 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
         return StoreUnavailableError(what, hint="Check that the folder exists and may be written")
     if primary == sqlite3.SQLITE_IOERR:
         return StoreUnavailableError(what, hint="Check the disk, then open the store again")
-    return StoreError(what)
+    if primary == sqlite3.SQLITE_NOMEM:
+        return StoreUnavailableError(what, hint="Free some memory and try again")
+    if primary == sqlite3.SQLITE_NOLFS:
+        return StoreUnavailableError(what, hint="Use a file system that takes larger files")
+    if primary in _AGAIN:
+        return StoreError(what, hint="Try again")
+    return StoreError(what, hint="This should not happen: please report it with this text")
+
+
+def _is_silent(error: BaseException) -> bool:
+    """Whether an error surely repeats no text.
+
+    Those of decoding, encoding and looking up hold what they stumbled over, often all of it;
+    sqlite3's own hold a text that is not UTF-8, and then have no code of SQLite's.
+    """
+    if isinstance(error, sqlite3.Error):
+        return hasattr(error, "sqlite_errorcode")
+    ours = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return ours or isinstance(error, OSError | MemoryError)
+
+
+def _silence(error: BaseException) -> None:
+    """Let go of whatever led to an error and may repeat text."""
+    seen: set[int] = set()
+    waiting: list[BaseException] = [error]
+    while waiting:
+        one = waiting.pop()
+        seen.add(id(one))
+        for name in ("__cause__", "__context__"):
+            before = getattr(one, name)
+            if before is None or id(before) in seen:
+                continue
+            if _is_silent(before):
+                waiting.append(before)
+            else:
+                setattr(one, name, None)
+
+
+def _raise_alone(error: StoreError) -> NoReturn:
+    """Raise an error without what is being handled just now."""
+    try:
+        raise error
+    except StoreError:
+        error.__context__ = None
+        raise
 
 
 @contextlib.contextmanager
@@ -228,8 +331,17 @@ def during(op: str, where: str) -> Iterator[None]:
         yield
     except StoreError as error:
         error.locate(op, where)
+        _silence(error)
         raise
     except (sqlite3.Error, OSError) as error:
         known = explain(error)
         assert known is not None, "explain() answers for every sqlite3.Error and OSError"
-        raise known.locate(op, where) from error
+        known.locate(op, where)
+        _silence(error)
+        if not _is_silent(error):
+            _raise_alone(known)
+        raise known from error
+    except UnicodeDecodeError:
+        # A damaged schema: even SQLite's own message about it is not UTF-8.
+        what = "a text in the file is not UTF-8"
+        _raise_alone(CorruptionError(what, op=op, where=where, family="file"))

@@ -202,12 +202,16 @@ def check_id(text: Any, what: str = "session id") -> str:
     Raises:
         InvalidIdError: it is not; the error never repeats the text itself.
     """
-    if not isinstance(text, str):
+    # Somebody's own str may be unequal to itself, or an enumeration, which no model takes.
+    if type(text) is not str:
         raise InvalidIdError(f"a {what} is a str, not {type(text).__name__}")
+    start: int | None = None
     try:
         size = len(text.encode("utf-8"))
     except UnicodeEncodeError as error:
-        raise InvalidIdError(f"the {what} has a lone surrogate at {error.start}") from None
+        start = error.start  # and no more of it: it holds the text
+    if start is not None:
+        raise InvalidIdError(f"the {what} has a lone surrogate at {start}")
     if not size:
         raise InvalidIdError(f"the {what} is empty", hint="Give it at least one character")
     if size > MAX_ID_BYTES:

@@ -18,6 +18,7 @@ from a3s_store.base import FamilyStore
 from a3s_store.batch import Batch, Found, refuse_unwritable
 from a3s_store.families import CHECKPOINTS, LOOP_CHECKPOINTS, CheckpointKind, Family
 from a3s_store.models import SessionData
+from a3s_store.redaction import Redact, Redactor
 from a3s_store.snapshot import SessionSnapshot
 from a3s_store.store import Capabilities, Health, Inventory
 from a3s_store.wire import canonical, encode
@@ -38,11 +39,15 @@ class _Entry:
 
 
 class MemorySessionStore(FamilyStore):
-    """A `SessionStore` that forgets everything when the process ends."""
+    """A `SessionStore` that forgets everything when the process ends.
+
+    `redact` as in `SqliteSessionStore.open`.
+    """
 
     backend_name = "memory"
 
-    def __init__(self) -> None:
+    def __init__(self, *, redact: Redact | None = None) -> None:
+        self._redactor = None if redact is None else Redactor(redact)
         self._entries: dict[str, _Entry] = {}
         self._checkpoints: dict[CheckpointKind, dict[str, Any]] = {k: {} for k in CHECKPOINTS}
         self._lock = threading.Lock()

@@ -32,7 +32,7 @@ from a3s_store.models import (
     TraceEvent,
     VerificationReport,
 )
-from a3s_store.wire import U32, Model, canonical, encode, field, model
+from a3s_store.wire import U32, FrozenDict, Model, canonical, encode, field, model
 
 SNAPSHOT_VERSION: Final = 1
 _DOMAIN: Final = b"a3s_store.session-snapshot.v1\0"
@@ -126,12 +126,15 @@ def check_snapshot(snapshot: SessionSnapshot) -> None:
     """
     if not isinstance(snapshot, SessionSnapshot):
         raise InvalidSnapshotError(f"expected a SessionSnapshot, found {type(snapshot).__name__}")
-    if type(snapshot.schema_version) is not int or snapshot.schema_version != SNAPSHOT_VERSION:
+    version = snapshot.schema_version
+    if type(version) is not int or version != SNAPSHOT_VERSION:
+        # Whatever else it is may be endless, or not to be shown.
+        shown = version if type(version) is int and abs(version) < 2**64 else "that is none"
         raise InvalidSnapshotError(
-            f"unsupported session snapshot schema version {snapshot.schema_version}",
+            f"unsupported session snapshot schema version {shown}",
             hint=f"This release writes version {SNAPSHOT_VERSION}",
         )
-    if snapshot.extra:
+    if type(snapshot.extra) is not FrozenDict or snapshot.extra:
         raise InvalidSnapshotError(
             "a snapshot's own extra keys have no place in a store",
             hint="Put them into session.extra",

@@ -24,6 +24,7 @@ from a3s_store.models import (
     VerificationReport,
     WorkflowCheckpoint,
 )
+from a3s_store.reports import Depth, VerifyReport
 from a3s_store.snapshot import SessionSnapshot
 
 
@@ -216,6 +217,14 @@ class Inventoried(Protocol):
 
     async def inventory(self) -> Inventory:
         """All ids, as of one moment."""
+
+
+@runtime_checkable
+class Verifiable(Protocol):
+    """A store that can hold what it has against what is on record of it."""
+
+    async def verify(self, *, depth: Depth = "quick") -> VerifyReport:
+        """What was looked at, and what is damaged."""
 
 
 @attrs.frozen(kw_only=True)

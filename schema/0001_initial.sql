@@ -127,6 +127,7 @@ CREATE TABLE generation (
     digest TEXT,
     saved_at_ms INTEGER NOT NULL,
     holder TEXT,
+    seal INTEGER NOT NULL,
     PRIMARY KEY (owner_key, generation)
 ) STRICT, WITHOUT ROWID;
 
@@ -142,7 +143,8 @@ CREATE TABLE cost_record (
     cost_usd REAL,
     timestamp TEXT NOT NULL,
     session_id TEXT,
-    extra TEXT
+    extra TEXT,
+    seal INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE task (
@@ -156,7 +158,8 @@ CREATE TABLE task (
     tool TEXT,
     dependencies TEXT,
     success_criteria TEXT,
-    extra TEXT
+    extra TEXT,
+    seal INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE retained_artifact_uri (
@@ -177,6 +180,7 @@ CREATE TABLE artifact (
     original_bytes INTEGER,
     shown_bytes INTEGER,
     extra TEXT,
+    seal INTEGER NOT NULL,
     blob_key INTEGER REFERENCES blob,
     UNIQUE (owner_key, seq)
 ) STRICT;
@@ -195,7 +199,8 @@ CREATE TABLE trace_event (
     metadata_keys TEXT,
     artifact_uris TEXT,
     details TEXT,
-    extra TEXT
+    extra TEXT,
+    seal INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE run (
@@ -227,7 +232,8 @@ CREATE TABLE run_event (
     timestamp_ms INTEGER,
     type TEXT NOT NULL,
     payload TEXT,
-    extra TEXT
+    extra TEXT,
+    seal INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE verification_report (
@@ -257,7 +263,8 @@ CREATE TABLE verification_check (
     suggested_tools TEXT,
     evidence_uris TEXT,
     residual_risk TEXT,
-    extra TEXT
+    extra TEXT,
+    seal INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE subagent_task (
@@ -289,7 +296,8 @@ CREATE TABLE subagent_progress (
     timestamp_ms INTEGER,
     status TEXT NOT NULL,
     metadata TEXT NOT NULL,
-    extra TEXT
+    extra TEXT,
+    seal INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE loop_checkpoint (
@@ -336,7 +344,8 @@ CREATE TABLE workflow_step (
     outcome_output TEXT NOT NULL,
     outcome_success INTEGER NOT NULL,
     outcome_structured TEXT,
-    outcome_extra TEXT
+    outcome_extra TEXT,
+    seal INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX artifact_by_blob ON artifact (blob_key)

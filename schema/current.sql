@@ -10,7 +10,7 @@
 
 -- Facts about the file itself.
 CREATE TABLE meta (
-    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: the oldest schema whose programs may read this file
+    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal
     value ANY  -- its value
 ) STRICT, WITHOUT ROWID;
 
@@ -57,7 +57,7 @@ CREATE TABLE message (
     branch_key INTEGER NOT NULL REFERENCES branch,  -- branch that holds it
     seq INTEGER NOT NULL,  -- position in the conversation, from 0
     chain BLOB NOT NULL,  -- SHA-256 over everything up to and including this message
-    seal INTEGER NOT NULL,  -- CRC-32 of the role, reasoning, extra keys, chain and content
+    seal INTEGER NOT NULL,  -- CRC-32 of the role, reasoning, extra keys, chain and content, XOR seq
     role TEXT NOT NULL,  -- user, assistant or any other text
     reasoning_content TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
@@ -147,6 +147,7 @@ CREATE TABLE generation (
     digest TEXT,  -- of the whole snapshot then, sha256:...; NULL: no session was saved yet
     saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; never compared
     holder TEXT,  -- who held the writer lease; NULL: nobody
+    seal INTEGER NOT NULL,  -- CRC-32 of the other columns
     PRIMARY KEY (owner_key, generation)
 ) STRICT, WITHOUT ROWID;
 
@@ -163,7 +164,8 @@ CREATE TABLE cost_record (
     cost_usd REAL,  -- dollars; NULL: unknown
     timestamp TEXT NOT NULL,  -- RFC 3339, UTC
     session_id TEXT,  -- as the record says; no foreign key
-    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- One item of a session's task list.
@@ -178,7 +180,8 @@ CREATE TABLE task (
     tool TEXT,  -- tool to use
     dependencies TEXT,  -- JSON array of task ids; NULL: none
     success_criteria TEXT,  -- when it is done
-    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- Artifacts that collection must spare.
@@ -201,6 +204,7 @@ CREATE TABLE artifact (
     original_bytes INTEGER,  -- as the tool said
     shown_bytes INTEGER,  -- how much the model saw
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    seal INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
     blob_key INTEGER REFERENCES blob,  -- where the text lies when it is large
     UNIQUE (owner_key, seq)
 ) STRICT;
@@ -220,7 +224,8 @@ CREATE TABLE trace_event (
     metadata_keys TEXT,  -- JSON array; NULL: none
     artifact_uris TEXT,  -- JSON array; NULL: none
     details TEXT,  -- any JSON; NULL: none
-    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- One run of the agent.
@@ -254,7 +259,8 @@ CREATE TABLE run_event (
     timestamp_ms INTEGER,  -- Unix milliseconds; may go back
     type TEXT NOT NULL,  -- kind of event
     payload TEXT,  -- JSON object: the event's other keys; NULL: none
-    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- What was checked about one subject.
@@ -286,7 +292,8 @@ CREATE TABLE verification_check (
     suggested_tools TEXT,  -- JSON array; NULL: none
     evidence_uris TEXT,  -- JSON array; NULL: none
     residual_risk TEXT,  -- NULL: none
-    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- A task given to a subagent.
@@ -320,7 +327,8 @@ CREATE TABLE subagent_progress (
     timestamp_ms INTEGER,  -- Unix milliseconds; may go back
     status TEXT NOT NULL,  -- free text
     metadata TEXT NOT NULL,  -- any JSON
-    extra TEXT  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- A run after one of its tool rounds. Its messages are a head, not a copy.
@@ -370,7 +378,8 @@ CREATE TABLE workflow_step (
     outcome_output TEXT NOT NULL,  -- what it answered
     outcome_success INTEGER NOT NULL,  -- 0 or 1
     outcome_structured TEXT,  -- any JSON; NULL: none
-    outcome_extra TEXT  -- as extra, of the outcome
+    outcome_extra TEXT,  -- as extra, of the outcome
+    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- Blobs are reclaimed by asking who still refers to them.

@@ -23,6 +23,16 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "info": ("listing", "Say what the file STORE is, and whether it is well."),
     "import": ("transfer", "Read a directory of the engine's JSON files into STORE."),
     "export": ("transfer", "Write sessions into DIR as the engine's JSON files."),
+    "verify": ("verifying", "Hold STORE against what is on record of it."),
+    "doctor": ("doctor", "Say how STORE is, and what to do about it; nothing is written."),
+    "erase": ("doctor", "Delete sessions so that no piece of their texts is left in STORE."),
+    "backup": ("copies", "Copy STORE into the new file NEW, while others go on using it."),
+    "restore": ("copies", "Make a copy of BACKUP the store STORE."),
+    "salvage": ("salvaging", "Bring what is whole of the damaged STORE into the new store NEW."),
+    "migrate": (
+        "migrating",
+        "Bring the tables of STORE to this release's schema, after a backup.",
+    ),
 }
 
 
@@ -81,7 +91,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 @click.group(
     cls=App,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Each command takes --json. Exit codes: 0 done, 1 failed, 2 usage, 3 not found.",
+    epilog="Each command takes --json. "
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 damaged.",
 )
 @click.option(
     "--version",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+from typing import Final
 
 import click
 
 from a3s_store.cli.terminal import clean
-from a3s_store.errors import SessionNotFoundError, StoreError, explain
+from a3s_store.errors import CorruptionError, SessionNotFoundError, StoreError, explain
+
+# What a command exits with that found damage.
+DAMAGED: Final = 4
 
 
 class Failure(click.ClickException):
@@ -15,6 +19,12 @@ class Failure(click.ClickException):
 
     def format_message(self) -> str:
         return clean(self.message)
+
+
+class Damaged(Failure):
+    """The store is damaged: exit code 4."""
+
+    exit_code = DAMAGED
 
 
 class NotFound(Failure):
@@ -27,6 +37,8 @@ def failure_of(error: StoreError | OSError) -> Failure | None:
     """How an error ends the command; None for a broken pipe, which nobody has to be told of."""
     if isinstance(error, SessionNotFoundError):
         return NotFound(str(error))
+    if isinstance(error, CorruptionError):
+        return Damaged(str(error))
     if isinstance(error, StoreError):
         return Failure(str(error))
     if error.errno == errno.EPIPE:

@@ -150,7 +150,12 @@ def _facts(health: Health, facts: dict[str, Any], counts: dict[str, int]) -> lis
         ("SQLite", found.pop("sqlite", "")),
         ("journal mode", found.pop("journal_mode", "")),
         ("durability", found.pop("durability", "")),
-        *((name.replace("_", " "), value) for name, value in found.items()),
+        # What happened when, and what did not, is the doctor's to say.
+        *(
+            (n.replace("_", " "), v)
+            for n, v in found.items()
+            if v is not None and type(v) is not dict
+        ),
         ("sessions", counts["sessions"]),
         ("messages", f"{counts['messages']} in the sessions as they are now"),
         ("loop checkpoints", counts["loop_checkpoints"]),

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
 from a3s_store.cli import output
 from a3s_store.cli.failures import Failure, NotFound
 from a3s_store.cli.opening import PATH, existing, not_found
 from a3s_store.cli.output import cell
+from a3s_store.cli.progress import bar
 from a3s_store.interop import (
     Progress,
     TransferEntry,
@@ -61,14 +58,12 @@ def import_command(store: Path, directory: Path, on_conflict: OnConflict, as_jso
     if not directory.is_dir():
         raise Failure(f"{directory} is not a directory")
 
-    async def read(progress: Callable[[Progress], object]) -> TransferReport:
+    async def read(tell: Callable[[Progress], object]) -> TransferReport:
         async with SqliteSessionStore.open(store) as opened:
-            return await import_directory(
-                opened, directory, on_conflict=on_conflict, progress=progress
-            )
+            return await import_directory(opened, directory, on_conflict=on_conflict, progress=tell)
 
-    with _bar("Importing") as progress:
-        report = asyncio.run(read(progress))
+    with bar("Importing") as progress:
+        report = asyncio.run(read(lambda now: progress(now.done, now.total)))
     _finish(report, as_json)
 
 
@@ -95,7 +90,7 @@ def export_command(
     if directory.exists() and not directory.is_dir():
         raise Failure(f"{directory} is not a directory")
 
-    async def write(progress: Callable[[Progress], object]) -> TransferReport:
+    async def write(tell: Callable[[Progress], object]) -> TransferReport:
         async with existing(store) as opened:
             inventory = await opened.inventory()
             for session_id in session_ids:
@@ -106,34 +101,12 @@ def export_command(
                 directory,
                 session_ids=session_ids or None,
                 on_conflict=on_conflict,
-                progress=progress,
+                progress=tell,
             )
 
-    with _bar("Exporting") as progress:
-        report = asyncio.run(write(progress))
+    with bar("Exporting") as progress:
+        report = asyncio.run(write(lambda now: progress(now.done, now.total)))
     _finish(report, as_json)
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[Progress], object]]:
-    """A bar on stderr while this lasts, where stderr is a terminal."""
-    console = output.stderr()
-    bar = Bar(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task(title, total=None)
-        yield functools.partial(_advance, bar, task)
-
-
-def _advance(bar: Bar, task: Any, progress: Progress) -> None:
-    bar.update(task, completed=progress.done, total=progress.total)
 
 
 def _finish(report: TransferReport, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from a3s_store.errors import StoreForkedError, during
 from a3s_store.families import CheckpointKind, Family
 from a3s_store.files.atomic import make_folder
 from a3s_store.files.directory import Directory
+from a3s_store.redaction import Redact, Redactor
 from a3s_store.store import Capabilities, Health, Inventory
 
 T = TypeVar("T")
@@ -39,20 +40,25 @@ class FileSessionStore(FamilyStore):
 
     backend_name = "file"
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, redactor: Redactor | None = None) -> None:
         """Not for callers: `open` makes and checks the directory."""
         self._directory = directory
+        self._redactor = redactor
         self._running: set[asyncio.Task[Any]] = set()
         self._process = os.getpid()
 
     @classmethod
     def open(
-        cls, directory: str | os.PathLike[str], *, timeout: float = DEFAULT_TIMEOUT
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        redact: Redact | None = None,
     ) -> Opening[FileSessionStore]:
         """Open a directory, which is made (for its owner alone) when there is none.
 
         Await it, or enter it with `async with`. `timeout` is how many seconds an operation waits
-        while another process works in the directory.
+        while another process works in the directory. `redact` as in `SqliteSessionStore.open`.
 
         Raises:
             ValueError: the timeout is negative.
@@ -64,7 +70,7 @@ class FileSessionStore(FamilyStore):
 
         async def make() -> FileSessionStore:
             await asyncio.to_thread(_open, root)
-            return cls(Directory(root, timeout))
+            return cls(Directory(root, timeout), None if redact is None else Redactor(redact))
 
         return Opening(make)
 
@@ -142,7 +148,8 @@ def _named(key: str, what: str = "session") -> str:
 
 def _open(root: Path) -> None:
     with during("open", str(root)):
-        root.parent.mkdir(parents=True, exist_ok=True)
-        make_folder(root)
+        for folder in (*reversed(root.parents), root):
+            if not folder.exists():
+                make_folder(folder)
         # Says at once, and not at the first save, that this is no directory or must not be entered.
         next(root.iterdir(), None)

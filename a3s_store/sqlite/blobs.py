@@ -14,7 +14,15 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from a3s_store.errors import EncodeError
+
 THRESHOLD: Final = 16_384
+# A text has no more bytes than this. A blob that says it has was not written by this store.
+MOST_BYTES: Final = 512 * 1024 * 1024
+# What is larger is unpacked to nowhere first, a piece at a time, to see that it has its hash: bytes
+# that somebody else made must not fill the memory.
+_TRUSTED_BYTES: Final = 4 * 1024 * 1024
+_PIECE: Final = 16 * 1024  # packed; it unpacks to a thousand times as much at most
 _REFERENCE: Final = "$blob"
 
 
@@ -26,8 +34,16 @@ def is_large(text: str) -> bool:
 
 
 def put(conn: sqlite3.Connection, text: str) -> int:
-    """The key of the blob that holds this text, which is written unless it is there."""
+    """The key of the blob that holds this text, which is written unless it is there.
+
+    Raises EncodeError when it is larger than `MOST_BYTES`.
+    """
     raw = text.encode("utf-8")
+    if len(raw) > MOST_BYTES:
+        raise EncodeError(
+            f"a text of {len(raw)} bytes is too large",
+            hint="Keep such a large value outside the store",
+        )
     digest = hashlib.sha256(raw).digest()
     # Is it there already?
     row = conn.execute("SELECT blob_key FROM blob WHERE hash = ?", (digest,)).fetchone()
@@ -52,20 +68,38 @@ def get(conn: sqlite3.Connection, blob_key: int) -> str:
     if row is None:
         raise ValueError(f"blob {blob_key} is missing")
     digest, size, encoding, data = row
-    raw = _unpack(data, size) if encoding == "zlib" else data
-    if hashlib.sha256(raw).digest() != digest:
+    raw = _unpack(data, size, digest) if encoding == "zlib" else data
+    if len(raw) != size or hashlib.sha256(raw).digest() != digest:
         raise ValueError(f"blob {blob_key} does not have its hash")
     text: str = raw.decode("utf-8")
     return text
 
 
-def _unpack(data: bytes, size: int) -> bytes:
+def _unpack(data: bytes, size: int, digest: bytes) -> bytes:
     # Never more than the size on record: a few damaged bytes must not unpack to gigabytes.
-    unpacker = zlib.decompressobj()
+    if not 0 <= size <= MOST_BYTES:
+        raise ValueError(f"a blob cannot have {size} bytes")
     try:
-        return unpacker.decompress(data, size + 1)
+        if size > _TRUSTED_BYTES:
+            _check_unpacked(data, size, digest)
+        return zlib.decompressobj().decompress(data, size + 1)
     except zlib.error as error:
         raise ValueError(f"a blob cannot be unpacked: {error}") from None
+
+
+def _check_unpacked(data: bytes, size: int, digest: bytes) -> None:
+    """Raise ValueError unless this unpacks to so many bytes with that hash; none is kept."""
+    unpacker = zlib.decompressobj()
+    found = hashlib.sha256()
+    unpacked = 0
+    for start in range(0, len(data), _PIECE):
+        piece = unpacker.decompress(data[start : start + _PIECE])
+        found.update(piece)
+        unpacked += len(piece)
+        if unpacked > size:
+            break
+    if unpacked != size or found.digest() != digest:
+        raise ValueError("a blob does not have its hash")
 
 
 def detach(conn: sqlite3.Connection, message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:

@@ -14,7 +14,7 @@ from a3s_store.errors import EncodeError
 from a3s_store.families import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.models import LoopCheckpoint
 from a3s_store.snapshot import Extent
-from a3s_store.sqlite import conversation, lists, log, rows, sessions
+from a3s_store.sqlite import conversation, lists, log, record, rows, sessions
 from a3s_store.sqlite.conversation import Wanted
 from a3s_store.sqlite.log import Head
 from a3s_store.sqlite.recall import Known, Pending, Recall
@@ -50,7 +50,7 @@ def _put_loop(conn: sqlite3.Connection, memory: Pending, key: str, value: LoopCh
     first = [last.branch] if last is not None else []
     messages = sessions.array(value.messages, "LoopCheckpoint", "messages")
     try:
-        line = sessions.write_for(conn, memory, value.session_id, key, first, messages)
+        line = sessions.write_for(conn, memory, tree["session_id"], key, first, messages)
     except EncodeError as error:
         raise error.inside("LoopCheckpoint", "") from None
     head = line.head
@@ -109,13 +109,15 @@ def get(
     also += [f"{name}_count" for name in kind.rows.lists]
     found = rows.fetch_one(conn, kind.rows, kind.key, key, also)
     if found is None:
+        record.refuse_lost(conn, kind.rows.table, kind.key, key, kind.name)
         return None
     tree, (row_key, digest, *rest) = found
     if loop:
         lines = recall.get(tree["session_id"]).lines.values()
         return StoredCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
     for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
-        tree[name] = rows.fetch_list(conn, part, f"{kind.rows.table}_key", row_key, count)
+        parent = f"{kind.rows.table}_key"
+        tree[name] = rows.fetch_list(conn, name, part, parent, row_key, count).trees
     return StoredCheckpoint(tree, digest, None)
 
 

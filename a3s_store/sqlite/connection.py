@@ -14,6 +14,7 @@ import stat
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,17 +28,20 @@ from a3s_store.errors import (
     StoreUnavailableError,
     during,
 )
-from a3s_store.sqlite import migrate
+from a3s_store.sqlite import access, migrate, mounts, openlog, wal
+from a3s_store.sqlite.care import copying
 
 Durability = Literal["full", "normal"]
 
 MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
 # How much of the log is kept as a file when it is begun again: about a thousand pages.
-LOG_BYTES: Final = 4 * 1024 * 1024
+LOG_BYTES: Final = wal.LOG_BYTES
 _LENGTH_LIMIT: Final = 512 * 1024 * 1024
 
 # Creating a file and opening it are one step for this process: see invariant 1.
 _CREATING = threading.Lock()
+# Files whose disk failed while they were open here: they are checked when they are opened again.
+_DISTRUSTED: set[Path] = set()
 
 
 class Work(str):
@@ -76,8 +80,10 @@ class WorkConnection(sqlite3.Connection):
     """
 
     closed: threading.Event
+    file: tuple[int, int]
     before_close: Callable[[], None] | None = None
     guard: sqlite3.Connection | None = None
+    migrated: migrate.Migrated | None = None
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         if type(sql) is Work:
@@ -93,9 +99,17 @@ class WorkConnection(sqlite3.Connection):
         self.closed.set()
 
 
+# Those of this process that are open, and some that were.
+_CONNECTIONS: weakref.WeakSet[WorkConnection] = weakref.WeakSet()
+_LISTING = threading.Lock()
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
-    """How a store is opened; what each means for users is said at `SqliteSessionStore.open`."""
+    """How a store is opened; what each means for users is said at `SqliteSessionStore.open`.
+
+    Raises ValueError for a number that SQLite or a list could not take.
+    """
 
     path: Path
     durability: Durability = "full"
@@ -103,6 +117,13 @@ class Settings:
     remembered_sessions: int = 32
     remembered_values: int = 100_000
     pause_gc: bool = False
+    network_mount: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("busy_timeout_ms", "remembered_sessions", "remembered_values"):
+            setting = getattr(self, name)
+            if type(setting) is not int or not 0 <= setting < 2**31:
+                raise ValueError(f"{name} is an integer from 0 to {2**31 - 1}")
 
     @property
     def wal(self) -> Path:
@@ -130,7 +151,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
                 raise NotAStoreError("this is a folder", hint="Name a file")
         except (RuntimeError, UnicodeEncodeError) as error:  # links in a circle, a lone surrogate
             raise StoreUnavailableError(
-                f"this path leads nowhere: {type(error).__name__}"
+                f"this path leads nowhere: {type(error).__name__}", hint="Name a file"
             ) from None
     return found
 
@@ -146,9 +167,12 @@ def open_writer(settings: Settings) -> WorkConnection:
         _check_library()
         with _CREATING:
             created = _create(settings.path)
+            access.narrow(settings.path)
+            before = identity(settings.path)
             conn = _connect(settings.path, settings)
         try:
-            _prepare_writer(conn, settings, created)
+            writable = _look(conn, settings.path, before)
+            _prepare_writer(conn, settings, writable, created)
         except BaseException:
             conn.close()
             raise
@@ -160,10 +184,11 @@ def open_reader(settings: Settings) -> WorkConnection:
     with during("open", str(settings.path)):
         _check_library()
         _check_kind(settings.path)
+        before = identity(settings.path)
         conn = _connect(settings.path, settings)
         try:
             _set_common(conn, settings)
-            migrate.inspect(conn)
+            _look(conn, settings.path, before)
             conn.execute("PRAGMA query_only = ON")
         except BaseException:
             conn.close()
@@ -178,19 +203,56 @@ def may_write(settings: Settings) -> bool:
     """
     with during("open", str(settings.path)):
         _check_library()
+        mounts.refuse(settings.path, permitted=settings.network_mount)
         if not _check_kind(settings.path):
             return True
+        before = identity(settings.path)
         conn = _connect(settings.path, settings)
         try:
-            return migrate.inspect(conn)
+            return _look(conn, settings.path, before)
         finally:
             conn.close()
+
+
+def distrust(path: Path) -> None:
+    """Have the file checked before this process writes to it again: its disk failed."""
+    _DISTRUSTED.add(path)
+
+
+def _check_distrusted(conn: sqlite3.Connection, path: Path) -> None:
+    if path not in _DISTRUSTED:
+        return
+    (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise CorruptionError(
+            "after an I/O error the file is damaged", family="file", hint="See `verify`"
+        )
+    _DISTRUSTED.discard(path)
 
 
 def identity(path: Path) -> tuple[int, int]:
     """What tells a file from another that takes its name later. Raises OSError."""
     info = path.stat()
     return info.st_dev, info.st_ino
+
+
+def _look(conn: WorkConnection, path: Path, before: tuple[int, int]) -> bool:
+    """Whether this release may write to the file, and is it still the one that was opened?
+
+    Once it was read, the connection holds a lock for as long as it lives, without which no restore
+    replaces the file. Before that one may have, and its log would be another's.
+    """
+    writable = migrate.inspect(conn)
+    if identity(path) != before:
+        raise StoreBusyError("the file was replaced while it was being opened", hint="Try again")
+    return writable
+
+
+def is_open_here(path: Path) -> bool:
+    """Whether this process has a store open on the file: see invariant 1. Raises OSError."""
+    wanted = identity(path)
+    with _LISTING:
+        return any(conn.file == wanted and not conn.closed.is_set() for conn in _CONNECTIONS)
 
 
 def _check_library() -> None:
@@ -204,11 +266,18 @@ def _check_library() -> None:
 def _check_kind(path: Path) -> bool:
     """Whether the file exists. Refuses what is no regular file, and a database cut to nothing."""
     try:
-        info = path.stat()
+        info = path.lstat()  # links were resolved: what is one now was put there since
     except FileNotFoundError:
+        if _size(path.with_name(path.name + "-wal")) > 0:
+            raise CorruptionError(
+                "there is a log, but no database",
+                hint="A restore may have been stopped: run it again, or restore a backup; "
+                "it keeps the log aside",
+            ) from None
         return False
     if not stat.S_ISREG(info.st_mode):
         raise NotAStoreError("this is no regular file", hint="Name a file")
+    access.refuse(path)
     if info.st_size == 0 and _size(path.with_name(path.name + "-wal")) > 0:
         raise CorruptionError(
             "the database is empty, but its log is not",
@@ -237,6 +306,9 @@ def _create(path: Path) -> bool:
 
 
 def _connect(path: Path, settings: Settings) -> WorkConnection:
+    if not is_open_here(path):
+        openlog.check(path)
+    file = identity(path)
     # mode=rw: SQLite itself must not create anything, it would not be 0600.
     conn = sqlite3.connect(
         f"{path.as_uri()}?mode=rw",
@@ -248,6 +320,11 @@ def _connect(path: Path, settings: Settings) -> WorkConnection:
         factory=WorkConnection,
     )
     conn.closed = threading.Event()
+    conn.file = file
+    with _LISTING:
+        _CONNECTIONS.add(conn)
+    # Before anything is read: a file from somebody else has a schema from somebody else.
+    conn.execute("PRAGMA trusted_schema = OFF").close()
     return conn
 
 
@@ -255,7 +332,6 @@ def _set_common(conn: sqlite3.Connection, settings: Settings) -> None:
     for pragma in (
         f"synchronous = {settings.durability.upper()}",
         "foreign_keys = ON",
-        "trusted_schema = OFF",
         "cell_size_check = ON",
         "temp_store = MEMORY",
         "mmap_size = 0",
@@ -272,17 +348,25 @@ def _set_common(conn: sqlite3.Connection, settings: Settings) -> None:
     conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
 
 
-def _prepare_writer(conn: WorkConnection, settings: Settings, created: bool) -> None:
-    if not migrate.inspect(conn):
+def _prepare_writer(
+    conn: WorkConnection, settings: Settings, writable: bool, created: bool
+) -> None:
+    if not writable:
         raise StoreUnavailableError("the file was written by a newer release; open it to read")
     if created:
         conn.execute("PRAGMA page_size = 4096").close()
     _switch_to_wal(conn, settings)
     _set_common(conn, settings)
-    migrate.migrate(conn)
-    _sync_folder(settings.path.parent)
+    _check_distrusted(conn, settings.path)
+    conn.migrated = migrate.migrate(conn, settings.path)
+    copying.sync_folder(settings.path.parent)
     conn.guard = _connect(settings.path, settings)
     conn.guard.execute("PRAGMA wal_autocheckpoint = 0").close()
+    # Prepared now and kept: without memory it could not be, and the lock would stay held.
+    conn.guard.execute("BEGIN").close()
+    conn.guard.execute("ROLLBACK").close()
+    if settings.durability == "normal" and openlog.note_normal(conn):
+        wal.checkpoint(conn)  # into the database itself, where it is found without the log
 
 
 def _switch_to_wal(conn: sqlite3.Connection, settings: Settings) -> None:
@@ -309,17 +393,3 @@ def _switch_to_wal(conn: sqlite3.Connection, settings: Settings) -> None:
         f"the journal mode is {mode}, not wal",
         hint="The folder may be on a network file system; use a local one",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names of the database and its log survive a power cut.
-
-    SQLite syncs the folder too, but ignores an error of it.
-    """
-    if os.name == "nt":
-        return  # a folder cannot be opened there
-    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

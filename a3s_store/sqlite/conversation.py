@@ -20,6 +20,7 @@ from a3s_store.errors import DecodeError
 from a3s_store.families import MESSAGE_ROWS
 from a3s_store.models import Message
 from a3s_store.sqlite import blobs, log, tx
+from a3s_store.sqlite.damage import NOT_WRITTEN, DamagedError, MovedOnError
 from a3s_store.sqlite.log import Head, Line
 from a3s_store.sqlite.seals import seals_of
 from a3s_store.sqlite.shape import shape
@@ -35,10 +36,7 @@ _ROWS: Final = (
     "WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq"
 )
 _KEY: Final = 6
-
-
-class MovedOnError(ValueError):
-    """The messages are not there any more, or are damaged."""
+_CHAIN: Final = 1
 
 
 @attrs.frozen
@@ -67,7 +65,7 @@ def find(conn: sqlite3.Connection, head: Head, lines: Iterable[Line] = ()) -> Wa
 def read(conn: sqlite3.Connection, wanted: Wanted) -> tuple[Message, ...]:
     """The messages, each held against its seal.
 
-    Raises MovedOnError, DecodeError or ValueError, with the position, when one is gone or damaged.
+    Raises MovedOnError, DecodeError or DamagedError, with the position, when one is gone or not so.
     """
     if len(wanted.known) == wanted.head.length:
         return wanted.known
@@ -81,22 +79,40 @@ def read(conn: sqlite3.Connection, wanted: Wanted) -> tuple[Message, ...]:
     return tuple(found)
 
 
+def read_one(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[Message, bytes]:
+    """The message in one row of a branch, held against its seal, and its chain.
+
+    Raises DamagedError or DecodeError.
+    """
+    found = _stored(conn, branch, seq, seq + 1)
+    if not found:
+        raise DamagedError("it is missing", "messages", seq)
+    (message,) = _decode(_trees(found, _images(conn, found), seq), seq)
+    return message, found[0][_CHAIN]
+
+
+def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list[tuple[Any, ...]]:
+    # Texts stay bytes: the seal is made of those, and orjson takes them as they are.
+    conn.text_factory = bytes
+    try:
+        return conn.execute(_ROWS, (branch, start, end)).fetchall()
+    finally:
+        conn.text_factory = str
+
+
 def _next_rows(conn: sqlite3.Connection, wanted: Wanted, start: int) -> list[tuple[Any, ...]]:
     """The next rows, read at a moment at which the head still names this conversation."""
     parts = log.parts_of(conn, wanted.head.branch, wanted.head.length)
     if log.link_if_any(conn, parts, wanted.head.length) != wanted.link:
-        raise MovedOnError("the messages are not those of the session")
+        raise MovedOnError("the messages are not those of the session", "messages")
     # The last link is there, so the parts reach it.
     part = next(part for part in parts if part.end is None or start < part.end)
     end = min(start + _CHUNK, part.end or start)
-    # Texts stay bytes: the seal is made of those, and orjson takes them as they are.
-    conn.text_factory = bytes
-    try:
-        rows = conn.execute(_ROWS, (part.source, start, end)).fetchall()
-    finally:
-        conn.text_factory = str
+    rows = _stored(conn, part.source, start, end)
     if len(rows) != end - start:
-        raise MovedOnError(f"of messages {start} to {end - 1} only {len(rows)} are there")
+        raise MovedOnError(
+            f"of messages {start} to {end - 1} only {len(rows)} are there", "messages", start
+        )
     return rows
 
 
@@ -131,10 +147,10 @@ def _trees(
     Column by column: a loop over rows in Python takes longer than to parse them.
     """
     seals, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
-    found = seals_of(links, roles, reasonings, extras, contents)
+    found = seals_of(start, links, roles, reasonings, extras, contents)
     if found != [*seals]:
         index = next(i for i, seal in enumerate(seals) if seal != found[i])
-        raise ValueError(f"messages[{start + index}]: what is there is not what was written")
+        raise DamagedError(NOT_WRITTEN, "messages", start + index)
     parsed = zip(map(_role, roles), parse_each(contents), strict=True)
     trees: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in parsed]
     for tree, reasoning in zip(trees, reasonings, strict=True):

@@ -10,11 +10,10 @@ import asyncio
 import concurrent.futures
 import contextlib
 import functools
-import sqlite3
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from a3s_store.errors import (
@@ -24,8 +23,9 @@ from a3s_store.errors import (
     StoreUnavailableError,
     during,
 )
-from a3s_store.sqlite import connection, conversation, group, reading, tx, wal
+from a3s_store.sqlite import condition, connection, group, reading, tx, wal
 from a3s_store.sqlite.connection import Settings, WorkConnection
+from a3s_store.sqlite.damage import MovedOnError, damage_named
 from a3s_store.sqlite.group import Change, Outcome
 from a3s_store.sqlite.jobs import Job
 from a3s_store.sqlite.patience import LOOK_EVERY
@@ -64,11 +64,15 @@ class _Writing:
             outcomes = [Outcome(cause=self._refusal()) for _ in changes]
         for outcome in outcomes:
             if group.is_io_failure(outcome.cause):
-                self._failure = StoreUnavailableError(str(outcome.cause))
+                self._note_failure(outcome.cause)
         for job, change, outcome in zip(jobs, changes, outcomes, strict=True):
             job.settle(functools.partial(_answer, change, outcome))
             job.leftover = outcome.gone
         return self.keeper.checkpoint if self.keeper.is_due() else None
+
+    def _note_failure(self, error: BaseException | None) -> None:
+        self._failure = StoreUnavailableError(str(error))
+        connection.distrust(self.settings.path)
 
     def _refusal(self) -> Exception | None:
         """Why nothing can be saved: nobody would find it, or an I/O error came before.
@@ -76,9 +80,11 @@ class _Writing:
         After that nobody knows what the disk holds. A file that was moved, removed or replaced
         would take saves along.
         """
+        if self._failure is None and group.is_io_failure(self.keeper.error):
+            self._note_failure(self.keeper.error)
         if self._failure is not None:
             refusal = StoreUnavailableError(
-                "an earlier save met an I/O error",
+                "an earlier save or checkpoint met an I/O error",
                 hint="Check the disk, then close the store and open it again",
             )
             refusal.__cause__ = self._failure
@@ -150,10 +156,13 @@ class Engine:
         where: str,
         apply: Callable[[WorkConnection, Pending], R],
         lane: str | None = None,
+        *,
+        session_id: str | None = None,
     ) -> R:
         """Apply a change in a transaction, perhaps with others that wait.
 
-        Changes of one lane keep their order; one without a lane keeps its place among all.
+        Changes of one lane keep their order; one without a lane keeps its place among all. Errors
+        name the session.
         """
         with during(op, where):
             if self.writer is None:
@@ -163,7 +172,7 @@ class Engine:
                 )
             self.writer.check_alive()
             self._note_write()
-            answer: R = await self.writer.run_together(Change(op, where, apply), lane)
+            answer: R = await self.writer.run_together(Change(op, where, apply, session_id), lane)
         return answer
 
     async def read(
@@ -172,23 +181,42 @@ class Engine:
         where: str,
         fetch: Callable[[WorkConnection], Any],
         build: Callable[[WorkConnection, Any], R],
+        *,
+        session_id: str | None = None,
     ) -> R:
-        """Fetch in one read transaction on the reader's thread, then build values of it there."""
+        """Fetch in one read transaction on the reader's thread, then build values of it there.
+
+        Errors name the session.
+        """
 
         def run(conn: WorkConnection) -> R:
-            with during(op, where), reading.damage_named(), self._collector():
+            with during(op, where), damage_named(session_id), self._collector():
                 self._keeper.give_way()
                 try:
                     with tx.read(conn):
                         fetched = fetch(conn)
                     return build(conn, fetched)
-                except conversation.MovedOnError:
+                except MovedOnError:
                     # What is missing was deleted meanwhile, or is damaged: one moment will tell.
                     with tx.read(conn):
                         return build(conn, fetch(conn))
 
         with during(op, where):
             return await self.reader.run(run)
+
+    async def aside(self, op: str, where: str, function: Callable[[WorkConnection], R]) -> R:
+        """Run what may take long on a thread and a reading connection of its own.
+
+        A cancelled await interrupts it.
+        """
+        worker = Worker(lambda: connection.open_reader(self.settings))
+        with during(op, where):
+            await worker.start()
+            try:
+                return await worker.run(function)
+            finally:
+                worker.interrupt()
+                await worker.close()
 
     def _collector(self) -> contextlib.AbstractContextManager[None]:
         if self.settings.pause_gc:
@@ -250,22 +278,14 @@ class Engine:
 
     def facts(self) -> dict[str, Any]:
         """Measurements that need no connection."""
+        error = self._keeper.error
         return {
             "read_only": self.writer is None,
             "durability": self.settings.durability,
-            "database_bytes": self.settings.path.stat().st_size,
-            "log_bytes": self._keeper.size(),
+            **condition.place(self.settings.path),
+            "checkpoints_failed": self._keeper.failures,
+            "checkpoint_error": None if error is None else f"{error or type(error).__name__}",
         }
-
-    def advice(self) -> Iterator[str]:
-        """What could be better, a sentence each."""
-        if self._keeper.error is not None:
-            yield f"The last checkpoint failed: {self._keeper.error}. Check the disk."
-        if wal.has_reset_bug():
-            yield (
-                f"SQLite {sqlite3.sqlite_version} has the WAL-reset bug. This store's own "
-                "checkpoints avoid it; do not let other programs checkpoint the open file."
-            )
 
 
 def _when_idle(store: weakref.ref[Engine], loop: asyncio.AbstractEventLoop) -> None:

@@ -18,6 +18,7 @@ from a3s_store.models import SessionData
 from a3s_store.snapshot import URIS, Extent
 from a3s_store.sqlite import conversation, record, rows
 from a3s_store.sqlite.conversation import Wanted
+from a3s_store.sqlite.damage import DamagedError
 from a3s_store.sqlite.log import Head
 from a3s_store.sqlite.recall import Known
 from a3s_store.sqlite.record import Record
@@ -29,10 +30,11 @@ Tree = dict[str, Any]
 class StoredSession:
     """A session as it was fetched: its JSON object without messages, or the value if it is known.
 
-    `messages` is None when they were not asked for.
+    `messages` is None when they were not asked for; `marks` tell which value of a list is damaged.
     """
 
     tree: Tree
+    marks: Mapping[str, list[int]]
     known: SessionData | None
     messages: Wanted | None
 
@@ -42,6 +44,7 @@ class StoredShelf:
     """A shelf as it was fetched: the JSON objects of its values, or these if they are known."""
 
     trees: list[Tree]
+    marks: list[int]
     known: tuple[Any, ...] | None
     extent: Extent
 
@@ -95,31 +98,31 @@ def _fetch_session(
     messages = None if head is None else conversation.find(conn, head, known.lines.values())
     own = ("session", "config", *SESSION_ROWS.lists)
     if known.session is not None and all(known.has(name, found.parts) for name in own):
-        return StoredSession({}, known.session, messages)
+        return StoredSession({}, {}, known.session, messages)
     row = rows.fetch_one(conn, SESSION_ROWS, "owner_key", found.key)
     config = rows.fetch_one(conn, CONFIG_ROWS, "owner_key", found.key)
     assert row is not None, "the record was made from these rows"
     assert config is not None, "and from these"
     tree = {**config[0], **row[0], "id": session_id}
+    marks: dict[str, list[int]] = {}
     for name, part in SESSION_ROWS.lists.items():
         extent = found.parts.get(name)
         if extent is None:
-            raise ValueError(f"{name}: no record of it")
-        tree[name] = rows.fetch_list(conn, part, "owner_key", found.key, extent.count)
-    return StoredSession(tree, None, messages)
+            raise DamagedError("there is no record of it", name)
+        tree[name], marks[name] = rows.fetch_list(
+            conn, name, part, "owner_key", found.key, extent.count
+        )
+    return StoredSession(tree, marks, None, messages)
 
 
 def _head_at(conn: sqlite3.Connection, found: Record, generation: int) -> Head:
-    row = conn.execute(
-        "SELECT head_branch, head_length FROM generation WHERE owner_key = ? AND generation = ?",
-        (found.key, generation),
-    ).fetchone()
-    if row is None or row[0] is None:
+    head = next((save.head for save in record.saves(conn, found.key, generation)), None)
+    if head is None:
         raise SessionNotFoundError(
             f"there is no conversation of generation {generation}",
             hint=f"The session is at generation {found.generation}",
         )
-    return Head(*row)
+    return head
 
 
 def _fetch_shelf(
@@ -130,9 +133,9 @@ def _fetch_shelf(
         return None
     values = known.values(family.name, found.parts)
     if values is not None:
-        return StoredShelf([], values, extent)
-    trees = rows.fetch_list(conn, family.rows, "owner_key", found.key, extent.count)
-    return StoredShelf(trees, None, extent)
+        return StoredShelf([], [], values, extent)
+    fetched = rows.fetch_list(conn, family.name, family.rows, "owner_key", found.key, extent.count)
+    return StoredShelf(*fetched, None, extent)
 
 
 def _fetch_uris(conn: sqlite3.Connection, found: Record) -> tuple[str, ...]:

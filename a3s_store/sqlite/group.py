@@ -14,9 +14,10 @@ from typing import Any
 
 import attrs
 
-from a3s_store.errors import during
-from a3s_store.sqlite import reading, tx
+from a3s_store.errors import NO_ROOM, during
+from a3s_store.sqlite import tx
 from a3s_store.sqlite.connection import WorkConnection
+from a3s_store.sqlite.damage import damage_named
 from a3s_store.sqlite.recall import Known, Pending, Recall
 
 
@@ -27,11 +28,12 @@ class Change:
     op: str
     where: str
     apply: Callable[[WorkConnection, Pending], Any]
+    session_id: str | None = None
 
     def named(self, error: BaseException) -> BaseException:
         """The error under the name callers know, with what was tried and where."""
         try:
-            with during(self.op, self.where), reading.damage_named():
+            with during(self.op, self.where), damage_named(self.session_id):
                 raise error
         except BaseException as named:
             return named
@@ -93,5 +95,7 @@ def _primary(error: BaseException) -> int | None:
 
 
 def is_io_failure(error: BaseException | None) -> bool:
-    """Whether SQLite could not read or write the disk."""
-    return error is not None and _primary(error) == sqlite3.SQLITE_IOERR
+    """Whether SQLite could not read or write the disk, which is not to say that it is full."""
+    if error is None or getattr(error, "sqlite_errorcode", None) in NO_ROOM:
+        return False
+    return _primary(error) == sqlite3.SQLITE_IOERR

@@ -9,21 +9,36 @@ import sqlite3
 from typing import Any
 
 from a3s_store.families import CHECKPOINTS
-from a3s_store.sqlite import migrate
+from a3s_store.sqlite import condition, migrate, record
 from a3s_store.store import Generation, Inventory, SessionSummary
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
     """All generations on record, oldest first; none when nothing was saved under the id."""
-    found = conn.execute(
-        "SELECT generation, head_length, digest, saved_at_ms "
-        "FROM generation JOIN owner USING (owner_key) WHERE id = ? ORDER BY generation",
-        (session_id,),
-    ).fetchall()
+    owner = conn.execute("SELECT owner_key FROM owner WHERE id = ?", (session_id,)).fetchone()
+    if owner is None:
+        return ()
     return tuple(
-        Generation(number=number, length=length, digest=digest, saved_at_ms=saved_at_ms)
-        for number, length, digest, saved_at_ms in found
+        Generation(
+            number=save.number,
+            length=None if save.head is None else save.head.length,
+            digest=save.digest,
+            saved_at_ms=save.saved_at_ms,
+        )
+        for save in record.saves(conn, owner[0])
     )
+
+
+def exists(conn: sqlite3.Connection, session_id: str) -> bool:
+    """Whether a session was saved under an id. Raises DamagedError when its index lost it."""
+    row = conn.execute(
+        "SELECT s.owner_key IS NOT NULL FROM owner LEFT JOIN session AS s USING (owner_key) "
+        "WHERE id = ?",
+        (session_id,),
+    ).fetchone()
+    if row is None:
+        record.refuse_lost(conn, "owner", "id", session_id, "session")
+    return row is not None and bool(row[0])
 
 
 def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
@@ -64,7 +79,7 @@ def facts(conn: sqlite3.Connection) -> dict[str, Any]:
     found: dict[str, Any] = {"sqlite": sqlite3.sqlite_version, "schema": version}
     for name in ("journal_mode", "page_count", "freelist_count"):
         (found[name],) = conn.execute(f"PRAGMA {name}").fetchone()
-    return found
+    return found | condition.notes(conn)
 
 
 def probe(conn: sqlite3.Connection) -> None:

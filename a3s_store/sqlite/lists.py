@@ -20,6 +20,7 @@ from a3s_store.snapshot import NOTHING, Extent, digest_with, item_digest
 from a3s_store.sqlite import blobs
 from a3s_store.sqlite.diff import Plan, plan, recognise
 from a3s_store.sqlite.rows import Statements, extent_in, statements, upsert
+from a3s_store.sqlite.seals import mark_of
 from a3s_store.wire import encode_without
 
 Tree = dict[str, Any]
@@ -289,7 +290,8 @@ def _items(to: Target, values: Values, start: int) -> list[Item]:
     items: list[Item] = []
     for position, value in enumerate(values, start):
         tree = _encode(to, value, position)
-        items.append(Item(row(tree), item_digest(tree, to.sql.rows), {}))
+        digest = item_digest(tree, to.sql.rows)
+        items.append(Item((*row(tree), mark_of(digest)), digest, {}))
     return items
 
 

@@ -24,6 +24,7 @@ from a3s_store.families import MESSAGE_ROWS
 from a3s_store.models import Message
 from a3s_store.snapshot import EMPTY_CHAIN, chain
 from a3s_store.sqlite import blobs
+from a3s_store.sqlite.damage import DamagedError
 from a3s_store.sqlite.diff import common
 from a3s_store.sqlite.seals import seals_of
 from a3s_store.sqlite.shape import shape
@@ -37,6 +38,8 @@ _INSERT = (
     f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain, seal) "
     f"VALUES (?, ?, {', '.join('?' * len(_SHAPE.names))}, ?, ?)"
 )
+# No conversation is that long.
+_ENDLESS = 2**63 - 1
 
 
 @attrs.frozen
@@ -272,7 +275,7 @@ def _append(conn: sqlite3.Connection, branch: int, links: _Links, shared: int) -
         columns = _SHAPE.row(tree)
         texts: list[Any] = [None if text is None else text.encode() for text in columns]
         role, content, reasoning, extra = texts
-        (seal,) = seals_of([link], [role], [reasoning], [extra], [content])
+        (seal,) = seals_of(seq, [link], [role], [reasoning], [extra], [content])
         row = (branch, seq, *columns, link, seal)
         if not keys:
             rows.append(row)
@@ -302,17 +305,13 @@ def parts_of(conn: sqlite3.Connection, branch: int, length: int | None) -> list[
     # Which stretches make up this branch?
     rows = conn.execute(
         "SELECT start_seq, end_seq, source_branch FROM branch_part "
-        "WHERE branch_key = ? ORDER BY start_seq",
-        (branch,),
+        "WHERE branch_key = ? AND start_seq < ? ORDER BY start_seq",
+        (branch, _ENDLESS if length is None else length),
     ).fetchall()
     parts = [Part(*row) for row in rows]
     if length is None:
         return parts
-    return [
-        Part(p.start, length if p.end is None else min(p.end, length), p.source)
-        for p in parts
-        if p.start < length
-    ]
+    return [Part(p.start, length if p.end is None else min(p.end, length), p.source) for p in parts]
 
 
 def _tip(conn: sqlite3.Connection, branch: int) -> int:
@@ -328,7 +327,7 @@ def _tip(conn: sqlite3.Connection, branch: int) -> int:
 def _link(conn: sqlite3.Connection, parts: list[Part], length: int) -> bytes:
     link = link_if_any(conn, parts, length)
     if link is None:
-        raise ValueError(f"message {length - 1} is missing from the log")
+        raise DamagedError("it is missing from the log", "messages", length - 1)
     return link
 
 

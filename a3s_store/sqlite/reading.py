@@ -6,23 +6,22 @@ which never change, are read meanwhile.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import sqlite3
 import threading
-from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 import attrs
 
 from a3s_store.batch import Found
-from a3s_store.errors import CorruptionError, DecodeError, StoreError
+from a3s_store.errors import DecodeError
 from a3s_store.families import CheckpointKind, Family
 from a3s_store.models import SessionData
 from a3s_store.snapshot import URIS, uris_extent
 from a3s_store.sqlite import conversation
 from a3s_store.sqlite.checkpoints import StoredCheckpoint
 from a3s_store.sqlite.conversation import Wanted
+from a3s_store.sqlite.damage import NOT_WRITTEN, DamagedError
 from a3s_store.sqlite.fetching import Stored, StoredSession, StoredShelf
 from a3s_store.sqlite.log import Line
 from a3s_store.sqlite.recall import HISTORY, Known
@@ -30,31 +29,6 @@ from a3s_store.sqlite.seals import check_checkpoint, check_session, check_shelf
 from a3s_store.wire import decode, decode_many
 
 R = TypeVar("R")
-
-
-@contextlib.contextmanager
-def damage_named() -> Iterator[None]:
-    """What was written well and cannot be read is damage, whatever the reader stumbled over."""
-    try:
-        yield
-    except DecodeError as error:
-        place = ".".join(part for part in (error.model, error.path) if part)
-        raise CorruptionError(f"{place}: {error.what}", hint=_KEEP) from error
-    except StoreError:
-        raise
-    except UnicodeDecodeError:
-        raise CorruptionError("a text is not UTF-8", hint=_KEEP) from None
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        # A column holds a value of another kind than was written there.
-        raise CorruptionError(str(error), hint=_KEEP) from error
-    except sqlite3.OperationalError as error:
-        if hasattr(error, "sqlite_errorcode"):
-            raise
-        # sqlite3 itself could not decode a text; its own message repeats that text.
-        raise CorruptionError("a text is not UTF-8", hint=_KEEP) from None
-
-
-_KEEP: Final = "Keep the file as it is and restore a backup beside it"
 
 
 def as_is(_: sqlite3.Connection, fetched: R) -> R:
@@ -73,7 +47,7 @@ def to_found(conn: sqlite3.Connection, stored: Stored) -> Found:
         return Found(session=None, shelves=dict.fromkeys(stored.shelves))
     extent = stored.record.parts.get(URIS)
     if extent is not None and uris_extent(stored.uris) != extent:
-        raise ValueError(f"{URIS}: what is there is not what was written")
+        raise DamagedError(NOT_WRITTEN, URIS)
     return Found(
         session=None if stored.session is None else _to_session(conn, stored, stored.session),
         shelves={
@@ -90,7 +64,7 @@ def _to_session(conn: sqlite3.Connection, stored: Stored, session: StoredSession
     found = session.known
     if found is None:
         found = decode(SessionData, {**session.tree, "messages": []})
-        check_session(found, stored.record.parts)
+        check_session(found, stored.record.parts, session.marks)
     return found if found.messages is messages else found.evolve(messages=messages)
 
 
@@ -102,7 +76,7 @@ def _to_values(family: Family, stored: StoredShelf) -> tuple[Any, ...]:
     except DecodeError as error:
         error.model = family.name
         raise
-    check_shelf(family, values, stored.extent)
+    check_shelf(family, values, stored.extent, stored.marks)
     return values
 
 

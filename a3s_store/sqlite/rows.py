@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from a3s_store.families import Rows
 from a3s_store.snapshot import Extent
 from a3s_store.sqlite import blobs
+from a3s_store.sqlite.damage import DamagedError
+from a3s_store.sqlite.seals import mark_of
 from a3s_store.sqlite.shape import Shape, shape
 
 Tree = dict[str, Any]
@@ -31,12 +33,14 @@ class Statements:
         self.key = f"{rows.table}_key"
         self.lists = frozenset(rows.lists)
         self.columns = [*self.shape.names]
-        if rows.blob:
-            self.columns.append("blob_key")
         # What stands for each list inside a value.
         self.extents = [f"{name}_{what}" for name in rows.lists for what in ("count", "digest")]
-        if rows.lists:
-            self.columns += ["digest", *self.extents]
+        # What tells which value of a list is damaged: its digest, or the beginning of that.
+        self.columns += ["digest", *self.extents] if rows.lists else ["seal"]
+        if rows.blob:
+            self.columns.append("blob_key")
+        # Where that stands among what `select` reads: the key comes first.
+        self.mark = 1 + len(self.shape.names)
         table = rows.table
         # Where something hangs on rows, they have keys of their own and are found by two columns;
         # else both are packed into the key: the parent's, then seq.
@@ -60,10 +64,12 @@ class Statements:
         # Values in order; what is asked of them comes in between.
         self._select = "SELECT {} " + f"FROM {table} WHERE {stretch} ORDER BY {place[-1]}"
         # The values whole, with the key that lists inside them hang on.
-        key = self.key if rows.lists else "seq"
-        self.select = self.between(", ".join([key, *self.columns]))
+        self.head = self.key if rows.lists else "seq"
+        self.select = self.between(", ".join([self.head, *self.columns]))
         # Values that are no longer in the list.
         self.delete = f"DELETE FROM {table} WHERE {stretch}"
+        # How many values are there?
+        self.count = f"SELECT count(*) FROM {table} WHERE {stretch}"
         # Where does the next value go?
         self.next_seq = f"SELECT coalesce({last} + 1, 0) FROM {table} WHERE {stretch}"
 
@@ -88,35 +94,53 @@ def statements(rows: Rows, parent: str) -> Statements:
     return Statements(rows, parent)
 
 
-def fetch_list(
-    conn: sqlite3.Connection, rows: Rows, parent: str, parent_key: int, count: int
-) -> list[Tree]:
-    """The JSON objects under a parent, in order.
+class FetchedList(NamedTuple):
+    """The JSON objects of a list, and for each what tells whether it is damaged."""
 
-    Raises ValueError, with the position, when there are not `count` of them or one is damaged.
+    trees: list[Tree]
+    marks: list[int]
+
+
+def fetch_list(
+    conn: sqlite3.Connection, name: str, rows: Rows, parent: str, parent_key: int, count: int
+) -> FetchedList:
+    """The JSON objects of the list `name` under a parent, in order.
+
+    Raises DamagedError, with the position, when there are not `count` of them or one is damaged.
     """
     sql = statements(rows, parent)
     stored = conn.execute(sql.select, sql.stretch(parent_key)).fetchall()
     if len(stored) != count:
-        raise ValueError(f"{rows.table}: {count} rows should be there, {len(stored)} are")
-    return [_tree(conn, sql, row, position) for position, row in enumerate(stored)]
+        raise DamagedError(f"{count} rows should be there, {len(stored)} are", name)
+    trees: list[Tree] = []
+    for position, row in enumerate(stored):
+        try:
+            trees.append(tree_of(conn, sql, row))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DamagedError(_reason(error), name, position) from error
+    return FetchedList(trees, [mark_in(sql, row) for row in stored])
 
 
-def _tree(
-    conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...], position: int
-) -> Tree:
+def tree_of(conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...]) -> Tree:
+    """The JSON object of a row as `Statements.select` reads it. Raises ValueError if damaged."""
     values = stored[1:]
-    width = len(sql.shape.names)
-    try:
-        tree = sql.shape.tree(values[:width])
-        if sql.rows.blob and values[width] is not None:
-            tree[sql.rows.blob] = blobs.get(conn, values[width])
-        for name, part in sql.rows.lists.items():
-            extent = extent_in(sql, name, values)
-            tree[name] = fetch_list(conn, part, sql.key, stored[0], extent.count)
-    except ValueError as error:
-        raise ValueError(f"{sql.rows.table}[{position}]: {error}") from None
+    tree = sql.shape.tree(values[: len(sql.shape.names)])
+    if sql.rows.blob and values[-1] is not None:
+        tree[sql.rows.blob] = blobs.get(conn, values[-1])
+    for name, part in sql.rows.lists.items():
+        extent = extent_in(sql, name, values)
+        tree[name] = fetch_list(conn, name, part, sql.key, stored[0], extent.count).trees
     return tree
+
+
+def mark_in(sql: Statements, stored: tuple[Any, ...]) -> int:
+    """The mark (`seals.mark_of`) that a row has on record, as `Statements.select` reads it."""
+    found = stored[sql.mark]
+    return mark_of(found) if sql.lists else found
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def extent_in(sql: Statements, name: str, values: tuple[Any, ...]) -> Extent:

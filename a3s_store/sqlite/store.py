@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
-from a3s_store.base import FamilyStore, Opening
+from a3s_store.base import Opening
 from a3s_store.batch import Batch, Found, refuse_unwritable, refuse_unwritable_value
 from a3s_store.errors import (
     EncodeError,
@@ -23,35 +23,34 @@ from a3s_store.errors import (
 )
 from a3s_store.families import FAMILIES, CheckpointKind, Family, check_id
 from a3s_store.models import SessionData
+from a3s_store.redaction import Redact, Redactor
+from a3s_store.reports import Recovered
 from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import (
-    checkpoints,
-    connection,
-    fetching,
-    listing,
-    reading,
-    record,
-    sessions,
-)
+from a3s_store.sqlite import checkpoints, connection, fetching, listing, reading, record, sessions
+from a3s_store.sqlite.care import recovery
+from a3s_store.sqlite.care.methods import CareMethods
 from a3s_store.sqlite.checkpoints import StoredCheckpoint
 from a3s_store.sqlite.connection import Durability, Settings, WorkConnection
 from a3s_store.sqlite.engine import Engine
 from a3s_store.sqlite.fetching import Stored
 from a3s_store.sqlite.recall import Pending
-from a3s_store.store import Capabilities, Generation, Health, Inventory, SessionSummary
+from a3s_store.store import Capabilities, Generation, Inventory, SessionSummary
 
 R = TypeVar("R")
 
 
-class SqliteSessionStore(FamilyStore):
+class SqliteSessionStore(CareMethods):
     """A `SessionStore` in one SQLite file, which several tasks, threads and processes may share."""
 
     backend_name = "sqlite"
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, clock: Callable[[], float], redactor: Redactor | None = None
+    ) -> None:
         """Use `SqliteSessionStore.open`."""
         self._engine = engine
         self._clock = clock
+        self._redactor = redactor
 
     @classmethod
     def open(
@@ -64,6 +63,8 @@ class SqliteSessionStore(FamilyStore):
         remembered_values: int = 100_000,
         pause_gc: bool = False,
         clock: Callable[[], float] = time.time,
+        redact: Redact | None = None,
+        network_mount: bool = False,
     ) -> Opening[SqliteSessionStore]:
         """Open a store, or make one where there is no file (0600, in a folder that exists).
 
@@ -80,16 +81,25 @@ class SqliteSessionStore(FamilyStore):
         nothing. `pause_gc` keeps the process's garbage collector from running while a load makes
         its objects: quicker beside a large heap, and the whole process's business.
 
+        `redact` is asked about every text but ids, roles, types, keys of opaque JSON and images,
+        once for each value, where `save` is called; what it answers is saved in its place. So loads
+        answer that, and `save_snapshot_cas` compares with its digest. What was saved before, and
+        forks of that, stay as they are.
+
+        A file others may open is narrowed to its owner. Another user's is refused, one with several
+        hard links, and one on a network file system, unless `network_mount` says that only one
+        machine ever uses it.
+
         A file of a newer release that permits it is opened for reading; every save then raises
         SchemaTooNewError.
 
         Raises:
             NotAStoreError: the file is something else; it is left as it is.
             SchemaTooNewError: a newer release wrote it and this one cannot read it.
-            CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError
+            CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError, ValueError
         """
-        if durability not in ("full", "normal"):
-            raise ValueError(f"durability is 'full' or 'normal', not {durability!r}")
+        if type(durability) is not str or durability not in ("full", "normal"):
+            raise ValueError("durability is 'full' or 'normal'")
 
         async def make() -> SqliteSessionStore:
             settings = Settings(
@@ -99,8 +109,10 @@ class SqliteSessionStore(FamilyStore):
                 remembered_sessions=remembered_sessions,
                 remembered_values=remembered_values,
                 pause_gc=pause_gc,
+                network_mount=network_mount,
             )
-            return cls(await Engine.start(settings), clock)
+            redactor = None if redact is None else Redactor(redact)
+            return cls(await Engine.start(settings), clock, redactor)
 
         return Opening(make)
 
@@ -144,21 +156,81 @@ class SqliteSessionStore(FamilyStore):
             self._snapshot_batch("save_snapshot", snapshot, expected_generation=expected_generation)
         )
 
-    async def load(self, session_id: str, *, generation: int | None = None) -> SessionData | None:
-        """See `GenerationalStore.load`."""
+    @overload
+    async def load(
+        self,
+        session_id: str,
+        *,
+        generation: int | None = None,
+        on_damage: Literal["raise"] = "raise",
+    ) -> SessionData | None: ...
+    @overload
+    async def load(
+        self, session_id: str, *, generation: int | None = None, on_damage: Literal["report"]
+    ) -> Recovered[SessionData]: ...
+    async def load(
+        self,
+        session_id: str,
+        *,
+        generation: int | None = None,
+        on_damage: Literal["raise", "report"] = "raise",
+    ) -> SessionData | Recovered[SessionData] | None:
+        """See `GenerationalStore.load`.
+
+        With `on_damage="report"` damage is not raised: the answer has what can be proven, and says
+        what is left out.
+        """
         self._check_open("load")
         if generation is not None:
             _check_count("load", "generation", generation)
-
+        if _reports("load", on_damage):
+            rest = await self._recover("load", check_id(session_id), (), generation)
+            session = None if rest.value is None else rest.value.session
+            return Recovered(value=session, damage=rest.damage)
         found = await self._load("load", check_id(session_id), (), True, generation)
         return found.session
+
+    @overload
+    async def load_snapshot(
+        self, session_id: str, *, on_damage: Literal["raise"] = "raise"
+    ) -> SessionSnapshot | None: ...
+    @overload
+    async def load_snapshot(
+        self, session_id: str, *, on_damage: Literal["report"]
+    ) -> Recovered[SessionSnapshot]: ...
+    async def load_snapshot(
+        self, session_id: str, *, on_damage: Literal["raise", "report"] = "raise"
+    ) -> SessionSnapshot | Recovered[SessionSnapshot] | None:
+        """See `SessionStore.load_snapshot`; `on_damage` as in `load`."""
+        if not _reports("load_snapshot", on_damage):
+            return await super().load_snapshot(session_id)
+        self._check_open("load_snapshot")
+        return await self._recover("load_snapshot", check_id(session_id), FAMILIES)
+
+    async def _recover(
+        self,
+        op: str,
+        session_id: str,
+        families: Sequence[Family],
+        generation: int | None = None,
+    ) -> Recovered[SessionSnapshot]:
+        def read(conn: sqlite3.Connection) -> Recovered[SessionSnapshot]:
+            return recovery.recover(conn, session_id, families, generation)
+
+        return await self._engine.read(
+            op, self._where(session_id), read, reading.as_is, session_id=session_id
+        )
 
     async def generation(self, session_id: str) -> int:
         """See `GenerationalStore.generation`."""
         self._check_open("generation")
         where = self._where(check_id(session_id))
         return await self._engine.read(
-            "generation", where, lambda conn: record.generation_of(conn, session_id), reading.as_is
+            "generation",
+            where,
+            lambda conn: record.generation_of(conn, session_id),
+            reading.as_is,
+            session_id=session_id,
         )
 
     async def generations(self, session_id: str) -> tuple[Generation, ...]:
@@ -166,7 +238,11 @@ class SqliteSessionStore(FamilyStore):
         self._check_open("generations")
         where = self._where(check_id(session_id))
         return await self._engine.read(
-            "generations", where, lambda conn: listing.generations(conn, session_id), reading.as_is
+            "generations",
+            where,
+            lambda conn: listing.generations(conn, session_id),
+            reading.as_is,
+            session_id=session_id,
         )
 
     async def summaries(self) -> tuple[SessionSummary, ...]:
@@ -203,7 +279,7 @@ class SqliteSessionStore(FamilyStore):
             batch = self._snapshot_batch("fork", source.fork(new_id))
             sessions.fork(conn, memory, session_id, batch, at, self._now_ms())
 
-        await self._engine.write("fork", where, copy)
+        await self._engine.write("fork", where, copy, session_id=session_id)
 
     async def rewind(self, session_id: str, length: int) -> int:
         """See `GenerationalStore.rewind`."""
@@ -214,7 +290,7 @@ class SqliteSessionStore(FamilyStore):
         def apply(conn: WorkConnection, _: Pending) -> int:
             return sessions.rewind(conn, session_id, length, self._now_ms())
 
-        return await self._engine.write("rewind", where, apply, session_id)
+        return await self._engine.write("rewind", where, apply, session_id, session_id=session_id)
 
     # -- The port -----------------------------------------------------------------------------
 
@@ -227,7 +303,9 @@ class SqliteSessionStore(FamilyStore):
                 return sessions.commit(conn, memory, batch, self._now_ms())
 
         where = self._where(batch.session_id)
-        return await self._engine.write(batch.op, where, apply, batch.session_id)
+        return await self._engine.write(
+            batch.op, where, apply, batch.session_id, session_id=batch.session_id
+        )
 
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Family], *, session: bool
@@ -256,25 +334,27 @@ class SqliteSessionStore(FamilyStore):
                 recall.learn(session_id, lambda known: reading.learned(known, stored, found))
             return found
 
-        return await self._engine.read(op, self._where(session_id), fetch, build)
+        return await self._engine.read(
+            op, self._where(session_id), fetch, build, session_id=session_id
+        )
 
     async def _delete(self, session_id: str) -> None:
         def apply(conn: WorkConnection, memory: Pending) -> None:
             sessions.delete(conn, memory, session_id)
 
-        await self._engine.write("delete", self._where(session_id), apply)
+        await self._engine.write("delete", self._where(session_id), apply, session_id=session_id)
 
     async def _ids(self) -> list[str]:
         return list((await self._inventory()).sessions)
 
     async def _exists(self, session_id: str) -> bool:
-        def fetch(conn: sqlite3.Connection) -> bool:
-            row = conn.execute(
-                "SELECT 1 FROM owner JOIN session USING (owner_key) WHERE id = ?", (session_id,)
-            ).fetchone()
-            return row is not None
-
-        return await self._engine.read("exists", self._where(session_id), fetch, reading.as_is)
+        return await self._engine.read(
+            "exists",
+            self._where(session_id),
+            lambda conn: listing.exists(conn, session_id),
+            reading.as_is,
+            session_id=session_id,
+        )
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         def apply(conn: WorkConnection, memory: Pending) -> None:
@@ -313,18 +393,6 @@ class SqliteSessionStore(FamilyStore):
             "inventory", str(self.path), listing.inventory, reading.as_is
         )
 
-    async def _health(self) -> Health:
-        where = str(self.path)
-        facts = await self._engine.read("health_check", where, listing.facts, reading.as_is)
-        if not self.read_only:
-            await self._engine.write("health_check", where, lambda conn, _: listing.probe(conn))
-        return Health(
-            backend=self.backend_name,
-            location=where,
-            facts=facts | self._engine.facts(),
-            advice=tuple(self._engine.advice()),
-        )
-
     async def close(self) -> None:
         """See `SessionStore.close`: what was accepted is finished, and one file is left.
 
@@ -356,6 +424,12 @@ def _fault_named(name: Callable[[], None]) -> Iterator[None]:
         raise
 
 
+def _reports(op: str, on_damage: str) -> bool:
+    if on_damage not in ("raise", "report"):
+        raise ValueError(f"{op}: on_damage is 'raise' or 'report', not {on_damage!r}")
+    return on_damage == "report"
+
+
 def _check_integer(op: str, name: str, value: int) -> None:
     if type(value) is not int:
         raise EncodeError(f"expected an integer, found {type(value).__name__}", op=op, path=name)
@@ -365,4 +439,4 @@ def _check_count(op: str, name: str, value: int) -> None:
     """Refuse what cannot be a number of messages or saves in any file."""
     _check_integer(op, name, value)
     if not 0 <= value < 2**63:
-        raise SessionNotFoundError(f"there is no {name} {value}", op=op)
+        raise SessionNotFoundError(f"there is no such {name}", op=op)

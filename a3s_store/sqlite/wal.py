@@ -13,10 +13,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from a3s_store.sqlite.connection import LOG_BYTES, WorkConnection
+if TYPE_CHECKING:
+    from a3s_store.sqlite.connection import WorkConnection
 
+# How much of the log is kept as a file when it is begun again: about a thousand pages.
+LOG_BYTES: Final = 4 * 1024 * 1024
 # Commits into a log of full size after which it is due again.
 COMMITS: Final = 100
 # A log this long is not being begun again because somebody always reads: see `give_way`.
@@ -34,14 +37,15 @@ class LogKeeper:
     SQLite does not tell how much of the log is in use, and its size says so only while it grows; so
     a checkpoint is due when the log has grown by `LOG_BYTES`, or after `COMMITS` commits into a log
     of that size. `error` is what the last checkpoint failed with, None when it did not: the commit
-    before it stands in any case.
+    before it stands in any case. `failures` is how many failed.
     """
 
     def __init__(self, wal: Path) -> None:
         self._wal = wal
         self._commits = 0
         self._size = 0
-        self.error: sqlite3.Error | OSError | None = None
+        self.error: sqlite3.Error | OSError | MemoryError | None = None
+        self.failures = 0
 
     def is_due(self) -> bool:
         """Whether to checkpoint, now that something more was committed."""
@@ -57,15 +61,16 @@ class LogKeeper:
     def checkpoint(self, conn: WorkConnection) -> None:
         """Copy the log into the database, unless another process is writing just now.
 
-        Raises neither sqlite3.Error nor OSError: see `error`.
+        Raises neither sqlite3.Error nor OSError nor MemoryError: see `error`.
         """
         try:
             copied = checkpoint(conn)
             if copied is not None:
                 self._commits = 0
                 self._size = self.size()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, MemoryError) as error:
             self.error = error
+            self.failures += 1
             return
         self.error = None
 
@@ -107,6 +112,20 @@ def checkpoint(conn: WorkConnection) -> tuple[int, int] | None:
     finally:
         conn.guard.execute("ROLLBACK")
     return pages, copied
+
+
+def read_log(conn: WorkConnection, path: Path) -> bytes:
+    """The bytes of the log while nobody writes to it.
+
+    SQLite locks the database and its index, never the log, so reading it here costs no lock.
+    Raises sqlite3.OperationalError when others go on writing for longer than the busy timeout.
+    """
+    assert conn.guard is not None, "only the writer may keep others from writing"
+    conn.guard.execute("BEGIN IMMEDIATE")
+    try:
+        return path.read_bytes() if path.exists() else b""
+    finally:
+        conn.guard.execute("ROLLBACK")
 
 
 def has_reset_bug(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:

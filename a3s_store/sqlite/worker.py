@@ -9,7 +9,8 @@ a transaction are handed over together (`jobs`).
 Invariants: 1. a job that was accepted is run, also when its caller was cancelled, its event loop
 is being closed, or the interpreter ends; 2. nothing here keeps a process alive: the thread is a
 daemon, and at exit the jobs still waiting get a bounded time; 3. after fork() the child neither
-uses nor closes what it inherited.
+uses nor closes what it inherited; 4. once it is open, the thread reports to no caller's event loop
+but through `JobQueue.tell`, so that none can be closed under it.
 
 Rejected: awaiting each statement (eleven trips a save, and a cancelled one leaves its transaction
 open in nearly every case); `Connection._execute` (private, and no quicker).
@@ -22,19 +23,20 @@ import atexit
 import contextlib
 import functools
 import os
+import signal
 import sqlite3
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, NoReturn, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import aiosqlite
 
 from a3s_store.errors import StoreClosedError, StoreForkedError
 from a3s_store.sqlite.connection import Work, WorkConnection
 from a3s_store.sqlite.jobs import Job, JobQueue
-from a3s_store.sqlite.patience import LOOK_EVERY, Patience
+from a3s_store.sqlite.patience import Patience
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -74,11 +76,11 @@ class Worker:
         self._queue = JobQueue()
         self._arrived = 0
         self._here: dict[asyncio.AbstractEventLoop, _Here] = {}
-        self._carrying: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
         self._raw: WorkConnection | None = None
         self._opening = threading.Lock()
         self._unwanted = False
+        self._stopped = False
         # aiosqlite's thread is no daemon: a store that was never closed would keep the process
         # alive for ever. A thread inherits that property from the one that makes it, so the
         # connection object is made on a daemon thread. Setting it on aiosqlite's private
@@ -175,14 +177,11 @@ class Worker:
     def _set_out(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
         """Begin a trip to the thread, unless one of this loop's is on its way.
 
-        That one will find what waits by then. It is a task of our own, so that no caller's end
-        takes it along.
+        That one will find what waits by then: it sets out in the loop's next turn.
         """
         if here.set_out_at != self._arrived:
             here.set_out_at = self._arrived
-            task = loop.create_task(self._carry(here))
-            self._carrying.add(task)
-            task.add_done_callback(functools.partial(self._carried_out, here))
+            loop.call_soon(self._carry, here, loop)
 
     def _look(self, here: _Here) -> None:
         """Have those who wait look around: the thread, or the trip they rely on, may be gone."""
@@ -215,41 +214,24 @@ class Worker:
             if afterwards is not None:
                 afterwards(conn)
 
-    async def _carry(self, here: _Here) -> None:
-        """One trip to the thread."""
+    def _carry(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
+        """One trip to the thread. It tells the callers itself, and reports to nobody."""
+        trip = self._db.execute_fetchall(Work.of(self._drain)).__await__()
         try:
-            await self._db.execute_fetchall(Work.of(self._drain))
+            with _reporting_to_nobody():
+                next(trip)  # into the thread's queue; the rest would be waiting for the report
         except ValueError:
-            # aiosqlite's word for closed. What waited is run before closing; this came too late.
-            await self._ended()
-            self._look(here)
-        except asyncio.CancelledError:
-            await self._reported()
+            # aiosqlite's word for closed. What waited is run before closing; this came too late,
+            # and is refused once the thread has ended.
+            loop.call_later(0.002, self._look, here)
+        finally:
+            trip.close()
 
-    def _carried_out(self, here: _Here, task: asyncio.Task[None]) -> None:
-        self._carrying.discard(task)
-        if task.cancelled():
-            # By somebody else, before it began. Those who rely on it begin another.
-            self._look(here)
-        else:
-            task.exception()  # looked at: nobody waits for it
-
-    async def _reported(self) -> None:
-        """The loop is shutting down. It must not be gone before the thread has reported to it.
-
-        aiosqlite's thread would die on the closed loop, with everything behind this job. It reports
-        in order, so an answer to something sent now comes after all the others.
-        """
-        while self._alive():
-            try:
-                # Not for ever: the thread may die on somebody else's closed loop before that.
-                nothing = self._db.execute_fetchall(Work.of(lambda _: None))
-                await asyncio.wait_for(nothing, LOOK_EVERY)
-            except (asyncio.CancelledError, TimeoutError):
-                continue
-            except ValueError:
-                await self._ended()
-            return
+    def interrupt(self) -> None:
+        """Have the statement that is running, if any, raise; from any thread."""
+        if self._raw is not None and self._pid == os.getpid():
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
+                self._raw.interrupt()
 
     async def close(self) -> None:
         """Close the connection once everything accepted has run; twice is fine.
@@ -258,30 +240,26 @@ class Worker:
         """
         if self._pid != os.getpid():
             return
-        while self._alive():
-            try:
-                await self._carried(self._shut())
-            except asyncio.CancelledError:
-                if _cancelled_itself():
-                    raise
+        if self._alive():
+            self._stop()
+        cancelled = await self._ended()
         if self._raw is not None and not self._raw.closed.is_set():
             # The thread died on a closed loop. Nobody else uses the connection any more.
             await asyncio.to_thread(self._raw.close)
         _WORKERS.discard(self)
+        if cancelled:
+            raise asyncio.CancelledError  # kept back until nothing was left open
 
     def abandon(self) -> None:
         """Ask the thread to finish and end, from anywhere, without waiting."""
         if self._pid == os.getpid():
             _WORKERS.discard(self)
-            # stop() would have the thread report to the event loop of this thread, which may be
-            # closed before it does. A thread of its own has none; at exit none can be made, and
-            # there is no loop left to speak of.
-            try:
-                _on_daemon_thread(self._db.stop)
-            except RuntimeError:
-                with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
-                    warnings.simplefilter("ignore", DeprecationWarning)
-                    self._db.stop()
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopped = True
+        with _reporting_to_nobody():
+            self._db.stop()
 
     def finish(self, seconds: float) -> None:
         """At exit: let the thread run what it accepted, for at most so long, then close."""
@@ -308,48 +286,53 @@ class Worker:
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    async def _shut(self) -> None:
-        try:
-            await self._db.close()
-        except asyncio.CancelledError:
-            pass  # it was told to end all the same
-        await self._ended()
-
-    async def _ended(self) -> None:
+    async def _ended(self) -> bool:
         """Wait for the thread to end, which it was told to, even while the loop shuts down.
 
-        aiosqlite's thread reports to the loop last of all and would die noisily on a closed one.
+        Answers whether the caller was cancelled meanwhile.
         """
+        cancelled = False
         while self._alive():
-            with contextlib.suppress(asyncio.CancelledError):
+            try:
                 await asyncio.sleep(0.002)
-
-    async def _carried(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._carrying.add(task)
-        task.add_done_callback(self._carried_through)
-        # Waiting does not cancel what is waited for. A thread that died (the loop of somebody
-        # else's job was closed under it) will never report, so it is looked at now and then.
-        while not (await asyncio.wait({task}, timeout=LOOK_EVERY))[0]:
-            if not self._alive():
-                task.cancel()
-                return
-        task.result()
-
-    def _carried_through(self, task: asyncio.Task[None]) -> None:
-        self._carrying.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at, in case the caller is gone and nobody else does
-
-
-def _cancelled_itself() -> bool:
-    """Whether it is the current task that was cancelled, not one that it waits for."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+            except asyncio.CancelledError:
+                cancelled = True
+        return cancelled
 
 
 def _raise(error: BaseException) -> NoReturn:
     raise error
+
+
+class _Nobody:
+    """The loop to which aiosqlite's thread reports: it is never closed, and does not listen."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=_NOBODY)
+
+    def get_debug(self) -> bool:
+        return False
+
+    def call_soon_threadsafe(self, *report: object) -> None:
+        pass
+
+
+_NOBODY: Final = cast(asyncio.AbstractEventLoop, _Nobody())
+
+
+@contextlib.contextmanager
+def _reporting_to_nobody() -> Iterator[None]:
+    """Have aiosqlite take a loop that is never closed for the one that runs here.
+
+    What is sent to the thread inside is reported there. The caller's loop may be closed meanwhile,
+    and a thread that reports to a closed loop dies, with everything that still waits.
+    """
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(_NOBODY)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(running)
 
 
 def _on_daemon_thread(make: Callable[[], T]) -> T:
@@ -367,10 +350,19 @@ _INHERITED: list[Worker] = []
 
 
 def _finish_all() -> None:
-    each = EXIT_SECONDS / max(1, len(_WORKERS))
-    for worker in list(_WORKERS):
-        warnings.warn(f"{worker!r} was never closed", ResourceWarning, stacklevel=1)
-        worker.finish(each)
+    # Whoever presses Ctrl-C again and again waits for no longer than this, and loses nothing.
+    interrupt: Any = None
+    with contextlib.suppress(ValueError):  # this is not the main thread
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        each = EXIT_SECONDS / max(1, len(_WORKERS))
+        for worker in list(_WORKERS):
+            if not worker._stopped:
+                warnings.warn(f"{worker!r} was never closed", ResourceWarning, stacklevel=1)
+            worker.finish(each)
+    finally:
+        if interrupt is not None:
+            signal.signal(signal.SIGINT, interrupt)
 
 
 def _after_fork() -> None:

@@ -39,7 +39,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 from a3s_store.families import FAMILIES
 from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.snapshot import SessionSnapshot
-from a3s_store.store import Inventoried
+from a3s_store.store import Inventoried, Verifiable
 from a3s_store.testing import strategies
 from a3s_store.testing._pairs import (
     COSTS,
@@ -143,6 +143,9 @@ class StoreMachine(RuleBasedStateMachine):
             await pair.read(f"everything of {one!r}", look_at(one))
         if isinstance(pair.store, Inventoried):
             await pair.read("inventory", lambda store: store.inventory())
+        if isinstance(pair.store, Verifiable):
+            report = await pair.store.verify(depth="deep")
+            assert report.ok, f"{pair.name}: {'; '.join(map(str, report.damage))}"
 
     # -- Ids ----------------------------------------------------------------------------------
 

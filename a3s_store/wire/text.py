@@ -41,10 +41,7 @@ def parse(text: bytes | str, *, model: str = "") -> Any:
             number beyond f64, a repeated key, or more than 127 levels. `path` says where, or the
             text names the line and column.
     """
-    try:
-        source = text.decode("utf-8") if isinstance(text, bytes) else text
-    except UnicodeDecodeError as error:
-        raise DecodeError(f"byte {error.start} is not UTF-8", model=model) from None
+    source = _decoded(text, model)
     # A str may hold a surrogate itself; bytes that were UTF-8 can only hold its escape.
     suspect = source is text and _has_surrogate(source)
     if source.startswith("\ufeff"):
@@ -65,6 +62,17 @@ def parse(text: bytes | str, *, model: str = "") -> Any:
     if suspect or _SURROGATE_ESCAPE.search(source):
         _check_texts(value, model)
     return value
+
+
+def _decoded(text: bytes | str, model: str) -> str:
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        start = error.start
+    # Out here, since that error holds the whole text.
+    raise DecodeError(f"byte {start} is not UTF-8", model=model)
 
 
 def _load(source: str, model: str, repeated: list[_Repeated], infinite: list[float]) -> Any:
@@ -99,13 +107,14 @@ def _load(source: str, model: str, repeated: list[_Repeated], infinite: list[flo
         return json.loads(source, **options)
     except json.JSONDecodeError as error:
         what = f"not JSON: {error.msg} at line {error.lineno} column {error.colno}"
-        raise DecodeError(what if source.strip() else "the text is empty", model=model) from None
     except RecursionError:
-        raise DecodeError(f"nested more than {MAX_NESTING} levels deep", model=model) from None
+        what = f"nested more than {MAX_NESTING} levels deep"
     except ValueError as error:
         if isinstance(error, DecodeError):
             raise
-        raise DecodeError("an integer has more digits than can be read", model=model) from None
+        what = "an integer has more digits than can be read"
+    # Out here, since json's own error holds the whole text.
+    raise DecodeError(what if source.strip() else "the text is empty", model=model)
 
 
 # Possessive: with backtracking a string of 16 MB took five seconds and two gigabytes.

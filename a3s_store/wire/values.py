@@ -234,8 +234,11 @@ def check_surrogates(text: str) -> None:
     """Raise NotJsonError when the text holds half of a surrogate pair, which UTF-8 cannot."""
     try:
         text.encode("utf-8")
+        return
     except UnicodeEncodeError as error:
-        raise NotJsonError(f"a lone surrogate at character {error.start}") from None
+        start = error.start
+    # Out here, since that error holds the whole text.
+    raise NotJsonError(f"a lone surrogate at character {start}")
 
 
 def height(value: Any) -> int:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from a3s_store.files import FileSessionStore
 from a3s_store.memory import MemorySessionStore
+from a3s_store.reports import Depth, VerifyReport
 from a3s_store.sqlite import SqliteSessionStore
 from a3s_store.store import Capabilities, Inventory, SessionStore
 from a3s_store.testing.machine import store_machine
@@ -58,6 +59,9 @@ class _InTurns:
 
     async def inventory(self) -> Inventory:
         return await next(self._turns).inventory()
+
+    async def verify(self, *, depth: Depth = "quick") -> VerifyReport:
+        return await next(self._turns).verify(depth=depth)
 
     async def close(self) -> None:
         for store in self._stores:

@@ -179,6 +179,6 @@ def test_after_an_io_error_nothing_is_saved_until_the_store_is_opened_again(
     first, *later = done.stdout.splitlines()
     assert "SQLITE_IOERR" in first
     assert len(later) == 2
-    assert all("an earlier save met an I/O error" in line for line in later)
+    assert all("an earlier save or checkpoint met an I/O error" in line for line in later)
     with_store(path, lambda store: store.save(session(count=3)))
     assert with_store(path, lambda store: store.load("fix-login")) == session(count=3)

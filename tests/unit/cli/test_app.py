@@ -203,13 +203,13 @@ def test_what_is_no_store_exits_with_1_in_one_message(tmp_path: Path) -> None:
     assert files_under(tmp_path) == before
 
 
-def test_damage_exits_with_1_and_says_where(tmp_path: Path) -> None:
+def test_damage_exits_with_4_and_says_where(tmp_path: Path) -> None:
     path = make_store(tmp_path / "agent.a3s")
     with database(path) as conn:
         conn.execute("UPDATE message SET content = 'broken' WHERE seq = 3")
         conn.commit()
     done = run("show", path, SESSION_ID)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (4, "")
     assert "messages[3]" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -314,7 +314,7 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
         ("DELETE FROM message WHERE seq = 1", "message"),
         ("UPDATE session SET state = 'active'", "state"),
         ("UPDATE session SET thinking_enabled = 7", "thinking_enabled"),
-        ("DELETE FROM session_config", "configuration"),
+        ("DELETE FROM session_config", "config: it is missing"),
         ("UPDATE session SET total_cost = NULL, extra = '[]'", "JSON object"),
         ("UPDATE message SET role = CAST(x'ff' AS TEXT)", "messages[0]"),
         ("UPDATE message SET content = replace(content, 'm 1', 'm 9')", "messages[1]"),

@@ -1,0 +1,196 @@
+"""What looking after a store answers: values to print, to compare, to send as JSON.
+
+None of them holds message text. `as_json` of each is what the command line prints with `--json`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+import attrs
+
+from a3s_store.errors import CorruptionError
+
+T = TypeVar("T")
+
+# "quick" looks at the structure and at what is on record of each session, "deep" at every value.
+Depth = Literal["quick", "deep"]
+
+
+@attrs.frozen(kw_only=True)
+class Damage:
+    """One thing that is not what was written.
+
+    `family` is that of the families table ("messages", "run_records", "loop_checkpoint", ...) or
+    "file", "log", "schema", "session", "config", "generation", "blob". `position` is the index in
+    the family from 0, None for all of it. `key` is the run or workflow id of a checkpoint. What
+    concerns no session has `session_id` None.
+    """
+
+    family: str
+    what: str
+    session_id: str | None = None
+    key: str | None = None
+    position: int | None = None
+
+    def __str__(self) -> str:
+        place = self.family if self.position is None else f"{self.family}[{self.position}]"
+        owner = self.session_id if self.session_id is not None else self.key
+        named = f"{place} of {_short(owner)}" if owner is not None else place
+        return f"{named}: {self.what}"
+
+    @classmethod
+    def of(cls, error: CorruptionError, **where: Any) -> Damage:
+        """The same as an error said it; `where` fills in what that does not know."""
+        known = {
+            "family": error.family or "file",
+            "session_id": error.session_id,
+            "position": error.position,
+        }
+        return cls(
+            what=error.what, **{**where, **{k: v for k, v in known.items() if v is not None}}
+        )
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 80 else name[:79] + "…")
+
+
+@attrs.frozen(kw_only=True)
+class Recovered(Generic[T]):
+    """What could be read of something damaged: `value` with what is whole, and what is not.
+
+    `value` is None when nothing was saved under the id, or when not even that is certain; without
+    `damage` it is what an ordinary load answers. Messages and other values that cannot be proven
+    are left out; a session whose own row is damaged has the defaults in its place.
+    """
+
+    value: T | None
+    damage: tuple[Damage, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class VerifyReport:
+    """What `verify` found. `seconds` is how long it took; counts are of what was looked at."""
+
+    location: str
+    depth: Depth
+    sessions: int
+    generations: int
+    messages: int
+    values: int  # of families, checkpoints included
+    blobs: int
+    log_frames: int  # pages in the write-ahead log whose checksums were held against it
+    seconds: float
+    damage: tuple[Damage, ...] = ()
+    skipped: tuple[str, ...] = ()  # what could not be looked at, and why
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing of what was looked at is damaged."""
+        return not self.damage
+
+    def as_json(self) -> dict[str, Any]:
+        return {"ok": self.ok, **attrs.asdict(self)}
+
+
+@attrs.frozen(kw_only=True)
+class EraseReport:
+    """What `erase` did. `seconds` is how long it took.
+
+    `found` are those of the ids under which there was something; `pages` is how many the file has,
+    all of them written anew.
+    """
+
+    session_ids: tuple[str, ...]
+    found: tuple[str, ...]
+    pages: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return attrs.asdict(self)
+
+
+@attrs.frozen(kw_only=True)
+class BackupReport:
+    """What `backup` made: one file, `bytes` long, with so many sessions as they are now."""
+
+    source: str
+    target: str
+    bytes: int
+    pages: int
+    sessions: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return attrs.asdict(self)
+
+
+@attrs.frozen(kw_only=True)
+class RestoreReport:
+    """What `restore` did. `replaced` are the files that what was there is called now."""
+
+    source: str
+    target: str
+    replaced: tuple[str, ...]
+    bytes: int
+    pages: int
+    sessions: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return attrs.asdict(self)
+
+
+@attrs.frozen(kw_only=True)
+class MigrationReport:
+    """What bringing a file to this release's schema did, or would do.
+
+    `steps` are the numbers that were applied, or tried on a copy if `dry_run`. `backup` is the copy
+    made beforehand, None where nothing had to be changed. `failure` is what a step failed with on
+    the copy; for real that is an exception.
+    """
+
+    location: str
+    before: int
+    after: int
+    steps: tuple[int, ...]
+    dry_run: bool
+    backup: str | None
+    failure: str | None
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file has this release's schema, or would have it."""
+        return self.failure is None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"ok": self.ok, **attrs.asdict(self)}
+
+
+@attrs.frozen(kw_only=True)
+class SalvageReport:
+    """What `salvage` brought into a new store, and what it could not.
+
+    `sessions` are the ids that came back whole, `partial` those of which something is missing, and
+    so are ids under which only families were saved. `messages` counts those of the sessions as they
+    are now. `seconds` is how long it took.
+    """
+
+    source: str
+    target: str
+    sessions: tuple[str, ...]
+    partial: tuple[str, ...]
+    checkpoints: int
+    messages: int
+    seconds: float
+    damage: tuple[Damage, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was damaged."""
+        return not self.damage
+
+    def as_json(self) -> dict[str, Any]:
+        return {"ok": self.ok, **attrs.asdict(self)}

@@ -1,0 +1,104 @@
+"""How damage is said: what was read is not what was written, whose it is, and where.
+
+Readers raise `DamagedError` where they know the place; `damage_named` makes a `CorruptionError` of
+it, and of whatever else a damaged value makes them stumble over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import Final
+
+from a3s_store.errors import CorruptionError, DecodeError, StoreError, explain
+
+KEEP: Final = (
+    "Keep the file as it is; `salvage` brings back what is whole of it, or restore a backup"
+)
+# A family's value at its beginning, as in "messages[3].content[0].type".
+_PLACE: Final = re.compile(r"(?:SessionData\.)?([a-z_]+)?\.?(?:\[(\d+)\])?")
+
+
+class DamagedError(ValueError):
+    """What is there is not what was written: in this family, at this position, where that is known.
+
+    Its text never repeats what is there.
+    """
+
+    def __init__(self, what: str, family: str | None = None, position: int | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.family = family
+        self.position = position
+
+    def __str__(self) -> str:
+        return f"{place_of(self.family, self.position)}: {self.what}" if self.family else self.what
+
+
+class MovedOnError(DamagedError):
+    """The messages are not there any more, or are damaged."""
+
+
+NOT_WRITTEN: Final = "what is there is not what was written"
+
+
+def place_of(family: str | None, position: int | None) -> str:
+    """`run_records[3]`, or the family alone."""
+    return family or "" if position is None else f"{family}[{position}]"
+
+
+@contextlib.contextmanager
+def damage_named(session_id: str | None = None) -> Iterator[None]:
+    """What was written well and cannot be read is damage, whatever the reader stumbled over."""
+    try:
+        yield
+    except CorruptionError as error:
+        error.session_id = error.session_id or session_id
+        raise
+    except DecodeError as error:
+        raise _of_decoding(error, session_id) from error
+    except StoreError:
+        raise
+    except DamagedError as error:
+        raise CorruptionError(
+            str(error),
+            session_id=session_id,
+            family=error.family,
+            position=error.position,
+            hint=KEEP,
+        ) from error
+    except UnicodeDecodeError:
+        raise CorruptionError("a text is not UTF-8", session_id=session_id, hint=KEEP) from None
+    except (ValueError, TypeError, AttributeError, OverflowError, LookupError) as error:
+        # A column holds a value of another kind than was written there.
+        raise CorruptionError(_said(error), session_id=session_id, hint=KEEP) from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is sqlite3.OperationalError and not hasattr(error, "sqlite_errorcode"):
+            # sqlite3 itself could not decode a text; its own message repeats that text.
+            raise CorruptionError("a text is not UTF-8", session_id=session_id, hint=KEEP) from None
+        known = explain(error)
+        if not isinstance(known, CorruptionError):
+            raise
+        known.session_id, known.hint = session_id, KEEP
+        raise known from error
+
+
+def _said(error: Exception) -> str:
+    """What an error says, unless it quotes: that may be what stands in the file."""
+    quotes = isinstance(error, LookupError) or not {"'", '"'}.isdisjoint(str(error))
+    return f"a value of another kind ({type(error).__name__})" if quotes else str(error)
+
+
+def _of_decoding(error: DecodeError, session_id: str | None) -> CorruptionError:
+    place = ".".join(part for part in (error.model, error.path) if part)
+    found = _PLACE.match(place)
+    family, position = found.groups() if found is not None else (None, None)
+    return CorruptionError(
+        f"{place}: {error.what}",
+        session_id=session_id,
+        family=family,
+        position=None if position is None else int(position),
+        hint=KEEP,
+    )

@@ -1,0 +1,145 @@
+"""On what kind of file system a path lies, and whether a store may.
+
+The log of a store is shared through memory: all who have the file open must run on one machine. On
+a network file system nobody can know that, and its locks may lie besides, so two machines damage
+the file without noticing. Where the system does not say (there is no /proc on macOS and Windows),
+nothing is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from a3s_store.errors import StoreUnavailableError
+
+_MOUNTINFO: Final = Path("/proc/self/mountinfo")
+
+# Other machines may have these mounted too.
+NETWORK: Final = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "ncpfs",
+        "9p",
+        "afs",
+        "coda",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "beegfs",
+        "gpfs",
+        "gfs2",
+        "ocfs2",
+        "orangefs",
+        "pvfs2",
+        "davfs",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "fuse.rclone",
+        "fuse.gcsfuse",
+        "fuse.goofys",
+        "fuse.geesefs",
+        "fuse.mount-s3",
+        "fuse.juicefs",
+        "fuse.blobfuse",
+        "fuse.blobfuse2",
+        "fuse.glusterfs",
+        "fuse.ceph",
+        "fuse.ceph-fuse",
+        "fuse.cephfs",
+        "fuse.moosefs",
+        "fuse.mfs",
+        "fuse.lizardfs",
+        "fuse.davfs",
+        "fuse.davfs2",
+        "fuse.curlftpfs",
+        "fuse.smbnetfs",
+    }
+)
+# Shared with the host of a virtual machine, or by a program of somebody's: nobody knows.
+_UNSURE: Final = frozenset({"vboxsf", "virtiofs", "vmhgfs", "prl_fs", "fuse", "fuseblk"})
+
+
+@attrs.frozen
+class Mount:
+    """One mounted file system: where, and of which kind."""
+
+    point: str
+    kind: str
+
+    @property
+    def is_network(self) -> bool:
+        """Whether other machines may have it mounted too."""
+        return self.kind in NETWORK
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether its locks and shared memory may not be what they are on a local disk."""
+        return not self.is_network and (self.kind in _UNSURE or self.kind.startswith("fuse."))
+
+
+def parse(mountinfo: str) -> list[Mount]:
+    """The mounts in the text of /proc/self/mountinfo; lines that say something else are left out.
+
+    A line is `36 35 98:0 /root /mount/point options [fields] - kind source options`.
+    """
+    found = []
+    for line in mountinfo.splitlines():
+        front, separator, behind = line.partition(" - ")
+        fields, kinds = front.split(" "), behind.split(" ")
+        if separator and len(fields) >= 6 and kinds[0]:
+            found.append(Mount(_unescaped(fields[4]), kinds[0]))
+    return found
+
+
+def _unescaped(text: str) -> str:
+    """Blanks, tabs, line ends and backslashes are written as three octal digits there."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+
+
+def mount_of(path: Path, mountinfo: str | None = None) -> Mount | None:
+    """The mount on which an absolute path lies; None when that is not known.
+
+    The longest mount point that leads to it, and the last of several at one: it hides the others.
+    `mountinfo` None asks the system.
+    """
+    text = _read() if mountinfo is None else mountinfo
+    best: Mount | None = None
+    for mount in parse(text):
+        if path.is_relative_to(mount.point) and (
+            best is None or len(mount.point) >= len(best.point)
+        ):
+            best = mount
+    return best
+
+
+def _read() -> str:
+    try:
+        return os.fsdecode(_MOUNTINFO.read_bytes())
+    except OSError:
+        return ""
+
+
+def refuse(path: Path, *, permitted: bool, mountinfo: str | None = None) -> None:
+    """Refuse a place on a network file system, unless that was `permitted`.
+
+    Raises:
+        StoreUnavailableError
+    """
+    mount = mount_of(path, mountinfo)
+    if mount is not None and mount.is_network and not permitted:
+        raise StoreUnavailableError(
+            f"this is on a network file system ({mount.kind}, mounted at {mount.point}), where two "
+            "machines would damage the file",
+            hint="Keep the store on a local disk; where only one machine ever uses it, "
+            "open(..., network_mount=True)",
+        )

@@ -1,0 +1,167 @@
+"""Holds what a file says its tables are against what our own steps make.
+
+A database carries code: triggers, views, expressions in indexes. A file from somebody else may
+carry theirs, so before any statement that could run some of it, the list of objects is read (which
+runs nothing) and compared. What is ours must be exactly ours, letter by letter. Further plain
+tables and plain views are the user's own business, since no statement of ours names them. A
+trigger, a virtual table or an index on one of our tables would run inside ours, and is refused.
+
+A file of a newer release is opened for reading only, and there no trigger ever runs; further
+objects of any kind are let be, since that release may need them. What this release reads must be
+what it takes it for: our tables must be tables, each with pages of its own (they may have gained
+columns), and our views must be those we know. So a release that changes a view gives it a new name
+or no longer permits older ones to read.
+
+Steps are compared as text, so they must not use what SQLite's releases write differently: in
+ALTER TABLE only ADD COLUMN, DROP COLUMN and RENAME TO.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from a3s_store.errors import SchemaError, SchemaTooNewError
+
+_MOST_OBJECTS: Final = 5_000
+
+
+class _Object(NamedTuple):
+    kind: str
+    name: str
+    table: str
+    page: int
+    sql: str | None
+
+
+def check(conn: sqlite3.Connection, version: int, steps: dict[int, tuple[str, ...]]) -> None:
+    """Refuse a file of schema `version` whose objects are not those that our steps make.
+
+    To be called inside a read transaction. Raises SchemaError, which names the object.
+    """
+    ours = _made_by(tuple(sql for number, sql in steps.items() if number <= version))
+    found = _objects(conn)
+    _refuse_shared_pages(found)
+    missing = dict(ours)
+    for thing in found:
+        if thing.name in ours:
+            kind, sql = missing.pop(thing.name, ("", None))
+            if (thing.kind, thing.sql) != (kind, sql):
+                raise SchemaError(
+                    f"{thing.kind} {_shown(thing.name)} is not the {kind or 'one'} "
+                    f"that schema {version} has under this name",
+                    hint="Restore a backup, or import the sessions into a new store",
+                )
+        else:
+            _refuse_what_runs(thing, ours)
+    for name, (kind, _) in missing.items():
+        raise SchemaError(
+            f"the {kind} {name} of schema {version} is missing",
+            hint="Restore a backup, or salvage the file",
+        )
+
+
+def check_newer(conn: sqlite3.Connection, steps: dict[int, tuple[str, ...]]) -> None:
+    """Refuse a newer release's file in which a name this release reads stands for something else.
+
+    To be called inside a read transaction. Raises SchemaError, or SchemaTooNewError for a view.
+    """
+    ours = _made_by(tuple(steps.values()))
+    found = _objects(conn)
+    _refuse_shared_pages(found)
+    kinds = {thing.name: thing for thing in found}
+    for name, (kind, sql) in ours.items():
+        thing = kinds.get(name)
+        if kind == "table" and (thing is None or not _is_plain_table(thing)):
+            raise SchemaError(f"the file has no table {name}", hint="Restore a backup")
+        if kind == "table" and name == "meta" and thing is not None and thing.sql != sql:
+            raise SchemaError("the table meta is not ours", hint="Restore a backup")
+        if kind == "view" and (thing is None or (thing.kind, thing.sql) != (kind, sql)):
+            raise SchemaTooNewError(
+                f"the view {name} is not the one this release knows",
+                hint="Install the release that wrote the file",
+            )
+
+
+def _objects(conn: sqlite3.Connection) -> list[_Object]:
+    # What is in the file? Reads one table; nothing of what it names is run.
+    rows = conn.execute(
+        "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema LIMIT ?",
+        (_MOST_OBJECTS + 1,),
+    ).fetchall()
+    if len(rows) > _MOST_OBJECTS:
+        raise SchemaError(f"the file has more than {_MOST_OBJECTS} tables, indexes and views")
+    for row in rows:
+        texts = all(isinstance(value, str) for value in row[:3])
+        if not (texts and isinstance(row[3], int) and isinstance(row[4], str | None)):
+            raise SchemaError("the list of tables is no such list", hint="Restore a backup")
+    return [_Object(*row) for row in rows]
+
+
+def _refuse_shared_pages(found: Iterable[_Object]) -> None:
+    """Two trees with one root, of which a crafted file is made: a write to one changes both."""
+    pages: dict[int, str] = {1: "sqlite_schema"}
+    for thing in found:
+        if thing.page and (other := pages.setdefault(thing.page, thing.name)) != thing.name:
+            raise SchemaError(
+                f"{_shown(thing.name)} and {_shown(other)} share their pages",
+                hint="The file was tampered with; restore a backup",
+            )
+
+
+def _refuse_what_runs(thing: _Object, ours: dict[str, tuple[str, str | None]]) -> None:
+    if thing.kind == "view" and (thing.sql or "").startswith("CREATE VIEW "):
+        return
+    if _is_plain_table(thing):
+        return
+    # SQLite does not tell SESSION from session.
+    if thing.kind == "index" and thing.table.lower() not in ours:
+        return  # of a table of theirs
+    kind = thing.kind
+    if kind == "table":
+        kind = "virtual table"
+    article = "an" if kind == "index" else "a"
+    raise SchemaError(
+        f"the file has {article} {kind} {_shown(thing.name)}, which is not part of a store "
+        "and would run whenever it is used",
+        hint=_how_to_drop(thing),
+    )
+
+
+def _is_plain_table(thing: _Object) -> bool:
+    # SQLite itself writes these words so; a virtual table has no pages of its own.
+    return (
+        thing.kind == "table"
+        and thing.page > 0
+        and thing.sql is not None
+        and thing.sql.startswith("CREATE TABLE ")
+    )
+
+
+def _how_to_drop(thing: _Object) -> str:
+    if thing.kind not in {"trigger", "index", "table"}:
+        return "The file was tampered with; restore a backup"
+    if len(thing.name) > 80 or not thing.name.isprintable():
+        return f"If it is yours, drop this {thing.kind} with the sqlite3 program"
+    name = thing.name.replace('"', '""')
+    return f'If it is yours, run in the sqlite3 program: DROP {thing.kind.upper()} "{name}"'
+
+
+def _shown(name: str) -> str:
+    return ascii(name if len(name) <= 80 else name[:79] + "~")
+
+
+@functools.lru_cache(maxsize=8)
+def _made_by(steps: tuple[tuple[str, ...], ...]) -> dict[str, tuple[str, str | None]]:
+    """(kind, SQL) by name of everything that these steps make in an empty database."""
+    conn = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        for statements in steps:
+            for statement in statements:
+                conn.execute(statement).close()
+        rows = conn.execute("SELECT name, type, sql FROM sqlite_schema").fetchall()
+    finally:
+        conn.close()
+    return {name: (kind, sql) for name, kind, sql in rows}

@@ -1,0 +1,29 @@
+"""An event loop whose callbacks run in an order drawn from a seed.
+
+asyncio runs what is ready in the order in which it became so, and programs come to rely on it. The
+order in which tasks are woken is nobody's promise to a store: here it is another one in every turn,
+and the same one again for the same seed (as far as no other thread's timing decides it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+
+
+class ShuffledLoop(asyncio.SelectorEventLoop):
+    """A loop that shuffles what is ready, each time before it runs it."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__()
+        self._chance = random.Random(seed)
+
+    def _run_once(self) -> None:
+        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
+        if len(ready) > 1:
+            # Other threads may append at any moment, so nothing but single steps of the deque.
+            taken = [ready.popleft() for _ in range(len(ready))]
+            self._chance.shuffle(taken)
+            ready.extendleft(taken)
+        super()._run_once()  # type: ignore[misc]

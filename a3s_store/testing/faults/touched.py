@@ -1,0 +1,101 @@
+"""Which pages of a file hold something of which session.
+
+SQLite's `dbstat` lists the leaves of a table in order, with how many rows each has: so it is known
+on which page a row lies, and whose row it is. Pages of indexes and the inner pages of trees hold
+nothing that is not elsewhere. What cannot be assigned to somebody is everybody's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+# Whose the rows of a table are, in order of their keys: several names are joined by newlines.
+_OWNED: Final = (
+    "SELECT (SELECT id FROM owner WHERE owner_key = t.owner_key) FROM {0} AS t ORDER BY {0}_key"
+)
+_UNDER: Final = (
+    "SELECT (SELECT o.id FROM {1} JOIN owner AS o USING (owner_key) WHERE {1}_key = t.{1}_key) "
+    "FROM {0} AS t ORDER BY {0}_key"
+)
+_WHOSE: Final[Mapping[str, str]] = {
+    **{
+        table: _OWNED.format(table)
+        for table in (
+            "cost_record",
+            "task",
+            "artifact",
+            "trace_event",
+            "run",
+            "verification_report",
+            "subagent_task",
+        )
+    },
+    **{
+        table: f"SELECT (SELECT id FROM owner WHERE owner_key = t.owner_key) FROM {table} AS t "
+        "ORDER BY owner_key"
+        for table in ("session", "session_config")
+    },
+    "run_event": _UNDER.format("run_event", "run"),
+    "verification_check": _UNDER.format("verification_check", "verification_report"),
+    "subagent_progress": _UNDER.format("subagent_progress", "subagent_task"),
+    "message": "SELECT (SELECT group_concat(DISTINCT id || char(10)) FROM branch_part AS p "
+    "JOIN branch_owner AS b USING (branch_key) JOIN owner USING (owner_key) "
+    "WHERE p.source_branch = t.branch_key) FROM message AS t ORDER BY message_key",
+}
+# Nobody's: a session comes back without them.
+_NOBODYS: Final = frozenset({"meta", "loop_checkpoint", "workflow_checkpoint", "workflow_step"})
+
+
+def sessions_by_page(data: bytes) -> dict[int, frozenset[str]]:
+    """The ids of the sessions that have something on each page; pages of nobody are left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "whole"
+        path.write_bytes(data)
+        conn = sqlite3.connect(path)
+        try:
+            return _assigned(conn)
+        finally:
+            conn.close()
+
+
+def _assigned(conn: sqlite3.Connection) -> dict[int, frozenset[str]]:
+    everybody = frozenset(
+        row[0] for row in conn.execute("SELECT id FROM owner JOIN session USING (owner_key)")
+    )
+    tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    found: dict[int, set[str]] = {}
+    for table in sorted(tables - _NOBODYS):
+        if table not in _WHOSE:
+            for (page,) in conn.execute("SELECT pageno FROM dbstat WHERE name = ?", (table,)):
+                found.setdefault(page, set()).update(everybody)
+            continue
+        owners = [_names(row[0]) & everybody for row in conn.execute(_WHOSE[table])]
+        first: dict[str, int] = {}
+        row = 0
+        leaves = conn.execute(
+            "SELECT path, pageno, ncell FROM dbstat WHERE name = ? AND pagetype = 'leaf' "
+            "ORDER BY path",
+            (table,),
+        )
+        for path, page, cells in leaves:
+            first[path] = row
+            found.setdefault(page, set()).update(*owners[row : row + cells])
+            row += cells
+        assert row == len(owners), f"each row of {table} lies on a leaf"
+        # A long row goes on elsewhere: "/000/01f+000002" is of the leaf "/000/", cell 0x1f.
+        overflows = conn.execute(
+            "SELECT path, pageno FROM dbstat WHERE name = ? AND pagetype = 'overflow'", (table,)
+        )
+        for path, page in overflows:
+            leaf, _, cell = path.partition("+")[0].rpartition("/")
+            found.setdefault(page, set()).update(owners[first[leaf + "/"] + int(cell, 16)])
+    return {page: frozenset(names) for page, names in found.items()}
+
+
+def _names(joined: str | None) -> set[str]:
+    # group_concat puts commas between them.
+    return {name.lstrip(",") for name in (joined or "").split("\n")} - {""}

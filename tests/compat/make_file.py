@@ -1,0 +1,176 @@
+"""Makes the file of a released format that later releases must be able to open, and what it holds.
+
+    python -m tests.compat.make_file
+
+writes `files/schema-<number>-<release>.a3s.gz` and `.json` beside it, for the schema and version of
+the checkout it is run in. A file of a release that is out is never made again: its bytes are what
+that release wrote. Before a release (and only then: when the schema of the coming one has changed)
+run it and commit both files. With the same code it makes the same content each time.
+
+In it: every family with every field set, awkward texts and numbers, artifacts and images large
+enough to be blobs (one of them shared), a conversation that grew, was compacted, rewound and
+forked, loop checkpoints on its branches, a workflow, families without a session, saved-empty next
+to never-saved shelves, a deleted session, and generations of all that. The file is compressed
+since most of it is pages that are nearly empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import hashlib
+import json
+import random
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from a3s_store import SqliteSessionStore, __version__
+from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock
+from a3s_store.sqlite import migrate
+from a3s_store.testing.conformance import samples
+from a3s_store.wire import encode, pretty
+
+FILES: Final = Path(__file__).parent / "files"
+NOW: Final = 1_800_000_000.0
+
+
+async def fill(store: SqliteSessionStore) -> None:
+    """Save everything, in the order in which an engine might."""
+    await store.save_snapshot(samples.rich_snapshot("rich"))
+    await _one_that_grew(store)
+    await _ones_with_blobs(store)
+    await store.save_trace_events("families only", [samples.trace_event("1")])
+    await store.save_verification_reports("families only", [])
+    await store.save(samples.session("gone", ("nobody will read this",)))
+    await store.delete("gone")
+    await store.save(samples.session("名前 / ünï 🙂", ("an id in many scripts",)))
+    await store.save_workflow_checkpoint("flow-1", samples.workflow_checkpoint("flow-1"))
+    await store.save_loop_checkpoint("run-rich", samples.loop_checkpoint("run-rich", "rich"))
+
+
+async def _one_that_grew(store: SqliteSessionStore) -> None:
+    texts = tuple(f"message {number}" for number in range(24))
+    for length in (2, 8, 9, 24):
+        await store.save(samples.session("grew", texts[:length]))
+    late = samples.session("grew", (*texts, "after a tool", "and another"))
+    await store.save_loop_checkpoint(
+        "run-grew", samples.loop_checkpoint("run-grew", "grew", messages=late.messages)
+    )
+    await store.save(samples.session("grew", ("a summary", *texts[20:])))
+    await store.rewind("grew", 3)
+    await store.save(samples.session("grew", ("a summary", *texts[20:22], "another way")))
+    await store.fork("grew", "forked", at=2)
+    await store.save(samples.session("forked", ("a summary", texts[20], "on its own")))
+    await store.save_run_records("grew", [samples.run_record("1", events=5)])
+    await store.save_run_records("grew", [samples.run_record("1", events=9)])
+
+
+async def _ones_with_blobs(store: SqliteSessionStore) -> None:
+    noise = random.Random(1).randbytes(18_000)
+    picture = Message(
+        role="user",
+        content=(
+            TextBlock(text="look"),
+            ImageBlock(
+                source=ImageSource(
+                    media_type="image/png",
+                    data=base64.b64encode(noise).decode("ascii"),
+                )
+            ),
+        ),
+    )
+    large = "the same line again and again\n" * 1_000
+    for name in ("blobs", "blobs too"):
+        await store.save(samples.session(name, ()).evolve(messages=(picture,)))
+        await store.save_artifacts(
+            name, [samples.artifact("1", content=large), samples.artifact("2", content="small")]
+        )
+
+
+async def describe(store: SqliteSessionStore) -> dict[str, Any]:
+    """All that the store answers, as JSON: what is held against the file in later releases."""
+    inventory = await store.inventory()
+    sessions: dict[str, Any] = {}
+    for session_id in inventory.sessions:
+        snapshot = await store.load_snapshot(session_id)
+        assert snapshot is not None
+        generations = []
+        for found in await store.generations(session_id):
+            past = await store.load(session_id, generation=found.number)
+            generations.append(
+                {
+                    "number": found.number,
+                    "length": found.length,
+                    "digest": found.digest,
+                    "saved_at_ms": found.saved_at_ms,
+                    "messages_sha256": None if past is None else _digest(past.messages),
+                }
+            )
+        sessions[session_id] = {
+            "snapshot": _plain(snapshot),
+            "digest": snapshot.digest(),
+            "generations": generations,
+        }
+    alone = {
+        session_id: {
+            "trace_events": _values(await store.load_trace_events(session_id)),
+            "verification_reports": _values(await store.load_verification_reports(session_id)),
+            "artifacts": _values(await store.load_artifacts(session_id)),
+        }
+        for session_id in inventory.families_only
+    }
+    loops = {
+        key: _plain(await store.load_loop_checkpoint(key)) for key in inventory.loop_checkpoints
+    }
+    flows = {
+        key: _plain(await store.load_workflow_checkpoint(key))
+        for key in inventory.workflow_checkpoints
+    }
+    return {
+        "sessions": sessions,
+        "families_only": alone,
+        "loop_checkpoints": loops,
+        "workflow_checkpoints": flows,
+    }
+
+
+def _digest(values: Sequence[Any]) -> str:
+    """Of past conversations, which repeat each other: their JSON would be most of the file."""
+    text = b"".join(pretty(encode(value)) for value in values)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """The JSON of a value, as dicts and lists; a value that is None stays None."""
+    return None if value is None else json.loads(pretty(encode(value)))
+
+
+def _values(values: Any) -> list[Any] | None:
+    return None if values is None else [_plain(value) for value in values]
+
+
+def main() -> None:
+    """Write both files."""
+
+    async def make(path: Path) -> dict[str, Any]:
+        async with SqliteSessionStore.open(path, clock=lambda: NOW) as store:
+            await fill(store)
+        async with SqliteSessionStore.open(path, clock=lambda: NOW) as store:
+            return await describe(store)
+
+    name = f"schema-{migrate.newest()}-{__version__}"
+    FILES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agent.a3s"
+        expected = asyncio.run(make(path))
+        data = path.read_bytes()
+    (FILES / f"{name}.a3s.gz").write_bytes(gzip.compress(data, 9, mtime=0))
+    text = json.dumps(expected, indent=1, ensure_ascii=False, sort_keys=True)
+    (FILES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

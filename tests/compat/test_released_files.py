@@ -1,0 +1,154 @@
+"""A store that any release wrote is opened by this one, with all that was in it, and saved on."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from a3s_store import SqliteSessionStore, __version__
+from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint
+from a3s_store.snapshot import SessionSnapshot
+from a3s_store.sqlite import migrate
+from a3s_store.sqlite.care import backup, copying
+from a3s_store.sqlite.connection import Settings
+from a3s_store.wire import decode
+from tests.compat import make_file
+from tests.support import all_rows, database, messages, with_store
+
+RELEASED = sorted(make_file.FILES.glob("*.a3s.gz"))
+
+
+def file_of(released: Path, folder: Path) -> Path:
+    path = folder / "agent.a3s"
+    path.write_bytes(gzip.decompress(released.read_bytes()))
+    return path
+
+
+def expected_of(released: Path) -> Any:
+    path = released.with_name(released.name.replace(".a3s.gz", ".json"))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def schema_of(released: Path) -> int:
+    return int(released.name.split("-")[1])
+
+
+def test_there_is_a_file_of_every_schema_up_to_the_newest() -> None:
+    assert {schema_of(released) for released in RELEASED} == set(migrate.steps())
+
+
+@pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)
+def test_it_has_the_schema_its_name_says_and_is_not_changed_by_looking(
+    released: Path, tmp_path: Path
+) -> None:
+    path = file_of(released, tmp_path)
+    with copying.opened(path) as conn:
+        assert migrate.numbers(conn)[:2] == (migrate.APPLICATION_ID, schema_of(released))
+        copying.check_structure(conn)
+
+
+@pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)
+def test_everything_in_it_is_loaded_as_it_was_saved(released: Path, tmp_path: Path) -> None:
+    path = file_of(released, tmp_path)
+    expected = expected_of(released)
+    found = json.loads(json.dumps(with_store(path, make_file.describe)))
+    assert found.keys() == expected.keys()
+    for part in expected:
+        assert found[part].keys() == expected[part].keys()
+        for key in expected[part]:
+            assert found[part][key] == expected[part][key], f"{part} {key}"
+
+
+@pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)
+def test_what_is_expected_of_it_is_what_the_models_say_today(released: Path) -> None:
+    """The expected values are read by the models of this release, with the digests of that one."""
+    expected = expected_of(released)
+    for entry in expected["sessions"].values():
+        assert decode(SessionSnapshot, entry["snapshot"]).digest() == entry["digest"]
+    for tree in expected["loop_checkpoints"].values():
+        decode(LoopCheckpoint, tree)
+    for tree in expected["workflow_checkpoints"].values():
+        decode(WorkflowCheckpoint, tree)
+
+
+@pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)
+def test_it_is_found_whole_and_can_be_backed_up(released: Path, tmp_path: Path) -> None:
+    """Whole: every value is read and held against what is on record of it."""
+    path = file_of(released, tmp_path)
+    with_store(path, lambda store: store.list())
+    report = backup.take(Settings(path=path), tmp_path / "copy.a3s")
+    assert report.sessions == len(expected_of(released)["sessions"])
+
+
+@pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)
+def test_one_goes_on_saving_into_it(released: Path, tmp_path: Path) -> None:
+    path = file_of(released, tmp_path)
+    expected = expected_of(released)
+
+    async def grow(store: SqliteSessionStore) -> dict[str, SessionData]:
+        saved = {}
+        for session_id in expected["sessions"]:
+            found = await store.load(session_id)
+            assert found is not None
+            longer = found.evolve(messages=found.messages + messages(3, tag="later"))
+            generation = await store.generation(session_id)
+            await store.save(longer, expected_generation=generation)
+            saved[session_id] = longer
+        await store.fork("grew", "forked later")
+        await store.delete("blobs")
+        return saved
+
+    saved = with_store(path, grow)
+
+    async def look(store: SqliteSessionStore) -> None:
+        for session_id, session in saved.items():
+            if session_id != "blobs":
+                assert await store.load(session_id) == session
+        # A blob that two share stays while one of them does.
+        kept = await store.load_artifacts("blobs too")
+        assert kept is not None
+        assert [len(value.content) for value in kept] == [30_000, 5]
+
+    with_store(path, look)
+    backup.take(Settings(path=path), tmp_path / "copy.a3s")
+
+
+def test_the_script_still_makes_what_the_newest_file_holds(tmp_path: Path) -> None:
+    """Or the file is older than the code that is about to be released; see `make_file`."""
+    (newest,) = [
+        path for path in RELEASED if path.name == f"schema-{migrate.newest()}-{__version__}.a3s.gz"
+    ]
+    path = tmp_path / "made.a3s"
+
+    async def make() -> None:
+        async with SqliteSessionStore.open(path, clock=lambda: make_file.NOW) as store:
+            await make_file.fill(store)
+
+    asyncio.run(make())
+    assert all_rows(path) == all_rows(file_of(newest, tmp_path))
+
+
+def test_every_table_has_rows_in_the_newest_file(tmp_path: Path) -> None:
+    """A table that no released file has rows of is one that nothing here would notice."""
+    path = file_of(RELEASED[-1], tmp_path)
+    shutil.copy(path, tmp_path / "plain.a3s")
+    with database(tmp_path / "plain.a3s") as conn:
+        tables = [
+            name
+            for (name,) in conn.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            ).fetchall()
+        ]
+        empty = [name for name in tables if _is_empty(conn, name)]
+    assert empty == []
+
+
+def _is_empty(conn: sqlite3.Connection, table: str) -> bool:
+    return conn.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None

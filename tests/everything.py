@@ -1,0 +1,153 @@
+"""A store with something in every table: what tests of the whole file begin with."""
+
+from __future__ import annotations
+
+from a3s_store.models import (
+    ImageBlock,
+    ImageSource,
+    LlmCostRecord,
+    Message,
+    StepOutcome,
+    SubagentProgressEntry,
+    SubagentStatus,
+    SubagentTaskSnapshot,
+    Task,
+    TaskStatus,
+    VerificationCheck,
+    VerificationReport,
+    VerificationStatus,
+    WorkflowCheckpoint,
+    WorkflowStepRecord,
+)
+from a3s_store.snapshot import SessionSnapshot
+from a3s_store.sqlite import SqliteSessionStore
+from tests.support import artifact, checkpoint, messages, run, session, trace
+
+# Beyond what lies in a row: in blobs.
+LARGE = 20_000
+
+
+def cost(number: int) -> LlmCostRecord:
+    """A cost record that differs from those of other numbers."""
+    return LlmCostRecord(
+        model="m",
+        provider="p",
+        prompt_tokens=number,
+        completion_tokens=2,
+        total_tokens=number + 2,
+        cost_usd=number / 8,
+        timestamp="2026-05-18T10:00:00Z",
+    )
+
+
+def report(number: int, checks: int = 2) -> VerificationReport:
+    """A verification report with so many checks."""
+    return VerificationReport(
+        subject=f"subject {number}",
+        status=VerificationStatus.PASSED,
+        checks=tuple(
+            VerificationCheck(
+                id=f"check-{number}-{i}",
+                kind="test",
+                description=f"check {i} of {number}",
+                status=VerificationStatus.PASSED,
+            )
+            for i in range(checks)
+        ),
+    )
+
+
+def subagent(number: int, session_id: str = "fix-login", entries: int = 2) -> SubagentTaskSnapshot:
+    """A subagent task with so many progress entries."""
+    return SubagentTaskSnapshot(
+        task_id=f"task-{number}",
+        parent_session_id=session_id,
+        child_session_id=f"child-{number}",
+        agent="explore",
+        description=f"look into {number}",
+        status=SubagentStatus.COMPLETED,
+        started_ms=number,
+        updated_ms=number + 1,
+        progress=tuple(
+            SubagentProgressEntry(timestamp_ms=i, status=f"step {i} of {number}", metadata={"n": i})
+            for i in range(entries)
+        ),
+    )
+
+
+def image(number: int, size: int) -> Message:
+    """A message with an image of about so many bytes."""
+    source = ImageSource(media_type="image/png", data=f"{number:08d}" * (size // 8))
+    return Message(role="user", content=(ImageBlock(source=source),))
+
+
+def workflow(workflow_id: str = "release", steps: int = 3) -> WorkflowCheckpoint:
+    """A workflow with so many finished steps."""
+    return WorkflowCheckpoint(
+        workflow_id=workflow_id,
+        steps=tuple(
+            WorkflowStepRecord(
+                task_id=f"step-{i}",
+                outcome=StepOutcome(
+                    task_id=f"step-{i}",
+                    session_id=f"child-{i}",
+                    agent="build",
+                    output=f"built {i}",
+                    success=True,
+                    structured={"n": i},
+                ),
+            )
+            for i in range(steps)
+        ),
+        checkpoint_ms=7,
+    )
+
+
+def everything(session_id: str = "fix-login", count: int = 8) -> SessionSnapshot:
+    """A snapshot with something in every family, `count` messages and images, large and small."""
+    history = (*messages(count), image(1, 100), image(3, LARGE))
+    tasks = tuple(
+        Task(id=f"t{i}", content=f"do {i}", status=TaskStatus.PENDING, dependencies=("t0",))
+        for i in range(3)
+    )
+    return SessionSnapshot(
+        session=session(
+            session_id,
+            messages=history,
+            cost_records=tuple(cost(n) for n in range(4)),
+            tasks=tasks,
+            tool_names=("bash", "read"),
+            total_cost=1.25,
+            model_name="p/m",
+            thinking_budget=100,
+        ),
+        artifacts=(artifact(1), artifact(2, LARGE), artifact(3)),
+        retained_artifact_uris=(artifact(1).artifact_uri,),
+        trace_events=tuple(trace(n) for n in range(5)),
+        run_records=tuple(run(n, 3, session_id) for n in range(3)),
+        verification_reports=tuple(report(n) for n in range(2)),
+        subagent_tasks=tuple(subagent(n, session_id) for n in range(2)),
+    )
+
+
+async def fill(store: SqliteSessionStore) -> SessionSnapshot:
+    """Put something into every table; answers what "fix-login" is in the end.
+
+    It was compacted once, so it has two branches; "again" is a fork of it and went on by itself;
+    "run-1" has a checkpoint that goes beyond the history, and "release" is a workflow.
+    """
+    first = everything(count=12)
+    await store.save_snapshot(first)
+    summary = (Message.user("what came before, in short"), *first.session.messages[-3:])
+    compacted = first.evolve(
+        session=first.session.evolve(messages=summary, updated_at=1_779_100_009)
+    )
+    await store.save_snapshot(compacted)
+    await store.save_loop_checkpoint("run-1", checkpoint((*summary, *messages(3, tag="c"))))
+    await store.save_workflow_checkpoint("release", workflow())
+    await store.fork("fix-login", "again", at=3)
+    forked = await store.load("again")
+    assert forked is not None
+    await store.save(forked.evolve(messages=(*forked.messages, *messages(4, tag="f"))))
+    await store.save_trace_events("families-only", (trace(1),))
+    return compacted

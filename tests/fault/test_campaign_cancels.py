@@ -1,0 +1,49 @@
+"""Cancelled saves, by the thousand: whole or absent; and a store that breaks is found out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from a3s_store.testing.faults import cancels
+from a3s_store.testing.faults.beside import Beside
+from a3s_store.testing.faults.report import Report
+from a3s_store.testing.faults.shuffled import ShuffledLoop
+
+
+@pytest.mark.slow
+def test_a_thousand_cancelled_saves_are_whole_or_absent_and_the_store_goes_on() -> None:
+    report = cancels.run("sqlite", 1, "short")
+    assert report.failures == []
+    assert report.counts["cancelled"] >= 1_000
+    assert report.counts["whole"] > 100
+    assert report.counts["absent"] > 10
+    assert report.counts["checked_again"] > 0
+
+
+def test_a_transaction_that_a_cancelled_save_leaves_open_is_found() -> None:
+    report = Report(campaign="cancels", subject="tests.fault.planted:leaks_transaction", seed=1)
+    with Beside() as beside:
+        cancels.block(report, beside, 0)
+    assert report.failures
+
+
+def order(seed: str) -> list[int]:
+    """In which order ten tasks that are ready at once run on a loop with this seed."""
+    found: list[int] = []
+
+    async def main() -> None:
+        async def note(number: int) -> None:
+            found.append(number)
+
+        await asyncio.gather(*map(note, range(10)))
+
+    with asyncio.Runner(loop_factory=lambda: ShuffledLoop(seed)) as runner:
+        runner.run(main())
+    return found
+
+
+def test_a_shuffled_loop_has_an_order_of_its_own_and_the_same_one_for_the_same_seed() -> None:
+    assert order("a") == order("a") != order("b")
+    assert sorted(order("a")) == list(range(10)) != order("a")

@@ -1,0 +1,35 @@
+"""No flipped bit of a database goes unnoticed, and a store that does not look is found out."""
+
+from __future__ import annotations
+
+import pytest
+
+from a3s_store.testing.faults import flips
+
+
+@pytest.mark.slow
+def test_every_flipped_bit_is_refused_told_or_harmless() -> None:
+    report = flips.run("sqlite", 1, "short")
+
+    assert report.failures == []
+    assert report.counts["flips"] >= 2_800
+    assert report.counts["refused"] > 500
+    assert report.counts["harmless"] > 500
+    assert report.counts["integrity_check_missed"] > 200
+    assert report.counts["recovered_with_damage"] > 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "seen"),
+    [
+        ("seals_not_checked", "SILENT"),
+        ("digests_not_checked", "SILENT"),
+        ("damage_swallowed", "SILENT"),
+        ("order_reversed", "is not what is answered"),
+        ("blobs_not_linked", "is not what is answered"),
+    ],
+)
+def test_a_store_that_does_not_look_is_found_out(fault: str, seen: str) -> None:
+    report = flips.run(f"tests.fault.planted:{fault}", 1, "short", share=0.1)
+
+    assert any(seen in failure for failure in report.failures)

@@ -1,0 +1,37 @@
+"""Files made by somebody else neither crash nor hang nor fill the memory, whatever is in them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from a3s_store.testing.faults import hostile
+from a3s_store.testing.faults.handmade import HANDMADE
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs limits as Linux has them")
+
+
+@pytest.mark.slow
+def test_hostile_files_end_in_a_value_or_a_typed_error() -> None:
+    report = hostile.run("sqlite", 1, "short")
+
+    assert report.failures == []
+    assert report.counts["files"] >= 500 + len(HANDMADE)
+    assert report.counts["opened"] > 200
+    assert report.counts["open_CorruptionError"] > 10
+    assert report.counts["open_SchemaError"] > 5
+    assert report.counts["verify_tells"] > 100
+
+
+@pytest.mark.parametrize(
+    ("fault", "file"),
+    [
+        ("schema_not_pinned", "a view without end"),
+        ("blobs_unbounded", "a blob that unpacks to more than it says"),
+    ],
+)
+def test_a_store_that_is_too_trusting_is_found_out(fault: str, file: str) -> None:
+    report = hostile.run(f"tests.fault.planted:{fault}", 1, "short", files=0, handmade=(file,))
+
+    assert report.failures

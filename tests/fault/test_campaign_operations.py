@@ -1,0 +1,51 @@
+"""The campaign of operations keeps its promises on our store, and finds what is planted."""
+
+from __future__ import annotations
+
+import pytest
+
+from a3s_store.testing.faults import operations, powercut, shim
+from a3s_store.testing.faults.report import Report
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shim.available() is not None, reason=str(shim.available())),
+]
+
+
+def test_every_operation_that_stops_or_fails_is_told_of_and_loses_nothing() -> None:
+    report = operations.run("sqlite", 1, "short")
+
+    assert report.failures == []
+    assert report.counts["stopped"] > 100
+    assert report.counts["failing"] > 200
+    assert report.counts["told_by_an_error"] > 100
+    assert report.counts["told_by_advice"] > 0
+
+
+@pytest.mark.parametrize("fault", ["error_swallowed", "no_transaction"])
+def test_what_a_fault_at_an_operation_shows_is_found(fault: str) -> None:
+    subject = f"tests.fault.planted:{fault}"
+    report = Report(campaign="operations", subject=subject, seed=1)
+    with powercut.scratch() as place:
+        operations.attack(report, place, subject, 1, 60)
+
+    assert report.counts["stopped"] > 0
+    assert any("BrokenPromiseError" in failure for failure in report.failures)
+
+
+@pytest.mark.parametrize(
+    ("operation", "step", "sticky", "harmless"),
+    [
+        ("unlink store.db-shm", "close", True, True),
+        ("write store.db", "save", False, True),
+        ("write store.db", "save", True, False),
+        ("write store.db-wal", "save", False, False),
+        ("sync store.db-wal", "save", False, False),
+        ("sync folder .", "open", True, False),
+    ],
+)
+def test_only_what_nothing_depends_on_may_fail_without_a_word(
+    operation: str, step: str, sticky: bool, harmless: bool
+) -> None:
+    assert operations.is_harmless(operation, step, sticky) is harmless

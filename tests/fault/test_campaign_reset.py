@@ -1,0 +1,33 @@
+"""The scenes of the WAL-reset bug: other programs lose saves in them, this store does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from a3s_store.sqlite import wal
+from a3s_store.testing.faults import reset
+
+pytestmark = pytest.mark.skipif(
+    reset.unavailable() is not None, reason=f"the scenes cannot be played: {reset.unavailable()}"
+)
+affected = pytest.mark.skipif(
+    not wal.has_reset_bug(), reason="this SQLite has the bug no more: nothing is proven"
+)
+
+
+@pytest.mark.slow
+def test_no_checkpoint_of_this_store_loses_what_another_process_commits() -> None:
+    report = reset.run("sqlite", 1, "short")
+    assert report.failures == []
+    assert report.counts["scenes"] == 8
+    if wal.has_reset_bug() and not report.counts["patched"]:
+        assert report.counts["bare_damaged"] == 2
+
+
+@affected
+@pytest.mark.parametrize("way", ["a save", "close", "call"])
+def test_a_checkpoint_without_the_write_lock_is_found(
+    monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(wal, "checkpoint", wal.checkpoint)  # put back afterwards
+    assert reset.play("tests.fault.planted:checkpoints_unguarded", 1, way, False)

@@ -1,0 +1,168 @@
+"""`doctor` says how a store is and writes nothing; `erase` leaves nothing of a session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from a3s_store.sqlite import SqliteSessionStore
+from tests.support import database, session, with_store
+from tests.unit.cli.cli_runs import SESSION_ID, files_under, invoke, make_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """In a folder of its own, which nobody else may write to."""
+    folder = tmp_path / "own"
+    folder.mkdir(mode=0o700)
+    return make_store(folder / "s.db", session("other"))
+
+
+def test_a_store_in_order_is_well(store: Path) -> None:
+    done = invoke("doctor", store)
+    assert done.exit_code == 0, done.output
+    for word in ("0600", "wal", "never", "state", "well", "sqlite"):
+        assert word in done.stdout
+    told = json.loads(invoke("doctor", store, "--json").stdout)
+    assert told["state"] == "well"
+    assert told["facts"]["permissions"] == "0600"
+    assert [one for one in told["advice"] if one["attention"]] == []
+
+
+def test_the_doctor_writes_nothing(store: Path) -> None:
+    store.chmod(0o644)
+    before = files_under(store.parent)
+    assert invoke("doctor", store).exit_code == 1
+    assert files_under(store.parent) == before
+    assert store.stat().st_mode & 0o777 == 0o644, "narrowing is for those who open it to write"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_what_needs_attention_exits_with_1(store: Path) -> None:
+    store.chmod(0o644)
+    done = invoke("doctor", store)
+    assert done.exit_code == 1
+    assert "Attention: Others may open the file (permissions 0644)" in done.stdout
+    assert "needs attention" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and modes are POSIX's")
+def test_what_would_be_refused_is_said_as_well(store: Path) -> None:
+    os.link(store, store.with_name("t.db"))
+    done = invoke("doctor", store, "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert "will not be opened" in told["advice"][0]["text"]
+    assert "2 names" in told["advice"][0]["text"]
+    assert told["facts"]["hard_links"] == 2
+
+
+def test_a_damaged_structure_exits_with_4(store: Path) -> None:
+    data = bytearray(store.read_bytes())
+    with database(store) as conn:
+        (page,) = conn.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'generation'"
+        ).fetchone()
+    data[(page - 1) * 4096 : (page - 1) * 4096 + 200] = b"\xff" * 200
+    store.write_bytes(data)
+    done = invoke("doctor", store)
+    assert done.exit_code == 4
+    assert "Attention: The store is damaged" in done.stdout
+    assert json.loads(invoke("doctor", store, "--json").stdout)["state"] == "damaged"
+
+
+def test_damage_that_verify_found_exits_with_4(store: Path) -> None:
+    note = '{"at": 1779100000, "depth": "deep", "damage": 2}'
+    with database(store) as conn:
+        conn.execute("INSERT INTO meta (name, value) VALUES ('last_verify', ?)", (note,))
+        conn.commit()
+    done = invoke("doctor", store)
+    assert done.exit_code == 4
+    assert "found 2 damaged" in done.stdout
+
+
+def test_a_database_cut_to_nothing_exits_with_4(store: Path) -> None:
+    store.write_bytes(b"")
+    store.with_name("s.db-wal").write_bytes(b"x" * 100)
+    assert invoke("doctor", store).exit_code == 4
+
+
+def test_the_doctor_makes_no_store(tmp_path: Path) -> None:
+    assert invoke("doctor", tmp_path / "none.db").exit_code == 3
+    (tmp_path / "empty.db").touch()
+    assert invoke("doctor", tmp_path / "empty.db").exit_code == 3
+    (tmp_path / "letter.db").write_text("dear ada")
+    assert invoke("doctor", tmp_path / "letter.db").exit_code == 1
+    assert sorted(files_under(tmp_path)) == ["empty.db", "letter.db"]
+    assert (tmp_path / "letter.db").read_text() == "dear ada"
+
+
+def test_a_store_that_is_open_elsewhere_can_be_looked_at(store: Path) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from a3s_store.cli.app import app\n"
+        "app(['doctor', sys.argv[1]], standalone_mode=True)\n"
+    )
+
+    def look() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, str(store)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    async def use(opened: SqliteSessionStore) -> None:
+        await opened.save(session("third"))
+        done = look()
+        assert done.returncode == 0, done.stderr
+        assert "well" in done.stdout
+        await opened.save(session("fourth"))
+
+    with_store(store, use)
+    assert "fourth" in invoke("list", store).stdout
+
+
+def test_an_erased_session_is_in_no_byte_of_the_file(store: Path) -> None:
+    pieces = [b"login", b"pytest"]
+    data = store.read_bytes()
+    assert all(piece in data for piece in pieces)
+    done = invoke("erase", store, SESSION_ID, "--yes", "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["found"] == [SESSION_ID]
+    data = store.read_bytes()
+    assert b"pytest" not in data
+    assert SESSION_ID.encode() not in data
+    assert "other" in invoke("list", store).stdout
+
+
+def test_erasing_asks_first_and_what_is_declined_is_not_done(store: Path) -> None:
+    before = files_under(store.parent)
+    assert invoke("erase", store, "other").exit_code == 1
+    assert invoke("erase", store, "nobody").exit_code == 3
+    assert files_under(store.parent) == before
+
+
+def test_erasing_what_is_gone_finishes_and_says_so(store: Path) -> None:
+    done = invoke("erase", store, "nobody", "--yes")
+    assert done.exit_code == 0
+    assert "There was nothing under 'nobody'" in done.stderr
+
+
+def test_a_fork_is_named_and_both_are_erased_together(store: Path) -> None:
+    async def fork(opened: SqliteSessionStore) -> None:
+        await opened.fork("other", "copy")
+
+    with_store(store, fork)
+    done = invoke("erase", store, "other", "--yes")
+    assert done.exit_code == 1
+    assert "'copy'" in done.stderr
+    assert invoke("erase", store, "other", "copy", "--yes").exit_code == 0
+    assert "other" not in invoke("list", store).stdout

@@ -1,0 +1,320 @@
+"""Steps to a later schema: a backup first, all or nothing, tried on a copy when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from a3s_store import SqliteSessionStore
+from a3s_store.errors import (
+    MigrationError,
+    NotAStoreError,
+    SchemaTooNewError,
+    StoreError,
+)
+from a3s_store.sqlite import connection, migrate
+from a3s_store.sqlite.care import copying, upgrade
+from a3s_store.sqlite.connection import Settings
+from tests.fault import stopped
+from tests.support import database, session, with_store
+
+FIRST = migrate.steps()[1]
+Steps = Callable[..., None]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with_store(tmp_path / "agent.a3s", lambda store: store.save(session()))
+    return tmp_path / "agent.a3s"
+
+
+@pytest.fixture
+def release(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    """Have this release know these steps after the first."""
+
+    def know(*further: str) -> None:
+        steps = {n: tuple(migrate.split(script)) for n, script in enumerate(further, 2)}
+        monkeypatch.setattr(migrate, "steps", lambda: {1: FIRST, **steps})
+
+    return know
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def version(path: Path) -> int:
+    with database(path) as conn:
+        return migrate.numbers(conn)[1]
+
+
+def listed(path: Path) -> list[str]:
+    found: list[str] = with_store(path, lambda store: store.list())
+    return found
+
+
+def test_a_step_is_taken_once_and_the_file_as_it_was_lies_beside_it(
+    path: Path, release: Steps
+) -> None:
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    assert listed(path) == ["fix-login"]
+    backup = path.with_name("agent.a3s.schema-1.backup")
+    assert names(path.parent) == ["agent.a3s", backup.name]
+    assert (version(path), version(backup)) == (2, 1)
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    listed(path)
+    assert names(path.parent) == ["agent.a3s", backup.name]
+
+
+def test_the_backup_is_a_store_that_the_release_before_opens(path: Path, release: Steps) -> None:
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    listed(path)
+    release()
+    backup = path.with_name("agent.a3s.schema-1.backup")
+    assert with_store(backup, lambda store: store.load("fix-login")) == session()
+    assert version(backup) == 1
+
+
+def test_a_new_store_is_made_without_a_backup(tmp_path: Path, release: Steps) -> None:
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    assert listed(tmp_path / "agent.a3s") == []
+    assert names(tmp_path) == ["agent.a3s"]
+
+
+def test_a_taken_name_gets_a_number_and_what_has_it_is_left(path: Path, release: Steps) -> None:
+    there = path.with_name("agent.a3s.schema-1.backup")
+    there.write_text("mine")
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    listed(path)
+    assert there.read_text() == "mine"
+    assert version(path.with_name("agent.a3s.schema-1.backup.2")) == 1
+
+
+def test_an_equal_backup_of_an_attempt_that_was_stopped_serves_again(
+    path: Path, release: Steps
+) -> None:
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    with database(path) as conn, copying.temporary(path) as made:
+        copying.copy(conn, made)
+        made.rename(path.with_name("agent.a3s.schema-1.backup"))
+    leftover = path.with_name("agent.a3s.schema-1.backup.99.0.partial")
+    leftover.write_bytes(b"half")
+    listed(path)
+    assert names(path.parent) == ["agent.a3s", "agent.a3s.schema-1.backup"]
+
+
+def test_a_backup_of_something_else_does_not_serve(path: Path, release: Steps) -> None:
+    with database(path) as conn, copying.temporary(path) as made:
+        copying.copy(conn, made)
+        made.rename(path.with_name("agent.a3s.schema-1.backup"))
+    with_store(path, lambda store: store.save(session(count=5)))
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    listed(path)
+    assert "agent.a3s.schema-1.backup.2" in names(path.parent)
+    release()
+    backup = path.with_name("agent.a3s.schema-1.backup.2")
+    assert with_store(backup, lambda store: store.load("fix-login")) == session(count=5)
+
+
+REBUILT = """
+DROP VIEW sessions;
+DROP VIEW conversation;
+DROP VIEW run_events;
+DROP VIEW costs;
+CREATE TABLE owner_new (owner_key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+INSERT INTO owner_new SELECT owner_key, id FROM owner;
+DROP TABLE owner;
+ALTER TABLE owner_new RENAME TO owner;
+"""
+
+
+def test_a_step_may_rebuild_a_table_that_others_refer_to(path: Path, release: Steps) -> None:
+    """With foreign keys on, dropping it would delete every session."""
+    release(REBUILT)
+
+    async def use(store: SqliteSessionStore) -> None:
+        assert await store.load("fix-login") == session()
+        await store.save(session(count=5))
+        await store.delete("fix-login")
+
+    with_store(path, use)
+    with database(path) as conn:
+        (left,) = conn.execute("SELECT count(*) FROM session").fetchone()
+    assert left == 0, "foreign keys are on again"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "CREATE TABLE later (x TEXT) STRICT;\nINSERT INTO later VALUES (x'00');",
+        "CREATE TABLE later (x TEXT) STRICT;\nDELETE FROM owner;",
+        "CREATE TABLE later (x TEXT) STRICT;\nCREATE TABLE later (y TEXT) STRICT;",
+    ],
+    ids=["a value of another type", "rows that hang in the air", "a name twice"],
+)
+def test_a_step_that_fails_changes_nothing_and_leaves_no_backup_behind(
+    path: Path, release: Steps, step: str
+) -> None:
+    before = path.read_bytes()
+    release(step)
+    for _ in range(2):
+        with pytest.raises(MigrationError, match="step 2 failed"):
+            listed(path)
+    assert names(path.parent) == ["agent.a3s"], "or each attempt would leave another"
+    assert version(path) == 1
+    release()
+    assert with_store(path, lambda store: store.load("fix-login")) == session()
+    assert path.read_bytes()[100:] == before[100:]
+
+
+def test_where_a_later_step_fails_the_ones_before_stand_and_so_does_the_backup(
+    path: Path, release: Steps
+) -> None:
+    release("CREATE TABLE later (x TEXT) STRICT;", "CREATE TABLE later (x TEXT) STRICT;")
+    with pytest.raises(MigrationError, match="step 3 failed"):
+        listed(path)
+    assert version(path) == 2
+    assert version(path.with_name("agent.a3s.schema-1.backup")) == 1
+
+
+def test_a_step_that_makes_what_no_step_should_is_refused(path: Path, release: Steps) -> None:
+    """What it makes in this file is what it makes in an empty one."""
+    release("CREATE TABLE IF NOT EXISTS later (x TEXT) STRICT;")
+    with database(path) as conn:
+        conn.execute("CREATE TABLE later (mine)")
+        conn.commit()
+    with pytest.raises(MigrationError):
+        listed(path)
+    assert version(path) == 1
+
+
+def test_without_a_backup_nothing_is_migrated(path: Path, release: Steps) -> None:
+    """There is no room for one: no file of this process may be larger than the store is half."""
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, hard))
+    try:
+        with pytest.raises(MigrationError, match="nothing was migrated"):
+            connection.open_writer(Settings(path=path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert names(path.parent) == ["agent.a3s"]
+    assert version(path) == 1
+    listed(path)
+    assert version(path) == 2
+
+
+def test_a_damaged_store_is_not_migrated(path: Path, release: Steps) -> None:
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    with database(path) as conn:
+        conn.execute("PRAGMA writable_schema = ON")
+        (page,) = conn.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_message_1'"
+        ).fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096 + 3)
+        file.write(b"\0\0")  # an index without entries
+    with pytest.raises(MigrationError, match="nothing was migrated"):
+        listed(path)
+    assert version(path) == 1
+
+
+# -- By command ---------------------------------------------------------------------------------
+
+
+def test_an_upgrade_says_what_it_did(path: Path, release: Steps) -> None:
+    settings = Settings(path=path)
+    nothing = upgrade.upgrade(settings)
+    assert (nothing.before, nothing.after, nothing.steps, nothing.backup) == (1, 1, (), None)
+    release("CREATE TABLE a (x TEXT) STRICT;", "CREATE TABLE b (x TEXT) STRICT;")
+    done = upgrade.upgrade(settings)
+    assert (done.before, done.after, done.steps, done.ok) == (1, 3, (2, 3), True)
+    assert done.backup == f"{path}.schema-1.backup"
+    assert done.as_json()["steps"] == (2, 3)
+
+
+def test_a_rehearsal_leaves_the_file_as_it_is_to_the_byte(path: Path, release: Steps) -> None:
+    before = path.read_bytes()
+    release(stopped.STEPS[2], "CREATE TABLE note (x TEXT) STRICT;")
+    report = upgrade.rehearse(Settings(path=path))
+    assert (report.before, report.after, report.steps) == (1, 2, (2,))
+    assert not report.ok
+    assert report.failure is not None
+    assert "step 3 failed" in report.failure
+    assert report.backup is None
+    assert path.read_bytes() == before
+    assert names(path.parent) == ["agent.a3s"]
+    release(stopped.STEPS[2])
+    assert upgrade.rehearse(Settings(path=path)).ok
+    assert path.read_bytes() == before
+
+
+def test_a_rehearsal_leaves_a_log_as_it_is_too(tmp_path: Path, release: Steps) -> None:
+    folder = tmp_path / "killed"
+    folder.mkdir()
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session())
+        for name in ("agent.a3s", "agent.a3s-wal"):
+            process = await asyncio.create_subprocess_exec("cp", tmp_path / name, folder / name)
+            assert await process.wait() == 0
+
+    with_store(tmp_path / "agent.a3s", use)
+    before = {name: (folder / name).read_bytes() for name in names(folder)}
+    release("CREATE TABLE later (x TEXT) STRICT;")
+    assert upgrade.rehearse(Settings(path=folder / "agent.a3s")).steps == (2,)
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_a_rehearsal_beside_an_open_store_leaves_it_at_work(path: Path, release: Steps) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("before"))
+        release("CREATE TABLE later (x TEXT) STRICT;")
+        report = await asyncio.to_thread(upgrade.rehearse, Settings(path=path))
+        assert report.steps == (2,)
+        await store.save(session("after"))
+
+    with_store(path, use)
+    assert version(path) == 1
+
+
+@pytest.mark.parametrize("work", [upgrade.upgrade, upgrade.rehearse])
+def test_no_store_is_made_by_migrating_nothing(
+    tmp_path: Path, work: Callable[[Settings], object]
+) -> None:
+    path = tmp_path / "agent.a3s"
+    with pytest.raises(NotAStoreError):
+        work(Settings(path=path))
+    path.touch()
+    with pytest.raises(NotAStoreError):
+        work(Settings(path=path))
+    assert path.stat().st_size == 0
+
+
+@pytest.mark.parametrize("work", [upgrade.upgrade, upgrade.rehearse])
+def test_a_newer_file_is_not_brought_back(path: Path, work: Callable[[Settings], object]) -> None:
+    with database(path) as conn:
+        conn.execute("PRAGMA user_version = 9")
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as caught:
+        work(Settings(path=path))
+    assert isinstance(caught.value, SchemaTooNewError) or "newer" in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_not_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    conn = sqlite3.connect(path)
+    conn.execute("CREATE TABLE theirs (x)")
+    conn.close()
+    before = path.read_bytes()
+    with pytest.raises(NotAStoreError):
+        upgrade.rehearse(Settings(path=path))
+    assert path.read_bytes() == before
+    assert names(tmp_path) == ["theirs.db"]
