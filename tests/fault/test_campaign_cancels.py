@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from a3s_store.testing.faults import cancels
 from a3s_store.testing.faults.beside import Beside
 from a3s_store.testing.faults.report import Report
 from a3s_store.testing.faults.shuffled import ShuffledLoop
-
-
-@pytest.mark.slow
-def test_a_thousand_cancelled_saves_are_whole_or_absent_and_the_store_goes_on() -> None:
-    report = cancels.run("sqlite", 1, "short")
-    assert report.failures == []
-    assert report.counts["cancelled"] >= 1_000
-    assert report.counts["whole"] > 100
-    assert report.counts["absent"] > 10
-    assert report.counts["checked_again"] > 0
 
 
 def test_a_transaction_that_a_cancelled_save_leaves_open_is_found() -> None:

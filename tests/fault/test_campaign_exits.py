@@ -12,14 +12,6 @@ from a3s_store.testing.faults import exits
 from tests.support import session
 
 
-@pytest.mark.slow
-def test_however_a_store_is_forgotten_the_process_ends_and_nothing_accepted_is_lost() -> None:
-    report = exits.run("sqlite", 1, "short")
-    assert report.failures == []
-    assert report.counts["ways"] >= 23
-    assert report.counts["saves_found"] > 300
-
-
 @pytest.mark.parametrize(
     ("fault", "said"),
     [("drops_at_exit", "LOST"), ("holds_the_process", "HANG")],

@@ -12,19 +12,6 @@ from tests.fault.campaigns import attack
 
 
 @pytest.mark.slow
-def test_what_four_processes_did_to_a_session_is_a_legal_history_though_some_are_killed() -> None:
-    outcome = attack("histories")
-    assert outcome.failures == []
-    counts = outcome.counts
-    assert counts["kills"] > 20
-    assert counts["operations"] > 1000
-    assert counts["races_won"] > 100
-    assert counts["races_lost"] > 100
-    assert counts["unknown"] > 10
-    assert counts["histories"] >= 9
-
-
-@pytest.mark.slow
 def test_histories_find_a_save_that_does_not_look_whether_somebody_saved_meanwhile() -> None:
     outcome = attack("histories", "conditions_not_looked_at")
     assert any("ILLEGAL" in f or "LOST UPDATE" in f for f in outcome.failures)

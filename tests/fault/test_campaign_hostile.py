@@ -7,21 +7,8 @@ import sys
 import pytest
 
 from a3s_store.testing.faults import hostile
-from a3s_store.testing.faults.handmade import HANDMADE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs limits as Linux has them")
-
-
-@pytest.mark.slow
-def test_hostile_files_end_in_a_value_or_a_typed_error() -> None:
-    report = hostile.run("sqlite", 1, "short")
-
-    assert report.failures == []
-    assert report.counts["files"] >= 500 + len(HANDMADE)
-    assert report.counts["opened"] > 200
-    assert report.counts["open_CorruptionError"] > 10
-    assert report.counts["open_SchemaError"] > 5
-    assert report.counts["verify_tells"] > 100
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,6 @@ from a3s_store.testing.faults.beside import Beside
 from a3s_store.testing.faults.report import Report
 
 
-@pytest.mark.slow
-def test_two_thousand_wrong_inputs_are_refused_by_name_and_write_nothing() -> None:
-    report = inputs.run("sqlite", 1, "short")
-    assert report.failures == []
-    assert report.counts["inputs"] >= 2_000
-    assert report.counts["refused"] > 500
-    assert report.counts["bytes_unchanged"] > 500
-
-
 @pytest.mark.parametrize("fault", ["formats_an_id", "accepts_nan", "writes_before_it_checks"])
 def test_a_store_that_is_too_trusting_is_found(fault: str) -> None:
     report = Report(campaign="inputs", subject=f"tests.fault.planted:{fault}", seed=1)

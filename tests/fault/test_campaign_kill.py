@@ -8,20 +8,6 @@ from tests.fault.campaigns import attack
 
 
 @pytest.mark.slow
-def test_five_hundred_killed_writers_lose_nothing_that_was_acknowledged() -> None:
-    outcome = attack("kill")
-    assert outcome.failures == []
-    counts = outcome.counts
-    assert counts["kills"] >= 500
-    assert counts["acknowledged_saves"] > 100
-    assert counts["kills_while_opening"] > 20
-    assert counts["kills_with_a_save_in_flight"] > 100
-    assert counts["kills_while_writing"] > 10
-    assert counts["double_kills"] > 50
-    assert counts["closed"] > 10
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "found"),
     [

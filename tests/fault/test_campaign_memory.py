@@ -32,16 +32,6 @@ def test_without_memory_a_checkpoint_fails_and_holds_nobody_up(tmp_path: Path, s
 
 
 @pytest.mark.slow
-def test_under_forty_limits_nothing_acknowledged_is_lost_and_nothing_is_damaged() -> None:
-    outcome = attack("memory")
-    assert outcome.failures == []
-    assert outcome.counts["limits"] == 46
-    assert outcome.counts["refused"] > 100
-    assert outcome.counts["acknowledged_saves"] > 100
-    assert outcome.counts["not_opened"] > 0
-
-
-@pytest.mark.slow
 def test_limits_find_a_save_that_fails_and_says_that_it_is_saved() -> None:
     outcome = attack("memory", "error_swallowed")
     assert any("LOST" in failure for failure in outcome.failures)

@@ -13,16 +13,6 @@ pytestmark = [
 ]
 
 
-def test_every_operation_that_stops_or_fails_is_told_of_and_loses_nothing() -> None:
-    report = operations.run("sqlite", 1, "short")
-
-    assert report.failures == []
-    assert report.counts["stopped"] > 100
-    assert report.counts["failing"] > 200
-    assert report.counts["told_by_an_error"] > 100
-    assert report.counts["told_by_advice"] > 0
-
-
 @pytest.mark.parametrize("fault", ["error_swallowed", "no_transaction"])
 def test_what_a_fault_at_an_operation_shows_is_found(fault: str) -> None:
     subject = f"tests.fault.planted:{fault}"

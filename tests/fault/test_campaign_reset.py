@@ -15,15 +15,6 @@ affected = pytest.mark.skipif(
 )
 
 
-@pytest.mark.slow
-def test_no_checkpoint_of_this_store_loses_what_another_process_commits() -> None:
-    report = reset.run("sqlite", 1, "short")
-    assert report.failures == []
-    assert report.counts["scenes"] == 8
-    if wal.has_reset_bug() and not report.counts["patched"]:
-        assert report.counts["bare_damaged"] == 2
-
-
 @affected
 @pytest.mark.parametrize("way", ["a save", "close", "call"])
 def test_a_checkpoint_without_the_write_lock_is_found(

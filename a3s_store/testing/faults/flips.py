@@ -93,7 +93,7 @@ def examined(*, thorough: bool = True, **changed: bytes) -> tuple[damaged.Findin
 def _places(length: int, chance: random.Random, count: int) -> Iterator[tuple[int, int]]:
     for place in range(8 * min(_HEADER, length)):
         yield divmod(place, 8)
-    for _ in range(count):
+    for _ in range(count - 8 * _HEADER):
         yield chance.randrange(length), chance.randrange(8)
 
 

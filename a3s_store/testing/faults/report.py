@@ -31,6 +31,11 @@ class Report:
         """Whether every promise was kept."""
         return not self.failures
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many promises were broken that more would tell nothing new."""
+        return len(self.failures) >= _TOLD
+
     def add(self, **counts: int) -> None:
         """Count what was tried."""
         self.counts.update(counts)

@@ -85,6 +85,8 @@ async def check(
     seed: str,
     acknowledged: Mapping[int, int],
     begun: Mapping[int, int],
+    *,
+    verify: bool = True,
 ) -> dict[int, int]:
     """Hold what is there against what was acknowledged and begun; answers how many turns there are.
 
@@ -93,18 +95,30 @@ async def check(
     """
     try:
         found = await visible(store, seed, sorted(begun))
-        await verified(store)
+        if verify:
+            await verified(store)
     except StoreError as error:
         raise BrokenPromiseError(f"{type(error).__name__}: {error}") from error
-    for number, turns in found.items():
+    hold(found, acknowledged, begun)
+    return found
+
+
+def hold(
+    found: Mapping[int, int], acknowledged: Mapping[int, int], begun: Mapping[int, int]
+) -> None:
+    """Hold the turns that were found against those that were acknowledged and begun.
+
+    Raises BrokenPromiseError.
+    """
+    for number, last in begun.items():
+        turns = found.get(number, 0)
         if turns < acknowledged.get(number, 0):
             raise BrokenPromiseError(
                 f"LOST: session {number} was acknowledged up to turn {acknowledged[number]}, "
                 f"{turns} are there"
             )
-        if turns > begun[number]:
+        if turns > last:
             raise BrokenPromiseError(f"session {number} has turn {turns}, which was never begun")
-    return found
 
 
 async def verified(store: SessionStore) -> None:
