@@ -14,6 +14,7 @@ import pytest
 import a3s_store
 from a3s_store import MemorySessionStore, SessionSnapshot, interop
 from a3s_store.models import Message, SessionData
+from a3s_store.testing.faults.__main__ import CAMPAIGNS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,6 +24,8 @@ DOCUMENTS = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "benchmarks/README.md",
+    "docs/care.md",
+    "docs/trust.md",
     "schema/README.md",
 ]
 
@@ -67,6 +70,30 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert made == given
     for name in made:
         assert (Path("copy") / name).read_bytes() == (upstream / name).read_bytes()
+
+
+def test_the_programs_about_care_run_one_after_the_other(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "care.md").read_text(encoding="utf-8")
+    for program, said in zip(
+        re.findall(r"```python\n(.*?)```", text, re.S),
+        ("BackupReport(", "False []\n() () True", "use [key]"),
+        strict=True,
+    ):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert said in done.stdout
+
+
+def test_every_campaign_is_in_the_page_about_what_was_tried() -> None:
+    text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.M)) == {*CAMPAIGNS}
 
 
 def test_the_set_up_lines_are_the_ones_ci_runs() -> None:
