@@ -13,5 +13,5 @@ from a3s_store.testing.faults.report import Report
 def test_a_store_that_is_too_trusting_is_found(fault: str) -> None:
     report = Report(campaign="inputs", subject=f"tests.fault.planted:{fault}", seed=1)
     with Beside() as beside:
-        inputs.one_file(report, beside, 0)
+        inputs.one_file(report, beside, 0, inputs=200)
     assert report.failures

@@ -30,7 +30,7 @@ def attacked(stage: Stage, subject: str, images: int) -> Report:
 
 
 def test_a_store_of_normal_durability_loses_whole_turns_at_most(stage: Stage) -> None:
-    report = attacked(stage, "sqlite-normal", 1_000)
+    report = attacked(stage, "sqlite-normal", 500)
 
     assert report.failures == []
     assert report.counts["with_turns_missing"] > 0

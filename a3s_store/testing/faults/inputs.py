@@ -69,7 +69,7 @@ def _lane(subject: str, seed: int, files: range) -> tuple[Counter[str], list[str
     return report.counts, report.failures
 
 
-def one_file(report: Report, beside: Beside, number: int) -> None:
+def one_file(report: Report, beside: Beside, number: int, inputs: int = _IN_A_FILE) -> None:
     """The inputs of one file: to repeat one that failed."""
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         attack = _Attack(report, beside, number, Path(folder) / "agent.a3s")
@@ -77,7 +77,7 @@ def one_file(report: Report, beside: Beside, number: int) -> None:
 
         @hypothesis_seed(report.seed * 1_000_003 + number)
         @settings(
-            max_examples=_IN_A_FILE // _OF_ONE,
+            max_examples=inputs // _OF_ONE,
             database=None,
             deadline=None,
             phases=(Phase.generate,),
