@@ -81,7 +81,7 @@ class Prover:
         hashes: list[bytes] = []
         for position, row in self._rows(name, sql, parent_key, extent):
             self.values_read += 1
-            proven = self.attempt(name, lambda row=row: self._value(name, sql, row), position)  # type: ignore[misc]
+            proven = self.attempt(name, functools.partial(self._value, name, sql, row), position)
             if proven is not None:
                 found.append(proven[0])
                 hashes.append(proven[1])

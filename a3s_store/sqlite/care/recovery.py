@@ -11,6 +11,7 @@ is raised for damage.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -142,7 +143,7 @@ def _own_rows(
     for name, table in (("session", SESSION_ROWS), ("config", CONFIG_ROWS)):
         row = prover.attempt(
             name,
-            lambda table=table: rows.fetch_one(prover.conn, table, "owner_key", key, ("digest",)),  # type: ignore[misc]
+            functools.partial(rows.fetch_one, prover.conn, table, "owner_key", key, ("digest",)),
         )
         if row is None:
             continue
@@ -150,7 +151,7 @@ def _own_rows(
         found, (digest,) = row
         parts[name] = Extent(1, digest)
         whole = {**blank, **found, "id": session_id}
-        if prover.attempt(name, lambda name=name, whole=whole: _prove(name, whole, parts)):  # type: ignore[misc]
+        if prover.attempt(name, functools.partial(_prove, name, whole, parts)):
             tree = {**tree, **found}
     if there and not {"session", "config"} <= parts.keys():
         missing = "config" if "session" in parts else "session"
@@ -192,12 +193,12 @@ def _head(prover: Prover, key: int, parts: Mapping[str, Extent]) -> Head | None:
     if stored and stored[0][:2] != stored[-1][:2]:
         prover.note("session", "its history is not that of its last save")
     for head in heads:
-        link = prover.attempt("messages", lambda head=head: log.link_at(prover.conn, head))  # type: ignore[misc]
+        link = prover.attempt("messages", functools.partial(log.link_at, prover.conn, head))
         if link is None:
             continue
         whole = {**parts, "messages": Extent(head.length, link)}
         # Of a damaged row even what should be a digest may be something else.
-        if prover.attempt("generation", lambda whole=whole: combine(whole)) in digests:  # type: ignore[misc]
+        if prover.attempt("generation", functools.partial(combine, whole)) in digests:
             return head
     if heads or digests:
         prover.note("generation", "what is on record of its parts does not add up to its digest")
