@@ -5,6 +5,7 @@ None of them holds message text. `as_json` of each is what the command line prin
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Generic, Literal, TypeVar
 
 import attrs
@@ -69,8 +70,33 @@ class Recovered(Generic[T]):
     damage: tuple[Damage, ...] = ()
 
 
+class _Report:
+    """What a report can do."""
+
+    __slots__ = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """What the command line prints with `--json`."""
+        return attrs.asdict(self)  # type: ignore[arg-type]
+
+
+class _Finding(_Report, ABC):
+    """A report that says whether all is well."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def ok(self) -> bool:
+        """Whether all is well."""
+
+    def as_json(self) -> dict[str, Any]:
+        """See `_Report.as_json`; first of all whether it is well."""
+        return {"ok": self.ok, **super().as_json()}
+
+
 @attrs.frozen(kw_only=True)
-class VerifyReport:
+class VerifyReport(_Finding):
     """What `verify` found. `seconds` is how long it took; counts are of what was looked at."""
 
     location: str
@@ -90,12 +116,9 @@ class VerifyReport:
         """Whether nothing of what was looked at is damaged."""
         return not self.damage
 
-    def as_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, **attrs.asdict(self)}
-
 
 @attrs.frozen(kw_only=True)
-class EraseReport:
+class EraseReport(_Report):
     """What `erase` did. `seconds` is how long it took.
 
     `found` are those of the ids under which there was something; `pages` is how many the file has,
@@ -107,12 +130,9 @@ class EraseReport:
     pages: int
     seconds: float
 
-    def as_json(self) -> dict[str, Any]:
-        return attrs.asdict(self)
-
 
 @attrs.frozen(kw_only=True)
-class BackupReport:
+class BackupReport(_Report):
     """What `backup` made: one file, `bytes` long, with so many sessions as they are now."""
 
     source: str
@@ -122,12 +142,9 @@ class BackupReport:
     sessions: int
     seconds: float
 
-    def as_json(self) -> dict[str, Any]:
-        return attrs.asdict(self)
-
 
 @attrs.frozen(kw_only=True)
-class RestoreReport:
+class RestoreReport(_Report):
     """What `restore` did. `replaced` are the files that what was there is called now."""
 
     source: str
@@ -138,12 +155,9 @@ class RestoreReport:
     sessions: int
     seconds: float
 
-    def as_json(self) -> dict[str, Any]:
-        return attrs.asdict(self)
-
 
 @attrs.frozen(kw_only=True)
-class MigrationReport:
+class MigrationReport(_Finding):
     """What bringing a file to this release's schema did, or would do.
 
     `steps` are the numbers that were applied, or tried on a copy if `dry_run`. `backup` is the copy
@@ -165,12 +179,9 @@ class MigrationReport:
         """Whether the file has this release's schema, or would have it."""
         return self.failure is None
 
-    def as_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, **attrs.asdict(self)}
-
 
 @attrs.frozen(kw_only=True)
-class SalvageReport:
+class SalvageReport(_Finding):
     """What `salvage` brought into a new store, and what it could not.
 
     `sessions` are the ids that came back whole, `partial` those of which something is missing, and
@@ -191,6 +202,3 @@ class SalvageReport:
     def ok(self) -> bool:
         """Whether nothing was damaged."""
         return not self.damage
-
-    def as_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, **attrs.asdict(self)}

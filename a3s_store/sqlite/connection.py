@@ -28,8 +28,7 @@ from a3s_store.errors import (
     StoreUnavailableError,
     during,
 )
-from a3s_store.sqlite import access, migrate, mounts, openlog, wal
-from a3s_store.sqlite.care import copying
+from a3s_store.sqlite import access, copying, migrate, mounts, openlog, wal
 
 Durability = Literal["full", "normal"]
 

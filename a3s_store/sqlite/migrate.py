@@ -34,8 +34,7 @@ from a3s_store.errors import (
     StoreUnavailableError,
     explain,
 )
-from a3s_store.sqlite import pinning, tx
-from a3s_store.sqlite.care import copying
+from a3s_store.sqlite import copying, pinning, tx
 
 APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
 MIN_READER: Final = 1

@@ -15,8 +15,8 @@ import pytest
 from a3s_store import SqliteSessionStore, __version__
 from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint
 from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import migrate
-from a3s_store.sqlite.care import backup, copying
+from a3s_store.sqlite import copying, migrate
+from a3s_store.sqlite.care import backup
 from a3s_store.sqlite.connection import Settings
 from a3s_store.wire import decode
 from tests.compat import make_file

@@ -12,13 +12,12 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import attrs
 
@@ -27,6 +26,7 @@ from a3s_store.sqlite import connection, migrate
 from a3s_store.sqlite.care import backup, restore
 from a3s_store.sqlite.connection import Settings
 from a3s_store.testing.faults import shim
+from a3s_store.testing.faults.answering import AnsweringProcess
 
 ROOT = Path(__file__).parents[2]
 NAME = "agent.a3s"
@@ -171,24 +171,14 @@ class Ran:
         return f"{self.fault} at {self.first!r}: status {self.status}, {self.error or 'no error'}"
 
 
-class Stopper:
+class Stopper(AnsweringProcess):
     """Runs a job on copies of a folder, in memory where the machine has such a place."""
 
     def __init__(self) -> None:
         memory = Path("/dev/shm")
         self._home = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fault.stopped"],
-            cwd=ROOT,
-            env=shim.preloaded(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        super().__init__("tests.fault.stopped", env=shim.preloaded(), cwd=ROOT)
         self._runs = 0
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self,
@@ -196,13 +186,11 @@ class Stopper:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._process.communicate(timeout=60)
+        super().__exit__(kind, error, traceback)
         shutil.rmtree(self._home)
 
     def run(self, job: str, template: Path, fault: Fault | None) -> Ran:
         """The job, in a new copy of the folder, of which the last run's is removed."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._runs += 1
         shutil.rmtree(self._home / f"run-{self._runs - 1}", ignore_errors=True)
         folder = self._home / f"run-{self._runs}"
@@ -215,9 +203,7 @@ class Stopper:
             else fault.environment(folder, count)
         )
         order = {"job": job, "folder": str(folder), "environment": environment}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
+        answer = self.ask(order)
         seen = shim.counted(count)
         return Ran(
             fault,

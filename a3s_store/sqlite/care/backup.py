@@ -19,10 +19,10 @@ from pathlib import Path
 
 from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableError, during
 from a3s_store.reports import BackupReport
-from a3s_store.sqlite import connection, migrate, tx
-from a3s_store.sqlite.care import copying, verify
-from a3s_store.sqlite.care.copying import Progress
+from a3s_store.sqlite import connection, copying, migrate, tx
+from a3s_store.sqlite.care import verify
 from a3s_store.sqlite.connection import Settings
+from a3s_store.sqlite.copying import Progress
 from a3s_store.sqlite.damage import KEEP
 
 

@@ -35,10 +35,10 @@ from a3s_store.errors import (
     explain,
 )
 from a3s_store.reports import RestoreReport
-from a3s_store.sqlite import connection, logtail, migrate
-from a3s_store.sqlite.care import backup, copying, renaming
-from a3s_store.sqlite.care.copying import INDEX, LOGS, beside
+from a3s_store.sqlite import connection, copying, logtail, migrate, renaming
+from a3s_store.sqlite.care import backup
 from a3s_store.sqlite.connection import Settings
+from a3s_store.sqlite.copying import INDEX, LOGS, beside
 
 # How long somebody who has the store open is waited for, in seconds.
 _PATIENCE: Final = 1.0

@@ -17,10 +17,9 @@ from a3s_store.errors import (
     during,
 )
 from a3s_store.reports import MigrationReport
-from a3s_store.sqlite import connection, migrate
-from a3s_store.sqlite.care import copying
-from a3s_store.sqlite.care.copying import beside
+from a3s_store.sqlite import connection, copying, migrate
 from a3s_store.sqlite.connection import Settings
+from a3s_store.sqlite.copying import beside
 
 
 def upgrade(settings: Settings) -> MigrationReport:

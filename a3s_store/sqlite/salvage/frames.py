@@ -80,7 +80,7 @@ def read_log(data: bytes, page_size: int | None) -> Log:
     start: Sum = struct.unpack_from(">2I", data, 24)
     order = ">" if magic & 1 else "<"
     size = page_size_of(named)
-    if magic & ~1 == _MAGIC and size and _checksum(data[:24], (0, 0), order) == start:
+    if magic & ~1 == _MAGIC and size and logtail.checksum(data[:24], (0, 0), order) == start:
         log = _committed(data, size, data[16:24], [order], start, behind=found.is_damaged)
         return attrs.evolve(log, is_damaged=is_damaged)
     # The header is damaged: the frames themselves tell what salt they have.
@@ -119,16 +119,8 @@ def _frames(data: bytes, size: int, salt: bytes, order: str, before: Sum) -> Ite
         page, pages, found, *stored = struct.unpack_from(">2I8s2I", data, at)
         whole = False
         if found == salt and 0 < page < 2**31:
-            head = _checksum(data[at : at + 8], before, order)
+            head = logtail.checksum(data[at : at + 8], before, order)
             body = data[at + _FRAME : at + _FRAME + size]
-            whole = _checksum(body, head, order) == (stored[0], stored[1])
+            whole = logtail.checksum(body, head, order) == (stored[0], stored[1])
         yield _Frame(page, pages != 0, whole)
         before = stored[0], stored[1]
-
-
-def _checksum(data: bytes, before: Sum, order: str) -> Sum:
-    first, second = before
-    for one, two in struct.iter_unpack(f"{order}2I", data):
-        first = (first + one + second) & 0xFFFFFFFF
-        second = (second + two + first) & 0xFFFFFFFF
-    return first, second

@@ -33,8 +33,8 @@ from a3s_store.errors import (
 )
 from a3s_store.families import CheckpointKind
 from a3s_store.reports import Damage, SalvageReport
-from a3s_store.sqlite import connection, migrate, openlog
-from a3s_store.sqlite.care import backup, copying
+from a3s_store.sqlite import connection, copying, migrate, openlog
+from a3s_store.sqlite.care import backup
 from a3s_store.sqlite.salvage import carving, finding
 from a3s_store.sqlite.salvage.finding import Kept
 from a3s_store.sqlite.salvage.mending import mend

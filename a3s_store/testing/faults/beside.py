@@ -12,41 +12,21 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
+
+from a3s_store.testing.faults.answering import AnsweringProcess
 
 # How long it waits for a lock that somebody may hold for a moment, in seconds.
 PATIENCE: Final = 5.0
 
 
-class Beside:
+class Beside(AnsweringProcess):
     """The process, started at once and ended by leaving the block."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        super().__init__(__name__)
 
     def may_write(self, path: Path) -> bool:
         """Whether the write lock can be had, within `PATIENCE`."""
@@ -74,11 +54,7 @@ class Beside:
         return str(self._ask("rows_of", path))
 
     def _ask(self, what: str, path: Path) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([what, str(path)]) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        return self.ask([what, str(path)])
 
 
 class _There:

@@ -15,18 +15,17 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import attrs
 
 from a3s_store.testing.faults import shim
+from a3s_store.testing.faults.answering import AnsweringProcess
 
 # How a child ends whose function raised.
 _RAISED = 3
@@ -46,34 +45,13 @@ class Ended:
         return self.status == 137
 
 
-class Stage:
+class Stage(AnsweringProcess):
     """A process with the shim. Not to be used by several threads at once."""
 
     def __init__(self) -> None:
         environment = shim.preloaded()
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        super().__init__(__name__, env=environment)
 
     def run(
         self,
@@ -87,16 +65,8 @@ class Stage:
 
         After so many seconds the child has hung and is killed, with all that it forked.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         ours = {name: value for name, value in environment.items() if name.startswith("A3S_FAULTS")}
-        json.dump([function, dict(arguments), ours, seconds], self._process.stdin)
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the process with the shim has ended; see its standard error")
-        status, answer, stray = json.loads(line)
+        status, answer, stray = self.ask([function, dict(arguments), ours, seconds])
         return Ended(status, answer, tuple(stray))
 
 

@@ -18,8 +18,8 @@ from a3s_store.errors import (
     SchemaTooNewError,
     StoreUnavailableError,
 )
-from a3s_store.sqlite import migrate
-from a3s_store.sqlite.care import backup, copying
+from a3s_store.sqlite import copying, migrate
+from a3s_store.sqlite.care import backup
 from a3s_store.sqlite.connection import Settings
 from tests.support import artifact, database, session, with_store
 

@@ -18,8 +18,8 @@ from a3s_store.errors import (
     SchemaTooNewError,
     StoreError,
 )
-from a3s_store.sqlite import connection, migrate
-from a3s_store.sqlite.care import copying, upgrade
+from a3s_store.sqlite import connection, copying, migrate
+from a3s_store.sqlite.care import upgrade
 from a3s_store.sqlite.connection import Settings
 from tests.fault import stopped
 from tests.support import database, session, with_store

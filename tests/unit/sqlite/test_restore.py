@@ -23,8 +23,8 @@ from a3s_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from a3s_store.sqlite import connection
-from a3s_store.sqlite.care import backup, renaming
+from a3s_store.sqlite import connection, renaming
+from a3s_store.sqlite.care import backup
 from a3s_store.sqlite.care.restore import restore
 from a3s_store.sqlite.connection import Settings
 from tests.support import database, session, with_store

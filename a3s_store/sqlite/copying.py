@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.errors import CorruptionError, StoreUnavailableError
-from a3s_store.sqlite import tx
-from a3s_store.sqlite.care import renaming
+from a3s_store.sqlite import renaming, tx
 from a3s_store.sqlite.damage import KEEP
 
 # Told pages copied and pages in all.
