@@ -123,7 +123,7 @@ def test_any_flipped_bit_costs_at_most_what_is_in_its_page(
 
 
 @given(data=st.data())
-@_SOME
+@settings(_SOME, derandomize=True)  # a random search still finds cases: see docs/trust.md
 def test_much_damage_at_once_invents_nothing(
     truth: Truth, tmp_path: Path, data: st.DataObject
 ) -> None:
