@@ -24,9 +24,11 @@ LOG_BYTES: Final = 4 * 1024 * 1024
 COMMITS: Final = 100
 # A log this long is not being begun again because somebody always reads: see `give_way`.
 LONG: Final = 4 * LOG_BYTES
-# How often, in commits, a checkpoint is tried then, and how long a reader waits, in seconds.
+# How often, in commits, a checkpoint is tried then, and how long a reader waits, in seconds: once
+# for each `LONG` bytes of log, at most so many times.
 OFTEN: Final = 8
 PAUSE: Final = 0.02
+PAUSES: Final = 10
 # An idle store's log is copied once it has so many commits.
 WORTH_COPYING: Final = 16
 
@@ -82,13 +84,15 @@ class LogKeeper:
         """On a reader's thread, before it reads: wait a moment if the log is very long.
 
         The log is begun again only by a commit that finds it copied and nobody reading in it. Where
-        reads follow each other without pause, in this process or another, that never happens.
+        reads follow each other without pause, in this process or another, that never happens. The
+        longer the log has become the longer this waits: slow reads leave fewer moments free.
         """
         try:
-            if self.size() >= LONG:
-                time.sleep(PAUSE)
+            pauses = self.size() // LONG
         except OSError:
-            pass  # whoever writes will meet it, and say so
+            return  # whoever writes will meet it, and say so
+        if pauses:
+            time.sleep(PAUSE * min(pauses, PAUSES))
 
     def size(self) -> int:
         """Bytes of the log file; 0 when there is none."""

@@ -11,7 +11,11 @@ from a3s_store.testing.faults.report import Report
 
 @pytest.mark.parametrize("fault", ["formats_an_id", "accepts_nan", "writes_before_it_checks"])
 def test_a_store_that_is_too_trusting_is_found(fault: str) -> None:
+    """Which inputs a seed gives depends on what else is imported: so as many files as it takes."""
     report = Report(campaign="inputs", subject=f"tests.fault.planted:{fault}", seed=1)
     with Beside() as beside:
-        inputs.one_file(report, beside, 0, inputs=200)
-    assert report.failures
+        for number in range(20):
+            inputs.one_file(report, beside, number, inputs=200)
+            if report.failures:
+                return
+    pytest.fail(f"not found: {report.counts}")

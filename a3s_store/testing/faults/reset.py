@@ -131,8 +131,7 @@ class _Scene:
                     await _checkpoint(store)
                     await self._save(store, range(48, 49))
                     await _checkpoint(store)
-                    other.say()  # it may end
-                    await other.wait()
+                    await other.finish()
                 except (StoreError, subjects.BrokenPromiseError) as error:
                     return f"{type(error).__name__}: {error}"
                 finally:
@@ -246,15 +245,25 @@ class _Other:
         if said != word:
             raise EOFError(f"B was to say {word!r}, not {said!r}")
 
-    async def wait(self) -> None:
-        """Wait for its end. Raises EOFError when it did not end well."""
+    async def finish(self) -> None:
+        """Let it end, and wait for that. Raises EOFError when it did not end well.
+
+        It may have ended before, having met damage: what it said of that is heard in any case.
+        """
         assert self._process.stdout is not None
+        early = None
+        try:
+            self.say()
+        except EOFError as error:
+            early = error
         said = await asyncio.to_thread(self._process.stdout.read)
         status = await asyncio.to_thread(self._process.wait, _SURELY)
         if said.startswith(_DAMAGED):
             raise subjects.BrokenPromiseError(f"B: {said.strip()}")
         if status:
             raise EOFError(f"B ended with {status}")
+        if early is not None:
+            raise early
 
 
 # -- Process B ------------------------------------------------------------------------------------

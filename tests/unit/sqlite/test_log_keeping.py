@@ -91,7 +91,7 @@ def test_the_log_is_begun_again_though_there_is_always_a_read_waiting(tmp_path: 
     """
     path = tmp_path / "agent.a3s"
     savers = Savers(path, 250)
-    generations = 3000
+    generations = 1000
     reads = [0, 0]
     done = threading.Event()
 
