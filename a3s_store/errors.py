@@ -21,6 +21,17 @@
       SharedMessagesError                           other sessions have them too; nothing erased
       ErasureIncompleteError                        deleted, but pieces may be left; erase again
       CorruptionError                               damage; never repaired or skipped in silence
+      SessionError                                  what a live session cannot do, or could not
+        SessionClosedError          (RuntimeError)  it was closed
+        SessionBusyError            (RuntimeError)  something else is under way in it; .session_id
+        SessionPausedError          (RuntimeError)  resume it first
+        SessionConfigError          (ValueError)    .field: an option that cannot be, or is missing
+        PersistenceError                            a save or load of it failed; the cause says why
+        CompactionError                             no summary was made; the messages are as before
+        RunCancelledError                           the host cancelled the run
+        QueueClosedError            (RuntimeError)  its queue takes no more commands
+        CommandTimeoutError         (TimeoutError)  a command of its queue took too long
+        ExternalTaskError                           a handler outside reported failure
 
 Invariants: 1. an error's text names what was tried, on which session and file, and what to do next,
 and never holds message text; 2. when a method raises, nothing of it was written, except where its
@@ -212,6 +223,58 @@ class ErasureIncompleteError(StoreError):
 
     Erasing them again finishes; it makes no difference that nothing is found under their ids.
     """
+
+
+class SessionError(StoreError):
+    """A live session cannot do what was asked, or failed in it; what is saved is as it was."""
+
+
+class SessionClosedError(SessionError, RuntimeError):
+    """The session was closed; restore it from the store to go on."""
+
+
+class SessionBusyError(SessionError, RuntimeError):
+    """Another operation of the session `session_id` is under way; nothing was begun."""
+
+    def __init__(self, what: str, *, session_id: str = "", **where: str) -> None:
+        super().__init__(what, **where)
+        self.session_id = session_id
+
+
+class SessionPausedError(SessionError, RuntimeError):
+    """The session is paused; resume it first."""
+
+
+class SessionConfigError(SessionError, ValueError):
+    """An option, named by `field`, has a value that cannot be, or is needed and missing."""
+
+    def __init__(self, what: str, *, field: str = "", **where: str) -> None:
+        super().__init__(what, **where)
+        self.field = field
+
+
+class PersistenceError(SessionError):
+    """A live session could not be saved, loaded or restored; `__cause__` is the store's error."""
+
+
+class CompactionError(SessionError):
+    """No summary was made of the conversation; the messages are as they were."""
+
+
+class RunCancelledError(SessionError):
+    """The host cancelled the run; what its finished rounds added to the conversation is kept."""
+
+
+class QueueClosedError(SessionError, RuntimeError):
+    """The session's queue was stopped and takes no more commands."""
+
+
+class CommandTimeoutError(SessionError, TimeoutError):
+    """A command of the session's queue took longer than it may."""
+
+
+class ExternalTaskError(SessionError):
+    """A handler outside the process reported that a task failed, or never answered."""
 
 
 # An I/O error by its primary code: there was no room for the index of the log.

@@ -28,7 +28,9 @@ LADDER: list[set[str]] = [
     {"reports"},
     {"store"},
     {"base"},
+    {"memories"},
     {"memory", "files", "sqlite"},
+    {"session"},
     {"interop"},
     {"cli", "testing"},
 ]

@@ -1,0 +1,1 @@
+"""A running agent's session, and the contract by which it is saved and resumed."""
