@@ -154,10 +154,11 @@ def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
                     if found >= number:
                         continue  # somebody else was quicker
                     made_here = made_here or found == 0
-                    if not made_here and backup is None:
+                    if not made_here and backup is None and not _is_cared_for(conn, found):
                         backup, is_new = _keep_backup(path, found)
                     with _dropped_if_it_fails(backup if is_new and after == before else None):
                         _apply(conn, number, statements)
+                        _note_more(conn, number)
                     after = number
     return Migrated(before, max(after, _version(conn)), backup)
 
@@ -223,6 +224,27 @@ def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -
 
 
 # -- The backup beforehand --------------------------------------------------------------------
+
+
+def _is_cared_for(conn: sqlite3.Connection, version: int) -> bool:
+    """Whether whoever brought the file to this schema was going on, and made a backup if need be.
+
+    Between two steps of one process another may find the file, and would make a backup too.
+    """
+    row = conn.execute("SELECT value FROM meta WHERE name = 'migrating_at'").fetchone()
+    return row is not None and row[0] == version
+
+
+def _note_more(conn: sqlite3.Connection, number: int) -> None:
+    """Say for `_is_cared_for`, in the transaction of a step, whether there are more to come."""
+    if number < newest():
+        conn.execute(
+            "INSERT INTO meta (name, value) VALUES ('migrating_at', ?) "
+            "ON CONFLICT DO UPDATE SET value = excluded.value",
+            (number,),
+        )
+    else:
+        conn.execute("DELETE FROM meta WHERE name = 'migrating_at'").close()
 
 
 def backup_name(path: Path, version: int) -> Path:
