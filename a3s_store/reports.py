@@ -186,7 +186,7 @@ class SalvageReport(_Finding):
 
     `sessions` are the ids that came back whole, `partial` those of which something is missing, and
     so are ids under which only families were saved. `messages` counts those of the sessions as they
-    are now. `seconds` is how long it took.
+    are now, `memories` what agents recollect. `seconds` is how long it took.
     """
 
     source: str
@@ -196,6 +196,7 @@ class SalvageReport(_Finding):
     checkpoints: int
     messages: int
     seconds: float
+    memories: int = 0
     damage: tuple[Damage, ...] = ()
 
     @property

@@ -382,6 +382,32 @@ CREATE TABLE workflow_step (
     seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
+-- What an agent recollects beyond a conversation, by whose it is. Those of a session have its id, and
+-- need no session to be saved. Content comes last, as in a message.
+CREATE TABLE memory (
+    memory_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner TEXT NOT NULL,  -- whose it is
+    id TEXT NOT NULL,  -- its own id, one of a kind among the owner's
+    timestamp TEXT NOT NULL,  -- when it was made, RFC 3339 in UTC
+    importance REAL,  -- from 0 to 1; NULL: negative zero, in extra
+    tags TEXT NOT NULL,  -- array of texts
+    memory_type TEXT NOT NULL,  -- episodic, semantic, procedural, working
+    metadata TEXT NOT NULL,  -- object of texts
+    access_count INTEGER NOT NULL,  -- how often it was used
+    last_accessed TEXT,  -- when it was last used, RFC 3339 in UTC
+    extra TEXT,  -- unknown keys
+    seal INTEGER NOT NULL,  -- first 63 bits of the SHA-256 over the other columns
+    content TEXT NOT NULL,  -- the text itself
+    UNIQUE (owner, id)
+) STRICT;
+
+-- How many memories an owner has. Without any there is no row.
+CREATE TABLE memory_shelf (
+    owner TEXT NOT NULL PRIMARY KEY,  -- whose
+    count INTEGER NOT NULL,  -- how many there are
+    seal INTEGER NOT NULL  -- the sum of their seals, modulo 2^63
+) STRICT, WITHOUT ROWID;
+
 -- Blobs are reclaimed by asking who still refers to them.
 CREATE INDEX artifact_by_blob ON artifact (blob_key)
 WHERE blob_key IS NOT NULL;

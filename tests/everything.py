@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from a3s_store.memories import MemoryItem, MemoryType
 from a3s_store.models import (
     ImageBlock,
     ImageSource,
@@ -130,11 +131,28 @@ def everything(session_id: str = "fix-login", count: int = 8) -> SessionSnapshot
     )
 
 
+def memory(number: int, content: str = "use tabs") -> MemoryItem:
+    """A memory with every field set, unknown keys too."""
+    return MemoryItem(
+        id=f"memory-{number}-{number}",
+        content=f"{number}: {content}",
+        timestamp=f"2026-05-18T10:00:0{number % 10}Z",
+        importance=number / 8,
+        tags=("success", f"tag-{number}"),
+        memory_type=MemoryType.PROCEDURAL,
+        metadata={"prompt": f"do {number}", "tools": "bash"},
+        access_count=number,
+        last_accessed="2026-05-18T11:00:00Z",
+        extra={"later": {"n": number}},
+    )
+
+
 async def fill(store: SqliteSessionStore) -> SessionSnapshot:
     """Put something into every table; answers what "fix-login" is in the end.
 
     It was compacted once, so it has two branches; "again" is a fork of it and went on by itself;
-    "run-1" has a checkpoint that goes beyond the history, and "release" is a workflow.
+    "run-1" has a checkpoint that goes beyond the history, and "release" is a workflow. "fix-login"
+    has three memories, "an agent", which is no session, two.
     """
     first = everything(count=12)
     await store.save_snapshot(first)
@@ -150,4 +168,6 @@ async def fill(store: SqliteSessionStore) -> SessionSnapshot:
     assert forked is not None
     await store.save(forked.evolve(messages=(*forked.messages, *messages(4, tag="f"))))
     await store.save_trace_events("families-only", (trace(1),))
+    await store.memories("fix-login").store_all(memory(n) for n in range(1, 4))
+    await store.memories("an agent").store_all(memory(n) for n in range(1, 3))
     return compacted

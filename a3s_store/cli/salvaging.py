@@ -47,6 +47,7 @@ def _print(report: SalvageReport) -> None:
         ("in part", output.amount(len(report.partial), "session")),
         ("messages", output.amount(report.messages, "message")),
         ("checkpoints", output.amount(report.checkpoints, "checkpoint")),
+        ("memories", output.amount(report.memories, "memory", "memories")),
         ("new store", report.target),
     ]
     output.print_table(output.stdout(), output.facts(came_back))

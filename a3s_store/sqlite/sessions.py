@@ -22,7 +22,7 @@ from a3s_store.families import (
 )
 from a3s_store.models import Message, SessionData
 from a3s_store.snapshot import URIS, Extent, one_extent, uris_extent
-from a3s_store.sqlite import blobs, lists, log, record, rows
+from a3s_store.sqlite import blobs, lists, log, record, remembered, rows
 from a3s_store.sqlite.lists import Place
 from a3s_store.sqlite.log import Head, Line
 from a3s_store.sqlite.recall import HISTORY, Known, Pending
@@ -305,8 +305,12 @@ def fork(
 
 
 def delete(conn: sqlite3.Connection, memory: Pending, session_id: str) -> None:
-    """Remove everything under an id, and the loop checkpoints of its runs; nothing is fine too."""
+    """Remove everything under an id, and the loop checkpoints of its runs; nothing is fine too.
+
+    Its memories go too.
+    """
     memory.forget(session_id)
+    remembered.clear(conn, session_id)
     branches = _column(
         conn, "DELETE FROM loop_checkpoint WHERE session_id = ? RETURNING head_branch", session_id
     )

@@ -33,13 +33,15 @@ from a3s_store.sqlite.checkpoints import StoredCheckpoint
 from a3s_store.sqlite.connection import Durability, Settings, WorkConnection
 from a3s_store.sqlite.engine import Engine
 from a3s_store.sqlite.fetching import Stored
+from a3s_store.sqlite.memories import MemoryMethods
+from a3s_store.sqlite.ranking import Indexes
 from a3s_store.sqlite.recall import Pending
 from a3s_store.store import Capabilities, Generation, Inventory, SessionSummary
 
 R = TypeVar("R")
 
 
-class SqliteSessionStore(CareMethods):
+class SqliteSessionStore(MemoryMethods, CareMethods):
     """A `SessionStore` in one SQLite file, which several tasks, threads and processes may share."""
 
     backend_name = "sqlite"
@@ -51,6 +53,7 @@ class SqliteSessionStore(CareMethods):
         self._engine = engine
         self._clock = clock
         self._redactor = redactor
+        self._indexes = Indexes()
 
     @classmethod
     def open(
@@ -403,6 +406,7 @@ class SqliteSessionStore(CareMethods):
 
     async def _close(self) -> None:
         await self._engine.close()
+        self._indexes.close()
 
     def _where(self, key: str, what: str = "session") -> str:
         shown = key if len(key) <= 80 else key[:79] + "…"

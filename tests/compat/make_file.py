@@ -10,8 +10,8 @@ run it and commit both files. With the same code it makes the same content each 
 In it: every family with every field set, awkward texts and numbers, artifacts and images large
 enough to be blobs (one of them shared), a conversation that grew, was compacted, rewound and
 forked, loop checkpoints on its branches, a workflow, families without a session, saved-empty next
-to never-saved shelves, a deleted session, and generations of all that. The file is compressed
-since most of it is pages that are nearly empty.
+to never-saved shelves, a deleted session, generations of all that, and memories.
+The file is compressed since most of it is pages that are nearly empty.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from a3s_store import SqliteSessionStore, __version__
+from a3s_store.memories import MemoryItem, MemoryType
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock
 from a3s_store.sqlite import migrate
 from a3s_store.testing.conformance import samples
@@ -49,6 +50,34 @@ async def fill(store: SqliteSessionStore) -> None:
     await store.save(samples.session("名前 / ünï 🙂", ("an id in many scripts",)))
     await store.save_workflow_checkpoint("flow-1", samples.workflow_checkpoint("flow-1"))
     await store.save_loop_checkpoint("run-rich", samples.loop_checkpoint("run-rich", "rich"))
+    await _memories(store)
+
+
+async def _memories(store: SqliteSessionStore) -> None:
+    """With every field set, replaced, deleted, under a session's id and under nobody's."""
+    every = [
+        MemoryItem(
+            id=f"memory {number}",
+            content=content,
+            timestamp=f"2026-05-18T10:00:{number:02}.000000001Z",
+            importance=number / 8,
+            tags=("success", "ünï 🙂"),
+            memory_type=kind,
+            metadata={"prompt": content, "": "\u2028"},
+            access_count=2**32 - 1,
+            last_accessed="2026-05-19T00:00:00Z" if number else None,
+            extra={"later": [2**70, -0.0]} if number else {},
+        )
+        for number, (kind, content) in enumerate(
+            zip(MemoryType, ("use tabs", "名前", "nul \0 in it", "x" * 9_000), strict=True)
+        )
+    ]
+    for owner in ("rich", "an agent 🙂"):
+        await store.memories(owner).store_all(every)
+    await store.memories("rich").store(every[1].evolve(importance=-0.0))
+    await store.memories("rich").delete("memory 2")
+    await store.memories("gone").store(every[0])
+    await store.memories("gone").clear()
 
 
 async def _one_that_grew(store: SqliteSessionStore) -> None:
@@ -129,12 +158,18 @@ async def describe(store: SqliteSessionStore) -> dict[str, Any]:
         key: _plain(await store.load_workflow_checkpoint(key))
         for key in inventory.workflow_checkpoints
     }
-    return {
+    described = {
         "sessions": sessions,
         "families_only": alone,
         "loop_checkpoints": loops,
         "workflow_checkpoints": flows,
     }
+    owners = await store.memory_owners()
+    if owners:  # files of schema 1 have none
+        described["memories"] = {
+            owner: _values(await store.memories(owner).items()) for owner in owners
+        }
+    return described
 
 
 def _digest(values: Sequence[Any]) -> str:

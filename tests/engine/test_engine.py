@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from a3s_store import FileSessionStore, SqliteSessionStore, interop
 
 HERE = Path(__file__).parent
 UPSTREAM = HERE.parent / "data" / "upstream"
+EXAMPLE = HERE.parents[1] / "examples" / "small_agent.py"
 PYTHONS = [p for p in os.environ.get("A3S_ENGINE_PYTHONS", "").split(os.pathsep) if p]
 
 pytestmark = [
@@ -78,3 +80,36 @@ def test_the_engine_goes_on_with_every_session_we_export(
             }
 
     asyncio.run(back_again())
+
+
+@pytest.mark.parametrize("python", PYTHONS or ["none"])
+def test_the_engine_goes_on_with_the_session_of_the_worked_example(
+    tmp_path: Path, python: str
+) -> None:
+    """Killed on the way, resumed, exported: with every message, call and result."""
+    store_path, out, files = tmp_path / "agent.a3s", tmp_path / "out", tmp_path / "files"
+    files.mkdir()
+    command = [sys.executable, str(EXAMPLE), str(store_path), str(files)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        [*command, "--pause", "60"], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("round 1")
+        process.kill()
+    subprocess.run(command, check=True, timeout=60, capture_output=True, env=environment)
+
+    async def export() -> int:
+        async with SqliteSessionStore.open(store_path) as store:
+            assert (await interop.export_directory(store, out)).ok
+            session = await store.load("word-count")
+            assert session is not None
+            return len(session.messages)
+
+    length = asyncio.run(export())
+    found = resume(python, out, "word-count")
+    assert found["saved"]
+    assert found["kept"]
+    # Each of the 7 rounds is a call and its result; the engine sends results as messages too.
+    assert length == 1 + 2 * 7 + 1
+    assert found["history_messages"] == length + 1

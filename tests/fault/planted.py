@@ -32,6 +32,7 @@ from a3s_store.sqlite import (
     pinning,
     reading,
     record,
+    remembered,
     sessions,
     tx,
     wal,
@@ -252,6 +253,16 @@ def digests_not_checked(path: Path) -> Any:
     """Nothing but messages is held against its digest."""
     for name in ("check_session", "check_shelf", "check_checkpoint"):
         setattr(reading, name, lambda *what: None)
+    return SqliteSessionStore.open(path)
+
+
+def memories_not_checked(path: Path) -> Any:
+    """No memory is held against its seal."""
+
+    def believed(owner: str, stored: tuple[Any, ...]) -> remembered.Remembered:
+        return remembered.Remembered(stored[0], stored[1], tuple(stored[2:]))
+
+    setattr(remembered, "_proven", believed)  # noqa: B010
     return SqliteSessionStore.open(path)
 
 

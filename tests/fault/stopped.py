@@ -32,12 +32,12 @@ ROOT = Path(__file__).parents[2]
 NAME = "agent.a3s"
 
 # Three further steps, as later releases might take them: what is there stays readable as it is.
-STEPS = {
-    2: """
+STEPS = (
+    """
         CREATE TABLE note (owner_key INTEGER PRIMARY KEY REFERENCES owner, text TEXT) STRICT;
         ALTER TABLE blob ADD COLUMN seen INTEGER;
     """,
-    3: """
+    """
         DROP VIEW sessions;
         DROP VIEW conversation;
         DROP VIEW run_events;
@@ -51,21 +51,24 @@ STEPS = {
         DROP TABLE owner;
         ALTER TABLE owner_new RENAME TO owner;
     """,
-    4: """
+    """
         INSERT INTO note SELECT owner_key, 'about ' || id FROM owner;
         CREATE INDEX note_text ON note (text);
     """,
-}
+)
 
 
 def further_steps() -> dict[int, tuple[str, ...]]:
     """The steps of this release, and three more."""
-    views = [s for s in FIRST if s.lstrip().startswith("CREATE VIEW") or "\nCREATE VIEW" in s]
-    made = {number: tuple(migrate.split(script)) for number, script in STEPS.items()}
-    return {1: FIRST, **made, 3: (*made[3], *views)}
+    every = [statement for step in RELEASED.values() for statement in step]
+    views = [s for s in every if s.lstrip().startswith("CREATE VIEW") or "\nCREATE VIEW" in s]
+    first, second, third = (tuple(migrate.split(script)) for script in STEPS)
+    made = (first, (*second, *views), third)
+    return {**RELEASED, **dict(enumerate(made, NOW + 1))}
 
 
-FIRST = migrate.steps()[1]
+RELEASED = migrate.steps()
+NOW = migrate.newest()
 
 
 # -- The jobs -----------------------------------------------------------------------------------

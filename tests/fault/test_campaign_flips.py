@@ -12,12 +12,13 @@ from a3s_store.testing.faults import flips
     [
         ("seals_not_checked", "SILENT"),
         ("digests_not_checked", "SILENT"),
+        ("memories_not_checked", "SILENT ('memories'"),
         ("damage_swallowed", "SILENT"),
         ("order_reversed", "is not what is answered"),
         ("blobs_not_linked", "is not what is answered"),
     ],
 )
 def test_a_store_that_does_not_look_is_found_out(fault: str, seen: str) -> None:
-    report = flips.run(f"tests.fault.planted:{fault}", 1, "short", share=0.1)
+    report = flips.run(f"tests.fault.planted:{fault}", 2, "short", share=0.1)
 
     assert any(seen in failure for failure in report.failures)

@@ -22,7 +22,7 @@ from a3s_store.errors import CorruptionError, StoreError
 from a3s_store.sqlite import migrate
 from a3s_store.sqlite.care import restore
 from a3s_store.testing.faults import shim
-from tests.fault.stopped import FAILURES, NAME, STOPS, Ran, Stopper, further_steps
+from tests.fault.stopped import FAILURES, NAME, NOW, STOPS, Ran, Stopper, further_steps
 from tests.support import artifact, checkpoint, database, messages, run, session, trace, with_store
 
 pytestmark = [
@@ -115,16 +115,18 @@ def version(path: Path) -> int:
 def _check_migration(ran: Ran) -> None:
     path = ran.folder / NAME
     if not ran.stopped and not ran.error:
-        assert version(path) == 4, f"{ran}: nothing was said, and it was not migrated"
+        assert version(path) == NOW + 3, f"{ran}: nothing was said, and it was not migrated"
     assert found(path) == snapshots("old"), ran
-    assert version(path) == 4, ran
+    assert version(path) == NOW + 3, ran
     names = sorted(entry.name for entry in ran.folder.iterdir())
     copies = [name for name in names if name != NAME]
-    assert f"{NAME}.schema-1.backup" in copies, f"{ran}: {names}"
+    assert f"{NAME}.schema-{NOW}.backup" in copies, f"{ran}: {names}"
     # One copy of each schema it was stopped at, and nothing half made.
-    assert set(copies) <= {f"{NAME}.schema-{number}.backup" for number in (1, 2, 3)}, f"{ran}"
-    backup = ran.folder / f"{NAME}.schema-1.backup"
-    assert version(backup) == 1, ran
+    assert set(copies) <= {f"{NAME}.schema-{number}.backup" for number in range(NOW, NOW + 3)}, (
+        f"{ran}"
+    )
+    backup = ran.folder / f"{NAME}.schema-{NOW}.backup"
+    assert version(backup) == NOW, ran
     assert backup.stat().st_mode & 0o777 == 0o600
 
 
@@ -289,4 +291,4 @@ def test_two_processes_that_open_an_old_store_at_once_both_get_in_and_make_one_b
     assert [process.wait(timeout=60) for process in both] == [0, 0, 0]
     assert found(path) == snapshots("old")
     names = sorted(entry.name for entry in path.parent.iterdir())
-    assert names == [NAME, f"{NAME}.schema-1.backup"]
+    assert names == [NAME, f"{NAME}.schema-{NOW}.backup"]

@@ -15,6 +15,8 @@ import a3s_store
 from a3s_store import MemorySessionStore, SessionSnapshot, interop
 from a3s_store.models import Message, SessionData
 from a3s_store.testing.faults.__main__ import CAMPAIGNS
+from tests import rules
+from tests.unit.session.live import Echo
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,6 +27,8 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "benchmarks/README.md",
     "docs/care.md",
+    "docs/rules.md",
+    "docs/sessions.md",
     "docs/trust.md",
     "schema/README.md",
 ]
@@ -63,6 +67,7 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             await names["both_ways"](store)
             await store.delete("fix-login")
             await names["move_in"](store)
+        assert await names["answer"](Echo(), "hello") == "you said: hello"
 
     asyncio.run(main())
     made = {p.relative_to("copy") for p in Path("copy").rglob("*") if p.is_file()}
@@ -70,6 +75,31 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert made == given
     for name in made:
         assert (Path("copy") / name).read_bytes() == (upstream / name).read_bytes()
+
+
+def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "sessions.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    for messages in (2, 4):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"The login fails, you say? {messages}\n"
+
+
+def test_every_rule_of_the_live_session_is_shown_by_a_test_that_names_it() -> None:
+    assert [rule for rule, tests in rules.table().items() if not tests] == []
+    for tests in rules.OF_STORES.values():
+        for test in tests:
+            path, _, name = test.partition("::")
+            assert name in dict(rules.functions(ROOT / path))
+    assert rules.PAGE.read_text(encoding="utf-8") == rules.page(), "run python -m tests.rules"
 
 
 def test_the_programs_about_care_run_one_after_the_other(tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ def remove(
         # Is there anything?
         there = conn.execute(
             "SELECT EXISTS (SELECT 1 FROM owner WHERE id = :id) "
-            "OR EXISTS (SELECT 1 FROM loop_checkpoint WHERE session_id = :id)",
+            "OR EXISTS (SELECT 1 FROM loop_checkpoint WHERE session_id = :id) "
+            "OR EXISTS (SELECT 1 FROM memory_shelf WHERE owner = :id)",
             {"id": session_id},
         ).fetchone()[0]
         sessions.delete(conn, memory, session_id)

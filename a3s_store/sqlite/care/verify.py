@@ -25,7 +25,7 @@ from a3s_store.families import (
 )
 from a3s_store.reports import Damage, Depth, VerifyReport
 from a3s_store.snapshot import EMPTY_CHAIN
-from a3s_store.sqlite import blobs, log, record, rows, tx
+from a3s_store.sqlite import blobs, log, record, remembered, rows, tx
 from a3s_store.sqlite.care import recovery
 from a3s_store.sqlite.care.proving import Prover
 from a3s_store.sqlite.damage import DamagedError
@@ -87,6 +87,8 @@ class _Verification:
         for kind in CHECKPOINTS:
             for (key,) in self._all(f"SELECT {kind.key} FROM {kind.rows.table}"):
                 self._look(kind.name, self._checkpoint, kind, key, key=key)
+        for (owner,) in self._all(remembered.OWNERS):
+            self._look(remembered.FAMILY, self._memories, owner, session_id=owner)
         for blob_key, digest in self._all("SELECT blob_key, hash FROM blob"):
             self._look("blob", self._blob, blob_key, digest)
 
@@ -192,6 +194,20 @@ class _Verification:
         elif kind is LOOP_CHECKPOINTS:
             sql = f"SELECT head_branch, head_length FROM {kind.rows.table} WHERE {kind.key} = ?"
             self._reach(Head(*self.conn.execute(sql, (key,)).fetchone()))
+
+    # -- Memories ---------------------------------------------------------------------------------
+
+    def _memories(self, prover: Prover, owner: str) -> None:
+        if not self.deep:
+            self.counts["values"] += remembered.count(self.conn, owner)
+            return
+
+        def note(error: DamagedError) -> None:
+            prover.note(remembered.FAMILY, error.what)
+
+        for found in remembered.whole_ones(self.conn, owner, note):
+            prover.attempt(remembered.FAMILY, found.item)
+            prover.values_read += 1
 
     # -- Messages ---------------------------------------------------------------------------------
 

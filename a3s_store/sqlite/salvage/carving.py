@@ -13,6 +13,7 @@ the types its columns declare, or it is left out and counted.
 from __future__ import annotations
 
 import functools
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -98,6 +99,23 @@ def stored_tables() -> Mapping[str, Stored]:
         conn.close()
 
 
+@functools.cache
+def _step_of(table: str) -> int:
+    """The number of the step that makes a table."""
+    made = re.compile(rf"CREATE TABLE {table}\b")
+    return min(
+        number
+        for number, statements in migrate.steps().items()
+        if any(made.search(statement) for statement in statements)
+    )
+
+
+def _schema_of(image: Image) -> int:
+    """The schema a file says it has; the newest where nothing says so."""
+    found = int.from_bytes((image.page(1) or b"")[60:64], "big") if image.has_header() else 0
+    return found or migrate.newest()
+
+
 def _stored(conn: sqlite3.Connection, table: str, without_rowid: bool) -> Stored:
     found = conn.execute(
         'SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden = 0 ORDER BY cid',
@@ -125,13 +143,14 @@ class Carved:
 
     `lost_pages` are those that a tree names and that are none of it; 0 stands for one that cannot
     be named. `lost_rows` counts entries of pages that hold no row. `loose` are the keys of messages
-    that lay about.
+    that lay about, `loose_memories` those of memories.
     """
 
     rows: Counter[str] = attrs.field(factory=Counter)
     lost_pages: dict[str, list[int]] = attrs.field(factory=dict)
     lost_rows: Counter[str] = attrs.field(factory=Counter)
     loose: set[int] = attrs.field(factory=set)
+    loose_memories: set[int] = attrs.field(factory=set)
 
     def forget(self, name: str) -> None:
         """What is missing of this is no loss."""
@@ -188,6 +207,8 @@ class _Carving:
         roots = {(kind, name): root or 0 for kind, name, _, root, _ in schema}
         tables = stored_tables()
         for name, table in tables.items():
+            if ("table", name) not in roots and _step_of(name) > _schema_of(self._image):
+                continue  # the file is older than the table
             for rows in self._walk(table, roots.get(("table", name), 0)):
                 self._put(table, rows)
         for rows in self._walk(_OWNERS_BY_ID, roots.get(("index", _OWNERS_BY_ID.name), 0)):
@@ -269,6 +290,8 @@ class _Carving:
         self._found.rows[table.table] += self._conn.total_changes - before
         if loose and table.table == "message":
             self._found.loose.update(row[table.key or 0] for row in rows)
+        elif loose and table.table == "memory":
+            self._found.loose_memories.update(row[table.key or 0] for row in rows)
 
 
 def _is_of(table: Stored, node: Node, cells: list[Cell | None]) -> bool:

@@ -16,13 +16,23 @@ import attrs
 from a3s_store.batch import Found
 from a3s_store.errors import CorruptionError
 from a3s_store.families import CHECKPOINTS, FAMILIES, CheckpointKind, Family
+from a3s_store.memories import MemoryItem
 from a3s_store.models import Message
 from a3s_store.reports import Damage, Recovered
 from a3s_store.snapshot import Extent, SessionSnapshot
-from a3s_store.sqlite import checkpoints, conversation, fetching, log, reading, rows, tx
+from a3s_store.sqlite import (
+    checkpoints,
+    conversation,
+    fetching,
+    log,
+    reading,
+    remembered,
+    rows,
+    tx,
+)
 from a3s_store.sqlite.care import recovery
 from a3s_store.sqlite.care.proving import Prover
-from a3s_store.sqlite.damage import damage_named
+from a3s_store.sqlite.damage import DamagedError, damage_named
 from a3s_store.sqlite.log import Head
 from a3s_store.sqlite.recall import NOTHING_KNOWN, Recall
 
@@ -31,10 +41,14 @@ Messages = tuple[Message, ...]
 
 @attrs.frozen(kw_only=True)
 class Contents:
-    """The ids of owners and the checkpoints that have rows, in order of arrival."""
+    """The ids of owners and the checkpoints that have rows, in order of arrival.
+
+    `memories` are whose memories there are, sorted.
+    """
 
     owners: tuple[str, ...]
     checkpoints: tuple[tuple[CheckpointKind, str], ...]
+    memories: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -64,6 +78,7 @@ def contents(conn: sqlite3.Connection) -> Contents:
                 f"SELECT {kind.key} FROM {kind.rows.table} ORDER BY {kind.rows.table}_key"
             ).fetchall()
         ),
+        memories=tuple(row[0] for row in conn.execute(remembered.OWNERS).fetchall()),
     )
 
 
@@ -207,3 +222,24 @@ def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Reco
         return Recovered(value=reading.to_checkpoint(conn, kind, stored))
     with tx.read(conn):
         return recovery.recover_checkpoint(conn, kind, key)
+
+
+# -- Memories -------------------------------------------------------------------------------------
+
+
+def memories(conn: sqlite3.Connection, owner: str) -> Recovered[tuple[MemoryItem, ...]]:
+    """The memories of an owner that are what was written, in the order in which they were stored.
+
+    Each proves itself, and whose it is.
+    """
+    prover = Prover(conn, session_id=owner)
+
+    def note(error: DamagedError) -> None:
+        prover.note(remembered.FAMILY, error.what)
+
+    with tx.read(conn):
+        found = sorted(remembered.whole_ones(conn, owner, note))
+        items = [prover.attempt(remembered.FAMILY, one.item) for one in found]
+    return Recovered(
+        value=tuple(item for item in items if item is not None), damage=tuple(prover.damage)
+    )

@@ -21,7 +21,7 @@ from a3s_store.families import CONFIG_ROWS, SESSION_ROWS
 from a3s_store.models import SessionData
 from a3s_store.reports import Damage
 from a3s_store.snapshot import chain, session_parts
-from a3s_store.sqlite import conversation, log, record, rows
+from a3s_store.sqlite import conversation, log, record, remembered, rows
 from a3s_store.sqlite.damage import damage_named
 from a3s_store.sqlite.log import Head, Part
 from a3s_store.sqlite.salvage.carving import Carved
@@ -61,6 +61,8 @@ def mend(conn: sqlite3.Connection, carved: Carved) -> list[Damage]:
     _link_blobs(conn)
     if carved.loose:
         _drop_strangers(conn, carved.loose)
+    if carved.loose_memories:
+        _drop_forgotten(conn, carved.loose_memories)
     _name_owners(conn, damage)
     _join_branches(conn)
     _add_last(conn, carved)
@@ -88,6 +90,23 @@ def _link_blobs(conn: sqlite3.Connection) -> None:
         "INSERT OR IGNORE INTO message_blob (message_key, blob_key) VALUES (?, ?)",
         [link for link in links if link[1] is not None],
     )
+
+
+def _drop_forgotten(conn: sqlite3.Connection, loose: set[int]) -> None:
+    """Remove memories that lay about where their owner's are all there without them.
+
+    They were deleted, and the list of free pages no longer says so.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    for key, owner, seal in conn.execute("SELECT memory_key, owner, seal FROM memory").fetchall():
+        found.setdefault(owner, []).append((key, seal))
+    for owner, rows_found in found.items():
+        others = [seal for key, seal in rows_found if key not in loose]
+        if remembered.adds_up(conn, owner, others):
+            conn.executemany(
+                "DELETE FROM memory WHERE memory_key = ?",
+                [(key,) for key, _ in rows_found if key in loose],
+            )
 
 
 def _drop_strangers(conn: sqlite3.Connection, loose: set[int]) -> None:

@@ -35,6 +35,7 @@ from a3s_store.families import CheckpointKind
 from a3s_store.reports import Damage, SalvageReport
 from a3s_store.sqlite import connection, copying, migrate, openlog
 from a3s_store.sqlite.care import backup
+from a3s_store.sqlite.remembered import FAMILY
 from a3s_store.sqlite.salvage import carving, finding
 from a3s_store.sqlite.salvage.finding import Kept
 from a3s_store.sqlite.salvage.mending import mend
@@ -56,14 +57,14 @@ async def salvage(
 
     The report names what is not; what is the matter with indexes is no loss, and not looked at.
     `source` and its log are only read. It must be closed in this process, and nobody should write
-    to it. Sessions, families and checkpoints come back as they were; of something damaged, what can
-    be proven. Earlier generations whose conversation is whole and not the beginning of the present
-    one are saved before it, in order, so that it can still be loaded; numbers of generations begin
-    anew. Sessions whose id is lost are called `recovered-...`.
+    to it. Sessions, families, checkpoints and memories come back as they were; of something
+    damaged, what can be proven. Earlier generations whose conversation is whole and not the
+    beginning of the present one are saved before it, in order, so that it can still be loaded;
+    numbers of generations begin anew. Sessions whose id is lost are called `recovered-...`.
 
-    `on_progress` is told sessions and checkpoints brought over, and how many there are; what it
-    raises ends the salvage. When this raises, nothing lies under `target`. A killed process leaves
-    `target` with `.<process>.<number>.partial` behind it, to be removed.
+    `on_progress` is told what was brought over (sessions, checkpoints, owners of memories), and how
+    much there is; what it raises ends the salvage. When this raises, nothing lies under `target`. A
+    killed process leaves `target` with `.<process>.<number>.partial` behind it, to be removed.
 
     Raises:
         NotAStoreError: nothing of a store is in `source`.
@@ -176,6 +177,7 @@ class _Writing:
         self._now = 0.0
         self._messages = 0
         self._checkpoints = 0
+        self._memories = 0
         self._whole: list[str] = []
         self._partial: list[str] = []
 
@@ -187,6 +189,7 @@ class _Writing:
             partial=tuple(self._partial),
             checkpoints=self._checkpoints,
             messages=self._messages,
+            memories=self._memories,
             seconds=seconds,
             damage=tuple(self._damage),
         )
@@ -194,7 +197,7 @@ class _Writing:
     async def write(self) -> None:
         """Save everything. Nothing need be durable before the file has its name."""
         found = await _in_thread(lambda _: finding.contents(self._conn))
-        total = len(found.owners) + len(found.checkpoints)
+        total = len(found.owners) + len(found.checkpoints) + len(found.memories)
         async with SqliteSessionStore.open(
             self._made, durability="normal", clock=lambda: self._now
         ) as store:
@@ -204,6 +207,9 @@ class _Writing:
             for done, (kind, key) in enumerate(found.checkpoints, len(found.owners)):
                 self._tell(done, total)
                 await self._bring_checkpoint(store, kind, key)
+            for done, owner in enumerate(found.memories, total - len(found.memories)):
+                self._tell(done, total)
+                await self._bring_memories(store, owner)
         await _in_thread(lambda _: openlog.forget_normal(self._made))
         self._tell(total, total)
 
@@ -260,6 +266,17 @@ class _Writing:
             self._damage.append(_lost(family=kind.name, key=key, why=error.what))
         else:
             self._checkpoints += 1
+
+    async def _bring_memories(self, store: SqliteSessionStore, owner: str) -> None:
+        found = await _in_thread(lambda _: finding.memories(self._conn, owner))
+        self._damage += found.damage
+        for item in found.value or ():
+            try:
+                await store.memories(owner).store(item)
+            except (CodecError, InvalidIdError) as error:
+                self._damage.append(_lost(session_id=owner, family=FAMILY, why=error.what))
+            else:
+                self._memories += 1
 
 
 def _lost(

@@ -23,8 +23,8 @@ from a3s_store.testing.faults.specimen import Specimen
 PAGE: Final = 4096
 # How many turns the sessions have in all: about a hundred pages, and ten thousand.
 _TURNS: Final = {"short": 18, "long": 4_000}
-# Of that many damaged copies one in so many is salvaged too.
-_SALVAGED: Final = {"short": 4, "long": 50}
+# Of that many damaged copies one in so many is salvaged too: odd, so that each way has its turn.
+_SALVAGED: Final = {"short": 5, "long": 51}
 # How many ways to lose a page are tried at most, of about four for each page.
 _WAYS: Final = {"short": 1_000, "long": 4_000}
 _OFF: Final = 1000

@@ -1,7 +1,8 @@
 """A store with something of everything in it, and whatever can be asked of it with the answers.
 
 Damage is done to copies of its files. Sessions of several lengths with all their generations, forks
-and a rewind, every family, blobs and images, checkpoints of both kinds, families without a session.
+and a rewind, every family, blobs and images, checkpoints of both kinds, families without a session,
+memories.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from a3s_store.memories import MemoryItem, MemoryType
 from a3s_store.models import ImageBlock, ImageSource, Message, SessionData
 from a3s_store.snapshot import SessionSnapshot
 from a3s_store.testing.conformance import samples
@@ -70,6 +72,25 @@ async def fill(store: Any, seed: str, size: int) -> None:
     await store.save_trace_events("no session", (samples.trace_event(),))
     await store.save_loop_checkpoint("rich run", samples.loop_checkpoint("rich run", "rich"))
     await store.save_workflow_checkpoint("flow", samples.workflow_checkpoint("flow"))
+    for owner in ("rich", "an agent"):
+        await store.memories(owner).store_all(map(_memory, range(12)))
+        await store.memories(owner).delete(_memory(5).id)
+
+
+def _memory(number: int) -> MemoryItem:
+    """A memory with every field set; some are longer than a page."""
+    return MemoryItem(
+        id=f"memory {number}",
+        content=f"use tabs, {number} times " * (number + 1) ** 2,
+        timestamp=f"2026-05-18T10:00:{number:02}Z",
+        importance=number / 16,
+        tags=("success", f"tag {number}"),
+        memory_type=MemoryType.PROCEDURAL,
+        metadata={"prompt": f"do {number}"},
+        access_count=number,
+        last_accessed="2026-05-18T11:00:00Z",
+        extra={"later": [number]},
+    )
 
 
 def _with_images(snapshot: SessionSnapshot) -> SessionSnapshot:
@@ -97,6 +118,7 @@ async def questions(store: Any) -> list[Question]:
     found += [("trace_events", key) for key in inventory.families_only]
     found += [("loop", key) for key in inventory.loop_checkpoints]
     found += [("workflow", key) for key in inventory.workflow_checkpoints]
+    found += [("memories", owner) for owner in await store.memory_owners()]
     return found
 
 
@@ -117,6 +139,8 @@ async def ask(store: Any, question: Question) -> Any:
             return await store.load_loop_checkpoint(key)
         case ("workflow", key):
             return await store.load_workflow_checkpoint(key)
+        case ("memories", owner):
+            return await store.memories(owner).items()
         case ("summaries",):
             return await store.summaries()
     return await store.inventory()

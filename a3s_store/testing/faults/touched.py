@@ -47,7 +47,16 @@ _WHOSE: Final[Mapping[str, str]] = {
     "WHERE p.source_branch = t.branch_key) FROM message AS t ORDER BY message_key",
 }
 # Nobody's: a session comes back without them.
-_NOBODYS: Final = frozenset({"meta", "loop_checkpoint", "workflow_checkpoint", "workflow_step"})
+_NOBODYS: Final = frozenset(
+    {
+        "meta",
+        "loop_checkpoint",
+        "workflow_checkpoint",
+        "workflow_step",
+        "memory",
+        "memory_shelf",
+    }
+)
 
 
 def sessions_by_page(data: bytes) -> dict[int, frozenset[str]]:

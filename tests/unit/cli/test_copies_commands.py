@@ -11,9 +11,10 @@ from a3s_store.sqlite import migrate
 from tests.support import database
 from tests.unit.cli.cli_runs import SESSION_ID, files_under, invoke, make_store, run
 
-FIRST = migrate.steps()[1]
-LATER = {1: FIRST, 2: ("CREATE TABLE later (x TEXT) STRICT;",)}
-FAILING = {**LATER, 3: ("CREATE TABLE later (x TEXT) STRICT;",)}
+# The schema of this release, and steps after it.
+NOW = migrate.newest()
+LATER = {**migrate.steps(), NOW + 1: ("CREATE TABLE later (x TEXT) STRICT;",)}
+FAILING = {**LATER, NOW + 2: ("CREATE TABLE later (x TEXT) STRICT;",)}
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_json_says_all_of_it(store: Path, tmp_path: Path) -> None:
     back = json.loads(invoke("restore", copy, store, "--replace", "--json").stdout)
     assert back["replaced"] == [f"{store}.replaced"]
     report = json.loads(invoke("migrate", store, "--json").stdout)
-    assert (report["ok"], report["before"], report["steps"]) == (True, 1, [])
+    assert (report["ok"], report["before"], report["steps"]) == (True, NOW, [])
 
 
 def test_nothing_is_replaced_unasked(store: Path, tmp_path: Path) -> None:
@@ -103,12 +104,12 @@ def test_a_dry_run_changes_nothing_and_a_real_one_names_the_backup(
     before = files_under(tmp_path)
     tried = invoke("migrate", store, "--dry-run")
     assert tried.exit_code == 0
-    assert "from schema 1 to 2" in tried.stdout
+    assert f"from schema {NOW} to {NOW + 1}" in tried.stdout
     assert files_under(tmp_path) == before
     done = invoke("migrate", store)
     assert done.exit_code == 0
-    assert "schema 1 to 2" in done.stdout
-    assert f"{store}.schema-1.backup" in done.stderr
+    assert f"schema {NOW} to {NOW + 1}" in done.stdout
+    assert f"{store}.schema-{NOW}.backup" in done.stderr
 
 
 def test_a_step_that_fails_exits_with_1_on_a_copy_and_for_real(
@@ -118,10 +119,10 @@ def test_a_step_that_fails_exits_with_1_on_a_copy_and_for_real(
     before = files_under(tmp_path)
     tried = invoke("migrate", store, "--dry-run", "--json")
     assert tried.exit_code == 1
-    assert json.loads(tried.stdout)["steps"] == [2]
-    assert "step 3 failed" in json.loads(tried.stdout)["failure"]
+    assert json.loads(tried.stdout)["steps"] == [NOW + 1]
+    assert f"step {NOW + 2} failed" in json.loads(tried.stdout)["failure"]
     assert files_under(tmp_path) == before
-    assert "step 3 failed" in invoke("migrate", store, "--dry-run").stderr
+    assert f"step {NOW + 2} failed" in invoke("migrate", store, "--dry-run").stderr
     done = invoke("migrate", store)
     assert done.exit_code == 1
-    assert "step 3 failed" in done.stderr
+    assert f"step {NOW + 2} failed" in done.stderr

@@ -27,6 +27,7 @@ from a3s_store.models import (
     ToolUseBlock,
     UnknownBlock,
 )
+from a3s_store.sqlite import migrate
 from a3s_store.store import SessionSummary
 from a3s_store.wire import encode, pretty
 from tests.support import with_store
@@ -282,7 +283,7 @@ def test_info_says_what_the_file_is(store: Path) -> None:
         re.split(r" {2,}", line, maxsplit=1) for line in result.stdout.splitlines() if "  " in line
     )
     assert lines["store"] == str(store)
-    assert lines["schema"] == "1"
+    assert lines["schema"] == str(migrate.newest())
     assert lines["journal mode"] == "wal"
     assert lines["sessions"] == "1"
     assert lines["messages"].startswith("12 ")

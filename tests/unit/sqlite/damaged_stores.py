@@ -22,11 +22,13 @@ from a3s_store.sqlite.salvage import carving, finding, salvaging
 from a3s_store.sqlite.salvage.finding import Kept
 from a3s_store.sqlite.salvage.pages import Cell, Image, Node
 from a3s_store.testing.conformance import samples
+from tests.everything import memory
 from tests.support import session
 
 PAGE = 4096
 _NOISE = random.Random(5)
 LOOP, WORKFLOW = "checkpoint of a loop", "checkpoint of a workflow"
+MEMORIES = "memories of an owner"
 
 
 def noise(length: int) -> str:
@@ -74,6 +76,11 @@ async def fill(store: SqliteSessionStore) -> None:
     loop = samples.loop_checkpoint("run-1", "long", messages=long.messages[:50] + talk("more", 3))
     await store.save_loop_checkpoint("run-1", loop)
     await store.save_workflow_checkpoint("wf", samples.workflow_checkpoint("wf"))
+    for owner in ("long", "an agent"):
+        await store.memories(owner).store_all(
+            memory(number, noise(9_000 if number == 5 else 300)) for number in range(25)
+        )
+        await store.memories(owner).delete(memory(7).id)
 
 
 def make(path: Path) -> Path:
@@ -105,6 +112,8 @@ def contents(path: Path) -> dict[str, Any]:
                 found[f"{LOOP} {key}"] = await store.load_loop_checkpoint(key)
             for key in inventory.workflow_checkpoints:
                 found[f"{WORKFLOW} {key}"] = await store.load_workflow_checkpoint(key)
+            for owner in await store.memory_owners():
+                found[f"{MEMORIES} {owner}"] = await store.memories(owner).items()
         return found
 
     return asyncio.run(read())
@@ -112,7 +121,10 @@ def contents(path: Path) -> dict[str, Any]:
 
 @attrs.frozen
 class Salvaged:
-    """What is found in a file: owners and checkpoints by id, and what is damaged of the file."""
+    """What is found in a file: owners and checkpoints by id, and what is damaged of the file.
+
+    Memories, by whose they are, are among the checkpoints.
+    """
 
     owners: dict[str, Kept]
     checkpoints: dict[str, Any]
@@ -130,7 +142,8 @@ def salvaged(path: Path) -> Salvaged:
             {
                 f"{names[kind.name]} {key}": finding.checkpoint(conn, kind, key)
                 for kind, key in found.checkpoints
-            },
+            }
+            | {f"{MEMORIES} {owner}": finding.memories(conn, owner) for owner in found.memories},
             damage,
         )
 
@@ -240,6 +253,8 @@ class Layout:
             return {f"{WORKFLOW} {row['workflow_id']}"}
         if table == "workflow_step":
             return {f"{WORKFLOW} wf"}
+        if table in {"memory", "memory_shelf"}:
+            return {f"{MEMORIES} {row['owner']}"}
         assert table == "message_blob", table
         return set()
 
@@ -321,6 +336,11 @@ class Truth:
                 assert is_part(mine.cost_records, session.cost_records)
                 assert is_part(mine.tasks, session.tasks)
         for name, recovered in found.checkpoints.items():
+            if name.startswith(MEMORIES):
+                # Of an owner whose name is damaged nothing comes back but that.
+                was_there = self.whole.checkpoints.get(name)
+                assert is_part(recovered.value, () if was_there is None else was_there.value)
+                continue
             saved = self.whole.checkpoints[name].value
             if recovered.value is not None and name.startswith(LOOP):
                 assert is_part(recovered.value.messages, saved.messages)

@@ -24,7 +24,10 @@ from a3s_store.sqlite.connection import Settings
 from tests.fault import stopped
 from tests.support import database, session, with_store
 
-FIRST = migrate.steps()[1]
+RELEASED = migrate.steps()
+# The schema of this release; further steps have the numbers after it.
+NOW = migrate.newest()
+BACKUP = f"agent.a3s.schema-{NOW}.backup"
 Steps = Callable[..., None]
 
 
@@ -36,11 +39,11 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def release(monkeypatch: pytest.MonkeyPatch) -> Steps:
-    """Have this release know these steps after the first."""
+    """Have this release know these steps after its own."""
 
     def know(*further: str) -> None:
-        steps = {n: tuple(migrate.split(script)) for n, script in enumerate(further, 2)}
-        monkeypatch.setattr(migrate, "steps", lambda: {1: FIRST, **steps})
+        steps = {n: tuple(migrate.split(script)) for n, script in enumerate(further, NOW + 1)}
+        monkeypatch.setattr(migrate, "steps", lambda: {**RELEASED, **steps})
 
     return know
 
@@ -64,9 +67,9 @@ def test_a_step_is_taken_once_and_the_file_as_it_was_lies_beside_it(
 ) -> None:
     release("CREATE TABLE later (x TEXT) STRICT;")
     assert listed(path) == ["fix-login"]
-    backup = path.with_name("agent.a3s.schema-1.backup")
+    backup = path.with_name(BACKUP)
     assert names(path.parent) == ["agent.a3s", backup.name]
-    assert (version(path), version(backup)) == (2, 1)
+    assert (version(path), version(backup)) == (NOW + 1, NOW)
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     listed(path)
     assert names(path.parent) == ["agent.a3s", backup.name]
@@ -76,9 +79,9 @@ def test_the_backup_is_a_store_that_the_release_before_opens(path: Path, release
     release("CREATE TABLE later (x TEXT) STRICT;")
     listed(path)
     release()
-    backup = path.with_name("agent.a3s.schema-1.backup")
+    backup = path.with_name(BACKUP)
     assert with_store(backup, lambda store: store.load("fix-login")) == session()
-    assert version(backup) == 1
+    assert version(backup) == NOW
 
 
 def test_a_new_store_is_made_without_a_backup(tmp_path: Path, release: Steps) -> None:
@@ -88,12 +91,12 @@ def test_a_new_store_is_made_without_a_backup(tmp_path: Path, release: Steps) ->
 
 
 def test_a_taken_name_gets_a_number_and_what_has_it_is_left(path: Path, release: Steps) -> None:
-    there = path.with_name("agent.a3s.schema-1.backup")
+    there = path.with_name(BACKUP)
     there.write_text("mine")
     release("CREATE TABLE later (x TEXT) STRICT;")
     listed(path)
     assert there.read_text() == "mine"
-    assert version(path.with_name("agent.a3s.schema-1.backup.2")) == 1
+    assert version(path.with_name(f"{BACKUP}.2")) == NOW
 
 
 def test_an_equal_backup_of_an_attempt_that_was_stopped_serves_again(
@@ -102,23 +105,23 @@ def test_an_equal_backup_of_an_attempt_that_was_stopped_serves_again(
     release("CREATE TABLE later (x TEXT) STRICT;")
     with database(path) as conn, copying.temporary(path) as made:
         copying.copy(conn, made)
-        made.rename(path.with_name("agent.a3s.schema-1.backup"))
-    leftover = path.with_name("agent.a3s.schema-1.backup.99.0.partial")
+        made.rename(path.with_name(BACKUP))
+    leftover = path.with_name(f"{BACKUP}.99.0.partial")
     leftover.write_bytes(b"half")
     listed(path)
-    assert names(path.parent) == ["agent.a3s", "agent.a3s.schema-1.backup"]
+    assert names(path.parent) == ["agent.a3s", BACKUP]
 
 
 def test_a_backup_of_something_else_does_not_serve(path: Path, release: Steps) -> None:
     with database(path) as conn, copying.temporary(path) as made:
         copying.copy(conn, made)
-        made.rename(path.with_name("agent.a3s.schema-1.backup"))
+        made.rename(path.with_name(BACKUP))
     with_store(path, lambda store: store.save(session(count=5)))
     release("CREATE TABLE later (x TEXT) STRICT;")
     listed(path)
-    assert "agent.a3s.schema-1.backup.2" in names(path.parent)
+    assert f"{BACKUP}.2" in names(path.parent)
     release()
-    backup = path.with_name("agent.a3s.schema-1.backup.2")
+    backup = path.with_name(f"{BACKUP}.2")
     assert with_store(backup, lambda store: store.load("fix-login")) == session(count=5)
 
 
@@ -164,10 +167,10 @@ def test_a_step_that_fails_changes_nothing_and_leaves_no_backup_behind(
     before = path.read_bytes()
     release(step)
     for _ in range(2):
-        with pytest.raises(MigrationError, match="step 2 failed"):
+        with pytest.raises(MigrationError, match=f"step {NOW + 1} failed"):
             listed(path)
     assert names(path.parent) == ["agent.a3s"], "or each attempt would leave another"
-    assert version(path) == 1
+    assert version(path) == NOW
     release()
     assert with_store(path, lambda store: store.load("fix-login")) == session()
     assert path.read_bytes()[100:] == before[100:]
@@ -177,10 +180,10 @@ def test_where_a_later_step_fails_the_ones_before_stand_and_so_does_the_backup(
     path: Path, release: Steps
 ) -> None:
     release("CREATE TABLE later (x TEXT) STRICT;", "CREATE TABLE later (x TEXT) STRICT;")
-    with pytest.raises(MigrationError, match="step 3 failed"):
+    with pytest.raises(MigrationError, match=f"step {NOW + 2} failed"):
         listed(path)
-    assert version(path) == 2
-    assert version(path.with_name("agent.a3s.schema-1.backup")) == 1
+    assert version(path) == NOW + 1
+    assert version(path.with_name(BACKUP)) == NOW
 
 
 def test_a_step_that_makes_what_no_step_should_is_refused(path: Path, release: Steps) -> None:
@@ -191,7 +194,7 @@ def test_a_step_that_makes_what_no_step_should_is_refused(path: Path, release: S
         conn.commit()
     with pytest.raises(MigrationError):
         listed(path)
-    assert version(path) == 1
+    assert version(path) == NOW
 
 
 def test_without_a_backup_nothing_is_migrated(path: Path, release: Steps) -> None:
@@ -205,9 +208,9 @@ def test_without_a_backup_nothing_is_migrated(path: Path, release: Steps) -> Non
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert names(path.parent) == ["agent.a3s"]
-    assert version(path) == 1
+    assert version(path) == NOW
     listed(path)
-    assert version(path) == 2
+    assert version(path) == NOW + 1
 
 
 def test_a_damaged_store_is_not_migrated(path: Path, release: Steps) -> None:
@@ -222,7 +225,7 @@ def test_a_damaged_store_is_not_migrated(path: Path, release: Steps) -> None:
         file.write(b"\0\0")  # an index without entries
     with pytest.raises(MigrationError, match="nothing was migrated"):
         listed(path)
-    assert version(path) == 1
+    assert version(path) == NOW
 
 
 # -- By command ---------------------------------------------------------------------------------
@@ -231,26 +234,26 @@ def test_a_damaged_store_is_not_migrated(path: Path, release: Steps) -> None:
 def test_an_upgrade_says_what_it_did(path: Path, release: Steps) -> None:
     settings = Settings(path=path)
     nothing = upgrade.upgrade(settings)
-    assert (nothing.before, nothing.after, nothing.steps, nothing.backup) == (1, 1, (), None)
+    assert (nothing.before, nothing.after, nothing.steps, nothing.backup) == (NOW, NOW, (), None)
     release("CREATE TABLE a (x TEXT) STRICT;", "CREATE TABLE b (x TEXT) STRICT;")
     done = upgrade.upgrade(settings)
-    assert (done.before, done.after, done.steps, done.ok) == (1, 3, (2, 3), True)
-    assert done.backup == f"{path}.schema-1.backup"
-    assert done.as_json()["steps"] == (2, 3)
+    assert (done.before, done.after, done.ok) == (NOW, NOW + 2, True)
+    assert done.backup == str(path.with_name(BACKUP))
+    assert done.steps == done.as_json()["steps"] == (NOW + 1, NOW + 2)
 
 
 def test_a_rehearsal_leaves_the_file_as_it_is_to_the_byte(path: Path, release: Steps) -> None:
     before = path.read_bytes()
-    release(stopped.STEPS[2], "CREATE TABLE note (x TEXT) STRICT;")
+    release(stopped.STEPS[0], "CREATE TABLE note (x TEXT) STRICT;")
     report = upgrade.rehearse(Settings(path=path))
-    assert (report.before, report.after, report.steps) == (1, 2, (2,))
+    assert (report.before, report.after, report.steps) == (NOW, NOW + 1, (NOW + 1,))
     assert not report.ok
     assert report.failure is not None
-    assert "step 3 failed" in report.failure
+    assert f"step {NOW + 2} failed" in report.failure
     assert report.backup is None
     assert path.read_bytes() == before
     assert names(path.parent) == ["agent.a3s"]
-    release(stopped.STEPS[2])
+    release(stopped.STEPS[0])
     assert upgrade.rehearse(Settings(path=path)).ok
     assert path.read_bytes() == before
 
@@ -268,7 +271,7 @@ def test_a_rehearsal_leaves_a_log_as_it_is_too(tmp_path: Path, release: Steps) -
     with_store(tmp_path / "agent.a3s", use)
     before = {name: (folder / name).read_bytes() for name in names(folder)}
     release("CREATE TABLE later (x TEXT) STRICT;")
-    assert upgrade.rehearse(Settings(path=folder / "agent.a3s")).steps == (2,)
+    assert upgrade.rehearse(Settings(path=folder / "agent.a3s")).steps == (NOW + 1,)
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
@@ -277,11 +280,11 @@ def test_a_rehearsal_beside_an_open_store_leaves_it_at_work(path: Path, release:
         await store.save(session("before"))
         release("CREATE TABLE later (x TEXT) STRICT;")
         report = await asyncio.to_thread(upgrade.rehearse, Settings(path=path))
-        assert report.steps == (2,)
+        assert report.steps == (NOW + 1,)
         await store.save(session("after"))
 
     with_store(path, use)
-    assert version(path) == 1
+    assert version(path) == NOW
 
 
 @pytest.mark.parametrize("work", [upgrade.upgrade, upgrade.rehearse])

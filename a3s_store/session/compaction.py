@@ -1,0 +1,229 @@
+"""When a conversation has become too long, and what is put in its place.
+
+Decides which messages stay and which are summarised; asking a model for the summary is the
+application's (`Summarizer`). Everything here is a function of messages: whose conversation it is
+and when it is replaced is the session's.
+
+Invariants: 1. nothing is changed in place, a message that stays is the same object; 2. after an
+error the caller has what it had; 3. with `keep_pairs`, of a conversation whose tool results all
+follow their calls, no kept result is without its call, and the first of the recent messages is no
+result.
+
+Upstream: session/compaction.rs of the first releases (runtime 4.1); `keep_pairs` is the cut of the
+newest (4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from a3s_store.errors import CompactionError
+from a3s_store.models import ContentBlock, Message, ToolResultBlock, ToolResultText, ToolUseBlock
+from a3s_store.wire.numbers import to_f32
+
+KEEP_INITIAL: Final = 2
+KEEP_RECENT: Final = 20
+MIN_MESSAGES: Final = 30
+TOOL_OUTPUT_PROTECT: Final = 40_000  # tokens
+MIN_PRUNE_SAVINGS: Final = 20_000  # tokens
+DEFAULT_THRESHOLD: Final = 0.8
+SUMMARY_PREFIX: Final = "[Context Summary: The following is a summary of earlier conversation]\n\n"
+PRUNED: Final = "[output pruned — re-read file or re-run command if needed]"
+COMPACT_TEMPLATE: Final = """\
+Summarise the conversation below. Your summary takes the place of these messages: whoever goes on
+working knows of them only what you write.
+
+Say, each where there is something to say:
+- what the user asked for, in the user's own words;
+- which files were read, written or changed, and how;
+- which commands were run, and what came of them;
+- what went wrong, and whether it is solved;
+- what was decided, and which wishes and limits the user named;
+- what is done, and what is to be done next.
+
+If the conversation begins with a summary, carry over what is in it. Leave out the contents of files
+and long outputs. Stay below 600 words.
+
+Conversation:
+
+{conversation}
+"""
+
+
+class Summarizer(Protocol):
+    """The application's call of a model."""
+
+    async def summarize(self, prompt: str) -> str:
+        """The model's answer to one user message of this text, without system prompt or tools."""
+
+
+def should_auto_compact(used: int, maximum: int, threshold: float = DEFAULT_THRESHOLD) -> bool:
+    """Whether so many tokens of a context reach the threshold, a fraction (C7).
+
+    Compared as 32-bit floats, as what is stored of both is: 160 000 of 200 000 reach 0.8. A maximum
+    of 0 is never reached.
+    """
+    if maximum == 0:
+        return False
+    return to_f32(to_f32(used) / to_f32(maximum)) >= to_f32(threshold)
+
+
+async def compact(
+    messages: Sequence[Message], summarizer: Summarizer | None, *, keep_pairs: bool = False
+) -> tuple[Message, ...] | None:
+    """The first 2 messages, a summary of the middle, the last 20; None when there is no need.
+
+    30 messages or fewer stay as they are and the model is not asked (C1, C2). Only texts are
+    summarised, not tool calls and their results (C3). Without a summarizer it is `keep_recent`.
+
+    `keep_pairs` moves the cuts, so that there may be more or fewer: a call among the first messages
+    stays only together with its results, a result among the last only together with its call,
+    and these do not begin with a result whose call is not there at all. Most models refuse a
+    conversation in which that is not so.
+
+    Raises:
+        CompactionError: the model failed, which is then `__cause__`, or it answered nothing.
+    """
+    if summarizer is None:
+        return keep_recent(messages, keep_pairs=keep_pairs)
+    if len(messages) <= MIN_MESSAGES:
+        return None
+    head, cut = KEEP_INITIAL, len(messages) - KEEP_RECENT
+    if keep_pairs:
+        head = _whole_head(messages, head)
+        cut = _whole_tail(messages, cut, head)
+        if cut <= head:
+            return None
+    summary = await _summary_of(messages[head:cut], summarizer)
+    return (*messages[:head], summary, *messages[cut:])
+
+
+def keep_recent(
+    messages: Sequence[Message], count: int = KEEP_RECENT, *, keep_pairs: bool = False
+) -> tuple[Message, ...] | None:
+    """The last messages alone, None when there are no more than that. `keep_pairs` as `compact`.
+
+    Upstream: a session manager's `compact` without a client (runtime 10).
+    """
+    cut = len(messages) - count
+    if keep_pairs and cut > 0:
+        cut = _whole_tail(messages, cut, 0)
+    return tuple(messages[cut:]) if cut > 0 else None
+
+
+async def _summary_of(messages: Sequence[Message], summarizer: Summarizer) -> Message:
+    conversation = "\n\n".join(f"{message.role}: {message.text}" for message in messages)
+    hint = "The conversation is as it was; compact it again"
+    try:
+        answer = await summarizer.summarize(
+            COMPACT_TEMPLATE.replace("{conversation}", conversation)
+        )
+    except Exception as error:
+        what = "Failed to generate conversation summary"
+        raise CompactionError(what, op="compact", hint=hint) from error
+    if not isinstance(answer, str) or not answer.strip():
+        # Half a conversation must not give way to nothing.
+        what = "Compaction model returned an empty summary"
+        raise CompactionError(what, op="compact", hint=hint)
+    return Message.user(SUMMARY_PREFIX + answer)
+
+
+def _calls(message: Message) -> set[str]:
+    return {block.id for block in message.content if isinstance(block, ToolUseBlock)}
+
+
+def _results(message: Message) -> set[str]:
+    return {block.tool_use_id for block in message.content if isinstance(block, ToolResultBlock)}
+
+
+def _whole_head(messages: Sequence[Message], head: int) -> int:
+    """How many of the first `head` messages stay so that no call among them lost its results."""
+    while head > 0:
+        waiting: set[str] = set()
+        for message in messages[:head]:
+            waiting -= _results(message)
+            waiting |= _calls(message)
+        if not waiting:
+            break
+        head -= 1
+    return head
+
+
+def _whole_tail(messages: Sequence[Message], cut: int, head: int) -> int:
+    """Where the last messages begin, near `cut`, so that their results have their calls.
+
+    A call is the nearest one of that id before its result: some providers use ids again.
+    """
+    last_call: dict[str, int] = {}
+    # For each message, the first one it cannot do without, and whether a call of it is missing:
+    # what is kept of the head has its results there.
+    needs: list[int] = []
+    orphan: list[bool] = []
+    for index, message in enumerate(messages):
+        found = [last_call.get(result, -1) for result in _results(message)]
+        orphan.append(any(call < head for call in found))
+        needs.append(min((call for call in found if call >= head), default=index))
+        last_call.update(dict.fromkeys(_calls(message), index))
+    while cut < len(messages) and orphan[cut]:
+        cut += 1
+    for index in range(len(messages) - 1, -1, -1):
+        # Going down, each message that comes in by this moves the end of the loop as well.
+        if index < cut:
+            break
+        cut = min(cut, needs[index])
+    return cut
+
+
+def prune_tool_outputs(messages: Sequence[Message]) -> tuple[Message, ...] | None:
+    """The messages with old tool output replaced by a notice; None when it is not worth it (C8).
+
+    The newest 40 000 tokens of output are protected, at 4 bytes of UTF-8 text a token; the last
+    output that is may go beyond. Nothing is replaced for less than 20 000 tokens.
+    """
+    outputs = [
+        (at, position, tokens)
+        for at, message in enumerate(messages)
+        for position, block in enumerate(message.content)
+        if (tokens := _output_tokens(block))
+    ]
+    if sum(tokens for *_, tokens in outputs) <= TOOL_OUTPUT_PROTECT:
+        return None
+    protected = savings = 0
+    pruned: dict[int, set[int]] = {}
+    for at, position, tokens in reversed(outputs):
+        if protected < TOOL_OUTPUT_PROTECT:
+            protected += tokens
+        else:
+            savings += tokens
+            pruned.setdefault(at, set()).add(position)
+    if savings < MIN_PRUNE_SAVINGS:
+        return None
+    return tuple(
+        _without_output(message, pruned[at]) if at in pruned else message
+        for at, message in enumerate(messages)
+    )
+
+
+def _output_tokens(block: ContentBlock) -> int:
+    if not isinstance(block, ToolResultBlock):
+        return 0
+    return len(_output_text(block).encode(errors="surrogatepass")) // 4
+
+
+def _output_text(block: ToolResultBlock) -> str:
+    if isinstance(block.content, str):
+        return block.content
+    return "\n".join(part.text for part in block.content if isinstance(part, ToolResultText))
+
+
+def _without_output(message: Message, positions: set[int]) -> Message:
+    content = tuple(
+        block.evolve(content=PRUNED)
+        if position in positions and isinstance(block, ToolResultBlock) and block.content != PRUNED
+        else block
+        for position, block in enumerate(message.content)
+    )
+    if all(new is old for new, old in zip(content, message.content, strict=True)):
+        return message
+    return message.evolve(content=content)
