@@ -7,7 +7,8 @@ after a crash, silent loss after damage. The two can be told apart:
   still recognised. With synchronous=FULL every commit was synced before the next began: a crash
   leaves at most one commit behind a break, in one unbroken chain. Two were there, and are damaged.
 - The checksum is linear, so it tells whether a frame that is wrong differs from a right one in a
-  single bit. No crash leaves that.
+  single bit. A crash leaves that only where a page was not written and what lay in its place is an
+  older version of it: `broken` is for who can look at the page itself (see `openlog`).
 - A header is synced before any frame that follows it, so frames behind a wrong one are damage.
 
 Invariants: 1. `audit` answers for any bytes; 2. no log that SQLite left at a crash, with
@@ -57,11 +58,12 @@ class LogAudit:
     commits: int = 0  # in these
     commits_behind: int = 0  # valid ones that recovery will drop
     chained_behind: int = 0  # the most of those that follow each other
+    broken: int | None = None  # where the first wrong frame of a log with a whole header begins
     suspects: tuple[Place, ...] = ()
 
     @property
     def is_damaged(self) -> bool:
-        """Whether recovery would drop commits that no crash explains."""
+        """Whether recovery would drop commits that no crash explains, as far as the log tells."""
         if self.suspects or self.header == "damaged":
             return self.commits_behind > 0
         return self.chained_behind > _LEGAL
@@ -92,6 +94,14 @@ def audit(data: bytes) -> LogAudit:
     return LogAudit(header="none")
 
 
+def page_of(data: bytes, found: LogAudit) -> tuple[int, bytes]:
+    """The number and the content of the page in the first wrong frame."""
+    assert found.broken is not None, "the log has a wrong frame behind a whole header"
+    (number,) = struct.unpack_from(">I", data, found.broken)
+    begin = found.broken + _FRAME
+    return number, data[begin : begin + found.page_size]
+
+
 def mended(data: bytes, found: LogAudit) -> bytes:
     """The log with its wrong bit turned back, where it is certain which one is; else as it is."""
     return _turned(data, *found.suspects[0]) if len(found.suspects) == 1 else data
@@ -113,7 +123,10 @@ class _Walk:
         broken = 0
         if header_is_whole:
             broken, start = self._walk_good(start)
+        self.broken = None
         if broken < self.frames:
+            if header_is_whole:
+                self.broken = _HEADER + broken * (_FRAME + self.page_size)
             self._walk_behind(broken, start)
 
     def result(self) -> LogAudit:
@@ -125,6 +138,7 @@ class _Walk:
             commits=self.commits,
             commits_behind=self.behind,
             chained_behind=self.chained,
+            broken=self.broken,
             suspects=self.suspects,
         )
 

@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from a3s_store.errors import CorruptionError, NotAStoreError
 from a3s_store.sqlite import logtail, tx
 from a3s_store.sqlite.logtail import LogAudit
@@ -41,13 +43,12 @@ def check(path: Path) -> None:
         CorruptionError: recovery would drop commits; nothing was touched.
         NotAStoreError: the log is no regular file.
     """
-    log = path.with_name(path.name + "-wal")
-    found = _look(log)
+    found = _look(path)
     for _ in range(_LOOKS):
         if found is None or not found[1].is_damaged:
             return
         time.sleep(_BETWEEN)
-        before, found = found, _look(log)
+        before, found = found, _look(path)
         if found == before:
             break
     else:
@@ -103,8 +104,9 @@ def forget_normal(path: Path) -> None:
         conn.close()
 
 
-def _look(log: Path) -> Look | None:
-    """Size, time and audit of a log; None when there is none."""
+def _look(path: Path) -> Look | None:
+    """Size, time and audit of a file's log; None when there is none."""
+    log = path.with_name(path.name + "-wal")
     # Whatever lies there: a pipe must not be waited for, a link not followed.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
@@ -116,4 +118,27 @@ def _look(log: Path) -> Look | None:
     with os.fdopen(handle, "rb") as file:
         info = os.fstat(handle)
         data = file.read(_LOOKED_AT) if info.st_size else b""
-    return (info.st_size, info.st_mtime_ns), logtail.audit(data)
+    found = logtail.audit(data)
+    if found.suspects and _is_older_page(path, data, found):
+        found = attrs.evolve(found, suspects=())
+    return (info.st_size, info.st_mtime_ns), found
+
+
+def _is_older_page(path: Path, data: bytes, found: LogAudit) -> bool:
+    """Whether what is wrong in a log may be a page that was not written when the power went.
+
+    Then an older version of the page lies there, and two versions may differ in a counter or in
+    the number of a page, which looks like one flipped bit. The database has one of the older
+    versions too, so this differs from it in that word at most. A bit that was flipped anywhere else
+    makes two.
+    """
+    if found.broken is None:
+        return False
+    number, older = logtail.page_of(data, found)
+    if number == 0:
+        return False  # no frame is of such a page: it is in there that a bit was flipped
+    with path.open("rb") as file:
+        file.seek((number - 1) * found.page_size)
+        known = file.read(found.page_size)
+    words = (slice(at, at + 4) for at in range(0, found.page_size, 4))
+    return len(known) == len(older) and sum(known[w] != older[w] for w in words) <= 1

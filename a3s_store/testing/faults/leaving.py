@@ -314,6 +314,8 @@ if hasattr(os, "fork"):
 
 if __name__ == "__main__":
     way, path, name = sys.argv[1:]
+    # A shell has what it starts in the background ignore Ctrl-C, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Its name is that of a module: what it keeps is kept to the very end.
     running = Program(Path(path), name)
     WAYS[way].program(running)

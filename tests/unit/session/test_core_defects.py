@@ -561,6 +561,31 @@ def test_a_checkpoint_that_a_failed_save_left_goes_with_the_next() -> None:
     run(main())
 
 
+def test_a_checkpoint_given_up_while_saves_fail_goes_with_the_next() -> None:
+    """K3."""
+
+    class Moody(MemorySessionStore):
+        gone = False
+
+        async def save_snapshot(self, snapshot: Any) -> None:
+            if self.gone:
+                raise StoreUnavailableError("the disk is gone")
+            await super().save_snapshot(snapshot)
+
+    async def main() -> None:
+        store = Moody()
+        run_id = await crashed(store, 1)
+        live = await again(store)
+        store.gone = True
+        with pytest.raises(SessionError):
+            await live.abandon_run(run_id)
+        store.gone = False
+        await live.save()
+        assert (await store.inventory()).loop_checkpoints == ()
+
+    run(main())
+
+
 def test_a_run_that_did_not_end_is_not_let_go_for_newer_ones() -> None:
     """Nobody would find its checkpoint again."""
 

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -271,6 +272,39 @@ def test_a_store_whose_log_is_damaged_is_not_opened_and_not_touched(tmp_path: Pa
     assert raised.value.family == "log"
     assert log_of(path) == damaged
     assert path.read_bytes() == database
+
+
+def test_a_page_that_was_not_written_when_the_power_went_is_no_flipped_bit(tmp_path: Path) -> None:
+    """An older version of it lies in its place in the log, and they may differ in one bit."""
+    path = tmp_path / "store"
+    conn = sqlite3.connect(path, isolation_level=None)
+    conn.execute("PRAGMA journal_mode = WAL")
+    conn.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, counter)")
+    conn.execute("INSERT INTO t VALUES (1, 0x01000000)")
+
+    def begin_again_and_count(*counters: int) -> bytes:
+        conn.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        for counter in counters:
+            conn.execute("UPDATE t SET counter = ?", (0x01000000 + counter,))
+        return log_of(path)
+
+    before = begin_again_and_count(1, 2)
+    after = begin_again_and_count(3)
+    database = subprocess.run(["cat", str(path)], capture_output=True, check=True).stdout
+    conn.close()
+    page = slice(32 + 24, 32 + 24 + 4096)
+
+    def check(content: bytes) -> logtail.LogAudit:
+        log = after[: page.start] + content + after[page.stop :]
+        path.write_bytes(database)
+        path.with_name("store-wal").write_bytes(log)
+        openlog.check(path)
+        return logtail.audit(log)
+
+    assert check(before[page]).suspects
+    for place in (100, 4000):
+        with pytest.raises(CorruptionError):
+            check(flipped(after[page], place, 3))
 
 
 def test_a_store_whose_log_is_whole_is_opened(tmp_path: Path) -> None:
