@@ -23,13 +23,14 @@ from a3s_store.models import (
     AgentEvent,
     AgentStart,
     LoopCheckpoint,
+    TokenUsage,
 )
 from a3s_store.session.admission import Admission
 from a3s_store.session.checkpoints import LoopCheckpointSink, load_for_resume
 from a3s_store.session.compaction import Summarizer
 from a3s_store.session.context import ContextQuery, resolve_context, turn_complete, with_context
 from a3s_store.session.persistence import SessionPersistence
-from a3s_store.session.running import ActiveRun, Agent, AgentResult
+from a3s_store.session.running import ActiveRun, Agent, AgentResult, refuse_unwritable
 from a3s_store.session.runs import TERMINAL
 from a3s_store.session.session import Session
 from a3s_store.session.sinks import WriteThrough
@@ -89,11 +90,12 @@ class AgentSession:
         stays until the new run has ended well and was saved.
 
         Raises:
-            SessionError: no store, no checkpoint, one of another session, or the conversation went
-                on without the run since; no run was begun.
+            SessionError: no store, no checkpoint, one of another session, the run has ended, or the
+                conversation went on without it since; no run was begun.
             SessionBusyError, SessionClosedError, RunCancelledError: as for `send`.
         """
         with self.admission.enter("resume_run"):
+            self._refuse_ended(run_id)
             checkpoint = await load_for_resume(self.persistence.store, run_id, self.id)
             self._refuse_outdated(checkpoint)
             # Runs that went on from each other before they crashed are over together.
@@ -102,6 +104,17 @@ class AgentSession:
             run = self._new_run(self._prompt_of(run_id), new_run_id, checkpoint)
             self._begin(agent, run, (checkpoint, *older))
             return await self._watched()
+
+    def _refuse_ended(self, run_id: str) -> None:
+        """A crash between the last save and the removal of a checkpoint leaves it behind."""
+        run = self.session.runs.snapshot(run_id)
+        if run is not None and run.status in TERMINAL:
+            raise SessionError(
+                f"run '{run_id}' has ended as {run.status}",
+                op="resume_run",
+                where=f"session {self.id}",
+                hint="interrupted_runs() answers those that can be resumed",
+            )
 
     def _refuse_outdated(self, checkpoint: LoopCheckpoint) -> None:
         """The run's conversation would take the place of what was said since."""
@@ -258,6 +271,7 @@ class AgentSession:
         return result
 
     def _complete(self, run: ActiveRun, result: AgentResult) -> None:
+        refuse_unwritable(run.messages, result.messages)
         reports = (*run.verification_reports, *result.verification_reports)
         # First, since it may be refused: then the run has failed, and nothing of it is taken over.
         run.record(
@@ -277,6 +291,7 @@ class AgentSession:
 
         A run that went on from others takes their place once it got further.
         """
+        run.over = True
         over = [run.id]
         further = done or not resumed or run.turn > resumed[0].turn
         if further:
@@ -285,6 +300,9 @@ class AgentSession:
                 self.session.runs.mark_cancelled(run_id, f"resumed as {run.id}")
         if further and not done:
             self.session.verification_reports += run.verification_reports
+            if run.usage != TokenUsage():
+                # Upstream forgets it; it was paid all the same.
+                self.persistence.record_usage(run.usage)
         self._over.update(dict.fromkeys(over))
         # A session that does not save itself keeps them until somebody saves it.
         if self.persistence.auto_save and await self.persistence.auto_save_if_enabled("generate"):

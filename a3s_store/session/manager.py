@@ -146,10 +146,14 @@ class SessionManager(SessionRegistry):
         return await self.get_session(session_id).compact(self._summarizer)
 
     async def clear(self, session_id: str) -> None:
-        """Forget the conversation; the store's older generations keep it."""
+        """Forget the conversation; the store's older generations keep it.
+
+        Raises SessionBusyError during a run, whose next round would bring it back.
+        """
         live = self.get_session(session_id)
-        live.session.clear()
-        await live.persistence.auto_save_if_enabled("clear")
+        with live.admission.enter("clear"):
+            live.session.clear()
+            await live.persistence.auto_save_if_enabled("clear")
 
     def _forget(self, session_id: str) -> None:
         # An agent is a live session's: the next of its id may be quite another.

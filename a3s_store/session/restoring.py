@@ -188,6 +188,10 @@ async def restore_session(
             **given,
         )
         session.restore_from_data(data)
+        if options is not None and options.max_context_tokens is not None:
+            session.context_usage = session.context_usage.evolve(
+                max_tokens=options.max_context_tokens
+            )
         restore_collections(session, snapshot)
     except StoreError as error:
         what = f"Refusing to restore invalid snapshot into session {session_id}"

@@ -49,7 +49,7 @@ class ActiveRun:
     `messages` is the conversation to go on from, the user's new message included; `system_prompt`
     has what the context providers found; `usage`, `tool_calls_count`, `turn` and
     `verification_reports` are what the run has used and told so far, not nothing when it goes on
-    from a checkpoint. Made by `AgentSession`.
+    from a checkpoint. `over` says that it was settled. Made by `AgentSession`.
     """
 
     def __init__(
@@ -70,8 +70,7 @@ class ActiveRun:
                 hint="Give it another id, or none",
             )
         if checkpoint is None:
-            # Raises EncodeError now: with such a text in a run, nothing could be saved any more.
-            compact(encode(Message.user(prompt)))
+            refuse_unwritable((), (Message.user(prompt),))
         self.id = session.runs.create_run(session.id, prompt, run_id=run_id).id
         self.session = session
         self.prompt = prompt
@@ -84,6 +83,7 @@ class ActiveRun:
         self.tool_calls_count = checkpoint.tool_calls_count if checkpoint else 0
         self.turn = checkpoint.turn if checkpoint else 0
         self.verification_reports = checkpoint.verification_reports if checkpoint else ()
+        self.over = False
         self._sink = LoopCheckpointSink(store, session.id, self.id, clock=session.clock)
         self._collections = collections
 
@@ -106,7 +106,18 @@ class ActiveRun:
         The conversation so far becomes the session's, and the collections are written with it; the
         reports are added to the run's. Costs what is new. A save that fails is logged and does not
         fail the run; False tells.
+
+        Raises:
+            EncodeError: a message holds what must not be written; nothing of the round was kept.
+            SessionError: the run is over.
         """
+        if self.over:
+            raise SessionError(
+                "the run is over",
+                op="checkpoint",
+                where=f"session {self.session.id}, run {self.id}",
+            )
+        refuse_unwritable(self.messages, messages)
         self.turn += 1
         self.messages = tuple(messages)
         self.verification_reports += tuple(verification_reports)
@@ -132,6 +143,17 @@ class ActiveRun:
             self._collections.flush(),
         )
         return saved and whole
+
+
+def refuse_unwritable(known: tuple[Message, ...], messages: Sequence[Message]) -> None:
+    """Raise EncodeError for what is new of a conversation and cannot be saved, nor all after it.
+
+    A lone surrogate, which the output of a tool may hold, is the usual one.
+    """
+    found = tuple(messages)
+    begin = len(known) if found[: len(known)] == known else 0
+    for message in found[begin:]:
+        compact(encode(message))
 
 
 class Agent(Protocol):

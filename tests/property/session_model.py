@@ -270,7 +270,11 @@ class Model:
         ended = {"done": "completed", "failed": "failed"}.get(script.ending, "cancelled")
         found["runs"][run] = ended
         over = [run]
-        if resumed and (done or doing["turn"] > before):
+        further = done or not resumed or doing["turn"] > before
+        if further and not done:
+            self.use(one, doing["used"][:3])
+            found["cached"] = (found["cached"] or 0) + doing["used"][3]
+        if resumed and further:
             over += resumed
             for older in resumed:
                 found["runs"][older] = "cancelled"
