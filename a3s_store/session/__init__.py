@@ -8,7 +8,7 @@ in the world is the application's: an `Agent`, a `Summarizer`, a `Tool`, a `Cont
 To be used from one event loop. No model vendor is known here.
 """
 
-from a3s_store.session.agent_session import AgentSession, RunStream
+from a3s_store.session.agent_session import AgentSession
 from a3s_store.session.artifacts import ArtifactCollection
 from a3s_store.session.calls import Tool, ToolOutput, by_name, guarded_call
 from a3s_store.session.compaction import Summarizer, prune_tool_outputs, should_auto_compact
@@ -35,7 +35,7 @@ from a3s_store.session.queue import LaneQueue
 from a3s_store.session.queue_commands import Call, Command, CommandHandle
 from a3s_store.session.registry import LoadReport, SessionRegistry, StoreHealth
 from a3s_store.session.restoring import restore_session
-from a3s_store.session.running import ActiveRun, Agent, AgentResult
+from a3s_store.session.running import ActiveRun, Agent, AgentResult, RunStream
 from a3s_store.session.runs import RunLimits, RunStore
 from a3s_store.session.session import Session
 from a3s_store.session.subagents import SubagentTracker

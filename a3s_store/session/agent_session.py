@@ -16,22 +16,27 @@ from typing import Final, NoReturn, TypeVar
 
 import attrs
 
-from a3s_store.errors import RunCancelledError, SessionError
+from a3s_store.errors import RunCancelledError
 from a3s_store.models import (
     AgentEnd,
     AgentError,
-    AgentEvent,
     AgentStart,
     LoopCheckpoint,
     TokenUsage,
 )
+from a3s_store.session import resuming
 from a3s_store.session.admission import Admission
-from a3s_store.session.checkpoints import LoopCheckpointSink, load_for_resume
+from a3s_store.session.checkpoints import LoopCheckpointSink
 from a3s_store.session.compaction import Summarizer
 from a3s_store.session.context import ContextQuery, resolve_context, turn_complete, with_context
 from a3s_store.session.persistence import SessionPersistence
-from a3s_store.session.running import ActiveRun, Agent, AgentResult, refuse_unwritable
-from a3s_store.session.runs import TERMINAL
+from a3s_store.session.running import (
+    ActiveRun,
+    Agent,
+    AgentResult,
+    RunStream,
+    refuse_unwritable,
+)
 from a3s_store.session.session import Session
 from a3s_store.session.sinks import WriteThrough
 from a3s_store.session.verification import summarise
@@ -95,37 +100,13 @@ class AgentSession:
             SessionBusyError, SessionClosedError, RunCancelledError: as for `send`.
         """
         with self.admission.enter("resume_run"):
-            self._refuse_ended(run_id)
-            checkpoint = await load_for_resume(self.persistence.store, run_id, self.id)
-            self._refuse_outdated(checkpoint)
+            checkpoint = await resuming.checkpoint_of(self.persistence.store, self.session, run_id)
             # Runs that went on from each other before they crashed are over together.
-            older = [one for one in await self._unfinished() if _goes_on(checkpoint, one)]
+            older = [one for one in await self._unfinished() if resuming.goes_on(checkpoint, one)]
             self.admission.check_open("resume_run")
             run = self._new_run(self._prompt_of(run_id), new_run_id, checkpoint)
             self._begin(agent, run, (checkpoint, *older))
             return await self._watched()
-
-    def _refuse_ended(self, run_id: str) -> None:
-        """A crash between the last save and the removal of a checkpoint leaves it behind."""
-        run = self.session.runs.snapshot(run_id)
-        if run is not None and run.status in TERMINAL:
-            raise SessionError(
-                f"run '{run_id}' has ended as {run.status}",
-                op="resume_run",
-                where=f"session {self.id}",
-                hint="interrupted_runs() answers those that can be resumed",
-            )
-
-    def _refuse_outdated(self, checkpoint: LoopCheckpoint) -> None:
-        """The run's conversation would take the place of what was said since."""
-        now = self.session.messages
-        if checkpoint.messages[: len(now)] != now:
-            raise SessionError(
-                f"the conversation went on without run '{checkpoint.run_id}'",
-                op="resume_run",
-                where=f"session {self.id}",
-                hint="Give the run up with abandon_run; ask again for what it was to do",
-            )
 
     async def abandon_run(self, run_id: str) -> None:
         """Give up a run that a crash interrupted: it counts as cancelled, its checkpoint goes.
@@ -174,19 +155,11 @@ class AgentSession:
 
         After a crash these are what `resume_run` can go on with. Raises StoreError.
         """
-        found = await self._unfinished()
-        # One that a later run went on from, which then crashed too, is that run's beginning.
-        return tuple(one for one in found if not any(_goes_on(later, one) for later in found))
+        return resuming.furthest(await self._unfinished())
 
     async def _unfinished(self) -> list[LoopCheckpoint]:
-        store = self.persistence.store
-        if store is None:
-            return []
         mine = self._run.id if self._run is not None else None
-        runs = self.session.runs.snapshots()
-        open_runs = [run.id for run in runs if run.status not in TERMINAL and run.id != mine]
-        found = [await store.load_loop_checkpoint(run_id) for run_id in open_runs]
-        return [one for one in found if one is not None and one.session_id == self.id]
+        return await resuming.unfinished(self.persistence.store, self.session, but=mine)
 
     def _new_run(
         self, prompt: str, run_id: str | None, checkpoint: LoopCheckpoint | None = None
@@ -380,28 +353,6 @@ class AgentSession:
     async def _stop_saving(self) -> None:
         self._collections.stop()
         await self.persistence.stop()
-
-
-class RunStream:
-    """The events of a run as they come: an async iterator; `result` waits for its end."""
-
-    def __init__(self, events: AsyncIterator[AgentEvent], work: asyncio.Task[AgentResult]) -> None:
-        self._events = events
-        self._work = work
-        self.asked = False
-
-    def __aiter__(self) -> AsyncIterator[AgentEvent]:
-        return self._events
-
-    async def result(self) -> AgentResult:
-        """What the run came to. Raises as `AgentSession.send`."""
-        self.asked = True
-        return await asyncio.shield(self._work)
-
-
-def _goes_on(later: LoopCheckpoint, earlier: LoopCheckpoint) -> bool:
-    length = len(earlier.messages)
-    return later.turn > earlier.turn and later.messages[:length] == earlier.messages
 
 
 async def _to_its_end(task: asyncio.Future[T], cancel: Callable[[], object] | None = None) -> None:

@@ -8,7 +8,7 @@ its record, its checkpoints, its settlement, is on this side.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 import attrs
@@ -161,3 +161,20 @@ class Agent(Protocol):
 
     async def run(self, run: ActiveRun) -> AgentResult:
         """Do the run to its end. What it raises fails the run; its cancellation cancels it."""
+
+
+class RunStream:
+    """The events of a run as they come: an async iterator; `result` waits for its end."""
+
+    def __init__(self, events: AsyncIterator[AgentEvent], work: asyncio.Task[AgentResult]) -> None:
+        self._events = events
+        self._work = work
+        self.asked = False
+
+    def __aiter__(self) -> AsyncIterator[AgentEvent]:
+        return self._events
+
+    async def result(self) -> AgentResult:
+        """What the run came to. Raises as `AgentSession.send`."""
+        self.asked = True
+        return await asyncio.shield(self._work)
