@@ -224,6 +224,7 @@ class SmallAgent:
 
 async def work(store_path: Path, folder: Path, pause: float) -> AgentResult | None:
     """Do the work, or what is left of it; None when it was done before."""
+    folder.mkdir(parents=True, exist_ok=True)
     tools = tools_in(folder)
     agent = SmallAgent(ScriptedModel(), tools, pause)
     async with (

@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from a3s_store.memories.item import Clock, MemoryItem, MemoryType, check_item, now_ms
-from a3s_store.memories.store import MemoryStore, by_relevance, ranked
+from a3s_store.memories.store import MemoryStore, by_relevance, check_limit, ranked
 
 MAX_SHORT_TERM: Final = 100
 MAX_WORKING: Final = 10
@@ -33,6 +33,7 @@ class AgentMemory:
     """An agent's memory over any `MemoryStore`. To be used from one event loop.
 
     `clock` gives Unix milliseconds, for the items it makes and for what matters when it trims.
+    Raises EncodeError for a limit that is no number of items.
     """
 
     def __init__(
@@ -45,9 +46,9 @@ class AgentMemory:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._short_term: deque[MemoryItem] = deque(maxlen=max_short_term)
+        self._short_term: deque[MemoryItem] = deque(maxlen=check_limit(max_short_term))
         self._working: tuple[MemoryItem, ...] = ()
-        self._max_working = max_working
+        self._max_working = check_limit(max_working)
 
     @property
     def store(self) -> MemoryStore:

@@ -93,7 +93,16 @@ class MemoryItem(Model):
         """An item of this moment under an id of its own. Upstream: `MemoryItem::new`, `with_*`.
 
         `importance` is brought into 0 to 1; NaN, which has no place there, is 0.
+
+        Raises:
+            EncodeError: `importance` is no number, or `tags` is a single text, whose characters
+                would each be a tag.
         """
+        if isinstance(importance, bool) or not isinstance(importance, int | float):
+            found = type(importance).__name__
+            raise EncodeError(f"expected a number, found {found}", path="importance")
+        if isinstance(tags, str):
+            raise EncodeError("expected an array of strings", path="tags")
         return cls(
             id=str(uuid.uuid4()),
             content=content,

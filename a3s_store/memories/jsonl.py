@@ -23,6 +23,7 @@ from a3s_store.errors import (
     DecodeError,
     InvalidIdError,
     NotAStoreError,
+    StoreFullError,
     StoreUnavailableError,
     during,
 )
@@ -109,7 +110,13 @@ def write_items(path: str | PathLike[str], items: Iterable[MemoryItem]) -> None:
         InvalidIdError, EncodeError, StoreFullError, StoreUnavailableError
     """
     with during("write memories", os.fspath(path)):
-        _replace(Path(path), to_lines(items))
+        data = to_lines(items)
+        if len(data) > MAX_BYTES:
+            # Whoever opened it next would be refused all of it.
+            raise StoreFullError(
+                f"exceeds the {MAX_BYTES} byte limit", hint="Delete memories, or use another store"
+            )
+        _replace(Path(path), data)
 
 
 def _in_file(error: DecodeError, path: str | PathLike[str]) -> DecodeError:

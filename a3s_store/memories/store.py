@@ -9,7 +9,6 @@ again under its id keeps its place; 3. one moment of the clock is used for a who
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -143,7 +142,7 @@ def check_threshold(threshold: float) -> float:
     """Refuse what nothing can be compared with. Raises EncodeError."""
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise EncodeError(f"expected a number, found {type(threshold).__name__}", path="threshold")
-    if math.isnan(threshold):
+    if threshold != threshold:  # not `isnan`, for which an integer can be too large
         raise EncodeError("NaN is no JSON number", path="threshold")
     return threshold
 

@@ -16,6 +16,7 @@ from a3s_store.session.confirmation import (
     ConfirmationAnswer,
     ConfirmationManager,
     ConfirmationRequest,
+    PendingConfirmation,
 )
 from a3s_store.session.context import (
     ContextDepth,
@@ -25,7 +26,9 @@ from a3s_store.session.context import (
     ContextResult,
     ContextType,
 )
+from a3s_store.session.dead_letters import DeadLetter
 from a3s_store.session.events import Broadcast, Subscription
+from a3s_store.session.handlers import ExternalTask
 from a3s_store.session.invariants import validate_snapshot
 from a3s_store.session.manager import SessionManager
 from a3s_store.session.options import SessionOptions
@@ -33,11 +36,14 @@ from a3s_store.session.permissions import PermissionChecker, PermissionManager, 
 from a3s_store.session.persistence import SessionPersistence
 from a3s_store.session.queue import LaneQueue
 from a3s_store.session.queue_commands import Call, Command, CommandHandle
+from a3s_store.session.queue_journal import QueueJournal, StoreJournal
+from a3s_store.session.queue_metrics import MetricsSnapshot, QueueStats
+from a3s_store.session.recollection import MemoryContextProvider
 from a3s_store.session.registry import LoadReport, SessionRegistry, StoreHealth
 from a3s_store.session.restoring import restore_session
 from a3s_store.session.running import ActiveRun, Agent, AgentResult, RunStream
 from a3s_store.session.runs import RunLimits, RunStore
-from a3s_store.session.session import Session
+from a3s_store.session.session import SecurityGuard, Session
 from a3s_store.session.subagents import SubagentTracker
 from a3s_store.session.trace import TraceSink, program_execution, tool_execution
 from a3s_store.session.usage import (
@@ -67,21 +73,30 @@ __all__ = [
     "ContextQuery",
     "ContextResult",
     "ContextType",
+    "DeadLetter",
+    "ExternalTask",
     "LaneQueue",
     "LoadReport",
+    "MemoryContextProvider",
+    "MetricsSnapshot",
     "ModelPricing",
+    "PendingConfirmation",
     "PermissionChecker",
     "PermissionManager",
     "PolicyChecker",
+    "QueueJournal",
+    "QueueStats",
     "RunLimits",
     "RunStore",
     "RunStream",
+    "SecurityGuard",
     "Session",
     "SessionManager",
     "SessionOptions",
     "SessionPersistence",
     "SessionRegistry",
     "StoreHealth",
+    "StoreJournal",
     "SubagentTracker",
     "Subscription",
     "Summarizer",

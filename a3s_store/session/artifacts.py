@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from a3s_store.errors import SessionError
 from a3s_store.models import ToolArtifact
-from a3s_store.session.limits import check_limit
+from a3s_store.session.limits import check_limit, check_writable
 
 DEFAULT_MAX_ARTIFACTS: Final = 256
 DEFAULT_MAX_BYTES: Final = 16 * 1024 * 1024
@@ -88,7 +88,12 @@ class ArtifactCollection:
         return self._listed
 
     def put(self, artifact: ToolArtifact) -> None:
-        """Keep an artifact as the newest, in place of the one of the same URI (A2)."""
+        """Keep an artifact as the newest, in place of the one of the same URI (A2).
+
+        Raises:
+            EncodeError: it could not be saved, nor could the session with it; nothing changed.
+        """
+        check_writable(artifact)
         self._remove(artifact.artifact_uri)
         self._add(artifact)
 
@@ -97,7 +102,9 @@ class ArtifactCollection:
 
         Raises:
             SessionError: the URI is there with something else; nothing changed.
+            EncodeError: as `put`.
         """
+        check_writable(artifact)
         existing = self._artifacts.get(artifact.artifact_uri)
         if existing is None:
             self._add(artifact)
@@ -112,8 +119,7 @@ class ArtifactCollection:
 
     def _add(self, artifact: ToolArtifact) -> None:
         uri, content = artifact.artifact_uri, artifact.content
-        ascii_only = content.isascii()
-        size = len(content if ascii_only else content.encode(errors="surrogatepass"))
+        size = len(content if content.isascii() else content.encode())
         self._artifacts[uri] = artifact
         self._sizes[uri] = size
         self._total_bytes += size

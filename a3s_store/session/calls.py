@@ -183,7 +183,11 @@ async def _refusal(
 
 async def _run(tool: Tool, args: Mapping[str, Any]) -> ToolOutput:
     try:
-        return await tool.run(args)
+        output: object = await tool.run(args)
     except Exception as error:
         # Some say nothing of themselves: TimeoutError, AssertionError.
         return ToolOutput.error(f"Tool execution error: {str(error) or type(error).__name__}")
+    if isinstance(output, ToolOutput):
+        return output
+    found = type(output).__name__
+    return ToolOutput.error(f"Tool execution error: expected a ToolOutput, found {found}")

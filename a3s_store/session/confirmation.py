@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from a3s_store.errors import SessionError
+from a3s_store.errors import EncodeError, SessionError
 from a3s_store.models import (
     ConfirmationPolicy,
     ConfirmationReceived,
@@ -195,7 +195,13 @@ class ConfirmationManager:
         """Answer a question; False when none with this id is pending.
 
         Emits ConfirmationReceived.
+
+        Raises:
+            EncodeError: `approved` is neither True nor False, as an "n" from a terminal is not.
         """
+        if type(approved) is not bool:
+            found = type(approved).__name__
+            raise EncodeError(f"expected a boolean, found {found}", path="approved")
         event = ConfirmationReceived(tool_id=tool_id, approved=approved, reason=reason)
         found = self._settle(self._pending.get(tool_id), ConfirmationAnswer(approved, reason))
         if found:

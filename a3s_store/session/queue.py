@@ -19,7 +19,7 @@ import asyncio
 import contextvars
 from typing import Any, Final
 
-from a3s_store.errors import StoreError
+from a3s_store.errors import EncodeError, StoreError
 from a3s_store.models import (
     LaneHandlerConfig,
     PersistenceFailed,
@@ -118,7 +118,7 @@ class LaneQueue:
             EncodeError: the lane's handler is not Internal and the payload is not JSON, or the
                 command's type is no text.
         """
-        command_type: str = freeze(command.command_type)
+        command_type = _text(command.command_type)
         if self._runner.closed:
             raise closed(command_type)
         line = self._lanes[SessionLane(lane)]
@@ -288,3 +288,10 @@ class LaneQueue:
         self._emit(
             PersistenceFailed(session_id=self._session_id, operation="save_queue", error=text)
         )
+
+
+def _text(command_type: Any) -> str:
+    if not isinstance(command_type, str):
+        found = type(command_type).__name__
+        raise EncodeError(f"expected a string, found {found}", path="command_type")
+    return str(freeze(command_type))

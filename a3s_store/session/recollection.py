@@ -126,10 +126,10 @@ class MemoryContextProvider:
         left = query.max_tokens
         for item in found:
             shown = _shown(item, now)
-            left -= shown.token_count
-            if left < 0:
-                break
-            items.append(shown)
+            # One that is too long must not keep back those that fit.
+            if shown.token_count <= left:
+                left -= shown.token_count
+                items.append(shown)
         truncated = len(items) < len(found)
         return ContextResult(provider=PROVIDER, items=tuple(items), truncated=truncated)
 
@@ -137,7 +137,13 @@ class MemoryContextProvider:
         found = {item.id: item for item in await self.memory.recall_similar(text, limit)}
         store = self.memory.store
         if len(found) < limit and isinstance(store, RankedMemoryStore):
-            for item in await store.search_ranked(text, limit):
+            try:
+                ranked = await store.search_ranked(text, limit)
+            except StoreError as error:
+                # There may be no FTS5, or more text than it indexes: what has all of it counts.
+                _log.warning("memories were not ranked: %s", type(error).__name__)
+                ranked = ()
+            for item in ranked:
                 found.setdefault(item.id, item)
         return [*found.values()][:limit]
 

@@ -22,11 +22,11 @@ from a3s_store.models import (
     VerificationReport,
 )
 from a3s_store.session.checkpoints import LoopCheckpointSink
+from a3s_store.session.limits import check_writable
 from a3s_store.session.session import Session
 from a3s_store.session.sinks import WriteThrough
 from a3s_store.session.usage import accumulate
 from a3s_store.store import SessionStore
-from a3s_store.wire import compact, encode
 
 
 @attrs.frozen(kw_only=True)
@@ -69,8 +69,6 @@ class ActiveRun:
                 where=f"session {session.id}",
                 hint="Give it another id, or none",
             )
-        if checkpoint is None:
-            refuse_unwritable((), (Message.user(prompt),))
         self.id = session.runs.create_run(session.id, prompt, run_id=run_id).id
         self.session = session
         self.prompt = prompt
@@ -152,8 +150,7 @@ def refuse_unwritable(known: tuple[Message, ...], messages: Sequence[Message]) -
     """
     found = tuple(messages)
     begin = len(known) if found[: len(known)] == known else 0
-    for message in found[begin:]:
-        compact(encode(message))
+    check_writable(*found[begin:])
 
 
 class Agent(Protocol):

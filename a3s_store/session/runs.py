@@ -37,7 +37,7 @@ from a3s_store.models import (
     TurnStart,
 )
 from a3s_store.session.clock import Clock, system_clock
-from a3s_store.session.limits import check_limit
+from a3s_store.session.limits import check_limit, check_writable
 from a3s_store.wire import compact, encode
 
 TERMINAL: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
@@ -134,7 +134,10 @@ class RunStore:
         return self.create_run_with_id(run_id, session_id, prompt)
 
     def create_run_with_id(self, run_id: str, session_id: str, prompt: str) -> RunSnapshot:
-        """Begin a run under this id, as the newest; one that had it before is gone (R1)."""
+        """Begin a run under this id, as the newest; one that had it before is gone (R1).
+
+        Raises EncodeError for a prompt that could not be saved; then nothing changed.
+        """
         now = self._clock()
         snapshot = RunSnapshot(
             id=run_id,
@@ -144,6 +147,7 @@ class RunStore:
             created_at_ms=now,
             updated_at_ms=now,
         )
+        check_writable(snapshot)
         self._runs.pop(run_id, None)
         self._runs[run_id] = _Run(snapshot, self.limits)
         if self.limits.max_runs is not None:
@@ -176,8 +180,8 @@ class RunStore:
         """Record an event and what it says about the run; None for an unknown run (R2, R3).
 
         Raises:
-            EncodeError: the event breaks its model's rules, found out only with a limit on bytes;
-                nothing was recorded.
+            EncodeError: the event could not be saved, nor could the session with it; nothing was
+                recorded.
         """
         run = self._runs.get(run_id)
         if run is None:
@@ -198,7 +202,10 @@ class RunStore:
         )
 
     def mark_failed(self, run_id: str, error: str) -> RunSnapshot | None:
-        """End a run as failed; one that has ended stays as it is, an unknown one is None (R5)."""
+        """End a run as failed; one that has ended stays as it is, an unknown one is None (R5).
+
+        Raises EncodeError for an error that could not be saved; then nothing changed.
+        """
         return self._end(run_id, status=RunStatus.FAILED, error=error)
 
     def mark_cancelled(self, run_id: str, reason: str | None = None) -> RunSnapshot | None:
@@ -213,7 +220,9 @@ class RunStore:
         before = run.snapshot
         if before.status in TERMINAL:
             return before
-        return self._change(run, updated_at_ms=max(self._clock(), before.updated_at_ms), **changes)
+        changes["updated_at_ms"] = max(self._clock(), before.updated_at_ms)
+        check_writable(before.evolve(**changes))
+        return self._change(run, **changes)
 
     def _change(self, run: _Run, **changes: Any) -> RunSnapshot:
         run.snapshot = run.snapshot.evolve(**changes)
@@ -324,11 +333,11 @@ class _Run:
 
     def append(self, event: RunEventRecord) -> None:
         """Add an event. Raises EncodeError, and then nothing was added."""
+        size = _bytes_of(event)
         if self._limits.max_event_bytes is not None:
             if self._sizes is None:
                 self._sizes = deque(map(_bytes_of, self.events))
                 self._size = sum(self._sizes)
-            size = _bytes_of(event)
             self._sizes.append(size)
             self._size += size
         self.events.append(event)

@@ -46,6 +46,7 @@ from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.confirmation import ConfirmationManager
 from a3s_store.session.context import ContextProvider
 from a3s_store.session.events import Broadcast
+from a3s_store.session.limits import check_writable
 from a3s_store.session.queue import LaneQueue
 from a3s_store.session.queue_journal import QueueJournal
 from a3s_store.session.recollection import MemoryContextProvider
@@ -161,7 +162,7 @@ class Session:
         self.queue = LaneQueue(
             self.id, queue_config, emit=self.events.send, clock=clock, journal=queue_journal
         )
-        self.memory = memory if memory is not None else InMemoryMemoryStore()
+        self.memory = memory if memory is not None else InMemoryMemoryStore(clock=clock)
         self.context_providers: list[ContextProvider] = [
             MemoryContextProvider(self.memory, clock=clock),
             *context_providers,
@@ -215,7 +216,11 @@ class Session:
     # -- Conversation and tasks ---------------------------------------------------------------
 
     def add_message(self, message: Message) -> None:
-        """Append a message, paused or not. `turns` counts messages, as upstream does."""
+        """Append a message, paused or not. `turns` counts messages, as upstream does.
+
+        Raises EncodeError for one that could not be saved; then nothing changed.
+        """
+        check_writable(message)
         self.messages += (message,)
         self.context_usage = self.context_usage.evolve(turns=len(self.messages))
         self.touch()
@@ -235,7 +240,11 @@ class Session:
         self.touch()
 
     def set_tasks(self, tasks: Sequence[Task]) -> None:
-        """Replace the task list, and tell the subscribers."""
+        """Replace the task list, and tell the subscribers.
+
+        Raises EncodeError for a task that could not be saved; then nothing changed.
+        """
+        check_writable(*tasks)
         self.tasks = tuple(tasks)
         self.touch()
         self.events.send(TaskUpdated(session_id=self.id, tasks=self.tasks))
@@ -328,8 +337,10 @@ class Session:
         """Count a call of the model: totals, its cost when the price is known, how full it is.
 
         A cost record is kept in any case, its cost None for a model without a price. Cache
-        counters are not added here; `SessionPersistence.record_usage` has them.
+        counters are not added here; `SessionPersistence.record_usage` has them. Raises EncodeError
+        for counts that are none; then nothing changed.
         """
+        check_writable(used)
         self.total_usage = usage.add_usage(self.total_usage, used)
         pricing = self.prices.get(self.model_name) if self.model_name is not None else None
         cost = None if pricing is None else usage.cost_of(used, pricing)

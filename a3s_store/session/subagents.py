@@ -12,6 +12,7 @@ Upstream: subagent_task_tracker.rs (runtime 11.3).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
@@ -25,7 +26,9 @@ from a3s_store.models import (
     SubagentTaskSnapshot,
 )
 from a3s_store.session.clock import Clock, system_clock
-from a3s_store.session.limits import check_limit
+from a3s_store.session.limits import check_limit, check_writable
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_FINISHED_TASKS: Final = 512
 
@@ -58,7 +61,12 @@ class SubagentTracker:
 
         Progress or an end of an unknown task makes an entry whose parent is empty; a start that
         comes later fills it in and keeps the time it was first seen.
+
+        Raises:
+            EncodeError: it could not be saved, nor could the session with it; nothing changed.
         """
+        if isinstance(event, SubagentStart | SubagentProgress | SubagentEnd):
+            check_writable(event)
         if isinstance(event, SubagentStart):
             self._start(event)
         elif isinstance(event, SubagentProgress):
@@ -161,8 +169,17 @@ class SubagentTracker:
         return True
 
     def cancel_all(self) -> int:
-        """Stop every task that has a canceller; how many there were. For closing a session."""
-        return sum(self.cancel(task_id) for task_id in list(self._cancellers))
+        """Stop every task that has a canceller; how many there were. For closing a session.
+
+        A canceller that fails is logged, and the others are called.
+        """
+        task_ids = list(self._cancellers)
+        for task_id in task_ids:
+            try:
+                self.cancel(task_id)
+            except Exception as error:
+                _log.warning("canceller of task %s: %s", ascii(task_id), type(error).__name__)
+        return len(task_ids)
 
     def get(self, task_id: str) -> SubagentTaskSnapshot | None:
         """The task as it is now, None when it is unknown or was let go."""

@@ -4,7 +4,7 @@ A trace event says that something ran and what came of it; what it put out stays
 and in artifacts. To be used from one event loop.
 
 Invariants: 1. at most `limit` events are kept, the newest; 2. an event is the same object for as
-long as it is kept.
+long as it is kept; 3. what could not be saved is refused here, where whoever made it hears of it.
 
 Upstream: trace.rs (runtime 11.2).
 """
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from a3s_store.models import TraceEvent, TraceEventKind
-from a3s_store.session.limits import check_limit
+from a3s_store.session.limits import check_limit, check_writable
 from a3s_store.wire import Json, freeze
 
 DEFAULT_TRACE_EVENTS: Final = 8192
@@ -36,7 +36,12 @@ class TraceSink:
         return len(self._events)
 
     def record(self, event: TraceEvent) -> None:
-        """Keep an event; above the limit the oldest goes."""
+        """Keep an event; above the limit the oldest goes.
+
+        Raises:
+            EncodeError: it could not be saved, nor could the session with it; it is not kept.
+        """
+        check_writable(event)
         self._events.append(event)
         self._listed = None
 

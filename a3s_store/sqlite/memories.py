@@ -56,7 +56,7 @@ class MemoryMethods(FamilyStore):
         Raises:
             InvalidIdError: the text cannot be an id.
         """
-        return SqliteMemoryStore(self, check_id(owner, "owner of memories"))
+        return SqliteMemoryStore(self, check_id(owner, "memory owner"))
 
     async def memory_owners(self) -> tuple[str, ...]:
         """Everybody under whose id memories are kept, sorted."""
@@ -103,21 +103,34 @@ class SqliteMemoryStore:
 
     async def _put(self, op: str, items: tuple[MemoryItem, ...]) -> None:
         self._store._check_open(op)
-        kept = [self._checked(op, item) for item in items]
-        if kept:
-            await self._write(op, lambda conn: remembered.put(conn, self._owner, kept))
+        redactor = self._store._redactor
+        if redactor is not None:
+            # The application's function, so on its own thread.
+            items = tuple(self._redacted(op, item, redactor) for item in items)
+        if not items:
+            return
 
-    def _checked(self, op: str, item: MemoryItem) -> MemoryItem:
+        def apply(conn: WorkConnection) -> None:
+            # Here, not before: that many are fit to be kept takes as long as writing them.
+            for item in items:
+                self._check(op, item)
+            remembered.put(conn, self._owner, items)
+
+        await self._write(op, apply)
+
+    def _redacted(self, op: str, item: MemoryItem, redactor: Redactor) -> MemoryItem:
+        self._check(op, item)
         try:
-            check_item(item)
-            redactor = self._store._redactor
-            if redactor is None:
-                return item
             redacted: MemoryItem = redactor.value(item, "MemoryItem")
-            check_item(redacted)
         except EncodeError as error:
             raise error.locate(op, self._where()) from None
         return redacted
+
+    def _check(self, op: str, item: MemoryItem) -> None:
+        try:
+            check_item(item)
+        except EncodeError as error:
+            raise error.locate(op, self._where()) from None
 
     async def delete(self, item_id: str) -> None:
         """See `MemoryStore.delete`. Pieces of its text may be left in the file; see `erase`."""

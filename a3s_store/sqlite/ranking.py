@@ -29,7 +29,8 @@ MAX_CHARACTERS: Final = 32 * 1024 * 1024
 MAX_WORDS: Final = 64
 MODULE: Final = "fts5"
 
-_WORD: Final = re.compile(r"\w+")
+# An accent may be a character of its own behind its letter, and is part of the word all the same.
+_WORD: Final = re.compile("\\w[\\w\u0300-\u036f]*")
 # Scripts without spaces between words: each character is a word, and a word of them a phrase.
 _IDEOGRAPH: Final = re.compile(
     "([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])"
@@ -55,6 +56,8 @@ class Index:
     def __init__(self) -> None:
         self._seals: dict[int, int] = {}
         self._lengths: dict[int, int] = {}
+        # The seals of rows that were too much text together, so that they are read for it once.
+        self._too_much: dict[int, int] | None = None
         self._conn = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
             self._conn.execute(
@@ -74,6 +77,8 @@ class Index:
         Raises:
             StoreError: they have more text than is held in memory; the index is as it was.
         """
+        if self._too_much is not None and self._too_much.items() <= seals.items():
+            raise _too_much_text()
         gone = {key for key in self._seals if seals.get(key) != self._seals[key]}
         new = [key for key in seals if self._seals.get(key) != seals[key]]
         if not gone and not new:
@@ -87,10 +92,8 @@ class Index:
                 lengths[key] = len(content)
                 total += len(content)
                 if total > MAX_CHARACTERS:
-                    raise StoreError(
-                        f"the memories have more than {MAX_CHARACTERS} characters",
-                        hint="Use search(), which reads them one by one",
-                    )
+                    self._too_much = {key: seals[key] for key in lengths}
+                    raise _too_much_text()
                 self._conn.execute(
                     "INSERT INTO entry (rowid, content) VALUES (?, ?)", (key, _spaced(content))
                 ).close()
@@ -98,7 +101,7 @@ class Index:
         except BaseException:
             self._conn.execute("ROLLBACK").close()
             raise
-        self._seals, self._lengths = seals, lengths
+        self._seals, self._lengths, self._too_much = seals, lengths, None
 
     def best(self, query: str, limit: int) -> list[int]:
         """The keys of what has any of the words, best first; of equals the one stored first."""
@@ -115,6 +118,13 @@ class Index:
     def close(self) -> None:
         """Let the memory go."""
         self._conn.close()
+
+
+def _too_much_text() -> StoreError:
+    return StoreError(
+        f"the memories have more than {MAX_CHARACTERS} characters",
+        hint="Use search(), which reads them one by one",
+    )
 
 
 class Indexes:
