@@ -24,7 +24,7 @@ from a3s_store.testing.faults.stage import Stage
 
 # How many syncs (None: each), and how many images in all.
 _SIZES: Final[Mapping[Size, tuple[int | None, int]]] = {
-    "short": (10, 2_500),
+    "short": (7, 1_500),
     "long": (None, 250_000),
 }
 _RUN: Final[Mapping[str, Any]] = {"sessions": [1, 2], "turns": 6}

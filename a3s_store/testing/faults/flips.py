@@ -20,7 +20,7 @@ from a3s_store.testing.faults.report import Report, Size
 from a3s_store.testing.faults.specimen import Specimen
 from a3s_store.testing.faults.subject import find
 
-_FLIPS = {"short": 2_000, "long": 100_000}
+_FLIPS = {"short": 1_200, "long": 100_000}
 _TURNS = 18
 _HEADER = 100
 

@@ -27,7 +27,7 @@ from a3s_store.testing.faults.report import Report, Size
 from a3s_store.testing.faults.specimen import Question, Specimen
 from a3s_store.testing.faults.subject import Open, find
 
-_FILES: Final = {"short": 500, "long": 20_000}
+_FILES: Final = {"short": 300, "long": 20_000}
 _TURNS: Final = 6
 # What may be taken: by one question in seconds of computing, by one file in seconds of waiting, and
 # in bytes more than an idle process has.

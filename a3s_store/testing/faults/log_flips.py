@@ -24,10 +24,11 @@ from a3s_store.testing.faults import damaged, flips, specimen
 from a3s_store.testing.faults.report import Report, Size
 from a3s_store.testing.faults.specimen import Specimen
 from a3s_store.testing.faults.subject import Open, find, save_turn, visible
+from a3s_store.testing.faults.workload import state
 
-_FLIPS: Final = {"short": 300, "long": 10_000}
-_KILLS: Final = {"short": 60, "long": 1_000}
-_IMAGES: Final = {"short": 200, "long": 20_000}
+_FLIPS: Final = {"short": 200, "long": 10_000}
+_KILLS: Final = {"short": 40, "long": 1_000}
+_IMAGES: Final = {"short": 120, "long": 20_000}
 _TURNS: Final = 6
 _RECOGNISED: Final = 0.9
 _SECTOR: Final = 512
@@ -173,7 +174,8 @@ def _log_states(subject: str, path: Path) -> list[bytes]:
     async def work() -> None:
         async with find(subject)(path) as store:
             for turn in range(1, _SAVES + 1):
-                await save_turn(store, "cut", 0, turn)
+                # One commit: of two, the first is synced before the second begins.
+                await store.save_snapshot(state("cut", 0, turn))
                 os.write(answers, b".")
                 await asyncio.to_thread(os.read, orders, 1)
                 if turn == _PAUSE_AT:

@@ -35,7 +35,7 @@ from a3s_store.testing.faults.stage import Ended, Stage
 from a3s_store.testing.faults.subject import BrokenPromiseError
 
 # Each so-manieth operation.
-_EVERY: Final[Mapping[Size, int]] = {"short": 12, "long": 1}
+_EVERY: Final[Mapping[Size, int]] = {"short": 16, "long": 1}
 _RUN: Final[Mapping[str, Any]] = {"sessions": [1, 2], "turns": 5}
 _SECONDS: Final = 30.0
 

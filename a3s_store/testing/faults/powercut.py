@@ -41,7 +41,7 @@ from a3s_store.testing.faults.stage import Stage
 from a3s_store.testing.faults.subject import BrokenPromiseError
 
 # Images of one seed, and how many seeds.
-_IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (8_000, 1), "long": (100_000, 10)}
+_IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (5_000, 1), "long": (100_000, 10)}
 # Each scene: its function, what it is given, and its share of the images.
 _SCENES: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
     (
