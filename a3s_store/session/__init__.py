@@ -26,18 +26,18 @@ from a3s_store.session.context import (
     ContextResult,
     ContextType,
 )
-from a3s_store.session.dead_letters import DeadLetter
 from a3s_store.session.events import Broadcast, Subscription
-from a3s_store.session.handlers import ExternalTask
 from a3s_store.session.invariants import validate_snapshot
 from a3s_store.session.manager import SessionManager
 from a3s_store.session.options import SessionOptions
 from a3s_store.session.permissions import PermissionChecker, PermissionManager, PolicyChecker
 from a3s_store.session.persistence import SessionPersistence
 from a3s_store.session.queue import LaneQueue
-from a3s_store.session.queue_commands import Call, Command, CommandHandle
-from a3s_store.session.queue_journal import QueueJournal, StoreJournal
-from a3s_store.session.queue_metrics import MetricsSnapshot, QueueStats
+from a3s_store.session.queue.commands import Call, Command, CommandHandle
+from a3s_store.session.queue.dead_letters import DeadLetter
+from a3s_store.session.queue.handlers import ExternalTask
+from a3s_store.session.queue.journal import QueueJournal, StoreJournal
+from a3s_store.session.queue.metrics import MetricsSnapshot, QueueStats
 from a3s_store.session.recollection import MemoryContextProvider
 from a3s_store.session.registry import LoadReport, SessionRegistry, StoreHealth
 from a3s_store.session.restoring import restore_session

@@ -26,7 +26,7 @@ from a3s_store.session.agent_session import AgentSession
 from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.options import SessionOptions
 from a3s_store.session.persistence import SessionPersistence
-from a3s_store.session.queue_journal import StoreJournal
+from a3s_store.session.queue.journal import StoreJournal
 from a3s_store.session.recollection import memory_for
 from a3s_store.session.restoring import restore_session
 from a3s_store.session.session import Session, check_session_id

@@ -48,7 +48,7 @@ from a3s_store.session.context import ContextProvider
 from a3s_store.session.events import Broadcast
 from a3s_store.session.limits import check_writable
 from a3s_store.session.queue import LaneQueue
-from a3s_store.session.queue_journal import QueueJournal
+from a3s_store.session.queue.journal import QueueJournal
 from a3s_store.session.recollection import MemoryContextProvider
 from a3s_store.session.runs import RunStore
 from a3s_store.session.subagents import SubagentTracker

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from a3s_store.models import AgentEvent, SessionQueueConfig
 from a3s_store.session.queue import LaneQueue
-from a3s_store.session.queue_journal import QueueJournal
+from a3s_store.session.queue.journal import QueueJournal
 
 E = TypeVar("E")
 

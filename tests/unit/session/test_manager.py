@@ -39,7 +39,7 @@ from a3s_store.models import (
     TaskStatus,
 )
 from a3s_store.session.manager import SessionManager
-from a3s_store.session.queue_commands import Call
+from a3s_store.session.queue.commands import Call
 from a3s_store.session.running import ActiveRun
 from a3s_store.snapshot import SessionSnapshot
 from tests.support import messages, session

@@ -31,11 +31,12 @@ from a3s_store.models import (
     TaskHandlerMode,
 )
 from a3s_store.session.clock import timestamp
-from a3s_store.session.dead_letters import ERROR_CHARS, DeadLetter, DeadLetters, error_text
 from a3s_store.session.lanes import priority
-from a3s_store.session.queue import Call, CommandHandle, LaneQueue
-from a3s_store.session.queue_metrics import COMPLETED, FAILED, SUBMITTED, TIMEOUT
-from a3s_store.session.queue_rules import Boost, Retry, TokenBucket, rules_of, with_lane_features
+from a3s_store.session.queue import LaneQueue
+from a3s_store.session.queue.commands import Call, CommandHandle
+from a3s_store.session.queue.dead_letters import ERROR_CHARS, DeadLetter, DeadLetters, error_text
+from a3s_store.session.queue.metrics import COMPLETED, FAILED, SUBMITTED, TIMEOUT
+from a3s_store.session.queue.rules import Boost, Retry, TokenBucket, rules_of, with_lane_features
 from a3s_store.wire import decode, encode
 from tests.unit.session.queueing import Events, HandClock, Work, closed_gate, queue, settle
 

@@ -25,8 +25,9 @@ from a3s_store.models import (
     SessionQueueConfig,
     TaskHandlerMode,
 )
-from a3s_store.session.handlers import ExternalTask, late
-from a3s_store.session.queue import Call, CommandHandle, LaneQueue
+from a3s_store.session.queue import LaneQueue
+from a3s_store.session.queue.commands import Call, CommandHandle
+from a3s_store.session.queue.handlers import ExternalTask, late
 from a3s_store.wire import FrozenDict, decode, encode
 from tests.unit.session.queueing import Events, HandClock, Work, closed_gate, queue, settle
 

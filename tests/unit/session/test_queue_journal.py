@@ -30,9 +30,9 @@ from a3s_store.models import (
     WorkflowCheckpoint,
     WorkflowStepRecord,
 )
-from a3s_store.session.dead_letters import DeadLetter
-from a3s_store.session.handlers import ExternalTask
-from a3s_store.session.queue_journal import Kept, StoreJournal
+from a3s_store.session.queue.dead_letters import DeadLetter
+from a3s_store.session.queue.handlers import ExternalTask
+from a3s_store.session.queue.journal import Kept, StoreJournal
 from a3s_store.sqlite import SqliteSessionStore
 from a3s_store.store import SessionStore
 from tests.unit.session.queueing import GUARD_S, Events, HandClock, Work, queue, settle
@@ -514,7 +514,7 @@ _VICTIM = """
 import asyncio, sys
 from a3s_store.models import ExternalTaskPending, SessionLane
 from a3s_store.session.queue import LaneQueue
-from a3s_store.session.queue_journal import StoreJournal
+from a3s_store.session.queue.journal import StoreJournal
 from a3s_store.sqlite import SqliteSessionStore
 from tests.unit.session.queueing import Work
 from tests.unit.session.test_queue_journal import OUTSIDE

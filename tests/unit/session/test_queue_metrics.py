@@ -18,8 +18,9 @@ from a3s_store.models import (
     SessionQueueConfig,
     TaskHandlerMode,
 )
-from a3s_store.session.queue import Call, LaneQueue
-from a3s_store.session.queue_metrics import (
+from a3s_store.session.queue import LaneQueue
+from a3s_store.session.queue.commands import Call
+from a3s_store.session.queue.metrics import (
     LATENCY,
     SAMPLES,
     DepthAlerts,

@@ -33,7 +33,7 @@ from a3s_store.models import (
     ToolDefinition,
 )
 from a3s_store.session.context import ContextQuery, ContextResult
-from a3s_store.session.queue_commands import Call
+from a3s_store.session.queue.commands import Call
 from a3s_store.session.session import Session, check_session_id
 from a3s_store.session.usage import DEFAULT_PRICES, ModelPricing
 from tests.support import messages

@@ -20,8 +20,8 @@ from a3s_store.errors import PersistenceError
 from a3s_store.families import check_id
 from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.session.clock import Clock, system_clock
-from a3s_store.session.dead_letters import DeadLetter
-from a3s_store.session.handlers import ExternalTask
+from a3s_store.session.queue.dead_letters import DeadLetter
+from a3s_store.session.queue.handlers import ExternalTask
 from a3s_store.store import SessionStore
 from a3s_store.wire import decode, encode
 

@@ -21,13 +21,13 @@ from typing import Any, TypeAlias
 
 from a3s_store.errors import CommandTimeoutError, QueueClosedError
 from a3s_store.models import CommandRetry, SessionLane
-from a3s_store.session import queue_metrics as metric
 from a3s_store.session.clock import Clock
 from a3s_store.session.events import Emit
-from a3s_store.session.handlers import closed, late
-from a3s_store.session.queue_commands import End, Entry, Lane
-from a3s_store.session.queue_metrics import QueueMetrics
-from a3s_store.session.queue_rules import lane_id
+from a3s_store.session.queue import metrics as metric
+from a3s_store.session.queue.commands import End, Entry, Lane
+from a3s_store.session.queue.handlers import closed, late
+from a3s_store.session.queue.metrics import QueueMetrics
+from a3s_store.session.queue.rules import lane_id
 
 # Does one attempt of a command.
 Perform: TypeAlias = Callable[[Lane, Entry], Coroutine[Any, Any, Any]]

@@ -1,16 +1,16 @@
 """Runs a session's commands in four lanes: at most so many of each at once, the urgent lanes first.
 
 A command waits in its lane, first in first out, until the lane has a free slot. Who does the work
-is the lane's handler's affair (`handlers`), what is allowed the configuration's (`queue_rules`).
+is the lane's handler's affair (`handlers`), what is allowed the configuration's (`rules`).
 This is the face: what is submitted, stopped, asked and kept. When something starts and what becomes
-of it is `queue_runner`'s part.
+of it is `runner`'s part.
 
 Invariants: 1. who is cancelled while awaiting a handle cancels the command: one that waits is gone,
 one that runs is cancelled; 2. after `stop` no task or timer of the queue is left, except of
 commands that resist being cancelled; 3. what is kept is bounded: dead letters by the configuration,
 samples of the metrics by their number. Waiting commands are not, since each has a submitter.
 Upstream: `SessionLaneQueue`, `a3s-lane` (runtime 7). `storage_path`, where `a3s-lane` notes what
-was submitted, is not used: see `queue_journal` for what is kept here.
+was submitted, is not used: see `journal` for what is kept here.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from a3s_store.models import (
     TaskHandlerMode,
 )
 from a3s_store.session.clock import Clock, system_clock, timestamp
-from a3s_store.session.dead_letters import DeadLetter, DeadLetters, error_text
 from a3s_store.session.events import Emit
-from a3s_store.session.handlers import (
+from a3s_store.session.lanes import lane_of
+from a3s_store.session.queue.commands import Call, Command, CommandHandle, Entry, Lane
+from a3s_store.session.queue.dead_letters import DeadLetter, DeadLetters, error_text
+from a3s_store.session.queue.handlers import (
     ExternalTask,
     ExternalTasks,
     LaneHandlers,
     closed,
     frozen_payload,
 )
-from a3s_store.session.lanes import lane_of
-from a3s_store.session.queue_commands import Call, Command, CommandHandle, Entry, Lane
-from a3s_store.session.queue_journal import JournalKeeper, Kept, QueueJournal
-from a3s_store.session.queue_metrics import LaneStatus, MetricsSnapshot, QueueMetrics, QueueStats
-from a3s_store.session.queue_rules import dlq_size, lane_id, rules_of
-from a3s_store.session.queue_runner import LaneRunner
+from a3s_store.session.queue.journal import JournalKeeper, Kept, QueueJournal
+from a3s_store.session.queue.metrics import LaneStatus, MetricsSnapshot, QueueMetrics, QueueStats
+from a3s_store.session.queue.rules import dlq_size, lane_id, rules_of
+from a3s_store.session.queue.runner import LaneRunner
 from a3s_store.wire import freeze
 
 __all__ = ["Call", "Command", "CommandHandle", "LaneQueue"]

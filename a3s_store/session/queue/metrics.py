@@ -18,7 +18,7 @@ from typing import Final
 import attrs
 
 from a3s_store.models import QueueAlert, SessionLane, TaskHandlerMode
-from a3s_store.session.queue_rules import lane_id
+from a3s_store.session.queue.rules import lane_id
 from a3s_store.wire import EMPTY, Model, USize, field, model
 
 SAMPLES: Final = 1024

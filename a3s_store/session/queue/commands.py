@@ -1,6 +1,6 @@
 """A command in a queue, from its submission to its answer, and the lane it is in.
 
-Decides what a caller hands in and what it gets; when something runs is `queue`'s affair. Invariant:
+Decides what a caller hands in and what it gets; when something runs is `runner`'s affair. Invariant:
 an entry is in exactly one of its lane's `pending`, `delayed` and `running`, or in none once it is
 over.
 """
@@ -19,8 +19,8 @@ import attrs
 
 from a3s_store.models import LaneHandlerConfig, SessionLane
 from a3s_store.session.lanes import priority
-from a3s_store.session.queue_metrics import DepthAlerts
-from a3s_store.session.queue_rules import LaneRules
+from a3s_store.session.queue.metrics import DepthAlerts
+from a3s_store.session.queue.rules import LaneRules
 
 
 class Command(Protocol):
