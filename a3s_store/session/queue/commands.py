@@ -1,8 +1,8 @@
 """A command in a queue, from its submission to its answer, and the lane it is in.
 
-Decides what a caller hands in and what it gets; when something runs is `runner`'s affair. Invariant:
-an entry is in exactly one of its lane's `pending`, `delayed` and `running`, or in none once it is
-over.
+Decides what a caller hands in and what it gets; when something runs is `runner`'s affair.
+Invariant: an entry is in exactly one of its lane's `pending`, `delayed` and `running`, or in none
+once it is over.
 """
 
 from __future__ import annotations
