@@ -2,8 +2,9 @@
 
 Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (one file, real
 transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). A store of
-your own is best made by subclassing `FamilyStore`. What is promised is what is named here, in
-`a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and `a3s_store.testing`.
+your own is best made by subclassing `FamilyStore`. `a3s_store.session` is a session while its agent
+runs, `a3s_store.memories` what it remembers beyond it. What is promised is what is named here, in
+these two, `a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and `a3s_store.testing`.
 
 The names below are imported when they are first used, so that `import a3s_store` costs nothing.
 """

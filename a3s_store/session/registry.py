@@ -24,12 +24,13 @@ from a3s_store.files import FileSessionStore
 from a3s_store.models import SessionConfig, StorageBackend
 from a3s_store.session.agent_session import AgentSession
 from a3s_store.session.clock import Clock, system_clock
+from a3s_store.session.ids import check_session_id
 from a3s_store.session.options import SessionOptions
 from a3s_store.session.persistence import SessionPersistence
 from a3s_store.session.queue.journal import StoreJournal
 from a3s_store.session.recollection import memory_for
 from a3s_store.session.restoring import restore_session
-from a3s_store.session.session import Session, check_session_id
+from a3s_store.session.session import Session
 from a3s_store.session.usage import DEFAULT_PRICES, ModelPricing
 from a3s_store.store import Health, SessionStore
 

@@ -13,12 +13,10 @@ Upstream: `Session` (runtime 3).
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from a3s_store.errors import CompactionError, InvalidIdError
-from a3s_store.families import check_id
+from a3s_store.errors import CompactionError
 from a3s_store.memories import InMemoryMemoryStore, MemoryStore
 from a3s_store.models import (
     ConfirmationPolicy,
@@ -46,6 +44,7 @@ from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.confirmation import ConfirmationManager
 from a3s_store.session.context import ContextProvider
 from a3s_store.session.events import Broadcast
+from a3s_store.session.ids import check_session_id
 from a3s_store.session.limits import check_writable
 from a3s_store.session.queue import LaneQueue
 from a3s_store.session.queue.journal import QueueJournal
@@ -56,31 +55,7 @@ from a3s_store.session.trace import TraceSink
 
 _log = logging.getLogger(__name__)
 
-_SAFE: Final = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _UNDER_WAY: Final = {TaskStatus.PENDING, TaskStatus.IN_PROGRESS}
-
-
-def check_session_id(session_id: Any) -> str:
-    """The id, when a live session may have it: ASCII letters, digits, `-`, `_` and `.`.
-
-    Stores take any text; here it has to be fit for a file name on every system, so there is no
-    leading dot and no `..`. Upstream: `validate_path_segment` (L1).
-
-    Raises:
-        InvalidIdError
-    """
-    if session_id == "":
-        raise InvalidIdError("Session ID must not be empty", op="create a session")
-    check_id(session_id)
-    unsafe = session_id.startswith(".") or ".." in session_id or not _SAFE.fullmatch(session_id)
-    if unsafe:
-        shown = session_id.replace("\\", "\\\\").replace('"', '\\"')
-        raise InvalidIdError(
-            f'Session ID contains unsafe characters: "{shown if shown.isprintable() else "..."}"',
-            op="create a session",
-            hint="Use letters, digits, '-', '_' and '.', and no leading or double dot",
-        )
-    return str(session_id)
 
 
 class SecurityGuard(Protocol):

@@ -33,8 +33,9 @@ from a3s_store.models import (
     ToolDefinition,
 )
 from a3s_store.session.context import ContextQuery, ContextResult
+from a3s_store.session.ids import check_session_id
 from a3s_store.session.queue.commands import Call
-from a3s_store.session.session import Session, check_session_id
+from a3s_store.session.session import Session
 from a3s_store.session.usage import DEFAULT_PRICES, ModelPricing
 from tests.support import messages
 from tests.unit.session.live import START_MS, Summaries, Ticks, usage
