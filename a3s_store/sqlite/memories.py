@@ -7,6 +7,7 @@ in which transaction.
 from __future__ import annotations
 
 import sqlite3
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -68,8 +69,9 @@ class MemoryMethods(FamilyStore):
             reading.as_is,
         )
 
+    @abstractmethod
     def _now_ms(self) -> int:
-        raise NotImplementedError
+        """The store's clock, in Unix milliseconds."""
 
 
 class SqliteMemoryStore:
