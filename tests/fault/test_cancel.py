@@ -15,7 +15,7 @@ import pytest
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from tests.support import database, messages, run, session, trace, with_store
 
-CANCELS = int(os.environ.get("A3S_CANCELS", "400"))
+CANCELS = int(os.environ.get("A3S_CANCELS", "200"))
 
 
 def whole(number: int) -> SessionSnapshot:

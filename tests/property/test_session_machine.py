@@ -58,7 +58,7 @@ from tests.property.session_model import CALL, Model, Script, fresh, lines_of_ro
 from tests.support import trace
 
 # (programs, steps of each) by profile.
-_SIZES = {"dev": (12, 20), "ci": (30, 40), "soak": (1500, 60)}
+_SIZES = {"dev": (12, 20), "ci": (18, 40), "soak": (1500, 60)}
 _PROGRAMS, _STEPS = _SIZES[os.environ.get("A3S_PROFILE", "dev")]
 _SETTINGS = settings(
     max_examples=_PROGRAMS,

@@ -39,7 +39,7 @@ from a3s_store.testing.faults.legal import Kind, Operation, Outcome, explain
 from a3s_store.testing.faults.report import Report, Size
 
 # Seconds in all, and of one round: a round has a file of its own and is checked by itself.
-_SECONDS: Final[Mapping[Size, int]] = {"short": 20, "long": 3600}
+_SECONDS: Final[Mapping[Size, int]] = {"short": 15, "long": 3600}
 _ROUND: Final = 10.0
 _PROCESSES: Final = 4
 _SHARED: Final = ("shared-0", "shared-1", "shared-2")

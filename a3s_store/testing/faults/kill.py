@@ -31,7 +31,7 @@ from a3s_store.testing.faults.report import Report, Size
 from a3s_store.testing.faults.workload import state
 
 # How many kills, and how many of them one file sees.
-_KILLS: Final[Mapping[Size, int]] = {"short": 400, "long": 100_000}
+_KILLS: Final[Mapping[Size, int]] = {"short": 300, "long": 100_000}
 _EACH: Final = 25
 # How many sessions a process saves at once.
 _AT_ONCE: Final = 4

@@ -36,6 +36,7 @@ class Way:
 
     program: Callable[[Program], Any]
     status: int = 0
+    or_status: int | None = None  # where Python itself may end otherwise
     warns: bool = True  # Python can still say what was forgotten
     noise: bool = False  # a traceback is what the user asked for
 
@@ -291,8 +292,9 @@ WAYS: Final[dict[str, Way]] = {
     "a cancelled open": Way(_cancelled_open, warns=False),
     "several stores": Way(_several_stores),
     "SIGINT": Way(_waiting(_interrupt(1)), -signal.SIGINT, noise=True),
-    "SIGINT twice": Way(_waiting(_interrupt(2)), -signal.SIGINT, noise=True),
-    "SIGINT three times": Way(_waiting(_interrupt(3)), -signal.SIGINT, noise=True),
+    # An interrupt while Python says that it was interrupted makes its status 1.
+    "SIGINT twice": Way(_waiting(_interrupt(2)), -signal.SIGINT, 1, noise=True),
+    "SIGINT three times": Way(_waiting(_interrupt(3)), -signal.SIGINT, 1, noise=True),
     "SIGTERM": Way(_waiting(_terminate, must=False), -signal.SIGTERM, warns=False),
     "SIGTERM handled": Way(_waiting(_leave_when_terminated), 9),
     "KeyboardInterrupt": Way(_waiting(_callback), -signal.SIGINT, noise=True),
