@@ -1,13 +1,18 @@
-"""What tests of live sessions need: a clock that stands still, agents that do as told."""
+"""What tests of live sessions need: a clock that stands still, obedient agents and stores."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import attrs
 
+from a3s_store import MemorySessionStore
+from a3s_store.errors import StoreUnavailableError
 from a3s_store.models import Message, TokenUsage
 from a3s_store.session.running import ActiveRun, AgentResult
+from a3s_store.snapshot import SessionSnapshot
 
 START_MS = 1_780_000_000_000
 
@@ -76,3 +81,42 @@ class Summaries:
         if self.fails:
             raise RuntimeError("no model today")
         return f"summary {len(self.asked)}"
+
+
+class Hang:
+    """What to do between rounds: nothing, for ever. `begun` is set once that is so."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def __call__(self, run: ActiveRun) -> None:
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+class Moody(MemorySessionStore):
+    """A store that fails when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = False
+
+    def _say(self) -> None:
+        if self.gone:
+            raise StoreUnavailableError("the disk is gone")
+
+    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+        self._say()
+        await super().save_snapshot(snapshot)
+
+    async def exists(self, session_id: str) -> bool:
+        self._say()
+        return await super().exists(session_id)
+
+    async def delete(self, session_id: str) -> None:
+        self._say()
+        await super().delete(session_id)
+
+    async def health_check(self) -> Any:
+        self._say()
+        return await super().health_check()

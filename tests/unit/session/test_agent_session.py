@@ -19,7 +19,6 @@ from a3s_store.errors import (
     SessionBusyError,
     SessionClosedError,
     SessionError,
-    StoreUnavailableError,
 )
 from a3s_store.models import (
     AgentEnd,
@@ -43,7 +42,7 @@ from a3s_store.session.session import Session
 from a3s_store.store import SessionStore
 from tests.everything import report
 from tests.support import messages, trace
-from tests.unit.session.live import Echo, Summaries, Ticks, usage
+from tests.unit.session.live import Echo, Hang, Moody, Summaries, Ticks, usage
 
 
 def make(store: SessionStore | None, *, auto_save: bool = True, **given: Any) -> AgentSession:
@@ -184,14 +183,9 @@ def test_cancelling_a_run_is_not_cancelling_who_waits_for_it() -> None:
     async def main() -> None:
         store = MemorySessionStore()
         live = make(store)
-        stopped = asyncio.Event()
-
-        async def hang(run: ActiveRun) -> None:
-            stopped.set()
-            await asyncio.Event().wait()
-
+        hang = Hang()
         waiting = asyncio.create_task(live.send("hello", Echo(rounds=1, between=hang)))
-        await stopped.wait()
+        await hang.begun.wait()
         assert await live.cancel()
         with pytest.raises(RunCancelledError):
             await waiting
@@ -209,14 +203,9 @@ def test_who_is_cancelled_while_waiting_cancels_the_run_and_it_settles_first() -
     async def main() -> None:
         store = MemorySessionStore()
         live = make(store)
-        stopped = asyncio.Event()
-
-        async def hang(run: ActiveRun) -> None:
-            stopped.set()
-            await asyncio.Event().wait()
-
+        hang = Hang()
         waiting = asyncio.create_task(live.send("hello", Echo(rounds=1, between=hang)))
-        await stopped.wait()
+        await hang.begun.wait()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -243,12 +232,9 @@ def test_cancelling_answers_every_question_asked_of_a_human() -> None:
 def test_a_failed_save_leaves_the_checkpoint() -> None:
     """K3, with its reason: what it holds is nowhere else."""
 
-    class Full(MemorySessionStore):
-        async def save_snapshot(self, snapshot: Any) -> None:
-            raise StoreUnavailableError("the disk is gone")
-
     async def main() -> None:
-        store = Full()
+        store = Moody()
+        store.gone = True
         live = make(store)
         result = await live.send("hello", Echo(rounds=1))
         (run,) = live.session.runs.snapshots()
@@ -320,14 +306,9 @@ def test_closing_cancels_what_runs_and_saves() -> None:
     async def main() -> None:
         store = MemorySessionStore()
         live = make(store)
-        stopped = asyncio.Event()
-
-        async def hang(run: ActiveRun) -> None:
-            stopped.set()
-            await asyncio.Event().wait()
-
+        hang = Hang()
         waiting = asyncio.create_task(live.send("hello", Echo(rounds=1, between=hang)))
-        await stopped.wait()
+        await hang.begun.wait()
         request = live.session.confirmation.request_confirmation("1", "bash", {})
         subscription = live.session.events.subscribe()
         assert await live.close()
@@ -365,10 +346,7 @@ def test_leaving_a_stream_cancels_its_run_and_waits_for_the_end() -> None:
     async def main() -> None:
         live = make(MemorySessionStore())
 
-        async def hang(run: ActiveRun) -> None:
-            await asyncio.Event().wait()
-
-        async with live.stream("hello", Echo(rounds=1, between=hang)) as stream:
+        async with live.stream("hello", Echo(rounds=1, between=Hang())) as stream:
             async for _ in stream:
                 break
             with pytest.raises(SessionBusyError):

@@ -43,7 +43,7 @@ from a3s_store.session.session import Session
 from a3s_store.store import SessionStore
 from tests.everything import report
 from tests.support import artifact, messages, session
-from tests.unit.session.live import Echo, Summaries, Ticks
+from tests.unit.session.live import Echo, Moody, Summaries, Ticks
 
 BAD = "a file called \udcff"
 
@@ -542,16 +542,9 @@ def test_a_checkpoint_outlives_its_run_until_what_it_holds_was_saved() -> None:
 def test_a_checkpoint_that_a_failed_save_left_goes_with_the_next() -> None:
     """K3."""
 
-    class Moody(MemorySessionStore):
-        gone = True
-
-        async def save_snapshot(self, snapshot: Any) -> None:
-            if self.gone:
-                raise StoreUnavailableError("the disk is gone")
-            await super().save_snapshot(snapshot)
-
     async def main() -> None:
         store = Moody()
+        store.gone = True
         live = make(store)
         await live.send("hello", Echo(rounds=1))
         store.gone = False
@@ -563,14 +556,6 @@ def test_a_checkpoint_that_a_failed_save_left_goes_with_the_next() -> None:
 
 def test_a_checkpoint_given_up_while_saves_fail_goes_with_the_next() -> None:
     """K3."""
-
-    class Moody(MemorySessionStore):
-        gone = False
-
-        async def save_snapshot(self, snapshot: Any) -> None:
-            if self.gone:
-                raise StoreUnavailableError("the disk is gone")
-            await super().save_snapshot(snapshot)
 
     async def main() -> None:
         store = Moody()

@@ -40,40 +40,10 @@ from a3s_store.models import (
 )
 from a3s_store.session.manager import SessionManager
 from a3s_store.session.queue.commands import Call
-from a3s_store.session.running import ActiveRun
-from a3s_store.snapshot import SessionSnapshot
 from tests.support import messages, session
-from tests.unit.session.live import Echo, Summaries, Ticks, usage
+from tests.unit.session.live import Echo, Hang, Moody, Summaries, Ticks, usage
 
 FILE = StorageBackend.FILE
-
-
-class Moody(MemorySessionStore):
-    """A store that fails when it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gone = False
-
-    def _say(self) -> None:
-        if self.gone:
-            raise StoreUnavailableError("the disk is gone")
-
-    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
-        self._say()
-        await super().save_snapshot(snapshot)
-
-    async def exists(self, session_id: str) -> bool:
-        self._say()
-        return await super().exists(session_id)
-
-    async def delete(self, session_id: str) -> None:
-        self._say()
-        await super().delete(session_id)
-
-    async def health_check(self) -> Any:
-        self._say()
-        return await super().health_check()
 
 
 def manager(store: Any = None, **given: Any) -> SessionManager:
@@ -510,17 +480,12 @@ def test_an_operation_can_be_cancelled() -> None:
     """Section 10, cancel_operation."""
 
     async def main() -> None:
-        inside = asyncio.Event()
-
-        async def hang(run: ActiveRun) -> None:
-            inside.set()
-            await asyncio.Event().wait()
-
+        hang = Hang()
         async with manager(agent=Echo(rounds=1, between=hang)) as sessions:
             live = await sessions.create_session("main")
             assert not await sessions.cancel_operation("main")
             waiting = asyncio.create_task(sessions.generate("main", "hello"))
-            await inside.wait()
+            await hang.begun.wait()
             assert await sessions.cancel_operation("main")
             await asyncio.gather(waiting, return_exceptions=True)
             assert [run.status for run in live.session.runs.snapshots()] == [RunStatus.CANCELLED]
@@ -753,19 +718,14 @@ def test_shutting_down_saves_everything(caplog: pytest.LogCaptureFixture) -> Non
 
     async def main() -> None:
         store = MemorySessionStore()
-        inside = asyncio.Event()
-
-        async def hang(run: ActiveRun) -> None:
-            inside.set()
-            await asyncio.Event().wait()
-
+        hang = Hang()
         sessions = manager(store)
         for number in range(3):
             live = await sessions.create_session(f"s{number}")
             live.session.add_message(Message.user(f"{number}"))
         sessions.set_agent("s0", Echo(rounds=1, between=hang))
         waiting = asyncio.create_task(sessions.generate("s0", "hello"))
-        await inside.wait()
+        await hang.begun.wait()
         assert await sessions.shutdown() == ()
         assert await sessions.shutdown() == ()
         await asyncio.gather(waiting, return_exceptions=True)
