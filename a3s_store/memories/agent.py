@@ -13,7 +13,8 @@ from typing import Final
 
 import attrs
 
-from a3s_store.memories.item import Clock, MemoryItem, MemoryType, check_item, now_ms
+from a3s_store.clock import Clock, system_clock
+from a3s_store.memories.item import MemoryItem, MemoryType, check_item
 from a3s_store.memories.store import MemoryStore, by_relevance, check_limit, ranked
 
 MAX_SHORT_TERM: Final = 100
@@ -42,7 +43,7 @@ class AgentMemory:
         *,
         max_short_term: int = MAX_SHORT_TERM,
         max_working: int = MAX_WORKING,
-        clock: Clock = now_ms,
+        clock: Clock = system_clock,
     ) -> None:
         self._store = store
         self._clock = clock

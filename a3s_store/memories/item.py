@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime
 import enum
 import math
-import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from a3s_store.clock import EPOCH, Clock, system_clock, timestamp
 from a3s_store.errors import EncodeError
 from a3s_store.families import check_id
 from a3s_store.wire import (
@@ -28,11 +28,7 @@ from a3s_store.wire import (
     encode,
     field,
     model,
-    timestamp_of,
 )
-
-# Answers Unix milliseconds.
-Clock: TypeAlias = Callable[[], int]
 
 IMPORTANCE: Final = 0.5
 # What importance and recency weigh.
@@ -41,15 +37,6 @@ _RECENCY: Final = 0.3
 _DECAY_DAYS: Final = 30.0
 _DAY_MS: Final = 86_400_000
 _MOST_ACCESSES: Final = 2**32 - 1
-# The years 1 to 9999, which is what a timestamp can say.
-_FIRST_MS: Final = -62_135_596_800_000
-_LAST_MS: Final = 253_402_300_799_999
-_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-
-def now_ms() -> int:
-    """This machine's clock, in Unix milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 class MemoryType(enum.StrEnum):
@@ -88,7 +75,7 @@ class MemoryItem(Model):
         tags: Sequence[str] = (),
         memory_type: MemoryType = MemoryType.EPISODIC,
         metadata: Mapping[str, str] | None = None,
-        clock: Clock = now_ms,
+        clock: Clock = system_clock,
     ) -> MemoryItem:
         """An item of this moment under an id of its own. Upstream: `MemoryItem::new`, `with_*`.
 
@@ -106,7 +93,7 @@ class MemoryItem(Model):
         return cls(
             id=str(uuid.uuid4()),
             content=content,
-            timestamp=_timestamp(clock()),
+            timestamp=timestamp(clock()),
             # In this order NaN, which is less than nothing, comes out as 0.
             importance=min(max(0.0, importance), 1.0),
             tags=tuple(tags),
@@ -114,11 +101,11 @@ class MemoryItem(Model):
             metadata=EMPTY if metadata is None else dict(metadata),
         )
 
-    def accessed(self, *, clock: Clock = now_ms) -> MemoryItem:
+    def accessed(self, *, clock: Clock = system_clock) -> MemoryItem:
         """The item once it was used again. Upstream: `record_access`, which no store calls."""
         return self.evolve(
             access_count=min(self.access_count + 1, _MOST_ACCESSES),
-            last_accessed=_timestamp(clock()),
+            last_accessed=timestamp(clock()),
         )
 
 
@@ -143,15 +130,9 @@ def milliseconds(timestamp: str) -> int:
     whole = timestamp[:19]
     leap = whole.endswith(":60")
     moment = datetime.datetime.fromisoformat(f"{whole[:-2]}59+00:00" if leap else f"{whole}+00:00")
-    delta = moment - _EPOCH
+    delta = moment - EPOCH
     fraction = 999 if leap else int(timestamp[20:23].rstrip("Z") or 0)
     return (delta.days * 86_400 + delta.seconds) * 1000 + fraction
-
-
-def _timestamp(milliseconds: int) -> str:
-    # A clock that has lost its mind makes no memory impossible.
-    within = min(max(milliseconds, _FIRST_MS), _LAST_MS)
-    return timestamp_of(_EPOCH + datetime.timedelta(milliseconds=within))
 
 
 def check_item(item: MemoryItem) -> None:

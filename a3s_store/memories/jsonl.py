@@ -19,6 +19,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import (
     DecodeError,
     InvalidIdError,
@@ -28,7 +29,7 @@ from a3s_store.errors import (
     during,
 )
 from a3s_store.families import check_id
-from a3s_store.memories.item import Clock, MemoryItem, check_item, now_ms, unfit
+from a3s_store.memories.item import MemoryItem, check_item, unfit
 from a3s_store.memories.store import InMemoryMemoryStore
 from a3s_store.wire import compact, decode, encode, parse
 
@@ -182,7 +183,9 @@ class JsonlMemoryStore:
         self._changes: set[asyncio.Task[None]] = set()
 
     @classmethod
-    async def open(cls, path: str | PathLike[str], *, clock: Clock = now_ms) -> JsonlMemoryStore:
+    async def open(
+        cls, path: str | PathLike[str], *, clock: Clock = system_clock
+    ) -> JsonlMemoryStore:
         """The store in this file; there need be none yet. Nothing is made before the first change.
 
         Folders that are missing are made then (0700). `clock` gives Unix milliseconds.

@@ -12,9 +12,10 @@ import heapq
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import EncodeError
 from a3s_store.families import check_id
-from a3s_store.memories.item import Clock, MemoryItem, check_item, now_ms, score
+from a3s_store.memories.item import MemoryItem, check_item, score
 
 T = TypeVar("T")
 # Tells items apart by rank: the least goes first. Takes importance and timestamp.
@@ -165,7 +166,7 @@ class InMemoryMemoryStore:
     `clock` gives Unix milliseconds. No method awaits, so each is atomic for all tasks of a loop.
     """
 
-    def __init__(self, items: Iterable[MemoryItem] = (), *, clock: Clock = now_ms) -> None:
+    def __init__(self, items: Iterable[MemoryItem] = (), *, clock: Clock = system_clock) -> None:
         self._items = {item.id: item for item in items}
         self._clock = clock
 

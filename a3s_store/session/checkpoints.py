@@ -17,6 +17,7 @@ from collections.abc import Collection, Sequence
 
 import attrs
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import (
     CodecError,
     CorruptionError,
@@ -32,7 +33,6 @@ from a3s_store.models import (
     TokenUsage,
     VerificationReport,
 )
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.invariants import quoted
 from a3s_store.store import Inventoried, SessionStore
 

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import EncodeError, SessionError
 from a3s_store.models import (
     ConfirmationPolicy,
@@ -29,7 +30,6 @@ from a3s_store.models import (
     SessionLane,
     TimeoutAction,
 )
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.events import Emit
 from a3s_store.session.lanes import lane_of
 

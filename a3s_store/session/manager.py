@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import (
     CompactionError,
     SessionBusyError,
@@ -29,7 +30,6 @@ from a3s_store.models import (
     Task,
 )
 from a3s_store.session.agent_session import AgentSession
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.compaction import Summarizer, should_auto_compact
 from a3s_store.session.registry import SessionRegistry
 from a3s_store.session.running import Agent, AgentResult

@@ -14,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import StoreError, StoreUnavailableError
 from a3s_store.memories import (
     AgentMemory,
@@ -23,7 +24,6 @@ from a3s_store.memories import (
     MemoryStore,
     relevance,
 )
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.context import ContextItem, ContextQuery, ContextResult, ContextType
 from a3s_store.sqlite import SqliteSessionStore
 from a3s_store.store import SessionStore

@@ -19,11 +19,11 @@ from typing import Any, Self
 
 import attrs
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import SessionError, StoreError
 from a3s_store.files import FileSessionStore
 from a3s_store.models import SessionConfig, StorageBackend
 from a3s_store.session.agent_session import AgentSession
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.ids import check_session_id
 from a3s_store.session.options import SessionOptions
 from a3s_store.session.persistence import SessionPersistence

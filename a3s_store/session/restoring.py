@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import (
     InvalidSnapshotError,
     PersistenceError,
@@ -20,7 +21,6 @@ from a3s_store.errors import (
 from a3s_store.memories import MemoryStore
 from a3s_store.models import SessionData, ToolDefinition
 from a3s_store.session.artifacts import ArtifactCollection
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.invariants import validate_snapshot
 from a3s_store.session.options import (
     SessionOptions,

@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 
 import attrs
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.models import (
     AgentEnd,
     AgentError,
@@ -36,7 +37,6 @@ from a3s_store.models import (
     ToolStart,
     TurnStart,
 )
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.limits import check_limit, check_writable
 from a3s_store.wire import compact, encode
 

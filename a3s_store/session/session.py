@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import CompactionError
 from a3s_store.memories import InMemoryMemoryStore, MemoryStore
 from a3s_store.models import (
@@ -40,7 +41,6 @@ from a3s_store.models import (
 )
 from a3s_store.session import compaction, permissions, usage
 from a3s_store.session.artifacts import ArtifactCollection
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.confirmation import ConfirmationManager
 from a3s_store.session.context import ContextProvider
 from a3s_store.session.events import Broadcast

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.models import (
     AgentEvent,
     SubagentEnd,
@@ -25,7 +26,6 @@ from a3s_store.models import (
     SubagentStatus,
     SubagentTaskSnapshot,
 )
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.limits import check_limit, check_writable
 
 _log = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from typing import Final
 
 import attrs
 
+from a3s_store.clock import Clock, system_clock, timestamp
 from a3s_store.errors import SessionConfigError
 from a3s_store.models import LlmCostRecord, TokenUsage
-from a3s_store.session.clock import Clock, system_clock, timestamp
 from a3s_store.wire.numbers import to_f32
 
 _MOST: Final = 2**64 - 1

@@ -22,6 +22,7 @@ PACKAGE = Path(a3s_store.__file__).parent
 LADDER: list[set[str]] = [
     {"errors"},
     {"wire"},
+    {"clock"},
     {"models"},
     {"families"},
     {"batch", "redaction", "snapshot"},

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from a3s_store.clock import Clock
 from a3s_store.errors import CommandTimeoutError, ExternalTaskError, QueueClosedError
 from a3s_store.models import (
     ExternalTaskCompleted,
@@ -25,7 +26,6 @@ from a3s_store.models import (
     LaneHandlerConfig,
     SessionLane,
 )
-from a3s_store.session.clock import Clock
 from a3s_store.session.events import Emit
 from a3s_store.wire import U64, Model, Value, freeze, model
 

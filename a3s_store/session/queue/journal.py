@@ -16,10 +16,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
+from a3s_store.clock import Clock, system_clock
 from a3s_store.errors import PersistenceError
 from a3s_store.families import check_id
 from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
-from a3s_store.session.clock import Clock, system_clock
 from a3s_store.session.queue.dead_letters import DeadLetter
 from a3s_store.session.queue.handlers import ExternalTask
 from a3s_store.store import SessionStore

@@ -19,6 +19,7 @@ import asyncio
 import contextvars
 from typing import Any, Final
 
+from a3s_store.clock import Clock, system_clock, timestamp
 from a3s_store.errors import EncodeError, StoreError
 from a3s_store.models import (
     LaneHandlerConfig,
@@ -27,7 +28,6 @@ from a3s_store.models import (
     SessionQueueConfig,
     TaskHandlerMode,
 )
-from a3s_store.session.clock import Clock, system_clock, timestamp
 from a3s_store.session.events import Emit
 from a3s_store.session.lanes import lane_of
 from a3s_store.session.queue.commands import Call, Command, CommandHandle, Entry, Lane

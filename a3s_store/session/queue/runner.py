@@ -19,9 +19,9 @@ import functools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
+from a3s_store.clock import Clock
 from a3s_store.errors import CommandTimeoutError, QueueClosedError
 from a3s_store.models import CommandRetry, SessionLane
-from a3s_store.session.clock import Clock
 from a3s_store.session.events import Emit
 from a3s_store.session.queue import metrics as metric
 from a3s_store.session.queue.commands import End, Entry, Lane
