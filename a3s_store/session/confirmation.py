@@ -199,9 +199,7 @@ class ConfirmationManager:
         Raises:
             EncodeError: `approved` is neither True nor False, as an "n" from a terminal is not.
         """
-        if type(approved) is not bool:
-            found = type(approved).__name__
-            raise EncodeError(f"expected a boolean, found {found}", path="approved")
+        _check_boolean(approved)
         event = ConfirmationReceived(tool_id=tool_id, approved=approved, reason=reason)
         found = self._settle(self._pending.get(tool_id), ConfirmationAnswer(approved, reason))
         if found:
@@ -267,3 +265,8 @@ class ConfirmationManager:
             return False
         del self._pending[request.tool_id]
         return True
+
+
+def _check_boolean(value: object) -> None:
+    if type(value) is not bool:
+        raise EncodeError(f"expected a boolean, found {type(value).__name__}", path="approved")

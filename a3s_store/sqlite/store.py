@@ -101,8 +101,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
             SchemaTooNewError: a newer release wrote it and this one cannot read it.
             CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError, ValueError
         """
-        if type(durability) is not str or durability not in ("full", "normal"):
-            raise ValueError("durability is 'full' or 'normal'")
+        _check_durability(durability)
 
         async def make() -> SqliteSessionStore:
             settings = Settings(
@@ -426,6 +425,11 @@ def _fault_named(name: Callable[[], None]) -> Iterator[None]:
     except (EncodeError, UnicodeEncodeError):
         name()
         raise
+
+
+def _check_durability(value: object) -> None:
+    if type(value) is not str or value not in ("full", "normal"):
+        raise ValueError("durability is 'full' or 'normal'")
 
 
 def _reports(op: str, on_damage: str) -> bool:

@@ -21,7 +21,7 @@ def write(conn: sqlite3.Connection) -> Iterator[None]:
         yield
         conn.execute("COMMIT")
     except BaseException:
-        if conn.in_transaction:
+        if is_open(conn):
             conn.execute("ROLLBACK")
         raise
 
@@ -56,12 +56,20 @@ def read(conn: sqlite3.Connection) -> Iterator[None]:
 
     Inside a transaction that is the moment of that one.
     """
-    if conn.in_transaction:
+    if is_open(conn):
         yield
         return
     conn.execute("BEGIN")
     try:
         yield
     finally:
-        if conn.in_transaction:
+        if is_open(conn):
             conn.execute("ROLLBACK")
+
+
+def is_open(conn: sqlite3.Connection) -> bool:
+    """Whether the connection is inside a transaction.
+
+    A call and not the attribute: type checkers take an attribute for unchanged between two looks.
+    """
+    return conn.in_transaction

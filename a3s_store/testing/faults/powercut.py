@@ -73,6 +73,7 @@ _VERIFIED: Final = 5
 _KEPT: Final = 3
 # Images of each cut, at least.
 _EACH: Final = 6
+_FAILURES: Final = (BrokenPromiseError, StoreError, TimeoutError)
 _SECONDS: Final = 60.0
 
 
@@ -300,9 +301,11 @@ async def _judge(part: _Part, job: _Job, number: int, judged: Judged) -> dict[in
             index = images.garbage_index(random.Random(number))
             store.with_name(store.name + "-shm").write_bytes(index)
             judged.counts["with_a_garbage_index"] += 1
-        with _failing(part, job, judged):
+        try:
             return await asyncio.wait_for(_hold(part, job, store, number, judged), _SECONDS)
-        return None
+        except _FAILURES as error:
+            _fail(part, job, judged, error)
+            return None
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -311,8 +314,7 @@ async def _judge(part: _Part, job: _Job, number: int, judged: Judged) -> dict[in
 def _failing(part: _Part, job: _Job, judged: Judged) -> Iterator[None]:
     try:
         yield
-    except (BrokenPromiseError, StoreError, TimeoutError) as error:
-        judged.counts["failed"] += 1
+    except _FAILURES as error:
         _fail(part, job, judged, error)
 
 
@@ -352,6 +354,7 @@ async def _hold(part: _Part, job: _Job, store: Path, number: int, judged: Judged
 
 
 def _fail(part: _Part, job: _Job, judged: Judged, error: Exception) -> None:
+    judged.counts["failed"] += 1
     recording = _recordings[part.recording]
     operation = recording.operations[job.operation]
     name = Path(operation.path).name

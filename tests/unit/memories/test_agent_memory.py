@@ -38,11 +38,11 @@ def test_what_is_remembered_is_in_the_store_and_at_hand() -> None:
         (item,) = numbered(1)
         await memory.remember(item)
         assert await store.retrieve(item.id) is item
-        assert memory.short_term == (item,)
+        assert list(memory.short_term) == [item]
         assert memory.working == ()
         assert memory.store is store
         memory.clear_short_term()
-        assert not memory.short_term
+        assert list(memory.short_term) == []
         assert await memory.get_recent(5) == (item,)
 
     asyncio.run(main())

@@ -29,26 +29,71 @@ from a3s_store.families import (
 from a3s_store.sqlite import migrate
 from a3s_store.sqlite.shape import SQL_TYPES, shape
 from tests.support import database, session, with_store
+from tests.unit.sqlite.schema_structure import structure
 
 
-def _made_by(script: str) -> dict[str, str]:
+def _structure(*scripts: str) -> dict[str, Any]:
     conn = sqlite3.connect(":memory:")
-    conn.executescript(script)
-    found = conn.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    for script in scripts:
+        conn.executescript(script)
+    found = structure(conn)
     conn.close()
-    bare = {name: re.sub(r"--[^\n]*", "", sql) for name, sql in found}
-    return {name: " ".join(sql.split()) for name, sql in bare.items()}
+    return found
+
+
+def _numbered() -> list[str]:
+    numbered = sorted(migrate.schema_dir().glob("0*.sql"))
+    return [path.read_text(encoding="utf-8") for path in numbered]
+
+
+def _current() -> str:
+    return (migrate.schema_dir() / "current.sql").read_text(encoding="utf-8")
 
 
 def test_the_numbered_files_make_what_current_sql_describes() -> None:
-    numbered = sorted(migrate.schema_dir().glob("0*.sql"))
-    made = _made_by("\n".join(path.read_text(encoding="utf-8") for path in numbered))
-    assert made == _made_by((migrate.schema_dir() / "current.sql").read_text(encoding="utf-8"))
+    assert _structure(*_numbered()) == _structure(_current())
+
+
+def test_a_column_that_a_numbered_file_adds_is_described_by_a_line_of_current_sql() -> None:
+    """How a column is added: one ALTER TABLE in a numbered file, one commented line here."""
+    last = "    total_usage_extra TEXT  -- as extra, of the usage\n) STRICT;"
+    described = _current().replace(
+        last,
+        "    total_usage_extra TEXT,  -- as extra, of the usage\n"
+        "    project_id TEXT  -- project the session belongs to\n) STRICT;",
+        1,
+    )
+    step = "ALTER TABLE session ADD COLUMN project_id TEXT;"
+    assert described != _current()
+    assert _structure(*_numbered(), step) == _structure(described)
+    assert _structure(*_numbered()) != _structure(described)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("state TEXT NOT NULL", "state TEXT"),
+        ("state TEXT NOT NULL", "state ANY NOT NULL"),
+        (
+            "message_key INTEGER NOT NULL REFERENCES message ON DELETE CASCADE",
+            "message_key INTEGER",
+        ),
+        ("AS (run_event_key >> 32)", "AS (run_event_key >> 31)"),
+        ("UNIQUE (branch_key, seq)", "UNIQUE (seq, branch_key)"),
+        (") STRICT;", ");"),
+        ("WHERE blob_key IS NOT NULL;", ";"),
+        ("m.seq >= p.start_seq", "m.seq > p.start_seq"),
+        ("AFTER DELETE ON run BEGIN", "BEFORE DELETE ON run BEGIN"),
+    ],
+    ids=lambda change: change[1],
+)
+def test_another_structure_is_told_apart(changed: tuple[str, str]) -> None:
+    assert changed[0] in _current()
+    assert _structure(_current()) != _structure(_current().replace(*changed))
 
 
 def test_current_sql_has_a_comment_on_every_table_and_column() -> None:
-    text = (migrate.schema_dir() / "current.sql").read_text(encoding="utf-8")
-    for found in re.finditer(r"^(.*)\nCREATE TABLE (\w+) \((.*?)^\)", text, re.M | re.S):
+    for found in re.finditer(r"^(.*)\nCREATE TABLE (\w+) \((.*?)^\)", _current(), re.M | re.S):
         before, table, body = found.groups()
         assert before.startswith("-- "), table
         for line in body.strip().splitlines():

@@ -125,6 +125,22 @@ def test_a_backup_of_something_else_does_not_serve(path: Path, release: Steps) -
     assert with_store(backup, lambda store: store.load("fix-login")) == session(count=5)
 
 
+def test_a_step_may_add_a_column_and_the_store_saves_on(path: Path, release: Steps) -> None:
+    release("ALTER TABLE session ADD COLUMN project_id TEXT;")
+
+    async def save_on(store: SqliteSessionStore) -> None:
+        assert await store.load("fix-login") == session()
+        await store.save(session(count=6))
+
+    async def read_again(store: SqliteSessionStore) -> None:
+        assert await store.load("fix-login") == session(count=6)
+        assert (await store.verify(depth="deep")).ok
+
+    with_store(path, save_on)
+    with_store(path, read_again)
+    assert (version(path), version(path.with_name(BACKUP))) == (NOW + 1, NOW)
+
+
 REBUILT = """
 DROP VIEW sessions;
 DROP VIEW conversation;
