@@ -2,9 +2,10 @@
 
 Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (one file, real
 transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). A store of
-your own is best made by subclassing `FamilyStore`. `a3s_store.session` is a session while its agent
-runs, `a3s_store.memories` what it remembers beyond it. What is promised is what is named here, in
-these two, `a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and `a3s_store.testing`.
+your own is best made by subclassing `FamilyStore`. `a3s_store.runtime` is a session while its agent
+runs, `a3s_store.agent_memory` what it remembers beyond it. What is promised is what is named
+here, in these two, `a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and
+`a3s_store.testing`.
 
 The names below are imported when they are first used, so that `import a3s_store` costs nothing.
 """
@@ -13,15 +14,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from a3s_store.base import FamilyStore
-    from a3s_store.errors import StoreError
-    from a3s_store.files import FileSessionStore
-    from a3s_store.memory import MemorySessionStore
-    from a3s_store.snapshot import SessionSnapshot
-    from a3s_store.sqlite import SqliteSessionStore
-    from a3s_store.sqlite.care.restore import restore
-    from a3s_store.sqlite.salvage import salvage
-    from a3s_store.store import (
+    from a3s_store.backends.jsonfiles import FileSessionStore
+    from a3s_store.backends.memory import MemorySessionStore
+    from a3s_store.backends.sqlite import SqliteSessionStore
+    from a3s_store.backends.sqlite.maintenance.restore import restore
+    from a3s_store.backends.sqlite.salvage import salvage
+    from a3s_store.core.base_store import FamilyStore
+    from a3s_store.core.protocol import (
         Capabilities,
         Generation,
         GenerationalStore,
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
         SessionStore,
         SessionSummary,
     )
+    from a3s_store.core.snapshot import SessionSnapshot
+    from a3s_store.errors import StoreError
 
 __version__ = "0.1.0"
 
@@ -54,22 +55,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Capabilities": "store",
-    "FamilyStore": "base",
-    "FileSessionStore": "files",
-    "Generation": "store",
-    "GenerationalStore": "store",
-    "Health": "store",
-    "Inventoried": "store",
-    "Inventory": "store",
-    "MemorySessionStore": "memory",
-    "SessionSnapshot": "snapshot",
-    "SessionStore": "store",
-    "SessionSummary": "store",
-    "SqliteSessionStore": "sqlite",
+    "Capabilities": "core.protocol",
+    "FamilyStore": "core.base_store",
+    "FileSessionStore": "backends.jsonfiles",
+    "Generation": "core.protocol",
+    "GenerationalStore": "core.protocol",
+    "Health": "core.protocol",
+    "Inventoried": "core.protocol",
+    "Inventory": "core.protocol",
+    "MemorySessionStore": "backends.memory",
+    "SessionSnapshot": "core.snapshot",
+    "SessionStore": "core.protocol",
+    "SessionSummary": "core.protocol",
+    "SqliteSessionStore": "backends.sqlite",
     "StoreError": "errors",
-    "restore": "sqlite.care.restore",
-    "salvage": "sqlite.salvage",
+    "restore": "backends.sqlite.maintenance.restore",
+    "salvage": "backends.sqlite.salvage",
 }
 
 

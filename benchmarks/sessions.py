@@ -13,7 +13,7 @@ import random
 from typing import Any, Final
 
 from a3s_store import SessionSnapshot
-from a3s_store.families import FAMILIES
+from a3s_store.core.collections import FAMILIES
 from a3s_store.models import (
     AgentEvent,
     AgentStart,

@@ -34,7 +34,7 @@ from a3s_store.models import (
     ToolResultBlock,
     ToolUseBlock,
 )
-from a3s_store.session import (
+from a3s_store.runtime import (
     ActiveRun,
     AgentResult,
     SessionManager,

@@ -3,7 +3,7 @@
 -- Conventions: `seq` counts from 0 within its parent and keeps the order; `*_key` are integers of this
 -- file, never shown to callers; JSON stands in TEXT columns, with a blank in front when orjson alone
 -- would misread it; an integer column is NULL, and the number in `extra`, when it is beyond 63 bits;
--- digests are SHA-256 as described in a3s_store/snapshot.py.
+-- digests are SHA-256 as described in a3s_store/core/snapshot.py.
 -- The key of a row that nothing hangs on (a trace event, an event of a run) is that of its parent, times
 -- 2^32, plus its `seq`: such rows lie together, in order, and need no index.
 -- There is no foreign key from a family to a session: families may be saved before their session is.

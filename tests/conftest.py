@@ -24,7 +24,7 @@ LIMIT: Final = 300
 # Hypothesis shrinks a failing example for 300 seconds at most. A test of its kind has as much more,
 # so a failure that is being shrunk is reported as itself and never as a hang.
 SHRINKING: Final = 300
-# A campaign is a process of its own, which `tests/fault/campaigns.py` waits 900 seconds for.
+# A campaign is a process of its own, which `tests/faults/run_campaign.py` waits 900 seconds for.
 CAMPAIGN: Final = 960
 
 
@@ -35,7 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         path = Path(item.path)
-        if path.parent.name in {"fault", "property"} or path.name == "test_suite_catches_faults.py":
+        folder, name = path.parent.name, path.name
+        if folder in {"faults", "property"} or name == "test_suite_catches_faults.py":
             item.add_marker("no_cover")
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(seconds_for(item)))
@@ -43,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def seconds_for(item: pytest.Item) -> int:
     """The limit of wall time of one test."""
-    if Path(item.path).parent.name == "fault":
+    if Path(item.path).parent.name == "faults":
         return CAMPAIGN
     function = getattr(item, "obj", None)
     shrinks = getattr(function, "is_hypothesis_test", False)

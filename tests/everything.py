@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from a3s_store.memories import MemoryItem, MemoryType
+from a3s_store.agent_memory import MemoryItem, MemoryType
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     ImageBlock,
     ImageSource,
@@ -20,8 +22,6 @@ from a3s_store.models import (
     WorkflowCheckpoint,
     WorkflowStepRecord,
 )
-from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import SqliteSessionStore
 from tests.support import artifact, checkpoint, messages, run, session, trace
 
 # Beyond what lies in a row: in blobs.

@@ -17,11 +17,13 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "rules.md"
 PLACES: Final = (
-    "tests/unit/session",
-    "tests/unit/memories",
-    "tests/unit/sqlite/test_memories.py",
+    "tests/unit/runtime",
+    "tests/unit/runtime/persistence",
+    "tests/unit/runtime/policies",
+    "tests/unit/agent_memory",
+    "tests/unit/backends/sqlite/test_agent_memory_store.py",
     "tests/property/test_session_machine.py",
-    "tests/fault/test_small_agent.py",
+    "tests/faults/test_small_agent.py",
 )
 
 # Rules by name, in the order of the description of upstream's behaviour that they are from.

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.models import (
     LoopCheckpoint,
     Message,
@@ -22,7 +23,6 @@ from a3s_store.models import (
     TraceEvent,
     TraceEventKind,
 )
-from a3s_store.sqlite import SqliteSessionStore
 
 R = TypeVar("R")
 

@@ -22,11 +22,11 @@ def backup_command(store: Path, new: Path, as_json: bool) -> None:
     NEW is a store as it was at one moment, readable by you alone. It takes its name only when it is
     whole and was looked through; nothing is ever replaced.
     """
-    from a3s_store.sqlite import connection
-    from a3s_store.sqlite.care import backup
+    from a3s_store.backends.sqlite.connection import connect
+    from a3s_store.backends.sqlite.maintenance import backup
 
     require_store(store)
-    settings = connection.Settings(path=connection.resolve(store))
+    settings = connect.Settings(path=connect.resolve(store))
     with bar("Copying", pages=True) as progress:
         report = backup.take(settings, new, progress)
     if as_json:
@@ -49,7 +49,7 @@ def restore_command(backup: Path, store: Path, replace: bool, as_json: bool) -> 
     BACKUP is looked through first. STORE must be closed everywhere; with --replace it is kept, with
     its log, under another name.
     """
-    from a3s_store.sqlite.care import restore
+    from a3s_store.backends.sqlite.maintenance import restore
 
     if not backup.exists():
         raise NotFound(f"there is no backup at {backup}")

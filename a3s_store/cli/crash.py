@@ -19,10 +19,10 @@ from typing import IO, Final
 
 import attrs
 
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import StoreError
 from a3s_store.models import Message, SessionConfig, SessionData
-from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import SqliteSessionStore
 
 SESSION_ID: Final = "port-to-async"
 _SAVES_BEFORE: Final = 15

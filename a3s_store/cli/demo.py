@@ -20,15 +20,15 @@ from typing import Any, Final
 import attrs
 import click
 
+from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.cli import crash, demo_session, output
 from a3s_store.cli.failures import Failure
 from a3s_store.cli.listing import sessions_table
 from a3s_store.cli.opening import PATH
 from a3s_store.cli.page import Page
+from a3s_store.core.collections import FAMILIES
+from a3s_store.core.protocol import SessionSummary
 from a3s_store.errors import StoreError
-from a3s_store.families import FAMILIES
-from a3s_store.sqlite import SqliteSessionStore
-from a3s_store.store import SessionSummary
 
 _FORK_ID: Final = "fix-login-mac"
 _FORK_AT: Final = 10

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, Final
 
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     AgentEvent,
     AgentStart,
@@ -42,7 +43,6 @@ from a3s_store.models import (
     VerificationReport,
     VerificationStatus,
 )
-from a3s_store.snapshot import SessionSnapshot
 from a3s_store.wire import timestamp_of
 
 SESSION_ID: Final = "fix-login"

@@ -10,15 +10,18 @@ from typing import Any, Final
 
 import click
 
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection import connect, permissions
+from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.maintenance import health
+from a3s_store.backends.sqlite.maintenance.health import Advice
+from a3s_store.backends.sqlite.read import catalog
 from a3s_store.cli import output
 from a3s_store.cli.failures import DAMAGED, Failure
 from a3s_store.cli.opening import PATH, existing, require_known, require_store
 from a3s_store.cli.output import cell
+from a3s_store.core.reports import EraseReport
 from a3s_store.errors import CorruptionError, StoreError, during
-from a3s_store.reports import EraseReport
-from a3s_store.sqlite import access, condition, connection, listing, tx
-from a3s_store.sqlite.condition import Advice
-from a3s_store.sqlite.connection import Settings
 
 _ATTENTION: Final = 1
 
@@ -37,11 +40,11 @@ def doctor_command(store: Path, as_json: bool) -> None:
     damaged.
     """
     require_store(store)
-    path = connection.resolve(store)
-    facts = condition.place(path)
+    path = connect.resolve(store)
+    facts = health.place(path)
     said = [
         Advice(f"The store will not be opened: {what}. {hint}.", attention=True)
-        for what, hint in access.refusals(path)
+        for what, hint in permissions.refusals(path)
     ]
     damage: str | None = None
     if not said:
@@ -53,12 +56,12 @@ def doctor_command(store: Path, as_json: bool) -> None:
         except StoreError as error:
             raise Failure(str(error)) from error
     if "schema" in facts:
-        said += condition.advice(facts, time.time())
+        said += health.advice(facts, time.time())
     if damage is not None:
         what = f"The store is damaged: {damage}"
         hint = "Keep the file, restore a backup beside it, or salvage what is whole."
         said.insert(0, Advice(f"{what.rstrip('.')}. {hint}", attention=True))
-    is_damaged = damage is not None or condition.damage(facts) > 0
+    is_damaged = damage is not None or health.damage(facts) > 0
     state = "damaged" if is_damaged else _state(said)
     if as_json:
         advice = [said_one._asdict() for said_one in said]
@@ -75,10 +78,10 @@ def _state(said: list[Advice]) -> str:
 def _look(path: Path) -> tuple[dict[str, Any], str | None]:
     """What is on record in the file, and what is the matter with its structure; None: nothing."""
     # Whoever looks has not to say whether other machines use it: the advice does.
-    conn = connection.open_reader(Settings(path=path, network_mount=True))
+    conn = connect.open_reader(Settings(path=path, network_mount=True))
     try:
-        with during("doctor", str(path)), tx.read(conn):
-            facts = listing.facts(conn)
+        with during("doctor", str(path)), transaction.read(conn):
+            facts = catalog.facts(conn)
             (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
             return facts, None if found == "ok" else str(found)
     finally:

@@ -15,7 +15,7 @@ from rich.text import Text
 from a3s_store.cli import output
 from a3s_store.cli.opening import PATH, existing
 from a3s_store.cli.output import cell
-from a3s_store.store import Health, Inventory, SessionSummary
+from a3s_store.core.protocol import Health, Inventory, SessionSummary
 
 _GAP: Final = 2
 _ID_WIDTH: Final = 40

@@ -8,7 +8,7 @@ import click
 
 from a3s_store.cli import output
 from a3s_store.cli.opening import PATH, require_store
-from a3s_store.reports import MigrationReport
+from a3s_store.core.reports import MigrationReport
 
 
 @click.command("migrate")
@@ -21,11 +21,11 @@ def migrate_command(store: Path, dry_run: bool, as_json: bool) -> None:
     Opening a store does the same. The backup lies beside it. Exits with 1 when a step fails; STORE
     has then the schema it had before that step.
     """
-    from a3s_store.sqlite import connection
-    from a3s_store.sqlite.care import upgrade
+    from a3s_store.backends.sqlite.connection import connect
+    from a3s_store.backends.sqlite.maintenance import upgrade
 
     require_store(store)
-    settings = connection.Settings(path=connection.resolve(store))
+    settings = connect.Settings(path=connect.resolve(store))
     report = upgrade.rehearse(settings) if dry_run else upgrade.upgrade(settings)
     if as_json:
         output.print_json(report.as_json())

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.cli.failures import Failure, NotFound
-from a3s_store.sqlite import SqliteSessionStore
 
 # Whether a path can be used is found out by using it: click would exit with 2 for all of that.
 PATH = click.Path(path_type=Path, readable=False)

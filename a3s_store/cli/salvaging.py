@@ -13,7 +13,7 @@ from a3s_store.cli.failures import DAMAGED
 from a3s_store.cli.opening import PATH, require_store
 from a3s_store.cli.output import cell
 from a3s_store.cli.progress import bar
-from a3s_store.reports import Damage, SalvageReport
+from a3s_store.core.reports import Damage, SalvageReport
 
 
 @click.command("salvage")
@@ -27,7 +27,7 @@ def salvage_command(store: Path, new: Path, as_json: bool) -> None:
     left out and named. Numbers of generations begin anew. Exits with 0 when nothing was damaged,
     4 when something was.
     """
-    from a3s_store.sqlite.salvage.salvaging import salvage
+    from a3s_store.backends.sqlite.salvage.run import salvage
 
     require_store(store)
     with bar("Salvaging") as progress:

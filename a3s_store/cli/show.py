@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import click
 
+from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.cli import output
 from a3s_store.cli.opening import PATH, existing, not_found, require_known
 from a3s_store.cli.page import Page
 from a3s_store.cli.shelves import FAMILY_WORDS
 from a3s_store.cli.transcript import print_heading, print_messages
 from a3s_store.models import LoopCheckpoint, SessionData
-from a3s_store.sqlite import SqliteSessionStore
 from a3s_store.wire import encode
 
 # Which method of the store loads what; the other words are fields of the session or checkpoints.

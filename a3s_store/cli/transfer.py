@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 import click
 
+from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.cli import output
 from a3s_store.cli.failures import Failure, NotFound
 from a3s_store.cli.opening import PATH, existing, not_found
@@ -23,7 +24,6 @@ from a3s_store.interop import (
     export_directory,
     import_directory,
 )
-from a3s_store.sqlite import SqliteSessionStore
 
 OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
 

@@ -12,8 +12,8 @@ from a3s_store.cli import output
 from a3s_store.cli.failures import DAMAGED
 from a3s_store.cli.opening import PATH, existing
 from a3s_store.cli.output import cell
+from a3s_store.core.reports import Damage, Depth, VerifyReport
 from a3s_store.errors import CorruptionError
-from a3s_store.reports import Damage, Depth, VerifyReport
 
 # How many damaged things are told where people read it.
 _TOLD = 50

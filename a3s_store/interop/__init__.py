@@ -8,9 +8,9 @@ a bad one, and may simply be run again after an interruption: what is there alre
 store and decides conflicts, `importing` and `exporting` go through it all, `report` is the answer.
 """
 
-from a3s_store.interop.exporting import export_directory
-from a3s_store.interop.importing import import_directory
-from a3s_store.interop.report import Progress, TransferEntry, TransferReport
+from a3s_store.core.transfer_report import Progress, TransferEntry, TransferReport
+from a3s_store.exporters.upstream import export_directory
+from a3s_store.importers.upstream import import_directory
 
 __all__ = [
     "Progress",

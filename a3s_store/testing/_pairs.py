@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import attrs
 from hypothesis import strategies as st
 
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import IdCollisionError, InvalidIdError, StoreError
-from a3s_store.memory import MemorySessionStore
 from a3s_store.models import Message, ToolUseBlock
-from a3s_store.store import SessionStore
 from a3s_store.testing import strategies
 from a3s_store.testing.conformance.expect import contents, holds, same
 from a3s_store.wire import Model, compact, decode, encode, parse

@@ -15,7 +15,7 @@ import attrs
 from hypothesis import strategies as st
 
 from a3s_store import models
-from a3s_store.snapshot import SNAPSHOT_VERSION, SessionSnapshot
+from a3s_store.core.snapshot import SNAPSHOT_VERSION, SessionSnapshot
 from a3s_store.testing._ids import session_ids
 from a3s_store.testing._scalars import (
     floats,

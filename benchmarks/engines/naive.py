@@ -8,7 +8,7 @@ import aiosqlite
 import orjson
 
 from a3s_store import SessionSnapshot
-from a3s_store.families import FAMILIES
+from a3s_store.core.collections import FAMILIES
 from a3s_store.models import Message
 from a3s_store.wire import compact, decode, encode
 from benchmarks.engine import Engine, Keeps

@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from a3s_store import SqliteSessionStore, __version__
-from a3s_store.memories import MemoryItem, MemoryType
+from a3s_store.agent_memory import MemoryItem, MemoryType
+from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock
-from a3s_store.sqlite import migrate
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.wire import encode, pretty
 
 FILES: Final = Path(__file__).parent / "files"

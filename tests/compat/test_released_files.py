@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from a3s_store import SqliteSessionStore, __version__
+from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.maintenance import backup
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint
-from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import copying, migrate
-from a3s_store.sqlite.care import backup
-from a3s_store.sqlite.connection import Settings
 from a3s_store.wire import decode
 from tests.compat import make_file
 from tests.support import all_rows, database, messages, with_store
@@ -49,9 +50,9 @@ def test_it_has_the_schema_its_name_says_and_is_not_changed_by_looking(
     released: Path, tmp_path: Path
 ) -> None:
     path = file_of(released, tmp_path)
-    with copying.opened(path) as conn:
+    with file_copy.opened(path) as conn:
         assert migrate.numbers(conn)[:2] == (migrate.APPLICATION_ID, schema_of(released))
-        copying.check_structure(conn)
+        file_copy.check_structure(conn)
 
 
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)

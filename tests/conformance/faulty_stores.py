@@ -8,13 +8,13 @@ from typing import Any
 
 import attrs
 
-from a3s_store.batch import Batch, Found
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.core.batch import Batch, Found
+from a3s_store.core.collections import LOOP_CHECKPOINTS, RUN_RECORDS, CheckpointKind, Family
+from a3s_store.core.protocol import Capabilities
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
-from a3s_store.families import LOOP_CHECKPOINTS, RUN_RECORDS, CheckpointKind, Family
-from a3s_store.memory import MemorySessionStore
 from a3s_store.models import Message, SessionData, SubagentTaskSnapshot
-from a3s_store.snapshot import SessionSnapshot
-from a3s_store.store import Capabilities
 from a3s_store.wire import encode
 
 _FAULTS: dict[str, tuple[type[MemorySessionStore], str]] = {}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from a3s_store.backends.jsonfiles import FileSessionStore
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.protocol import Capabilities, SessionStore
 from a3s_store.errors import StoreError
-from a3s_store.files import FileSessionStore
-from a3s_store.memory import MemorySessionStore
-from a3s_store.sqlite import SqliteSessionStore
-from a3s_store.store import Capabilities, SessionStore
 from a3s_store.testing import conformance
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from a3s_store.memory import MemorySessionStore
-from a3s_store.store import SessionStore
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.core.protocol import SessionStore
 from a3s_store.testing import conformance
-from a3s_store.testing.machine import store_machine
+from a3s_store.testing.state_machine import store_machine
 from tests.conformance.faulty_stores import faults
 
 FOUND_BY_THE_MACHINE = (

@@ -1,7 +1,7 @@
 """Upstream's own store tests, under their names, where they are about memory or about any store.
 
-Those about the file store and its files are in tests/unit/files. What upstream tests on the file
-and the memory store runs here on all three of ours.
+Those about the file store and its files are in tests/unit/backends/jsonfiles. What upstream
+tests on the file and the memory store runs here on all three of ours.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from typing import Any
 import attrs
 import pytest
 
-from a3s_store.batch import Batch
+from a3s_store.backends.jsonfiles import FileSessionStore
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.batch import Batch
+from a3s_store.core.protocol import Capabilities, SessionStore
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import InvalidIdError, InvalidSnapshotError, StoreError
-from a3s_store.files import FileSessionStore
-from a3s_store.memory import MemorySessionStore
 from a3s_store.models import (
     ContextUsage,
     Message,
@@ -26,10 +29,7 @@ from a3s_store.models import (
     TokenUsage,
     ToolDefinition,
 )
-from a3s_store.snapshot import SessionSnapshot
-from a3s_store.sqlite import SqliteSessionStore
-from a3s_store.store import Capabilities, SessionStore
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.wire import decode, encode, parse, pretty
 
 Use = Callable[[SessionStore], Awaitable[None]]

@@ -23,6 +23,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from a3s_store.backends.jsonfiles import FileSessionStore
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.protocol import Verifiable
 from a3s_store.errors import (
     CompactionError,
     RunCancelledError,
@@ -32,8 +36,6 @@ from a3s_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from a3s_store.files import FileSessionStore
-from a3s_store.memory import MemorySessionStore
 from a3s_store.models import (
     ConfirmationPolicy,
     LlmConfigData,
@@ -48,12 +50,10 @@ from a3s_store.models import (
     TaskStatus,
     TokenUsage,
 )
-from a3s_store.session.agent_session import AgentSession
-from a3s_store.session.events import Subscription
-from a3s_store.session.manager import SessionManager
-from a3s_store.session.running import ActiveRun, AgentResult
-from a3s_store.sqlite import SqliteSessionStore
-from a3s_store.store import Verifiable
+from a3s_store.runtime.agent_session import AgentSession
+from a3s_store.runtime.events import Subscription
+from a3s_store.runtime.manager import SessionManager
+from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 from tests.property.session_model import CALL, Model, Script, fresh, lines_of_round
 from tests.support import trace
 

@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 from hypothesis import HealthCheck, settings
 
-from a3s_store.files import FileSessionStore
-from a3s_store.memory import MemorySessionStore
-from a3s_store.reports import Depth, VerifyReport
-from a3s_store.sqlite import SqliteSessionStore
-from a3s_store.store import Capabilities, Inventory, SessionStore
-from a3s_store.testing.machine import store_machine
+from a3s_store.backends.jsonfiles import FileSessionStore
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.protocol import Capabilities, Inventory, SessionStore
+from a3s_store.core.reports import Depth, VerifyReport
+from a3s_store.testing.state_machine import store_machine
 
 # (programs, steps of each) by profile; the file and SQLite stores sync every save.
 _SIZES = {"dev": (11, 25), "ci": (11, 40), "soak": (2000, 60)}

@@ -12,8 +12,8 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from a3s_store import models
-from a3s_store.families import check_id
-from a3s_store.snapshot import check_snapshot
+from a3s_store.core.collections import check_id
+from a3s_store.core.snapshot import check_snapshot
 from a3s_store.testing import strategies as s
 
 # Finding one is enough; making it small would take most of the time.

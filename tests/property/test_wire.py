@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a3s_store import models
-from a3s_store.snapshot import SessionSnapshot
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.testing.strategies import json_values, model
 from a3s_store.wire import (
     Model,

@@ -14,9 +14,9 @@ import pytest
 import a3s_store
 from a3s_store import MemorySessionStore, SessionSnapshot, interop
 from a3s_store.models import Message, SessionData
-from a3s_store.testing.faults.__main__ import CAMPAIGNS
 from tests import rules
-from tests.unit.session.live import Echo
+from tests.faults.__main__ import CAMPAIGNS
+from tests.unit.runtime.live import Echo
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

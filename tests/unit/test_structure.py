@@ -22,16 +22,13 @@ PACKAGE = Path(a3s_store.__file__).parent
 LADDER: list[set[str]] = [
     {"errors"},
     {"wire"},
-    {"clock"},
     {"models"},
-    {"families"},
-    {"batch", "redaction", "snapshot"},
-    {"reports"},
-    {"store"},
-    {"base"},
-    {"memories"},
-    {"memory", "files", "sqlite"},
-    {"session"},
+    {"core"},
+    {"agent_memory"},
+    {"backends"},
+    {"runtime"},
+    {"importers"},
+    {"exporters"},
     {"interop"},
     {"cli", "testing"},
 ]
@@ -77,7 +74,7 @@ def test_only_the_worker_knows_aiosqlite() -> None:
         for path in modules()
         if "import aiosqlite" in path.read_text(encoding="utf-8")
     }
-    assert knowing == {str(Path("sqlite") / "worker.py")}
+    assert knowing == {str(Path("backends", "sqlite", "connection", "worker.py"))}
 
 
 def public_modules() -> list[ModuleType]:

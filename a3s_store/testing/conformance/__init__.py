@@ -29,10 +29,10 @@ our own stores pass the same one. It imports neither pytest nor hypothesis.
 """
 
 from a3s_store.testing.conformance import checkpoints as _checkpoints
-from a3s_store.testing.conformance import families as _families
+from a3s_store.testing.conformance import collections as _families
 from a3s_store.testing.conformance import generations as _generations
 from a3s_store.testing.conformance import ids as _ids
-from a3s_store.testing.conformance import life as _life
+from a3s_store.testing.conformance import lifecycle as _life
 from a3s_store.testing.conformance import refusals as _refusals
 from a3s_store.testing.conformance import sessions as _sessions
 from a3s_store.testing.conformance import snapshots as _snapshots

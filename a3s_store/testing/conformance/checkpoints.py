@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from a3s_store.core.collections import CHECKPOINTS
+from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import InvalidSnapshotError
-from a3s_store.families import CHECKPOINTS
 from a3s_store.models import Message
-from a3s_store.store import SessionStore
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import raises, same
-from a3s_store.testing.conformance.samples import loop_checkpoint, session, talk
 from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.samples import loop_checkpoint, session, talk
 
 _GROUP = "checkpoints"
 _EACH = tuple((kind.name, kind.name) for kind in CHECKPOINTS)

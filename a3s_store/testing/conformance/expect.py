@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from a3s_store.families import FAMILIES
-from a3s_store.store import SessionStore
+from a3s_store.core.collections import FAMILIES
+from a3s_store.core.protocol import SessionStore
 from a3s_store.wire import Model, canonical, encode
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from a3s_store.errors import InvalidIdError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import Message
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import contents, holds, raises, same, unchanged
-from a3s_store.testing.conformance.samples import rich_snapshot, session, small_snapshot, talk
 from a3s_store.testing.conformance.suite import StoreMaker, owed
+from a3s_store.testing.samples import rich_snapshot, session, small_snapshot, talk
 
 _GROUP = "generations"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import IdCollisionError, InvalidIdError
-from a3s_store.store import SessionStore
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
     load_shelf,
@@ -15,8 +15,8 @@ from a3s_store.testing.conformance.expect import (
     save_shelf,
     unchanged,
 )
-from a3s_store.testing.conformance.samples import session, small_snapshot
 from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.samples import session, small_snapshot
 
 _GROUP = "ids"
 

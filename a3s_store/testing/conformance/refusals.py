@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import EncodeError
 from a3s_store.models import (
     ContextUsage,
@@ -19,11 +20,10 @@ from a3s_store.models import (
     ToolUseBlock,
     UnknownBlock,
 )
-from a3s_store.store import SessionStore
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import contents, raises, save_shelf, unchanged
-from a3s_store.testing.conformance.samples import session
 from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.samples import session
 
 _GROUP = "refusals"
 _SURROGATE: Final = "half \ud83d of a pair"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from a3s_store.core.protocol import SessionStore
 from a3s_store.models import Message, SessionData, TextBlock, ToolUseBlock
-from a3s_store.store import SessionStore
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
     holds,
@@ -15,8 +15,8 @@ from a3s_store.testing.conformance.expect import (
     save_shelf,
     unchanged,
 )
-from a3s_store.testing.conformance.samples import session, talk
 from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.samples import session, talk
 
 _GROUP = "sessions"
 

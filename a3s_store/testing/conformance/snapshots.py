@@ -7,11 +7,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from a3s_store.core.protocol import SessionStore
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import InvalidSnapshotError, StoreError
 from a3s_store.models import Message
-from a3s_store.snapshot import SessionSnapshot
-from a3s_store.store import SessionStore
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
     holds,
@@ -21,8 +21,8 @@ from a3s_store.testing.conformance.expect import (
     save_shelf,
     unchanged,
 )
-from a3s_store.testing.conformance.samples import rich_snapshot, session, shelf, small_snapshot
 from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.samples import rich_snapshot, session, shelf, small_snapshot
 
 _GROUP = "snapshots"
 _CAS = "compare and swap"

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from a3s_store.store import Capabilities, SessionStore
+from a3s_store.core.protocol import Capabilities, SessionStore
 
 OpenStore: TypeAlias = Callable[[Path], Awaitable[SessionStore]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from a3s_store.core.protocol import SessionStore
 from a3s_store.models import (
     LlmConfigData,
     Message,
@@ -15,11 +16,10 @@ from a3s_store.models import (
     UnknownBlock,
     UnknownEvent,
 )
-from a3s_store.store import SessionStore
-from a3s_store.testing.conformance import samples
+from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import contents, holds, same
-from a3s_store.testing.conformance.samples import U64_MAX, session, talk
 from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.samples import U64_MAX, session, talk
 from a3s_store.wire import canonical, compact, encode
 
 _GROUP = "values"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 
-from a3s_store.snapshot import check_snapshot
+from a3s_store.core.snapshot import check_snapshot
 from a3s_store.wire import compact, decode, encode, parse
 from benchmarks.sessions import Growing, messages_json, only_messages, payload
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from a3s_store.sqlite import migrate
+from a3s_store.backends.sqlite.schema import migrate
 from tests.support import database
 from tests.unit.cli.cli_runs import SESSION_ID, files_under, invoke, make_store, run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from a3s_store.sqlite import SqliteSessionStore
+from a3s_store.backends.sqlite import SqliteSessionStore
 from tests.support import database, session, with_store
 from tests.unit.cli.cli_runs import SESSION_ID, files_under, invoke, make_store
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import DecodeError, EncodeError
 from a3s_store.models import (
     ArtifactStore,
@@ -49,7 +50,6 @@ from a3s_store.models import (
     UnknownEvent,
     UnknownToolErrorKind,
 )
-from a3s_store.snapshot import SessionSnapshot
 from a3s_store.wire import EMPTY, FrozenDict, compact, decode, decode_many, encode, freeze, parse
 from a3s_store.wire.values import MAX_DEPTH
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a3s_store import models
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import DecodeError
 from a3s_store.models import (
     LlmCostRecord,
@@ -24,7 +25,6 @@ from a3s_store.models import (
     TurnStart,
     UnknownBlock,
 )
-from a3s_store.snapshot import SessionSnapshot
 from a3s_store.testing.strategies import model
 from a3s_store.wire import (
     EMPTY,

@@ -1,0 +1,286 @@
+"""Memories as upstream's file has them: one item in JSON a line, the whole file written each time.
+
+Invariants: 1. the file is never open for writing under its own name: a change is written and synced
+beside it and then takes its name, so the file is old or new, whoever is killed; 2. what is answered
+is what lies in the file: when a change fails, neither has changed; 3. a change that was begun runs
+to its end whoever is cancelled, and changes are made in the order in which they were asked for;
+4. no file operation runs on the event loop. Upstream: `FileStore` (runtime 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import stat
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+from a3s_store.agent_memory.item import MemoryItem, check_item, unfit
+from a3s_store.agent_memory.protocol import InMemoryMemoryStore
+from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.collections import check_id
+from a3s_store.errors import (
+    DecodeError,
+    InvalidIdError,
+    NotAStoreError,
+    StoreFullError,
+    StoreUnavailableError,
+    during,
+)
+from a3s_store.wire import compact, decode, encode, parse
+
+# The most that is read, as of upstream's documents.
+MAX_BYTES: Final = 256 * 1024 * 1024
+_MODEL: Final = "MemoryItem"
+# Both are 0 where the system does not know them.
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+
+
+def from_lines(data: bytes) -> tuple[MemoryItem, ...]:
+    """The items of a file's content, in its order; blank lines are skipped.
+
+    Of several with one id the last counts, in the place of the first.
+
+    Raises:
+        DecodeError: a line is no item; `where` says which, from 1.
+    """
+    found: dict[str, MemoryItem] = {}
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip():
+            item = _item(line, number)
+            found[item.id] = item
+    return tuple(found.values())
+
+
+def _item(line: bytes, number: int) -> MemoryItem:
+    where = f"line {number}"
+    try:
+        item = decode(MemoryItem, parse(line, model=_MODEL))
+        check_id(item.id, "memory id")
+    except DecodeError as error:
+        raise error.locate("", where) from None
+    except InvalidIdError as error:
+        raise DecodeError(error.what, model=_MODEL, path="id", where=where) from None
+    what = unfit(item)
+    if what is not None:
+        raise DecodeError(what, model=_MODEL, path="metadata", where=where)
+    return item
+
+
+def to_lines(items: Iterable[MemoryItem]) -> bytes:
+    """The content of a file with these items, each on a line that ends.
+
+    Raises:
+        InvalidIdError, EncodeError: one of them can be in no store.
+    """
+    lines = []
+    for item in items:
+        check_item(item)
+        lines.append(compact(encode(item)) + b"\n")
+    return b"".join(lines)
+
+
+def read_items(path: str | PathLike[str]) -> tuple[MemoryItem, ...]:
+    """The items of a file; none when there is no file. Blocks.
+
+    Raises:
+        DecodeError: a line is no item, or the file is larger than 256 MiB.
+        NotAStoreError: what has this name is no regular file.
+        StoreUnavailableError: it cannot be read.
+    """
+    with during("read memories", os.fspath(path)):
+        data = _read(Path(path))
+        try:
+            return from_lines(data)
+        except DecodeError as error:
+            raise _in_file(error, path) from None
+
+
+def write_items(path: str | PathLike[str], items: Iterable[MemoryItem]) -> None:
+    """Make these items the content of a file, 0600, in a folder that exists. Blocks.
+
+    When this raises the file is as it was. A killed process leaves a file that ends in `.tmp`.
+
+    Raises:
+        InvalidIdError, EncodeError, StoreFullError, StoreUnavailableError
+    """
+    with during("write memories", os.fspath(path)):
+        data = to_lines(items)
+        if len(data) > MAX_BYTES:
+            # Whoever opened it next would be refused all of it.
+            raise StoreFullError(
+                f"exceeds the {MAX_BYTES} byte limit", hint="Delete memories, or use another store"
+            )
+        _replace(Path(path), data)
+
+
+def _in_file(error: DecodeError, path: str | PathLike[str]) -> DecodeError:
+    error.where = f"{error.where} of {os.fspath(path)}"
+    return error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        # Without waiting: a pipe in the file's place would hold the thread for ever.
+        descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | _BINARY)
+    except FileNotFoundError:
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise NotAStoreError("this is no regular file", hint="Name a file")
+        if info.st_size > MAX_BYTES:
+            raise DecodeError(f"exceeds the {MAX_BYTES} byte limit", model=_MODEL)
+        return file.read(MAX_BYTES)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    made = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            made.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make the new name outlast a power cut, where folders can be opened."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class JsonlMemoryStore:
+    """A `MemoryStore` in one file, read whole when it is opened and written whole at each change.
+
+    For one store at a time: what another process writes meanwhile is written over. To be used from
+    one event loop. Upstream: `FileStore`.
+    """
+
+    def __init__(self, path: Path, items: Sequence[MemoryItem], clock: Clock) -> None:
+        """Use `JsonlMemoryStore.open`."""
+        self._path = path
+        self._clock = clock
+        self._kept = InMemoryMemoryStore(items, clock=clock)
+        self._lock = asyncio.Lock()
+        self._changes: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(
+        cls, path: str | PathLike[str], *, clock: Clock = system_clock
+    ) -> JsonlMemoryStore:
+        """The store in this file; there need be none yet. Nothing is made before the first change.
+
+        Folders that are missing are made then (0700). `clock` gives Unix milliseconds.
+
+        Raises:
+            DecodeError: a line is no item; it is named, and the file is left as it is.
+            StoreUnavailableError: it cannot be read, or there is none and none could be made.
+            NotAStoreError
+        """
+        found = Path(path).absolute()
+        return cls(found, await asyncio.to_thread(_open, found), clock)
+
+    def __repr__(self) -> str:
+        return f"<JsonlMemoryStore {str(self._path)!r}>"
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    async def store(self, item: MemoryItem) -> None:
+        """See `MemoryStore.store`. Also raises StoreFullError and StoreUnavailableError."""
+        check_item(item)
+        await self._change(lambda items: items.update({item.id: item}))
+
+    async def delete(self, item_id: str) -> None:
+        """See `MemoryStore.delete`. Raises as `store`."""
+        check_id(item_id, "memory id")
+        await self._change(lambda items: items.pop(item_id, None))
+
+    async def clear(self) -> None:
+        """See `MemoryStore.clear`. Raises as `store`."""
+        await self._change(lambda items: items.clear())
+
+    async def retrieve(self, item_id: str) -> MemoryItem | None:
+        """See `MemoryStore.retrieve`."""
+        return await self._kept.retrieve(item_id)
+
+    async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.search`."""
+        return await self._kept.search(query, limit)
+
+    async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.search_by_tags`."""
+        return await self._kept.search_by_tags(tags, limit)
+
+    async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.get_recent`."""
+        return await self._kept.get_recent(limit)
+
+    async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.get_important`."""
+        return await self._kept.get_important(threshold, limit)
+
+    async def count(self) -> int:
+        """See `MemoryStore.count`."""
+        return await self._kept.count()
+
+    async def _change(self, change: Callable[[dict[str, MemoryItem]], object]) -> None:
+        """Make a change in a task of its own, so that it is not left half way by a caller."""
+        task = asyncio.create_task(self._write(change))
+        self._changes.add(task)
+        task.add_done_callback(self._done)
+        await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._changes.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked for the change was told, or has gone
+
+    async def _write(self, change: Callable[[dict[str, MemoryItem]], object]) -> None:
+        async with self._lock:
+            before = self._kept.items
+            changed = {item.id: item for item in before}
+            change(changed)
+            after = tuple(changed.values())
+            if after == before:
+                return
+            await asyncio.to_thread(_save, self._path, after)
+            self._kept = InMemoryMemoryStore(after, clock=self._clock)
+
+
+def _open(path: Path) -> tuple[MemoryItem, ...]:
+    with during("open memories", str(path)):
+        found = read_items(path)
+        if not found and not path.exists():
+            folder = next(folder for folder in path.parents if folder.exists())
+            if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+                raise StoreUnavailableError(
+                    "no file can be made there", hint="Name a folder that is writable for you"
+                )
+        return found
+
+
+def _save(path: Path, items: tuple[MemoryItem, ...]) -> None:
+    with during("write memories", str(path)):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_items(path, items)

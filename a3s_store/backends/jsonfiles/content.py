@@ -1,0 +1,149 @@
+"""What stands in a file: bytes to values and back, and the id at the beginning of one.
+
+Everything is read strictly and errors name the file. Writing gives upstream's bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from a3s_store.backends.jsonfiles.atomic_write import read, read_start
+from a3s_store.core.collections import Family
+from a3s_store.errors import DecodeError, EncodeError
+from a3s_store.models import ArtifactStore
+from a3s_store.wire import decode, decode_many, encode, parse, pretty
+
+M = TypeVar("M")
+# What stands around artifacts in their file: the URIs that are retained, and unknown keys.
+NO_MANIFEST: Final = ArtifactStore(artifacts=())
+
+
+class ForeignFileError(DecodeError):
+    """The file is whole, but nothing of ours: it has no id where one would be."""
+
+
+@attrs.frozen
+class Shelf:
+    """A shelf as its file has it; `manifest` is what stands around wrapped values."""
+
+    values: tuple[Any, ...]
+    manifest: ArtifactStore = NO_MANIFEST
+
+
+def value_text(value: Any) -> bytes:
+    """The bytes of the file of a session or checkpoint. Raises EncodeError."""
+    return tree_text(encode(value), model=type(value).__name__)
+
+
+def tree_text(tree: Any, *, model: str = "", place: str = "") -> bytes:
+    """The bytes of a JSON tree that `encode` made. Raises EncodeError."""
+    try:
+        return pretty(tree)
+    except EncodeError as error:
+        error.model, error.path = model, place + error.path
+        raise
+
+
+def shelf_text(family: Family, trees: list[dict[str, Any]], manifest: ArtifactStore) -> bytes:
+    """The bytes of the file of a shelf. Raises EncodeError."""
+    if family.wrapped is None:
+        return tree_text(trees, place=family.name)
+    return tree_text({**encode(manifest), family.wrapped: trees})
+
+
+def read_value(cls: type[M], data: bytes, path: Path) -> M:
+    """The session or checkpoint in a file. Raises DecodeError."""
+    with in_file(path):
+        return decode(cls, parse(data, model=cls.__name__))
+
+
+def read_shelf(family: Family, data: bytes, path: Path) -> Shelf:
+    """The shelf in a file. Raises DecodeError."""
+    with in_file(path):
+        tree = parse(data, model=family.name)
+        if family.wrapped is not None:
+            manifest = decode(ArtifactStore, tree)
+            values: tuple[Any, ...] = getattr(manifest, family.wrapped)
+            return Shelf(values, manifest.evolve(artifacts=()))
+        try:
+            return Shelf(decode_many(family.model, tree))
+        except DecodeError as error:
+            error.model, error.path = "", family.name + error.path
+            raise
+
+
+@contextlib.contextmanager
+def in_file(path: Path) -> Iterator[None]:
+    """Name the file in whatever DecodeError comes of it."""
+    try:
+        yield
+    except DecodeError as error:
+        raise error.locate("", str(path)) from None
+
+
+# A file begins with its ids. That much is read to find out whose it is: a hundred sessions of a
+# megabyte each are listed in milliseconds, and parsing them would take seconds.
+_ENOUGH: Final = 8192
+_MEMBER: Final = re.compile(
+    rb'[{,]\s*"(\w+)"\s*:\s*(-?\d+|"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*+")\s*(?=[,}])'
+)
+
+
+def identity(path: Path, key: str) -> str | None:
+    """The text under `key` in the object in a file; None when there is no file.
+
+    Raises:
+        ForeignFileError: the file is JSON, but no such object.
+        DecodeError: it is damaged.
+    """
+    start = read_start(path, _ENOUGH)
+    if start is None:
+        return None
+    found = _leading_members(start).get(key)
+    if isinstance(found, str):
+        return found
+    data = start if len(start) < _ENOUGH else read(path)
+    return None if data is None else _parsed_identity(data, path, key)
+
+
+def _leading_members(data: bytes) -> dict[str, Any]:
+    """The texts and integers at the beginning of an object, as far as they are surely whole."""
+    members: dict[str, Any] = {}
+    place = len(data) - len(data.lstrip())
+    while match := _MEMBER.match(data, place):
+        try:
+            members.setdefault(match[1].decode(), json.loads(match[2].decode("utf-8")))
+        except ValueError:
+            break
+        place = match.end()
+    return members
+
+
+def _parsed_identity(data: bytes, path: Path, key: str) -> str:
+    with in_file(path):
+        tree = parse(data)
+        found = tree.get(key) if isinstance(tree, dict) else None
+        if not isinstance(found, str):
+            raise ForeignFileError(f"an object with a text under {key} was expected")
+        return found
+
+
+def claim_text(session_id: str) -> bytes:
+    """The bytes of a claim: the id as a JSON string."""
+    return pretty(session_id)
+
+
+def read_claim(data: bytes, path: Path) -> str:
+    """The id in a claim. Raises DecodeError."""
+    with in_file(path):
+        claimed = parse(data)
+        if not isinstance(claimed, str):
+            raise DecodeError("the claim is no JSON string")
+        return claimed

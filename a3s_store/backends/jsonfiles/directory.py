@@ -1,0 +1,238 @@
+"""What each operation does in the directory: plain functions, no event loop.
+
+Invariants: 1. all texts are made before the first file is staged, and all files are staged before
+the first name changes; 2. shelves land before their session and a claim before the shelves it is
+for, so that what a crash leaves has its rightful owner (`owners`); 3. a session goes away after
+everything that is its own: upstream removes it first, and what a crash then leaves comes back to
+life when the id is used again. This way the session is still listed, and deleting it again
+finishes; 4. a claim exists only while there is no session file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from a3s_store.backends.jsonfiles import content, listing, owners
+from a3s_store.backends.jsonfiles.atomic_write import (
+    Changes,
+    present,
+    read,
+    temporary_beside,
+    write_new,
+)
+from a3s_store.backends.jsonfiles.content import NO_MANIFEST, Shelf
+from a3s_store.backends.jsonfiles.layout import CLAIMS, HEALTH_PROBE, Layout, name_of, require_name
+from a3s_store.backends.jsonfiles.lock import DirectoryLock
+from a3s_store.core.batch import Batch, Found, Trees, encode_batch
+from a3s_store.core.collections import FAMILIES, CheckpointKind, Family
+from a3s_store.core.protocol import Inventory
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import IdCollisionError, StoreUnavailableError
+from a3s_store.models import SessionData
+
+
+class Directory:
+    """One directory of sessions. Every public method takes the lock for its own duration."""
+
+    def __init__(self, root: Path, timeout: float) -> None:
+        self.root = root
+        self.layout = Layout(root)
+        self._lock = DirectoryLock(root, timeout)
+
+    # -- Sessions and shelves -----------------------------------------------------------------
+
+    def commit(self, batch: Batch) -> bool:
+        """See `FamilyStore._commit`. Each file lands whole; a crash may come between two."""
+        name = require_name(batch.session_id)
+        trees = encode_batch(batch)
+        with self._lock.exclusive():
+            owner = owners.owner(self.layout, name, batch.session_id)
+            if owner not in {None, batch.session_id}:
+                raise IdCollisionError(
+                    "another session has the file this one would be in",
+                    where=str(self.layout.session(name)),
+                    hint="Ids that differ in / \\ and .. only share a file; choose another id",
+                )
+            if batch.expected_digest is not None and (
+                owner is None or self._digest(name) != batch.expected_digest
+            ):
+                return False
+            with Changes(self.root) as changes:
+                self._stage(batch, trees, name, changes)
+                changes.land()
+            self._tidy_claims()
+        return True
+
+    def _stage(self, batch: Batch, trees: Trees, name: str, changes: Changes) -> None:
+        shelves = {
+            family: None if items is None else self._shelf_text(batch, family, items, name)
+            for family, items in trees.shelves.items()
+        }
+        session = (
+            None
+            if trees.session is None
+            else content.tree_text(trees.session, model=SessionData.__name__)
+        )
+        claim, session_path = self.layout.claim(name), self.layout.session(name)
+        if batch.session_id != name and any(shelves.values()) and not present(session_path):
+            changes.put(claim, content.claim_text(batch.session_id))
+        for family, text in shelves.items():
+            own_folder = self.layout.own_folder(family, name)
+            path = self.layout.shelf(family, name)
+            if text is None:
+                changes.drop(own_folder or path)
+            else:
+                changes.put(path, text, own_folder=own_folder)
+        if session is not None:
+            changes.put(session_path, session)
+            changes.drop(claim)
+
+    def _shelf_text(
+        self, batch: Batch, family: Family, trees: list[dict[str, Any]], name: str
+    ) -> bytes:
+        manifest = NO_MANIFEST
+        if family.wrapped is not None and batch.retained_artifact_uris is not None:
+            manifest = manifest.evolve(retained_uris=batch.retained_artifact_uris)
+        elif family.wrapped is not None:
+            stored = self._shelf(family, name)
+            manifest = stored.manifest if stored else manifest
+        return content.shelf_text(family, trees, manifest)
+
+    def fetch(self, session_id: str, families: Sequence[Family], *, session: bool) -> Found:
+        """See `FamilyStore._fetch`."""
+        name = name_of(session_id)
+        with self._lock.shared():
+            if name is None or owners.owner(self.layout, name, session_id) != session_id:
+                return Found(session=None, shelves=dict.fromkeys(families))
+            return self._read(name, families, session=session)
+
+    def _read(self, name: str, families: Sequence[Family], *, session: bool) -> Found:
+        shelves = {family: self._shelf(family, name) for family in families}
+        retained = [shelf.manifest.retained_uris for shelf in shelves.values() if shelf]
+        return Found(
+            session=self._session(name) if session else None,
+            shelves={
+                family: None if shelf is None else shelf.values for family, shelf in shelves.items()
+            },
+            retained_artifact_uris=next(filter(None, retained), ()),
+        )
+
+    def _session(self, name: str) -> SessionData | None:
+        path = self.layout.session(name)
+        data = read(path)
+        return None if data is None else content.read_value(SessionData, data, path)
+
+    def _shelf(self, family: Family, name: str) -> Shelf | None:
+        path = self.layout.shelf(family, name)
+        data = read(path)
+        if data is not None:
+            return content.read_shelf(family, data, path)
+        own_folder = self.layout.own_folder(family, name)
+        return Shelf(()) if own_folder is not None and present(own_folder) else None
+
+    def _digest(self, name: str) -> str | None:
+        found = self._read(name, FAMILIES, session=True)
+        if found.session is None:
+            return None
+        return SessionSnapshot.of(
+            found.session, found.shelves, found.retained_artifact_uris
+        ).digest()
+
+    def exists(self, session_id: str) -> bool:
+        """Whether there is a session file and it is this id's."""
+        name = name_of(session_id)
+        with self._lock.shared():
+            if name is None or not present(self.layout.session(name)):
+                return False
+            return owners.owner(self.layout, name, session_id) == session_id
+
+    def delete(self, session_id: str) -> None:
+        """Remove what is the id's own, its session file last but for the claim."""
+        name = name_of(session_id)
+        with self._lock.exclusive():
+            owns = name is not None and owners.owner(self.layout, name, session_id) == session_id
+            with Changes(self.root) as changes:
+                for path in listing.loop_checkpoints_of(self.layout, session_id):
+                    changes.drop(path)
+                if name is not None and owns:
+                    for family in FAMILIES:
+                        folder = self.layout.own_folder(family, name)
+                        changes.drop(folder or self.layout.shelf(family, name))
+                    changes.drop(self.layout.session(name))
+                    changes.drop(self.layout.claim(name))
+                changes.land()
+            self._tidy_claims()
+
+    def _tidy_claims(self) -> None:
+        try:
+            (self.root / CLAIMS).rmdir()
+        except OSError:
+            pass  # There are claims, or never were any.
+
+    # -- Checkpoints --------------------------------------------------------------------------
+
+    def put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
+        """See `FamilyStore._put_checkpoint`."""
+        what = kind.key.replace("_", " ")
+        path = self.layout.checkpoint(kind, require_name(key, what))
+        text = content.value_text(value)
+        with self._lock.exclusive():
+            if owners.checkpoint_owner(kind, path, key) not in {None, key}:
+                raise IdCollisionError(
+                    f"another {what} has the file this checkpoint would be in",
+                    where=str(path),
+                    hint="Ids that differ in / \\ and .. only share a file; choose another id",
+                )
+            with Changes(self.root) as changes:
+                changes.put(path, text)
+                changes.land()
+
+    def get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
+        """See `FamilyStore._get_checkpoint`."""
+        name = name_of(key)
+        if name is None:
+            return None
+        path = self.layout.checkpoint(kind, name)
+        with self._lock.shared():
+            if owners.checkpoint_owner(kind, path, key) != key:
+                return None
+            data = read(path)
+        return None if data is None else content.read_value(kind.model, data, path)
+
+    def drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
+        """See `FamilyStore._drop_checkpoint`."""
+        name = name_of(key)
+        if name is None:
+            return
+        path = self.layout.checkpoint(kind, name)
+        with self._lock.exclusive(), Changes(self.root) as changes:
+            if owners.checkpoint_owner(kind, path, key) == key:
+                changes.drop(path)
+                changes.land()
+
+    # -- All of it ----------------------------------------------------------------------------
+
+    def ids(self) -> list[str]:
+        """The ids of the sessions, sorted."""
+        with self._lock.shared():
+            return listing.session_ids(self.layout)
+
+    def inventory(self) -> Inventory:
+        """All ids. A damaged session counts, so that whoever goes through them meets the error."""
+        with self._lock.shared():
+            return listing.inventory(self.layout)
+
+    # -- Care ---------------------------------------------------------------------------------
+
+    def probe(self) -> None:
+        """Write and remove a file. Raises StoreUnavailableError when that is not possible."""
+        path = temporary_beside(self.root / HEALTH_PROBE)
+        try:
+            next(self.root.iterdir(), None)
+            write_new(path, b"ok")
+            path.unlink()
+        except OSError as error:
+            what = f"Store directory not writable: {self.root}"
+            raise StoreUnavailableError(what, hint=str(error.strerror or "")) from error

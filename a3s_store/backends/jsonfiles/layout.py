@@ -1,0 +1,92 @@
+"""Where things lie in a directory: upstream's names at 3.3.0, and which id a name can stand for.
+
+Invariants: 1. a name never leads out of the directory, nor to a folder that others' data is in;
+2. every path is made here; 3. nothing here touches a file.
+
+An id becomes a name by `safe_name`, as upstream does it, so several ids may share one name. Who
+owns a name is read off the files (`Directory.owner`): off the session's own payload, else off the
+*claim*, a file of ours in `.owners/` which upstream does not look at.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from a3s_store.core.collections import CheckpointKind, Family
+from a3s_store.errors import InvalidIdError
+
+SUFFIX: Final = ".json"
+TEMPORARY: Final = ".tmp"
+CLAIMS: Final = ".owners"
+HEALTH_PROBE: Final = ".health_check"
+MAX_FILE_NAME: Final = 255  # bytes, on every file system that matters
+MAX_NAME: Final = MAX_FILE_NAME - len(SUFFIX)
+
+# Windows reads these as devices or streams, or drops their last character.
+_NOT_ON_WINDOWS: Final = re.compile(
+    r'(?i:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?|.*[<>:"|?*\x00-\x1f].*|.*[. ]', re.DOTALL
+)
+
+
+def safe_name(session_id: str) -> str:
+    """The name upstream makes of an id: `/` and `\\` become `_`, then each `..` does."""
+    return session_id.replace("/", "_").replace("\\", "_").replace("..", "_")
+
+
+def name_of(session_id: str, *, windows: bool = os.name == "nt") -> str | None:
+    """The name of an id that `check_id` let pass; None when no file can have it.
+
+    `.` can have none: the artifacts of that name would be the folder of everybody's.
+    """
+    name = safe_name(session_id)
+    if name in {"", "."} or len(os.fsencode(name)) > MAX_NAME:
+        return None
+    return None if windows and _NOT_ON_WINDOWS.fullmatch(name) else name
+
+
+def require_name(session_id: str, what: str = "session id") -> str:
+    """The name of an id that is to be saved. Raises InvalidIdError when there is none."""
+    name = name_of(session_id)
+    if name is None:
+        raise InvalidIdError(
+            f"no file can be named after the {what}",
+            hint=f"It may have {MAX_NAME} bytes and must not be a dot",
+        )
+    return name
+
+
+@attrs.frozen
+class Layout:
+    """The paths under one directory. `name` is always what `name_of` answered."""
+
+    root: Path
+
+    def session(self, name: str) -> Path:
+        """The file of a session."""
+        return self.root / (name + SUFFIX)
+
+    def folder(self, kept: Family | CheckpointKind) -> Path:
+        """The folder of a family or of a kind of checkpoint."""
+        return self.root / kept.folder
+
+    def shelf(self, family: Family, name: str) -> Path:
+        """The file of a shelf."""
+        return self.folder(family) / family.file.replace("{}", name)
+
+    def own_folder(self, family: Family, name: str) -> Path | None:
+        """The folder a shelf has for itself alone; None when it is a file among others."""
+        path = self.shelf(family, name)
+        return None if path.parent == self.folder(family) else path.parent
+
+    def checkpoint(self, kind: CheckpointKind, name: str) -> Path:
+        """The file of a checkpoint."""
+        return self.folder(kind) / (name + SUFFIX)
+
+    def claim(self, name: str) -> Path:
+        """The file that says whose the shelves of a name are while there is no session file."""
+        return self.root / CLAIMS / name

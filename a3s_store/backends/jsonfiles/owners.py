@@ -1,0 +1,65 @@
+"""Whose a name is, where several ids share one.
+
+The id in the payload of its session file where there is one; else the id in its claim; else, when
+there are shelves of that name, the id that equals it. Whoever does not own a name finds nothing
+under it and can save nothing there. A checkpoint's owner is the id in its payload.
+
+On a file system that folds case, shelves of `A` and `a` that have no session are the one thing this
+cannot tell apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from a3s_store.backends.jsonfiles.atomic_write import present, read
+from a3s_store.backends.jsonfiles.content import identity, read_claim
+from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout
+from a3s_store.core.collections import FAMILIES, CheckpointKind
+from a3s_store.errors import DecodeError
+
+
+def owner(layout: Layout, name: str, asked: str) -> str | None:
+    """The id that owns a name; None when nothing of that name is there.
+
+    A damaged session file is taken for that of the id asked for when nothing says otherwise, so
+    that loading it raises and saving or deleting it is possible.
+
+    Raises:
+        DecodeError: the session file is damaged, and need not be that of the id asked for.
+    """
+    try:
+        found = identity(layout.session(name), "id")
+    except DecodeError as error:
+        if claimed(layout, name) == asked:
+            return asked
+        error.hint = "Whose session it was cannot be told; move the file away"
+        raise
+    if found is not None or not has_shelves(layout, name):
+        return found
+    return claimed(layout, name)
+
+
+def claimed(layout: Layout, name: str) -> str:
+    """The id in the claim of a name, or the id that equals it. Raises DecodeError."""
+    path = layout.claim(name)
+    data = read(path)
+    return name if data is None else read_claim(data, path)
+
+
+def has_shelves(layout: Layout, name: str) -> bool:
+    """Whether any family has something of this name."""
+    return any(
+        present(layout.own_folder(family, name) or layout.shelf(family, name))
+        for family in FAMILIES
+    )
+
+
+def checkpoint_owner(kind: CheckpointKind, path: Path, asked: str) -> str | None:
+    """The id a checkpoint's file belongs to; None when there is no file. Raises as `owner`."""
+    try:
+        return identity(path, kind.key)
+    except DecodeError:
+        if path.name == asked + SUFFIX:
+            return asked
+        raise

@@ -1,0 +1,155 @@
+"""The async skin over `Directory`: each operation is one function on a worker thread.
+
+Invariants: 1. nothing here waits for a file or a lock on the event loop; 2. a cancelled await
+leaves the function running to its end, so that it never stops half way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from a3s_store.backends.jsonfiles.atomic_write import make_folder
+from a3s_store.backends.jsonfiles.directory import Directory
+from a3s_store.core.base_store import FamilyStore, Opening
+from a3s_store.core.batch import Batch, Found
+from a3s_store.core.collections import CheckpointKind, Family
+from a3s_store.core.protocol import Capabilities, Health, Inventory
+from a3s_store.core.redaction import Redact, Redactor
+from a3s_store.errors import StoreForkedError, during
+
+T = TypeVar("T")
+DEFAULT_TIMEOUT = 10.0
+
+
+class FileSessionStore(FamilyStore):
+    """A `SessionStore` on a directory, file for file as upstream's 3.3.0 writes it.
+
+    For working with upstream's engines and for looking at sessions with any tool. Each file is
+    written whole and synced, but a snapshot is several files: a crash between two of them leaves
+    some new and some old (families first, the session last), and `capabilities()` says so. Every
+    save rewrites its files, so a long conversation costs more with each turn; `SqliteSessionStore`
+    has neither limit.
+
+    Ids that differ only in `/`, `\\` and `..` share a file; the second one is refused with
+    IdCollisionError. Ids of more than 250 bytes, and the id `.`, cannot be saved.
+    """
+
+    backend_name = "file"
+
+    def __init__(self, directory: Directory, redactor: Redactor | None = None) -> None:
+        """Not for callers: `open` makes and checks the directory."""
+        self._directory = directory
+        self._redactor = redactor
+        self._running: set[asyncio.Task[Any]] = set()
+        self._process = os.getpid()
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        redact: Redact | None = None,
+    ) -> Opening[FileSessionStore]:
+        """Open a directory, which is made (for its owner alone) when there is none.
+
+        Await it, or enter it with `async with`. `timeout` is how many seconds an operation waits
+        while another process works in the directory. `redact` as in `SqliteSessionStore.open`.
+
+        Raises:
+            ValueError: the timeout is negative.
+            StoreUnavailableError: the directory cannot be made or entered.
+        """
+        if not timeout >= 0:
+            raise ValueError(f"timeout must be 0 or more seconds, not {timeout!r}")
+        root = Path(directory).absolute()
+
+        async def make() -> FileSessionStore:
+            await asyncio.to_thread(_open, root)
+            return cls(Directory(root, timeout), None if redact is None else Redactor(redact))
+
+        return Opening(make)
+
+    def __repr__(self) -> str:
+        return f"<FileSessionStore in {self._directory.root}>"
+
+    def capabilities(self) -> Capabilities:
+        """Durable, shared and comparing; a snapshot is not one commit."""
+        return Capabilities(aggregate_cas=True, durable=True, shared_by_processes=True)
+
+    async def _commit(self, batch: Batch) -> bool:
+        return await self._run(batch.op, _named(batch.session_id), self._directory.commit, batch)
+
+    async def _fetch(
+        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+    ) -> Found:
+        def fetch() -> Found:
+            return self._directory.fetch(session_id, families, session=session)
+
+        return await self._run(op, _named(session_id), fetch)
+
+    async def _delete(self, session_id: str) -> None:
+        await self._run("delete", _named(session_id), self._directory.delete, session_id)
+
+    async def _ids(self) -> list[str]:
+        return await self._run("list", "sessions", self._directory.ids)
+
+    async def _exists(self, session_id: str) -> bool:
+        return await self._run("exists", _named(session_id), self._directory.exists, session_id)
+
+    async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
+        work = self._directory.put_checkpoint
+        await self._run(f"save_{kind.name}", _named(key, kind.key), work, kind, key, value)
+
+    async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
+        work = self._directory.get_checkpoint
+        return await self._run(f"load_{kind.name}", _named(key, kind.key), work, kind, key)
+
+    async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
+        work = self._directory.drop_checkpoint
+        await self._run(f"delete_{kind.name}", _named(key, kind.key), work, kind, key)
+
+    async def _inventory(self) -> Inventory:
+        return await self._run("inventory", "all ids", self._directory.inventory)
+
+    async def _health(self) -> Health:
+        await self._run("health_check", "a probe", self._directory.probe)
+        return Health(backend=self.backend_name, location=str(self._directory.root))
+
+    async def _close(self) -> None:
+        loop = asyncio.get_running_loop()
+        running = [task for task in tuple(self._running) if task.get_loop() is loop]
+        if running:
+            await asyncio.wait(running)
+
+    async def _run(self, op: str, what: str, work: Callable[..., T], *given: Any) -> T:
+        if os.getpid() != self._process:
+            raise StoreForkedError(
+                "the store was opened before fork()", op=op, hint="Open another one in the child"
+            )
+
+        def named() -> T:
+            with during(op, f"{what} in {self._directory.root}"):
+                return work(*given)
+
+        task = asyncio.ensure_future(asyncio.to_thread(named))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+
+def _named(key: str, what: str = "session") -> str:
+    return f"{what} {key!r}"
+
+
+def _open(root: Path) -> None:
+    with during("open", str(root)):
+        for folder in (*reversed(root.parents), root):
+            if not folder.exists():
+                make_folder(folder)
+        # Says at once, and not at the first save, that this is no directory or must not be entered.
+        next(root.iterdir(), None)

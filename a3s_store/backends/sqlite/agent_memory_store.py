@@ -1,0 +1,271 @@
+"""The memories of an owner in the store's file: saved by its group commit, read by its reader.
+
+What is done with rows is in `remembered`, finding by words in `ranking`; this room says which, and
+in which transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from a3s_store.agent_memory import MemoryItem
+from a3s_store.agent_memory.item import check_item
+from a3s_store.agent_memory.protocol import (
+    Rank,
+    by_importance,
+    by_relevance,
+    by_time,
+    check_limit,
+    check_tags,
+    check_text,
+    check_threshold,
+    contains,
+    has_any,
+)
+from a3s_store.backends.sqlite.connection.connect import WorkConnection
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.read import decode
+from a3s_store.backends.sqlite.rows import agent_memory
+from a3s_store.backends.sqlite.rows.agent_memory import Remembered
+from a3s_store.backends.sqlite.rows.full_text import Indexes
+from a3s_store.core.base_store import FamilyStore
+from a3s_store.core.collections import check_id
+from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.redaction import Redactor
+from a3s_store.core.session_cache import Pending
+from a3s_store.errors import EncodeError
+
+# Who has memories?
+_OWNERS: Final = "SELECT owner FROM memory_shelf ORDER BY owner"
+
+
+class MemoryMethods(FamilyStore):
+    """What `SqliteSessionStore` has for memories."""
+
+    _engine: Engine
+    _indexes: Indexes
+    _redactor: Redactor | None
+
+    def memories(self, owner: str) -> SqliteMemoryStore:
+        """The memories kept under `owner`, any text that may be an id; there need be none.
+
+        Those of a session are kept under its id: `delete` and `erase` take them along, `fork`
+        leaves them where they are, and saving or rewinding the session does not touch them.
+
+        Raises:
+            InvalidIdError: the text cannot be an id.
+        """
+        return SqliteMemoryStore(self, check_id(owner, "memory owner"))
+
+    async def memory_owners(self) -> tuple[str, ...]:
+        """Everybody under whose id memories are kept, sorted."""
+        self._check_open("memory_owners")
+        return await self._engine.read(
+            "memory_owners",
+            str(self._engine.settings.path),
+            lambda conn: tuple(owner for (owner,) in conn.execute(_OWNERS).fetchall()),
+            decode.as_is,
+        )
+
+    @abstractmethod
+    def _now_ms(self) -> int:
+        """The store's clock, in Unix milliseconds."""
+
+
+class SqliteMemoryStore:
+    """A `MemoryStore` in a SQLite store's file; it is open as long as that one is.
+
+    Made by `SqliteSessionStore.memories`. All methods also raise what the store's own do:
+    CorruptionError, StoreBusyError, StoreClosedError and their like.
+    """
+
+    def __init__(self, store: MemoryMethods, owner: str) -> None:
+        self._store = store
+        self._owner = owner
+
+    def __repr__(self) -> str:
+        return f"<SqliteMemoryStore of {self._owner!r} in {self._store!r}>"
+
+    @property
+    def owner(self) -> str:
+        """Whose memories these are."""
+        return self._owner
+
+    # -- Keeping ----------------------------------------------------------------------------------
+
+    async def store(self, item: MemoryItem) -> None:
+        """See `MemoryStore.store`. Durable as a save of a session is."""
+        await self._put("store a memory", (item,))
+
+    async def store_all(self, items: Iterable[MemoryItem]) -> None:
+        """Keep many items, in their order: all of them, or none when this raises."""
+        await self._put("store memories", tuple(items))
+
+    async def _put(self, op: str, items: tuple[MemoryItem, ...]) -> None:
+        self._store._check_open(op)
+        redactor = self._store._redactor
+        if redactor is not None:
+            # The application's function, so on its own thread.
+            items = tuple(self._redacted(op, item, redactor) for item in items)
+        if not items:
+            return
+
+        def apply(conn: WorkConnection) -> None:
+            # Here, not before: that many are fit to be kept takes as long as writing them.
+            for item in items:
+                self._check(op, item)
+            agent_memory.put(conn, self._owner, items)
+
+        await self._write(op, apply)
+
+    def _redacted(self, op: str, item: MemoryItem, redactor: Redactor) -> MemoryItem:
+        self._check(op, item)
+        try:
+            redacted: MemoryItem = redactor.value(item, "MemoryItem")
+        except EncodeError as error:
+            raise error.locate(op, self._where()) from None
+        return redacted
+
+    def _check(self, op: str, item: MemoryItem) -> None:
+        try:
+            check_item(item)
+        except EncodeError as error:
+            raise error.locate(op, self._where()) from None
+
+    async def delete(self, item_id: str) -> None:
+        """See `MemoryStore.delete`. Pieces of its text may be left in the file; see `erase`."""
+        op = "delete a memory"
+        self._store._check_open(op)
+        check_id(item_id, "memory id")
+        await self._write(op, lambda conn: agent_memory.drop(conn, self._owner, item_id))
+
+    async def clear(self) -> None:
+        """See `MemoryStore.clear`. Damaged ones are removed too."""
+        op = "clear memories"
+        self._store._check_open(op)
+
+        def apply(conn: WorkConnection) -> None:
+            agent_memory.clear(conn, self._owner)
+
+        await self._write(op, apply)
+
+    # -- Finding ----------------------------------------------------------------------------------
+
+    async def retrieve(self, item_id: str) -> MemoryItem | None:
+        """See `MemoryStore.retrieve`. To say that there is none, it takes as long as a search."""
+        check_id(item_id, "memory id")
+
+        def fetch(conn: sqlite3.Connection) -> list[Remembered]:
+            found = agent_memory.find(conn, self._owner, item_id)
+            return [] if found is None else [found]
+
+        items = await self._read("retrieve a memory", fetch)
+        return items[0] if items else None
+
+    async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.search`; 100 000 memories of 200 characters take about a second."""
+        fits = contains(check_text("query", query))
+        rank = by_relevance(self._store._now_ms())
+        return await self._best(lambda found: fits(found.content), rank, limit)
+
+    async def search_ranked(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
+        """Items whose content has any of the words of `query`, best match first (BM25).
+
+        Words are whole words, upper and lower case and accents alike; the first 64 different ones
+        count. Of Chinese, Japanese and Korean writing a word is found anywhere. A query is never
+        read as FTS5's language. The first search of an owner reads all its memories; see `ranking`.
+
+        Raises:
+            StoreUnavailableError: this Python's SQLite has no FTS5; everything else works.
+            StoreError: the memories have more text than is indexed; `search` finds in them.
+        """
+        op = "search memories"
+        self._store._check_open(op)
+        check_text("query", query)
+        check_limit(limit)
+
+        def fetch(conn: sqlite3.Connection) -> list[Remembered]:
+            index = self._store._indexes.of(self._owner)
+            index.bring_up(
+                agent_memory.seals(conn, self._owner),
+                lambda keys: ((one.key, one.content) for one in self._rows(conn, keys)),
+            )
+            return [*self._rows(conn, index.best(query, limit))]
+
+        return await self._read(op, fetch)
+
+    def _rows(self, conn: sqlite3.Connection, keys: Sequence[int]) -> Iterator[Remembered]:
+        for found in agent_memory.with_keys(conn, self._owner, keys):
+            if found is None:  # though its seal was there a moment ago, in this transaction
+                raise DamagedError(NOT_WRITTEN, agent_memory.FAMILY)
+            yield found
+
+    async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.search_by_tags`."""
+        fits = has_any(check_tags(tags))
+        rank = by_relevance(self._store._now_ms())
+        return await self._best(lambda found: fits(found.tags), rank, limit)
+
+    async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.get_recent`."""
+        return await self._best(lambda _: True, by_time, limit)
+
+    async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.get_important`."""
+        least = check_threshold(threshold)
+        return await self._best(lambda found: found.importance >= least, by_importance, limit)
+
+    async def items(self) -> tuple[MemoryItem, ...]:
+        """All items, in the order in which they were first stored."""
+        return await self._read(
+            "load memories", lambda conn: sorted(agent_memory.every(conn, self._owner))
+        )
+
+    async def count(self) -> int:
+        """See `MemoryStore.count`."""
+        op = "count memories"
+        self._store._check_open(op)
+        return await self._store._engine.read(
+            op,
+            self._where(),
+            lambda conn: agent_memory.count(conn, self._owner),
+            decode.as_is,
+            session_id=self._owner,
+        )
+
+    # -- How --------------------------------------------------------------------------------------
+
+    async def _best(
+        self, fits: Callable[[Remembered], bool], rank: Rank, limit: int
+    ) -> tuple[MemoryItem, ...]:
+        check_limit(limit)
+        return await self._read(
+            "search memories", lambda conn: agent_memory.best(conn, self._owner, fits, rank, limit)
+        )
+
+    async def _read(
+        self, op: str, fetch: Callable[[sqlite3.Connection], list[Remembered]]
+    ) -> tuple[MemoryItem, ...]:
+        self._store._check_open(op)
+        return await self._store._engine.read(
+            op, self._where(), fetch, _to_items, session_id=self._owner
+        )
+
+    async def _write(self, op: str, change: Callable[[WorkConnection], None]) -> None:
+        def apply(conn: WorkConnection, _: Pending) -> None:
+            change(conn)
+
+        await self._store._engine.write(
+            op, self._where(), apply, self._owner, session_id=self._owner
+        )
+
+    def _where(self) -> str:
+        shown = self._owner if len(self._owner) <= 80 else self._owner[:79] + "…"
+        return f"memories of {shown!r} in {self._store._engine.settings.path}"
+
+
+def _to_items(_: sqlite3.Connection, found: list[Remembered]) -> tuple[MemoryItem, ...]:
+    return tuple(one.item() for one in found)

@@ -1,0 +1,1 @@
+"""Opening the file, the threads that use it, and its write-ahead log."""

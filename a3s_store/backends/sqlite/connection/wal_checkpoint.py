@@ -1,0 +1,141 @@
+"""Keeps the write-ahead log short, without the bug that makes checkpoints dangerous.
+
+On SQLite 3.7.0 to 3.51.2 (but for 3.44.6 and 3.50.7) a checkpoint beside a commit of another
+connection can damage the file: the WAL-reset bug. Holding the write lock on a second connection
+while checkpointing rules that out, so that is the only way in which this package checkpoints.
+
+The log keeps its size while the store is open, since overwriting is quicker than appending; it is
+gone when the last connection closes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.connection.connect import WorkConnection
+
+# How much of the log is kept as a file when it is begun again: about a thousand pages.
+LOG_BYTES: Final = 4 * 1024 * 1024
+# Commits into a log of full size after which it is due again.
+COMMITS: Final = 100
+# A log this long is not being begun again because somebody always reads: see `give_way`.
+LONG: Final = 4 * LOG_BYTES
+# How often, in commits, a checkpoint is tried then, and how long a reader waits, in seconds: once
+# for each `LONG` bytes of log, at most so many times.
+OFTEN: Final = 8
+PAUSE: Final = 0.02
+PAUSES: Final = 10
+# An idle store's log is copied once it has so many commits.
+WORTH_COPYING: Final = 16
+
+
+class LogKeeper:
+    """Decides, on the writer's thread once callers are told, whether it is time to checkpoint.
+
+    SQLite does not tell how much of the log is in use, and its size says so only while it grows; so
+    a checkpoint is due when the log has grown by `LOG_BYTES`, or after `COMMITS` commits into a log
+    of that size. `error` is what the last checkpoint failed with, None when it did not: the commit
+    before it stands in any case. `failures` is how many failed.
+    """
+
+    def __init__(self, wal: Path) -> None:
+        self._wal = wal
+        self._commits = 0
+        self._size = 0
+        self.error: sqlite3.Error | OSError | MemoryError | None = None
+        self.failures = 0
+
+    def is_due(self) -> bool:
+        """Whether to checkpoint, now that something more was committed."""
+        self._commits += 1
+        try:
+            size = self.size()
+        except OSError as error:
+            self.error = error
+            return False
+        often = OFTEN if size >= LONG else COMMITS
+        return (size >= LOG_BYTES and self._commits >= often) or size >= self._size + LOG_BYTES
+
+    def checkpoint(self, conn: WorkConnection) -> None:
+        """Copy the log into the database, unless another process is writing just now.
+
+        Raises neither sqlite3.Error nor OSError nor MemoryError: see `error`.
+        """
+        try:
+            copied = checkpoint(conn)
+            if copied is not None:
+                self._commits = 0
+                self._size = self.size()
+        except (sqlite3.Error, OSError, MemoryError) as error:
+            self.error = error
+            self.failures += 1
+            return
+        self.error = None
+
+    def has_work(self) -> bool:
+        """Whether a checkpoint of an idle store is worth its syncs."""
+        return self._commits >= WORTH_COPYING
+
+    def give_way(self) -> None:
+        """On a reader's thread, before it reads: wait a moment if the log is very long.
+
+        The log is begun again only by a commit that finds it copied and nobody reading in it. Where
+        reads follow each other without pause, in this process or another, that never happens. The
+        longer the log has become the longer this waits: slow reads leave fewer moments free.
+        """
+        try:
+            pauses = self.size() // LONG
+        except OSError:
+            return  # whoever writes will meet it, and say so
+        if pauses:
+            time.sleep(PAUSE * min(pauses, PAUSES))
+
+    def size(self) -> int:
+        """Bytes of the log file; 0 when there is none."""
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+def checkpoint(conn: WorkConnection) -> tuple[int, int] | None:
+    """Copy the log into the database: (pages in the log, pages copied); None when others write."""
+    assert conn.guard is not None, "only the writer checkpoints"
+    try:
+        conn.guard.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            return None
+        raise
+    try:
+        _, pages, copied = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    finally:
+        conn.guard.execute("ROLLBACK")
+    return pages, copied
+
+
+def read_log(conn: WorkConnection, path: Path) -> bytes:
+    """The bytes of the log while nobody writes to it.
+
+    SQLite locks the database and its index, never the log, so reading it here costs no lock.
+    Raises sqlite3.OperationalError when others go on writing for longer than the busy timeout.
+    """
+    assert conn.guard is not None, "only the writer may keep others from writing"
+    conn.guard.execute("BEGIN IMMEDIATE")
+    try:
+        return path.read_bytes() if path.exists() else b""
+    finally:
+        conn.guard.execute("ROLLBACK")
+
+
+def has_reset_bug(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
+    """Whether this SQLite release has the WAL-reset bug; a distribution may have patched it."""
+    if version[:2] == (3, 44):
+        return version < (3, 44, 6)
+    if version[:2] == (3, 50):
+        return version < (3, 50, 7)
+    return (3, 7, 0) <= version < (3, 51, 3)

@@ -1,0 +1,375 @@
+"""One thread and one connection: the only file that knows aiosqlite.
+
+Every operation is one plain function of a connection, run on the worker's thread. Nothing
+interleaves with it, and a cancelled await cannot leave a transaction open: the job runs to its end
+whether or not somebody still waits for it. Jobs wait in a queue of our own; a *trip* to the thread
+runs all that are there when it arrives, so that sixteen callers need one, and those that may share
+a transaction are handed over together (`jobs`).
+
+Invariants: 1. a job that was accepted is run, also when its caller was cancelled, its event loop
+is being closed, or the interpreter ends; 2. nothing here keeps a process alive: the thread is a
+daemon, and at exit the jobs still waiting get a bounded time; 3. after fork() the child neither
+uses nor closes what it inherited; 4. once it is open, the thread reports to no caller's event loop
+but through `JobQueue.tell`, so that none can be closed under it.
+
+Rejected: awaiting each statement (eleven trips a save, and a cancelled one leaves its transaction
+open in nearly every case); `Connection._execute` (private, and no quicker).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import functools
+import os
+import signal
+import sqlite3
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NoReturn, TypeVar, cast
+
+import aiosqlite
+
+from a3s_store.backends.sqlite.connection.connect import Work, WorkConnection
+from a3s_store.core.gil_yield import Patience
+from a3s_store.core.job_queue import Job, JobQueue
+from a3s_store.errors import StoreClosedError, StoreForkedError
+
+R = TypeVar("R")
+T = TypeVar("T")
+# Something to be done on the thread when callers were told.
+Afterwards = Callable[[WorkConnection], None]
+# Does jobs that may share a transaction, sets the answer of each, and says what comes afterwards.
+Together = Callable[[WorkConnection, Sequence[Job]], Afterwards | None]
+
+# How many jobs one event loop may have waiting; further callers wait before theirs is accepted.
+ROOM: Final = 256
+# At exit, how long all forgotten stores together may take to finish what they accepted.
+EXIT_SECONDS: Final = 1.5
+
+
+class _Here:
+    """What a worker knows of one event loop that uses it."""
+
+    def __init__(self, look: Callable[[_Here], None]) -> None:
+        self.room = asyncio.Semaphore(ROOM)
+        self.patience = Patience(lambda: look(self))
+        # How many trips had arrived when this loop last began one.
+        self.set_out_at = -1
+
+
+class Worker:
+    """A thread that owns one connection and runs functions of it, one after the other.
+
+    Some jobs are done by `together`, several at a time.
+    """
+
+    def __init__(
+        self, connect: Callable[[], WorkConnection], *, together: Together | None = None
+    ) -> None:
+        self._pid = os.getpid()
+        self._connect = connect
+        self._together = together
+        self._queue = JobQueue()
+        self._arrived = 0
+        self._here: dict[asyncio.AbstractEventLoop, _Here] = {}
+        self._thread: threading.Thread | None = None
+        self._raw: WorkConnection | None = None
+        self._opening = threading.Lock()
+        self._unwanted = False
+        self._stopped = False
+        # aiosqlite's thread is no daemon: a store that was never closed would keep the process
+        # alive for ever. A thread inherits that property from the one that makes it, so the
+        # connection object is made on a daemon thread. Setting it on aiosqlite's private
+        # attribute would do the same less politely.
+        self._db = _on_daemon_thread(lambda: aiosqlite.Connection(self._opened, 64))
+
+    def _opened(self) -> WorkConnection:
+        self._thread = threading.current_thread()
+        raw = self._connect()
+        # What was accepted and found no way to the thread, its loop having ended, is run at last.
+        raw.before_close = lambda: self._drain(raw)
+        with self._opening:
+            self._raw = raw
+            if self._unwanted:
+                raw.close()
+        return raw
+
+    async def start(self) -> None:
+        """Start the thread and open the connection there. Raises whatever `connect` raises."""
+        try:
+            await self._db
+        except BaseException as error:
+            # aiosqlite forgets a connection whose opening was cancelled; it would stay open.
+            with self._opening:
+                self._unwanted = True
+                if self._raw is not None:
+                    self._raw.close()
+            while self._thread is None and isinstance(error, asyncio.CancelledError):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.002)  # started, but not there yet
+            await self._ended()
+            raise
+        _WORKERS.add(self)
+
+    async def run(self, function: Callable[[WorkConnection], R]) -> R:
+        """Run a function of the connection on the worker's thread; answer or raise what it does.
+
+        When the await is cancelled the function still runs to its end, once it was accepted: a
+        full queue lets callers wait before that.
+        """
+        self.check_alive()
+        answer: R = await self._done(Job(function, None))
+        return answer
+
+    async def run_together(self, work: Any, lane: str | None) -> Any:
+        """Have `together` do this with others that wait, in order among those of the same lane.
+
+        With no lane it is done by itself, after all that came before it and before all that come
+        after it. Cancelled as in `run`.
+        """
+        self.check_alive()
+        return await self._done(Job(work, lane, together=True))
+
+    def run_later(self, function: Callable[[WorkConnection], object]) -> None:
+        """Run a function on the worker's thread some time; nobody hears what became of it.
+
+        To be called on an event loop.
+        """
+        job = Job(function, None)
+        self._queue.put(job)
+        self._set_out(self._here_on(job.loop), job.loop)
+
+    async def _done(self, job: Job) -> Any:
+        here = self._here_on(job.loop)
+        await here.room.acquire()
+        try:
+            self.check_alive()
+        except StoreClosedError:
+            here.room.release()
+            raise
+        job.when_done = here.room.release
+        self._queue.put(job)
+        here.patience.begin(job)
+        try:
+            while not job.answer.done():
+                if not self._alive() and job.answer.cancel():
+                    job.told()
+                    raise StoreClosedError(
+                        "the store's thread has ended", hint="Open the store again"
+                    )
+                self._set_out(here, job.loop)
+                await job.news()
+        finally:
+            here.patience.end(job)
+        return job.answer.result()
+
+    def _here_on(self, loop: asyncio.AbstractEventLoop) -> _Here:
+        here = self._here.get(loop)
+        if here is None:
+            self._here = {other: it for other, it in self._here.items() if not other.is_closed()}
+            here = self._here[loop] = _Here(self._look)
+        return here
+
+    def _set_out(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin a trip to the thread, unless one of this loop's is on its way.
+
+        That one will find what waits by then: it sets out in the loop's next turn.
+        """
+        if here.set_out_at != self._arrived:
+            here.set_out_at = self._arrived
+            loop.call_soon(self._carry, here, loop)
+
+    def _look(self, here: _Here) -> None:
+        """Have those who wait look around: the thread, or the trip they rely on, may be gone."""
+        here.set_out_at = -1
+        self._queue.tell_all()
+
+    def _drain(self, conn: sqlite3.Connection) -> None:
+        """Run what waits, in order. Those whose own trip never began are run as well."""
+        assert isinstance(conn, WorkConnection), "made by our own connector"
+        if self._pid != os.getpid():
+            return  # in a forked child: what was accepted is the parent's to do
+        self._arrived += 1
+        while taken := self._queue.take():
+            # Some may have been refused meanwhile: those must not be done.
+            jobs = [job for job in taken if job.begin()]
+            if not jobs:
+                continue
+            if not jobs[0].together:
+                jobs[0].settle(functools.partial(jobs[0].work, conn))
+                self._queue.tell(jobs)
+                continue
+            assert self._together is not None, "only a writer is given such jobs"
+            afterwards = None
+            try:
+                afterwards = self._together(conn, jobs)
+            except BaseException as error:  # nobody must be left waiting
+                for job in jobs:
+                    job.settle(functools.partial(_raise, error))
+            self._queue.tell(jobs)
+            if afterwards is not None:
+                afterwards(conn)
+
+    def _carry(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
+        """One trip to the thread. It tells the callers itself, and reports to nobody."""
+        trip = self._db.execute_fetchall(Work.of(self._drain)).__await__()
+        try:
+            with _reporting_to_nobody():
+                next(trip)  # into the thread's queue; the rest would be waiting for the report
+        except ValueError:
+            # aiosqlite's word for closed. What waited is run before closing; this came too late,
+            # and is refused once the thread has ended.
+            loop.call_later(0.002, self._look, here)
+        finally:
+            trip.close()
+
+    def interrupt(self) -> None:
+        """Have the statement that is running, if any, raise; from any thread."""
+        if self._raw is not None and self._pid == os.getpid():
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
+                self._raw.interrupt()
+
+    async def close(self) -> None:
+        """Close the connection once everything accepted has run; twice is fine.
+
+        In a forked child nothing happens: it is the parent's.
+        """
+        if self._pid != os.getpid():
+            return
+        if self._alive():
+            self._stop()
+        cancelled = await self._ended()
+        if self._raw is not None and not self._raw.closed.is_set():
+            # The thread died on a closed loop. Nobody else uses the connection any more.
+            await asyncio.to_thread(self._raw.close)
+        _WORKERS.discard(self)
+        if cancelled:
+            raise asyncio.CancelledError  # kept back until nothing was left open
+
+    def abandon(self) -> None:
+        """Ask the thread to finish and end, from anywhere, without waiting."""
+        if self._pid == os.getpid():
+            _WORKERS.discard(self)
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopped = True
+        with _reporting_to_nobody():
+            self._db.stop()
+
+    def finish(self, seconds: float) -> None:
+        """At exit: let the thread run what it accepted, for at most so long, then close."""
+        self.abandon()
+        thread, raw = self._thread, self._raw
+        if thread is None or raw is None:
+            return
+        thread.join(seconds)
+        if thread.is_alive() or raw.closed.is_set():
+            return
+        # The thread ended early: the event loop of a job was closed under it. Nobody else uses
+        # the connection any more, so what was accepted is run here.
+        raw.close()
+
+    def check_alive(self) -> None:
+        """Raise StoreForkedError or StoreClosedError when nothing can be run any more."""
+        if self._pid != os.getpid():
+            raise StoreForkedError(
+                "the store was opened before fork()", hint="Open a new one in the child"
+            )
+        if not self._alive():
+            raise StoreClosedError("the store's thread has ended", hint="Open the store again")
+
+    def _alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    async def _ended(self) -> bool:
+        """Wait for the thread to end, which it was told to, even while the loop shuts down.
+
+        Answers whether the caller was cancelled meanwhile.
+        """
+        cancelled = False
+        while self._alive():
+            try:
+                await asyncio.sleep(0.002)
+            except asyncio.CancelledError:
+                cancelled = True
+        return cancelled
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
+class _Nobody:
+    """The loop to which aiosqlite's thread reports: it is never closed, and does not listen."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=_NOBODY)
+
+    def get_debug(self) -> bool:
+        return False
+
+    def call_soon_threadsafe(self, *report: object) -> None:
+        pass
+
+
+_NOBODY: Final = cast(asyncio.AbstractEventLoop, _Nobody())
+
+
+@contextlib.contextmanager
+def _reporting_to_nobody() -> Iterator[None]:
+    """Have aiosqlite take a loop that is never closed for the one that runs here.
+
+    What is sent to the thread inside is reported there. The caller's loop may be closed meanwhile,
+    and a thread that reports to a closed loop dies, with everything that still waits.
+    """
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(_NOBODY)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(running)
+
+
+def _on_daemon_thread(make: Callable[[], T]) -> T:
+    made: list[T] = []
+    thread = threading.Thread(target=lambda: made.append(make()), daemon=True)
+    thread.start()
+    thread.join()
+    return made[0]
+
+
+# Stores that are open. Weak: a store that is dropped without closing is collected as ever.
+_WORKERS: weakref.WeakSet[Worker] = weakref.WeakSet()
+# In a forked child, what it inherited: closing it there could take the parent's log away.
+_INHERITED: list[Worker] = []
+
+
+def _finish_all() -> None:
+    # Whoever presses Ctrl-C again and again waits for no longer than this, and loses nothing.
+    interrupt: Any = None
+    with contextlib.suppress(ValueError):  # this is not the main thread
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        each = EXIT_SECONDS / max(1, len(_WORKERS))
+        for worker in list(_WORKERS):
+            if not worker._stopped:
+                warnings.warn(f"{worker!r} was never closed", ResourceWarning, stacklevel=1)
+            worker.finish(each)
+    finally:
+        if interrupt is not None:
+            signal.signal(signal.SIGINT, interrupt)
+
+
+def _after_fork() -> None:
+    _INHERITED.extend(_WORKERS)
+    _WORKERS.clear()
+
+
+atexit.register(_finish_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,313 @@
+"""The two workers of an open file: what runs where, what an error is called, and the way out.
+
+One connection writes, another reads, so that a long read never blocks a save. Everything that
+sqlite3 or the system raises is given its name here, once, with what was tried and where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection import connect, wal_checkpoint
+from a3s_store.backends.sqlite.connection.connect import Settings, WorkConnection
+from a3s_store.backends.sqlite.connection.worker import Afterwards, Worker
+from a3s_store.backends.sqlite.maintenance import health
+from a3s_store.backends.sqlite.read import decode
+from a3s_store.backends.sqlite.write import group_commit
+from a3s_store.backends.sqlite.write.group_commit import Change, Outcome
+from a3s_store.core.corruption import MovedOnError, damage_named
+from a3s_store.core.gil_yield import LOOK_EVERY
+from a3s_store.core.job_queue import Job
+from a3s_store.core.session_cache import Pending, Recall
+from a3s_store.errors import (
+    SchemaTooNewError,
+    StoreClosedError,
+    StoreError,
+    StoreUnavailableError,
+    during,
+)
+
+R = TypeVar("R")
+
+# Seconds without a save after which the log is copied into the database.
+IDLE: Final = 1.0
+
+
+class _Writing:
+    """What the writer's thread does with changes; it must not keep a dropped store alive."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.recall = Recall(settings.remembered_sessions, settings.remembered_values)
+        self.keeper = wal_checkpoint.LogKeeper(settings.wal)
+        self._failure: StoreError | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def remember_file(self) -> None:
+        """The file that is at the path now is the one that was opened."""
+        self._identity = connect.identity(self.settings.path)
+
+    def together(self, conn: WorkConnection, jobs: Sequence[Job]) -> Afterwards | None:
+        """Commit the changes of these jobs and set their answers.
+
+        Answers what is to be done once the callers were told: they need not wait for a checkpoint.
+        """
+        changes: list[Change] = [job.work for job in jobs]
+        if self._refusal() is None:
+            outcomes = group_commit.commit(conn, self.recall, changes)
+        else:
+            outcomes = [Outcome(cause=self._refusal()) for _ in changes]
+        for outcome in outcomes:
+            if group_commit.is_io_failure(outcome.cause):
+                self._note_failure(outcome.cause)
+        for job, change, outcome in zip(jobs, changes, outcomes, strict=True):
+            job.settle(functools.partial(_answer, change, outcome))
+            job.leftover = outcome.gone
+        return self.keeper.checkpoint if self.keeper.is_due() else None
+
+    def _note_failure(self, error: BaseException | None) -> None:
+        self._failure = StoreUnavailableError(str(error))
+        connect.distrust(self.settings.path)
+
+    def _refusal(self) -> Exception | None:
+        """Why nothing can be saved: nobody would find it, or an I/O error came before.
+
+        After that nobody knows what the disk holds. A file that was moved, removed or replaced
+        would take saves along.
+        """
+        if self._failure is None and group_commit.is_io_failure(self.keeper.error):
+            self._note_failure(self.keeper.error)
+        if self._failure is not None:
+            refusal = StoreUnavailableError(
+                "an earlier save or checkpoint met an I/O error",
+                hint="Check the disk, then close the store and open it again",
+            )
+            refusal.__cause__ = self._failure
+            return refusal
+        try:
+            moved = connect.identity(self.settings.path) != self._identity
+        except FileNotFoundError:
+            moved = True
+        except OSError as error:
+            return error
+        if not moved:
+            return None
+        return StoreUnavailableError(
+            "the file was moved, removed or replaced while the store was open",
+            hint="Close the store, see what is at its path, and open it again",
+        )
+
+
+def _answer(change: Change, outcome: Outcome) -> Any:
+    if outcome.cause is not None:
+        raise change.named(outcome.cause)
+    return outcome.answer
+
+
+class Engine:
+    """An open file. `writer` is None when a newer release wrote it: it can be read only."""
+
+    def __init__(
+        self, settings: Settings, writing: _Writing, writer: Worker | None, reader: Worker
+    ) -> None:
+        self.settings = settings
+        self.writer = writer
+        self.reader = reader
+        self.recall = writing.recall
+        self._keeper = writing.keeper
+        self._wrote = 0.0
+        self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        self._closing: concurrent.futures.Future[None] | None = None
+        self._closing_on: asyncio.AbstractEventLoop
+        # A store that is dropped without closing: its threads must not go on for ever.
+        workers = [worker for worker in (writer, reader) if worker is not None]
+        self._forgotten = weakref.finalize(self, _abandon, workers, str(settings.path))
+        self._forgotten.atexit = False  # the workers' own hook gives them time
+
+    @classmethod
+    async def start(cls, settings: Settings) -> Engine:
+        """Open the file and start both workers. Raises what `connection.open_writer` does."""
+        writing = _Writing(settings)
+        writer: Worker | None = None
+        if await asyncio.to_thread(connect.may_write, settings):
+            writer = Worker(
+                lambda: connect.open_writer(settings),
+                together=writing.together,
+            )
+            await writer.start()
+            writing.remember_file()
+        reader = Worker(lambda: connect.open_reader(settings))
+        try:
+            await reader.start()
+        except BaseException:
+            if writer is not None:
+                await writer.close()
+            raise
+        return cls(settings, writing, writer, reader)
+
+    async def write(
+        self,
+        op: str,
+        where: str,
+        apply: Callable[[WorkConnection, Pending], R],
+        lane: str | None = None,
+        *,
+        session_id: str | None = None,
+    ) -> R:
+        """Apply a change in a transaction, perhaps with others that wait.
+
+        Changes of one lane keep their order; one without a lane keeps its place among all. Errors
+        name the session.
+        """
+        with during(op, where):
+            if self.writer is None:
+                raise SchemaTooNewError(
+                    "the file was written by a newer release and is open for reading only",
+                    hint="Install that release to write to it",
+                )
+            self.writer.check_alive()
+            self._note_write()
+            answer: R = await self.writer.run_together(Change(op, where, apply, session_id), lane)
+        return answer
+
+    async def read(
+        self,
+        op: str,
+        where: str,
+        fetch: Callable[[WorkConnection], Any],
+        build: Callable[[WorkConnection, Any], R],
+        *,
+        session_id: str | None = None,
+    ) -> R:
+        """Fetch in one read transaction on the reader's thread, then build values of it there.
+
+        Errors name the session.
+        """
+
+        def run(conn: WorkConnection) -> R:
+            with during(op, where), damage_named(session_id), self._collector():
+                self._keeper.give_way()
+                try:
+                    with transaction.read(conn):
+                        fetched = fetch(conn)
+                    return build(conn, fetched)
+                except MovedOnError:
+                    # What is missing was deleted meanwhile, or is damaged: one moment will tell.
+                    with transaction.read(conn):
+                        return build(conn, fetch(conn))
+
+        with during(op, where):
+            return await self.reader.run(run)
+
+    async def aside(self, op: str, where: str, function: Callable[[WorkConnection], R]) -> R:
+        """Run what may take long on a thread and a reading connection of its own.
+
+        A cancelled await interrupts it.
+        """
+        worker = Worker(lambda: connect.open_reader(self.settings))
+        with during(op, where):
+            await worker.start()
+            try:
+                return await worker.run(function)
+            finally:
+                worker.interrupt()
+                await worker.close()
+
+    def _collector(self) -> contextlib.AbstractContextManager[None]:
+        if self.settings.pause_gc:
+            return decode.COLLECTOR_PAUSE
+        return contextlib.nullcontext()
+
+    def _note_write(self) -> None:
+        """Have the log copied once nothing was saved for a while."""
+        self._wrote = time.monotonic()
+        loop = asyncio.get_running_loop()
+        # The timer of a loop that has ended, or is another thread's, is none of this one's.
+        if self._idle is None or self._idle[0] is not loop:
+            self._wait_for_idle(loop, IDLE)
+
+    def _wait_for_idle(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._idle = loop, loop.call_later(seconds, _when_idle, weakref.ref(self), loop)
+
+    def _checkpoint_if_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._idle = None
+        left = self._wrote + IDLE - time.monotonic()
+        if self._closing is not None or self.writer is None:
+            return
+        if left > 0:
+            self._wait_for_idle(loop, left)
+        elif self._keeper.has_work():
+            self.writer.run_later(self._keeper.checkpoint)
+
+    async def close(self) -> None:
+        """Finish what was accepted, checkpoint, leave one file; twice is fine, from any loop."""
+        while True:
+            closing = self._closing
+            waited: asyncio.Future[None]
+            if closing is None or closing.cancelled() or self._closing_on.is_closed():
+                closing = self._closing = concurrent.futures.Future()
+                self._closing_on = asyncio.get_running_loop()
+                waited = asyncio.create_task(self._close())
+                waited.add_done_callback(functools.partial(_settle, closing))
+            else:
+                waited = asyncio.wrap_future(closing)
+            # The loop that closes may itself be closed before it is done.
+            await asyncio.wait({waited}, timeout=LOOK_EVERY)
+            if waited.done() and not closing.cancelled():
+                return
+
+    async def _close(self) -> None:
+        self._forgotten.detach()
+        if self._idle is not None and self._idle[0] is asyncio.get_running_loop():
+            self._idle[1].cancel()  # another loop's timer finds that there is nothing to do
+        # When the event loop is shut down in the middle, what remains is still done.
+        try:
+            await self.reader.close()
+        finally:
+            if self.writer is not None:
+                try:
+                    with contextlib.suppress(StoreClosedError):
+                        await self.writer.run(self._keeper.checkpoint)
+                finally:
+                    await self.writer.close()
+
+    def facts(self) -> dict[str, Any]:
+        """Measurements that need no connection."""
+        error = self._keeper.error
+        return {
+            "read_only": self.writer is None,
+            "durability": self.settings.durability,
+            **health.place(self.settings.path),
+            "checkpoints_failed": self._keeper.failures,
+            "checkpoint_error": None if error is None else f"{error or type(error).__name__}",
+        }
+
+
+def _when_idle(store: weakref.ref[Engine], loop: asyncio.AbstractEventLoop) -> None:
+    engine = store()
+    if engine is not None:
+        engine._checkpoint_if_idle(loop)
+
+
+def _abandon(workers: list[Worker], path: str) -> None:
+    warnings.warn(f"the store {path!r} was never closed", ResourceWarning, stacklevel=2)
+    for worker in workers:
+        worker.abandon()
+
+
+def _settle(closing: concurrent.futures.Future[None], task: asyncio.Future[None]) -> None:
+    """Tell those who wait. A closing that was cancelled may not be whole: it is begun again."""
+    if task.cancelled():
+        closing.cancel()
+    else:
+        task.exception()
+        closing.set_result(None)

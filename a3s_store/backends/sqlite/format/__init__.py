@@ -1,0 +1,1 @@
+"""Bytes on disk: WAL frames, copies and renames of files."""

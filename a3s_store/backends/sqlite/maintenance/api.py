@@ -1,0 +1,169 @@
+"""Looking after an open store: verify it, copy it, erase from it. The methods, not the work.
+
+What is done is in `verify`, `backup` and `erase`; all of it beside saves and loads, which go on.
+Bringing something back from a damaged file, or a backup into its place, needs no open store:
+`salvage` and `restore`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from os import PathLike
+
+import attrs
+
+from a3s_store.backends.sqlite.connection import wal_checkpoint, wal_preflight
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.format import wal_file
+from a3s_store.backends.sqlite.maintenance import backup, erase, health
+from a3s_store.backends.sqlite.maintenance.verify import verify
+from a3s_store.backends.sqlite.read import catalog, decode
+from a3s_store.core.base_store import FamilyStore
+from a3s_store.core.collections import check_id
+from a3s_store.core.protocol import Health
+from a3s_store.core.reports import BackupReport, Damage, Depth, EraseReport, VerifyReport
+from a3s_store.core.session_cache import Pending
+from a3s_store.errors import StoreBusyError, StoreError, during
+
+Progress = Callable[[int, int], None]
+
+
+class CareMethods(FamilyStore):
+    """What `SqliteSessionStore` has for looking after its file."""
+
+    _engine: Engine
+    _clock: Callable[[], float]
+
+    async def verify(self, *, depth: Depth = "quick") -> VerifyReport:
+        """Hold what is in the file against what is on record of it, and report what is damaged.
+
+        "quick" looks at SQLite's structure, at the digests of every session and at how many values
+        there are; "deep" reads every message, value, blob and page of the log as well. Saves and
+        loads go on meanwhile. Damage is reported, not raised, and nothing is changed but the note
+        of this verification that `health_check` shows. Nobody can tell that the last saves are
+        missing from a file that was copied without its log: compare `generation()` with what you
+        know.
+
+        Raises:
+            StoreUnavailableError, StoreBusyError, StoreClosedError: nothing could be looked at.
+        """
+        if depth not in ("quick", "deep"):
+            raise ValueError(f"depth is 'quick' or 'deep', not {depth!r}")
+        self._check_open("verify")
+        where = str(self._engine.settings.path)
+        skipped: list[str] = []
+        log = await self._audit_log(where, skipped)
+        report = await self._engine.aside(
+            "verify", where, functools.partial(verify, location=where, depth=depth)
+        )
+        report = attrs.evolve(
+            report,
+            log_frames=log.good_frames,
+            damage=report.damage + _damage_of(log),
+            skipped=tuple(skipped),
+        )
+        await self._note_verified(where, report)
+        return report
+
+    async def _audit_log(self, where: str, skipped: list[str]) -> wal_file.LogAudit:
+        writer = self._engine.writer
+        wal_path = self._engine.settings.wal
+        if writer is None:
+            skipped.append("the log: the store is open for reading only")
+            return wal_file.LogAudit(header="none")
+        try:
+            with during("verify", where):
+                data = await writer.run(lambda conn: wal_checkpoint.read_log(conn, wal_path))
+        except StoreBusyError as error:
+            skipped.append(f"the log: {error.what}")
+            return wal_file.LogAudit(header="none")
+        found = await asyncio.to_thread(wal_file.audit, data)
+        if found.is_damaged and await writer.run(_says_normal):
+            skipped.append("whether the log is whole: a power cut may leave one like it")
+            return wal_file.LogAudit(header="none")
+        return found
+
+    async def _note_verified(self, where: str, report: VerifyReport) -> None:
+        if self._engine.writer is None:
+            return
+        note = {"at": int(self._clock()), "depth": report.depth, "damage": len(report.damage)}
+
+        def apply(conn: sqlite3.Connection, _: Pending) -> None:
+            conn.execute(
+                "INSERT INTO meta (name, value) VALUES ('last_verify', ?) "
+                "ON CONFLICT DO UPDATE SET value = excluded.value",
+                (json.dumps(note),),
+            )
+
+        try:
+            await self._engine.write("verify", where, apply)
+        except StoreError:
+            # A file that cannot be written any more is what the report is wanted for.
+            if report.ok:
+                raise
+
+    async def backup(
+        self, target: str | PathLike[str], *, on_progress: Progress | None = None
+    ) -> BackupReport:
+        """Copy the store, as it is at one moment, into a new file (0600) that opens like any store.
+
+        Saves and loads go on; what they save meanwhile is not in the copy. `on_progress` is called
+        on the event loop with the pages copied and the pages in all. The copy is looked through
+        before it is given its name: under `target` there is nothing, or the whole of it.
+
+        Raises:
+            StoreUnavailableError: `target` exists.
+            CorruptionError: the store is damaged, and a backup of it would be too; see `salvage`.
+            StoreFullError, StoreClosedError
+        """
+        self._check_open("backup")
+        return await backup.run(self._engine.settings, target, on_progress)
+
+    async def erase(self, *session_ids: str) -> EraseReport:
+        """Delete sessions so that no piece of their texts is left in the file or its log.
+
+        As `delete`, and then the file is written anew, which takes as long as copying it and as
+        much space, and holds up other savers. Sessions that share messages, as forks do, are erased
+        together. Copies and backups of the file are out of its reach, and so is what the disk
+        itself keeps.
+
+        Raises:
+            SharedMessagesError: another session has some of the messages too; nothing was written.
+            ErasureIncompleteError: the sessions are deleted, but pieces may be left, since somebody
+                kept reading: erase again.
+            StoreFullError, StoreBusyError, StoreClosedError
+        """
+        self._check_open("erase")
+        ids: Sequence[str] = [check_id(session_id) for session_id in session_ids]
+        return await erase.erase(self._engine, ids, self._clock)
+
+    async def _health(self) -> Health:
+        where = str(self._engine.settings.path)
+        facts = await self._engine.read("health_check", where, catalog.facts, decode.as_is)
+        if self._engine.writer is not None:
+            await self._engine.write("health_check", where, lambda conn, _: catalog.probe(conn))
+        facts |= self._engine.facts()
+        return Health(
+            backend=self.backend_name,
+            location=where,
+            facts=facts,
+            advice=tuple(said.text for said in health.advice(facts, self._clock())),
+        )
+
+
+def _says_normal(conn: sqlite3.Connection) -> bool:
+    with contextlib.suppress(sqlite3.Error):  # that is damaged too, and told
+        return wal_preflight.says_normal(conn)
+    return False
+
+
+def _damage_of(log: wal_file.LogAudit) -> tuple[Damage, ...]:
+    if not log.is_damaged:
+        return ()
+    what = f"behind a damaged page there are {log.commits_behind} commits that recovery would drop"
+    return (Damage(family="log", what=what, position=log.good_frames),)

@@ -1,0 +1,201 @@
+"""A backup: one file with all of a store as it was at one moment, made while others go on.
+
+`take` is a plain function for a thread of its own, with a connection of its own, so neither saves
+nor loads wait for it; `run` is that with an await. What is promised of the file is in `copying`:
+under its name there is nothing, or the whole of it, looked through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection import connect
+from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.format.file_copy import Progress
+from a3s_store.backends.sqlite.maintenance import verify
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.corruption import KEEP
+from a3s_store.core.reports import BackupReport
+from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableError, during
+
+
+def take(
+    settings: Settings,
+    target: str | os.PathLike[str],
+    progress: Progress | None = None,
+    *,
+    stop: threading.Event | None = None,
+) -> BackupReport:
+    """Copy the store into a new file `target` (0600), which opens like any store.
+
+    Blocks; saves and loads go on, also in other processes, and what they save is not in the copy.
+    The log cannot be begun again meanwhile, and grows. `progress` is told pages copied and pages in
+    all; what it raises ends the backup, and so does `stop`, once set.
+
+    When this raises or the process is killed, nothing lies under `target` (or the whole copy, where
+    a disk that fails for good refuses to take it away). A killed process leaves a file called
+    `target` with `.<process>.<number>.partial` behind it, to be removed.
+
+    Raises:
+        StoreUnavailableError: `target` exists, or files that SQLite would take for its log.
+        CorruptionError: the store is damaged; a backup of it would be too.
+        StoppedError: `stop` was set.
+        NotAStoreError, SchemaError, StoreFullError
+    """
+    started = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        if stop is not None and stop.is_set():
+            raise StoppedError
+        if progress is not None:
+            progress(done, total)
+
+    with during("backup", str(settings.path)):
+        name = _absolute(target)
+        file_copy.refuse_taken(name)
+        with contextlib.closing(connect.open_reader(settings)) as source:
+            _refuse_empty(source)
+            with file_copy.temporary(name) as made:
+                file_copy.copy(source, made, tell)
+                sessions, pages = check(made, stop)
+                file_copy.refuse_taken(name)
+                file_copy.place(made, name)
+        return BackupReport(
+            source=str(settings.path),
+            target=str(name),
+            bytes=name.stat().st_size,
+            pages=pages,
+            sessions=sessions,
+            seconds=time.monotonic() - started,
+        )
+
+
+class StoppedError(Exception):
+    """The backup was stopped by who had asked for it; nothing is left of it."""
+
+
+def check(made: Path, stop: threading.Event | None = None) -> tuple[int, int]:
+    """How many sessions and pages a copy has, once every value in it was read.
+
+    A copy of another release's schema is held against that, and its structure looked through.
+
+    Raises CorruptionError, StoppedError, and what `migrate.inspect` raises.
+    """
+    with file_copy.opened(made) as conn:
+        migrate.inspect(conn)
+        if stop is not None:
+            conn.set_progress_handler(stop.is_set, 100_000)
+        try:
+            if migrate.numbers(conn)[1] == migrate.newest():
+                _verify(conn, made)
+            else:
+                file_copy.check_structure(conn)
+            (sessions,) = conn.execute("SELECT count(*) FROM session").fetchone()
+            (pages,) = conn.execute("PRAGMA page_count").fetchone()
+        except (CorruptionError, sqlite3.OperationalError):
+            if stop is None or not stop.is_set():
+                raise
+    if stop is not None and stop.is_set():
+        raise StoppedError
+    return sessions, pages
+
+
+def _verify(conn: sqlite3.Connection, made: Path) -> None:
+    found = verify.verify(conn, location=str(made), depth="deep").damage
+    if found:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise CorruptionError(f"the store is damaged: {found[0]}{more}", hint=KEEP)
+
+
+async def run(
+    settings: Settings,
+    target: str | os.PathLike[str],
+    on_progress: Progress | None = None,
+) -> BackupReport:
+    """`take` on a thread of its own; `on_progress` is called on the event loop.
+
+    When the await is cancelled the copy is given up, and this ends once nothing is left of it (or,
+    if it had just taken its name, with the whole of it there).
+    """
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+    raised: list[Exception] = []
+
+    def report(done: int, total: int) -> None:
+        try:
+            if on_progress is not None and not stop.is_set():
+                on_progress(done, total)
+        except Exception as error:  # whoever waits gets it, not the loop
+            raised.append(error)
+            stop.set()
+
+    def tell(done: int, total: int) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(report, done, total)
+
+    outcome = _on_a_thread(lambda: take(settings, target, tell, stop=stop))
+    waited = asyncio.wrap_future(outcome)
+    try:
+        made = await asyncio.shield(waited)
+        if raised:  # it came when the copy had its name already
+            Path(made.target).unlink(missing_ok=True)
+            raise raised[0]
+        return made
+    except StoppedError:
+        raise raised[0] from None
+    except asyncio.CancelledError:
+        stop.set()
+        while not waited.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({waited})
+        waited.exception()
+        raise
+
+
+def _on_a_thread(
+    work: Callable[[], BackupReport],
+) -> concurrent.futures.Future[BackupReport]:
+    """A daemon: a backup that nobody waits for any more keeps no process alive."""
+    outcome: concurrent.futures.Future[BackupReport] = concurrent.futures.Future()
+    outcome.set_running_or_notify_cancel()
+
+    def main() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=main, name="a3s-store backup", daemon=True).start()
+    return outcome
+
+
+def _absolute(target: str | os.PathLike[str]) -> Path:
+    """Where the backup goes: the folder's symlinks resolved, that of the name itself not."""
+    text = os.fspath(target)
+    if not text or "\0" in text or text == ":memory:":
+        raise StoreUnavailableError("this path cannot name a file", hint="Name a new file")
+    try:
+        path = Path(text).absolute()
+        os.fsencode(path)
+        found = path.parent.resolve() / path.name
+    except (RuntimeError, UnicodeEncodeError) as error:  # links in a circle, a lone surrogate
+        raise StoreUnavailableError(f"this path leads nowhere: {type(error).__name__}") from None
+    if not found.name:
+        raise StoreUnavailableError("this is a folder", where=str(found), hint="Name a new file")
+    return found
+
+
+def _refuse_empty(source: sqlite3.Connection) -> None:
+    with transaction.read(source):
+        if migrate.numbers(source)[1] == 0:
+            raise NotAStoreError("there is no store in this file yet")

@@ -1,0 +1,244 @@
+"""Erasing: a session is removed, and so is what deleting leaves behind in the file and in the log.
+
+Deleting hides a text; it goes on lying where it was. Pages that were freed keep it until they are
+used again, and where they are used for a long value, its last page keeps it behind that value's
+end. Balancing a tree copies rows from page to page and leaves copies in the gaps, in the midst of
+what belongs to others; SQLite's `secure_delete` leaves those too, even ON from the first row. The
+log keeps whole pages as they were. And what was said earlier, and trimmed or replaced since, lies
+there just as well, so nobody could list the places.
+
+So the file is written anew (VACUUM) from what still counts. Then the old pages have to leave the
+log: once all of it is copied into the database, a small commit begins it again, and cuts off the
+rest. Cost: the file is written twice (100 MB took 2.4 s on two cores), the log grows by as much as
+the file has, and so does the memory of the process, for that time; others wait to write meanwhile,
+and can read.
+
+Invariants: 1. what messages are shared with is found out before anything is written; 2. what was
+removed stays removed, whatever fails afterwards; erasing again, though nothing is left under the
+id, finishes; 3. checkpoints are guarded, as everywhere (`wal`).
+
+Out of reach: copies and backups of the file, blocks the file system or a disk gave back and did not
+overwrite, the memory of programs that read it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection import wal_checkpoint
+from a3s_store.backends.sqlite.connection.connect import LOG_BYTES, WorkConnection
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.rows import message_log
+from a3s_store.backends.sqlite.write import session_writer
+from a3s_store.core.reports import EraseReport
+from a3s_store.core.session_cache import Pending
+from a3s_store.errors import ErasureIncompleteError, SharedMessagesError, explain
+
+# Seconds between two looks whether the log is free.
+_PAUSE: Final = 0.02
+# Of a log file: its header, and that of each page in it.
+_LOG_HEADER: Final = 32
+_FRAME_HEADER: Final = 24
+# How many ids an error names.
+_NAMED: Final = 5
+
+
+async def erase(
+    engine: Engine, session_ids: Sequence[str], now: Callable[[], float]
+) -> EraseReport:
+    """Remove everything under these ids, so that no piece of their texts is left in the file.
+
+    `now` gives Unix seconds, for the record. Ids under which there is nothing are fine too.
+
+    Raises:
+        SharedMessagesError: other sessions have some of the messages too; nothing was written.
+        ErasureIncompleteError: the sessions are deleted, but pieces may be left.
+    """
+    begun = time.monotonic()
+    where = f"{', '.join(map(_shown, session_ids[:_NAMED]))} in {engine.settings.path}"
+    found = await engine.write("erase", where, lambda conn, known: remove(conn, known, session_ids))
+    writer = engine.writer
+    assert writer is not None, "it has just written"
+    patience = engine.settings.busy_timeout_ms / 1000
+
+    def rewrite(conn: WorkConnection) -> int:
+        return scrub(conn, engine.settings.wal, patience, now())
+
+    try:
+        pages = await writer.run(rewrite)
+    except ErasureIncompleteError as error:
+        error.locate("erase", where)
+        raise
+    return EraseReport(
+        session_ids=tuple(session_ids),
+        found=found,
+        pages=pages,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def remove(
+    conn: sqlite3.Connection, memory: Pending, session_ids: Sequence[str]
+) -> tuple[str, ...]:
+    """Delete these sessions; answers those under whose ids there was something.
+
+    Inside a transaction that somebody else opened.
+
+    Raises:
+        SharedMessagesError: other sessions have some of the messages too; nothing was written.
+    """
+    wanted = list(dict.fromkeys(session_ids))
+    others = sorted(set(_sharers(conn, wanted)) - set(wanted))
+    if others:
+        named = ", ".join(map(_shown, others[:_NAMED])) + (" ..." if len(others) > _NAMED else "")
+        raise SharedMessagesError(
+            f"{len(others)} other sessions have some of the messages too: {named}",
+            session_ids=tuple(others),
+            hint="Erase them all in one call, or delete() those first",
+        )
+    found = []
+    for session_id in wanted:
+        # Is there anything?
+        there = conn.execute(
+            "SELECT EXISTS (SELECT 1 FROM owner WHERE id = :id) "
+            "OR EXISTS (SELECT 1 FROM loop_checkpoint WHERE session_id = :id) "
+            "OR EXISTS (SELECT 1 FROM memory_shelf WHERE owner = :id)",
+            {"id": session_id},
+        ).fetchone()[0]
+        session_writer.delete(conn, memory, session_id)
+        if there:
+            found.append(session_id)
+    return tuple(found)
+
+
+def _sharers(conn: sqlite3.Connection, session_ids: Sequence[str]) -> Iterator[str]:
+    """The sessions that have rows of these sessions' messages, those themselves included.
+
+    Their histories of now and then count, and the checkpoints of their runs.
+    """
+    heads = [head for session_id in session_ids for head in _heads(conn, session_id)]
+    for branch, length in heads:
+        for part in message_log.parts_of(conn, branch, length):
+            yield from _users(conn, part)
+
+
+def _heads(conn: sqlite3.Connection, session_id: str) -> list[tuple[int, int]]:
+    """The branches a session is on, and how far it reaches on each."""
+    found = conn.execute(
+        "SELECT branch, max(length) FROM ("
+        "SELECT head_branch AS branch, head_length AS length "
+        "FROM generation JOIN owner USING (owner_key) "
+        "WHERE id = :id AND head_branch IS NOT NULL "
+        "UNION ALL SELECT head_branch, head_length FROM loop_checkpoint WHERE session_id = :id"
+        ") GROUP BY branch",
+        {"id": session_id},
+    ).fetchall()
+    return [(branch, length) for branch, length in found]
+
+
+def _users(conn: sqlite3.Connection, part: message_log.Part) -> Iterator[str]:
+    """The sessions with a head over some row of this stretch."""
+    # Which branches are made of these rows?
+    using = conn.execute(
+        "SELECT branch_key, start_seq FROM branch_part "
+        "WHERE source_branch = ? AND start_seq < ? AND coalesce(end_seq > ?, 1)",
+        (part.source, part.end, part.start),
+    ).fetchall()
+    for branch, start in using:
+        least = max(start, part.start)
+        yield from (
+            row[0]
+            for row in conn.execute(
+                "SELECT DISTINCT id FROM branch_owner JOIN generation USING (owner_key) "
+                "JOIN owner USING (owner_key) "
+                "WHERE branch_key = :branch AND head_branch = :branch AND head_length > :least "
+                "UNION SELECT session_id FROM loop_checkpoint "
+                "WHERE head_branch = :branch AND head_length > :least",
+                {"branch": branch, "least": least},
+            ).fetchall()
+        )
+
+
+def scrub(conn: WorkConnection, wal_path: Path, patience: float, now: float) -> int:
+    """Write the file anew and empty the log of what was there; answers how many pages that were.
+
+    Outside any transaction, on the writer's thread. `patience` is for how many seconds to wait
+    until nobody reads in the log, `now` Unix seconds.
+
+    Raises:
+        ErasureIncompleteError: it could not be done; what is saved is untouched.
+    """
+    try:
+        _rewrite(conn)
+        (pages,) = conn.execute("PRAGMA page_count").fetchone()
+        conn.execute("PRAGMA journal_size_limit = 0").close()
+        try:
+            _restart_log(conn, wal_path, patience, now)
+        finally:
+            conn.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}").close()
+        return int(pages)
+    except (sqlite3.Error, OSError, MemoryError) as error:
+        _incomplete(error)
+
+
+def _incomplete(error: BaseException) -> NoReturn:
+    known = explain(error)
+    raise ErasureIncompleteError(
+        "the sessions are deleted, but pieces of them may be left in the file: "
+        f"{known.what if known is not None else type(error).__name__}",
+        hint="Mend that and erase them again, which finishes",
+    ) from error
+
+
+def _rewrite(conn: WorkConnection) -> None:
+    # VACUUM builds its copy in an attached database, in memory (temp_store).
+    conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)
+    try:
+        conn.execute("VACUUM").close()
+    finally:
+        conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+
+
+def _restart_log(conn: WorkConnection, wal_path: Path, patience: float, now: float) -> None:
+    """Copy the log, and have a commit begin it again: that is when SQLite cuts off the rest.
+
+    It does so only where everything is copied and nobody reads in the log, so it is tried until
+    then. Whether it has is told by how many pages are in the log, and by its size.
+    """
+    (page_size,) = conn.execute("PRAGMA page_size").fetchone()
+    deadline = time.monotonic() + patience
+    while True:
+        before = wal_checkpoint.checkpoint(conn)
+        if before is not None and before[0] == before[1]:
+            _note(conn, now)
+            after = wal_checkpoint.checkpoint(conn)
+            if after is not None and after[0] <= before[0]:
+                size = wal_path.stat().st_size
+                if size <= _LOG_HEADER + after[0] * (_FRAME_HEADER + page_size):
+                    return
+        if time.monotonic() > deadline:
+            raise ErasureIncompleteError(
+                "the sessions are deleted, but pieces of them may be left in the log, in which "
+                "somebody is still reading",
+                hint="Erase them again when that has ended, which finishes",
+            )
+        time.sleep(_PAUSE)
+
+
+def _note(conn: WorkConnection, now: float) -> None:
+    with transaction.write(conn):
+        conn.execute(
+            "INSERT INTO meta (name, value) VALUES ('last_erase', ?) "
+            "ON CONFLICT DO UPDATE SET value = excluded.value",
+            (json.dumps({"at": int(now)}),),
+        )
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 80 else name[:79] + "…")

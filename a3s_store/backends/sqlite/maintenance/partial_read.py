@@ -1,0 +1,299 @@
+"""Reading what is damaged: all that can be proven, and a list of what cannot.
+
+An ordinary load refuses a session of which one byte is wrong. Here each message and each value is
+read by itself (`proving`), and what cannot be read, or is not what was written, is left out and
+named. Where every value of a list is whole and the list is not, all are given and the list is
+named: which of them is of an earlier save cannot be told.
+
+Plain functions of a connection, each inside a read transaction that somebody else opened. Nothing
+is raised for damage.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from a3s_store.backends.sqlite.maintenance.row_checks import Prover
+from a3s_store.backends.sqlite.rows import message_log, session_header, statements
+from a3s_store.backends.sqlite.rows.message_log import Head
+from a3s_store.core.checksums import checkpoint_digest
+from a3s_store.core.collections import (
+    ARTIFACTS,
+    CONFIG_ROWS,
+    FAMILIES,
+    LOOP_CHECKPOINTS,
+    SESSION_ROWS,
+    CheckpointKind,
+    Family,
+)
+from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.reports import Recovered
+from a3s_store.core.snapshot import (
+    URIS,
+    Extent,
+    SessionSnapshot,
+    combine,
+    digest_with,
+    session_parts,
+    uris_extent,
+)
+from a3s_store.errors import SessionNotFoundError
+from a3s_store.models import Message, SessionData
+from a3s_store.wire import compact, decode, encode, encode_without, parse
+
+Tree = dict[str, Any]
+
+
+def recover(
+    conn: sqlite3.Connection,
+    session_id: str,
+    families: Sequence[Family] = FAMILIES,
+    generation: int | None = None,
+) -> Recovered[SessionSnapshot]:
+    """What can be proven of a session and these families; see `Recovered`.
+
+    With a `generation`, the conversation is the one of then. `value` is None when no session was
+    saved under the id, or when nothing says so any more.
+    """
+    prover = Prover(conn, session_id=session_id)
+    return Recovered(
+        value=session(prover, session_id, families, generation), damage=tuple(prover.damage)
+    )
+
+
+def recover_checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Recovered[Any]:
+    """What can be proven of a checkpoint: all of it but single messages or steps, or None."""
+    prover = Prover(conn, key=key)
+    return Recovered(value=checkpoint(prover, kind, key), damage=tuple(prover.damage))
+
+
+def session(
+    prover: Prover,
+    session_id: str,
+    families: Sequence[Family] = FAMILIES,
+    generation: int | None = None,
+    *,
+    messages: bool = True,
+) -> SessionSnapshot | None:
+    """As `recover`; without `messages` the conversation is not read, only where it is."""
+    key = prover.attempt("session", lambda: _owner(prover.conn, session_id))
+    if key is None:
+        return None
+    parts = _shelves_on_record(prover, key)
+    own = _own_rows(prover, session_id, key, parts)
+    head = _head(prover, key, parts) if generation is None else _head_at(prover, key, generation)
+    history: tuple[Message, ...] = ()
+    if head is not None and messages:
+        history = tuple(message for _, message in prover.messages(head))
+    lists: Any = {
+        name: prover.values(name, statements.statements(part, "owner_key"), key, parts.get(name))
+        for name, part in SESSION_ROWS.lists.items()
+    }
+    uris = _uris(prover, key, parts)
+    shelves = {family: _shelf(prover, family, key, parts) for family in families}
+    if uris and ARTIFACTS in shelves and shelves[ARTIFACTS] is None:
+        shelves[ARTIFACTS] = ()
+    if own is None and head is None:
+        return None  # its families were saved without it
+    if own is None:
+        prover.note("session", "nothing of it but its lists and messages is left")
+        own = _blank(session_id)
+    return SessionSnapshot.of(own.evolve(messages=history, **lists), shelves, uris)
+
+
+def _owner(conn: sqlite3.Connection, session_id: str) -> int | None:
+    row = conn.execute("SELECT owner_key FROM owner WHERE id = ?", (session_id,)).fetchone()
+    if row is None:
+        # The index may be what is damaged.
+        row = conn.execute(
+            "SELECT owner_key FROM owner NOT INDEXED WHERE id = ?", (session_id,)
+        ).fetchone()
+    return None if row is None else row[0]
+
+
+def _shelves_on_record(prover: Prover, key: int) -> dict[str, Extent]:
+    # What was saved of its lists?
+    found = prover.attempt(
+        "session",
+        lambda: prover.conn.execute(
+            "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (key,)
+        ).fetchall(),
+    )
+    return {name: Extent(count, digest) for name, count, digest in found or ()}
+
+
+def _blank(session_id: str) -> SessionData:
+    """What stands for a session of which nothing is left."""
+    return SessionData(id=session_id, created_at=0, updated_at=0)
+
+
+def _own_rows(
+    prover: Prover, session_id: str, key: int, parts: dict[str, Extent]
+) -> SessionData | None:
+    """The session without its lists, as far as its two rows are what was written; None: no rows.
+
+    Their digests on record are added to `parts`.
+    """
+    blank: Tree = parse(compact(encode(_blank(session_id))))
+    tree = blank
+    there = False
+    for name, table in (("session", SESSION_ROWS), ("config", CONFIG_ROWS)):
+        row = prover.attempt(
+            name,
+            functools.partial(
+                statements.fetch_one, prover.conn, table, "owner_key", key, ("digest",)
+            ),
+        )
+        if row is None:
+            continue
+        there = True
+        found, (digest,) = row
+        parts[name] = Extent(1, digest)
+        whole = {**blank, **found, "id": session_id}
+        if prover.attempt(name, functools.partial(_prove, name, whole, parts)):
+            tree = {**tree, **found}
+    if there and not {"session", "config"} <= parts.keys():
+        missing = "config" if "session" in parts else "session"
+        if not any(damage.family == missing for damage in prover.damage):
+            prover.note(missing, "it is missing")
+    return decode(SessionData, tree) if there else None
+
+
+def _prove(name: str, tree: Tree, parts: Mapping[str, Extent]) -> bool:
+    found = session_parts(encode_without(decode(SessionData, tree), frozenset({"messages"})))
+    if found[name] != parts[name]:
+        raise DamagedError(NOT_WRITTEN)
+    return True
+
+
+_HEADS = """
+SELECT head_branch, head_length, NULL FROM session WHERE owner_key = :key
+UNION ALL
+SELECT * FROM (
+    SELECT head_branch, head_length, digest FROM generation
+    WHERE owner_key = :key ORDER BY generation DESC LIMIT 1
+)
+"""
+
+
+def _head(prover: Prover, key: int, parts: Mapping[str, Extent]) -> Head | None:
+    """The head with which everything on record adds up, or else the longest there is."""
+    # Where is the history, by the session and by its last generation, and what is the digest then?
+    stored = prover.attempt(
+        "generation", lambda: prover.conn.execute(_HEADS, {"key": key}).fetchall()
+    )
+    # The pages of another table may stand here, with values of other kinds.
+    heads = [
+        Head(branch, length)
+        for branch, length, _ in stored or ()
+        if type(branch) is int and type(length) is int
+    ]
+    digests = {digest for *_, digest in stored or ()} - {None}
+    if stored and stored[0][:2] != stored[-1][:2]:
+        prover.note("session", "its history is not that of its last save")
+    for head in heads:
+        link = prover.attempt("messages", functools.partial(message_log.link_at, prover.conn, head))
+        if link is None:
+            continue
+        whole = {**parts, "messages": Extent(head.length, link)}
+        # Of a damaged row even what should be a digest may be something else.
+        if prover.attempt("generation", functools.partial(combine, whole)) in digests:
+            return head
+    if heads or digests:
+        prover.note("generation", "what is on record of its parts does not add up to its digest")
+    return max(heads, key=lambda head: head.length, default=None)
+
+
+def _head_at(prover: Prover, key: int, generation: int) -> Head | None:
+    saves = prover.attempt(
+        "generation", lambda: [*session_header.saves(prover.conn, key, generation)]
+    )
+    if saves is None:
+        return None
+    if not saves or saves[0].head is None:
+        raise SessionNotFoundError(f"there is no conversation of generation {generation}")
+    return saves[0].head
+
+
+def _shelf(
+    prover: Prover, family: Family, key: int, parts: Mapping[str, Extent]
+) -> tuple[Any, ...] | None:
+    extent = parts.get(family.name)
+    found = prover.values(family.name, statements.statements(family.rows, "owner_key"), key, extent)
+    return found if found or extent is not None else None
+
+
+def _uris(prover: Prover, key: int, parts: Mapping[str, Extent]) -> tuple[str, ...]:
+    # Which artifacts must collection spare?
+    stored = prover.attempt(
+        URIS,
+        lambda: prover.conn.execute(
+            "SELECT uri, seq FROM retained_artifact_uri WHERE owner_key = ? ORDER BY seq", (key,)
+        ).fetchall(),
+    )
+    uris = tuple(row[0] for row in stored or ())
+    numbered = [row[1] for row in stored or ()] == [*range(len(uris))]
+    if not numbered or uris_extent(uris) != parts.get(URIS, uris_extent(())):
+        prover.note(URIS, NOT_WRITTEN)
+        return ()
+    return uris
+
+
+def checkpoint(
+    prover: Prover, kind: CheckpointKind, key: str, *, messages: bool = True
+) -> Any | None:
+    """What can be proven of a checkpoint; None when there is none, or its own row is damaged.
+
+    Without `messages` a loop's conversation is not read, only where it is.
+    """
+    also = [f"{kind.rows.table}_key", "digest"]
+    also += [f"{name}_{what}" for name in kind.rows.lists for what in ("count", "digest")]
+    also += ["head_branch", "head_length"] if kind is LOOP_CHECKPOINTS else []
+    row = prover.attempt(
+        kind.name, lambda: statements.fetch_one(prover.conn, kind.rows, kind.key, key, also)
+    )
+    if row is None:
+        return None
+    tree, (row_key, digest, *rest) = row
+    if kind is LOOP_CHECKPOINTS:
+        return _loop(prover, tree, digest, Head(*rest), messages=messages)
+    extents = {
+        name: Extent(*rest[2 * index : 2 * index + 2]) for index, name in enumerate(kind.rows.lists)
+    }
+
+    def prove() -> Any:
+        value: Any = decode(kind.model, {**tree, **{name: [] for name in extents}})
+        if digest_with(encode_without(value, frozenset(extents)), extents) != digest:
+            raise DamagedError(NOT_WRITTEN)
+        return value
+
+    value = prover.attempt(kind.name, prove)
+    if value is None:
+        return None
+    lists = {
+        name: prover.values(
+            name, statements.statements(part, f"{kind.rows.table}_key"), row_key, extents[name]
+        )
+        for name, part in kind.rows.lists.items()
+    }
+    return value.evolve(**lists)
+
+
+def _loop(prover: Prover, tree: Tree, digest: bytes, head: Head, *, messages: bool) -> Any | None:
+    def prove() -> Any:
+        value: Any = decode(LOOP_CHECKPOINTS.model, {**tree, "messages": []})
+        bare = encode_without(value, frozenset({"messages"}))
+        if (
+            checkpoint_digest(LOOP_CHECKPOINTS, bare, message_log.link_at(prover.conn, head))
+            != digest
+        ):
+            raise DamagedError(NOT_WRITTEN)
+        return value
+
+    value = prover.attempt(LOOP_CHECKPOINTS.name, prove)
+    if value is None or not messages:
+        return value
+    return value.evolve(messages=tuple(message for _, message in prover.messages(head)))

@@ -1,0 +1,197 @@
+"""Reads lists and messages one by one, keeps what can be proven and notes what cannot.
+
+A value proves itself by the mark in its row, a message by its seal and by the chain that links it
+to the one before. Plain functions of a connection, each inside a read transaction that somebody
+else opened. Nothing is raised for damage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+
+from a3s_store.backends.sqlite.read import messages as conversation
+from a3s_store.backends.sqlite.rows import blobs, message_log, statements
+from a3s_store.backends.sqlite.rows.message_log import Head
+from a3s_store.backends.sqlite.rows.statements import Statements
+from a3s_store.core.checksums import mark_of
+from a3s_store.core.corruption import NOT_WRITTEN, DamagedError, damage_named
+from a3s_store.core.reports import Damage
+from a3s_store.core.snapshot import EMPTY_CHAIN, NOTHING, Extent, chain, digest_with, item_digest
+from a3s_store.errors import CorruptionError
+from a3s_store.models import Message
+from a3s_store.wire import canonical, decode, encode, encode_without
+
+R = TypeVar("R")
+
+# What stops the reading and says nothing about the file.
+_NOT_DAMAGE: Final = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM}
+
+
+class Prover:
+    """Reads the parts of one thing. `damage` is what was noted, in the order of reading."""
+
+    def __init__(
+        self, conn: sqlite3.Connection, *, session_id: str | None = None, key: str | None = None
+    ) -> None:
+        self.conn = conn
+        self.damage: list[Damage] = []
+        # How many values were looked at, messages apart.
+        self.values_read = 0
+        self._session_id = session_id
+        self._key = key
+
+    def note(self, family: str, what: str, position: int | None = None) -> None:
+        """Note that something is not what was written."""
+        self.damage.append(
+            Damage(
+                family=family,
+                what=what,
+                position=position,
+                session_id=self._session_id,
+                key=self._key,
+            )
+        )
+
+    def attempt(self, family: str, read: Callable[[], R], position: int | None = None) -> R | None:
+        """What `read` answers; None, and a note, when it meets damage."""
+        try:
+            with damage_named():
+                return read()
+        except (CorruptionError, sqlite3.DatabaseError) as error:
+            if getattr(error, "sqlite_errorcode", None) in _NOT_DAMAGE:
+                raise
+            what = error.what if isinstance(error, CorruptionError) else str(error)
+            self.note(family, what, position)
+        return None
+
+    # -- Lists ------------------------------------------------------------------------------------
+
+    def values(
+        self, name: str, sql: Statements, parent_key: int, extent: Extent | None
+    ) -> tuple[Any, ...]:
+        """The values of a list that are what was written, in order.
+
+        `extent` is what is on record of it, None when nothing is.
+        """
+        found: list[Any] = []
+        hashes: list[bytes] = []
+        for position, row in self._rows(name, sql, parent_key, extent):
+            self.values_read += 1
+            proven = self.attempt(name, functools.partial(self._value, name, sql, row), position)
+            if proven is not None:
+                found.append(proven[0])
+                hashes.append(proven[1])
+        if extent is None:
+            if found:
+                self.note(name, "there is no record of what it should be")
+        elif len(found) == extent.count and NOTHING.appended(hashes) != extent:
+            self.note(name, "each value is whole, together they are not what was saved last")
+        return tuple(found)
+
+    def _value(self, name: str, sql: Statements, row: tuple[Any, ...]) -> tuple[Any, bytes]:
+        """A value, and its digest. What is damaged inside its lists is left out of them.
+
+        Raises DamagedError, or whatever a damaged column makes the decoder stumble over.
+        """
+        columns = row[1:]
+        tree = sql.shape.tree(columns[: len(sql.shape.names)])
+        if sql.rows.blob and columns[-1] is not None:
+            tree[sql.rows.blob] = blobs.get(self.conn, columns[-1])
+        value: Any = decode(sql.rows.model, {**tree, **{inner: [] for inner in sql.lists}})
+        extents = {inner: statements.extent_in(sql, inner, columns) for inner in sql.rows.lists}
+        digest = (
+            digest_with(encode_without(value, sql.lists), extents)
+            if extents
+            else item_digest(encode(value), sql.rows)
+        )
+        if mark_of(digest) != statements.mark_in(sql, row):
+            raise DamagedError(NOT_WRITTEN)
+        parts = {
+            inner: self.values(
+                f"{name}.{inner}", statements.statements(part, sql.key), row[0], extents[inner]
+            )
+            for inner, part in sql.rows.lists.items()
+        }
+        return (value.evolve(**parts) if parts else value), digest
+
+    def _rows(
+        self, name: str, sql: Statements, parent_key: int, extent: Extent | None
+    ) -> list[tuple[int, tuple[Any, ...]]]:
+        """The rows of a list that can be read, each with its position; others are noted."""
+        placed = sql.between(", ".join(["seq", sql.head, *sql.columns]))
+        try:
+            stored = self.conn.execute(placed, sql.stretch(parent_key)).fetchall()
+        except sqlite3.Error:
+            stored = [*self._readable(placed, sql, parent_key, extent)]
+        count = len(stored) if extent is None else extent.count
+        if len(stored) != count:
+            self.note(name, f"{count} rows should be there, {len(stored)} can be read")
+        if len(stored) > count:
+            # Where pages changed places, a stretch of keys has others in it: ask for each.
+            stored = [*self._readable(placed, sql, parent_key, extent)]
+        if not stored:
+            return []
+        if stored[-1][0] - stored[0][0] != len(stored) - 1 and len(stored) == count:
+            self.note(name, "their positions do not follow each other")
+        # The oldest may have been dropped: what is there ends at the last that was saved.
+        first = stored[0][0] if len(stored) >= count else max(0, stored[-1][0] + 1 - count)
+        return [(row[0] - first, row[1:]) for row in stored]
+
+    def _readable(
+        self, select: str, sql: Statements, parent_key: int, extent: Extent | None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Row by row, over pages that cannot be read."""
+        count = 0 if extent is None else extent.count
+        start = 0
+        with contextlib.suppress(sqlite3.Error):
+            (end,) = self.conn.execute(sql.next_seq, sql.stretch(parent_key)).fetchone()
+            start = max(0, end - count)
+        for seq in range(start, start + count):
+            with contextlib.suppress(sqlite3.Error):
+                found = self.conn.execute(select, sql.stretch(parent_key, seq, seq + 1))
+                yield from (row for row in found if row[0] == seq)
+
+    # -- Messages ---------------------------------------------------------------------------------
+
+    def messages(self, head: Head) -> Iterator[tuple[int, Message]]:
+        """The messages of a head that are what was written, with their positions."""
+        parts = self.attempt(
+            "messages", lambda: message_log.parts_of(self.conn, head.branch, head.length)
+        )
+        before: bytes | None = EMPTY_CHAIN
+        position = 0
+        for part in parts or ():
+            assert part.end is not None, "a head has a length"
+            for found, message, link in self.rows(part.source, range(position, part.end), before):
+                yield found, message
+                before = link if found == part.end - 1 else None
+            position = part.end
+        if position < head.length:
+            self.note("messages", "nothing says where the messages from here on are", position)
+
+    def rows(
+        self, branch: int, seqs: range, before: bytes | None
+    ) -> Iterator[tuple[int, Message, bytes]]:
+        """Messages in the rows of a branch that are what was written, with their chains.
+
+        `before` is the chain of the message before the first, None when it is not known.
+        """
+        for seq in seqs:
+            read = functools.partial(conversation.read_one, self.conn, branch, seq)
+            found = self.attempt("messages", read, seq)
+            if found is None:
+                before = None
+                continue
+            message, link = found
+            digest = hashlib.sha256(canonical(encode(message))).digest()
+            if before is not None and chain([digest], before) != [link]:
+                self.note("messages", "it does not follow the one before it", seq)
+                before = None
+                continue
+            before = link
+            yield seq, message, link

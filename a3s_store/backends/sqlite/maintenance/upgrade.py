@@ -1,0 +1,112 @@
+"""Bringing a file to this release's schema by command: for real, or tried on a copy of it.
+
+Opening a store does the same by itself; this is for those who want to know first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from pathlib import Path
+
+from a3s_store.backends.sqlite.connection import connect
+from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.format.file_copy import beside
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.reports import MigrationReport
+from a3s_store.errors import (
+    MigrationError,
+    NotAStoreError,
+    SchemaTooNewError,
+    during,
+)
+
+
+def upgrade(settings: Settings) -> MigrationReport:
+    """Apply the steps the file does not have yet, after a backup of it.
+
+    Blocks. Raises what opening a store does; MigrationError leaves the file with the schema it had
+    before the step that failed.
+    """
+    started = time.monotonic()
+    path = settings.path
+    with during("migrate", str(path)):
+        _require(path)
+        with contextlib.closing(connect.open_writer(settings)) as conn:
+            done = conn.migrated
+        assert done is not None, "a writer that was opened has migrated"
+    return MigrationReport(
+        location=str(path),
+        before=done.before,
+        after=done.after,
+        steps=tuple(range(done.before + 1, done.after + 1)),
+        dry_run=False,
+        backup=None if done.backup is None else str(done.backup),
+        failure=None,
+        seconds=time.monotonic() - started,
+    )
+
+
+def rehearse(settings: Settings) -> MigrationReport:
+    """Try the steps the file does not have yet on a copy, which is removed again.
+
+    Blocks. The file is not changed by a byte; the copy lies beside it meanwhile, since there is
+    most likely room for a backup there or nowhere.
+    """
+    started = time.monotonic()
+    path = settings.path
+    failure: str | None = None
+    with during("migrate", str(path)):
+        _require(path)
+        with file_copy.temporary(path) as made:
+            with contextlib.closing(_look_only(path)) as source:
+                if not migrate.inspect(source):
+                    raise SchemaTooNewError(
+                        "the file was written by a newer release",
+                        hint="This one reads it, and has nothing to bring it to",
+                    )
+                before = migrate.numbers(source)[1]
+                file_copy.copy(source, made)
+            copy = sqlite3.connect(f"{made.as_uri()}?mode=rw", uri=True, isolation_level=None)
+            with contextlib.closing(copy):
+                copy.execute("PRAGMA trusted_schema = OFF").close()
+                file_copy.check_structure(copy)
+                try:
+                    migrate.try_steps(copy)
+                except MigrationError as error:
+                    failure = str(error)
+                after = migrate.numbers(copy)[1]
+    return MigrationReport(
+        location=str(path),
+        before=before,
+        after=after,
+        steps=tuple(range(before + 1, after + 1)),
+        dry_run=True,
+        backup=None,
+        failure=failure,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _require(path: Path) -> None:
+    # A file that is not there would be made.
+    if not path.exists() or (path.stat().st_size == 0 and not beside(path, "-wal").exists()):
+        raise NotAStoreError("there is no store here")
+
+
+def _look_only(path: Path) -> sqlite3.Connection:
+    """A connection that leaves the file as it is, also when it is closed.
+
+    The last one to close copies a log into the database, unless it may not write.
+    """
+    log = beside(path, "-wal")
+    mode = "ro" if log.exists() and log.stat().st_size > 0 else "rw"
+    conn = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None)
+    try:
+        conn.execute("PRAGMA trusted_schema = OFF").close()
+    except BaseException:
+        conn.close()
+        raise
+    return conn

@@ -1,0 +1,267 @@
+"""Holds everything in a file against everything else: `verify` finds a flipped bit.
+
+"quick" looks at SQLite's own structure, at what is on record of each session and at how many rows
+of each list there are; "deep" reads every message, value and blob as well and holds each against
+its seal, its mark, its hash, its chain. Each session is looked at in a read transaction of its own,
+so that no log is pinned for long. Plain functions of a connection; nothing is raised for damage.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.maintenance import partial_read
+from a3s_store.backends.sqlite.maintenance.row_checks import Prover
+from a3s_store.backends.sqlite.rows import (
+    agent_memory,
+    blobs,
+    message_log,
+    session_header,
+    statements,
+)
+from a3s_store.backends.sqlite.rows.message_log import Head
+from a3s_store.core.collections import (
+    CHECKPOINTS,
+    FAMILIES,
+    LOOP_CHECKPOINTS,
+    SESSION_ROWS,
+    CheckpointKind,
+)
+from a3s_store.core.corruption import DamagedError
+from a3s_store.core.reports import Damage, Depth, VerifyReport
+from a3s_store.core.snapshot import EMPTY_CHAIN
+
+# Tables whose rows hang on others without a foreign key: (table, column, table of the parent).
+_HANGING: Final = (
+    ("cost_record", "owner_key", "owner"),
+    ("task", "owner_key", "owner"),
+    ("trace_event", "owner_key", "owner"),
+    ("run_event", "run_key", "run"),
+    ("verification_check", "verification_report_key", "verification_report"),
+    ("subagent_progress", "subagent_task_key", "subagent_task"),
+    ("workflow_step", "workflow_checkpoint_key", "workflow_checkpoint"),
+)
+# How many of one kind of finding are told.
+_REPORTED: Final = 100
+_LISTS: Final = {**SESSION_ROWS.lists, **{family.name: family.rows for family in FAMILIES}}
+
+
+def verify(conn: sqlite3.Connection, *, location: str, depth: Depth) -> VerifyReport:
+    """Look at everything but the log, as far as `depth` says; what is damaged is in the report.
+
+    Raises sqlite3.OperationalError when it is interrupted.
+    """
+    began = time.monotonic()
+    work = _Verification(conn, depth)
+    work.run()
+    return VerifyReport(
+        location=location,
+        depth=depth,
+        sessions=work.counts["sessions"],
+        generations=work.counts["generations"],
+        messages=work.counts["messages"],
+        values=work.counts["values"],
+        blobs=work.counts["blobs"],
+        log_frames=0,
+        seconds=time.monotonic() - began,
+        damage=tuple(work.damage),
+    )
+
+
+class _Verification:
+    """One verification on its way: what was counted, and the damage found so far."""
+
+    def __init__(self, conn: sqlite3.Connection, depth: Depth) -> None:
+        self.conn = conn
+        self.deep = depth == "deep"
+        self.counts: Counter[str] = Counter()
+        self.damage: list[Damage] = []
+
+    def run(self) -> None:
+        self._look("file", self._structure)
+        self._look("file", self._references)
+        for key, session_id in self._all("SELECT owner_key, id FROM owner"):
+            self._look("session", self._session, key, session_id, session_id=session_id)
+        for branch, session_id in self._all(_BRANCHES):
+            self._look("messages", self._branch, branch, session_id=session_id)
+        for kind in CHECKPOINTS:
+            for (key,) in self._all(f"SELECT {kind.key} FROM {kind.rows.table}"):
+                self._look(kind.name, self._checkpoint, kind, key, key=key)
+        for (owner,) in self._all(agent_memory.OWNERS):
+            self._look(agent_memory.FAMILY, self._memories, owner, session_id=owner)
+        for blob_key, digest in self._all("SELECT blob_key, hash FROM blob"):
+            self._look("blob", self._blob, blob_key, digest)
+
+    def _all(self, sql: str) -> list[tuple[Any, ...]]:
+        """What there is to look at; none, and a note, when that cannot be read."""
+        found: list[tuple[Any, ...]] = []
+        self._look("file", lambda _: found.extend(self.conn.execute(sql).fetchall()))
+        return found
+
+    def _look(
+        self, family: str, look: Callable[..., None], *arguments: Any, **owner: str | None
+    ) -> None:
+        """Look at one thing in one read transaction; whatever is stumbled over is damage of it."""
+        prover = Prover(self.conn, **owner)
+        with transaction.read(self.conn):
+            prover.attempt(family, lambda: look(prover, *arguments))
+        self.counts["values"] += prover.values_read
+        self.damage += prover.damage
+
+    # -- The file ---------------------------------------------------------------------------------
+
+    def _structure(self, prover: Prover) -> None:
+        check = "integrity_check" if self.deep else "quick_check"
+        for (found,) in self.conn.execute(f"PRAGMA {check}({_REPORTED})").fetchall():
+            if found != "ok":
+                prover.note("file", found)
+
+    def _references(self, prover: Prover) -> None:
+        broken = self.conn.execute("PRAGMA foreign_key_check").fetchmany(_REPORTED)
+        for table, _, parent, _ in broken:
+            prover.note("file", f"a row of {table} refers to a row of {parent} that is not there")
+        # Which conversations of which saves would be collected under them?
+        (unowned,) = self.conn.execute(_UNOWNED).fetchone()
+        if unowned:
+            prover.note(
+                "generation", f"{unowned} saves are not on record as owners of their branch"
+            )
+        for table, column, parent in _HANGING:
+            # Whose rows have nobody any more?
+            (lost,) = self.conn.execute(
+                f"SELECT count(*) FROM {table} WHERE {column} NOT IN "
+                f"(SELECT {parent}_key FROM {parent})"
+            ).fetchone()
+            if lost:
+                prover.note("file", f"{lost} rows of {table} have no {parent}")
+
+    def _blob(self, _: Prover, blob_key: int, digest: bytes) -> None:
+        self.counts["blobs"] += 1
+        if self.deep:
+            blobs.get(self.conn, blob_key)
+        elif len(digest) != hashlib.sha256().digest_size:
+            raise DamagedError(f"blob {blob_key} has no hash")
+
+    # -- Sessions ---------------------------------------------------------------------------------
+
+    def _session(self, prover: Prover, key: int, session_id: str) -> None:
+        self.counts["sessions"] += 1
+        self._generations(prover, key)
+        if self.deep:
+            partial_read.session(prover, session_id, messages=False)
+            return
+        found = session_header.find(self.conn, session_id)
+        if found is None:
+            return
+        session_header.check(found)
+        for name, part in _LISTS.items():
+            sql = statements.statements(part, "owner_key")
+            (there,) = self.conn.execute(sql.count, sql.stretch(key)).fetchone()
+            extent = found.parts.get(name)
+            if there != (0 if extent is None else extent.count):
+                prover.note(name, f"{extent.count if extent else 0} should be there, {there} are")
+
+    def _generations(self, prover: Prover, key: int) -> None:
+        """Every save is on record, and each conversation of then is still there."""
+        stored = self.conn.execute(
+            "SELECT generation, head_branch, head_length FROM generation "
+            "WHERE owner_key = ? ORDER BY generation",
+            (key,),
+        ).fetchall()
+        if not stored:
+            prover.note("generation", "no save of it is on record")
+        prover.attempt("generation", lambda: [*session_header.saves(self.conn, key)])
+        for expected, (number, branch, length) in enumerate(stored, 1):
+            self.counts["generations"] += 1
+            if number != expected:
+                prover.note("generation", f"{number} stands where {expected} should", expected)
+                return
+            if branch is not None:
+                reach = functools.partial(self._reach, Head(branch, length))
+                prover.attempt("generation", reach, number)
+
+    def _reach(self, head: Head) -> None:
+        """Raise DamagedError unless the log has the messages of a head, as far as that is said."""
+        message_log.link_at(self.conn, head)
+        parts = message_log.parts_of(self.conn, head.branch, head.length)
+        if (parts[-1].end if parts else 0) != head.length:
+            raise DamagedError(f"nothing says where {head.length} messages are")
+
+    def _checkpoint(self, prover: Prover, kind: CheckpointKind, key: str) -> None:
+        self.counts["values"] += 1
+        if self.deep:
+            partial_read.checkpoint(prover, kind, key, messages=False)
+        elif kind is LOOP_CHECKPOINTS:
+            sql = f"SELECT head_branch, head_length FROM {kind.rows.table} WHERE {kind.key} = ?"
+            self._reach(Head(*self.conn.execute(sql, (key,)).fetchone()))
+
+    # -- Memories ---------------------------------------------------------------------------------
+
+    def _memories(self, prover: Prover, owner: str) -> None:
+        if not self.deep:
+            self.counts["values"] += agent_memory.count(self.conn, owner)
+            return
+
+        def note(error: DamagedError) -> None:
+            prover.note(agent_memory.FAMILY, error.what)
+
+        for found in agent_memory.whole_ones(self.conn, owner, note):
+            prover.attempt(agent_memory.FAMILY, found.item)
+            prover.values_read += 1
+
+    # -- Messages ---------------------------------------------------------------------------------
+
+    def _branch(self, prover: Prover, branch: int) -> None:
+        """A branch's own rows: none missing, each as it was written, each linked to the last."""
+        parts = message_log.parts_of(self.conn, branch, None)
+        own = [part for part in parts if part.source == branch]
+        ends = [0, *(part.end for part in parts)]
+        if ends[:-1] != [part.start for part in parts] or None in ends[:-1]:
+            prover.note("messages", "the stretches of its branch do not follow each other")
+            parts = []  # where they lead says nothing any more, and there may be any number
+        for part in parts:
+            beginning = message_log.parts_of(self.conn, part.source, None)
+            if part.start and _link(self.conn, parts, part) != _link(self.conn, beginning, part):
+                prover.note("messages", "another conversation begins here", part.start)
+        (first, last, count) = self.conn.execute(
+            "SELECT min(seq), max(seq), count(*) FROM message WHERE branch_key = ?", (branch,)
+        ).fetchone()
+        self.counts["messages"] += count
+        if not count:
+            return
+        start = own[0].start if own else first
+        if (first, last) != (start, start + count - 1):
+            prover.note("messages", f"{count} are there, numbered from {first} to {last}", start)
+        if not self.deep:
+            return
+        before = message_log.link_if_any(self.conn, parts, start) if start and own else None
+        for _ in prover.rows(branch, range(start, last + 1), before if start else EMPTY_CHAIN):
+            pass
+
+
+def _link(
+    conn: sqlite3.Connection, parts: list[message_log.Part], at: message_log.Part
+) -> bytes | None:
+    return message_log.link_if_any(conn, parts, at.start)
+
+
+_UNOWNED: Final = """
+SELECT count(*) FROM generation AS g WHERE head_branch IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM branch_owner AS o
+    WHERE o.owner_key = g.owner_key AND o.branch_key = g.head_branch
+)
+"""
+
+_BRANCHES: Final = """
+SELECT b.branch_key, (
+    SELECT o.id FROM branch_owner JOIN owner AS o USING (owner_key)
+    WHERE branch_key = b.branch_key LIMIT 1
+) FROM branch AS b
+"""

@@ -1,0 +1,1 @@
+"""Reading sessions, messages and lists of sessions."""

@@ -1,0 +1,90 @@
+"""What there is in the file: short questions about all sessions, and about the file itself.
+
+Plain functions of a connection, each inside a read transaction that somebody else opened.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from a3s_store.backends.sqlite.maintenance import health
+from a3s_store.backends.sqlite.rows import session_header
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.collections import CHECKPOINTS
+from a3s_store.core.protocol import Generation, Inventory, SessionSummary
+
+
+def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
+    """All generations on record, oldest first; none when nothing was saved under the id."""
+    owner = conn.execute("SELECT owner_key FROM owner WHERE id = ?", (session_id,)).fetchone()
+    if owner is None:
+        return ()
+    return tuple(
+        Generation(
+            number=save.number,
+            length=None if save.head is None else save.head.length,
+            digest=save.digest,
+            saved_at_ms=save.saved_at_ms,
+        )
+        for save in session_header.saves(conn, owner[0])
+    )
+
+
+def exists(conn: sqlite3.Connection, session_id: str) -> bool:
+    """Whether a session was saved under an id. Raises DamagedError when its index lost it."""
+    row = conn.execute(
+        "SELECT s.owner_key IS NOT NULL FROM owner LEFT JOIN session AS s USING (owner_key) "
+        "WHERE id = ?",
+        (session_id,),
+    ).fetchone()
+    if row is None:
+        session_header.refuse_lost(conn, "owner", "id", session_id, "session")
+    return row is not None and bool(row[0])
+
+
+def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
+    """What there is to say of every saved session, those updated last first."""
+    # Which sessions are there? The view has these columns; a cost that is negative zero is NULL.
+    names = ", ".join(SessionSummary._fields).replace("total_cost", "coalesce(total_cost, 0.0)")
+    found = conn.execute(f"SELECT {names} FROM sessions ORDER BY updated_at DESC, id").fetchall()
+    return tuple(map(SessionSummary._make, found))
+
+
+def inventory(conn: sqlite3.Connection) -> Inventory:
+    """Every id in the file."""
+    # Every id, and whether a session was saved under it.
+    owners = conn.execute(
+        "SELECT id, s.owner_key IS NOT NULL FROM owner LEFT JOIN session AS s USING (owner_key) "
+        "ORDER BY id"
+    ).fetchall()
+    loops, workflows = (
+        tuple(
+            row[0]
+            for row in conn.execute(
+                f"SELECT {kind.key} FROM {kind.rows.table} ORDER BY {kind.key}"
+            ).fetchall()
+        )
+        for kind in CHECKPOINTS
+    )
+    return Inventory(
+        sessions=tuple(i for i, saved in owners if saved),
+        families_only=tuple(i for i, saved in owners if not saved),
+        loop_checkpoints=loops,
+        workflow_checkpoints=workflows,
+    )
+
+
+def facts(conn: sqlite3.Connection) -> dict[str, Any]:
+    """Measurements of the file that need no more than a look."""
+    _, version, _ = migrate.numbers(conn)
+    found: dict[str, Any] = {"sqlite": sqlite3.sqlite_version, "schema": version}
+    for name in ("journal_mode", "page_count", "freelist_count"):
+        (found[name],) = conn.execute(f"PRAGMA {name}").fetchone()
+    return found | health.notes(conn)
+
+
+def probe(conn: sqlite3.Connection) -> None:
+    """Write something and take it back: a store that cannot be written says so here."""
+    conn.execute("INSERT INTO meta (name, value) VALUES ('probe', 1)")
+    conn.execute("DELETE FROM meta WHERE name = 'probe'")

@@ -1,0 +1,150 @@
+"""The rows of a session as they lie in the file, all as of one moment; `reading` makes values.
+
+Plain functions of a connection, each inside a read transaction that somebody else opened. What is
+remembered and still so is not read again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from a3s_store.backends.sqlite.read import messages as conversation
+from a3s_store.backends.sqlite.read.messages import Wanted
+from a3s_store.backends.sqlite.rows import session_header, statements
+from a3s_store.backends.sqlite.rows.message_log import Head
+from a3s_store.backends.sqlite.rows.session_header import Record
+from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Family
+from a3s_store.core.corruption import DamagedError
+from a3s_store.core.session_cache import Known
+from a3s_store.core.snapshot import URIS, Extent
+from a3s_store.errors import SessionNotFoundError
+from a3s_store.models import SessionData
+
+Tree = dict[str, Any]
+
+
+@attrs.frozen
+class StoredSession:
+    """A session as it was fetched: its JSON object without messages, or the value if it is known.
+
+    `messages` is None when they were not asked for; `marks` tell which value of a list is damaged.
+    """
+
+    tree: Tree
+    marks: Mapping[str, list[int]]
+    known: SessionData | None
+    messages: Wanted | None
+
+
+@attrs.frozen
+class StoredShelf:
+    """A shelf as it was fetched: the JSON objects of its values, or these if they are known."""
+
+    trees: list[Tree]
+    marks: list[int]
+    known: tuple[Any, ...] | None
+    extent: Extent
+
+
+@attrs.frozen
+class Stored:
+    """What was fetched of one session id. `record` is None when nothing was saved under it.
+
+    `session` is None when none was saved, or it was not asked for.
+    """
+
+    record: Record | None
+    session: StoredSession | None
+    shelves: Mapping[Family, StoredShelf | None]
+    uris: tuple[str, ...]
+
+
+def fetch(
+    conn: sqlite3.Connection,
+    known: Known,
+    session_id: str,
+    families: Sequence[Family],
+    *,
+    session: bool,
+    messages: bool = True,
+    generation: int | None = None,
+) -> Stored:
+    """The session, if it is asked for, and these shelves.
+
+    With a `generation`, the conversation is the one of then.
+
+    Raises:
+        SessionNotFoundError: there is no such generation, or it has no conversation.
+        ValueError: something is damaged.
+    """
+    found = session_header.find(conn, session_id)
+    if found is None:
+        return Stored(None, None, dict.fromkeys(families), ())
+    session_header.check(found)
+    stored = None
+    if session and found.head is not None:
+        head = found.head if generation is None else _head_at(conn, found, generation)
+        stored = _fetch_session(conn, known, session_id, found, head if messages else None)
+    shelves = {family: _fetch_shelf(conn, known, found, family) for family in families}
+    return Stored(found, stored, shelves, _fetch_uris(conn, found))
+
+
+def _fetch_session(
+    conn: sqlite3.Connection, known: Known, session_id: str, found: Record, head: Head | None
+) -> StoredSession:
+    messages = None if head is None else conversation.find(conn, head, known.lines.values())
+    own = ("session", "config", *SESSION_ROWS.lists)
+    if known.session is not None and all(known.has(name, found.parts) for name in own):
+        return StoredSession({}, {}, known.session, messages)
+    row = statements.fetch_one(conn, SESSION_ROWS, "owner_key", found.key)
+    config = statements.fetch_one(conn, CONFIG_ROWS, "owner_key", found.key)
+    assert row is not None, "the record was made from these rows"
+    assert config is not None, "and from these"
+    tree = {**config[0], **row[0], "id": session_id}
+    marks: dict[str, list[int]] = {}
+    for name, part in SESSION_ROWS.lists.items():
+        extent = found.parts.get(name)
+        if extent is None:
+            raise DamagedError("there is no record of it", name)
+        tree[name], marks[name] = statements.fetch_list(
+            conn, name, part, "owner_key", found.key, extent.count
+        )
+    return StoredSession(tree, marks, None, messages)
+
+
+def _head_at(conn: sqlite3.Connection, found: Record, generation: int) -> Head:
+    head = next((save.head for save in session_header.saves(conn, found.key, generation)), None)
+    if head is None:
+        raise SessionNotFoundError(
+            f"there is no conversation of generation {generation}",
+            hint=f"The session is at generation {found.generation}",
+        )
+    return head
+
+
+def _fetch_shelf(
+    conn: sqlite3.Connection, known: Known, found: Record, family: Family
+) -> StoredShelf | None:
+    extent = found.parts.get(family.name)
+    if extent is None:
+        return None
+    values = known.values(family.name, found.parts)
+    if values is not None:
+        return StoredShelf([], [], values, extent)
+    fetched = statements.fetch_list(
+        conn, family.name, family.rows, "owner_key", found.key, extent.count
+    )
+    return StoredShelf(*fetched, None, extent)
+
+
+def _fetch_uris(conn: sqlite3.Connection, found: Record) -> tuple[str, ...]:
+    if URIS not in found.parts:
+        return ()
+    uris = conn.execute(
+        "SELECT uri FROM retained_artifact_uri WHERE owner_key = ? ORDER BY seq", (found.key,)
+    ).fetchall()
+    return tuple(row[0] for row in uris)

@@ -1,0 +1,179 @@
+"""Reading a conversation: which messages are needed is said in the transaction, they come after it.
+
+Rows of messages never change, and a head's last link names all of them, so they need not be read as
+of one moment: it is done a few hundred at a time, while the last link is still there, and no log is
+pinned while ten thousand are decoded. Should somebody delete the session meanwhile, it is all done
+again. Each row has a seal, a checksum of what it holds, that tells damage from what was
+written. Messages that are remembered are not read again.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, Final
+
+import attrs
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.rows import blobs, message_log
+from a3s_store.backends.sqlite.rows.message_log import Head, Line
+from a3s_store.core.checksums import seals_of
+from a3s_store.core.collections import MESSAGE_ROWS
+from a3s_store.core.columns import shape
+from a3s_store.core.corruption import NOT_WRITTEN, DamagedError, MovedOnError
+from a3s_store.errors import DecodeError
+from a3s_store.models import Message
+from a3s_store.wire import decode, decode_many, parse_each, parse_own
+
+_SHAPE = shape(MESSAGE_ROWS)
+
+
+# How many rows are read at a time: enough to be quick, few enough to stay in the cache.
+_CHUNK: Final = 256
+_ROWS: Final = (
+    "SELECT seal, chain, role, reasoning_content, extra, content, message_key FROM message "
+    "WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq"
+)
+_KEY: Final = 6
+_CHAIN: Final = 1
+
+
+@attrs.frozen
+class Wanted:
+    """A conversation to be read: `known` messages are remembered, the others follow them."""
+
+    known: tuple[Message, ...]
+    head: Head
+    link: bytes
+
+
+def find(conn: sqlite3.Connection, head: Head, lines: Iterable[Line] = ()) -> Wanted:
+    """What there is to read of a head, given what `lines` have already."""
+    parts = message_log.parts_of(conn, head.branch, head.length)
+    link = message_log.link_at(conn, head)
+    known: tuple[Message, ...] = ()
+    for line in lines:
+        length = line.head.length
+        if line.link == link and length == head.length:
+            return Wanted(line.messages, head, link)
+        if (
+            len(known) < length < head.length
+            and message_log.link_if_any(conn, parts, length) == line.link
+        ):
+            known = line.messages
+    return Wanted(known, head, link)
+
+
+def read(conn: sqlite3.Connection, wanted: Wanted) -> tuple[Message, ...]:
+    """The messages, each held against its seal.
+
+    Raises MovedOnError, DecodeError or DamagedError, with the position, when one is gone or not so.
+    """
+    if len(wanted.known) == wanted.head.length:
+        return wanted.known
+    found = [*wanted.known]
+    while len(found) < wanted.head.length:
+        start = len(found)
+        with transaction.read(conn):
+            rows = _next_rows(conn, wanted, start)
+            images = _images(conn, rows)
+        found += _decode(_trees(rows, images, start), start)
+    return tuple(found)
+
+
+def read_one(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[Message, bytes]:
+    """The message in one row of a branch, held against its seal, and its chain.
+
+    Raises DamagedError or DecodeError.
+    """
+    found = _stored(conn, branch, seq, seq + 1)
+    if not found:
+        raise DamagedError("it is missing", "messages", seq)
+    (message,) = _decode(_trees(found, _images(conn, found), seq), seq)
+    return message, found[0][_CHAIN]
+
+
+def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list[tuple[Any, ...]]:
+    # Texts stay bytes: the seal is made of those, and orjson takes them as they are.
+    conn.text_factory = bytes
+    try:
+        return conn.execute(_ROWS, (branch, start, end)).fetchall()
+    finally:
+        conn.text_factory = str
+
+
+def _next_rows(conn: sqlite3.Connection, wanted: Wanted, start: int) -> list[tuple[Any, ...]]:
+    """The next rows, read at a moment at which the head still names this conversation."""
+    parts = message_log.parts_of(conn, wanted.head.branch, wanted.head.length)
+    if message_log.link_if_any(conn, parts, wanted.head.length) != wanted.link:
+        raise MovedOnError("the messages are not those of the session", "messages")
+    # The last link is there, so the parts reach it.
+    part = next(part for part in parts if part.end is None or start < part.end)
+    end = min(start + _CHUNK, part.end or start)
+    rows = _stored(conn, part.source, start, end)
+    if len(rows) != end - start:
+        raise MovedOnError(
+            f"of messages {start} to {end - 1} only {len(rows)} are there", "messages", start
+        )
+    return rows
+
+
+def _images(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> dict[int, dict[str, str]]:
+    """The texts of blobs by message key and hash, for those of these rows that refer to any."""
+    keys = {row[_KEY] for row in rows}
+    # Which messages among these, and perhaps others that lie between them, have images?
+    found = conn.execute(
+        "SELECT DISTINCT message_key FROM message_blob WHERE message_key BETWEEN ? AND ?",
+        (min(keys), max(keys)),
+    ).fetchall()
+    return {key: blobs.texts_of(conn, key) for (key,) in found if key in keys}
+
+
+def _decode(trees: list[dict[str, Any]], start: int) -> tuple[Message, ...]:
+    try:
+        return decode_many(Message, trees)
+    except DecodeError:
+        for position, tree in enumerate(trees, start):
+            try:
+                decode(Message, tree)
+            except DecodeError as error:
+                raise error.inside("SessionData", f"messages[{position}]") from None
+        raise
+
+
+def _trees(
+    rows: list[tuple[Any, ...]], images: dict[int, dict[str, str]], start: int
+) -> list[dict[str, Any]]:
+    """The JSON objects of the next messages, the way `shape.tree` makes them.
+
+    Column by column: a loop over rows in Python takes longer than to parse them.
+    """
+    seals, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
+    found = seals_of(start, links, roles, reasonings, extras, contents)
+    if found != [*seals]:
+        index = next(i for i, seal in enumerate(seals) if seal != found[i])
+        raise DamagedError(NOT_WRITTEN, "messages", start + index)
+    parsed = zip(map(_role, roles), parse_each(contents), strict=True)
+    trees: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in parsed]
+    for tree, reasoning in zip(trees, reasonings, strict=True):
+        if reasoning is not None:
+            tree["reasoning_content"] = reasoning.decode()
+    for tree, extra in zip(trees, extras, strict=True):
+        if extra is not None:
+            tree |= parse_own(extra)
+    if images:
+        return [
+            blobs.attach(tree, images[key]) if key in images else tree
+            for tree, key in zip(trees, keys, strict=True)
+        ]
+    return trees
+
+
+@functools.lru_cache(64)
+def _role(role: bytes) -> str:
+    return role.decode()
+
+
+assert _SHAPE.names == ("role", "content", "reasoning_content", "extra"), "columns are named here"

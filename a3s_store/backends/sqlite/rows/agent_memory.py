@@ -1,0 +1,303 @@
+"""Memories in the file: a row each, under whose they are, and a row that says how many there are.
+
+Plain functions of a connection, each inside a transaction that somebody else opened.
+
+Invariants: 1. what is answered was proven: a row by its seal, and whatever looks at all of an
+owner's rows, by their number and the sum of their seals; 2. what must look at all rows holds no
+more of them at once than it answers. Looking at all is how search keeps the meaning that it has in
+every store: SQL and FTS5 fold upper and lower case otherwise than Python and Rust do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from a3s_store.agent_memory import MemoryItem
+from a3s_store.agent_memory.protocol import Rank, first
+from a3s_store.core.collections import Rows
+from a3s_store.core.columns import shape
+from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.wire import decode, encode, parse_own
+
+FAMILY: Final = "memories"
+ROWS: Final = Rows(model=MemoryItem, table="memory")
+_SHAPE: Final = shape(ROWS)
+_COLUMNS: Final = ", ".join(_SHAPE.names)
+_AT: Final = {name: place for place, name in enumerate(_SHAPE.names)}
+_ID: Final = _AT["id"]
+_CONTENT, _TAGS = _AT["content"], _AT["tags"]
+_IMPORTANCE, _TIMESTAMP = _AT["importance"], _AT["timestamp"]
+# Seals, and their sum, are numbers below this.
+_SEALS: Final = 2**63
+# How many rows are fetched at once.
+_BATCH: Final = 256
+
+_INSERT: Final = (
+    f"INSERT INTO memory (memory_key, owner, seal, {_COLUMNS}) "
+    f"VALUES (?, ?, ?{', ?' * len(_SHAPE.names)}) ON CONFLICT (owner, id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in ("seal", *_SHAPE.names))
+)
+
+
+class Remembered(NamedTuple):
+    """A row that was proven: its key, its seal, and the columns of the item."""
+
+    key: int
+    seal: int
+    row: tuple[Any, ...]
+
+    @property
+    def content(self) -> str:
+        """The item's text."""
+        found: str = self.row[_CONTENT]
+        return found
+
+    @property
+    def tags(self) -> list[str]:
+        """The item's tags."""
+        found: list[str] = parse_own(self.row[_TAGS])
+        return found
+
+    @property
+    def importance(self) -> float:
+        """The item's importance; no column can hold negative zero."""
+        return self.row[_IMPORTANCE] or 0.0
+
+    @property
+    def timestamp(self) -> str:
+        """When the item was made."""
+        found: str = self.row[_TIMESTAMP]
+        return found
+
+    def item(self) -> MemoryItem:
+        """The item itself. Raises ValueError, or DecodeError, if it is damaged all the same."""
+        return decode(MemoryItem, _SHAPE.tree(self.row))
+
+
+# -- Writing --------------------------------------------------------------------------------------
+
+
+def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> None:
+    """Keep items, each in the place of the one with its id. Raises EncodeError, DamagedError."""
+    count, total = shelf(conn, owner)
+    before = count, total
+    for item in items:
+        columns = _SHAPE.row(encode(item))
+        old = _find(conn, owner, item.id)
+        key = _next_key(conn) if old is None else old.key
+        seal = seal_of(key, owner, columns)
+        if old is not None and old.seal == seal:
+            continue
+        conn.execute(_INSERT, (key, owner, seal, *columns))
+        count += old is None
+        total += seal - (0 if old is None else old.seal)
+    if (count, total) != before:
+        _write_shelf(conn, owner, count, total)
+
+
+def drop(conn: sqlite3.Connection, owner: str, item_id: str) -> None:
+    """Remove an item; none is fine too. Raises DamagedError."""
+    count, total = shelf(conn, owner)
+    old = _find(conn, owner, item_id)
+    if old is not None:
+        conn.execute("DELETE FROM memory WHERE memory_key = ?", (old.key,))
+        _write_shelf(conn, owner, count - 1, total - old.seal)
+
+
+def clear(conn: sqlite3.Connection, owner: str) -> bool:
+    """Remove all that is there under an owner, damaged or not; whether that was anything."""
+    gone = conn.execute("DELETE FROM memory WHERE owner = ?", (owner,)).rowcount
+    gone += conn.execute("DELETE FROM memory_shelf WHERE owner = ?", (owner,)).rowcount
+    return gone > 0
+
+
+def _next_key(conn: sqlite3.Connection) -> int:
+    (key,) = conn.execute("SELECT coalesce(max(memory_key), 0) + 1 FROM memory").fetchone()
+    return int(key)
+
+
+def _write_shelf(conn: sqlite3.Connection, owner: str, count: int, total: int) -> None:
+    if count == 0:
+        conn.execute("DELETE FROM memory_shelf WHERE owner = ?", (owner,))
+        return
+    conn.execute(
+        "INSERT INTO memory_shelf (owner, count, seal) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET count = excluded.count, seal = excluded.seal",
+        (owner, count, total % _SEALS),
+    )
+
+
+# -- Reading --------------------------------------------------------------------------------------
+
+
+def find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | None:
+    """The row of an item; None only once all others were proven, since it may be one of those.
+
+    Raises DamagedError.
+    """
+    found = _find(conn, owner, item_id)
+    if found is None and any(other.row[_ID] == item_id for other in every(conn, owner)):
+        raise DamagedError("its index does not know one of them", FAMILY)
+    return found
+
+
+def count(conn: sqlite3.Connection, owner: str) -> int:
+    """How many there are. Raises DamagedError when there are not as many as were saved."""
+    expected, _ = shelf(conn, owner)
+    (there,) = conn.execute("SELECT count(*) FROM memory WHERE owner = ?", (owner,)).fetchone()
+    _check_count(expected, there)
+    return expected
+
+
+def best(
+    conn: sqlite3.Connection,
+    owner: str,
+    fits: Callable[[Remembered], bool],
+    rank: Rank,
+    limit: int,
+) -> list[Remembered]:
+    """The first `limit` that fit, by rank; of equals the one stored first. Raises DamagedError."""
+    return first(
+        (found for found in every(conn, owner) if fits(found)),
+        lambda found: (*rank(found.importance, found.timestamp), found.key),
+        limit,
+    )
+
+
+def every(conn: sqlite3.Connection, owner: str) -> Iterator[Remembered]:
+    """All rows of an owner, in no order; at the end it is proven that it was all.
+
+    Raises DamagedError.
+    """
+    return whole_ones(conn, owner, _raise)
+
+
+def whole_ones(
+    conn: sqlite3.Connection, owner: str, damaged: Callable[[DamagedError], None]
+) -> Iterator[Remembered]:
+    """As `every`, without those that are damaged; `damaged` is told of each, and of what lacks."""
+    expected: int | None = None
+    total: int | None = None
+    try:
+        expected, total = shelf(conn, owner)
+    except DamagedError as error:
+        damaged(error)
+    there, sum_of_seals = 0, 0
+    cursor = conn.execute(
+        f"SELECT memory_key, seal, {_COLUMNS} FROM memory WHERE owner = ?", (owner,)
+    )
+    try:
+        while stored := cursor.fetchmany(_BATCH):
+            for row in stored:
+                there += 1
+                try:
+                    found = _proven(owner, row)
+                except DamagedError as error:
+                    total = None  # nothing more can be said of the sum
+                    damaged(error)
+                    continue
+                sum_of_seals += found.seal
+                yield found
+    finally:
+        cursor.close()  # a half-read one would keep its place in the file
+    try:
+        _check_count(there if expected is None else expected, there)
+        if total is not None and sum_of_seals % _SEALS != total:
+            raise DamagedError("each is whole, together they are not what was saved last", FAMILY)
+    except DamagedError as error:
+        damaged(error)
+
+
+def _raise(error: DamagedError) -> None:
+    raise error
+
+
+def with_keys(
+    conn: sqlite3.Connection, owner: str, keys: Sequence[int]
+) -> Iterator[Remembered | None]:
+    """The rows with these keys, in their order; None where there is none. Raises DamagedError."""
+    for key in keys:
+        row = conn.execute(
+            f"SELECT memory_key, seal, {_COLUMNS} FROM memory WHERE memory_key = ? AND owner = ?",
+            (key, owner),
+        ).fetchone()
+        yield None if row is None else _proven(owner, row)
+
+
+def seals(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
+    """The seal of each row by its key: what tells whether anything changed. Raises DamagedError."""
+    expected, total = shelf(conn, owner)
+    found = dict(
+        conn.execute("SELECT memory_key, seal FROM memory WHERE owner = ?", (owner,)).fetchall()
+    )
+    _check_count(expected, len(found))
+    if sum(found.values()) % _SEALS != total:
+        raise DamagedError(NOT_WRITTEN, FAMILY)
+    return found
+
+
+def adds_up(conn: sqlite3.Connection, owner: str, found: Sequence[int]) -> bool:
+    """Whether rows with these seals are all that was saved, as far as that is on record."""
+    try:
+        return shelf(conn, owner) == (len(found), sum(found) % _SEALS)
+    except DamagedError:
+        return False
+
+
+# Who has memories, by either table? Each is asked as it is: an index may be what is damaged.
+OWNERS: Final = (
+    "SELECT owner FROM memory NOT INDEXED UNION SELECT owner FROM memory_shelf ORDER BY owner"
+)
+
+
+def shelf(conn: sqlite3.Connection, owner: str) -> tuple[int, int]:
+    """How many there should be and the sum of their seals. Raises DamagedError."""
+    row = conn.execute("SELECT count, seal FROM memory_shelf WHERE owner = ?", (owner,)).fetchone()
+    if row is not None:
+        return row[0], row[1]
+    if conn.execute("SELECT 1 FROM memory WHERE owner = ? LIMIT 1", (owner,)).fetchone():
+        raise DamagedError("there is no record of what they should be", FAMILY)
+    return 0, 0
+
+
+def _find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | None:
+    row = conn.execute(
+        f"SELECT memory_key, seal, {_COLUMNS} FROM memory WHERE owner = ? AND id = ?",
+        (owner, item_id),
+    ).fetchone()
+    return None if row is None else _proven(owner, row)
+
+
+def _check_count(expected: int, there: int) -> None:
+    if there != expected:
+        raise DamagedError(f"{expected} should be there, {there} are", FAMILY)
+
+
+# -- Seals ----------------------------------------------------------------------------------------
+
+
+def _proven(owner: str, stored: tuple[Any, ...]) -> Remembered:
+    key, seal, *columns = stored
+    row = tuple(columns)
+    if seal_of(key, owner, row) != seal:
+        raise DamagedError(f"what is in row {key} is not what was written", FAMILY)
+    return Remembered(key, seal, row)
+
+
+def seal_of(key: int, owner: str, columns: tuple[Any, ...]) -> int:
+    """The seal of a row: 63 bits of a SHA-256 over its other columns, each with kind and length."""
+    parts: list[bytes] = []
+    for value in (key, owner, *columns):
+        if type(value) is str:
+            data = value.encode("utf-8", "surrogatepass")
+            parts.append(b"t%d:" % len(data))
+            parts.append(data)
+        elif value is None:
+            parts.append(b"n")
+        else:
+            # Of a number the shortest text that is its alone; in a damaged row anything may stand.
+            parts.append(f"{type(value).__name__} {value!r};".encode())
+    return int.from_bytes(hashlib.sha256(b"".join(parts)).digest()[:8], "big") >> 1

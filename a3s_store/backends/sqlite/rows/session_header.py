@@ -1,0 +1,211 @@
+"""What is on record of a session: where its history is, and what stands for each of its parts.
+
+A handful of small rows tell what the rest of the file holds, so that a save knows what it need not
+write and a load knows what it need not read. Plain functions of a connection, each inside a
+transaction that somebody else opened.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import attrs
+
+from a3s_store.backends.sqlite.rows import message_log
+from a3s_store.backends.sqlite.rows.message_log import Head
+from a3s_store.core.checksums import save_seal
+from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.snapshot import Extent, combine
+
+_RECORD = """
+SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.saved_at_ms, g.holder,
+    g.seal, s.head_branch, s.head_length, s.digest, c.digest
+FROM owner AS o
+JOIN generation AS g ON g.owner_key = o.owner_key
+LEFT JOIN session AS s ON s.owner_key = o.owner_key
+LEFT JOIN session_config AS c ON c.owner_key = o.owner_key
+WHERE o.id = ?
+ORDER BY g.generation DESC
+LIMIT 1
+"""
+
+
+@attrs.frozen
+class Record:
+    """What the file says of one session id. `head` is None when no session was saved under it.
+
+    `digest` is that of the snapshot, None without a session. `parts` has what stands for each part
+    of the snapshot, as `snapshot.combine` takes them; a list that was never saved is not in it.
+    """
+
+    key: int
+    generation: int
+    digest: str | None
+    head: Head | None
+    parts: Mapping[str, Extent]
+
+
+def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
+    """What is on record under an id; None when nothing was saved under it.
+
+    Raises ValueError when the rows contradict each other.
+    """
+    row = conn.execute(_RECORD, (session_id,)).fetchone()
+    if row is None:
+        refuse_lost(conn, "owner", "id", session_id, "session")
+        return None
+    *save, seal, branch, length, session, config = row
+    key, generation, _, _, digest, _, _ = save
+    if save_seal(*save) != seal:
+        raise DamagedError(NOT_WRITTEN, "generation", generation)
+    # What was saved of its lists?
+    parts = {
+        name: Extent(count, shelf_digest)
+        for name, count, shelf_digest in conn.execute(
+            "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (key,)
+        ).fetchall()
+    }
+    head = None
+    if branch is not None:
+        if session is None or config is None:
+            raise DamagedError("it is missing", "config" if session is not None else "session")
+        head = Head(branch, length)
+        parts["session"] = Extent(1, session)
+        parts["config"] = Extent(1, config)
+        parts["messages"] = Extent(length, message_log.link_at(conn, head))
+    return Record(key, generation, digest, head, parts)
+
+
+def refuse_lost(conn: sqlite3.Connection, table: str, column: str, key: str, family: str) -> None:
+    """Raise DamagedError when a row has this key, and the index by which it was looked for has not.
+
+    To say that nothing was saved under a key, the table itself is asked: an application would begin
+    anew, and save beside what is there. That costs half a millisecond with 10 000 sessions.
+    """
+    # Names come from families.py and from here only.
+    sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE {column} = ? LIMIT 1"
+    if conn.execute(sql, (key,)).fetchall():
+        raise DamagedError("its index does not know it, or no save of it is on record", family)
+
+
+def check(record: Record) -> None:
+    """Raise ValueError unless the parts add up to the digest of the last save.
+
+    The digests of the parts are read from rows that may be damaged themselves.
+    """
+    if record.head is None and record.digest is not None:
+        raise DamagedError("it is missing", "session")
+    if record.head is not None and combine(record.parts) != record.digest:
+        raise DamagedError(
+            "what is on record of its parts does not add up to its digest", "generation"
+        )
+
+
+def add_owner(conn: sqlite3.Connection, session_id: str) -> Record:
+    """A record for an id under which nothing was saved yet."""
+    key = conn.execute("INSERT INTO owner (id) VALUES (?)", (session_id,)).lastrowid
+    assert key is not None
+    return Record(key, 0, None, None, {})
+
+
+def write(
+    conn: sqlite3.Connection,
+    before: Record,
+    head: Head | None,
+    parts: Mapping[str, Extent],
+    now_ms: int,
+) -> Record:
+    """Put on record what was saved, as the next generation.
+
+    The rows of the session and its configuration have their digests already.
+    """
+    digest = None if head is None else combine(parts)
+    after = Record(before.key, before.generation + 1, digest, head, parts)
+    _write_shelves(conn, before, after)
+    if head is not None and (before.head is None or before.head.branch != head.branch):
+        conn.execute(
+            "INSERT OR IGNORE INTO branch_owner (owner_key, branch_key) VALUES (?, ?)",
+            (after.key, head.branch),
+        )
+    add_generation(conn, after.key, after.generation, head, digest, now_ms)
+    return after
+
+
+# In the order in which the seal of a row is made of them.
+_GENERATION = "owner_key, generation, head_branch, head_length, digest, saved_at_ms, holder"
+
+
+def add_generation(
+    conn: sqlite3.Connection,
+    key: int,
+    number: int,
+    head: Head | None,
+    digest: str | None,
+    saved_at_ms: int,
+) -> None:
+    """Put one save on record: where the conversation was then, and what it all came to."""
+    branch, length = (None, None) if head is None else (head.branch, head.length)
+    columns = (key, number, branch, length, digest, saved_at_ms, None)
+    conn.execute(
+        f"INSERT INTO generation ({_GENERATION}, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*columns, save_seal(*columns)),
+    )
+
+
+class SaveOnRecord(NamedTuple):
+    """The row of one generation, which is what was written. `head` as in `Record`."""
+
+    number: int
+    head: Head | None
+    digest: str | None
+    saved_at_ms: int
+
+
+def saves(conn: sqlite3.Connection, key: int, number: int | None = None) -> Iterator[SaveOnRecord]:
+    """Every save of a session, or the one with this number, in order.
+
+    Raises DamagedError, with the number as position, where a row is not what was written.
+    """
+    which, parameters = ("", (key,)) if number is None else (" AND generation = ?", (key, number))
+    for row in conn.execute(
+        f"SELECT {_GENERATION}, seal FROM generation WHERE owner_key = ?{which} "
+        "ORDER BY generation",
+        parameters,
+    ).fetchall():
+        *columns, seal = row
+        _, found, branch, length, digest, saved_at_ms, _ = columns
+        if save_seal(*columns) != seal:
+            raise DamagedError(NOT_WRITTEN, "generation", found)
+        yield SaveOnRecord(
+            found, None if branch is None else Head(branch, length), digest, saved_at_ms
+        )
+
+
+# Parts that have their count and digest in rows of their own.
+_ELSEWHERE = frozenset({"session", "config", "messages"})
+
+
+def _write_shelves(conn: sqlite3.Connection, before: Record, after: Record) -> None:
+    conn.executemany(
+        "INSERT INTO shelf (owner_key, family, count, digest) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET count = excluded.count, digest = excluded.digest",
+        [
+            (after.key, name, extent.count, extent.digest)
+            for name, extent in after.parts.items()
+            if name not in _ELSEWHERE and extent != before.parts.get(name)
+        ],
+    )
+    for name in before.parts:
+        if name not in after.parts:
+            conn.execute("DELETE FROM shelf WHERE owner_key = ? AND family = ?", (after.key, name))
+
+
+def generation_of(conn: sqlite3.Connection, session_id: str) -> int:
+    """The number of the last save under an id; 0 when there was none."""
+    row = conn.execute(
+        "SELECT max(generation) FROM generation JOIN owner USING (owner_key) WHERE id = ?",
+        (session_id,),
+    ).fetchone()
+    return row[0] or 0

@@ -1,0 +1,181 @@
+"""The SQL of the families, made from their rows in the table: plain functions of a connection.
+
+Names formatted into SQL come from families.py only. The rows under a parent have consecutive `seq`,
+which need not begin at 0: dropping the oldest moves nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from a3s_store.backends.sqlite.rows import blobs
+from a3s_store.core.checksums import mark_of
+from a3s_store.core.collections import Rows
+from a3s_store.core.columns import Shape, shape
+from a3s_store.core.corruption import DamagedError
+from a3s_store.core.snapshot import Extent
+
+Tree = dict[str, Any]
+
+# The part of a packed key that is the position; no list is that long.
+_SEQ: Final = 2**32 - 1
+
+
+class Statements:
+    """The statements of one table under one parent column."""
+
+    def __init__(self, rows: Rows, parent: str) -> None:
+        self.rows = rows
+        self.shape: Shape = shape(rows)
+        self.key = f"{rows.table}_key"
+        self.lists = frozenset(rows.lists)
+        self.columns = [*self.shape.names]
+        # What stands for each list inside a value.
+        self.extents = [f"{name}_{what}" for name in rows.lists for what in ("count", "digest")]
+        # What tells which value of a list is damaged: its digest, or the beginning of that.
+        self.columns += ["digest", *self.extents] if rows.lists else ["seal"]
+        if rows.blob:
+            self.columns.append("blob_key")
+        # Where that stands among what `select` reads: the key comes first.
+        self.mark = 1 + len(self.shape.names)
+        table = rows.table
+        # Where something hangs on rows, they have keys of their own and are found by two columns;
+        # else both are packed into the key: the parent's, then seq.
+        self._packed = not rows.lists and not rows.blob
+        if self._packed:
+            place, at = [self.key], f"{self.key} = ?"
+            stretch = f"{self.key} >= ? AND {self.key} < ?"
+            last = f"(max({self.key}) & {_SEQ})"
+        else:
+            place, at = [parent, "seq"], f"{parent} = ? AND seq = ?"
+            stretch = f"{parent} = ? AND seq >= ? AND seq < ?"
+            last = "max(seq)"
+        every = [*place, *self.columns]
+        # A new value at a place.
+        self.insert = (
+            f"INSERT INTO {table} ({', '.join(every)}) VALUES ({', '.join('?' * len(every))})"
+        )
+        # Another value at the same place.
+        changes = ", ".join(f"{name} = ?" for name in self.columns)
+        self.update = f"UPDATE {table} SET {changes} WHERE {at}"
+        # Values in order; what is asked of them comes in between.
+        self._select = "SELECT {} " + f"FROM {table} WHERE {stretch} ORDER BY {place[-1]}"
+        # The values whole, with the key that lists inside them hang on.
+        self.head = self.key if rows.lists else "seq"
+        self.select = self.between(", ".join([self.head, *self.columns]))
+        # Values that are no longer in the list.
+        self.delete = f"DELETE FROM {table} WHERE {stretch}"
+        # How many values are there?
+        self.count = f"SELECT count(*) FROM {table} WHERE {stretch}"
+        # Where does the next value go?
+        self.next_seq = f"SELECT coalesce({last} + 1, 0) FROM {table} WHERE {stretch}"
+
+    def between(self, columns: str) -> str:
+        """The statement that reads columns of the values in a stretch, in order."""
+        return self._select.format(columns)
+
+    def place(self, parent_key: int, seq: int) -> tuple[int, ...]:
+        """The parameters that say where a row stands."""
+        return (parent_key << 32 | seq,) if self._packed else (parent_key, seq)
+
+    def stretch(self, parent_key: int, start: int = 0, end: int = _SEQ) -> tuple[int, ...]:
+        """The parameters that say from where to where; all there is, unless it is said."""
+        if self._packed:
+            return parent_key << 32 | start, parent_key << 32 | end
+        return parent_key, start, end
+
+
+@functools.cache
+def statements(rows: Rows, parent: str) -> Statements:
+    """The statements of a table, made once."""
+    return Statements(rows, parent)
+
+
+class FetchedList(NamedTuple):
+    """The JSON objects of a list, and for each what tells whether it is damaged."""
+
+    trees: list[Tree]
+    marks: list[int]
+
+
+def fetch_list(
+    conn: sqlite3.Connection, name: str, rows: Rows, parent: str, parent_key: int, count: int
+) -> FetchedList:
+    """The JSON objects of the list `name` under a parent, in order.
+
+    Raises DamagedError, with the position, when there are not `count` of them or one is damaged.
+    """
+    sql = statements(rows, parent)
+    stored = conn.execute(sql.select, sql.stretch(parent_key)).fetchall()
+    if len(stored) != count:
+        raise DamagedError(f"{count} rows should be there, {len(stored)} are", name)
+    trees: list[Tree] = []
+    for position, row in enumerate(stored):
+        try:
+            trees.append(tree_of(conn, sql, row))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DamagedError(_reason(error), name, position) from error
+    return FetchedList(trees, [mark_in(sql, row) for row in stored])
+
+
+def tree_of(conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...]) -> Tree:
+    """The JSON object of a row as `Statements.select` reads it. Raises ValueError if damaged."""
+    values = stored[1:]
+    tree = sql.shape.tree(values[: len(sql.shape.names)])
+    if sql.rows.blob and values[-1] is not None:
+        tree[sql.rows.blob] = blobs.get(conn, values[-1])
+    for name, part in sql.rows.lists.items():
+        extent = extent_in(sql, name, values)
+        tree[name] = fetch_list(conn, name, part, sql.key, stored[0], extent.count).trees
+    return tree
+
+
+def mark_in(sql: Statements, stored: tuple[Any, ...]) -> int:
+    """The mark (`seals.mark_of`) that a row has on record, as `Statements.select` reads it."""
+    found = stored[sql.mark]
+    return mark_of(found) if sql.lists else found
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+
+
+def extent_in(sql: Statements, name: str, values: tuple[Any, ...]) -> Extent:
+    """What the columns of a row have on record of a list inside the value."""
+    place = sql.columns.index(f"{name}_count")
+    return Extent(values[place], values[place + 1])
+
+
+def put_one(
+    conn: sqlite3.Connection, rows: Rows, key: str, row: dict[str, Any], tree: Tree
+) -> None:
+    """Write the one row of a table whose `key` column is given in `row` with its other columns."""
+    names = [*row, *shape(rows).names]
+    values = (*row.values(), *shape(rows).row(tree))
+    conn.execute(upsert(rows.table, key, tuple(names)), values)
+
+
+@functools.cache
+def upsert(table: str, key: str, names: tuple[str, ...]) -> str:
+    """The statement that writes the one row with this key, whether or not it is there."""
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name != key)
+    return (
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "
+        f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    )
+
+
+def fetch_one(
+    conn: sqlite3.Connection, rows: Rows, key: str, value: Any, also: Sequence[str] = ()
+) -> tuple[Tree, tuple[Any, ...]] | None:
+    """The JSON object of the row whose `key` is `value`, and its other columns; None if none."""
+    names = (*also, *shape(rows).names)
+    row = conn.execute(
+        f"SELECT {', '.join(names)} FROM {rows.table} WHERE {key} = ?", (value,)
+    ).fetchone()
+    if row is None:
+        return None
+    return shape(rows).tree(row[len(also) :]), row[: len(also)]

@@ -1,0 +1,382 @@
+"""The bytes of a database file and its log as pages, cells and records, whatever state they are in.
+
+This is for files that SQLite refuses or would read only in part: nothing here trusts a byte. The
+format is SQLite's own and public (sqlite.org/fileformat2.html). What a table is, and which of its
+pages is missing, is decided in `carving`; whether a value is what was written, later still.
+
+Invariants: 1. any bytes are answered, with None or nothing where they make no sense: no exception,
+no endless walk, no more memory than the file has bytes; 2. files are opened to read, and neither
+locked nor changed; 3. of the log only what was committed counts.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import attrs
+
+from a3s_store.backends.sqlite.salvage.wal_merge import PAGE_SIZE, page_size_of, read_log
+from a3s_store.errors import StoreBusyError
+
+MAGIC: Final = b"SQLite format 3\0"
+HEADER_BYTES: Final = 100
+TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR = 0x0D, 0x05, 0x0A, 0x02
+LEAVES: Final = frozenset({TABLE_LEAF, INDEX_LEAF})
+
+# The byte that programs lock lies in this page of a large file; no tree has it.
+_LOCK_BYTE: Final = 2**30
+_SAMPLE: Final = 64
+
+
+@attrs.frozen
+class Node:
+    """A page of a b-tree: its kind, where its cells begin, and what follows its last child."""
+
+    number: int
+    kind: int
+    data: bytes
+    cells: tuple[int, ...]
+    right: int
+
+
+@attrs.frozen
+class Cell:
+    """An entry of a b-tree: the types of its columns, and what is needed to read them.
+
+    `rowid` is None in an index, and `child` where there is none.
+    """
+
+    rowid: int | None
+    child: int | None
+    serials: tuple[int, ...] = ()
+    body: bytes = b""  # the columns as far as they lie in the page
+    size: int = 0  # of all columns
+    overflow: int = 0  # the page where they go on
+
+
+class Image:
+    """The pages of a database as they were after its last commit, read when they are asked for.
+
+    Use it as a context manager; `check_unchanged` tells at the end whether it was one moment.
+
+    Raises:
+        OSError: the file is missing or cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._files = (path, path.with_name(path.name + "-wal"))
+        self._before = self._state()
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+        self._handle: int | None = os.open(path, flags)
+        try:
+            log = self._files[1].read_bytes() if self._before[1] is not None else b""
+            self.named_size = _size_in(self._read(HEADER_BYTES, 0))
+            self.log = read_log(log, self.named_size)
+            self._measure()
+        except BaseException:
+            self.close()
+            raise
+
+    def _measure(self) -> None:
+        self.page_size = self.log.page_size or self.named_size or PAGE_SIZE
+        in_file = (self._before[0] or (0, 0, 0))[1] // self.page_size
+        # A database grows page by page: a frame of one far beyond its end is none of it.
+        most = in_file + len(self.log.images)
+        self.count = max([in_file, *(number for number in self.log.images if number <= most)])
+        self._lock_page = _LOCK_BYTE // self.page_size + 1
+        # Whole records share no overflow pages: all together never need more than the file has.
+        self._walks_left = 2 * self.count + 64
+        self.usable = self.page_size
+        self.usable -= self._reserved()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files; twice is fine."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+    def check_unchanged(self) -> None:
+        """Raise StoreBusyError when another program wrote to the files meanwhile."""
+        if self._state() != self._before:
+            raise StoreBusyError(
+                "the file was changed while it was read",
+                hint="Close the programs that use it, and try again",
+            )
+
+    def _state(self) -> tuple[tuple[int, int, int] | None, ...]:
+        found: list[tuple[int, int, int] | None] = []
+        for path in self._files:
+            try:
+                info = path.stat()
+            except FileNotFoundError:
+                found.append(None)
+            else:
+                state = info.st_ino, info.st_size, info.st_mtime_ns
+                found.append(state if stat.S_ISREG(info.st_mode) else None)
+        return tuple(found)
+
+    def _read(self, size: int, offset: int) -> bytes:
+        assert self._handle is not None, "it was closed"
+        os.lseek(self._handle, offset, os.SEEK_SET)
+        return os.read(self._handle, size)
+
+    def _reserved(self) -> int:
+        """How many bytes at the end of each page are not SQLite's: 0, but for some builds of it."""
+        named = (self.page(1) or bytes(HEADER_BYTES))[20] if self.has_header() else 0
+        if not 0 < named <= self.page_size - 480:
+            return 0
+        # A flipped bit there would cut the last entry off every page: which reading makes sense?
+        without = self._misfits()
+        self.usable = self.page_size - named
+        within = self._misfits()
+        self.usable = self.page_size
+        return named if within <= without else 0
+
+    def _misfits(self) -> int:
+        nodes = [self.node(number) for number in range(1, min(self.count, _SAMPLE) + 1)]
+        return sum(cell is None for node in nodes if node for cell in self.cells(node))
+
+    def has_header(self) -> bool:
+        """Whether the first page begins as that of a database does."""
+        first = self.page(1)
+        return first is not None and first[:16] == MAGIC
+
+    def page(self, number: int) -> bytes | None:
+        """The bytes of a page, from 1; None when there is none, or not all of it."""
+        if not 1 <= number <= self.count:
+            return None
+        data = self.log.image(number)
+        if data is None:
+            data = self._read(self.page_size, (number - 1) * self.page_size)
+        return data if len(data) == self.page_size else None
+
+    # -- B-trees ------------------------------------------------------------------------------
+
+    def node(self, number: int) -> Node | None:
+        """The page as one of a b-tree; None when it is none."""
+        data = self.page(number)
+        if data is None or number == self._lock_page:
+            return None
+        start = HEADER_BYTES if number == 1 and self._first_has_header(data) else 0
+        kind = data[start]
+        if kind not in (TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR):
+            return None
+        count = int.from_bytes(data[start + 3 : start + 5], "big")
+        pointers = start + (8 if kind in LEAVES else 12)
+        content = pointers + 2 * count
+        if content > self.usable:
+            return None
+        right = 0 if kind in LEAVES else int.from_bytes(data[start + 8 : start + 12], "big")
+        return Node(number, kind, data, struct.unpack_from(f">{count}H", data, pointers), right)
+
+    def _first_has_header(self, data: bytes) -> bool:
+        # Where the first page was taken by another's image, its tree begins at its beginning.
+        return data[:16] == MAGIC or data[0] not in (
+            TABLE_LEAF,
+            TABLE_INTERIOR,
+            INDEX_LEAF,
+            INDEX_INTERIOR,
+        )
+
+    def children(self, node: Node) -> list[int]:
+        """The pages below a page; 0 stands for one that cannot be."""
+        if node.kind in LEAVES:
+            return []
+        found = [
+            int.from_bytes(node.data[at : at + 4], "big") if at + 4 <= self.usable else 0
+            for at in node.cells
+        ]
+        return [number if 2 <= number <= self.count else 0 for number in [*found, node.right]]
+
+    def cells(self, node: Node) -> Iterator[Cell | None]:
+        """The entries of a page that hold records, in order; None for one that is none."""
+        if node.kind == TABLE_INTERIOR:
+            return
+        for at in node.cells:
+            try:
+                yield self._cell(node, at)
+            except IndexError:
+                yield None
+
+    def _cell(self, node: Node, at: int) -> Cell | None:
+        """Raises IndexError when it does not end inside the page."""
+        data, rowid, child = node.data, None, None
+        if at < 8:
+            return None
+        if node.kind == INDEX_INTERIOR:
+            child = int.from_bytes(data[at : at + 4], "big")
+            at += 4
+        size, at = _varint(data, at)
+        if node.kind == TABLE_LEAF:
+            unsigned, at = _varint(data, at)
+            rowid = unsigned - 2**64 if unsigned >= 2**63 else unsigned
+        local = self._local(size, node.kind)
+        if size > self.count * self.page_size or at + local > self.usable:
+            return None
+        overflow = 0
+        if local < size:
+            if at + local + 4 > self.usable:
+                return None
+            overflow = int.from_bytes(data[at + local : at + local + 4], "big")
+        return _with_record(Cell(rowid, child, overflow=overflow), data[at : at + local], size)
+
+    def _local(self, size: int, kind: int) -> int:
+        """How much of a record lies in the page itself."""
+        usable = self.usable
+        most = usable - 35 if kind == TABLE_LEAF else (usable - 12) * 64 // 255 - 23
+        if size <= most:
+            return size
+        least = (usable - 12) * 32 // 255 - 23
+        kept = least + (size - least) % (usable - 4)
+        return kept if kept <= most else least
+
+    def values(self, cell: Cell) -> tuple[Any, ...] | None:
+        """The columns of a record; None when its overflow pages are not there.
+
+        Texts that are not UTF-8 make it None as well.
+        """
+        body = cell.body
+        if len(body) < cell.size:
+            rest = self._overflow(cell.overflow, cell.size - len(body))
+            if rest is None:
+                return None
+            body += rest
+        found: list[Any] = []
+        at = 0
+        try:
+            for serial in cell.serials:
+                end = at + size_of(serial)
+                found.append(_value(serial, body[at:end]))
+                at = end
+        except UnicodeDecodeError:
+            return None
+        return tuple(found)
+
+    def _overflow(self, number: int, size: int) -> bytes | None:
+        parts: list[bytes] = []
+        been: set[int] = set()
+        room = self.usable - 4
+        while size > 0:
+            page = self.page(number) if number >= 2 and number not in been else None
+            self._walks_left -= 1
+            if page is None or self._walks_left < 0:
+                return None
+            been.add(number)
+            parts.append(page[4 : 4 + min(size, room)])
+            size -= room
+            number = int.from_bytes(page[:4], "big")
+        # The chain of a whole record ends where the record does.
+        return b"".join(parts) if number == 0 else None
+
+    # -- Free pages ---------------------------------------------------------------------------
+
+    def free_pages(self) -> set[int]:
+        """The pages that hold nothing any more, though what was deleted may still stand in them.
+
+        Where the list of them cannot be walked to its end, whatever looks like a part of it is
+        taken for one: what somebody deleted must not come back.
+        """
+        first = self.page(1) if self.has_header() else None
+        number, expected = (0, -1) if first is None else struct.unpack_from(">II", first, 32)
+        found: set[int] = set()
+        while number and number not in found:
+            listed = self._trunk(number)
+            if listed is None:
+                break
+            found.add(number)
+            number = listed[0]
+            found.update(listed[1:])
+        if len(found) != expected:
+            for number in range(2, self.count + 1):
+                listed = self._trunk(number)
+                if listed is not None and (listed[0] or len(listed) > 1):
+                    found.add(number)
+                    found.update(listed[1:])
+        return found
+
+    def _trunk(self, number: int) -> list[int] | None:
+        """The next trunk of the list of free pages, and the free pages this one names."""
+        page = self.page(number)
+        if page is None:
+            return None
+        following, count = struct.unpack_from(">II", page)
+        if following > self.count or count > self.usable // 4 - 2:
+            return None
+        pages = struct.unpack_from(f">{count}I", page, 8)
+        if len(set(pages)) != count or not all(2 <= free <= self.count for free in pages):
+            return None
+        return [following, *pages]
+
+
+def _size_in(header: bytes) -> int | None:
+    """The page size a header names; None when it is none."""
+    if len(header) < HEADER_BYTES or header[:16] != MAGIC:
+        return None
+    return page_size_of(int.from_bytes(header[16:18], "big"))
+
+
+# -- Records --------------------------------------------------------------------------------------
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number that begins here, and where it ends. Raises IndexError."""
+    value = data[at]
+    at += 1
+    if value < 0x80:
+        return value, at
+    value &= 0x7F
+    for _ in range(7):
+        byte = data[at]
+        at += 1
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, at
+    return value << 8 | data[at], at + 1
+
+
+def _with_record(cell: Cell, payload: bytes, size: int) -> Cell | None:
+    """The cell with what its record's header says; None when that contradicts its size."""
+    header, at = _varint(payload, 0)
+    if header > len(payload):
+        return None
+    serials: list[int] = []
+    while at < header:
+        serial, at = _varint(payload, at)
+        serials.append(serial)
+    if at != header or header + sum(map(size_of, serials)) != size:
+        return None
+    return attrs.evolve(cell, serials=tuple(serials), body=payload[header:], size=size - header)
+
+
+_SIZES: Final = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0)
+
+
+def size_of(serial: int) -> int:
+    """How many bytes a value of this serial type has."""
+    return _SIZES[serial] if serial < 12 else (serial - 12) // 2
+
+
+def _value(serial: int, data: bytes) -> Any:
+    if serial >= 12:
+        return data.decode() if serial & 1 else data
+    if serial == 0:
+        return None
+    if serial == 7:
+        return struct.unpack(">d", data)[0]
+    if serial >= 8:
+        return serial - 8
+    return int.from_bytes(data, "big", signed=True)

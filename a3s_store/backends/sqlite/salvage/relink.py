@@ -1,0 +1,385 @@
+"""What of a carved database follows from the rest of it is put back, so that it can be read.
+
+Messages carry their place and a chain that names everything before them, so conversations are
+found again without the rows that say whose they are; most of those rows are told twice anyway. What
+had to be guessed is named as damage, what is proven is not.
+
+Plain functions of a connection to a database of our own making.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, Final
+
+from a3s_store.backends.sqlite.read import messages
+from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
+from a3s_store.backends.sqlite.rows.message_log import Head, Part
+from a3s_store.backends.sqlite.salvage.row_recovery import Carved
+from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS
+from a3s_store.core.corruption import damage_named
+from a3s_store.core.reports import Damage
+from a3s_store.core.snapshot import chain, session_parts
+from a3s_store.errors import CorruptionError
+from a3s_store.models import SessionData
+from a3s_store.wire import canonical, decode, encode, encode_without
+
+# How a message names the blob of an image; what a user writes has its quotation marks escaped.
+_BLOB: Final = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
+_OWNED: Final = (
+    "session",
+    "session_config",
+    "generation",
+    "shelf",
+    "branch_owner",
+    "retained_artifact_uri",
+    "artifact",
+    "run",
+    "verification_report",
+    "subagent_task",
+)
+# Where a session's id is repeated.
+_NAMED: Final = (
+    "SELECT session_id FROM run",
+    "SELECT parent_session_id FROM subagent_task",
+    "SELECT session_id FROM cost_record",
+    "SELECT session_id FROM loop_checkpoint",
+    "SELECT parent_id FROM session",
+    "SELECT parent_id FROM session_config",
+    "SELECT child_session_id FROM subagent_task",
+    "SELECT outcome_session_id FROM workflow_step",
+)
+
+
+def mend(conn: sqlite3.Connection, carved: Carved) -> list[Damage]:
+    """Put back what follows from the rest; answers what had to be guessed."""
+    damage: list[Damage] = []
+    conn.execute("BEGIN")
+    _link_blobs(conn)
+    if carved.loose:
+        _drop_strangers(conn, carved.loose)
+    if carved.loose_memories:
+        _drop_forgotten(conn, carved.loose_memories)
+    _name_owners(conn, damage)
+    _join_branches(conn)
+    _add_last(conn, carved)
+    _find_heads(conn, damage)
+    conn.execute("COMMIT")
+    return damage
+
+
+def _column(conn: sqlite3.Connection, sql: str, *values: object) -> list[Any]:
+    return [row[0] for row in conn.execute(sql, values).fetchall()]
+
+
+def _link_blobs(conn: sqlite3.Connection) -> None:
+    """Which blobs a message's images lie in is said by its content as well."""
+    keys = dict(conn.execute("SELECT hash, blob_key FROM blob").fetchall())
+    found = conn.execute(
+        "SELECT message_key, CAST(content AS BLOB) FROM message WHERE instr(content, '\"$blob\"')"
+    )
+    links = [
+        (message_key, keys.get(bytes.fromhex(name.decode())))
+        for message_key, content in found
+        for name in _BLOB.findall(content)
+    ]
+    conn.executemany(
+        "INSERT OR IGNORE INTO message_blob (message_key, blob_key) VALUES (?, ?)",
+        [link for link in links if link[1] is not None],
+    )
+
+
+def _drop_forgotten(conn: sqlite3.Connection, loose: set[int]) -> None:
+    """Remove memories that lay about where their owner's are all there without them.
+
+    They were deleted, and the list of free pages no longer says so.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    for key, owner, seal in conn.execute("SELECT memory_key, owner, seal FROM memory").fetchall():
+        found.setdefault(owner, []).append((key, seal))
+    for owner, rows_found in found.items():
+        others = [seal for key, seal in rows_found if key not in loose]
+        if agent_memory.adds_up(conn, owner, others):
+            conn.executemany(
+                "DELETE FROM memory WHERE memory_key = ?",
+                [(key,) for key, _ in rows_found if key in loose],
+            )
+
+
+def _drop_strangers(conn: sqlite3.Connection, loose: set[int]) -> None:
+    """Remove messages that lay about and do not fit where their rows say they belong.
+
+    The chain tells: they are of a conversation that was deleted, on a branch of the same number.
+    """
+    branches = sorted(
+        {
+            branch
+            for key in loose
+            for branch in _column(conn, "SELECT branch_key FROM message WHERE message_key = ?", key)
+        }
+    )
+    for branch in branches:
+        runs = _runs(conn, branch)
+        while (stranger := _stranger(runs, loose)) is not None:
+            conn.executemany(
+                "DELETE FROM message WHERE message_key = ?", [(key,) for _, key in runs[stranger]]
+            )
+            del runs[stranger]
+
+
+def _runs(conn: sqlite3.Connection, branch: int) -> list[list[tuple[int, int]]]:
+    """The own messages of a branch, position and key, in runs that each follow one another."""
+    runs: list[list[tuple[int, int]]] = []
+    before: tuple[int, bytes] | None = None
+    for seq, key in conn.execute(
+        "SELECT seq, message_key FROM message WHERE branch_key = ? ORDER BY seq", (branch,)
+    ).fetchall():
+        found = _hash_and_link(conn, branch, seq)
+        if found is None:
+            before = None
+            continue  # neither side of it need fit the other
+        digest, link = found
+        if before is not None and before[0] == seq - 1 and chain([digest], before[1]) == [link]:
+            runs[-1].append((seq, key))
+        else:
+            runs.append([(seq, key)])
+        before = (seq, link)
+    return runs
+
+
+def _stranger(runs: list[list[tuple[int, int]]], loose: set[int]) -> int | None:
+    """Which of these runs contradicts one beside it and is the one to go; None when none does."""
+    for index in range(1, len(runs)):
+        if runs[index - 1][-1][0] != runs[index][0][0] - 1:
+            continue  # something between them is missing: they need not fit
+        about = [one for one in (index - 1, index) if all(key in loose for _, key in runs[one])]
+        if about:
+            return min(about, key=lambda one: len(runs[one]))
+    return None
+
+
+def _hash_and_link(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[bytes, bytes] | None:
+    """What a message adds to the chain, and the chain with it; None when it is not whole."""
+    try:
+        with damage_named():
+            message, link = messages.read_one(conn, branch, seq)
+    except CorruptionError:
+        return None
+    return hashlib.sha256(canonical(encode(message))).digest(), link
+
+
+# -- Whose it is ----------------------------------------------------------------------------------
+
+
+def _name_owners(conn: sqlite3.Connection, damage: list[Damage]) -> None:
+    """Give each owner the id that is on record of it, twice, or the one that its digest proves."""
+    given = dict(conn.execute("SELECT owner_key, id FROM owner").fetchall())
+    union = " UNION ".join(f"SELECT owner_key FROM {table}" for table in _OWNED)
+    owned = _column(conn, f"{union} ORDER BY 1")
+    waiting = [*owned, *(key for key in given if key not in owned)]
+    gave_way: set[int] = set()
+    for key in waiting:  # which may grow meanwhile
+        # What does the index say?
+        indexed = _column(conn, "SELECT id FROM owner_by_id WHERE owner_key = ?", key)
+        names = [*dict.fromkeys([given[key], *indexed] if key in given else indexed)]
+        if (key in given and len(names) == 1) or (key not in owned and key not in given):
+            continue
+        others = (name for sql in _NAMED for name in dict.fromkeys(_column(conn, sql)) if name)
+        proven = next((n for n in itertools.chain(names, others) if _is_id_of(conn, key, n)), None)
+        name = proven or (names[0] if names else f"recovered-owner-{key}")
+        conn.execute("DELETE FROM owner WHERE owner_key = ?", (key,))
+        for other in _column(conn, "SELECT owner_key FROM owner WHERE id = ?", name):
+            # Is the id none of the other's? Each gives way once.
+            if (proven or other not in owned) and other not in gave_way:
+                gave_way.add(other)
+                conn.execute("DELETE FROM owner WHERE owner_key = ?", (other,))
+                given.pop(other, None)
+                waiting += [other] if other in owned else []
+        name = _add_owner(conn, name, key)
+        if proven is None and len(names) != 1:
+            what = "two ids are on record" if names else "its id is lost"
+            damage.append(Damage(family="session", what=what, session_id=name))
+
+
+def _is_id_of(conn: sqlite3.Connection, key: int, session_id: str) -> bool:
+    """Whether the digest on record of a session says that this is its id."""
+    try:
+        with damage_named():
+            row = statements.fetch_one(conn, SESSION_ROWS, "owner_key", key, ("digest",))
+            config = statements.fetch_one(conn, CONFIG_ROWS, "owner_key", key)
+            if row is None or config is None:
+                return False
+            lists: dict[str, Any] = {name: [] for name in ("messages", *SESSION_ROWS.lists)}
+            session = decode(SessionData, {**config[0], **row[0], **lists, "id": session_id})
+    except CorruptionError:
+        return False
+    parts = session_parts(encode_without(session, frozenset({"messages"})))
+    return bool(parts["session"].digest == row[1][0])
+
+
+def _add_owner(conn: sqlite3.Connection, name: str, key: int | None = None) -> str:
+    """A row for an owner; answers the id it has, which nobody else has."""
+    taken = "SELECT 1 FROM owner WHERE id = ?"
+    given, number = name, 1
+    while conn.execute(taken, (given,)).fetchone() is not None:
+        number += 1
+        given = f"{name}.{number}"
+    conn.execute("INSERT INTO owner (owner_key, id) VALUES (?, ?)", (key, given))
+    return given
+
+
+# -- Where conversations lie ----------------------------------------------------------------------
+
+
+def _join_branches(conn: sqlite3.Connection) -> None:
+    """Find out how the branches begin of which that is not on record."""
+    keys = _column(
+        conn,
+        "SELECT branch_key FROM message UNION SELECT head_branch FROM session "
+        "UNION SELECT head_branch FROM generation UNION SELECT head_branch FROM loop_checkpoint "
+        "ORDER BY 1",
+    )
+    for key in keys:
+        if key is not None and not _is_joined(message_log.parts_of(conn, key, None)):
+            parts = _joined(conn, key, set())
+            if parts is not None:
+                conn.execute("DELETE FROM branch_part WHERE branch_key = ?", (key,))
+                conn.executemany(
+                    "INSERT INTO branch_part (branch_key, start_seq, end_seq, source_branch) "
+                    "VALUES (?, ?, ?, ?)",
+                    [(key, part.start, part.end, part.source) for part in parts],
+                )
+
+
+def _is_joined(parts: list[Part]) -> bool:
+    """Whether these stretches follow each other, from the first position to an open end."""
+    starts = [0, *(part.end for part in parts)]
+    return bool(parts) and starts == [*(part.start for part in parts), None]
+
+
+def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Part] | None:
+    """The stretches of a branch; None when it has no messages of its own to tell.
+
+    Its first own message names, by its chain, the message it follows, on whichever branch that is.
+    """
+    parts = message_log.parts_of(conn, key, None)
+    if _is_joined(parts):
+        return parts
+    first = _column(conn, "SELECT min(seq) FROM message WHERE branch_key = ?", key)[0]
+    if first is None:
+        return None
+    if first == 0 or key in been:
+        return [Part(0, None, key)]
+    before = _before(conn, key, first)
+    front = None if before is None else _joined(conn, before, {*been, key})
+    if front is None:
+        return [Part(0, None, key)]  # whatever came first is lost
+    cut = [
+        Part(part.start, first if part.end is None else min(part.end, first), part.source)
+        for part in front
+        if part.start < first
+    ]
+    return [*cut, Part(first, None, key)]
+
+
+def _before(conn: sqlite3.Connection, key: int, first: int) -> int | None:
+    """The branch that holds the message which the first own one of a branch follows."""
+    found = _hash_and_link(conn, key, first)
+    if found is None:
+        return None
+    for branch, before in conn.execute(
+        "SELECT branch_key, chain FROM message WHERE seq = ? AND branch_key <> ?", (first - 1, key)
+    ).fetchall():
+        if chain([found[0]], before) == [found[1]]:
+            return int(branch)
+    return None
+
+
+def _add_last(conn: sqlite3.Connection, carved: Carved) -> None:
+    """Where the last generations are missing, the session itself still says where it is.
+
+    Where they are not, they are believed: they have a digest of everything.
+    """
+    last = dict(
+        conn.execute("SELECT owner_key, max(generation) FROM generation GROUP BY 1").fetchall()
+    )
+    for key, branch, length in conn.execute(
+        "SELECT owner_key, head_branch, head_length FROM session EXCEPT "
+        "SELECT owner_key, head_branch, head_length FROM (SELECT owner_key, head_branch, "
+        "head_length, max(generation) FROM generation GROUP BY owner_key)"
+    ).fetchall():
+        if key not in last or carved.is_broken("generation"):
+            _add_generation(conn, key, last.get(key, 0) + 1, branch, length)
+
+
+def _add_generation(
+    conn: sqlite3.Connection, owner_key: int, generation: int, branch: int, length: int
+) -> None:
+    session_header.add_generation(conn, owner_key, generation, Head(branch, length), None, 0)
+
+
+def _find_heads(conn: sqlite3.Connection, damage: list[Damage]) -> None:
+    """Give a head to every conversation that none leads to any more."""
+    heads = conn.execute(
+        "SELECT head_branch, head_length FROM session UNION "
+        "SELECT head_branch, head_length FROM generation WHERE head_branch IS NOT NULL UNION "
+        "SELECT head_branch, head_length FROM loop_checkpoint"
+    ).fetchall()
+    ends = conn.execute("SELECT branch_key, max(seq) + 1 FROM message GROUP BY 1").fetchall()
+    lost = _beyond(ends, _reach(conn, heads))
+    # Where one of them begins another, that one is enough. The last of an owner's comes first:
+    # where nothing else is left, it is its conversation.
+    for key, length in reversed(lost):
+        others = [head for head in lost if head[0] != key]
+        if not _beyond([(key, length)], _reach(conn, others)):
+            continue
+        owners = _column(
+            conn,
+            "SELECT id FROM branch_owner JOIN owner USING (owner_key) WHERE branch_key = ?",
+            key,
+        )
+        if not owners:
+            owners = [_add_owner(conn, f"recovered-{key}")]
+            what = f"nothing says whose the messages of branch {key} were"
+            damage.append(Damage(family="messages", what=what, session_id=owners[0]))
+        for owner in owners:
+            _add_head(conn, owner, key, length, damage)
+
+
+def _reach(conn: sqlite3.Connection, heads: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """How far the own messages of each branch are part of a conversation with one of these heads.
+
+    No store keeps messages beyond that.
+    """
+    reach: dict[int, int] = {}
+    for branch, length in heads:
+        parts = message_log.parts_of(conn, branch, length) or [Part(0, length, branch)]
+        for part in parts:
+            reach[part.source] = max(reach.get(part.source, 0), part.end or 0)
+    return reach
+
+
+def _beyond(ends: Iterable[tuple[int, int]], reach: dict[int, int]) -> list[tuple[int, int]]:
+    return [(key, end) for key, end in ends if end > reach.get(key, 0)]
+
+
+def _add_head(
+    conn: sqlite3.Connection, owner: str, branch: int, length: int, damage: list[Damage]
+) -> None:
+    """Put a conversation before the generations on record of its owner."""
+    (owner_key,) = _column(conn, "SELECT owner_key FROM owner WHERE id = ?", owner)
+    first = _column(
+        conn, "SELECT coalesce(min(generation), 1) FROM generation WHERE owner_key = ?", owner_key
+    )[0]
+    if _column(conn, "SELECT count(*) FROM branch_part WHERE branch_key = ?", branch)[0] == 0:
+        conn.execute(
+            "INSERT INTO branch_part (branch_key, start_seq, source_branch) VALUES (?, 0, ?)",
+            (branch, branch),
+        )
+    _add_generation(conn, owner_key, first - 1, branch, length)
+    what = f"nothing says when it had the conversation of {length} messages on branch {branch}"
+    damage.append(Damage(family="generation", what=what, session_id=owner))

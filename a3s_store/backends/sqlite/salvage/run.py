@@ -1,0 +1,291 @@
+"""Salvage: what is whole of a damaged store, as a new one.
+
+The old file is only read, byte by byte (`pages`, `carving`); SQLite does not open it. The rows
+found are put into a database of ours, which is then read as any other: what is whole by the
+ordinary load, the rest value by value (`recovery`). All of it is saved into a new file by the
+ordinary road, which is looked through before it takes its name.
+
+Invariants: 1. the source and what lies beside it are not changed, locked or made; 2. under the
+target's name there is nothing, or all that could be brought back; 3. what comes back was saved:
+what cannot be proven is left out, and named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Final, TypeVar
+
+from a3s_store.backends.sqlite.connection import connect, wal_preflight
+from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.maintenance import backup
+from a3s_store.backends.sqlite.rows.agent_memory import FAMILY
+from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
+from a3s_store.backends.sqlite.salvage.page_reader import Image
+from a3s_store.backends.sqlite.salvage.relink import mend
+from a3s_store.backends.sqlite.salvage.session_recovery import Kept
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.backends.sqlite.store import SqliteSessionStore
+from a3s_store.core.collections import CheckpointKind
+from a3s_store.core.reports import Damage, SalvageReport
+from a3s_store.errors import (
+    CodecError,
+    InvalidIdError,
+    InvalidSnapshotError,
+    NotAStoreError,
+    StoreUnavailableError,
+    during,
+)
+
+R = TypeVar("R")
+# Told sessions and checkpoints brought over, and how many there are.
+Progress = Callable[[int, int], object]
+
+
+async def salvage(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    *,
+    on_progress: Progress | None = None,
+) -> SalvageReport:
+    """Write what is whole of the store file `source` into the new store `target` (0600).
+
+    The report names what is not; what is the matter with indexes is no loss, and not looked at.
+    `source` and its log are only read. It must be closed in this process, and nobody should write
+    to it. Sessions, families, checkpoints and memories come back as they were; of something
+    damaged, what can be proven. Earlier generations whose conversation is whole and not the
+    beginning of the present one are saved before it, in order, so that it can still be loaded;
+    numbers of generations begin anew. Sessions whose id is lost are called `recovered-...`.
+
+    `on_progress` is told what was brought over (sessions, checkpoints, owners of memories), and how
+    much there is; what it raises ends the salvage. When this raises, nothing lies under `target`. A
+    killed process leaves `target` with `.<process>.<number>.partial` behind it, to be removed.
+
+    Raises:
+        NotAStoreError: nothing of a store is in `source`.
+        StoreBusyError: somebody wrote to `source` meanwhile.
+        StoreUnavailableError: `source` cannot be read, or is open in this process; `target` exists,
+            or files that SQLite would take for its log.
+        StoreFullError
+    """
+    started = time.monotonic()
+    path = connect.resolve(source)
+    with during("salvage", str(path)):
+        name = connect.resolve(target)
+        file_copy.refuse_taken(name)
+        _refuse_open(path)
+        with contextlib.closing(row_recovery.scratch()) as conn:
+            damage = await _in_thread(lambda stop: read(path, conn, stop))
+            with file_copy.temporary(name) as made:
+                writing = _Writing(conn, made, damage, on_progress)
+                await writing.write()
+                await _in_thread(lambda stop: backup.check(made, stop))
+                await _in_thread(lambda _: file_copy.sync_file(made))
+                file_copy.refuse_taken(name)
+                await _in_thread(lambda _: file_copy.place(made, name))
+    return writing.report(str(path), str(name), time.monotonic() - started)
+
+
+async def _in_thread(run: Callable[[threading.Event], R]) -> R:
+    """What `run` answers on a thread; when this is cancelled it is told to stop, and waited for."""
+    stop = threading.Event()
+    work = asyncio.ensure_future(asyncio.to_thread(run, stop))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait({work})
+        if not work.cancelled():
+            work.exception()  # it was stopped: nobody asks how it ended
+        raise
+
+
+def _refuse_open(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise NotAStoreError("this is no regular file", hint="Name a file")
+    if connect.is_open_here(path):
+        raise StoreUnavailableError(
+            "the store is open in this process", hint="Close it, then salvage it"
+        )
+
+
+def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> list[Damage]:
+    """Fill the database with all that is found; answers what is damaged of the file."""
+
+    def tick() -> None:
+        if stop.is_set():
+            raise backup.StoppedError
+
+    with Image(path) as image:
+        carved = row_recovery.carve(image, conn, tick)
+        image.check_unchanged()
+        if not carved.rows.total() and (carved.lost_pages or not image.has_header()):
+            raise NotAStoreError(
+                "nothing of a store is in this file", hint="Name another, or restore a backup"
+            )
+        damage = [*_of_file(image), *_of_tables(carved)]
+    return [*damage, *mend(conn, carved)]
+
+
+def _of_file(image: Image) -> list[Damage]:
+    damage = []
+    if not image.has_header():
+        damage.append(Damage(family="file", what="its header is damaged"))
+    elif (version := int.from_bytes((image.page(1) or b"")[60:64], "big")) > migrate.newest():
+        what = f"it says it has schema {version}, this release knows up to {migrate.newest()}"
+        damage.append(Damage(family="schema", what=what))
+    if image.log.is_damaged:
+        what = f"it is damaged; of what it held, {image.log.lost} pages are lost"
+        damage.append(Damage(family="log", what=what))
+    return damage
+
+
+def _of_tables(carved: row_recovery.Carved) -> list[Damage]:
+    damage = []
+    for table, pages in carved.lost_pages.items():
+        known = [str(page) for page in sorted(pages) if page]
+        named = f"pages {', '.join(known[:_MOST_NAMED])}" if known else "its first page"
+        more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+        damage.append(Damage(family="file", what=f"table {table}: {named}{more} cannot be read"))
+    for table, count in carved.lost_rows.items():
+        damage.append(Damage(family="file", what=f"table {table}: {count} rows cannot be read"))
+    return damage
+
+
+_MOST_NAMED: Final = 20
+
+
+class _Writing:
+    """Saves what is in the database of ours into a new store, and keeps account of it."""
+
+    def __init__(
+        self,
+        conn: sqlite3.Connection,
+        made: Path,
+        damage: list[Damage],
+        on_progress: Progress | None,
+    ) -> None:
+        self._conn = conn
+        self._made = made
+        self._damage = damage
+        self._on_progress = on_progress
+        self._now = 0.0
+        self._messages = 0
+        self._checkpoints = 0
+        self._memories = 0
+        self._whole: list[str] = []
+        self._partial: list[str] = []
+
+    def report(self, source: str, target: str, seconds: float) -> SalvageReport:
+        return SalvageReport(
+            source=source,
+            target=target,
+            sessions=tuple(self._whole),
+            partial=tuple(self._partial),
+            checkpoints=self._checkpoints,
+            messages=self._messages,
+            memories=self._memories,
+            seconds=seconds,
+            damage=tuple(self._damage),
+        )
+
+    async def write(self) -> None:
+        """Save everything. Nothing need be durable before the file has its name."""
+        found = await _in_thread(lambda _: session_recovery.contents(self._conn))
+        total = len(found.owners) + len(found.checkpoints) + len(found.memories)
+        async with SqliteSessionStore.open(
+            self._made, durability="normal", clock=lambda: self._now
+        ) as store:
+            for done, session_id in enumerate(found.owners):
+                self._tell(done, total)
+                await self._bring_session(store, session_id)
+            for done, (kind, key) in enumerate(found.checkpoints, len(found.owners)):
+                self._tell(done, total)
+                await self._bring_checkpoint(store, kind, key)
+            for done, owner in enumerate(found.memories, total - len(found.memories)):
+                self._tell(done, total)
+                await self._bring_memories(store, owner)
+        await _in_thread(lambda _: wal_preflight.forget_normal(self._made))
+        self._tell(total, total)
+
+    def _tell(self, done: int, total: int) -> None:
+        if self._on_progress is not None:
+            self._on_progress(done, total)
+
+    async def _bring_session(self, store: SqliteSessionStore, session_id: str) -> None:
+        kept = await _in_thread(lambda _: session_recovery.session(self._conn, session_id))
+        damage = [*kept.damage]
+        named = any(one.session_id == session_id for one in self._damage)
+        try:
+            if not await self._save(store, session_id, kept):
+                damage.append(_lost(session_id=session_id))
+                return
+        except (CodecError, InvalidIdError, InvalidSnapshotError) as error:
+            damage.append(_lost(session_id=session_id, why=error.what))
+            return
+        finally:
+            self._damage += damage
+        (self._partial if damage or named else self._whole).append(session_id)
+
+    async def _save(self, store: SqliteSessionStore, session_id: str, kept: Kept) -> bool:
+        """Save what was kept under an id; False when that is nothing.
+
+        Raises CodecError, InvalidIdError, InvalidSnapshotError.
+        """
+        snapshot = kept.snapshot
+        if snapshot is not None:
+            for saved_at_ms, messages in kept.earlier:
+                self._now = saved_at_ms / 1000
+                await store.save(snapshot.session.evolve(messages=messages))
+            self._now = kept.saved_at_ms / 1000
+            await store.save_snapshot(snapshot)
+            self._messages += len(snapshot.session.messages)
+            return True
+        self._now = kept.saved_at_ms / 1000
+        for family, values in kept.shelves.items():
+            await getattr(store, f"save_{family.name}")(session_id, values)
+        return bool(kept.shelves)
+
+    async def _bring_checkpoint(
+        self, store: SqliteSessionStore, kind: CheckpointKind, key: str
+    ) -> None:
+        found = await _in_thread(lambda _: session_recovery.checkpoint(self._conn, kind, key))
+        self._damage += found.damage
+        if found.value is None:
+            if not found.damage:
+                self._damage.append(_lost(family=kind.name, key=key))
+            return
+        try:
+            await getattr(store, f"save_{kind.name}")(key, found.value)
+        except (CodecError, InvalidIdError, InvalidSnapshotError) as error:
+            self._damage.append(_lost(family=kind.name, key=key, why=error.what))
+        else:
+            self._checkpoints += 1
+
+    async def _bring_memories(self, store: SqliteSessionStore, owner: str) -> None:
+        found = await _in_thread(lambda _: session_recovery.memories(self._conn, owner))
+        self._damage += found.damage
+        for item in found.value or ():
+            try:
+                await store.memories(owner).store(item)
+            except (CodecError, InvalidIdError) as error:
+                self._damage.append(_lost(session_id=owner, family=FAMILY, why=error.what))
+            else:
+                self._memories += 1
+
+
+def _lost(
+    *,
+    session_id: str | None = None,
+    family: str = "session",
+    key: str | None = None,
+    why: str = "nothing of it can be proven",
+) -> Damage:
+    return Damage(family=family, what=why, session_id=session_id, key=key)

@@ -1,0 +1,240 @@
+"""What there is to keep in a carved database: each session and checkpoint as far as it is whole.
+
+What is whole is read the ordinary way, which is quick and proves everything; the rest value by
+value. Plain functions of a connection, which nothing else uses meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from a3s_store.agent_memory import MemoryItem
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.maintenance import partial_read
+from a3s_store.backends.sqlite.maintenance.row_checks import Prover
+from a3s_store.backends.sqlite.read import decode, fetch
+from a3s_store.backends.sqlite.read import messages as conversation
+from a3s_store.backends.sqlite.rows import agent_memory, message_log, statements
+from a3s_store.backends.sqlite.rows.message_log import Head
+from a3s_store.backends.sqlite.write import run_checkpoints
+from a3s_store.core.batch import Found
+from a3s_store.core.collections import CHECKPOINTS, FAMILIES, CheckpointKind, Family
+from a3s_store.core.corruption import DamagedError, damage_named
+from a3s_store.core.reports import Damage, Recovered
+from a3s_store.core.session_cache import NOTHING_KNOWN, Recall
+from a3s_store.core.snapshot import Extent, SessionSnapshot
+from a3s_store.errors import CorruptionError
+from a3s_store.models import Message
+
+Messages = tuple[Message, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Contents:
+    """The ids of owners and the checkpoints that have rows, in order of arrival.
+
+    `memories` are whose memories there are, sorted.
+    """
+
+    owners: tuple[str, ...]
+    checkpoints: tuple[tuple[CheckpointKind, str], ...]
+    memories: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Kept:
+    """What is to be kept of an owner: a snapshot, or only shelves where no session was saved.
+
+    `earlier` are whole conversations of generations that the present one does not begin with, each
+    with the Unix milliseconds when it was saved.
+    """
+
+    snapshot: SessionSnapshot | None
+    shelves: Mapping[Family, tuple[Any, ...]]
+    earlier: tuple[tuple[int, Messages], ...]
+    saved_at_ms: int
+    damage: tuple[Damage, ...]
+
+
+def contents(conn: sqlite3.Connection) -> Contents:
+    """What there is to look for."""
+    owners = conn.execute("SELECT id FROM owner ORDER BY owner_key").fetchall()
+    return Contents(
+        owners=tuple(row[0] for row in owners),
+        checkpoints=tuple(
+            (kind, row[0])
+            for kind in CHECKPOINTS
+            for row in conn.execute(
+                f"SELECT {kind.key} FROM {kind.rows.table} ORDER BY {kind.rows.table}_key"
+            ).fetchall()
+        ),
+        memories=tuple(row[0] for row in conn.execute(agent_memory.OWNERS).fetchall()),
+    )
+
+
+def session(conn: sqlite3.Connection, session_id: str) -> Kept:
+    """What is to be kept under an id."""
+    prover = Prover(conn, session_id=session_id)
+    (owner_key,) = conn.execute(
+        "SELECT owner_key FROM owner WHERE id = ?", (session_id,)
+    ).fetchone()
+    saved = _saved(conn, owner_key)
+    whole = _whole(conn, session_id)
+    if whole is not None and whole.session is None and any(head for *_, head in saved):
+        whole = None  # a session was saved, and nothing is left of its own row
+    snapshot: SessionSnapshot | None = None
+    shelves: dict[Family, tuple[Any, ...]] = {}
+    if whole is None:
+        with transaction.read(conn):
+            snapshot = partial_read.session(prover, session_id)
+        if snapshot is None:
+            shelves = _shelves(prover, owner_key)
+    elif whole.session is None:
+        shelves = {family: values for family, values in whole.shelves.items() if values is not None}
+    else:
+        snapshot = SessionSnapshot.of(whole.session, whole.shelves, whole.retained_artifact_uris)
+    return Kept(
+        snapshot=snapshot,
+        shelves=shelves,
+        earlier=() if snapshot is None else tuple(_earlier(prover, owner_key, saved)),
+        saved_at_ms=saved[-1][1] if saved else 0,
+        damage=tuple(prover.damage),
+    )
+
+
+def _whole(conn: sqlite3.Connection, session_id: str) -> Found | None:
+    """All that was saved under an id; None unless it is whole."""
+    with contextlib.suppress(CorruptionError), damage_named(session_id):
+        with transaction.read(conn):
+            stored = fetch.fetch(conn, NOTHING_KNOWN, session_id, FAMILIES, session=True)
+        return decode.to_found(conn, stored) if stored.record is not None else None
+    return None
+
+
+def _shelves(prover: Prover, owner_key: int) -> dict[Family, tuple[Any, ...]]:
+    """The families that were saved without a session, value by value."""
+    parts = {
+        name: Extent(count, digest)
+        for name, count, digest in prover.conn.execute(
+            "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (owner_key,)
+        ).fetchall()
+    }
+    found: dict[Family, tuple[Any, ...]] = {}
+    for family in FAMILIES:
+        extent = parts.get(family.name)
+        sql = statements.statements(family.rows, "owner_key")
+        values = prover.values(family.name, sql, owner_key, extent)
+        if values or extent is not None:
+            found[family] = values
+    if not parts:
+        prover.note("generation", "it is missing")
+    return found
+
+
+# -- Earlier generations --------------------------------------------------------------------------
+
+Saved = list[tuple[int, int, Head | None]]
+
+
+def _saved(conn: sqlite3.Connection, owner_key: int) -> Saved:
+    """The generations on record: number, when it was saved, where its conversation is."""
+    found = conn.execute(
+        "SELECT generation, saved_at_ms, head_branch, head_length FROM generation "
+        "WHERE owner_key = ? ORDER BY generation",
+        (owner_key,),
+    ).fetchall()
+    return [(g, at, None if branch is None else Head(branch, n)) for g, at, branch, n in found]
+
+
+def _earlier(prover: Prover, owner_key: int, saved: Saved) -> list[tuple[int, Messages]]:
+    """The conversations of generations that are no beginning of the present one."""
+    conn = prover.conn
+    present = [head for _, _, head in saved[-1:] if head is not None]
+    row = conn.execute(
+        "SELECT head_branch, head_length FROM session WHERE owner_key = ?", (owner_key,)
+    ).fetchone()
+    present += [] if row is None else [Head(*row)]
+    others = [
+        (generation, at, head)
+        for generation, at, head in saved[:-1]
+        if head is not None and not any(_begins(conn, one, head) for one in present)
+    ]
+    longest: dict[int, int] = {}
+    for _, _, head in others:
+        longest[head.branch] = max(head.length, longest.get(head.branch, 0))
+    read = {branch: _front(conn, Head(branch, length)) for branch, length in longest.items()}
+    found: list[tuple[int, Messages]] = []
+    for index, (generation, at, head) in enumerate(others):
+        messages = read[head.branch][: head.length]
+        if len(messages) < head.length:
+            prover.note("generation", f"the conversation of generation {generation} is not whole")
+        elif index == 0 or head != others[index - 1][2]:
+            found.append((at, messages))
+    return found
+
+
+def _begins(conn: sqlite3.Connection, present: Head, earlier: Head) -> bool:
+    """Whether the present conversation begins with an earlier one."""
+    if earlier.length > present.length:
+        return False
+    if earlier.branch == present.branch or earlier.length == 0:
+        return True
+    own, other = (
+        message_log.link_if_any(conn, message_log.parts_of(conn, head.branch, None), earlier.length)
+        for head in (present, earlier)
+    )
+    return own is not None and own == other
+
+
+def _front(conn: sqlite3.Connection, head: Head) -> Messages:
+    """The messages of a head up to the first that is not whole."""
+    with contextlib.suppress(CorruptionError), damage_named():
+        with transaction.read(conn):
+            wanted = conversation.find(conn, head)
+        return conversation.read(conn, wanted)
+    found: list[Message] = []
+    with transaction.read(conn):
+        for position, message in Prover(conn).messages(head):
+            if position > len(found):
+                break
+            found.append(message)
+    return tuple(found)
+
+
+# -- Checkpoints ----------------------------------------------------------------------------------
+
+
+def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Recovered[Any]:
+    """What is to be kept of a checkpoint."""
+    with contextlib.suppress(CorruptionError), damage_named():
+        with transaction.read(conn):
+            stored = run_checkpoints.get(conn, Recall(0, 0), kind, key)
+        return Recovered(value=decode.to_checkpoint(conn, kind, stored))
+    with transaction.read(conn):
+        return partial_read.recover_checkpoint(conn, kind, key)
+
+
+# -- Memories -------------------------------------------------------------------------------------
+
+
+def memories(conn: sqlite3.Connection, owner: str) -> Recovered[tuple[MemoryItem, ...]]:
+    """The memories of an owner that are what was written, in the order in which they were stored.
+
+    Each proves itself, and whose it is.
+    """
+    prover = Prover(conn, session_id=owner)
+
+    def note(error: DamagedError) -> None:
+        prover.note(agent_memory.FAMILY, error.what)
+
+    with transaction.read(conn):
+        found = sorted(agent_memory.whole_ones(conn, owner, note))
+        items = [prover.attempt(agent_memory.FAMILY, one.item) for one in found]
+    return Recovered(
+        value=tuple(item for item in items if item is not None), damage=tuple(prover.damage)
+    )

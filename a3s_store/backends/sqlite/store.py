@@ -1,0 +1,450 @@
+"""SqliteSessionStore: each method is one trip to a worker's thread.
+
+What a method does is in `sessions`, `checkpoints`, `log`, `rows` and `listing`, as plain functions
+of a connection; `engine` runs them. This room says which, and in which transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeVar, overload
+
+from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
+from a3s_store.backends.sqlite.connection import connect
+from a3s_store.backends.sqlite.connection.connect import Durability, Settings, WorkConnection
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.maintenance import partial_read
+from a3s_store.backends.sqlite.maintenance.api import CareMethods
+from a3s_store.backends.sqlite.read import catalog, decode
+from a3s_store.backends.sqlite.read import fetch as fetching
+from a3s_store.backends.sqlite.read.fetch import Stored
+from a3s_store.backends.sqlite.rows import session_header
+from a3s_store.backends.sqlite.rows.full_text import Indexes
+from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
+from a3s_store.backends.sqlite.write.run_checkpoints import StoredCheckpoint
+from a3s_store.core.base_store import Opening
+from a3s_store.core.batch import Batch, Found, refuse_unwritable, refuse_unwritable_value
+from a3s_store.core.collections import FAMILIES, CheckpointKind, Family, check_id
+from a3s_store.core.protocol import Capabilities, Generation, Inventory, SessionSummary
+from a3s_store.core.redaction import Redact, Redactor
+from a3s_store.core.reports import Recovered
+from a3s_store.core.session_cache import Pending
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import (
+    EncodeError,
+    SessionNotFoundError,
+    StaleGenerationError,
+)
+from a3s_store.models import SessionData
+
+R = TypeVar("R")
+
+
+class SqliteSessionStore(MemoryMethods, CareMethods):
+    """A `SessionStore` in one SQLite file, which several tasks, threads and processes may share."""
+
+    backend_name = "sqlite"
+
+    def __init__(
+        self, engine: Engine, clock: Callable[[], float], redactor: Redactor | None = None
+    ) -> None:
+        """Use `SqliteSessionStore.open`."""
+        self._engine = engine
+        self._clock = clock
+        self._redactor = redactor
+        self._indexes = Indexes()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | PathLike[str],
+        *,
+        durability: Durability = "full",
+        busy_timeout_ms: int = 10_000,
+        remembered_sessions: int = 32,
+        remembered_values: int = 100_000,
+        pause_gc: bool = False,
+        clock: Callable[[], float] = time.time,
+        redact: Redact | None = None,
+        network_mount: bool = False,
+    ) -> Opening[SqliteSessionStore]:
+        """Open a store, or make one where there is no file (0600, in a folder that exists).
+
+        `async with SqliteSessionStore.open(path) as store`, or `await` it and close it yourself.
+
+        `durability` "full" syncs every save before it is acknowledged; "normal" does not, and a
+        power cut may take the last moments (never part of a save). `busy_timeout_ms` is how long a
+        save waits while other processes write. `clock` gives Unix seconds for `saved_at_ms`.
+
+        What was last saved or loaded is remembered, so that the next save encodes only what is new
+        and an unchanged session is loaded in no time: the objects themselves, of at most
+        `remembered_sessions` sessions and `remembered_values` messages and other values in all. A
+        longer session is saved as well, but encoded and compared whole each time. 0 remembers
+        nothing. `pause_gc` keeps the process's garbage collector from running while a load makes
+        its objects: quicker beside a large heap, and the whole process's business.
+
+        `redact` is asked about every text but ids, roles, types, keys of opaque JSON and images,
+        once for each value, where `save` is called; what it answers is saved in its place. So loads
+        answer that, and `save_snapshot_cas` compares with its digest. What was saved before, and
+        forks of that, stay as they are.
+
+        A file others may open is narrowed to its owner. Another user's is refused, one with several
+        hard links, and one on a network file system, unless `network_mount` says that only one
+        machine ever uses it.
+
+        A file of a newer release that permits it is opened for reading; every save then raises
+        SchemaTooNewError.
+
+        Raises:
+            NotAStoreError: the file is something else; it is left as it is.
+            SchemaTooNewError: a newer release wrote it and this one cannot read it.
+            CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError, ValueError
+        """
+        _check_durability(durability)
+
+        async def make() -> SqliteSessionStore:
+            settings = Settings(
+                path=connect.resolve(path),
+                durability=durability,
+                busy_timeout_ms=busy_timeout_ms,
+                remembered_sessions=remembered_sessions,
+                remembered_values=remembered_values,
+                pause_gc=pause_gc,
+                network_mount=network_mount,
+            )
+            redactor = None if redact is None else Redactor(redact)
+            return cls(await Engine.start(settings), clock, redactor)
+
+        return Opening(make)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return f"<SqliteSessionStore {str(self._engine.settings.path)!r}, {state}>"
+
+    @property
+    def path(self) -> Path:
+        """The file, as an absolute path with symlinks resolved."""
+        return self._engine.settings.path
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the file was written by a newer release, and can be read only."""
+        return self._engine.writer is None
+
+    def capabilities(self) -> Capabilities:
+        """What this store promises; `durable` as far as `durability` says."""
+        return Capabilities(
+            atomic_session_snapshots=True,
+            aggregate_cas=True,
+            durable=self._engine.settings.durability == "full",
+            shared_by_processes=True,
+            generations=True,
+        )
+
+    # -- More than the protocol ---------------------------------------------------------------
+
+    async def save(self, session: SessionData, *, expected_generation: int | None = None) -> None:
+        """See `GenerationalStore.save`."""
+        await self._put(
+            self._session_batch("save", session, expected_generation=expected_generation)
+        )
+
+    async def save_snapshot(
+        self, snapshot: SessionSnapshot, *, expected_generation: int | None = None
+    ) -> None:
+        """See `SessionStore.save_snapshot`; `expected_generation` as in `save`."""
+        await self._put(
+            self._snapshot_batch("save_snapshot", snapshot, expected_generation=expected_generation)
+        )
+
+    @overload
+    async def load(
+        self,
+        session_id: str,
+        *,
+        generation: int | None = None,
+        on_damage: Literal["raise"] = "raise",
+    ) -> SessionData | None: ...
+    @overload
+    async def load(
+        self, session_id: str, *, generation: int | None = None, on_damage: Literal["report"]
+    ) -> Recovered[SessionData]: ...
+    async def load(
+        self,
+        session_id: str,
+        *,
+        generation: int | None = None,
+        on_damage: Literal["raise", "report"] = "raise",
+    ) -> SessionData | Recovered[SessionData] | None:
+        """See `GenerationalStore.load`.
+
+        With `on_damage="report"` damage is not raised: the answer has what can be proven, and says
+        what is left out.
+        """
+        self._check_open("load")
+        if generation is not None:
+            _check_count("load", "generation", generation)
+        if _reports("load", on_damage):
+            rest = await self._recover("load", check_id(session_id), (), generation)
+            session = None if rest.value is None else rest.value.session
+            return Recovered(value=session, damage=rest.damage)
+        found = await self._load("load", check_id(session_id), (), True, generation)
+        return found.session
+
+    @overload
+    async def load_snapshot(
+        self, session_id: str, *, on_damage: Literal["raise"] = "raise"
+    ) -> SessionSnapshot | None: ...
+    @overload
+    async def load_snapshot(
+        self, session_id: str, *, on_damage: Literal["report"]
+    ) -> Recovered[SessionSnapshot]: ...
+    async def load_snapshot(
+        self, session_id: str, *, on_damage: Literal["raise", "report"] = "raise"
+    ) -> SessionSnapshot | Recovered[SessionSnapshot] | None:
+        """See `SessionStore.load_snapshot`; `on_damage` as in `load`."""
+        if not _reports("load_snapshot", on_damage):
+            return await super().load_snapshot(session_id)
+        self._check_open("load_snapshot")
+        return await self._recover("load_snapshot", check_id(session_id), FAMILIES)
+
+    async def _recover(
+        self,
+        op: str,
+        session_id: str,
+        families: Sequence[Family],
+        generation: int | None = None,
+    ) -> Recovered[SessionSnapshot]:
+        def read(conn: sqlite3.Connection) -> Recovered[SessionSnapshot]:
+            return partial_read.recover(conn, session_id, families, generation)
+
+        return await self._engine.read(
+            op, self._where(session_id), read, decode.as_is, session_id=session_id
+        )
+
+    async def generation(self, session_id: str) -> int:
+        """See `GenerationalStore.generation`."""
+        self._check_open("generation")
+        where = self._where(check_id(session_id))
+        return await self._engine.read(
+            "generation",
+            where,
+            lambda conn: session_header.generation_of(conn, session_id),
+            decode.as_is,
+            session_id=session_id,
+        )
+
+    async def generations(self, session_id: str) -> tuple[Generation, ...]:
+        """See `GenerationalStore.generations`."""
+        self._check_open("generations")
+        where = self._where(check_id(session_id))
+        return await self._engine.read(
+            "generations",
+            where,
+            lambda conn: catalog.generations(conn, session_id),
+            decode.as_is,
+            session_id=session_id,
+        )
+
+    async def summaries(self) -> tuple[SessionSummary, ...]:
+        """What a list shows of every saved session, those updated last first; one short query."""
+        self._check_open("summaries")
+        return await self._engine.read("summaries", str(self.path), catalog.summaries, decode.as_is)
+
+    async def fork(self, session_id: str, new_id: str, at: int | None = None) -> None:
+        """See `GenerationalStore.fork`."""
+        self._check_open("fork")
+        check_id(new_id)
+        if at is not None:
+            _check_count("fork", "at", at)
+        where = self._where(check_id(session_id))
+
+        def copy(conn: WorkConnection, memory: Pending) -> None:
+            stored = fetching.fetch(
+                conn, memory.get(session_id), session_id, FAMILIES, session=True, messages=False
+            )
+            found = decode.to_found(conn, stored)
+            if found.session is None:
+                raise SessionNotFoundError("no session was saved under this id")
+            taken = session_header.generation_of(conn, new_id)
+            if taken:
+                raise StaleGenerationError(
+                    f"something was saved under {new_id!r} already",
+                    expected=0,
+                    actual=taken,
+                    hint="Choose another id, or delete that one first",
+                )
+            source = SessionSnapshot.of(found.session, found.shelves, found.retained_artifact_uris)
+            batch = self._snapshot_batch("fork", source.fork(new_id))
+            session_writer.fork(conn, memory, session_id, batch, at, self._now_ms())
+
+        await self._engine.write("fork", where, copy, session_id=session_id)
+
+    async def rewind(self, session_id: str, length: int) -> int:
+        """See `GenerationalStore.rewind`."""
+        self._check_open("rewind")
+        _check_count("rewind", "length", length)
+        where = self._where(check_id(session_id))
+
+        def apply(conn: WorkConnection, _: Pending) -> int:
+            return session_writer.rewind(conn, session_id, length, self._now_ms())
+
+        return await self._engine.write("rewind", where, apply, session_id, session_id=session_id)
+
+    # -- The port -----------------------------------------------------------------------------
+
+    async def _commit(self, batch: Batch) -> bool:
+        if batch.expected_generation is not None:
+            _check_integer(batch.op, "expected_generation", batch.expected_generation)
+
+        def apply(conn: WorkConnection, memory: Pending) -> bool:
+            with _fault_named(lambda: refuse_unwritable(batch)):
+                return session_writer.commit(conn, memory, batch, self._now_ms())
+
+        where = self._where(batch.session_id)
+        return await self._engine.write(
+            batch.op, where, apply, batch.session_id, session_id=batch.session_id
+        )
+
+    async def _fetch(
+        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+    ) -> Found:
+        return await self._load(op, session_id, families, session)
+
+    async def _load(
+        self,
+        op: str,
+        session_id: str,
+        families: Sequence[Family],
+        session: bool,
+        generation: int | None = None,
+    ) -> Found:
+        recall = self._engine.recall
+
+        def fetch(conn: sqlite3.Connection) -> Stored:
+            known = recall.get(session_id)
+            return fetching.fetch(
+                conn, known, session_id, families, session=session, generation=generation
+            )
+
+        def build(conn: sqlite3.Connection, stored: Stored) -> Found:
+            found = decode.to_found(conn, stored)
+            if stored.record is not None and generation is None:
+                recall.learn(session_id, lambda known: decode.learned(known, stored, found))
+            return found
+
+        return await self._engine.read(
+            op, self._where(session_id), fetch, build, session_id=session_id
+        )
+
+    async def _delete(self, session_id: str) -> None:
+        def apply(conn: WorkConnection, memory: Pending) -> None:
+            session_writer.delete(conn, memory, session_id)
+
+        await self._engine.write("delete", self._where(session_id), apply, session_id=session_id)
+
+    async def _ids(self) -> list[str]:
+        return list((await self._inventory()).sessions)
+
+    async def _exists(self, session_id: str) -> bool:
+        return await self._engine.read(
+            "exists",
+            self._where(session_id),
+            lambda conn: catalog.exists(conn, session_id),
+            decode.as_is,
+            session_id=session_id,
+        )
+
+    async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
+        def apply(conn: WorkConnection, memory: Pending) -> None:
+            with _fault_named(lambda: refuse_unwritable_value(value)):
+                run_checkpoints.put(conn, memory, kind, key, value)
+
+        where = self._where(key, kind.key)
+        await self._engine.write(f"save_{kind.name}", where, apply, f"{kind.name}\0{key}")
+
+    async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
+        recall = self._engine.recall
+
+        def build(conn: sqlite3.Connection, stored: StoredCheckpoint | None) -> Any | None:
+            value = decode.to_checkpoint(conn, kind, stored)
+            if value is not None and stored is not None and stored.messages is not None:
+                line = decode.line_of(value.messages, stored.messages)
+                recall.learn(value.session_id, lambda known: known.with_line(key, line))
+            return value
+
+        return await self._engine.read(
+            f"load_{kind.name}",
+            self._where(key, kind.key),
+            lambda conn: run_checkpoints.get(conn, recall, kind, key),
+            build,
+        )
+
+    async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
+        def apply(conn: WorkConnection, memory: Pending) -> None:
+            run_checkpoints.drop(conn, memory, kind, key)
+
+        where = self._where(key, kind.key)
+        await self._engine.write(f"delete_{kind.name}", where, apply, f"{kind.name}\0{key}")
+
+    async def _inventory(self) -> Inventory:
+        return await self._engine.read("inventory", str(self.path), catalog.inventory, decode.as_is)
+
+    async def close(self) -> None:
+        """See `SessionStore.close`: what was accepted is finished, and one file is left.
+
+        The log stays only while another process has the file open.
+        """
+        self._closed = True
+        await self._close()
+
+    async def _close(self) -> None:
+        await self._engine.close()
+        self._indexes.close()
+
+    def _where(self, key: str, what: str = "session") -> str:
+        shown = key if len(key) <= 80 else key[:79] + "…"
+        return f"{what} {shown!r} in {self.path}"
+
+    def _now_ms(self) -> int:
+        seconds = self._clock()
+        # For people to read, never compared: a clock that has lost its mind fails no save.
+        return int(seconds * 1000) if abs(seconds) < 1e12 else 0
+
+
+@contextlib.contextmanager
+def _fault_named(name: Callable[[], None]) -> Iterator[None]:
+    """Where a text could not be written, let `name` say which: it raises with the whole path."""
+    try:
+        yield
+    except (EncodeError, UnicodeEncodeError):
+        name()
+        raise
+
+
+def _check_durability(value: object) -> None:
+    if type(value) is not str or value not in ("full", "normal"):
+        raise ValueError("durability is 'full' or 'normal'")
+
+
+def _reports(op: str, on_damage: str) -> bool:
+    if on_damage not in ("raise", "report"):
+        raise ValueError(f"{op}: on_damage is 'raise' or 'report', not {on_damage!r}")
+    return on_damage == "report"
+
+
+def _check_integer(op: str, name: str, value: int) -> None:
+    if type(value) is not int:
+        raise EncodeError(f"expected an integer, found {type(value).__name__}", op=op, path=name)
+
+
+def _check_count(op: str, name: str, value: int) -> None:
+    """Refuse what cannot be a number of messages or saves in any file."""
+    _check_integer(op, name, value)
+    if not 0 <= value < 2**63:
+        raise SessionNotFoundError(f"there is no such {name}", op=op)

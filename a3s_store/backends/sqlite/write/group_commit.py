@@ -1,0 +1,101 @@
+"""Group commit: saves that waited together share one transaction and one sync (decision D10).
+
+Each has a savepoint, its own result and its own error; one that fails takes none of the others
+along. Where SQLite took back the whole transaction because of one of them (a full disk, say), each
+is tried again by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection.connect import WorkConnection
+from a3s_store.core.corruption import damage_named
+from a3s_store.core.session_cache import Known, Pending, Recall
+from a3s_store.errors import NO_ROOM, during
+
+
+@attrs.frozen(eq=False)
+class Change:
+    """One save: what it does inside a transaction that somebody else opened."""
+
+    op: str
+    where: str
+    apply: Callable[[WorkConnection, Pending], Any]
+    session_id: str | None = None
+
+    def named(self, error: BaseException) -> BaseException:
+        """The error under the name callers know, with what was tried and where."""
+        try:
+            with during(self.op, self.where), damage_named(self.session_id):
+                raise error
+        except BaseException as named:
+            return named
+
+
+@attrs.frozen(eq=False)
+class Outcome:
+    """What came of a change. `cause` is the error as it was raised, None when it is committed.
+
+    `gone` is what needs no remembering any more, for the caller to free.
+    """
+
+    answer: Any = None
+    cause: BaseException | None = None
+    gone: Sequence[Known] = ()
+
+
+# What nobody is better off trying again alone: others would wait as long, or the disk is failing.
+_HOPELESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
+
+
+def commit(conn: WorkConnection, recall: Recall, changes: Sequence[Change]) -> list[Outcome]:
+    """Apply changes in order and commit them together; what each came to, never an error."""
+    memory = Pending(recall)
+    outcomes: list[Outcome] = []
+    try:
+        with transaction.write(conn):
+            if len(changes) == 1:
+                outcomes.append(Outcome(changes[0].apply(conn, memory)))
+            else:
+                outcomes += [_part(conn, memory, change) for change in changes]
+    except BaseException as error:
+        cause = error.__cause__ if isinstance(error, transaction.TakenBackError) else error
+        assert cause is not None, "it was raised from the error it stands for"
+        if len(changes) == 1 or _primary(cause) in _HOPELESS:
+            return [Outcome(cause=cause)] * len(changes)
+        return [outcome for change in changes for outcome in commit(conn, recall, [change])]
+    # It is saved, whatever becomes of remembering it.
+    with contextlib.suppress(MemoryError):
+        outcomes[0] = attrs.evolve(outcomes[0], gone=memory.committed())
+    return outcomes
+
+
+def _part(conn: WorkConnection, memory: Pending, change: Change) -> Outcome:
+    mark = memory.mark()
+    try:
+        with transaction.part(conn):
+            return Outcome(change.apply(conn, memory))
+    except transaction.TakenBackError:
+        raise
+    except BaseException as error:
+        memory.back_to(mark)
+        return Outcome(cause=error)
+
+
+def _primary(error: BaseException) -> int | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def is_io_failure(error: BaseException | None) -> bool:
+    """Whether SQLite could not read or write the disk, which is not to say that it is full."""
+    if error is None or getattr(error, "sqlite_errorcode", None) in NO_ROOM:
+        return False
+    return _primary(error) == sqlite3.SQLITE_IOERR

@@ -1,0 +1,133 @@
+"""Checkpoints in the file: one row per run or workflow; a loop's messages are a head on the log.
+
+Plain functions of a connection, each inside a transaction that somebody else opened.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import attrs
+
+from a3s_store.backends.sqlite.read import messages as conversation
+from a3s_store.backends.sqlite.read.messages import Wanted
+from a3s_store.backends.sqlite.rows import message_log, session_header, statements
+from a3s_store.backends.sqlite.rows.message_log import Head
+from a3s_store.backends.sqlite.write import list_writer, session_writer
+from a3s_store.core.checksums import checkpoint_digest
+from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
+from a3s_store.core.session_cache import Known, Pending, Recall
+from a3s_store.core.snapshot import Extent
+from a3s_store.errors import EncodeError
+from a3s_store.models import LoopCheckpoint
+from a3s_store.wire import encode_without
+
+Tree = dict[str, Any]
+_MESSAGES = frozenset({"messages"})
+
+
+@attrs.frozen
+class StoredCheckpoint:
+    """A checkpoint as it was fetched: its JSON object, its digest, a loop's messages."""
+
+    tree: Tree
+    digest: bytes
+    messages: Wanted | None
+
+
+def put(
+    conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str, value: Any
+) -> None:
+    """Keep a checkpoint in place of the last one under its key. Raises EncodeError."""
+    if kind is LOOP_CHECKPOINTS:
+        _put_loop(conn, memory, key, value)
+    else:
+        _put_lists(conn, memory, kind, key, value)
+
+
+def _put_loop(conn: sqlite3.Connection, memory: Pending, key: str, value: LoopCheckpoint) -> None:
+    tree = encode_without(value, _MESSAGES)
+    _, last = _loop(conn, key)
+    first = [last.branch] if last is not None else []
+    messages = session_writer.array(value.messages, "LoopCheckpoint", "messages")
+    try:
+        line = session_writer.write_for(conn, memory, tree["session_id"], key, first, messages)
+    except EncodeError as error:
+        raise error.inside("LoopCheckpoint", "") from None
+    head = line.head
+    own = {
+        "head_branch": head.branch,
+        "head_length": head.length,
+        "digest": checkpoint_digest(LOOP_CHECKPOINTS, tree, line.link),
+    }
+    statements.put_one(conn, LOOP_CHECKPOINTS.rows, LOOP_CHECKPOINTS.key, own, tree)
+    grew = last is not None and last.branch == head.branch and last.length <= head.length
+    if last is not None and not grew:
+        message_log.collect(conn, [last.branch])
+
+
+def _loop(conn: sqlite3.Connection, key: str) -> tuple[str, Head | None]:
+    """The session a run belongs to, and where its checkpoint's messages are; None if none."""
+    row = conn.execute(
+        "SELECT session_id, head_branch, head_length FROM loop_checkpoint WHERE run_id = ?", (key,)
+    ).fetchone()
+    return ("", None) if row is None else (row[0], Head(*row[1:]))
+
+
+def _put_lists(
+    conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str, value: Any
+) -> None:
+    remembered = _remembered(kind, key)
+    known = memory.get(remembered)
+    found = _digest_of(conn, kind, key)
+    last = known.alone if found is not None and known.has(kind.name, {kind.name: found}) else None
+    list_writer.put_alone(conn, kind.rows, kind.key, value, last)
+    now = _digest_of(conn, kind, key)
+    assert now is not None, "it was just written"
+    shelves = {name: getattr(value, name) for name in kind.rows.lists}
+    memory.put(remembered, Known(alone=value, shelves=shelves, parts={kind.name: now}))
+
+
+def _remembered(kind: CheckpointKind, key: str) -> str:
+    """Where it is remembered among the sessions, whose ids have no NUL."""
+    return f"{kind.name}\0{key}"
+
+
+def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Extent | None:
+    row = conn.execute(
+        f"SELECT digest FROM {kind.rows.table} WHERE {kind.key} = ?", (key,)
+    ).fetchone()
+    return None if row is None else Extent(1, row[0])
+
+
+def get(
+    conn: sqlite3.Connection, recall: Recall, kind: CheckpointKind, key: str
+) -> StoredCheckpoint | None:
+    """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
+    loop = kind is LOOP_CHECKPOINTS
+    also = [f"{kind.rows.table}_key", "digest"]
+    also += ["head_branch", "head_length"] if loop else []
+    also += [f"{name}_count" for name in kind.rows.lists]
+    found = statements.fetch_one(conn, kind.rows, kind.key, key, also)
+    if found is None:
+        session_header.refuse_lost(conn, kind.rows.table, kind.key, key, kind.name)
+        return None
+    tree, (row_key, digest, *rest) = found
+    if loop:
+        lines = recall.get(tree["session_id"]).lines.values()
+        return StoredCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
+    for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
+        parent = f"{kind.rows.table}_key"
+        tree[name] = statements.fetch_list(conn, name, part, parent, row_key, count).trees
+    return StoredCheckpoint(tree, digest, None)
+
+
+def drop(conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str) -> None:
+    """Remove a checkpoint, and messages nobody else needs; none is fine too."""
+    memory.forget(_remembered(kind, key))
+    session_id, head = _loop(conn, key) if kind is LOOP_CHECKPOINTS else ("", None)
+    conn.execute(f"DELETE FROM {kind.rows.table} WHERE {kind.key} = ?", (key,))
+    if head is not None:
+        memory.put(session_id, memory.get(session_id).without_line(key))
+        message_log.collect(conn, [head.branch])

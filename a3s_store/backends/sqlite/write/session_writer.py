@@ -1,0 +1,342 @@
+"""One session in the file: how a batch is committed, forked, rewound and deleted.
+
+Plain functions of a connection, each inside a transaction that somebody else opened. A save is read
+from top to bottom in `commit`: what is on record, conditions, history, session row, lists,
+families, generation.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+import attrs
+
+from a3s_store.backends.sqlite.rows import (
+    agent_memory,
+    blobs,
+    message_log,
+    session_header,
+    statements,
+)
+from a3s_store.backends.sqlite.rows.message_log import Head, Line
+from a3s_store.backends.sqlite.rows.session_header import Record
+from a3s_store.backends.sqlite.write import list_writer
+from a3s_store.backends.sqlite.write.list_writer import Place
+from a3s_store.core.batch import Batch
+from a3s_store.core.collections import (
+    CONFIG_PARTS,
+    CONFIG_ROWS,
+    SESSION_ROWS,
+    Family,
+)
+from a3s_store.core.session_cache import HISTORY, Known, Pending
+from a3s_store.core.snapshot import URIS, Extent, one_extent, uris_extent
+from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
+from a3s_store.models import Message, SessionData
+from a3s_store.wire import encode_without
+
+# How many branches are searched for messages already written, of checkpoints and of old histories.
+_RECENT_BRANCHES: Final = 8
+# What is encoded apart: the log, lists that are rows, and what a turn does not change.
+_BESIDE_CONFIG: Final = CONFIG_ROWS.elsewhere - {"extra"}
+_BESIDE_SESSION: Final = frozenset({"messages", *SESSION_ROWS.lists, *CONFIG_PARTS})
+
+
+class _Save:
+    """A batch on its way into the file: what is on record, what is known, what comes of it."""
+
+    def __init__(self, conn: sqlite3.Connection, batch: Batch, before: Record, known: Known):
+        self.conn = conn
+        self.batch = batch
+        self.before = before
+        self.known = known
+        self.head = before.head
+        self.parts = dict(before.parts)
+        self.line: Line | None = None
+
+    def put_session(self, session: SessionData, head: Head | None) -> None:
+        """With a `head`, that is its history, and its messages are not looked at."""
+        if head is None:
+            line = self._put_messages(session)
+            self.head = line.head
+            self.parts["messages"] = Extent(line.head.length, line.link)
+            self.line = line
+        else:
+            self.head = head
+            self.parts["messages"] = Extent(head.length, message_log.link_at(self.conn, head))
+        self._put_config(session)
+        self._put_row(session, self.head)
+        for name, part in SESSION_ROWS.lists.items():
+            values = array(getattr(session, name), "SessionData", name)
+            to = list_writer.target(part, "owner_key", self.before.key, Place("SessionData", name))
+            self._put_list(name, to, values)
+
+    def _put_messages(self, session: SessionData) -> Line:
+        messages = array(session.messages, "SessionData", "messages")
+        return message_log.write(
+            self.conn,
+            self.known.lines.values(),
+            lambda: likely_branches(self.conn, self.before, session.id),
+            lambda: older_branches(self.conn, self.before),
+            messages,
+        )
+
+    def _put_config(self, session: SessionData) -> None:
+        known = self.known.session
+        if (
+            known is not None
+            and self.known.has("config", self.before.parts)
+            and all(getattr(known, name) is getattr(session, name) for name in CONFIG_PARTS)
+        ):
+            return
+        tree = encode_without(session, _BESIDE_CONFIG)
+        extent = one_extent({key: tree[key] for key in CONFIG_PARTS if key in tree})
+        if extent != self.before.parts.get("config"):
+            own = {"owner_key": self.before.key, "digest": extent.digest}
+            statements.put_one(self.conn, CONFIG_ROWS, "owner_key", own, tree)
+        self.parts["config"] = extent
+
+    def _put_row(self, session: SessionData, head: Head) -> None:
+        tree = encode_without(session, _BESIDE_SESSION)
+        extent = one_extent(tree)
+        if extent != self.before.parts.get("session") or head != self.before.head:
+            own = {
+                "owner_key": self.before.key,
+                "head_branch": head.branch,
+                "head_length": head.length,
+                "digest": extent.digest,
+            }
+            statements.put_one(self.conn, SESSION_ROWS, "owner_key", own, tree)
+        self.parts["session"] = extent
+
+    def put_shelf(self, family: Family, values: tuple[Any, ...] | None) -> None:
+        """None takes the shelf away."""
+        to = list_writer.target(family.rows, "owner_key", self.before.key, Place("", family.name))
+        if values is not None:
+            self._put_list(family.name, to, values)
+        elif self.parts.pop(family.name, None) is not None:
+            list_writer.put_list(self.conn, to, (), None, self.before.parts[family.name])
+
+    def _put_list(self, name: str, to: list_writer.Target, values: tuple[Any, ...]) -> None:
+        before = self.before.parts.get(name)
+        known = self.known.values(name, self.before.parts)
+        self.parts[name] = list_writer.put_list(self.conn, to, values, known, before)
+
+    def put_uris(self, uris: tuple[str, ...]) -> None:
+        """Make these the retained URIs."""
+        extent = uris_extent(uris)
+        if extent != self.before.parts.get(URIS, uris_extent(())):
+            key = self.before.key
+            self.conn.execute("DELETE FROM retained_artifact_uri WHERE owner_key = ?", (key,))
+            self.conn.executemany(
+                "INSERT INTO retained_artifact_uri (owner_key, seq, uri) VALUES (?, ?, ?)",
+                [(key, seq, uri) for seq, uri in enumerate(uris)],
+            )
+        self.parts[URIS] = extent
+        if not uris:
+            del self.parts[URIS]
+
+    def learned(self, generation: int) -> Known:
+        """What is known of the session once this is committed."""
+        batch, known = self.batch, self.known
+        mine = {family.name for family in batch.shelves}
+        session = known.session
+        if batch.session is not None:
+            mine |= {"session", "config", "messages", *SESSION_ROWS.lists}
+            # Messages that were not looked at are not known.
+            session = batch.session if self.line is not None else None
+        if self.line is not None:
+            known = known.with_line(HISTORY, self.line)
+        saved = {family.name: values for family, values in batch.shelves.items()}
+        shelves = {**known.shelves, **saved}
+        parts = {name: extent for name, extent in known.parts.items() if name not in mine}
+        parts |= {name: extent for name, extent in self.parts.items() if name in mine}
+        return attrs.evolve(
+            known,
+            generation=generation,
+            session=session,
+            shelves={name: values for name, values in shelves.items() if values is not None},
+            parts=parts,
+        )
+
+
+def commit(
+    conn: sqlite3.Connection, memory: Pending, batch: Batch, now_ms: int, head: Head | None = None
+) -> bool:
+    """Apply a batch. False, with nothing written, when its digest does not match.
+
+    With a `head`, that is the session's history, and the messages in the batch are not looked at.
+
+    Raises:
+        StaleGenerationError: the session is not at `batch.expected_generation`.
+        EncodeError: a value breaks its rules.
+    """
+    before = session_header.find(conn, batch.session_id)
+    if not _conditions_hold(batch, before):
+        return False
+    if before is None:
+        before = session_header.add_owner(conn, batch.session_id)
+    save = _Save(conn, batch, before, memory.get(batch.session_id))
+    if batch.session is not None:
+        save.put_session(batch.session, head)
+    for family, values in batch.shelves.items():
+        save.put_shelf(family, values)
+    if batch.retained_artifact_uris is not None:
+        save.put_uris(batch.retained_artifact_uris)
+    after = session_header.write(conn, before, save.head, save.parts, now_ms)
+    memory.put(batch.session_id, save.learned(after.generation))
+    return True
+
+
+def _conditions_hold(batch: Batch, before: Record | None) -> bool:
+    generation = before.generation if before is not None else 0
+    expected = batch.expected_generation
+    if expected is not None and expected != generation:
+        raise StaleGenerationError(
+            f"the session is at generation {generation}, not {expected}",
+            expected=expected,
+            actual=generation,
+            hint="Load it again, apply the change to what is there, and save that",
+        )
+    if batch.expected_digest is None:
+        return True
+    return before is not None and before.digest == batch.expected_digest
+
+
+def array(values: Any, model: str, name: str) -> tuple[Any, ...]:
+    """The values of an attribute that nothing encodes whole. Raises EncodeError for no tuple."""
+    if type(values) is not tuple:
+        what = f"expected an array, found {type(values).__name__}"
+        raise EncodeError(what, model=model, path=name)
+    return values
+
+
+# -- Where messages may lie already ---------------------------------------------------------------
+
+
+def write_for(
+    conn: sqlite3.Connection,
+    memory: Pending,
+    session_id: str,
+    run_id: str,
+    first: list[int],
+    messages: tuple[Message, ...],
+) -> Line:
+    """A line for messages that belong to a session without being its history: a checkpoint's.
+
+    `first` are the branches to look at before the session's own.
+    """
+    owner = session_header.find(conn, session_id)
+    known = memory.get(session_id)
+    line = message_log.write(
+        conn,
+        known.lines.values(),
+        lambda: [*first, *likely_branches(conn, owner, session_id)],
+        lambda: older_branches(conn, owner),
+        messages,
+    )
+    memory.put(session_id, known.with_line(run_id, line))
+    return line
+
+
+def likely_branches(conn: sqlite3.Connection, owner: Record | None, session_id: str) -> list[int]:
+    """The branch of a session's history, and those of the checkpoints of its runs."""
+    found = [] if owner is None or owner.head is None else [owner.head.branch]
+    rows_found = conn.execute(
+        "SELECT head_branch FROM loop_checkpoint WHERE session_id = ? "
+        "ORDER BY loop_checkpoint_key DESC LIMIT ?",
+        (session_id, _RECENT_BRANCHES),
+    ).fetchall()
+    return found + [row[0] for row in rows_found]
+
+
+def older_branches(conn: sqlite3.Connection, owner: Record | None) -> list[int]:
+    """The branches of a session's earlier histories, the last first."""
+    if owner is None:
+        return []
+    found = conn.execute(
+        "SELECT branch_key FROM branch_owner WHERE owner_key = ? ORDER BY branch_key DESC LIMIT ?",
+        (owner.key, _RECENT_BRANCHES),
+    ).fetchall()
+    return [row[0] for row in found]
+
+
+# -- Other ways to change a session ---------------------------------------------------------------
+
+
+def rewind(conn: sqlite3.Connection, session_id: str, length: int, now_ms: int) -> int:
+    """Make the first `length` messages the history: a new generation, no message written.
+
+    Raises:
+        SessionNotFoundError: no session was saved, or it is not that long.
+    """
+    before, head = _saved(conn, session_id, length)
+    after = Head(head.branch, length)
+    conn.execute("UPDATE session SET head_length = ? WHERE owner_key = ?", (length, before.key))
+    messages = Extent(length, message_log.link_at(conn, after))
+    parts = {**before.parts, "messages": messages}
+    return session_header.write(conn, before, after, parts, now_ms).generation
+
+
+def _saved(conn: sqlite3.Connection, session_id: str, length: int | None) -> tuple[Record, Head]:
+    found = session_header.find(conn, session_id)
+    if found is None or found.head is None:
+        raise SessionNotFoundError("no session was saved under this id", hint="list() names all")
+    if length is not None and not 0 <= length <= found.head.length:
+        raise SessionNotFoundError(
+            f"the conversation has {found.head.length} messages, not {length}",
+            hint="Name a length from 0 to that",
+        )
+    return found, found.head
+
+
+def fork(
+    conn: sqlite3.Connection,
+    memory: Pending,
+    session_id: str,
+    batch: Batch,
+    at: int | None,
+    now_ms: int,
+) -> None:
+    """Commit a batch under another id with a head on the first `at` messages of a session.
+
+    No message is read and none is written; None means all of them.
+
+    Raises:
+        SessionNotFoundError: there is no such session, or it is not that long.
+    """
+    _, head = _saved(conn, session_id, at)
+    length = head.length if at is None else at
+    commit(conn, memory, batch, now_ms, Head(head.branch, length))
+
+
+def delete(conn: sqlite3.Connection, memory: Pending, session_id: str) -> None:
+    """Remove everything under an id, and the loop checkpoints of its runs; nothing is fine too.
+
+    Its memories go too.
+    """
+    memory.forget(session_id)
+    agent_memory.clear(conn, session_id)
+    branches = _column(
+        conn, "DELETE FROM loop_checkpoint WHERE session_id = ? RETURNING head_branch", session_id
+    )
+    blob_keys: list[int] = []
+    owner = conn.execute("SELECT owner_key FROM owner WHERE id = ?", (session_id,)).fetchone()
+    if owner is not None:
+        key = owner[0]
+        branches += _column(conn, "SELECT branch_key FROM branch_owner WHERE owner_key = ?", key)
+        # Which blobs do its artifacts refer to?
+        blob_keys = _column(
+            conn,
+            "SELECT blob_key FROM artifact WHERE owner_key = ? AND blob_key IS NOT NULL",
+            key,
+        )
+        # Everything else hangs on this row and goes with it.
+        conn.execute("DELETE FROM owner WHERE owner_key = ?", (key,))
+    message_log.collect(conn, branches)
+    blobs.reclaim(conn, blob_keys)
+
+
+def _column(conn: sqlite3.Connection, sql: str, value: object) -> list[int]:
+    return [row[0] for row in conn.execute(sql, (value,)).fetchall()]

@@ -1,0 +1,1 @@
+"""What all backends share: protocol, collections, digests, plans, caches. No driver, no SQL."""

@@ -1,0 +1,399 @@
+"""Upstream's named methods, written once over the dozen a backend really has.
+
+`FamilyStore` checks ids and the shape of what it is given, makes a *batch* of it, and hands it to
+the backend's `_commit`; loads go through `_fetch`. A backend implements the methods under "The
+port" and nothing of the public face. The rejected alternative is upstream's own: each backend
+writes every named method, and a new family costs an edit in each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+
+import attrs
+
+from a3s_store.core.batch import Batch, Found
+from a3s_store.core.collections import (
+    ARTIFACTS,
+    FAMILIES,
+    LOOP_CHECKPOINTS,
+    RUN_RECORDS,
+    SUBAGENT_TASKS,
+    TRACE_EVENTS,
+    VERIFICATION_REPORTS,
+    WORKFLOW_CHECKPOINTS,
+    CheckpointKind,
+    Family,
+    check_id,
+)
+from a3s_store.core.protocol import Capabilities, Health, Inventory
+from a3s_store.core.redaction import Redactor
+from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
+from a3s_store.errors import EncodeError, InvalidSnapshotError, StoreClosedError, during
+from a3s_store.models import (
+    LoopCheckpoint,
+    RunRecord,
+    SessionData,
+    SubagentTaskSnapshot,
+    ToolArtifact,
+    TraceEvent,
+    VerificationReport,
+    WorkflowCheckpoint,
+)
+from a3s_store.models.checkpoint import CHECKPOINT_VERSION
+
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+S = TypeVar("S", bound="FamilyStore")
+
+
+class FamilyStore(ABC):
+    """Implements `SessionStore` over the port below."""
+
+    backend_name: str
+    _closed = False
+    _redactor: Redactor | None = None
+
+    # -- The port: what a backend has to know -------------------------------------------------
+
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this store promises."""
+
+    @abstractmethod
+    async def _commit(self, batch: Batch) -> bool:
+        """Apply the batch; False, with nothing written, when its digest does not match."""
+
+    @abstractmethod
+    async def _fetch(
+        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+    ) -> Found:
+        """The session if `session`, and these shelves, as of one moment."""
+
+    @abstractmethod
+    async def _delete(self, session_id: str) -> None:
+        """Remove session, shelves and the loop checkpoints of its runs."""
+
+    @abstractmethod
+    async def _ids(self) -> list[str]:
+        """The ids of saved sessions, sorted."""
+
+    @abstractmethod
+    async def _exists(self, session_id: str) -> bool:
+        """Whether a session was saved."""
+
+    @abstractmethod
+    async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
+        """Keep a checkpoint whose key was checked."""
+
+    @abstractmethod
+    async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
+        """The checkpoint, or None."""
+
+    @abstractmethod
+    async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
+        """Remove the checkpoint if there is one."""
+
+    @abstractmethod
+    async def _inventory(self) -> Inventory:
+        """All ids, as of one moment."""
+
+    @abstractmethod
+    async def _health(self) -> Health:
+        """Prove that the store can be read and written."""
+
+    @abstractmethod
+    async def _close(self) -> None:
+        """Release everything. Called once."""
+
+    # -- Sessions -----------------------------------------------------------------------------
+
+    async def save(self, session: SessionData) -> None:
+        """See `SessionStore.save`."""
+        await self._put(self._session_batch("save", session))
+
+    async def load(self, session_id: str) -> SessionData | None:
+        """See `SessionStore.load`."""
+        self._check_open("load")
+        found = await self._fetch("load", check_id(session_id), (), session=True)
+        return found.session
+
+    async def delete(self, session_id: str) -> None:
+        """See `SessionStore.delete`."""
+        self._check_open("delete")
+        await self._delete(check_id(session_id))
+
+    async def list(self) -> list[str]:
+        """See `SessionStore.list`."""
+        self._check_open("list")
+        return await self._ids()
+
+    async def exists(self, session_id: str) -> bool:
+        """See `SessionStore.exists`."""
+        self._check_open("exists")
+        return await self._exists(check_id(session_id))
+
+    # -- Families: one line each --------------------------------------------------------------
+
+    async def save_artifacts(self, session_id: str, values: Sequence[ToolArtifact]) -> None:
+        """See `SessionStore.save_artifacts`."""
+        await self._save_shelf(ARTIFACTS, session_id, values)
+
+    async def load_artifacts(self, session_id: str) -> tuple[ToolArtifact, ...] | None:
+        """See `SessionStore.load_artifacts`."""
+        return await self._load_shelf(ARTIFACTS, session_id)
+
+    async def save_trace_events(self, session_id: str, values: Sequence[TraceEvent]) -> None:
+        """See `SessionStore.save_trace_events`."""
+        await self._save_shelf(TRACE_EVENTS, session_id, values)
+
+    async def load_trace_events(self, session_id: str) -> tuple[TraceEvent, ...] | None:
+        """See `SessionStore.load_trace_events`."""
+        return await self._load_shelf(TRACE_EVENTS, session_id)
+
+    async def save_run_records(self, session_id: str, values: Sequence[RunRecord]) -> None:
+        """See `SessionStore.save_run_records`."""
+        await self._save_shelf(RUN_RECORDS, session_id, values)
+
+    async def load_run_records(self, session_id: str) -> tuple[RunRecord, ...] | None:
+        """See `SessionStore.load_run_records`."""
+        return await self._load_shelf(RUN_RECORDS, session_id)
+
+    async def save_verification_reports(
+        self, session_id: str, values: Sequence[VerificationReport]
+    ) -> None:
+        """See `SessionStore.save_verification_reports`."""
+        await self._save_shelf(VERIFICATION_REPORTS, session_id, values)
+
+    async def load_verification_reports(
+        self, session_id: str
+    ) -> tuple[VerificationReport, ...] | None:
+        """See `SessionStore.load_verification_reports`."""
+        return await self._load_shelf(VERIFICATION_REPORTS, session_id)
+
+    async def save_subagent_tasks(
+        self, session_id: str, values: Sequence[SubagentTaskSnapshot]
+    ) -> None:
+        """See `SessionStore.save_subagent_tasks`."""
+        await self._save_shelf(SUBAGENT_TASKS, session_id, values)
+
+    async def load_subagent_tasks(self, session_id: str) -> tuple[SubagentTaskSnapshot, ...] | None:
+        """See `SessionStore.load_subagent_tasks`."""
+        return await self._load_shelf(SUBAGENT_TASKS, session_id)
+
+    # -- Checkpoints --------------------------------------------------------------------------
+
+    async def save_loop_checkpoint(self, run_id: str, checkpoint: LoopCheckpoint) -> None:
+        """See `SessionStore.save_loop_checkpoint`."""
+        await self._save_checkpoint(LOOP_CHECKPOINTS, run_id, checkpoint)
+
+    async def load_loop_checkpoint(self, run_id: str) -> LoopCheckpoint | None:
+        """See `SessionStore.load_loop_checkpoint`."""
+        return await self._load_checkpoint(LOOP_CHECKPOINTS, run_id)
+
+    async def delete_loop_checkpoint(self, run_id: str) -> None:
+        """See `SessionStore.delete_loop_checkpoint`."""
+        await self._delete_checkpoint(LOOP_CHECKPOINTS, run_id)
+
+    async def save_workflow_checkpoint(
+        self, workflow_id: str, checkpoint: WorkflowCheckpoint
+    ) -> None:
+        """See `SessionStore.save_workflow_checkpoint`."""
+        await self._save_checkpoint(WORKFLOW_CHECKPOINTS, workflow_id, checkpoint)
+
+    async def load_workflow_checkpoint(self, workflow_id: str) -> WorkflowCheckpoint | None:
+        """See `SessionStore.load_workflow_checkpoint`."""
+        return await self._load_checkpoint(WORKFLOW_CHECKPOINTS, workflow_id)
+
+    async def delete_workflow_checkpoint(self, workflow_id: str) -> None:
+        """See `SessionStore.delete_workflow_checkpoint`."""
+        await self._delete_checkpoint(WORKFLOW_CHECKPOINTS, workflow_id)
+
+    # -- Whole snapshots ----------------------------------------------------------------------
+
+    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+        """See `SessionStore.save_snapshot`."""
+        await self._put(self._snapshot_batch("save_snapshot", snapshot))
+
+    async def load_snapshot(self, session_id: str) -> SessionSnapshot | None:
+        """See `SessionStore.load_snapshot`."""
+        self._check_open("load_snapshot")
+        found = await self._fetch("load_snapshot", check_id(session_id), FAMILIES, session=True)
+        if found.session is None:
+            return None
+        return SessionSnapshot.of(found.session, found.shelves, found.retained_artifact_uris)
+
+    async def save_snapshot_cas(
+        self, snapshot: SessionSnapshot, expected_digest: str | None
+    ) -> bool:
+        """See `SessionStore.save_snapshot_cas`."""
+        if expected_digest is not None and not (
+            isinstance(expected_digest, str) and _DIGEST.fullmatch(expected_digest)
+        ):
+            raise InvalidSnapshotError(
+                "the expected digest is not sha256: and 64 lower-case hex digits",
+                op="save_snapshot_cas",
+                hint="Use SessionSnapshot.digest()",
+            )
+        batch = self._snapshot_batch("save_snapshot_cas", snapshot)
+        self._check_open(batch.op)
+        batch = attrs.evolve(self._redacted(batch), expected_digest=expected_digest)
+        return await self._commit(batch)
+
+    # -- Care ---------------------------------------------------------------------------------
+
+    async def inventory(self) -> Inventory:
+        """Everything the store holds, by id; see `Inventory`."""
+        self._check_open("inventory")
+        return await self._inventory()
+
+    async def health_check(self) -> Health:
+        """See `SessionStore.health_check`."""
+        self._check_open("health_check")
+        return await self._health()
+
+    async def close(self) -> None:
+        """See `SessionStore.close`."""
+        if not self._closed:
+            self._closed = True
+            await self._close()
+
+    async def __aenter__(self) -> Self:
+        self._check_open("open")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # -- How the named methods become batches -------------------------------------------------
+
+    def _check_open(self, op: str) -> None:
+        if self._closed:
+            raise StoreClosedError("the store is closed", op=op, hint="Open it again")
+
+    async def _put(self, batch: Batch) -> None:
+        self._check_open(batch.op)
+        await self._commit(self._redacted(batch))
+
+    def _redacted(self, batch: Batch) -> Batch:
+        """The batch as it is to be saved: see `redaction`. Raises EncodeError."""
+        redactor = self._redactor
+        if redactor is None:
+            return batch
+        with during(batch.op, f"session {batch.session_id!r}"):
+            return attrs.evolve(
+                batch,
+                session=redactor.value(batch.session),
+                shelves={f: redactor.value(v, f.name) for f, v in batch.shelves.items()},
+                retained_artifact_uris=redactor.value(
+                    batch.retained_artifact_uris, "retained_artifact_uris"
+                ),
+            )
+
+    def _session_batch(self, op: str, session: SessionData, **conditions: Any) -> Batch:
+        if type(session) is not SessionData:
+            raise EncodeError(f"expected a SessionData, found {type(session).__name__}", op=op)
+        return Batch(op=op, session_id=check_id(session.id), session=session, **conditions)
+
+    def _snapshot_batch(self, op: str, snapshot: SessionSnapshot, **conditions: Any) -> Batch:
+        with during(op, ""):
+            check_snapshot(snapshot)
+        return Batch(
+            op=op,
+            session_id=snapshot.session.id,
+            session=snapshot.session,
+            shelves=snapshot.shelves(),
+            retained_artifact_uris=snapshot.retained_artifact_uris,
+            **conditions,
+        )
+
+    async def _save_shelf(self, family: Family, session_id: str, values: Sequence[Any]) -> None:
+        op = f"save_{family.name}"
+        if not isinstance(values, list | tuple):
+            raise EncodeError(f"expected a list, found {type(values).__name__}", op=op)
+        shelves = {family: tuple(values)}
+        await self._put(Batch(op=op, session_id=check_id(session_id), shelves=shelves))
+
+    async def _load_shelf(self, family: Family, session_id: str) -> tuple[Any, ...] | None:
+        op = f"load_{family.name}"
+        self._check_open(op)
+        found = await self._fetch(op, check_id(session_id), (family,), session=False)
+        return found.shelves[family]
+
+    async def _save_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
+        op = f"save_{kind.name}"
+        self._check_open(op)
+        check_id(key, kind.key)
+        if type(value) is not kind.model:
+            raise EncodeError(
+                f"expected a {kind.model.__name__}, found {type(value).__name__}", op=op
+            )
+        check_checkpoint(kind, key, value, op)
+        if self._redactor is not None:
+            with during(op, f"{kind.key} {key!r}"):
+                value = self._redactor.value(value)
+        await self._put_checkpoint(kind, key, value)
+
+    async def _load_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
+        op = f"load_{kind.name}"
+        self._check_open(op)
+        value = await self._get_checkpoint(kind, check_id(key, kind.key))
+        if value is not None:
+            check_checkpoint(kind, key, value, op)
+        return value
+
+    async def _delete_checkpoint(self, kind: CheckpointKind, key: str) -> None:
+        self._check_open(f"delete_{kind.name}")
+        await self._drop_checkpoint(kind, check_id(key, kind.key))
+
+
+def check_checkpoint(kind: CheckpointKind, key: str, value: Any, op: str) -> None:
+    """Refuse a checkpoint of a newer version, or kept under an id that is not its own."""
+    version = value.schema_version
+    if type(version) is int and version > CHECKPOINT_VERSION:
+        raise InvalidSnapshotError(
+            f"the {kind.name} has schema version {version if version < 2**64 else 'beyond 2^64'}, "
+            f"this release supports at most {CHECKPOINT_VERSION}",
+            op=op,
+            where=f"{kind.key} {key!r}",
+            hint="Open it with the release that wrote it",
+        )
+    own = getattr(value, kind.key)
+    if type(own) is not str or own != key:
+        raise InvalidSnapshotError(
+            f"{kind.name} key mismatch: the value names another {kind.key}",
+            op=op,
+            where=f"{kind.key} {key!r}",
+        )
+
+
+class Opening(Generic[S]):
+    """What `open()` answers: await it for the store, or enter it and the store is closed after."""
+
+    def __init__(self, make: Callable[[], Awaitable[S]]) -> None:
+        self._make = make
+        self._store: S | None = None
+
+    def __await__(self) -> Generator[Any, None, S]:
+        return self._make().__await__()
+
+    async def __aenter__(self) -> S:
+        self._store = await self._make()
+        return self._store
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._store is not None, "entered before it was left"
+        await self._store.close()

@@ -1,0 +1,110 @@
+"""What goes to a backend and what comes from it, and how values become JSON trees.
+
+A batch of frozen values is encoded by `encode_batch` where files are made of it whole, and part by
+part where only what changed is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from a3s_store.core.collections import Family
+from a3s_store.errors import EncodeError
+from a3s_store.models import SessionData
+from a3s_store.wire import canonical, encode
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """Changes to one session and its shelves that land together or not at all.
+
+    `session` None leaves the session as it is. `shelves` has the families that change; None takes
+    one away. `retained_artifact_uris` None leaves them as they are. `expected_digest` and
+    `expected_generation` are conditions; None is none.
+    """
+
+    op: str
+    session_id: str
+    session: SessionData | None = None
+    shelves: Mapping[Family, tuple[Any, ...] | None] = attrs.field(factory=dict)
+    retained_artifact_uris: tuple[str, ...] | None = None
+    expected_digest: str | None = None
+    expected_generation: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """What a fetch found: the session if it was asked for, and the shelves that were."""
+
+    session: SessionData | None
+    shelves: Mapping[Family, tuple[Any, ...] | None]
+    retained_artifact_uris: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Trees:
+    """A batch as JSON objects, ready for `wire.compact`, `wire.pretty` and digests."""
+
+    session: dict[str, Any] | None
+    shelves: Mapping[Family, list[dict[str, Any]] | None]
+
+
+def encode_batch(batch: Batch) -> Trees:
+    """The JSON objects of everything in a batch.
+
+    Raises:
+        EncodeError: a value breaks its rules; `path` begins with the family's name.
+    """
+    return Trees(
+        session=None if batch.session is None else encode(batch.session),
+        shelves={
+            family: None if values is None else encode_shelf(family, values)
+            for family, values in batch.shelves.items()
+        },
+    )
+
+
+def encode_shelf(family: Family, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """The JSON objects of a shelf's values. Raises EncodeError."""
+    return [_encode_item(family, index, value) for index, value in enumerate(values)]
+
+
+def _encode_item(family: Family, index: int, value: Any) -> dict[str, Any]:
+    place = f"{family.name}[{index}]"
+    if type(value) is not family.model:
+        what = f"expected a {family.model.__name__}, found {type(value).__name__}"
+        raise EncodeError(what, path=place)
+    try:
+        return encode(value)
+    except EncodeError as error:
+        raise error.inside("", place) from None
+
+
+def refuse_unwritable(batch: Batch) -> None:
+    """Write everything in a batch to nowhere, so that what cannot be written is named by its path.
+
+    Raises:
+        EncodeError
+    """
+    trees = encode_batch(batch)
+    if trees.session is not None:
+        _try_to_write(trees.session, "SessionData", "")
+    for family, items in trees.shelves.items():
+        for index, tree in enumerate(items or ()):
+            _try_to_write(tree, "", f"{family.name}[{index}]")
+    _try_to_write(list(batch.retained_artifact_uris or ()), "", "retained_artifact_uris")
+
+
+def refuse_unwritable_value(value: Any) -> None:
+    """As `refuse_unwritable`, for one value."""
+    _try_to_write(encode(value), type(value).__name__, "")
+
+
+def _try_to_write(tree: Any, model: str, place: str) -> None:
+    try:
+        canonical(tree)
+    except EncodeError as error:
+        raise error.inside(model, place) from None

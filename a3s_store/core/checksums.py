@@ -1,0 +1,120 @@
+"""Whether what was read is what was written: values are held against what is on record of them.
+
+A flipped bit in a text decodes as well as the right one; only a digest tells. Messages, which are
+most of a file, have a checksum in each row, which costs a load little. Everything else is encoded
+once more and held against its digest. That happens after the read transaction, beside the event
+loop, and is the price of never handing out damage as if it were whole; and what is loaded and saved
+again would otherwise get a digest that blesses it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from operator import xor
+from typing import Any
+from zlib import crc32
+
+from a3s_store.core.batch import encode_shelf
+from a3s_store.core.collections import SESSION_ROWS, CheckpointKind, Family, Rows
+from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.snapshot import NOTHING, Extent, item_digest, session_parts
+from a3s_store.models import SessionData
+from a3s_store.wire import canonical, encode_without
+
+Tree = dict[str, Any]
+_MESSAGES = frozenset({"messages"})
+
+
+def seals_of(
+    start: int,
+    links: Sequence[bytes],
+    roles: Sequence[bytes],
+    reasonings: Sequence[bytes | None],
+    extras: Sequence[bytes | None],
+    contents: Sequence[bytes],
+) -> list[int]:
+    """The seal of each row of some messages that follow each other from position `start`.
+
+    It is the CRC-32 of role, reasoning, extra keys, chain and content, with the position in it: a
+    whole row in the place of another is damage too. Rows of messages are never changed, so no
+    stronger proof is needed that one is what was written.
+    """
+    heads = map(_head, roles, reasonings, extras)
+    found = map(crc32, contents, map(crc32, links, heads))
+    return [*map(xor, found, range(start, start + len(links)))]
+
+
+def _head(role: bytes, reasoning: bytes | None, extra: bytes | None) -> int:
+    if reasoning is None and extra is None:
+        return _plain_head(role)
+    return crc32(b"\0".join((role, reasoning or b"", extra or b"")))
+
+
+@functools.lru_cache(64)
+def _plain_head(role: bytes) -> int:
+    return crc32(role)
+
+
+def save_seal(*columns: int | str | None) -> int:
+    """The seal of the row of a generation: the CRC-32 of its other columns, in order."""
+    return crc32("\0".join(map(str, columns)).encode())
+
+
+def mark_of(digest: bytes) -> int:
+    """What a row keeps of its value's digest, so that one damaged value of a list can be named."""
+    return int.from_bytes(digest[:4], "big")
+
+
+def check_session(
+    session: SessionData, parts: Mapping[str, Extent], marks: Mapping[str, Sequence[int]]
+) -> None:
+    """Raise DamagedError unless all but the messages is what is on record.
+
+    `marks` are those of the rows of its lists.
+    """
+    tree = encode_without(session, _MESSAGES)
+    for name, extent in session_parts(tree).items():
+        if extent == parts.get(name):
+            continue
+        rows = SESSION_ROWS.lists.get(name)
+        if rows is None:
+            raise DamagedError(NOT_WRITTEN, name)
+        raise DamagedError(NOT_WRITTEN, name, _first_wrong(tree[name], rows, marks[name]))
+
+
+def check_shelf(
+    family: Family, values: tuple[Any, ...], extent: Extent, marks: Sequence[int]
+) -> None:
+    """Raise DamagedError unless the values of a shelf are what is on record.
+
+    `marks` are those of its rows.
+    """
+    trees = encode_shelf(family, values)
+    if NOTHING.appended([item_digest(tree, family.rows) for tree in trees]) != extent:
+        raise DamagedError(NOT_WRITTEN, family.name, _first_wrong(trees, family.rows, marks))
+
+
+def _first_wrong(trees: Sequence[Tree], rows: Rows, marks: Sequence[int]) -> int | None:
+    """The position of the first value that is not that of its mark; None when each is."""
+    wrong = (
+        position
+        for position, (tree, mark) in enumerate(zip(trees, marks, strict=True))
+        if mark_of(item_digest(tree, rows)) != mark
+    )
+    return next(wrong, None)
+
+
+def check_checkpoint(kind: CheckpointKind, value: Any, digest: bytes, link: bytes | None) -> None:
+    """Raise DamagedError unless the checkpoint is what is on record of it."""
+    tree = encode_without(value, frozenset() if link is None else _MESSAGES)
+    if checkpoint_digest(kind, tree, link) != digest:
+        raise DamagedError(NOT_WRITTEN, kind.name)
+
+
+def checkpoint_digest(kind: CheckpointKind, tree: Tree, link: bytes | None) -> bytes:
+    """The digest of a checkpoint; a loop's is without its messages, whose chain is `link`."""
+    if link is None:
+        return item_digest(tree, kind.rows)
+    return hashlib.sha256(canonical(tree) + link).digest()

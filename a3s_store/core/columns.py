@@ -1,0 +1,277 @@
+"""Between a value's JSON object and its columns: which attribute is which column, both ways.
+
+A shape is made from a row of the families table and the wire rules of its model; nobody lists the
+columns a second time but schema/, and a test compares the two.
+
+Invariants: 1. tree(row(t)) decodes to the same value as t; 2. a column holds its value exactly:
+what it cannot hold (an integer beyond 63 bits, negative zero, which SQLite stores as the integer
+0) stands in the row's `extra`, under its own key, beside the keys the model does not know.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, Literal
+
+import attrs
+import orjson
+
+from a3s_store.core.collections import Rows
+from a3s_store.wire import Wired, codec_for, own_text, parse_own
+from a3s_store.wire.kinds import Bool, EnumOf, Float64, Int, Kind, Time
+
+ColumnKind = Literal["text", "integer", "bool", "real", "json", "tag", "payload", "extra"]
+SQL_TYPES: dict[ColumnKind, str] = {
+    "text": "TEXT",
+    "integer": "INTEGER",
+    "bool": "INTEGER",
+    "real": "REAL",
+    "json": "TEXT",
+    "tag": "TEXT",
+    "payload": "TEXT",
+    "extra": "TEXT",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Column:
+    """One column: its name, what it holds, and where in the JSON object that stands.
+
+    `inside` is the key of the object whose fields were laid flat, None for the object itself.
+    `may_be_null` says that NULL is a value here, not damage.
+    """
+
+    name: str
+    kind: ColumnKind
+    key: str
+    inside: str | None
+    may_be_null: bool
+
+
+class Shape:
+    """The columns of one table and the two functions between them and JSON objects."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.columns = tuple(_columns(rows))
+        self.names = tuple(column.name for column in self.columns)
+        beside = frozenset(_keys_of(rows, {*rows.lists, *rows.elsewhere}))
+        self._groups = _groups(self.columns, beside)
+
+    def row(self, tree: dict[str, Any]) -> tuple[Any, ...]:
+        """The column values of a JSON object. Raises EncodeError for a lone surrogate."""
+        # Made at first use, as text, like the codec: saves and loads spend their time here.
+        self.row = self._compile("row")  # type: ignore[method-assign]
+        return self.row(tree)
+
+    def tree(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        """The JSON object of column values, for the codec to decode. Raises ValueError if damaged.
+
+        Lists and what lies elsewhere are not in it.
+        """
+        self.tree = self._compile("tree")  # type: ignore[method-assign]
+        return self.tree(row)
+
+    def source(self, name: Literal["row", "tree"]) -> str:
+        """The text of the function behind `row` or `tree`, for those who want to see it."""
+        made = self._row_source() if name == "row" else self._tree_source()
+        return "\n".join([f"def {name}({'tree' if name == 'row' else 'row'}):", *made])
+
+    def _compile(self, name: Literal["row", "tree"]) -> Any:
+        names: dict[str, Any] = {
+            "to_json": own_text,
+            "to_real": _to_real,
+            "payload": _payload,
+            "parse_own": parse_own,
+            "an_object": _object,
+        }
+        names |= {f"known{index}": known for index, (_, known) in enumerate(self._groups)}
+        exec(compile(self.source(name), f"<{name} of {self.rows.table}>", "exec"), names)
+        return names[name]
+
+    def _row_source(self) -> list[str]:
+        lines: list[str] = []
+        for index, (inside, _) in enumerate(self._groups):
+            part = "tree" if inside is None else f"tree[{inside!r}]"
+            lines += [f"p{index} = {part}", f"get{index} = p{index}.get", f"over{index} = None"]
+        for place, column in enumerate(self.columns):
+            lines += _to_column(f"v{place}", column, self._group(column))
+        lines.append(f"return {self._values()}")
+        return ["    " + line for line in lines]
+
+    def _tree_source(self) -> list[str]:
+        lines = [f"{self._values()} = row"]
+        lines += [f"p{index} = {{}}" for index in range(len(self._groups))]
+        extras: list[str] = []
+        for place, column in enumerate(self.columns):
+            step = _from_column(f"v{place}", column, f"p{self._group(column)}")
+            # Extra keys last: a value that did not fit its column stands among them.
+            (extras if column.kind == "extra" else lines).extend(
+                [f"if v{place} is not None:", *("    " + line for line in step)]
+            )
+        lines += extras
+        for index, (inside, _) in enumerate(self._groups):
+            if inside is not None:
+                lines.append(f"p0[{inside!r}] = p{index}")
+        return ["    " + line for line in [*lines, "return p0"]]
+
+    def _group(self, column: Column) -> int:
+        return next(i for i, (inside, _) in enumerate(self._groups) if inside == column.inside)
+
+    def _values(self) -> str:
+        return "(" + "".join(f"v{place}, " for place in range(len(self.columns))) + ")"
+
+
+def _columns(rows: Rows) -> list[Column]:
+    columns: list[Column] = []
+    later: list[Column] = []
+    for field in codec_for(rows.model).fields:
+        if field.attribute in rows.lists or field.attribute in rows.elsewhere:
+            continue
+        if field.attribute in rows.flat:
+            # Laid flat: its columns follow those of the object itself, with an extra of their own.
+            prefix = rows.flat[field.attribute]
+            nested = _nested_model(field)
+            later += [
+                _column(inner, prefix + inner.attribute, field.key)
+                for inner in codec_for(nested).fields
+            ]
+            later.append(_extra(f"{field.attribute}_extra", field.key))
+        elif field.attribute == rows.tagged:
+            columns += [
+                Column(name="type", kind="tag", key=field.key, inside=None, may_be_null=False),
+                Column(
+                    name="payload", kind="payload", key=field.key, inside=None, may_be_null=True
+                ),
+            ]
+        elif field.attribute == rows.blob:
+            blob = _column(field, field.attribute, None)
+            columns.append(attrs.evolve(blob, may_be_null=True))
+        else:
+            columns.append(_column(field, field.attribute, None))
+    if rows.keeps_extra:
+        columns.append(_extra("extra", None))
+    return columns + later
+
+
+def _extra(name: str, inside: str | None) -> Column:
+    return Column(name=name, kind="extra", key="", inside=inside, may_be_null=True)
+
+
+def _column(field: Wired, name: str, inside: str | None) -> Column:
+    kind = _column_kind(field.kind)
+    inexact = kind == "real" or (isinstance(field.kind, Int) and field.kind.limits.high >= 2**63)
+    return Column(
+        name=name,
+        kind=kind,
+        key=field.key,
+        inside=inside,
+        may_be_null=field.optional or field.write == "omit" or inexact,
+    )
+
+
+def _column_kind(kind: Kind) -> ColumnKind:
+    if isinstance(kind, Bool):
+        return "bool"
+    if isinstance(kind, Int):
+        return "integer"
+    if isinstance(kind, Float64):
+        return "real"
+    if type(kind) is Kind or isinstance(kind, EnumOf | Time):
+        return "text"
+    return "json"
+
+
+def _nested_model(field: Wired) -> type:
+    cls: type = field.kind.cls  # type: ignore[attr-defined]
+    return cls
+
+
+def _keys_of(rows: Rows, attributes: set[str]) -> list[str]:
+    return [f.key for f in codec_for(rows.model).fields if f.attribute in attributes | {*rows.flat}]
+
+
+def _groups(
+    columns: tuple[Column, ...], beside: frozenset[str]
+) -> list[tuple[str | None, frozenset[str]]]:
+    """The objects that columns come from, each with the keys that are no extra ones there."""
+    groups = []
+    for inside in dict.fromkeys(column.inside for column in columns):
+        known = {c.key for c in columns if c.inside == inside and c.kind != "extra"}
+        groups.append((inside, frozenset(known | beside if inside is None else known)))
+    return groups
+
+
+def _to_column(value: str, column: Column, group: int) -> list[str]:
+    """The lines that set a variable to the value of a column."""
+    key, over = column.key, f"over{group}"
+    get = f"{value} = get{group}({key!r})"
+    if column.kind in ("text", "bool"):
+        return [get]
+    if column.kind == "tag":
+        return [f"{value} = p{group}[{key!r}]['type']"]
+    if column.kind == "payload":
+        return [f"{value} = payload(p{group}[{key!r}])"]
+    if column.kind == "json":
+        if column.may_be_null:
+            return [get, f"if {value} is not None:", f"    {value} = to_json({value})"]
+        return [f"{value} = to_json(p{group}[{key!r}])"]
+    if column.kind == "integer":
+        fits = f"{value} is None or {-(2**63)} <= {value} < {2**63}"
+        left = [f"    {over} = {{**({over} or {{}}), {key!r}: {value}}}", f"    {value} = None"]
+        return [get, f"if not ({fits}):", *left]
+    if column.kind == "real":
+        exact = f"{value} is None or (type({value}) is float and {value} != 0.0)"
+        left = [f"    {value}, {over} = to_real({value}, {key!r}, {over})"]
+        return [get, f"if not ({exact}):", *left]
+    # What is neither known nor a column comes last of its object: all that did not fit is there.
+    rest = f"{{key: item for key, item in p{group}.items() if key not in known{group}}}"
+    return [
+        f"if {over} is not None or not known{group}.issuperset(p{group}):",
+        f"    {over} = {{**({over} or {{}}), **{rest}}}",
+        f"{value} = to_json({over}) if {over} else None",
+    ]
+
+
+def _payload(value: dict[str, Any]) -> str | None:
+    rest = {key: item for key, item in value.items() if key != "type"}
+    return own_text(rest) if rest else None
+
+
+def _to_real(value: Any, key: str, over: dict[str, Any] | None) -> tuple[Any, Any]:
+    # A fragment keeps its text to itself; reading it back is rare, few columns are floats.
+    number = orjson.loads(orjson.dumps(value)) if type(value) is orjson.Fragment else value
+    if number != 0.0 or math.copysign(1.0, number) > 0:
+        return number, over
+    return None, {**(over or {}), key: value}
+
+
+def _from_column(value: str, column: Column, part: str) -> list[str]:
+    """The lines that put the value of a column, which is not NULL, into its object."""
+    if column.kind == "extra":
+        return [f"{part}.update(an_object({value}))"]
+    if column.kind == "tag":
+        return [f"{part}[{column.key!r}] = {{'type': {value}}}"]
+    if column.kind == "payload":
+        # After the tag, whose column comes before.
+        return [f"{part}.setdefault({column.key!r}, {{}}).update(an_object({value}))"]
+    taken = {
+        "json": f"parse_own({value})",
+        # Anything but 0 and 1 is left for the decoder to refuse.
+        "bool": f"{value} == 1 if {value} in (0, 1) else {value}",
+    }.get(column.kind, value)
+    return [f"{part}[{column.key!r}] = {taken}"]
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = parse_own(text)
+    if type(found) is not dict:
+        raise ValueError("a column that holds a JSON object holds something else")
+    return found
+
+
+@functools.cache
+def shape(rows: Rows) -> Shape:
+    """The shape of a row of the families table, made once."""
+    return Shape(rows)

@@ -1,0 +1,311 @@
+"""What callers see: the async protocol every store of sessions satisfies, and what stores promise.
+
+Anyone's store can be used where a `SessionStore` is asked for; `a3s_store.testing.conformance`
+tells whether it keeps the rules written here. The way there is to subclass
+`a3s_store.FamilyStore`, which has all the named methods and every check of what it is given, and
+leaves a dozen to write; `memory.py` is an example of 130 lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+
+import attrs
+
+from a3s_store.core.reports import Depth, VerifyReport
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.models import (
+    LoopCheckpoint,
+    RunRecord,
+    SessionData,
+    SubagentTaskSnapshot,
+    ToolArtifact,
+    TraceEvent,
+    VerificationReport,
+    WorkflowCheckpoint,
+)
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """What a store promises. Only what its tests prove is True; check before relying on one.
+
+    The first seven are upstream's (`SessionStoreCapabilities`), the others ours.
+    """
+
+    atomic_session_snapshots: bool = False  # a whole snapshot is one commit, for every reader
+    aggregate_cas: bool = False  # compare and write are one decision, across processes too
+    append_only_event_log: bool = False
+    lease_fencing: bool = False
+    encrypted_at_rest: bool = False
+    watch: bool = False
+    reference_aware_artifact_gc: bool = False
+    durable: bool = False  # what was acknowledged survives a power cut
+    shared_by_processes: bool = False  # several processes may have it open and write
+    generations: bool = False  # every save is a generation; older conversations can be loaded
+
+
+@attrs.frozen(kw_only=True)
+class Health:
+    """The answer of `health_check()` of a store that works.
+
+    `location` is the file or folder, None in memory. `facts` are named measurements (sizes,
+    versions, modes), `advice` whole sentences on what could be better; often there are none.
+    """
+
+    backend: str
+    location: str | None
+    facts: Mapping[str, Any] = attrs.field(factory=dict)
+    advice: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class SessionStore(Protocol):
+    """An async store of agent sessions. Upstream: the trait `SessionStore`.
+
+    Rules that hold for every method: an id is any text of 1 to 1024 bytes without NUL and without a
+    lone surrogate, else (and for what is no str) InvalidIdError; a value that breaks its model's
+    rules, a lone surrogate in a text included, raises EncodeError and nothing is written;
+    what cannot be read raises DecodeError or CorruptionError, never answers None; after close
+    everything raises StoreClosedError. A cancelled save happened whole or not at all.
+    """
+
+    @property
+    def backend_name(self) -> str:
+        """`sqlite`, `memory`, `file`, or the name of somebody else's store."""
+
+    def capabilities(self) -> Capabilities:
+        """What this store promises."""
+
+    async def save(self, session: SessionData) -> None:
+        """Keep a session under its id in place of what was there; its families stay as they are.
+
+        The store does not touch the session's times. The last save wins.
+        """
+
+    async def load(self, session_id: str) -> SessionData | None:
+        """The session, or None when none was saved under this id."""
+
+    async def delete(self, session_id: str) -> None:
+        """Remove a session with all its families and the loop checkpoints of its runs.
+
+        Deleting what is not there is success. Workflow checkpoints and child sessions stay.
+        """
+
+    async def list(self) -> list[str]:
+        """The ids of all saved sessions, sorted; families saved without a session do not count."""
+
+    async def exists(self, session_id: str) -> bool:
+        """Whether a session was saved under this id; families alone do not count."""
+
+    async def save_artifacts(self, session_id: str, values: Sequence[ToolArtifact]) -> None:
+        """Keep these artifacts, oldest first, in place of those that were there.
+
+        The session need not exist. Nothing is evicted: limits belong to the live collection.
+        """
+
+    async def load_artifacts(self, session_id: str) -> tuple[ToolArtifact, ...] | None:
+        """The artifacts in order; None when they were never saved, empty when saved empty."""
+
+    async def save_trace_events(self, session_id: str, values: Sequence[TraceEvent]) -> None:
+        """Keep these trace events in place of those that were there."""
+
+    async def load_trace_events(self, session_id: str) -> tuple[TraceEvent, ...] | None:
+        """The trace events in order; None when never saved."""
+
+    async def save_run_records(self, session_id: str, values: Sequence[RunRecord]) -> None:
+        """Keep these runs with their events in place of those that were there."""
+
+    async def load_run_records(self, session_id: str) -> tuple[RunRecord, ...] | None:
+        """The runs in order; None when never saved."""
+
+    async def save_verification_reports(
+        self, session_id: str, values: Sequence[VerificationReport]
+    ) -> None:
+        """Keep these reports in place of those that were there."""
+
+    async def load_verification_reports(
+        self, session_id: str
+    ) -> tuple[VerificationReport, ...] | None:
+        """The reports in order; None when never saved."""
+
+    async def save_subagent_tasks(
+        self, session_id: str, values: Sequence[SubagentTaskSnapshot]
+    ) -> None:
+        """Keep these tasks in place of those that were there."""
+
+    async def load_subagent_tasks(self, session_id: str) -> tuple[SubagentTaskSnapshot, ...] | None:
+        """The tasks in order; None when never saved."""
+
+    async def save_loop_checkpoint(self, run_id: str, checkpoint: LoopCheckpoint) -> None:
+        """Keep the checkpoint of a run in place of its last one.
+
+        Raises InvalidSnapshotError when `run_id` is not the checkpoint's own or its schema version
+        is newer than 1.
+        """
+
+    async def load_loop_checkpoint(self, run_id: str) -> LoopCheckpoint | None:
+        """The run's checkpoint, or None. Raises InvalidSnapshotError for a newer version."""
+
+    async def delete_loop_checkpoint(self, run_id: str) -> None:
+        """Remove the run's checkpoint; success when there is none."""
+
+    async def save_workflow_checkpoint(
+        self, workflow_id: str, checkpoint: WorkflowCheckpoint
+    ) -> None:
+        """Keep the checkpoint of a workflow; raises as `save_loop_checkpoint` does."""
+
+    async def load_workflow_checkpoint(self, workflow_id: str) -> WorkflowCheckpoint | None:
+        """The workflow's checkpoint, or None."""
+
+    async def delete_workflow_checkpoint(self, workflow_id: str) -> None:
+        """Remove the workflow's checkpoint; success when there is none."""
+
+    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+        """Keep a session and all its families in place of everything that was there.
+
+        A family that is None is removed. One commit where `atomic_session_snapshots`. Saving a
+        session or a family by itself leaves `retained_artifact_uris` as they are.
+
+        Raises InvalidSnapshotError for another schema version, keys of the snapshot's own in
+        `extra`, or retained URIs without artifacts.
+        """
+
+    async def load_snapshot(self, session_id: str) -> SessionSnapshot | None:
+        """The session with all its families, as of one moment; None when there is no session."""
+
+    async def save_snapshot_cas(
+        self, snapshot: SessionSnapshot, expected_digest: str | None
+    ) -> bool:
+        """Save if what is stored has this digest; else write nothing and answer False.
+
+        None saves without a condition. A digest never matches a session that is not there. Raises
+        InvalidSnapshotError when the digest is not a str of `sha256:` and 64 lower-case hex digits.
+        """
+
+    async def health_check(self) -> Health:
+        """Whether the store can be read and written now; raises StoreUnavailableError if not."""
+
+    async def close(self) -> None:
+        """Finish what was begun, then release everything. Closing twice is success."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+@attrs.frozen(kw_only=True)
+class Inventory:
+    """Everything a store holds, by id, sorted: what an export goes through."""
+
+    sessions: tuple[str, ...]
+    families_only: tuple[str, ...]  # ids with families but no session
+    loop_checkpoints: tuple[str, ...]
+    workflow_checkpoints: tuple[str, ...]
+
+
+@runtime_checkable
+class Inventoried(Protocol):
+    """A store that can say everything it holds. All of ours can."""
+
+    async def inventory(self) -> Inventory:
+        """All ids, as of one moment."""
+
+
+@runtime_checkable
+class Verifiable(Protocol):
+    """A store that can hold what it has against what is on record of it."""
+
+    async def verify(self, *, depth: Depth = "quick") -> VerifyReport:
+        """What was looked at, and what is damaged."""
+
+
+@attrs.frozen(kw_only=True)
+class Generation:
+    """One save of a session, or of one of its families.
+
+    `length` is the number of messages the conversation had then and `digest` that of the whole
+    snapshot; both are None while no session was saved under the id. `saved_at_ms` is this machine's
+    clock in Unix milliseconds, for people to read.
+    """
+
+    number: int
+    length: int | None
+    digest: str | None
+    saved_at_ms: int
+
+
+class SessionSummary(NamedTuple):
+    """What a list shows of a session: no conversation is read for it.
+
+    `messages` is how many there are, `generation` the number of the last save. Times are Unix
+    seconds, the caller's own; `total_tokens` is None when it is beyond 63 bits.
+    """
+
+    id: str
+    name: str
+    state: str
+    workspace: str
+    model_name: str | None
+    messages: int
+    total_tokens: int | None
+    total_cost: float
+    created_at: int
+    updated_at: int
+    generation: int
+
+
+@runtime_checkable
+class GenerationalStore(SessionStore, Protocol):
+    """A store that promises `generations`: every save is one, and none destroys a conversation."""
+
+    async def save(self, session: SessionData, *, expected_generation: int | None = None) -> None:
+        """See `SessionStore.save`. With `expected_generation`, only if the session is at it.
+
+        0 means that nothing was ever saved under the id.
+
+        Raises:
+            StaleGenerationError: somebody saved since; nothing was written.
+        """
+
+    async def load(self, session_id: str, *, generation: int | None = None) -> SessionData | None:
+        """See `SessionStore.load`. With `generation`, with the conversation it had then.
+
+        Everything but the conversation is as it is now.
+
+        Raises:
+            SessionNotFoundError: the session has no such generation, or it had no conversation.
+        """
+
+    async def generation(self, session_id: str) -> int:
+        """The number of the last save under this id, 0 when there was none."""
+
+    async def generations(self, session_id: str) -> tuple[Generation, ...]:
+        """Every save under this id that is on record, oldest first; see `Generation`."""
+
+    async def fork(self, session_id: str, new_id: str, at: int | None = None) -> None:
+        """Save a copy under `new_id` whose history is the first `at` messages; None: all of them.
+
+        No message is copied: both share them and go on apart. The families are copied, runs and
+        subagent tasks bound to the new id, as upstream's `fork_for_session` does.
+
+        Raises:
+            SessionNotFoundError: there is no such session, or it is not that long.
+            StaleGenerationError: something was saved under `new_id` already.
+        """
+
+    async def rewind(self, session_id: str, length: int) -> int:
+        """Make the first `length` messages the history; answers the new generation.
+
+        Nothing is destroyed: the longer history is that of the generation before.
+
+        Raises:
+            SessionNotFoundError: there is no such session, or it is not that long.
+        """

@@ -1,0 +1,238 @@
+"""A hook on every text before it is saved: what is never written needs no erasing.
+
+`Redactor` takes values and answers values in which the hook was asked about each text: of messages
+with tool inputs, results and reasoning, of families, checkpoints, the session and its
+configuration, and of keys this release does not know. Not asked about are names by which things
+are found again (`id`, `..._id`), words that say what something is (`role`, `type`, `..._type`,
+`schema`, members of enums), times, and the bytes of images. Of opaque JSON the values are asked
+about, the keys stay.
+
+Invariants: 1. where the hook changes nothing the very object that was given is answered; 2. the
+same object is answered by the same object, while both are remembered: so a save still finds by
+identity what is unchanged; 3. when the hook fails nothing was written, and the error has a path and
+no text.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from a3s_store.core.collections import CHECKPOINTS, FAMILIES, SESSION_ROWS, Rows
+from a3s_store.errors import EncodeError
+from a3s_store.models import ImageSource, LlmConfigData, Message, SessionConfig
+from a3s_store.wire import Model, codec_for, freeze
+from a3s_store.wire.kinds import Kind, Many, One, OpaqueValue, Tagged
+
+# Takes a text as it is about to be saved and answers what is to be saved in its place.
+Redact: TypeAlias = Callable[[str], str]
+
+# How many values are remembered together with what became of them.
+REMEMBERED: Final = 100_000
+_NAMES: Final = frozenset({"id", "role", "type", "schema"})
+_NAMES_END: Final = ("_id", "_type")
+_WITH_TEXT: Final = (Many, One, Tagged, OpaqueValue)
+
+
+def _listed(rows: Rows) -> Iterator[type]:
+    for part in rows.lists.values():
+        yield part.model
+        yield from _listed(part)
+
+
+# What is kept from one save to the next. The parts of a message come and go with it.
+_LASTING: Final = frozenset(
+    {
+        Message,
+        SessionConfig,
+        LlmConfigData,
+        *(family.model for family in FAMILIES),
+        *(m for kept in (*FAMILIES, *CHECKPOINTS) for m in _listed(kept.rows)),
+        *_listed(SESSION_ROWS),
+    }
+)
+
+
+class _RefusedError(Exception):
+    """What is wrong with a text, and where, from the inside out."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.steps: list[str] = []
+
+    def at(self, step: str) -> _RefusedError:
+        self.steps.append(step)
+        return self
+
+    def named(self) -> EncodeError:
+        path = ""
+        for step in reversed(self.steps):
+            path += step if step.startswith("[") or not path else "." + step
+        return EncodeError(self.what, path=path, hint="Mend the function given as redact=")
+
+
+class _Remembered(weakref.ref[Any]):
+    """What became of a value: `answer`, None for the value itself, while the value lives."""
+
+    __slots__ = ("answer", "key")
+    answer: Any
+    key: int
+
+
+class Redactor:
+    """Asks a hook about the texts of values, and remembers what became of them."""
+
+    def __init__(self, hook: Redact, remembered: int = REMEMBERED) -> None:
+        self._hook = hook
+        self._room = remembered
+        self._known: dict[int, _Remembered] = {}
+
+    def value(self, value: Any, name: str = "") -> Any:
+        """A model, a tuple of models or of texts, as it is to be saved.
+
+        What is none of these is answered as it is: whoever encodes it refuses it. `name` begins the
+        path of an error.
+
+        Raises:
+            EncodeError: the hook raised, or answered no str.
+        """
+        refused: EncodeError
+        try:
+            return self._any(value)
+        except _RefusedError as error:
+            refused = error.at(name).named() if name else error.named()
+        raise refused  # out here, so that what the hook raised is no part of it
+
+    def _any(self, value: Any) -> Any:
+        if isinstance(value, Model):
+            return self._model(value)
+        if type(value) is tuple:
+            return self._tuple(value)
+        if isinstance(value, str) and not isinstance(value, enum.Enum):
+            return self._text(value)
+        if isinstance(value, dict | list):
+            return self._opaque(value)
+        return value
+
+    def _text(self, text: str) -> str:
+        what = ""
+        try:
+            answer = self._hook(str.__str__(text))
+        except Exception as error:
+            what = f"the hook raised {type(error).__name__}"
+        if what:
+            raise _RefusedError(what)
+        if not isinstance(answer, str):
+            raise _RefusedError(f"the hook answered {type(answer).__name__}, not a str")
+        return text if answer == text else str.__str__(answer)
+
+    def _tuple(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        answer: list[Any] = []
+        same = True
+        try:
+            for value in values:
+                known = self._known.get(id(value))
+                if known is not None and known() is value:
+                    made = value if known.answer is None else known.answer
+                else:
+                    made = self._any(value)
+                same = same and made is value
+                answer.append(made)
+        except _RefusedError as error:
+            raise error.at(f"[{len(answer)}]") from None
+        return values if same else tuple(answer)
+
+    def _model(self, value: Model) -> Any:
+        lasting = type(value) in _LASTING
+        if lasting:
+            known = self._known.get(id(value))
+            if known is not None and known() is value:
+                return value if known.answer is None else known.answer
+        answer = self._fields(value)
+        if lasting:
+            self._remember(value, None if answer is value else answer)
+        return answer
+
+    def _fields(self, value: Any) -> Any:
+        changed: dict[str, Any] = {}
+        cls: Any = type(value)
+        for name in _asked(cls):
+            before = getattr(value, name)
+            try:
+                after = self._any(before)
+            except _RefusedError as error:
+                raise error.at(name) from None
+            if after is not before:
+                changed[name] = after
+        return attrs.evolve(value, **changed) if changed else value
+
+    def _opaque(self, value: Any) -> Any:
+        """Opaque JSON with the hook asked about its texts, not about its keys."""
+        answer = self._inside(value)
+        return value if answer is value else freeze(answer)
+
+    def _inside(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, dict):
+            pairs = value.items()
+            made: Any = {}
+            for place, (key, item) in enumerate(pairs):
+                try:
+                    made[key] = self._inside(item)
+                except _RefusedError as error:
+                    # Keys may be text like any other: the place says which it is.
+                    raise error.at(f"[{place}]") from None
+            same = all(made[key] is item for key, item in pairs)
+        elif isinstance(value, list):
+            made = list(self._tuple_inside(value))
+            same = all(one is other for one, other in zip(made, value, strict=True))
+        else:
+            return value
+        return value if same else made
+
+    def _tuple_inside(self, values: list[Any]) -> Iterator[Any]:
+        for index, item in enumerate(values):
+            try:
+                yield self._inside(item)
+            except _RefusedError as error:
+                raise error.at(f"[{index}]") from None
+
+    def _remember(self, value: Model, answer: Any) -> None:
+        if self._room <= 0:
+            return
+        known = _Remembered(value, self._forget)
+        known.answer = answer
+        known.key = id(value)
+        self._known[known.key] = known
+        while len(self._known) > self._room:
+            try:
+                del self._known[next(iter(self._known))]
+            except (KeyError, StopIteration, RuntimeError):
+                continue  # another value ended meanwhile and took itself out
+
+    def _forget(self, known: _Remembered) -> None:
+        if self._known.get(known.key) is known:
+            del self._known[known.key]
+
+
+@functools.cache
+def _asked(cls: Any) -> tuple[str, ...]:
+    """The attributes of a model that may hold text to be asked about."""
+    return (
+        *(
+            field.attribute
+            for field in codec_for(cls).fields
+            if type(field.kind) is Kind or isinstance(field.kind, _WITH_TEXT)
+            if field.attribute not in _NAMES
+            if not field.attribute.endswith(_NAMES_END)
+            if (cls, field.attribute) != (ImageSource, "data")
+        ),
+        "extra",
+    )

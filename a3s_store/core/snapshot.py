@@ -1,0 +1,303 @@
+"""A session with all its shelves as one value, and its digest.
+
+Digests are made of canonical JSON (sorted keys), so equal values have equal digests in every store.
+They are built so that a store can keep them up to date without reading history again:
+
+- the conversation is a *chain*: c(0) = 32 zero bytes, c(i+1) = SHA-256(c(i) + SHA-256(message i)).
+  The chain at any length names that prefix and no other, which is how a store finds out how much of
+  a conversation it already has;
+- a shelf is a *rolling* digest: the sum of h(i) * B^(n-1-i) mod 2^255-19 over the SHA-256 of its
+  values. Appending, dropping the oldest and replacing one value each take a few
+  multiplications. It tells versions apart and finds damage; unlike a chain it is not made to
+  withstand somebody who composes thousands of values in order to collide;
+- the digest of a snapshot is SHA-256 over a domain, one zero byte, and its parts: the messages, the
+  session without its lists and configuration, the configuration, each list, each shelf.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from a3s_store.core.collections import CONFIG_PARTS, FAMILIES, SESSION_ROWS, Family, Rows, check_id
+from a3s_store.errors import EncodeError, InvalidSnapshotError
+from a3s_store.models import (
+    RunRecord,
+    SessionData,
+    SubagentTaskSnapshot,
+    ToolArtifact,
+    TraceEvent,
+    VerificationReport,
+)
+from a3s_store.wire import U32, FrozenDict, Model, canonical, encode, field, model
+
+SNAPSHOT_VERSION: Final = 1
+_DOMAIN: Final = b"a3s_store.session-snapshot.v1\0"
+_PRIME: Final = 2**255 - 19
+_BASE: Final = int.from_bytes(hashlib.sha256(b"a3s_store.rolling.v1").digest(), "big") % _PRIME
+EMPTY_CHAIN: Final = bytes(32)
+# The name of the retained artifact URIs among the parts of a snapshot.
+URIS: Final = "retained_artifact_uris"
+_PARTS: Final = sorted(
+    ["messages", "session", "config", *SESSION_ROWS.lists, *(f.name for f in FAMILIES), URIS]
+)
+
+
+@model()
+class SessionSnapshot(Model):
+    """A session and all its families as one value; saved and loaded as one generation.
+
+    A family that is None was never saved, an empty one was saved empty. `retained_artifact_uris`
+    are artifacts that collection must spare; they are kept beside the artifacts, so they need
+    `artifacts` not to be None. Upstream: `SessionSnapshotV1`, where None does not exist.
+    """
+
+    schema_version: U32 = field(default=SNAPSHOT_VERSION)
+    session: SessionData
+    artifacts: tuple[ToolArtifact, ...] | None = field(default=None, write="omit")
+    retained_artifact_uris: tuple[str, ...] = field(default=(), read="def", write="omit")
+    trace_events: tuple[TraceEvent, ...] | None = field(default=None, write="omit")
+    run_records: tuple[RunRecord, ...] | None = field(default=None, write="omit")
+    verification_reports: tuple[VerificationReport, ...] | None = field(default=None, write="omit")
+    subagent_tasks: tuple[SubagentTaskSnapshot, ...] | None = field(default=None, write="omit")
+
+    def digest(self) -> str:
+        """`sha256:` and 64 hex digits: what `save_snapshot_cas` compares. Raises EncodeError."""
+        return snapshot_digest(self)
+
+    @classmethod
+    def of(
+        cls,
+        session: SessionData,
+        shelves: Mapping[Family, tuple[Any, ...] | None],
+        retained_artifact_uris: tuple[str, ...] = (),
+    ) -> SessionSnapshot:
+        """A snapshot of a session and its shelves by family; a family left out was never saved."""
+        named: Any = {family.name: values for family, values in shelves.items()}
+        return cls(session=session, retained_artifact_uris=retained_artifact_uris, **named)
+
+    def shelves(self) -> dict[Family, tuple[Any, ...] | None]:
+        """Every family's values, None where it was never saved."""
+        return {family: getattr(self, family.name) for family in FAMILIES}
+
+    def fork(self, session_id: str, *, workspace: str | None = None) -> SessionSnapshot:
+        """A copy under another id, with its runs and subagent tasks bound to that id.
+
+        `workspace` None keeps the workspace. Upstream: `fork_for_session`.
+        Raises InvalidIdError.
+        """
+        check_id(session_id)
+        config = self.session.config
+        if workspace is not None:
+            config = config.evolve(workspace=workspace)
+        return self.evolve(
+            session=self.session.evolve(id=session_id, config=config),
+            run_records=_rebind_runs(self.run_records, session_id),
+            subagent_tasks=_rebind_tasks(self.subagent_tasks, session_id),
+        )
+
+
+def _rebind_runs(runs: tuple[RunRecord, ...] | None, to: str) -> tuple[RunRecord, ...] | None:
+    if runs is None:
+        return None
+    return tuple(run.evolve(snapshot=run.snapshot.evolve(session_id=to)) for run in runs)
+
+
+def _rebind_tasks(
+    tasks: tuple[SubagentTaskSnapshot, ...] | None, to: str
+) -> tuple[SubagentTaskSnapshot, ...] | None:
+    if tasks is None:
+        return None
+    return tuple(
+        task.evolve(parent_session_id=to) if task.parent_session_id else task for task in tasks
+    )
+
+
+def check_snapshot(snapshot: SessionSnapshot) -> None:
+    """Refuse what no store can keep.
+
+    Whether runs and tasks belong to the session is the session layer's to check, as upstream does.
+
+    Raises:
+        InvalidIdError, InvalidSnapshotError, EncodeError
+    """
+    if not isinstance(snapshot, SessionSnapshot):
+        raise InvalidSnapshotError(f"expected a SessionSnapshot, found {type(snapshot).__name__}")
+    version = snapshot.schema_version
+    if type(version) is not int or version != SNAPSHOT_VERSION:
+        # Whatever else it is may be endless, or not to be shown.
+        shown = version if type(version) is int and abs(version) < 2**64 else "that is none"
+        raise InvalidSnapshotError(
+            f"unsupported session snapshot schema version {shown}",
+            hint=f"This release writes version {SNAPSHOT_VERSION}",
+        )
+    if type(snapshot.extra) is not FrozenDict or snapshot.extra:
+        raise InvalidSnapshotError(
+            "a snapshot's own extra keys have no place in a store",
+            hint="Put them into session.extra",
+        )
+    _check_lists(snapshot)
+    if snapshot.retained_artifact_uris and snapshot.artifacts is None:
+        raise InvalidSnapshotError(
+            "retained_artifact_uris without artifacts", hint="Give artifacts=() at least"
+        )
+    if type(snapshot.session) is not SessionData:
+        raise EncodeError(
+            f"expected a SessionData, found {type(snapshot.session).__name__}",
+            model="SessionSnapshot",
+            path="session",
+        )
+    check_id(snapshot.session.id)
+
+
+def _check_lists(snapshot: SessionSnapshot) -> None:
+    """Refuse what is no tuple: an iterator would be empty once it was encoded."""
+    uris = snapshot.retained_artifact_uris
+    lists = {family.name: values for family, values in snapshot.shelves().items()}
+    for name, values in {**lists, "retained_artifact_uris": uris}.items():
+        if type(values) is not tuple and (values is not None or values is uris):
+            what = f"expected an array, found {type(values).__name__}"
+            raise EncodeError(what, model="SessionSnapshot", path=name)
+    for index, uri in enumerate(uris):
+        if type(uri) is not str:
+            what = f"expected a string, found {type(uri).__name__}"
+            path = f"retained_artifact_uris[{index}]"
+            raise EncodeError(what, model="SessionSnapshot", path=path)
+
+
+@attrs.frozen
+class Extent:
+    """What stands for a list: how many values it has, and their digest.
+
+    The digest of a shelf is rolling, that of a conversation is its chain, and what is no list at
+    all counts as one. The methods below are for rolling ones.
+    """
+
+    count: int
+    digest: bytes
+
+    def appended(self, hashes: Sequence[bytes]) -> Extent:
+        """With values of these hashes at the end."""
+        total = int.from_bytes(self.digest, "big")
+        for item in hashes:
+            total = (total * _BASE + int.from_bytes(item, "big")) % _PRIME
+        return Extent(self.count + len(hashes), total.to_bytes(32, "big"))
+
+    def without_first(self, hashes: Sequence[bytes]) -> Extent:
+        """Without the first values, which have these hashes."""
+        total = int.from_bytes(self.digest, "big")
+        for place, item in enumerate(hashes):
+            total -= int.from_bytes(item, "big") * pow(_BASE, self.count - 1 - place, _PRIME)
+        return Extent(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
+
+    def without_last(self, hashes: Sequence[bytes]) -> Extent:
+        """Without the last values, which have these hashes."""
+        last = int.from_bytes(NOTHING.appended(hashes).digest, "big")
+        total = (int.from_bytes(self.digest, "big") - last) * pow(_BASE, -len(hashes), _PRIME)
+        return Extent(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
+
+    def replaced(self, position: int, old: bytes, new: bytes) -> Extent:
+        """With the value at a position, of hash `old`, replaced by one of hash `new`."""
+        change = int.from_bytes(new, "big") - int.from_bytes(old, "big")
+        total = int.from_bytes(self.digest, "big")
+        total += change * pow(_BASE, self.count - 1 - position, _PRIME)
+        return Extent(self.count, (total % _PRIME).to_bytes(32, "big"))
+
+
+NOTHING: Final = Extent(0, bytes(32))
+
+
+def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:
+    """The 32 bytes that stand for one value, given the JSON object `encode` made of it.
+
+    Lists that are rows of their own enter by their rolling digest.
+    """
+    if not rows.lists:
+        return hashlib.sha256(canonical(tree)).digest()
+    rest = {key: item for key, item in tree.items() if key not in rows.lists}
+    return digest_with(
+        rest, {key: list_extent(tree.get(key, ()), part) for key, part in rows.lists.items()}
+    )
+
+
+def digest_with(rest: Mapping[str, Any], lists: Mapping[str, Extent]) -> bytes:
+    """As `item_digest`, of a value without its lists and what stands for these, in order."""
+    whole = hashlib.sha256(canonical(rest))
+    for extent in lists.values():
+        whole.update(extent.count.to_bytes(8, "big") + extent.digest)
+    return whole.digest()
+
+
+def list_extent(trees: Iterable[Mapping[str, Any]], rows: Rows) -> Extent:
+    """What stands for a list, from the JSON objects of its values."""
+    return NOTHING.appended([item_digest(tree, rows) for tree in trees])
+
+
+def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
+    """The chain at each further length, for messages with these hashes."""
+    found: list[bytes] = []
+    link = onto
+    for item in hashes:
+        link = hashlib.sha256(link + item).digest()
+        found.append(link)
+    return found
+
+
+def session_parts(tree: Mapping[str, Any]) -> dict[str, Extent]:
+    """What stands for each part of a session but its messages, from its JSON object.
+
+    What a turn does not change is a part of its own, so that a turn need not hash it.
+    """
+    config = {key: tree[key] for key in CONFIG_PARTS if key in tree}
+    apart = {"messages", *CONFIG_PARTS, *SESSION_ROWS.lists}
+    rest = {key: item for key, item in tree.items() if key not in apart}
+    parts = {"session": one_extent(rest), "config": one_extent(config)}
+    for key, rows in SESSION_ROWS.lists.items():
+        parts[key] = list_extent(tree.get(key, ()), rows)
+    return parts
+
+
+def one_extent(tree: Any) -> Extent:
+    """What stands for something that is no list."""
+    return Extent(1, hashlib.sha256(canonical(tree)).digest())
+
+
+def uris_extent(uris: Iterable[str]) -> Extent:
+    """What stands for the retained artifact URIs."""
+    listed = list(uris)
+    return Extent(len(listed), hashlib.sha256(canonical(listed)).digest())
+
+
+def combine(parts: Mapping[str, Extent]) -> str:
+    """The digest of a snapshot from what stands for each of its parts.
+
+    A family that is not among them was never saved; without URIs there are none.
+    """
+    whole = hashlib.sha256(_DOMAIN)
+    for name in _PARTS:
+        part = parts.get(name)
+        whole.update(name.encode() + b"\0")
+        whole.update(b"\0" if part is None else b"\1" + part.count.to_bytes(8, "big") + part.digest)
+    return "sha256:" + whole.hexdigest()
+
+
+def snapshot_digest(snapshot: SessionSnapshot) -> str:
+    """The digest of a snapshot: equal for equal values, whichever store they lie in.
+
+    Raises:
+        EncodeError: a value breaks its own rules.
+    """
+    tree = encode(snapshot)
+    session = tree["session"]
+    links = chain(hashlib.sha256(canonical(message)).digest() for message in session["messages"])
+    parts = {"messages": Extent(len(links), links[-1] if links else EMPTY_CHAIN)}
+    parts |= session_parts(session)
+    for family in FAMILIES:
+        if tree.get(family.name) is not None:
+            parts[family.name] = list_extent(tree[family.name], family.rows)
+    if snapshot.retained_artifact_uris:
+        parts[URIS] = uris_extent(snapshot.retained_artifact_uris)
+    return combine(parts)

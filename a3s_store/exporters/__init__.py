@@ -1,0 +1,1 @@
+"""Sessions from a store into other tools' files."""

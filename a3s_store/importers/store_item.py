@@ -1,0 +1,160 @@
+"""Putting what was read into a store, and what happens when something else is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+
+from a3s_store.core.collections import FAMILIES, CheckpointKind, Family
+from a3s_store.core.protocol import SessionStore
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.transfer_report import reason_of
+from a3s_store.errors import CodecError, CorruptionError, InvalidIdError, InvalidSnapshotError
+from a3s_store.wire import canonical, encode
+
+OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
+
+
+@attrs.frozen(kw_only=True)
+class SessionParcel:
+    """A session with its families, or, where `snapshot` is None, the families alone."""
+
+    owner: str
+    snapshot: SessionSnapshot | None
+    shelves: Mapping[Family, tuple[Any, ...]]
+
+    @property
+    def session_id(self) -> str:
+        """The owner."""
+        return self.owner
+
+
+@attrs.frozen(kw_only=True)
+class CheckpointParcel:
+    """A checkpoint and the id it is kept under."""
+
+    kind: CheckpointKind
+    key: str
+    value: Any
+
+    @property
+    def session_id(self) -> str | None:
+        """The session of a loop checkpoint; None for that of a workflow."""
+        found: str | None = getattr(self.value, "session_id", None)
+        return found
+
+
+Parcel: TypeAlias = SessionParcel | CheckpointParcel
+
+
+@attrs.frozen
+class Verdict:
+    """What became of a parcel."""
+
+    outcome: Literal["kept", "skipped", "refused"]
+    reason: str | None = None
+
+
+KEPT: Final = Verdict("kept")
+THERE: Final = Verdict("skipped", "already there")
+# By the `on_conflict` under which each is the answer.
+CONFLICTS: Final = {
+    "refuse": Verdict("refused", "something else is there under this id"),
+    "skip": Verdict("skipped", "something else is there under this id"),
+}
+
+# What is wrong with one value; everything else is wrong with the store.
+ITS_OWN: Final = (CodecError, CorruptionError, InvalidIdError, InvalidSnapshotError)
+
+
+def check_mode(on_conflict: str) -> None:
+    """Raise ValueError for a word that is none."""
+    if on_conflict not in {"replace", *CONFLICTS}:
+        raise ValueError(f"on_conflict is refuse, replace or skip, not {on_conflict!r}")
+
+
+async def keep_or_refuse(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> Verdict:
+    """`keep`, with what is wrong with the parcel itself as a verdict."""
+    try:
+        return await keep(store, parcel, on_conflict)
+    except ITS_OWN as error:
+        return Verdict("refused", reason_of(error))
+
+
+async def keep(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> Verdict:
+    """Put a parcel into a store, unless it is there. Raises what the store raises."""
+    if isinstance(parcel, CheckpointParcel):
+        return await _keep_checkpoint(store, parcel, on_conflict)
+    if parcel.snapshot is not None:
+        return await _keep_session(store, parcel.snapshot, on_conflict)
+    return await _keep_families(store, parcel, on_conflict)
+
+
+async def _keep_session(
+    store: SessionStore, snapshot: SessionSnapshot, on_conflict: OnConflict
+) -> Verdict:
+    try:
+        there = await store.load_snapshot(snapshot.session.id)
+    except ITS_OWN as error:
+        # What is there is damaged: that is its fault, not that of what is coming.
+        if on_conflict != "replace":
+            reason = f"what is there cannot be read: {reason_of(error)}"
+            return attrs.evolve(CONFLICTS[on_conflict], reason=reason)
+        await store.save_snapshot(snapshot)
+        return KEPT
+    if there is not None:
+        if there.digest() == snapshot.digest():
+            return THERE
+        conflict = True
+    else:
+        # A transfer that was interrupted may have left families that are the same, no others.
+        kept = await load_shelves(store, snapshot.session.id)
+        mine = snapshot.shelves()
+        conflict = any(not _same(values, mine[family]) for family, values in kept.items())
+    if conflict and on_conflict != "replace":
+        return CONFLICTS[on_conflict]
+    await store.save_snapshot(snapshot)
+    return KEPT
+
+
+async def _keep_families(
+    store: SessionStore, parcel: SessionParcel, on_conflict: OnConflict
+) -> Verdict:
+    kept = await load_shelves(store, parcel.owner)
+    missing = {f: vs for f, vs in parcel.shelves.items() if not _same(kept.get(f), vs)}
+    if not missing:
+        return THERE
+    # Families that a saved session does not have are something else than those of no session.
+    conflict = await store.exists(parcel.owner) or any(family in kept for family in missing)
+    if conflict and on_conflict != "replace":
+        return CONFLICTS[on_conflict]
+    for family, values in missing.items():
+        await getattr(store, f"save_{family.name}")(parcel.owner, values)
+    return KEPT
+
+
+async def _keep_checkpoint(
+    store: SessionStore, parcel: CheckpointParcel, on_conflict: OnConflict
+) -> Verdict:
+    there = await getattr(store, f"load_{parcel.kind.name}")(parcel.key)
+    if there is not None and _same((there,), (parcel.value,)):
+        return THERE
+    if there is not None and on_conflict != "replace":
+        return CONFLICTS[on_conflict]
+    await getattr(store, f"save_{parcel.kind.name}")(parcel.key, parcel.value)
+    return KEPT
+
+
+def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
+    """Whether two shelves are the same, to the byte: for == a True in opaque JSON equals a 1."""
+    if one is None or other is None:
+        return one is other
+    return [canonical(encode(v)) for v in one] == [canonical(encode(v)) for v in other]
+
+
+async def load_shelves(store: SessionStore, owner: str) -> dict[Family, tuple[Any, ...]]:
+    """The families that were ever saved under an id."""
+    found = {family: await getattr(store, f"load_{family.name}")(owner) for family in FAMILIES}
+    return {family: tuple(values) for family, values in found.items() if values is not None}

@@ -1,0 +1,94 @@
+"""Out of a directory into a store: one session or checkpoint after the other, whole or refused.
+
+What is wrong with a value or a file is its own and goes into the report. What is wrong with the
+store or the disk (closed, busy, full, unavailable) is raised: everything else would meet it too,
+and a second run finishes what the first one began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import attrs
+
+from a3s_store.core.protocol import SessionStore
+from a3s_store.core.transfer_report import (
+    OnProgress,
+    Progress,
+    TransferEntry,
+    TransferReport,
+    reason_of,
+)
+from a3s_store.importers.store_item import KEPT, OnConflict, Verdict, check_mode, keep_or_refuse
+from a3s_store.importers.upstream_files import Content, Group, RefusedError, SourceFile, Unit
+from a3s_store.importers.upstream_scan import Source
+
+
+async def import_directory(
+    store: SessionStore,
+    directory: str | os.PathLike[str],
+    *,
+    on_conflict: OnConflict = "refuse",
+    progress: OnProgress | None = None,
+) -> TransferReport:
+    """Read a directory of upstream's (2.6.0 to 3.3.0) into a store.
+
+    A session goes in as one snapshot, families without a session one by one. Where a file is bad,
+    nothing of its session goes in. `on_conflict` says what happens where the store has something
+    else under an id: `refuse` (the default, since nothing is lost and `report.ok` is False),
+    `replace` it, or `skip`. What is there already is skipped, so an interrupted import may be run
+    again. The directory is not changed.
+
+    `progress` is called after each session and checkpoint; what it raises ends the import between
+    two of them.
+
+    Raises:
+        ValueError: `on_conflict` is none of the three.
+        StoreUnavailableError: the directory cannot be read.
+        StoreError: the store cannot be written.
+    """
+    check_mode(on_conflict)
+    source = Source(Path(directory).absolute())
+    await asyncio.to_thread(source.scan)
+    entries = [_entry(file, verdict, None) for file, verdict in source.strays]
+    units: list[Unit] = [*source.groups, *source.checkpoints]
+    for index, unit in enumerate(units):
+        entries += await _import_unit(store, source, unit, on_conflict)
+        if progress is not None:
+            progress(Progress(done=index + 1, total=len(units), current=unit.files()[0].path))
+    return TransferReport.of(entries)
+
+
+async def _import_unit(
+    store: SessionStore, source: Source, unit: Unit, on_conflict: OnConflict
+) -> list[TransferEntry]:
+    files = unit.files()
+    try:
+        content = await asyncio.to_thread(source.read, unit)
+    except RefusedError as refused:
+        reason = f"{refused.file.path}: {reason_of(refused.error)}"
+        name = unit.name if isinstance(unit, Group) else None
+        return [_entry(file, Verdict("refused", reason), name) for file in files]
+    verdict = await keep_or_refuse(store, content.parcel, on_conflict)
+    return [_content_entry(file, content, verdict) for file in files]
+
+
+def _content_entry(file: SourceFile, content: Content, verdict: Verdict) -> TransferEntry:
+    session_id = content.parcel.session_id
+    if file.path in content.ignored:
+        return _entry(file, Verdict("skipped", content.ignored[file.path]), session_id)
+    if verdict is KEPT:
+        verdict = attrs.evolve(verdict, reason=content.remarks.get(file.path))
+    return _entry(file, verdict, session_id)
+
+
+def _entry(file: SourceFile, verdict: Verdict, session_id: str | None) -> TransferEntry:
+    return TransferEntry(
+        path=file.path,
+        outcome="read" if verdict.outcome == "kept" else verdict.outcome,
+        session_id=session_id,
+        reason=verdict.reason,
+        size_bytes=file.size_bytes,
+    )

@@ -1,0 +1,202 @@
+"""The files of one session or checkpoint to what a store can keep, or the file that forbids it.
+
+One bad file refuses all the files of its session: half of one would look like a whole one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import attrs
+
+from a3s_store.backends.jsonfiles.atomic_write import read
+from a3s_store.backends.jsonfiles.content import Shelf, read_claim, read_shelf, read_value
+from a3s_store.backends.jsonfiles.layout import safe_name
+from a3s_store.core.base_store import check_checkpoint
+from a3s_store.core.collections import FAMILIES, CheckpointKind, Family, check_id
+from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
+from a3s_store.errors import DecodeError, InvalidSnapshotError, StoreError, during
+from a3s_store.importers.store_item import CheckpointParcel, Parcel, SessionParcel
+from a3s_store.models import SessionData
+from a3s_store.wire import decode, parse
+
+
+@attrs.frozen(kw_only=True)
+class SourceFile:
+    """A file of the directory; `path` is relative and may be shown, `problem` forbids reading.
+
+    `empty` is a folder of artifacts in which there is no file.
+    """
+
+    path: str
+    full: Path
+    size_bytes: int
+    problem: str | None = None
+    empty: bool = False
+
+
+@attrs.define(kw_only=True)
+class Group:
+    """The files of one name."""
+
+    name: str
+    session: SourceFile | None = None
+    claim: SourceFile | None = None
+    shelves: dict[Family, SourceFile] = attrs.field(factory=dict)
+
+    def files(self) -> list[SourceFile]:
+        """All of them, the session first and the claim last."""
+        return [file for file in (self.session, *self.shelves.values(), self.claim) if file]
+
+
+@attrs.frozen(kw_only=True)
+class CheckpointFile:
+    """The file of a checkpoint, which must be that of the name it has."""
+
+    kind: CheckpointKind
+    name: str
+    file: SourceFile
+
+    def files(self) -> list[SourceFile]:
+        """Its one file."""
+        return [self.file]
+
+
+Unit: TypeAlias = Group | CheckpointFile
+
+
+@attrs.frozen(kw_only=True)
+class Content:
+    """What was read of a unit.
+
+    `ignored` are files that say nothing although they are whole, `remarks` what is not kept of a
+    file that is; both by path.
+    """
+
+    parcel: Parcel
+    ignored: dict[str, str] = attrs.field(factory=dict)
+    remarks: dict[str, str] = attrs.field(factory=dict)
+
+
+class RefusedError(Exception):
+    """Inside this package only: which file is bad, and why."""
+
+    def __init__(self, file: SourceFile, error: StoreError) -> None:
+        super().__init__(file, error)
+        self.file = file
+        self.error = error
+
+
+def read_group(group: Group) -> Content:
+    """A session with its families, or families alone. Raises RefusedError."""
+    if group.session is None:
+        return _read_families(group)
+    with _refusing(group.session):
+        tree = parse(_bytes(group.session), model=SessionData.__name__)
+        if isinstance(tree, dict) and ("schema_version" in tree or "session" in tree):
+            return _take_apart(group, tree)
+        session = decode(SessionData, tree)
+        _check_name(session.id, group.name)
+    shelves = _read_shelves(group)
+    values = {family: shelf.values for family, shelf in shelves.items()}
+    retained = [uri for shelf in shelves.values() for uri in shelf.manifest.retained_uris]
+    snapshot = SessionSnapshot.of(session, values, tuple(retained))
+    return Content(
+        parcel=SessionParcel(owner=session.id, snapshot=snapshot, shelves=values),
+        ignored=_claim_ignored(group),
+        remarks=_remarks(group, shelves),
+    )
+
+
+def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
+    """A newer release's session: one document with all families, where None does not exist."""
+    for family in FAMILIES:
+        if tree.get(family.name) is None:
+            tree[family.name] = []
+    snapshot = decode(SessionSnapshot, tree)
+    check_snapshot(snapshot)
+    _check_name(snapshot.session.id, group.name)
+    reason = "the session file is a whole snapshot and has its families in it"
+    beside = {file.path: reason for file in group.shelves.values()}
+    parcel = SessionParcel(owner=snapshot.session.id, snapshot=snapshot, shelves={})
+    return Content(parcel=parcel, ignored=beside | _claim_ignored(group))
+
+
+def _claim_ignored(group: Group) -> dict[str, str]:
+    return {group.claim.path: "the session file says whose it is"} if group.claim else {}
+
+
+def _read_families(group: Group) -> Content:
+    owner = group.name
+    if group.claim is not None:
+        with _refusing(group.claim):
+            owner = read_claim(_bytes(group.claim), group.claim.full)
+    with _refusing(group.files()[-1]):
+        _check_name(owner, group.name)
+    shelves = _read_shelves(group)
+    for family, shelf in shelves.items():
+        with _refusing(group.shelves[family]):
+            if shelf.manifest.retained_uris:
+                raise InvalidSnapshotError("retained URIs cannot be kept without a session")
+    values = {family: shelf.values for family, shelf in shelves.items()}
+    parcel = SessionParcel(owner=owner, snapshot=None, shelves=values)
+    return Content(parcel=parcel, remarks=_remarks(group, shelves))
+
+
+def _read_shelves(group: Group) -> dict[Family, Shelf]:
+    shelves: dict[Family, Shelf] = {}
+    for family, file in group.shelves.items():
+        with _refusing(file):
+            empty = Shelf(())
+            shelves[family] = empty if file.empty else read_shelf(family, _bytes(file), file.full)
+    return shelves
+
+
+def _remarks(group: Group, shelves: dict[Family, Shelf]) -> dict[str, str]:
+    """What stands around the artifacts in their file has no place in a store."""
+    return {
+        group.shelves[family].path: "without the unknown keys " + ", ".join(_keys(shelf))
+        for family, shelf in shelves.items()
+        if _keys(shelf)
+    }
+
+
+def _keys(shelf: Shelf) -> list[str]:
+    extra = shelf.manifest.extra
+    return sorted(extra) if isinstance(extra, dict) else []
+
+
+def read_checkpoint(unit: CheckpointFile) -> Content:
+    """A checkpoint that is its own name's and no newer than we know. Raises RefusedError."""
+    with _refusing(unit.file):
+        value: Any = read_value(unit.kind.model, _bytes(unit.file), unit.file.full)
+        key = check_id(getattr(value, unit.kind.key), unit.kind.key.replace("_", " "))
+        _check_name(key, unit.name)
+        check_checkpoint(unit.kind, key, value, "")
+    return Content(parcel=CheckpointParcel(kind=unit.kind, key=key, value=value))
+
+
+def _check_name(key: str, name: str) -> None:
+    if safe_name(check_id(key)) != name:
+        raise DecodeError("the id in it belongs to another file name")
+
+
+def _bytes(file: SourceFile) -> bytes:
+    if file.problem is not None:
+        raise DecodeError(file.problem)
+    data = read(file.full)
+    if data is None:
+        raise DecodeError("it was removed meanwhile")
+    return data
+
+
+@contextlib.contextmanager
+def _refusing(file: SourceFile) -> Iterator[None]:
+    try:
+        with during("", ""):
+            yield
+    except StoreError as error:
+        raise RefusedError(file, error) from error

@@ -1,0 +1,157 @@
+"""What a directory of upstream's holds: each file is a session's, a checkpoint, or left alone.
+
+Files are only read. A session is read with all its families at one moment, under the lock our own
+store writes with.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from a3s_store.backends.jsonfiles.layout import CLAIMS, HEALTH_PROBE, SUFFIX, TEMPORARY
+from a3s_store.backends.jsonfiles.lock import DirectoryLock
+from a3s_store.backends.jsonfiles.store import DEFAULT_TIMEOUT
+from a3s_store.core.collections import CHECKPOINTS, FAMILIES, Family
+from a3s_store.errors import during
+from a3s_store.importers.store_item import Verdict
+from a3s_store.importers.upstream_files import (
+    CheckpointFile,
+    Content,
+    Group,
+    SourceFile,
+    Unit,
+    read_checkpoint,
+    read_group,
+)
+
+OP: Final = "import_directory"
+_UNKNOWN: Final = "not a file of a session store"
+_TEMPORARY: Final = "a temporary file; its save did not finish"
+_FAMILIES: Final = {family.folder: family for family in FAMILIES}
+_CHECKPOINTS: Final = {kind.folder: kind for kind in CHECKPOINTS}
+
+
+class Source:
+    """A directory that is read. `scan` first; then `groups`, `checkpoints` and `strays` are set."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = DirectoryLock(root, DEFAULT_TIMEOUT)
+        self._groups: dict[str, Group] = {}
+        self.checkpoints: list[CheckpointFile] = []
+        self.strays: list[tuple[SourceFile, Verdict]] = []
+
+    @property
+    def groups(self) -> list[Group]:
+        """The names with a session or a family, sorted."""
+        return [group for _, group in sorted(self._groups.items())]
+
+    def scan(self) -> None:
+        """Find every file. Raises StoreUnavailableError, StoreBusyError."""
+        with during(OP, str(self._root)), self._lock.shared():
+            for file, parts in _walk(self._root):
+                self._place(file, parts)
+            for family in FAMILIES:
+                self._place_empty_folders(family)
+        for name, group in list(self._groups.items()):
+            if group.session is None and not group.shelves:
+                assert group.claim is not None, "a group begins with a file"
+                self._leave(group.claim, "nothing is kept under this id")
+                del self._groups[name]
+
+    def _place_empty_folders(self, family: Family) -> None:
+        """A folder of artifacts without the file is a shelf that was saved empty."""
+        folder = self._root / family.folder
+        if "/" in family.file and folder.is_dir() and not folder.is_symlink():
+            for entry in sorted(folder.iterdir()):
+                if entry.is_dir() and not entry.is_symlink():
+                    path = shown(f"{family.folder}/{entry.name}/")
+                    file = SourceFile(path=path, full=entry, size_bytes=0, empty=True)
+                    self._group(entry.name).shelves.setdefault(family, file)
+
+    def _group(self, name: str) -> Group:
+        return self._groups.setdefault(name, Group(name=name))
+
+    def _place(self, file: SourceFile, parts: tuple[str, ...]) -> None:
+        head, last = parts[0], parts[-1]
+        stem, is_value = last.removesuffix(SUFFIX), _is_value(parts)
+        if head == "v1" and len(parts) > 1:
+            self._leave(file, "the layout v1 of newer releases is not read")
+        elif len(parts) == 1 and is_value:
+            self._group(stem).session = file
+        elif head in _FAMILIES and (name := _shelf_name(_FAMILIES[head], parts, file)) is not None:
+            self._group(name).shelves[_FAMILIES[head]] = file
+        elif head in _CHECKPOINTS and len(parts) == 2 and is_value:
+            kind = _CHECKPOINTS[head]
+            self.checkpoints.append(CheckpointFile(kind=kind, name=stem, file=file))
+        elif len(parts) == 1 and head in _FAMILIES.keys() | _CHECKPOINTS.keys():
+            # A link, most likely; upstream follows it, so something is missing without it.
+            self.strays.append((file, Verdict("refused", "not a folder")))
+        elif head == CLAIMS and len(parts) == 2:
+            self._group(last).claim = file
+        elif any(part.endswith(TEMPORARY) for part in parts):
+            self._leave(file, _TEMPORARY)
+        elif parts == (HEALTH_PROBE,):
+            self._leave(file, "left behind by a health check")
+        else:
+            self._leave(file, file.problem or _UNKNOWN)
+
+    def _leave(self, file: SourceFile, reason: str) -> None:
+        self.strays.append((file, Verdict("skipped", reason)))
+
+    def read(self, unit: Unit) -> Content:
+        """What is in the files of a unit, as of one moment.
+
+        Raises:
+            RefusedError: a file is bad, so nothing of the unit may be kept.
+            StoreBusyError: the directory stayed locked.
+        """
+        with during(OP, str(self._root)), self._lock.shared():
+            return read_group(unit) if isinstance(unit, Group) else read_checkpoint(unit)
+
+
+def _walk(root: Path) -> Iterator[tuple[SourceFile, tuple[str, ...]]]:
+    """Every file with the parts of its path, sorted; links to folders count as files."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for folder, folders, files in os.walk(root, onerror=fail):
+        folders.sort()
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in sorted([*files, *links]):
+            full = Path(folder, name)
+            status = full.lstat()
+            parts = full.relative_to(root).parts
+            regular = stat.S_ISREG(status.st_mode)
+            file = SourceFile(
+                path=shown("/".join(parts)),
+                full=full,
+                size_bytes=status.st_size if regular else 0,
+                problem=None if regular else "not a regular file",
+            )
+            yield file, parts
+
+
+def shown(path: str) -> str:
+    """A path that can be printed, whatever bytes the file system has in it."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _shelf_name(family: Family, parts: tuple[str, ...], file: SourceFile) -> str | None:
+    """The name whose shelf is in this file; the empty id's artifacts lie in the folder of all."""
+    tail = family.file.removeprefix("{}")
+    if not tail.startswith("/"):
+        return parts[1].removesuffix(SUFFIX) if len(parts) == 2 and _is_value(parts) else None
+    is_link_to_folder = len(parts) == 2 and file.problem is not None
+    if is_link_to_folder or "/".join(("", *parts[2:])) == tail:
+        return parts[1]
+    return "" if "/".join(("", *parts[1:])) == tail else None
+
+
+def _is_value(parts: tuple[str, ...]) -> bool:
+    return parts[-1].endswith(SUFFIX)

@@ -1,0 +1,120 @@
+"""A running agent's session, and the contract by which it is saved and resumed.
+
+`SessionManager` is where most applications begin: it creates, restores, runs and saves sessions.
+Below it lie `AgentSession` (one session, its runs, one operation at a time), `SessionPersistence`
+(what a save is) and `Session` (the live state, plain). Whatever talks to a model or does something
+in the world is the application's: an `Agent`, a `Summarizer`, a `Tool`, a `ContextProvider`.
+
+To be used from one event loop. No model vendor is known here.
+"""
+
+from a3s_store.runtime.agent_session import AgentSession
+from a3s_store.runtime.context import (
+    ContextDepth,
+    ContextItem,
+    ContextProvider,
+    ContextQuery,
+    ContextResult,
+    ContextType,
+)
+from a3s_store.runtime.events import Broadcast, Subscription
+from a3s_store.runtime.live_session import SecurityGuard, Session
+from a3s_store.runtime.manager import SessionManager
+from a3s_store.runtime.memory_context import MemoryContextProvider
+from a3s_store.runtime.options import SessionOptions
+from a3s_store.runtime.persistence.restore import restore_session
+from a3s_store.runtime.persistence.save import SessionPersistence
+from a3s_store.runtime.policies.confirmation import (
+    ConfirmationAnswer,
+    ConfirmationManager,
+    ConfirmationRequest,
+    PendingConfirmation,
+)
+from a3s_store.runtime.policies.permissions import (
+    PermissionChecker,
+    PermissionManager,
+    PolicyChecker,
+)
+from a3s_store.runtime.policies.tool_calls import Tool, ToolOutput, by_name, guarded_call
+from a3s_store.runtime.queue import LaneQueue
+from a3s_store.runtime.queue.commands import Call, Command, CommandHandle
+from a3s_store.runtime.queue.dead_letters import DeadLetter
+from a3s_store.runtime.queue.handlers import ExternalTask
+from a3s_store.runtime.queue.journal import QueueJournal, StoreJournal
+from a3s_store.runtime.queue.metrics import MetricsSnapshot, QueueStats
+from a3s_store.runtime.registry import LoadReport, SessionRegistry, StoreHealth
+from a3s_store.runtime.runs.active_run import ActiveRun, Agent, AgentResult, RunStream
+from a3s_store.runtime.state.artifacts import ArtifactCollection
+from a3s_store.runtime.state.compaction import Summarizer, prune_tool_outputs, should_auto_compact
+from a3s_store.runtime.state.invariants import validate_snapshot
+from a3s_store.runtime.state.runs import RunLimits, RunStore
+from a3s_store.runtime.state.subagents import SubagentTracker
+from a3s_store.runtime.state.trace import TraceSink, program_execution, tool_execution
+from a3s_store.runtime.state.usage import (
+    DEFAULT_PRICES,
+    ModelPricing,
+    ToolMetrics,
+    aggregate_cost_records,
+)
+
+__all__ = [
+    "DEFAULT_PRICES",
+    "ActiveRun",
+    "Agent",
+    "AgentResult",
+    "AgentSession",
+    "ArtifactCollection",
+    "Broadcast",
+    "Call",
+    "Command",
+    "CommandHandle",
+    "ConfirmationAnswer",
+    "ConfirmationManager",
+    "ConfirmationRequest",
+    "ContextDepth",
+    "ContextItem",
+    "ContextProvider",
+    "ContextQuery",
+    "ContextResult",
+    "ContextType",
+    "DeadLetter",
+    "ExternalTask",
+    "LaneQueue",
+    "LoadReport",
+    "MemoryContextProvider",
+    "MetricsSnapshot",
+    "ModelPricing",
+    "PendingConfirmation",
+    "PermissionChecker",
+    "PermissionManager",
+    "PolicyChecker",
+    "QueueJournal",
+    "QueueStats",
+    "RunLimits",
+    "RunStore",
+    "RunStream",
+    "SecurityGuard",
+    "Session",
+    "SessionManager",
+    "SessionOptions",
+    "SessionPersistence",
+    "SessionRegistry",
+    "StoreHealth",
+    "StoreJournal",
+    "SubagentTracker",
+    "Subscription",
+    "Summarizer",
+    "Tool",
+    "ToolMetrics",
+    "ToolOutput",
+    "TraceSink",
+    "aggregate_cost_records",
+    "by_name",
+    "guarded_call",
+    "program_execution",
+    "prune_tool_outputs",
+    "restore_session",
+    "should_auto_compact",
+    "tool_execution",
+    "validate_snapshot",
+]

@@ -1,0 +1,172 @@
+"""Gathers what a model should know besides the conversation, and puts it behind the system prompt.
+
+What providers find is text of unknown origin, set between `<context>` tags. Upstream's first
+releases wrote it as it was, so that a text with `</context>` in it could go on as if it were the
+application's; later ones escape it, and so does this: content and source are always data.
+
+Invariants: 1. a provider that fails costs its own context and nothing else; it is logged by its
+name and the class of its error, without a word of what was asked or found; 2. results stand in the
+order of the providers. Upstream: context.rs (runtime 9).
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from a3s_store.models import ContextResolved, ContextResolving
+from a3s_store.runtime.events import Emit
+from a3s_store.wire import EMPTY, freeze
+
+_log = logging.getLogger("a3s_store.session.context")
+
+
+class ContextType(enum.StrEnum):
+    """What a piece of context is. Upstream: `ContextType`."""
+
+    MEMORY = "Memory"
+    RESOURCE = "Resource"
+    SKILL = "Skill"
+
+
+class ContextDepth(enum.StrEnum):
+    """How much of a thing is wanted: a summary, the key points, all. Upstream: `ContextDepth`."""
+
+    ABSTRACT = "Abstract"
+    OVERVIEW = "Overview"
+    FULL = "Full"
+
+
+@attrs.frozen(kw_only=True)
+class ContextQuery:
+    """What providers are asked. The limits are theirs to keep. Upstream: `ContextQuery`."""
+
+    query: str
+    context_types: tuple[ContextType, ...] = (ContextType.RESOURCE,)
+    depth: ContextDepth = ContextDepth.OVERVIEW
+    max_results: int = 10
+    max_tokens: int = 4000
+    session_id: str | None = None
+    params: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze)
+
+
+@attrs.frozen(kw_only=True)
+class ContextItem:
+    """One piece of context.
+
+    `token_count` is an estimate; `relevance` is from 0 to 1; `source` is None or says where it is
+    from, a URI for instance. Upstream: `ContextItem`.
+    """
+
+    id: str
+    context_type: ContextType
+    content: str
+    token_count: int = 0
+    relevance: float = 0.0
+    source: str | None = None
+    metadata: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze)
+
+    def to_xml(self) -> str:
+        """The content in a `<context>` element, escaped. Upstream: `ContextItem::to_xml`."""
+        source = "" if self.source is None else f' source="{_attribute(self.source)}"'
+        kind = self.context_type.value
+        return f'<context{source} type="{kind}">\n{_text(self.content)}\n</context>'
+
+
+def _text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _attribute(text: str) -> str:
+    return _text(text).replace('"', "&quot;").replace("'", "&apos;")
+
+
+@attrs.frozen(kw_only=True)
+class ContextResult:
+    """What one provider found. `total_tokens` is the sum of its items' unless it is given.
+
+    `truncated` says that there was more than the limits allow. Upstream: `ContextResult`.
+    """
+
+    provider: str
+    items: tuple[ContextItem, ...] = ()
+    total_tokens: int = attrs.field(
+        default=attrs.Factory(
+            lambda self: sum(item.token_count for item in self.items), takes_self=True
+        )
+    )
+    truncated: bool = False
+
+    def to_xml(self) -> str:
+        """The items' elements with empty lines between them."""
+        return "\n\n".join(item.to_xml() for item in self.items)
+
+
+class ContextProvider(Protocol):
+    """Finds context for a prompt, and may learn from the turn it led to."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, in events and logs and when it is removed."""
+        ...
+
+    async def query(self, query: ContextQuery) -> ContextResult:
+        """What there is for this query; without items when nothing."""
+        ...
+
+    async def on_turn_complete(self, session_id: str, prompt: str, response: str) -> None:
+        """Take note of a turn that ended. Does nothing unless it is overridden."""
+        return
+
+
+async def resolve_context(
+    providers: Sequence[ContextProvider], query: ContextQuery, emit: Emit
+) -> tuple[ContextResult, ...]:
+    """Ask the providers one after the other; answer what was found, without empty results.
+
+    Emits ContextResolving and ContextResolved, neither when there are no providers.
+    """
+    if not providers:
+        return ()
+    emit(ContextResolving(providers=tuple(provider.name for provider in providers)))
+    found: list[ContextResult] = []
+    for provider in providers:
+        try:
+            result = await provider.query(query)
+        except Exception as error:
+            _log.warning("context provider %s failed: %s", provider.name, type(error).__name__)
+            continue
+        if result.items:
+            found.append(result)
+    emit(
+        ContextResolved(
+            total_items=sum(len(result.items) for result in found),
+            total_tokens=sum(result.total_tokens for result in found),
+        )
+    )
+    return tuple(found)
+
+
+def with_context(system_prompt: str | None, results: Sequence[ContextResult]) -> str:
+    """The system prompt with the results behind it, an empty line before each."""
+    parts = (system_prompt or "", *(result.to_xml() for result in results))
+    return "\n\n".join(part for part in parts if part)
+
+
+async def turn_complete(
+    providers: Sequence[ContextProvider], session_id: str, prompt: str, response: str
+) -> None:
+    """Tell every provider of the turn that ended; one that fails is logged and passed over."""
+    for provider in providers:
+        try:
+            await provider.on_turn_complete(session_id, prompt, response)
+        except Exception as error:
+            _log.warning(
+                "context provider %s did not take the turn: %s",
+                provider.name,
+                type(error).__name__,
+            )

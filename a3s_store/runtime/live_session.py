@@ -1,0 +1,387 @@
+"""The live session: what an agent talks in, apart from where it is kept and who answers.
+
+Everything that is saved of a session but its collections (runs, trace, artifacts, subagent tasks,
+which have modules of their own) is here and changes by the methods below, all of them plain and
+without a pause: between two awaits of the application a session is always whole.
+
+Invariants: 1. an id that could not be a file name is refused before anything else happens; 2.
+`updated_at` moves with every change that upstream counts as one, and with `restore_from_data` it
+does not; 3. the collections are shared with whoever saves, never copied.
+Upstream: `Session` (runtime 3).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from a3s_store.agent_memory import InMemoryMemoryStore, MemoryStore
+from a3s_store.core.clock import Clock, system_clock
+from a3s_store.errors import CompactionError
+from a3s_store.models import (
+    ConfirmationPolicy,
+    ContextUsage,
+    ExecutionPlan,
+    LlmConfigData,
+    LlmCostRecord,
+    Message,
+    PermissionDecision,
+    PermissionPolicy,
+    SessionConfig,
+    SessionData,
+    SessionQueueConfig,
+    SessionState,
+    Task,
+    TaskStatus,
+    TaskUpdated,
+    TokenUsage,
+    ToolDefinition,
+    VerificationReport,
+)
+from a3s_store.runtime.context import ContextProvider
+from a3s_store.runtime.events import Broadcast
+from a3s_store.runtime.memory_context import MemoryContextProvider
+from a3s_store.runtime.policies import permissions
+from a3s_store.runtime.policies.confirmation import ConfirmationManager
+from a3s_store.runtime.queue import LaneQueue
+from a3s_store.runtime.queue.journal import QueueJournal
+from a3s_store.runtime.state import compaction, usage
+from a3s_store.runtime.state.artifacts import ArtifactCollection
+from a3s_store.runtime.state.ids import check_session_id
+from a3s_store.runtime.state.limits import check_writable
+from a3s_store.runtime.state.runs import RunStore
+from a3s_store.runtime.state.subagents import SubagentTracker
+from a3s_store.runtime.state.trace import TraceSink
+
+_log = logging.getLogger("a3s_store.session")
+
+_UNDER_WAY: Final = {TaskStatus.PENDING, TaskStatus.IN_PROGRESS}
+
+
+class SecurityGuard(Protocol):
+    """What an application puts between a session and the world; nothing of it is kept."""
+
+    def teardown(self) -> None:
+        """The session is closed."""
+
+
+class Session:
+    """One conversation with its settings and its collections.
+
+    `tools` are what the model is offered; `memory` where memories are kept, None for this process
+    only; `security` makes the guard when the configuration asks for one; `prices` what models cost.
+    The queue is made and not started; `queue_journal` keeps its dead letters and external tasks.
+    Use it from one event loop.
+
+    Raises InvalidIdError for an id that is not fit (see `check_session_id`).
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        config: SessionConfig | None = None,
+        *,
+        tools: Sequence[ToolDefinition] = (),
+        memory: MemoryStore | None = None,
+        context_providers: Sequence[ContextProvider] = (),
+        confirmation: ConfirmationManager | None = None,
+        permission_checker: permissions.PermissionChecker | None = None,
+        security: Callable[[SessionConfig], SecurityGuard] | None = None,
+        prices: Mapping[str, usage.ModelPricing] = usage.DEFAULT_PRICES,
+        runs: RunStore | None = None,
+        trace: TraceSink | None = None,
+        artifacts: ArtifactCollection | None = None,
+        subagents: SubagentTracker | None = None,
+        queue_journal: QueueJournal | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.id = check_session_id(session_id)
+        self.config = config if config is not None else SessionConfig()
+        self.tools = tuple(tools)
+        self.tool_names = tuple(tool.name for tool in tools)
+        self.clock = clock
+        self.prices = prices
+        self.events = Broadcast()
+        self.state = SessionState.ACTIVE
+        self.messages: tuple[Message, ...] = ()
+        self.context_usage = ContextUsage()
+        self.total_usage = TokenUsage()
+        self.total_cost = 0.0
+        self.cost_records: tuple[LlmCostRecord, ...] = ()
+        self.model_name: str | None = None
+        self.llm_config: LlmConfigData | None = None
+        self.thinking_enabled = False
+        self.thinking_budget: int | None = None
+        self.created_at = self.updated_at = clock() // 1000
+        self.tasks: tuple[Task, ...] = ()
+        self.parent_id = self.config.parent_id
+        self.plan: ExecutionPlan | None = None
+        self.metrics = usage.ToolMetrics()
+        self.verification_reports: tuple[VerificationReport, ...] = ()
+        self.runs = runs if runs is not None else RunStore(clock=clock)
+        self.trace = trace if trace is not None else TraceSink()
+        self.artifacts = artifacts if artifacts is not None else ArtifactCollection()
+        self.subagents = subagents if subagents is not None else SubagentTracker(clock=clock)
+        self.permission_policy = self.config.permission_policy or PermissionPolicy()
+        if isinstance(permission_checker, permissions.PolicyChecker):
+            # A policy, not an application's own way to decide: it is the live one, which changes.
+            self.permission_policy, permission_checker = permission_checker.policy, None
+        self._checker = permission_checker
+        self.confirmation = confirmation or ConfirmationManager(
+            # The type itself is off by default; a session asks (L5).
+            self.config.confirmation_policy or ConfirmationPolicy(enabled=True),
+            emit=self.events.send,
+            clock=clock,
+        )
+        queue_config = self.config.queue_config or SessionQueueConfig()
+        self.queue = LaneQueue(
+            self.id, queue_config, emit=self.events.send, clock=clock, journal=queue_journal
+        )
+        self.memory = memory if memory is not None else InMemoryMemoryStore(clock=clock)
+        self.context_providers: list[ContextProvider] = [
+            MemoryContextProvider(self.memory, clock=clock),
+            *context_providers,
+        ]
+        self.security = self._guard(security)
+
+    def _guard(self, make: Callable[[SessionConfig], SecurityGuard] | None) -> SecurityGuard | None:
+        if self.config.security_config is None or not self.config.security_config.enabled:
+            return None
+        if make is None:
+            _log.warning("session %s asks for a security guard and was given none", self.id)
+            return None
+        return make(self.config)
+
+    # -- State --------------------------------------------------------------------------------
+
+    def touch(self) -> None:
+        """Say that something changed just now: whole seconds."""
+        self.updated_at = self.clock() // 1000
+
+    def pause(self) -> bool:
+        """Pause an active session; False for any other, which stays what it is."""
+        return self._go(SessionState.ACTIVE, SessionState.PAUSED)
+
+    def resume(self) -> bool:
+        """Make a paused session active again; False for any other."""
+        return self._go(SessionState.PAUSED, SessionState.ACTIVE)
+
+    def _go(self, before: SessionState, after: SessionState) -> bool:
+        if self.state is not before:
+            return False
+        self.state = after
+        self.touch()
+        return True
+
+    def set_error(self) -> None:
+        """It failed for good, whatever it was before; the queue goes on."""
+        self.state = SessionState.ERROR
+        self.touch()
+
+    def set_completed(self) -> None:
+        """It is done, whatever it was before; the queue goes on."""
+        self.state = SessionState.COMPLETED
+        self.touch()
+
+    @property
+    def is_child_session(self) -> bool:
+        """Whether another session made this one."""
+        return self.parent_id is not None
+
+    # -- Conversation and tasks ---------------------------------------------------------------
+
+    def add_message(self, message: Message) -> None:
+        """Append a message, paused or not. `turns` counts messages, as upstream does.
+
+        Raises EncodeError for one that could not be saved; then nothing changed.
+        """
+        check_writable(message)
+        self.messages += (message,)
+        self.context_usage = self.context_usage.evolve(turns=len(self.messages))
+        self.touch()
+
+    def replace_messages(self, messages: Sequence[Message]) -> None:
+        """Make these the conversation, as the result of a run has it."""
+        self.messages = tuple(messages)
+        self.touch()
+
+    def clear(self) -> None:
+        """Forget the conversation; totals, costs and tasks stay. The older one stays stored.
+
+        The context's size goes back to the type's default of 200 000, as upstream's does.
+        """
+        self.messages = ()
+        self.context_usage = ContextUsage()
+        self.touch()
+
+    def set_tasks(self, tasks: Sequence[Task]) -> None:
+        """Replace the task list, and tell the subscribers.
+
+        Raises EncodeError for a task that could not be saved; then nothing changed.
+        """
+        check_writable(*tasks)
+        self.tasks = tuple(tasks)
+        self.touch()
+        self.events.send(TaskUpdated(session_id=self.id, tasks=self.tasks))
+
+    @property
+    def active_task_count(self) -> int:
+        """How many tasks are pending or in progress."""
+        return sum(task.status in _UNDER_WAY for task in self.tasks)
+
+    async def compact(
+        self, summarizer: compaction.Summarizer | None, *, keep_pairs: bool = False
+    ) -> bool:
+        """Put a summary in place of the middle of a long conversation; False: nothing to do.
+
+        Without a summarizer the last 20 messages stay. `keep_pairs` moves the cut so that a kept
+        tool result keeps its call. Messages added meanwhile are kept behind the others; the
+        history before stays reachable through the store's generations.
+
+        Raises:
+            CompactionError: no summary was made, or the conversation became another meanwhile; it
+                is as it was.
+        """
+        before = self.messages
+        compacted = await compaction.compact(before, summarizer, keep_pairs=keep_pairs)
+        if compacted is None:
+            return False
+        now = self.messages
+        if now[: len(before)] != before:
+            raise CompactionError(
+                "the conversation was replaced while its summary was made",
+                op="compact",
+                where=f"session {self.id}",
+                hint="Compact it again",
+            )
+        self.replace_messages(compacted + now[len(before) :])
+        return True
+
+    # -- Context providers --------------------------------------------------------------------
+
+    def add_context_provider(self, provider: ContextProvider) -> None:
+        """Append one; the same name may come again."""
+        self.context_providers.append(provider)
+
+    def remove_context_provider(self, name: str) -> bool:
+        """Remove all of this name; whether there were any."""
+        kept = [provider for provider in self.context_providers if provider.name != name]
+        found = len(kept) < len(self.context_providers)
+        self.context_providers = kept
+        return found
+
+    @property
+    def context_provider_names(self) -> tuple[str, ...]:
+        """Their names in order."""
+        return tuple(provider.name for provider in self.context_providers)
+
+    # -- Policies -----------------------------------------------------------------------------
+
+    @property
+    def permission_checker(self) -> permissions.PermissionChecker:
+        """The application's checker, else the live policy as one."""
+        return self._checker or permissions.PolicyChecker(self.permission_policy)
+
+    def set_permission_policy(self, policy: PermissionPolicy) -> None:
+        """Replace the live policy; the stored configuration stays (the manager changes both)."""
+        self.permission_policy = policy
+
+    def set_confirmation_policy(self, policy: ConfirmationPolicy) -> None:
+        """Replace the live policy for requests to come; the stored configuration stays."""
+        self.confirmation.set_policy(policy)
+
+    def add_allow_rule(self, rule: str) -> None:
+        """Append a rule to the live policy."""
+        self.permission_policy = permissions.with_rules(self.permission_policy, allow=(rule,))
+
+    def add_deny_rule(self, rule: str) -> None:
+        """Append a rule to the live policy."""
+        self.permission_policy = permissions.with_rules(self.permission_policy, deny=(rule,))
+
+    def add_ask_rule(self, rule: str) -> None:
+        """Append a rule to the live policy."""
+        self.permission_policy = permissions.with_rules(self.permission_policy, ask=(rule,))
+
+    def check_permission(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
+        """What the live policy says of a call."""
+        return permissions.decide(self.permission_policy, tool, args)
+
+    # -- Usage --------------------------------------------------------------------------------
+
+    def update_usage(self, used: TokenUsage) -> None:
+        """Count a call of the model: totals, its cost when the price is known, how full it is.
+
+        A cost record is kept in any case, its cost None for a model without a price. Cache
+        counters are not added here; `SessionPersistence.record_usage` has them. Raises EncodeError
+        for counts that are none; then nothing changed.
+        """
+        check_writable(used)
+        self.total_usage = usage.add_usage(self.total_usage, used)
+        pricing = self.prices.get(self.model_name) if self.model_name is not None else None
+        cost = None if pricing is None else usage.cost_of(used, pricing)
+        if cost is not None:
+            self.total_cost += cost
+        self.cost_records += (
+            usage.cost_record(
+                used, model=self.model_name or "", cost=cost, session_id=self.id, clock=self.clock
+            ),
+        )
+        maximum = self.context_usage.max_tokens
+        self.context_usage = self.context_usage.evolve(
+            used_tokens=used.prompt_tokens,
+            percent=usage.context_percent(used.prompt_tokens, maximum),
+        )
+        self.touch()
+
+    # -- To and from what is stored -----------------------------------------------------------
+
+    def to_session_data(
+        self, llm_config: LlmConfigData | None = None, *, onto: SessionData | None = None
+    ) -> SessionData:
+        """Everything of it that is stored as the session itself; its collections are apart.
+
+        `llm_config` is written as it is given. `onto` is what was stored before: labels and keys
+        this release does not know are taken from it. Upstream: `to_session_data` (3.4).
+        """
+        before = onto or SessionData(
+            id=self.id, created_at=self.created_at, updated_at=self.updated_at
+        )
+        return before.evolve(
+            id=self.id,
+            config=self.config,
+            state=self.state,
+            messages=self.messages,
+            context_usage=self.context_usage,
+            total_usage=self.total_usage,
+            total_cost=self.total_cost,
+            model_name=self.model_name,
+            cost_records=self.cost_records,
+            tool_names=self.tool_names,
+            thinking_enabled=self.thinking_enabled,
+            thinking_budget=self.thinking_budget,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            llm_config=llm_config,
+            tasks=self.tasks,
+            parent_id=self.parent_id,
+        )
+
+    def restore_from_data(self, data: SessionData) -> None:
+        """Take over what was stored; configuration, tools, policies and queue are not touched.
+
+        Nor is `updated_at` moved: a load changes nothing. Upstream: `restore_from_data` (3.4).
+        """
+        self.state = data.state
+        self.messages = data.messages
+        self.context_usage = data.context_usage
+        self.total_usage = data.total_usage
+        self.total_cost = data.total_cost
+        self.model_name = data.model_name
+        self.cost_records = data.cost_records
+        self.thinking_enabled = data.thinking_enabled
+        self.thinking_budget = data.thinking_budget
+        self.created_at = data.created_at
+        self.updated_at = data.updated_at
+        self.tasks = data.tasks
+        self.parent_id = data.parent_id

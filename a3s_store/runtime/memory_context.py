@@ -1,0 +1,163 @@
+"""A session's memories: where they are kept, and how the model comes to see them.
+
+Beside a SQLite store they lie in the same file, under the session's id; with any other store, in
+upstream's file in the workspace. Invariants: 1. that memories cannot be kept fails no session: a
+warning is logged, and they are kept for this process; 2. what is remembered of a turn and shown of
+a memory is the text as it was, which `context` sets apart as data.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+from a3s_store.agent_memory import (
+    AgentMemory,
+    InMemoryMemoryStore,
+    JsonlMemoryStore,
+    MemoryItem,
+    MemoryStore,
+    relevance,
+)
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.protocol import SessionStore
+from a3s_store.errors import StoreError, StoreUnavailableError
+from a3s_store.runtime.context import ContextItem, ContextQuery, ContextResult, ContextType
+
+_log = logging.getLogger("a3s_store.session.context")
+
+PROVIDER: Final = "memory"
+MAX_ITEMS: Final = 5
+_BYTES_PER_TOKEN: Final = 4
+
+
+# -- Where they are kept --------------------------------------------------------------------------
+
+
+async def memory_for(
+    store: SessionStore | None,
+    workspace: str,
+    session_id: str,
+    *,
+    clock: Clock = system_clock,
+) -> MemoryStore:
+    """The memories of a session that is kept in this store; it stays the application's to close.
+
+    A store of any other kind than SQLite keeps none, so they are kept in the workspace; where there
+    is no workspace either, for this process only.
+    """
+    if isinstance(store, SqliteSessionStore):
+        return store.memories(session_id)
+    if not workspace:
+        return InMemoryMemoryStore(clock=clock)
+    return await session_memory(workspace, session_id, clock=clock)
+
+
+async def session_memory(
+    workspace: str | PathLike[str], session_id: str, *, clock: Clock = system_clock
+) -> MemoryStore:
+    """The memories in `{workspace}/.a3s/memories/{id}.jsonl`, made with the first of them.
+
+    Never raises for want of it: when the file cannot be opened or read, a warning is logged and the
+    memories are kept for this process only; the file is left as it is. Upstream: the memory store
+    of `Session::new` (L8).
+    """
+    try:
+        return await JsonlMemoryStore.open(_file(workspace, session_id), clock=clock)
+    except StoreError as error:
+        # Its class and place: what it says of a bad line may hold words of it.
+        _log.warning(
+            "memories of session %s are kept for this process only: %s (%s)",
+            ascii(session_id),
+            type(error).__name__,
+            error.where,
+        )
+        return InMemoryMemoryStore(clock=clock)
+
+
+def _file(workspace: str | PathLike[str], session_id: str) -> Path:
+    name = f"{session_id}.jsonl"
+    # Live sessions have no such ids (L1); others must not lead out of the folder.
+    if "\0" in name or "/" in name or "\\" in name or name.startswith("."):
+        raise StoreUnavailableError("the session's id can be no file name", op="open memories")
+    return Path(workspace) / ".a3s" / "memories" / name
+
+
+# -- How the model sees them ----------------------------------------------------------------------
+
+
+@runtime_checkable
+class RankedMemoryStore(MemoryStore, Protocol):
+    """A `MemoryStore` that also finds what has only some of the words of a text."""
+
+    async def search_ranked(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
+        """Items that have any of these words, those that fit best first."""
+        ...
+
+
+class MemoryContextProvider:
+    """The `ContextProvider` called `memory`: shows what is remembered, and remembers each turn.
+
+    It finds memories that have the whole query in them, as upstream's does, and where the store can
+    rank, then those that have words of it. Upstream: `MemoryContextProvider`.
+    """
+
+    name = PROVIDER
+
+    def __init__(self, memory: MemoryStore | AgentMemory, *, clock: Clock = system_clock) -> None:
+        if not isinstance(memory, AgentMemory):
+            memory = AgentMemory(memory, clock=clock)
+        self.memory = memory
+        self._clock = clock
+
+    async def query(self, query: ContextQuery) -> ContextResult:
+        """At most five memories, and no more than the query's limits.
+
+        A memory counts a token for each four bytes. Raises what the store raises.
+        """
+        limit = max(0, min(query.max_results, MAX_ITEMS))
+        found = await self._find(query.query, limit)
+        now = self._clock()
+        items: list[ContextItem] = []
+        left = query.max_tokens
+        for item in found:
+            shown = _shown(item, now)
+            # One that is too long must not keep back those that fit.
+            if shown.token_count <= left:
+                left -= shown.token_count
+                items.append(shown)
+        truncated = len(items) < len(found)
+        return ContextResult(provider=PROVIDER, items=tuple(items), truncated=truncated)
+
+    async def _find(self, text: str, limit: int) -> Sequence[MemoryItem]:
+        found = {item.id: item for item in await self.memory.recall_similar(text, limit)}
+        store = self.memory.store
+        if len(found) < limit and isinstance(store, RankedMemoryStore):
+            try:
+                ranked = await store.search_ranked(text, limit)
+            except StoreError as error:
+                # There may be no FTS5, or more text than it indexes: what has all of it counts.
+                _log.warning("memories were not ranked: %s", type(error).__name__)
+                ranked = ()
+            for item in ranked:
+                found.setdefault(item.id, item)
+        return [*found.values()][:limit]
+
+    async def on_turn_complete(self, session_id: str, prompt: str, response: str) -> None:
+        """Remember the turn as a success, without tools. Raises what the store raises."""
+        await self.memory.remember_success(prompt, (), response)
+
+
+def _shown(item: MemoryItem, now_ms: int) -> ContextItem:
+    return ContextItem(
+        id=item.id,
+        context_type=ContextType.MEMORY,
+        content=item.content,
+        token_count=len(item.content.encode("utf-8", "replace")) // _BYTES_PER_TOKEN,
+        relevance=min(1.0, relevance(item, now_ms)),
+        source=PROVIDER,
+    )

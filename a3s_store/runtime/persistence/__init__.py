@@ -1,0 +1,1 @@
+"""Saving a live session and restoring one."""

@@ -1,0 +1,210 @@
+"""Loads a stored session, mistrusts it, and makes a live one of it.
+
+What comes from a store is validated again, since a store may be anybody's. A collection that was
+never saved leaves the live one alone; artifacts are added to it, the others replaced. Upstream:
+runtime 1.2, 1.5 and P15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from a3s_store.agent_memory import MemoryStore
+from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.protocol import SessionStore
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import (
+    InvalidSnapshotError,
+    PersistenceError,
+    SessionConfigError,
+    SessionError,
+    StoreError,
+)
+from a3s_store.models import SessionData, ToolDefinition
+from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.memory_context import memory_for
+from a3s_store.runtime.options import (
+    SessionOptions,
+    apply_persisted_runtime_options,
+    apply_to_config,
+    model_config_from_name,
+    persisted_model_name,
+)
+from a3s_store.runtime.persistence.save import SessionPersistence
+from a3s_store.runtime.state.artifacts import ArtifactCollection
+from a3s_store.runtime.state.invariants import validate_snapshot
+from a3s_store.runtime.state.runs import RunStore
+from a3s_store.runtime.state.subagents import DEFAULT_FINISHED_TASKS, SubagentTracker
+from a3s_store.runtime.state.trace import DEFAULT_TRACE_EVENTS, TraceSink
+
+T = TypeVar("T")
+
+
+async def load_session_data(store: SessionStore, session_id: str) -> SessionData:
+    """What is stored of a session without its collections.
+
+    Raises:
+        SessionError: there is none.
+        PersistenceError: the store could not load it.
+    """
+    try:
+        data = await store.load(session_id)
+    except StoreError as error:
+        raise _failed(f"Failed to load session {session_id}", session_id, error) from error
+    return _found(data, session_id)
+
+
+async def load_checked_snapshot(store: SessionStore, session_id: str) -> SessionSnapshot:
+    """A stored session with its collections, held against its own rules.
+
+    Raises:
+        SessionError: there is none.
+        PersistenceError: the store could not load it, or it breaks its rules.
+    """
+    try:
+        loaded = await store.load_snapshot(session_id)
+    except StoreError as error:
+        if store.capabilities().atomic_session_snapshots:
+            raise _failed(f"Failed to load session {session_id}", session_id, error) from error
+        # Part by part it is found out which of them it was.
+        snapshot = await _load_in_steps(store, session_id)
+    else:
+        snapshot = _found(loaded, session_id)
+    try:
+        if snapshot.session.id != session_id:
+            raise InvalidSnapshotError("the session inside has another id")
+        validate_snapshot(snapshot)
+    except InvalidSnapshotError as error:
+        raise _failed(
+            f"Refusing invalid snapshot returned for session {session_id}", session_id, error
+        ) from error
+    return snapshot
+
+
+async def _load_in_steps(store: SessionStore, session_id: str) -> SessionSnapshot:
+    session = await load_session_data(store, session_id)
+    shelves: dict[str, Any] = {}
+    for name, load in (
+        ("artifacts", store.load_artifacts),
+        ("trace_events", store.load_trace_events),
+        ("run_records", store.load_run_records),
+        ("verification_reports", store.load_verification_reports),
+        ("subagent_tasks", store.load_subagent_tasks),
+    ):
+        try:
+            shelves[name] = await load(session_id)
+        except StoreError as error:
+            what = f"Failed to load {name.replace('_', ' ')} for session {session_id}"
+            raise _failed(what, session_id, error) from error
+    return SessionSnapshot(session=session, **shelves)
+
+
+def _found(value: T | None, session_id: str) -> T:
+    if value is None:
+        raise SessionError(
+            f"Session not found: {session_id}",
+            op="load",
+            where=f"session {session_id}",
+            hint="list() answers the ids that are saved",
+        )
+    return value
+
+
+def _failed(what: str, session_id: str, error: StoreError) -> PersistenceError:
+    return PersistenceError(f"{what}: {error}", op="load", where=f"session {session_id}")
+
+
+def restore_collections(session: Session, snapshot: SessionSnapshot) -> None:
+    """Give a live session what was stored of its collections; never saved leaves one as it is."""
+    if snapshot.artifacts is not None:
+        for artifact in snapshot.artifacts:
+            session.artifacts.put(artifact)
+        session.artifacts.set_retained_uris(snapshot.retained_artifact_uris)
+    if snapshot.trace_events is not None:
+        session.trace.replace_events(snapshot.trace_events)
+    if snapshot.run_records is not None:
+        session.runs.replace_records(snapshot.run_records)
+    if snapshot.verification_reports is not None:
+        session.verification_reports = snapshot.verification_reports
+    if snapshot.subagent_tasks is not None:
+        session.subagents.replace_snapshots(snapshot.subagent_tasks)
+
+
+async def restore_session(
+    store: SessionStore | None,
+    session_id: str,
+    options: SessionOptions | None = None,
+    *,
+    tools: Sequence[ToolDefinition] = (),
+    memory: MemoryStore | None = None,
+    clock: Clock = system_clock,
+    **given: Any,
+) -> tuple[Session, SessionPersistence]:
+    """A live session made of a stored one, and what saves it.
+
+    `options` win over what is stored, but for the id (see `apply_persisted_runtime_options`); the
+    rest is given to `Session` as it is. Limits of the live collections are raised to what is
+    stored: restoring never lets go of anything, or the next save would remove it.
+
+    Raises:
+        SessionConfigError: there is no store.
+        SessionError: there is no such session.
+        PersistenceError: it could not be loaded, or not be made into a live one.
+    """
+    if store is None:
+        raise SessionConfigError(
+            "resume_session requires a configured session store",
+            field="session_store",
+            op="resume",
+            where=f"session {session_id}",
+        )
+    snapshot = await load_checked_snapshot(store, session_id)
+    data = snapshot.session
+    merged = apply_persisted_runtime_options(options or SessionOptions(), data)
+    if memory is None:
+        memory = await memory_for(store, data.config.workspace, session_id, clock=clock)
+    try:
+        session = Session(
+            session_id,
+            apply_to_config(merged, data.config),
+            tools=tools,
+            memory=memory,
+            confirmation=merged.confirmation_manager,
+            permission_checker=merged.permission_checker,
+            runs=RunStore.for_saved(snapshot.run_records or (), clock=clock),
+            trace=TraceSink(max(DEFAULT_TRACE_EVENTS, len(snapshot.trace_events or ()))),
+            subagents=SubagentTracker(
+                max_finished=max(DEFAULT_FINISHED_TASKS, len(snapshot.subagent_tasks or ())),
+                clock=clock,
+            ),
+            artifacts=ArtifactCollection.for_saved(
+                snapshot.artifacts or (),
+                snapshot.retained_artifact_uris,
+                max_artifacts=merged.max_artifacts,
+                max_bytes=merged.max_artifact_bytes,
+            ),
+            clock=clock,
+            **given,
+        )
+        session.restore_from_data(data)
+        if options is not None and options.max_context_tokens is not None:
+            session.context_usage = session.context_usage.evolve(
+                max_tokens=options.max_context_tokens
+            )
+        restore_collections(session, snapshot)
+    except StoreError as error:
+        what = f"Refusing to restore invalid snapshot into session {session_id}"
+        raise _failed(what, session_id, error) from error
+    named = model_config_from_name(merged.model)
+    if options is not None and options.model is not None:
+        # Prices are looked up by this name: another model must not be charged as the stored one.
+        session.llm_config = named
+        session.model_name = named.model if named else options.model
+    else:
+        # As it is stored: its name alone may be split elsewhere, and lacks what is not known here.
+        session.llm_config = data.llm_config or named
+        session.model_name = persisted_model_name(data.model_name)
+    persistence = SessionPersistence(session, store, options=merged)
+    persistence.state.restore(data)
+    return session, persistence

@@ -1,0 +1,1 @@
+"""Permissions, confirmations, and one call of a tool under them."""

@@ -1,0 +1,259 @@
+"""Decides whether a call of a tool is allowed, denied or asked about, by rules in a policy.
+
+A rule is `Tool` or `Tool(pattern)`; the pattern is held against one text made of the call's
+arguments: the command of `bash`, the path of `read`. What is stored of a rule is its text, and the
+text is all that is needed: it is compiled when first met and remembered by itself, so a policy read
+from disk decides as it did before it was saved. (Upstream kept the compiled parts beside the text
+and lost them on the way: what it read back matched nothing.)
+
+Invariants: 1. deny beats allow, allow beats ask, and a global deny beats whatever a session says;
+2. no text is an invalid rule; one that is malformed names a tool that does not exist; 3. the time
+of a decision grows with the lengths of rule and text, never exponentially (see `globs`). Upstream:
+permissions.rs (runtime 5.1, 5.2). Left out: rules on lanes, names of tools as globs, the guard
+with modes (5.3).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+import attrs
+
+from a3s_store.models import PermissionDecision, PermissionPolicy, PermissionRule
+from a3s_store.runtime.policies.globs import Glob
+from a3s_store.wire import compact, freeze
+from a3s_store.wire.text import exact
+
+_MCP: Final = "mcp__"
+# Which arguments a pattern is held against, by the tool's name.
+_ARGUMENTS: Final = {
+    "bash": ("command",),
+    "read": ("file_path",),
+    "write": ("file_path",),
+    "edit": ("file_path",),
+    "glob": ("pattern",),
+    "grep": ("pattern", "path"),
+    "ls": ("path",),
+}
+_CAPITALS: Final = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+class PermissionChecker(Protocol):
+    """Decides about calls of tools: a policy, or whatever an application puts in its place."""
+
+    def check(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
+        """What is to happen with this call."""
+        ...
+
+
+def decide(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
+    """What the policy says of a call; Allow for every call when it is not enabled.
+
+    Raises:
+        EncodeError: a rule needs the arguments as JSON and they are none.
+
+    Upstream: `PermissionPolicy::check` (runtime 5.2).
+    """
+    if not policy.enabled:
+        return PermissionDecision.ALLOW
+    call = _Call(tool, args)
+    if call.meets(policy.deny):
+        return PermissionDecision.DENY
+    if call.meets(policy.allow):
+        return PermissionDecision.ALLOW
+    if call.meets(policy.ask):
+        return PermissionDecision.ASK
+    return policy.default_decision
+
+
+def is_allowed(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> bool:
+    """Whether the call may be made without asking."""
+    return decide(policy, tool, args) is PermissionDecision.ALLOW
+
+
+def is_denied(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> bool:
+    """Whether the call must not be made."""
+    return decide(policy, tool, args) is PermissionDecision.DENY
+
+
+def requires_confirmation(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> bool:
+    """Whether the policy leaves the call to be asked about."""
+    return decide(policy, tool, args) is PermissionDecision.ASK
+
+
+@attrs.frozen
+class MatchingRules:
+    """The rules of a policy that are about one call, list by list, in their order."""
+
+    deny: tuple[PermissionRule, ...] = ()
+    allow: tuple[PermissionRule, ...] = ()
+    ask: tuple[PermissionRule, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no rule is about the call, so that the default decides."""
+        return not (self.deny or self.allow or self.ask)
+
+
+def matching_rules(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> MatchingRules:
+    """Every rule that is about this call, enabled or not: for showing why.
+
+    Upstream: `PermissionPolicy::get_matching_rules`.
+    """
+    call = _Call(tool, args)
+    return MatchingRules(
+        deny=tuple(rule for rule in policy.deny if call.meets((rule,))),
+        allow=tuple(rule for rule in policy.allow if call.meets((rule,))),
+        ask=tuple(rule for rule in policy.ask if call.meets((rule,))),
+    )
+
+
+def permissive() -> PermissionPolicy:
+    """A policy without rules that allows every call."""
+    return PermissionPolicy(default_decision=PermissionDecision.ALLOW)
+
+
+def strict() -> PermissionPolicy:
+    """A policy without rules that has every call asked about."""
+    return PermissionPolicy(default_decision=PermissionDecision.ASK)
+
+
+def with_rules(
+    policy: PermissionPolicy,
+    *,
+    allow: str | Iterable[str] = (),
+    deny: str | Iterable[str] = (),
+    ask: str | Iterable[str] = (),
+) -> PermissionPolicy:
+    """The policy with these rules after its own; a text alone is one rule.
+
+    Upstream: the builders `allow`, `deny`, `ask` and `allow_all`, `deny_all`, `ask_all`.
+    """
+    return policy.evolve(
+        deny=(*policy.deny, *_rules(deny)),
+        allow=(*policy.allow, *_rules(allow)),
+        ask=(*policy.ask, *_rules(ask)),
+    )
+
+
+def _rules(texts: str | Iterable[str]) -> tuple[PermissionRule, ...]:
+    # A text is an iterable of texts too: a deny rule would become one rule for each letter, and
+    # deny nothing.
+    each = (texts,) if isinstance(texts, str) else texts
+    return tuple(PermissionRule(rule=text) for text in each)
+
+
+@attrs.frozen
+class PolicyChecker:
+    """A policy as what checks calls."""
+
+    policy: PermissionPolicy
+
+    def check(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
+        """What the policy says of the call."""
+        return decide(self.policy, tool, args)
+
+
+class PermissionManager:
+    """The policies of many sessions, and the one of those that have none of their own.
+
+    A session's policy replaces the global one, except that no session gets past a global deny
+    rule, not even with a policy that is not enabled. Upstream: `PermissionManager` (runtime 5.2),
+    which does not look whether a policy is enabled.
+    """
+
+    def __init__(self, global_policy: PermissionPolicy | None = None) -> None:
+        self.global_policy = PermissionPolicy() if global_policy is None else global_policy
+        self._of_session: dict[str, PermissionPolicy] = {}
+
+    def set_session_policy(self, session_id: str, policy: PermissionPolicy) -> None:
+        """Give a session a policy of its own."""
+        self._of_session[session_id] = policy
+
+    def remove_session_policy(self, session_id: str) -> None:
+        """Put a session back under the global policy; one that is there already stays."""
+        self._of_session.pop(session_id, None)
+
+    def effective_policy(self, session_id: str) -> PermissionPolicy:
+        """The session's own policy, else the global one."""
+        return self._of_session.get(session_id, self.global_policy)
+
+    def check(self, session_id: str, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
+        """What is to happen with a call in this session."""
+        if self.global_policy.enabled and _Call(tool, args).meets(self.global_policy.deny):
+            return PermissionDecision.DENY
+        return decide(self.effective_policy(session_id), tool, args)
+
+    def checker(self, session_id: str) -> PermissionChecker:
+        """The checker of one session, by the policies as they are at each call."""
+        return _OfSession(self, session_id)
+
+
+@attrs.frozen
+class _OfSession:
+    manager: PermissionManager
+    session_id: str
+
+    def check(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
+        return self.manager.check(self.session_id, tool, args)
+
+
+class _Call:
+    """One call of a tool; the text of its arguments is made when a rule first needs it."""
+
+    def __init__(self, tool: str, args: Mapping[str, Any]) -> None:
+        self._tool = tool
+        self._name = _lower(tool)
+        self._args = args
+
+    def meets(self, rules: Iterable[PermissionRule]) -> bool:
+        """Whether one of the rules is about this call."""
+        return any(self._is_meant_by(_compiled(rule.rule)) for rule in rules)
+
+    def _is_meant_by(self, rule: _Compiled) -> bool:
+        if rule.name != self._name and not (rule.server and self._tool.startswith(rule.server)):
+            return False
+        if rule.prefix is not None:
+            return self._text.startswith(rule.prefix)
+        return rule.glob is None or rule.glob.matches(self._text)
+
+    @functools.cached_property
+    def _text(self) -> str:
+        names = _ARGUMENTS.get(self._name)
+        if names is None:
+            return compact(exact(freeze(self._args))).decode()
+        found = (self._args.get(name) for name in names)
+        return " ".join(value if isinstance(value, str) else "" for value in found)
+
+
+@attrs.frozen
+class _Compiled:
+    """A rule's parts. Neither prefix nor glob: every call of the tool."""
+
+    name: str
+    server: str
+    prefix: str | None = None
+    glob: Glob | None = None
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(rule: str) -> _Compiled:
+    """The parts of a rule's text. Upstream: `PermissionRule::parse_rule` (runtime 5.1)."""
+    tool, bracket, rest = rule.partition("(")
+    if not bracket or not rest.endswith(")"):
+        tool, pattern = rule, "*"
+    else:
+        pattern = rest[:-1]
+    name, server = _lower(tool), tool if tool.startswith(_MCP) else ""
+    if pattern == "*":
+        return _Compiled(name, server)
+    if pattern.endswith(":*"):
+        return _Compiled(name, server, prefix=pattern[:-2])
+    return _Compiled(name, server, glob=Glob.of(pattern))
+
+
+def _lower(name: str) -> str:
+    """Without the difference of case, which is that of ASCII letters only, as upstream's."""
+    return name.lower() if name.isascii() else name.translate(_CAPITALS)

@@ -1,0 +1,387 @@
+"""Which sessions are live, and which store each is kept in.
+
+Invariants: 1. an id is live at most once, and is taken while its session is being made; 2. a
+failure to persist never fails what the caller asked for: it is an event of the session and a
+warning; 3. a session is asked for in every store before it is said not to be found; 4. what is
+saved already is never overwritten by a new session of the same id. Upstream: the maps of
+`SessionManager` (runtime 10) and the registry of `agent_sessions.rs` (1.7).
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from os import PathLike
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+
+from a3s_store.backends.jsonfiles import FileSessionStore
+from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.protocol import Health, SessionStore
+from a3s_store.errors import SessionError, StoreError
+from a3s_store.models import SessionConfig, StorageBackend
+from a3s_store.runtime.agent_session import AgentSession
+from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.memory_context import memory_for
+from a3s_store.runtime.options import SessionOptions
+from a3s_store.runtime.persistence.restore import restore_session
+from a3s_store.runtime.persistence.save import SessionPersistence
+from a3s_store.runtime.queue.journal import StoreJournal
+from a3s_store.runtime.state.ids import check_session_id
+from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
+
+_log = logging.getLogger("a3s_store.session")
+
+
+@attrs.frozen(kw_only=True)
+class LoadReport:
+    """What `load_all_sessions` came to: ids that are live now, and why others are not, by id."""
+
+    loaded: tuple[str, ...]
+    failed: Mapping[str, StoreError]
+
+
+@attrs.frozen(kw_only=True)
+class StoreHealth:
+    """How one store is: `health` when it works, else `error`."""
+
+    name: str
+    health: Health | None = None
+    error: StoreError | None = None
+
+
+class SessionRegistry:
+    """Live sessions by id, over one or several stores by kind of storage.
+
+    `prices` and `clock` are given to every session. `keep_queues` keeps the dead letters and the
+    pending external tasks of each session's queue in its store, so that a crash does not lose them
+    (upstream has nothing like it). Use it as an async context manager, or call `shutdown`, which
+    saves everything.
+    """
+
+    def __init__(
+        self,
+        *,
+        prices: Mapping[str, ModelPricing] = DEFAULT_PRICES,
+        keep_queues: bool = False,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._prices = prices
+        self._keep_queues = keep_queues
+        self._clock = clock
+        self._stores: dict[StorageBackend, SessionStore] = {}
+        self._mine: list[SessionStore] = []
+        self._live: dict[str, AgentSession] = {}
+        self._reserved: set[str] = set()
+
+    async def with_persistence(self, directory: str | PathLike[str]) -> Self:
+        """Keep sessions of storage type `file` in upstream's layout in this folder.
+
+        Raises as `FileSessionStore.open`; the store is closed by `shutdown`.
+        """
+        store = await FileSessionStore.open(directory)
+        self._mine.append(store)
+        return self.with_store(store, StorageBackend.FILE)
+
+    def with_store(
+        self, store: SessionStore, backend: StorageBackend = StorageBackend.FILE
+    ) -> Self:
+        """Keep sessions of this storage type in this store, which stays yours to close.
+
+        `memory` means that a session is not kept at all, whatever is registered.
+        """
+        self._stores[backend] = store
+        return self
+
+    def _store_of(self, session_id: str, backend: StorageBackend) -> SessionStore | None:
+        if backend is StorageBackend.MEMORY:
+            return None
+        store = self._stores.get(backend)
+        if store is None and self._stores:
+            _log.warning("no store for sessions of type %s: %s is not kept", backend, session_id)
+        return store
+
+    # -- Making them live ---------------------------------------------------------------------
+
+    async def create_session(
+        self, session_id: str | None = None, config: SessionConfig | None = None, **given: Any
+    ) -> AgentSession:
+        """A new session, live, its queue started, and saved. `given` is for `Session`.
+
+        `session_id` None makes an id, a UUID.
+
+        Raises:
+            InvalidIdError: the id is not fit for a session.
+            SessionError: it is live already, or saved: restore it then.
+        """
+        if session_id is None:
+            session_id = str(uuid.uuid4())
+        return await self._create(session_id, config or SessionConfig(), "create", **given)
+
+    async def _create(
+        self,
+        session_id: str,
+        config: SessionConfig,
+        operation: str,
+        *,
+        before_saving: Callable[[AgentSession], None] | None = None,
+        **given: Any,
+    ) -> AgentSession:
+        with self._reserve(session_id):
+            store = self._store_of(session_id, config.storage_type)
+            await self._refuse_saved(store, session_id)
+            memory = given.pop("memory", None)
+            if memory is None:
+                memory = await memory_for(store, config.workspace, session_id, clock=self._clock)
+            session = Session(
+                session_id,
+                config,
+                memory=memory,
+                prices=self._prices,
+                queue_journal=self._journal(store, session_id),
+                clock=self._clock,
+                **given,
+            )
+            if config.max_context_length:
+                session.context_usage = session.context_usage.evolve(
+                    max_tokens=config.max_context_length
+                )
+            options = SessionOptions(session_id=session_id, auto_save=store is not None)
+            live = AgentSession(session, SessionPersistence(session, store, options=options))
+            if before_saving is not None:
+                before_saving(live)
+            session.queue.start()
+            self._live[session_id] = live
+        await live.persistence.auto_save_if_enabled(operation)
+        return live
+
+    def _journal(self, store: SessionStore | None, session_id: str) -> StoreJournal | None:
+        if store is None or not self._keep_queues:
+            return None
+        return StoreJournal(store, session_id, clock=self._clock)
+
+    @contextmanager
+    def _reserve(self, session_id: str) -> Iterator[None]:
+        check_session_id(session_id)
+        if session_id in self._live or session_id in self._reserved:
+            raise SessionError(
+                f"session '{session_id}' is already live or being built",
+                op="create",
+                where=f"session {session_id}",
+                hint="Use the live one, or close it first",
+            )
+        self._reserved.add(session_id)
+        try:
+            yield
+        finally:
+            self._reserved.discard(session_id)
+
+    async def _refuse_saved(self, store: SessionStore | None, session_id: str) -> None:
+        try:
+            taken = store is not None and await store.exists(session_id)
+        except StoreError as error:
+            _log.warning("whether session %s is saved cannot be told: %s", session_id, error)
+            return
+        if taken:
+            raise SessionError(
+                f"session '{session_id}' is saved already",
+                op="create",
+                where=f"session {session_id}",
+                hint="Restore it with restore_session_by_id, or choose another id",
+            )
+
+    async def restore_session_by_id(self, session_id: str, **given: Any) -> AgentSession:
+        """The session, live: the one that is, or made of what a store has, its queue not started.
+
+        Raises:
+            SessionError: it is in no store; those that could not be asked are warned about.
+        """
+        if session_id in self._live:
+            return self._live[session_id]
+        with self._reserve(session_id):
+            cause: StoreError | None = None
+            for store in self._stores.values():
+                try:
+                    if await store.exists(session_id):
+                        return await self._restore(store, session_id, **given)
+                except StoreError as error:
+                    cause = error
+                    _log.warning("session %s not restored: %s", session_id, error)
+        raise SessionError(
+            f"Session {session_id} not found in any store",
+            op="restore",
+            where=f"session {session_id}",
+            hint="A store that could not be read is named in the log" if cause else "",
+        ) from cause
+
+    async def open_session(
+        self, session_id: str, config: SessionConfig | None = None, **given: Any
+    ) -> AgentSession:
+        """The session, live: the one that is, else the stored one, else a new one.
+
+        `config` is for a new one. Raises as `restore_session_by_id` and `create_session`, and
+        StoreError when a store cannot say whether it has the session: then none is made.
+        """
+        for store in self._stores.values():
+            if session_id not in self._live and await store.exists(session_id):
+                return await self.restore_session_by_id(session_id, **given)
+        if session_id in self._live:
+            return self._live[session_id]
+        return await self.create_session(session_id, config, **given)
+
+    async def _restore(self, store: SessionStore, session_id: str, **given: Any) -> AgentSession:
+        options = SessionOptions(auto_save=True)
+        session, persistence = await restore_session(
+            store,
+            session_id,
+            options,
+            prices=self._prices,
+            queue_journal=self._journal(store, session_id),
+            clock=self._clock,
+            **given,
+        )
+        try:
+            await session.queue.recover()
+        except StoreError as error:
+            _log.warning("the queue of session %s is begun anew: %s", session_id, error)
+        live = AgentSession(session, persistence)
+        self._live[session_id] = live
+        return live
+
+    async def load_all_sessions(self) -> LoadReport:
+        """Make every saved session live; a bad one is warned about, reported, and left alone."""
+        loaded: list[str] = []
+        failed: dict[str, StoreError] = {}
+        for store in self._stores.values():
+            try:
+                listed = await store.list()
+            except StoreError as error:
+                _log.warning("sessions of store %s not listed: %s", store.backend_name, error)
+                continue
+            for session_id in listed:
+                try:
+                    await self.restore_session_by_id(session_id)
+                except StoreError as error:
+                    failed[session_id] = error
+                    _log.warning("session %s not loaded: %s", session_id, error)
+                else:
+                    loaded.append(session_id)
+        return LoadReport(loaded=tuple(dict.fromkeys(loaded)), failed=failed)
+
+    # -- What is live -------------------------------------------------------------------------
+
+    def get_session(self, session_id: str) -> AgentSession:
+        """The live session. Raises SessionError when there is none."""
+        try:
+            return self._live[session_id]
+        except KeyError:
+            raise SessionError(
+                f"Session not found: {session_id}",
+                op="get",
+                where=f"session {session_id}",
+                hint="Create it, or restore it from a store",
+            ) from None
+
+    def list_sessions(self) -> list[str]:
+        """The ids of the live ones, sorted."""
+        return sorted(self._live)
+
+    def get_all_sessions(self) -> tuple[AgentSession, ...]:
+        """The live ones, by id."""
+        return tuple(self._live[session_id] for session_id in self.list_sessions())
+
+    @property
+    def session_count(self) -> int:
+        """How many are live."""
+        return len(self._live)
+
+    async def store_health(self) -> tuple[StoreHealth, ...]:
+        """How each store is."""
+        found = []
+        for backend, store in self._stores.items():
+            name = f"{backend}: {store.backend_name}"
+            try:
+                found.append(StoreHealth(name=name, health=await store.health_check()))
+            except StoreError as error:
+                found.append(StoreHealth(name=name, error=error))
+        return tuple(found)
+
+    # -- Keeping them, and letting go ----------------------------------------------------------
+
+    async def save_session(self, session_id: str) -> None:
+        """Save a live session now; nothing for one that is not kept.
+
+        Raises SessionError when it is not live, and as `AgentSession.save`.
+        """
+        await self.get_session(session_id).save()
+
+    async def close_session(self, session_id: str) -> bool:
+        """Save a live session and let it go; whether it was live. What is saved stays."""
+        live = self._live.get(session_id)
+        if live is None:
+            return False
+        await live.close()
+        self._let_go(live)
+        return True
+
+    def _let_go(self, live: AgentSession) -> None:
+        # Somebody else may have closed it as well, and restored it since.
+        if self._live.get(live.id) is live:
+            del self._live[live.id]
+            self._forget(live.id)
+
+    def _forget(self, session_id: str) -> None:
+        """A session of this id is not live any more; for whoever keeps more of it."""
+
+    async def destroy_session(self, session_id: str) -> None:
+        """Let a session go and delete what is stored of it; success when there is nothing.
+
+        A store that could not delete it is warned about.
+        """
+        live = self._live.get(session_id)
+        # Taken until it is deleted, or the deletion would take along what is made meanwhile.
+        mine = session_id not in self._reserved
+        self._reserved.add(session_id)
+        try:
+            if live is not None:
+                self._let_go(live)
+                await live.close(save=False)
+            for store in self._stores.values():
+                try:
+                    await store.delete(session_id)
+                    if (journal := self._journal(store, session_id)) is not None:
+                        await journal.clear()
+                except StoreError as error:
+                    _log.warning("session %s not deleted: %s", session_id, error)
+        finally:
+            if mine:
+                self._reserved.discard(session_id)
+
+    async def shutdown(self) -> tuple[str, ...]:
+        """Close all sessions, which saves them; the ids of those not saved. Twice is fine."""
+        unsaved: list[str] = []
+        # One may be made while another is closed.
+        while self._live:
+            live = next(iter(self._live.values()))
+            if not await live.close():
+                unsaved.append(live.id)
+            self._let_go(live)
+        for store in self._mine:
+            await store.close()
+        self._mine.clear()
+        return tuple(sorted(unsaved))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.shutdown()

@@ -1,0 +1,1 @@
+"""A run under way: its checkpoints, write-through and resumption."""

@@ -1,0 +1,177 @@
+"""A run of an agent in a session: what the application's loop is given, and what it gives back.
+
+The loop itself, which asks a model and calls tools, is the application's: an `Agent`. It gets an
+`ActiveRun` to begin with and to report to, and answers an `AgentResult`. What makes a run whole,
+its record, its checkpoints, its settlement, is on this side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+import attrs
+
+from a3s_store.core.protocol import SessionStore
+from a3s_store.errors import SessionError
+from a3s_store.models import (
+    AgentEvent,
+    LoopCheckpoint,
+    Message,
+    TokenUsage,
+    VerificationReport,
+)
+from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.runs.run_checkpoints import LoopCheckpointSink
+from a3s_store.runtime.runs.write_through import WriteThrough
+from a3s_store.runtime.state.limits import check_writable
+from a3s_store.runtime.state.usage import accumulate
+
+
+@attrs.frozen(kw_only=True)
+class AgentResult:
+    """What a run came to. `messages` is the whole conversation, `usage` that of the whole run.
+
+    `verification_reports` are those that no checkpoint was told of before. Upstream: `AgentResult`.
+    """
+
+    text: str
+    messages: tuple[Message, ...]
+    usage: TokenUsage = attrs.field(factory=TokenUsage)
+    tool_calls_count: int = 0
+    verification_reports: tuple[VerificationReport, ...] = ()
+
+
+class ActiveRun:
+    """A run under way, for the agent that does it.
+
+    `messages` is the conversation to go on from, the user's new message included; `system_prompt`
+    has what the context providers found; `usage`, `tool_calls_count`, `turn` and
+    `verification_reports` are what the run has used and told so far, not nothing when it goes on
+    from a checkpoint. `over` says that it was settled. Made by `AgentSession`.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        store: SessionStore | None,
+        collections: WriteThrough,
+        *,
+        prompt: str,
+        run_id: str | None = None,
+        checkpoint: LoopCheckpoint | None = None,
+    ) -> None:
+        if run_id is not None and session.runs.snapshot(run_id) is not None:
+            raise SessionError(
+                f"there is a run '{run_id}' already",
+                op="run",
+                where=f"session {session.id}",
+                hint="Give it another id, or none",
+            )
+        self.id = session.runs.create_run(session.id, prompt, run_id=run_id).id
+        self.session = session
+        self.prompt = prompt
+        self.system_prompt = session.config.system_prompt or ""
+        # The session's own conversation waits for a round to be done: a run that fails at once
+        # leaves no prompt behind that the next would repeat.
+        asked = (*session.messages, Message.user(prompt))
+        self.messages = checkpoint.messages if checkpoint else asked
+        self.usage = checkpoint.total_usage if checkpoint else TokenUsage()
+        self.tool_calls_count = checkpoint.tool_calls_count if checkpoint else 0
+        self.turn = checkpoint.turn if checkpoint else 0
+        self.verification_reports = checkpoint.verification_reports if checkpoint else ()
+        self.over = False
+        self._sink = LoopCheckpointSink(store, session.id, self.id, clock=session.clock)
+        self._collections = collections
+
+    def record(self, event: AgentEvent) -> None:
+        """Keep an event of the run, and tell the session's subscribers."""
+        self.session.runs.record_event(self.id, event)
+        self.session.events.send(event)
+
+    def add_usage(self, used: TokenUsage) -> None:
+        """Count a call of the model."""
+        self.usage = accumulate(self.usage, used)
+
+    async def checkpoint(
+        self,
+        messages: Sequence[Message],
+        verification_reports: Sequence[VerificationReport] = (),
+    ) -> bool:
+        """Say that a round of tools is done: the run can be resumed from here after a crash.
+
+        The conversation so far becomes the session's, and the collections are written with it; the
+        reports are added to the run's. Costs what is new. A save that fails is logged and does not
+        fail the run; False tells.
+
+        Raises:
+            EncodeError: a message holds what must not be written; nothing of the round was kept.
+            SessionError: the run is over.
+        """
+        if self.over:
+            raise SessionError(
+                "the run is over",
+                op="checkpoint",
+                where=f"session {self.session.id}, run {self.id}",
+            )
+        refuse_unwritable(self.messages, messages)
+        self.turn += 1
+        self.messages = tuple(messages)
+        self.verification_reports += tuple(verification_reports)
+        self.session.replace_messages(self.messages)
+        return await self.keep()
+
+    async def keep(self) -> bool:
+        """Save the run as it is, without a round being done: so its prompt survives from the start.
+
+        `AgentSession` does this before the agent begins. Answers as `checkpoint`.
+        """
+        if self._collections.stopped:
+            return False
+        # Together, so that a store that commits what waits as one does so here.
+        saved, whole = await asyncio.gather(
+            self._sink.save(
+                turn=self.turn,
+                messages=self.messages,
+                usage=self.usage,
+                tool_calls_count=self.tool_calls_count,
+                reports=self.verification_reports,
+            ),
+            self._collections.flush(),
+        )
+        return saved and whole
+
+
+def refuse_unwritable(known: tuple[Message, ...], messages: Sequence[Message]) -> None:
+    """Raise EncodeError for what is new of a conversation and cannot be saved, nor all after it.
+
+    A lone surrogate, which the output of a tool may hold, is the usual one.
+    """
+    found = tuple(messages)
+    begin = len(known) if found[: len(known)] == known else 0
+    check_writable(*found[begin:])
+
+
+class Agent(Protocol):
+    """The application's loop."""
+
+    async def run(self, run: ActiveRun) -> AgentResult:
+        """Do the run to its end. What it raises fails the run; its cancellation cancels it."""
+
+
+class RunStream:
+    """The events of a run as they come: an async iterator; `result` waits for its end."""
+
+    def __init__(self, events: AsyncIterator[AgentEvent], work: asyncio.Task[AgentResult]) -> None:
+        self._events = events
+        self._work = work
+        self.asked = False
+
+    def __aiter__(self) -> AsyncIterator[AgentEvent]:
+        return self._events
+
+    async def result(self) -> AgentResult:
+        """What the run came to. Raises as `AgentSession.send`."""
+        self.asked = True
+        return await asyncio.shield(self._work)

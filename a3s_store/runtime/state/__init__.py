@@ -1,0 +1,1 @@
+"""What a live session holds: runs, trace, artifacts, subagents, usage."""

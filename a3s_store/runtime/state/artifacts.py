@@ -1,0 +1,163 @@
+"""The artifacts of a live session: tool output too large for the conversation, within limits.
+
+To be used from one event loop.
+
+Invariants: 1. after every `put`, count and content bytes (UTF-8) are within the limits, or all that
+is left is pinned; 2. what is pinned goes only when its URI is put again; 3. order is that of
+arrival, and what is put again arrives again; 4. an artifact is the same object while it is kept.
+
+Upstream: tools/artifacts.rs (runtime 11.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Self
+
+from a3s_store.errors import SessionError
+from a3s_store.models import ToolArtifact
+from a3s_store.runtime.state.limits import check_limit, check_writable
+
+DEFAULT_MAX_ARTIFACTS: Final = 256
+DEFAULT_MAX_BYTES: Final = 16 * 1024 * 1024
+
+
+class ArtifactCollection:
+    """Artifacts by URI, the oldest going first when there are too many or too large ones.
+
+    None for a limit means no limit. An artifact larger than `max_bytes` pushes out all that is not
+    pinned, and then itself, as upstream has it (A2).
+    """
+
+    def __init__(
+        self,
+        *,
+        max_artifacts: int | None = DEFAULT_MAX_ARTIFACTS,
+        max_bytes: int | None = DEFAULT_MAX_BYTES,
+    ) -> None:
+        self.max_artifacts = check_limit(max_artifacts, "max_artifacts")
+        self.max_bytes = check_limit(max_bytes, "max_bytes")
+        self._artifacts: dict[str, ToolArtifact] = {}
+        self._sizes: dict[str, int] = {}
+        self._total_bytes = 0
+        self._retained: set[str] = set()
+        self._listed: tuple[ToolArtifact, ...] | None = ()
+
+    @classmethod
+    def for_saved(
+        cls,
+        artifacts: Iterable[ToolArtifact],
+        retained_uris: Iterable[str] = (),
+        *,
+        max_artifacts: int | None = None,
+        max_bytes: int | None = None,
+    ) -> Self:
+        """A collection of stored artifacts, complete: nothing is evicted (A5, P18).
+
+        The limits are those asked for, None meaning the default, raised to what the stored ones
+        need.
+        """
+        made = cls(max_artifacts=None, max_bytes=None)
+        for artifact in artifacts:
+            made.put(artifact)
+        made.set_retained_uris(retained_uris)
+        asked = cls(
+            max_artifacts=DEFAULT_MAX_ARTIFACTS if max_artifacts is None else max_artifacts,
+            max_bytes=DEFAULT_MAX_BYTES if max_bytes is None else max_bytes,
+        )
+        made.max_artifacts = max(asked.max_artifacts or 0, len(made))
+        made.max_bytes = max(asked.max_bytes or 0, made.total_bytes)
+        return made
+
+    def __len__(self) -> int:
+        return len(self._artifacts)
+
+    @property
+    def total_bytes(self) -> int:
+        """The bytes of all contents, in UTF-8."""
+        return self._total_bytes
+
+    def get(self, uri: str) -> ToolArtifact | None:
+        """The artifact of this URI, None when there is none or it was let go."""
+        return self._artifacts.get(uri)
+
+    def artifacts(self) -> tuple[ToolArtifact, ...]:
+        """All of them in the order of their arrival, oldest first."""
+        if self._listed is None:
+            self._listed = tuple(self._artifacts.values())
+        return self._listed
+
+    def put(self, artifact: ToolArtifact) -> None:
+        """Keep an artifact as the newest, in place of the one of the same URI (A2).
+
+        Raises:
+            EncodeError: it could not be saved, nor could the session with it; nothing changed.
+        """
+        check_writable(artifact)
+        self._remove(artifact.artifact_uri)
+        self._add(artifact)
+
+    def put_content_addressed(self, artifact: ToolArtifact) -> bool:
+        """Keep an artifact whose URI names its content; False when it is there already (A3).
+
+        Raises:
+            SessionError: the URI is there with something else; nothing changed.
+            EncodeError: as `put`.
+        """
+        check_writable(artifact)
+        existing = self._artifacts.get(artifact.artifact_uri)
+        if existing is None:
+            self._add(artifact)
+            return True
+        if existing == artifact:
+            return False
+        raise SessionError(
+            f"artifact URI '{artifact.artifact_uri}' is already bound to different content",
+            op="put_content_addressed",
+            hint="Give the other content a URI of its own",
+        )
+
+    def _add(self, artifact: ToolArtifact) -> None:
+        uri, content = artifact.artifact_uri, artifact.content
+        size = len(content if content.isascii() else content.encode())
+        self._artifacts[uri] = artifact
+        self._sizes[uri] = size
+        self._total_bytes += size
+        self._listed = None
+        while self._is_over():
+            oldest = next((uri for uri in self._artifacts if uri not in self._retained), None)
+            if oldest is None:
+                break
+            self._remove(oldest)
+
+    def _is_over(self) -> bool:
+        return (self.max_artifacts is not None and len(self._artifacts) > self.max_artifacts) or (
+            self.max_bytes is not None and self._total_bytes > self.max_bytes
+        )
+
+    def _remove(self, uri: str) -> None:
+        if self._artifacts.pop(uri, None) is not None:
+            self._total_bytes -= self._sizes.pop(uri)
+            self._listed = None
+
+    def pin_uris(self, uris: Iterable[str]) -> None:
+        """Keep what has these URIs, now or later, from eviction and collection (A4).
+
+        Empty URIs are ignored.
+        """
+        self._retained.update(uri for uri in uris if uri)
+
+    def set_retained_uris(self, uris: Iterable[str]) -> None:
+        """Pin exactly these; what is no longer pinned goes with the next `put`, if it must (A4)."""
+        self._retained = {uri for uri in uris if uri}
+
+    def retained_uris(self) -> tuple[str, ...]:
+        """What is pinned, sorted, whether or not there is an artifact of that URI (A4)."""
+        return tuple(sorted(self._retained))
+
+    def gc_unreferenced(self) -> int:
+        """Remove everything that is not pinned; how many artifacts that were (A4)."""
+        unpinned = [uri for uri in self._artifacts if uri not in self._retained]
+        for uri in unpinned:
+            self._remove(uri)
+        return len(unpinned)

@@ -1,0 +1,150 @@
+"""The shelves of a session: each rule holds for each family alike."""
+
+from __future__ import annotations
+
+from a3s_store.core.collections import FAMILIES
+from a3s_store.core.protocol import SessionStore
+from a3s_store.models import RunEventRecord, TextDelta
+from a3s_store.testing import samples
+from a3s_store.testing.conformance.expect import load_shelf, same, save_shelf
+from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.samples import session, shelf
+
+_GROUP = "families"
+_EACH = tuple((family.name, family.name) for family in FAMILIES)
+
+
+@owed(_GROUP, cases=_EACH)
+async def a_shelf_comes_back_as_it_was_saved(store: SessionStore, family: str) -> None:
+    """Every field of its values survives, in their order, equal ones that repeat included."""
+    values = shelf(family, "2", "1", "2", "2", "3")
+    await save_shelf(store, family, "s", values)
+    same(values, await load_shelf(store, family, "s"), f"load_{family}")
+
+
+@owed(_GROUP, cases=_EACH)
+async def never_saved_is_none(store: SessionStore, family: str) -> None:
+    """None, whatever else was saved under the same id."""
+    same(None, await load_shelf(store, family, "s"), "before anything was saved")
+    await store.save(session("s"))
+    for other in samples.MAKERS:
+        if other != family:
+            await save_shelf(store, other, "s", shelf(other, "1"))
+    same(None, await load_shelf(store, family, "s"), "after everything else was saved")
+    loaded = await store.load_snapshot("s")
+    same(None, getattr(loaded, family), "in the snapshot")
+
+
+@owed(_GROUP, cases=_EACH)
+async def saved_empty_is_empty(store: SessionStore, family: str) -> None:
+    """An empty shelf is (), not None: at first, after values, with and without a session."""
+    await save_shelf(store, family, "s", ())
+    same((), await load_shelf(store, family, "s"), "saved empty")
+    await save_shelf(store, family, "s", shelf(family, "1", "2"))
+    await save_shelf(store, family, "s", [])
+    same((), await load_shelf(store, family, "s"), "saved empty after values")
+    await store.save(session("s"))
+    same((), await load_shelf(store, family, "s"), "after the session was saved")
+    loaded = await store.load_snapshot("s")
+    same((), getattr(loaded, family), "in the snapshot")
+
+
+@owed(_GROUP, cases=_EACH)
+async def a_save_replaces_the_whole_shelf(store: SessionStore, family: str) -> None:
+    """Grown, trimmed at the front, changed inside, reordered, shortened: it is what it is."""
+    for names in ("12", "1234", "234", "2x4", "42x", "4", "4444", "12345", "345678", "1"):
+        values = shelf(family, *names)
+        await save_shelf(store, family, "s", list(values))
+        same(values, await load_shelf(store, family, "s"), f"load_{family} of {names}")
+
+
+@owed(_GROUP, cases=_EACH)
+async def a_shelf_needs_no_session(store: SessionStore, family: str) -> None:
+    """It is saved, loaded and deleted without one; list, exists and the loads do not see it."""
+    values = shelf(family, "1")
+    await save_shelf(store, family, "no/session", values)
+    same(values, await load_shelf(store, family, "no/session"), "load")
+    same([], await store.list(), "list")
+    same(False, await store.exists("no/session"), "exists")
+    same(None, await store.load("no/session"), "load")
+    same(None, await store.load_snapshot("no/session"), "load_snapshot")
+    await store.save(session("no/session"))
+    same(values, await load_shelf(store, family, "no/session"), "after the session came")
+    await store.delete("no/session")
+    same(None, await load_shelf(store, family, "no/session"), "after delete")
+    await save_shelf(store, family, "no/session", values)
+    await store.delete("no/session")
+    same(None, await load_shelf(store, family, "no/session"), "after delete without a session")
+
+
+@owed(_GROUP, cases=_EACH)
+async def shelves_of_two_owners_are_apart(store: SessionStore, family: str) -> None:
+    """Equal values under two ids are two shelves."""
+    for owner in ("s", "t"):
+        await save_shelf(store, family, owner, shelf(family, "1", "2"))
+    await save_shelf(store, family, "s", shelf(family, "2"))
+    same(shelf(family, "1", "2"), await load_shelf(store, family, "t"), "the other")
+    await store.delete("s")
+    same(shelf(family, "1", "2"), await load_shelf(store, family, "t"), "after delete of one")
+
+
+@owed(_GROUP, cases=_EACH)
+async def a_shelf_is_saved_alone(store: SessionStore, family: str) -> None:
+    """Saving one family leaves the session and the other families as they are."""
+    snapshot = samples.rich_snapshot("s")
+    await store.save_snapshot(snapshot)
+    values = shelf(family, "other")
+    await save_shelf(store, family, "s", values)
+    same(snapshot.evolve(**{family: values}), await store.load_snapshot("s"), "load_snapshot")
+
+
+@owed(_GROUP)
+async def a_run_grows_by_events(store: SessionStore) -> None:
+    """Events are added to the last run, and the oldest ones trimmed, as a live run does."""
+    done, live = samples.run_record("done"), samples.run_record("live", events=0)
+    for number in range(12):
+        event = RunEventRecord(sequence=number, timestamp_ms=0, event=TextDelta(text=str(number)))
+        live = live.evolve(
+            events=(*live.events, event)[-5:],
+            snapshot=live.snapshot.evolve(event_count=number + 1, updated_at_ms=number),
+        )
+        await store.save_run_records("s", (done, live))
+        same((done, live), await store.load_run_records("s"), f"after event {number}")
+
+
+@owed(_GROUP)
+async def a_subagent_reports_progress(store: SessionStore) -> None:
+    """Progress entries are added to one task while others stay, and may be taken away."""
+    other, task = samples.subagent_task("other"), samples.subagent_task("live", progress=())
+    entry = samples.subagent_task().progress[0]
+    for count in (0, 1, 2, 5, 3, 0):
+        task = task.evolve(progress=(entry,) * count)
+        await store.save_subagent_tasks("s", (task, other))
+        same((task, other), await store.load_subagent_tasks("s"), f"with {count} entries")
+
+
+@owed(_GROUP)
+async def nothing_is_evicted(store: SessionStore) -> None:
+    """Limits belong to the live collection: 300 artifacts and 20 large ones all come back."""
+    many = shelf("artifacts", *map(str, range(300)))
+    await store.save_artifacts("many", many)
+    same(many, await store.load_artifacts("many"), "300 artifacts")
+    large = tuple(samples.artifact(str(n), content=f"{n} " * 100_000) for n in range(20))
+    await store.save_artifacts("large", large)
+    same(large, await store.load_artifacts("large"), "20 large artifacts")
+
+
+@owed(_GROUP)
+async def ids_inside_values_are_free(store: SessionStore) -> None:
+    """No uniqueness and no references: equal ids, other sessions' runs, artifacts nobody has."""
+    first, second = samples.artifact("1", "a"), samples.artifact("1", "b")
+    await store.save_artifacts("s", (first, second, first))
+    same((first, second, first), await store.load_artifacts("s"), "artifacts of one URI")
+    runs = (
+        samples.run_record("1", session_id="elsewhere"),
+        samples.run_record("1", status="failed"),
+    )
+    await store.save_run_records("s", runs)
+    same(runs, await store.load_run_records("s"), "runs of one id")
+    await store.save(session("s", parent_id="never saved"))
+    same(runs, await store.load_run_records("s"), "after the session came")

@@ -1,0 +1,446 @@
+"""Random programs: any stores against `MemorySessionStore`, answer by answer.
+
+    class TestMyStore(store_machine({"mine": lambda place: MyStore.open(place)}).TestCase):
+        settings = hypothesis.settings(max_examples=50, deadline=None)
+
+A store that is right takes seconds. One that is wrong is found as quickly, but hypothesis then
+looks for the shortest program that shows it, which may take minutes; leave `Phase.shrink` out of
+`phases=` to see the first one found.
+
+`store_machine` makes a hypothesis state machine. It draws one program (saves, growing
+conversations, compactions, checkpoints, deletes, compare-and-swap, reopenings) and runs it on every
+store named, each at a place of its own. Answers are compared as values and as canonical JSON: `==`
+takes True for 1 and -0.0 for 0.0.
+
+Invariants: 1. a step is a small async function of a store; it runs on the store and on the store's
+model, and both must answer, or raise, the same; 2. each store has a model of its own. So a write
+that a store refuses for its id (IdCollisionError, InvalidIdError) is one its model never saw, and
+goes on in the others: asking the strict store first and skipping the step everywhere needs an order
+among stores. Only stores named in `may_refuse` may do so, only for writes, and a collision needs
+something to collide with; 3. steps build on what the same store answered, so that a store that
+knows its own values by identity is put to work, or on equal copies of it, so that one that only
+looks at identity is found out; 4. after the last step everything is compared, and compared once
+more after reopening.
+
+Like hypothesis's test_database_agreement.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
+
+from a3s_store.core.collections import FAMILIES
+from a3s_store.core.protocol import Inventoried, Verifiable
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.models import LoopCheckpoint, Message, SessionData
+from a3s_store.testing import strategies
+from a3s_store.testing._pairs import (
+    COSTS,
+    LOOKALIKE_GROUPS,
+    LOOKALIKES,
+    MESSAGES,
+    NUMBERS,
+    PLAIN,
+    SHELVES,
+    TURNS,
+    OpenStore,
+    Pair,
+    Step,
+    call,
+    copied,
+    list_ids,
+    look_at,
+    take_snapshot,
+    with_unknown_key,
+)
+from a3s_store.testing.conformance.expect import load_shelf, same, save_shelf
+
+
+def store_machine(
+    open_stores: Mapping[str, OpenStore], *, may_refuse: Collection[str] = ()
+) -> type[StoreMachine]:
+    """A state machine over these stores, for `.TestCase` or `run_state_machine_as_test`.
+
+    Each opener is given an empty folder and answers an awaitable of an open store that keeps its
+    data there, or nowhere. A store that declares `durable` is closed and opened again now and then.
+    `may_refuse` names those that cannot keep every id.
+    """
+
+    class Machine(StoreMachine):
+        openers = open_stores
+        refusing = may_refuse
+
+    return Machine
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """The rules. Use `store_machine`, which says on which stores."""
+
+    openers: ClassVar[Mapping[str, OpenStore]] = {}
+    refusing: ClassVar[Collection[str]] = ()
+
+    ids = Bundle("ids")
+    digests = Bundle("digests")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: set[str] = set()
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory(prefix="a3s-machine-")
+        self.pairs: list[Pair] = []
+        for number, (name, open_store) in enumerate(self.openers.items()):
+            place = Path(self.folder.name, str(number))
+            place.mkdir()
+            self.pairs.append(Pair(name, open_store, place, name in self.refusing))
+        self.each(Pair.open)
+
+    def each(self, work: Callable[[Pair], Awaitable[None]]) -> None:
+        async def all_of_them() -> None:
+            for pair in self.pairs:
+                await work(pair)
+
+        self.runner.run(all_of_them())
+
+    def change(self, what: str, step: Step, *ids: str, generations: Step | None = None) -> None:
+        """Run a step that writes, then compare what these ids hold.
+
+        `generations` is what stores that keep them are asked to do instead.
+        """
+        self.used.update(ids)
+
+        async def work(pair: Pair) -> None:
+            special = generations if pair.store.capabilities().generations else None
+            await pair.write(f"{what} {ids}", special or step, step)
+            for one in ids:
+                await pair.read(f"load_snapshot {one!r} after {what}", take_snapshot(one))
+                await pair.remember(one)
+            await pair.read(f"list after {what}", list_ids)
+
+        self.each(work)
+
+    def teardown(self) -> None:
+        try:
+            if all(pair.store is not None for pair in self.pairs):
+                self.each(self.compare_everything)
+                self.each(Pair.reopen)
+                self.each(self.compare_everything)
+        finally:
+            try:
+                self.each(_close)
+            finally:
+                self.runner.close()
+                self.folder.cleanup()
+
+    async def compare_everything(self, pair: Pair) -> None:
+        for one in sorted(self.used):
+            await pair.read(f"everything of {one!r}", look_at(one))
+        if isinstance(pair.store, Inventoried):
+            await pair.read("inventory", lambda store: store.inventory())
+        if isinstance(pair.store, Verifiable):
+            report = await pair.store.verify(depth="deep")
+            assert report.ok, f"{pair.name}: {'; '.join(map(str, report.damage))}"
+
+    # -- Ids ----------------------------------------------------------------------------------
+
+    @initialize(
+        target=ids,
+        found=st.lists(strategies.session_ids(colliding=True), min_size=2, max_size=3, unique=True),
+    )
+    def some_ids(self, found: list[str]) -> Any:
+        return multiple(*found)
+
+    @rule(target=ids, one=strategies.session_ids())
+    def another_id(self, one: str) -> str:
+        return one
+
+    # -- Sessions -----------------------------------------------------------------------------
+
+    @rule(one=ids, session=strategies.session_data(size=1))
+    def save(self, one: str, session: SessionData) -> None:
+        self.change("save", lambda store: store.save(session.evolve(id=one)), one)
+
+    def edit(self, what: str, one: str, fresh: bool, change: Callable[[Any], Any]) -> None:
+        """Load the conversation, save what `change` makes of it."""
+
+        async def step(store: Any) -> None:
+            session = await store.load(one) or _NEW.evolve(id=one)
+            session = session.evolve(messages=change(session.messages))
+            await store.save(copied(session) if fresh else session)
+
+        self.change(what, step, one)
+
+    @rule(one=ids, turns=st.lists(TURNS, min_size=1, max_size=5), fresh=st.booleans())
+    def grow(self, one: str, turns: list[tuple[Message, ...]], fresh: bool) -> None:
+        for turn in turns:
+            self.grow_once(one, turn, fresh)
+
+    # Hypothesis draws rules alike, and growing is what sessions do most.
+    @rule(one=ids, turn=TURNS, fresh=st.booleans())
+    def grow_once(self, one: str, turn: tuple[Message, ...], fresh: bool) -> None:
+        self.edit("grow", one, fresh, lambda old: (*old, *turn))
+
+    @rule(one=ids, words=st.lists(PLAIN, min_size=3, max_size=12))
+    def talk(self, one: str, words: list[Message]) -> None:
+        self.edit("talk", one, False, lambda old: (*old, *words))
+
+    @rule(one=ids, words=st.lists(PLAIN, min_size=3, max_size=6))
+    def talk_turn_by_turn(self, one: str, words: list[Message]) -> None:
+        for word in words:
+            self.grow_once(one, (word,), False)
+
+    @rule(one=ids, summary=PLAIN, keep=NUMBERS, fresh=st.booleans())
+    def compact(self, one: str, summary: Message, keep: int, fresh: bool) -> None:
+        self.edit("compact", one, fresh, lambda old: (summary, *old[max(0, len(old) - keep) :]))
+
+    @rule(one=ids, drop=st.integers(0, 2), fresh=st.booleans())
+    def shorten(self, one: str, drop: int, fresh: bool) -> None:
+        self.edit("shorten", one, fresh, lambda old: old[: max(0, len(old) - drop)])
+
+    @rule(one=ids, back=NUMBERS, message=MESSAGES, fresh=st.booleans())
+    def replace(self, one: str, back: int, message: Message, fresh: bool) -> None:
+        def change(old: tuple[Message, ...]) -> tuple[Message, ...]:
+            at = max(0, len(old) - 1 - back)
+            return (*old[:at], message, *old[at + 1 :])
+
+        self.edit("replace", one, fresh, change)
+
+    @rule(one=ids, values=LOOKALIKE_GROUPS, fresh=st.booleans())
+    def save_lookalikes(self, one: str, values: tuple[Any, ...], fresh: bool) -> None:
+        """The last message changes into some that Python takes to be equal to it."""
+        first, second = map(call, values)
+        self.edit("add a call", one, fresh, lambda old: (*old, first))
+        self.edit("make it look alike", one, fresh, lambda old: (*old[:-1], second))
+
+    @rule(one=ids, value=LOOKALIKES, time=st.integers(-1, 1), cost=COSTS)
+    def touch(self, one: str, value: Any, time: int, cost: float) -> None:
+        async def step(store: Any) -> None:
+            session = await store.load(one) or _NEW.evolve(id=one)
+            changed = session.evolve(updated_at=time, total_cost=cost)
+            await store.save(with_unknown_key(changed, value))
+
+        self.change("touch", step, one)
+
+    @rule(one=ids)
+    def delete(self, one: str) -> None:
+        self.change("delete", lambda store: store.delete(one), one)
+
+    @rule(one=ids)
+    def look(self, one: str) -> None:
+        self.used.add(one)
+
+        async def work(pair: Pair) -> None:
+            await pair.read(f"look at {one!r}", look_at(one))
+
+        self.each(work)
+
+    @rule()
+    def reopen(self) -> None:
+        self.each(Pair.reopen)
+
+    # -- Families -----------------------------------------------------------------------------
+
+    @rule(one=ids, shelf=SHELVES)
+    def save_a_shelf(self, one: str, shelf: tuple[str, tuple[Any, ...]]) -> None:
+        self.change(
+            f"save_{shelf[0]}", lambda store: save_shelf(store, shelf[0], one, shelf[1]), one
+        )
+        self.look(one)
+
+    @rule(one=ids, shelf=SHELVES, trim=NUMBERS, fresh=st.booleans())
+    def grow_a_shelf(
+        self, one: str, shelf: tuple[str, tuple[Any, ...]], trim: int, fresh: bool
+    ) -> None:
+        """Add values at the end and drop some at the front, as the live collections do."""
+        family, more = shelf
+
+        async def step(store: Any) -> None:
+            values = ((await load_shelf(store, family, one) or ()) + more)[trim // 3 :]
+            await save_shelf(store, family, one, copied(values) if fresh else values)
+
+        self.change(f"grow {family}", step, one)
+        self.look(one)
+
+    @rule(one=ids, value=LOOKALIKES, at=NUMBERS, fresh=st.booleans())
+    def change_a_value(self, one: str, value: Any, at: int, fresh: bool) -> None:
+        """One value of each shelf gets another unknown key, or one that only looks equal."""
+
+        async def step(store: Any) -> None:
+            for family in FAMILIES:
+                values = list(await load_shelf(store, family.name, one) or ())
+                if values:
+                    old = values[at % len(values)]
+                    new = with_unknown_key(old, value)
+                    values[at % len(values)] = copied(new) if fresh else new
+                    await save_shelf(store, family.name, one, values)
+
+        self.change("change a value", step, one)
+
+    @rule(one=ids, record=strategies.run_records(size=3), trim=st.integers(0, 2))
+    def grow_a_run(self, one: str, record: Any, trim: int) -> None:
+        """Events are added to the last run, and its oldest dropped."""
+
+        async def step(store: Any) -> None:
+            runs = await store.load_run_records(one) or (record,)
+            last = runs[-1].evolve(events=(*runs[-1].events, *record.events)[trim:])
+            await store.save_run_records(one, (*runs[:-1], last))
+
+        self.change("grow a run", step, one)
+
+    # -- Checkpoints --------------------------------------------------------------------------
+
+    @rule(run=ids, one=ids, found=strategies.loop_checkpoints(size=1))
+    def save_a_loop_checkpoint(self, run: str, one: str, found: LoopCheckpoint) -> None:
+        value = found.evolve(run_id=run, session_id=one)
+        self.change("loop", lambda store: store.save_loop_checkpoint(run, value), run, one)
+
+    @rule(run=ids, one=ids, turn=TURNS, keep=st.integers(0, 9), fresh=st.booleans())
+    def end_a_tool_round(
+        self, run: str, one: str, turn: tuple[Message, ...], keep: int, fresh: bool
+    ) -> None:
+        """The run's checkpoint has the session's conversation and then some."""
+
+        async def step(store: Any) -> None:
+            session = await store.load(one)
+            before = await store.load_loop_checkpoint(run)
+            messages = before.messages if before else session.messages if session else ()
+            value = _CHECKPOINT.evolve(run_id=run, session_id=one, messages=(*messages, *turn))
+            if keep < 3:
+                value = value.evolve(messages=value.messages[:keep])
+            await store.save_loop_checkpoint(run, copied(value) if fresh else value)
+
+        self.change("tool round", step, run, one)
+
+    @rule(run=ids, fresh=st.booleans())
+    def end_a_run(self, run: str, fresh: bool) -> None:
+        """The session is saved with the conversation of its checkpoint, which is then deleted."""
+
+        async def step(store: Any) -> None:
+            found = await store.load_loop_checkpoint(run)
+            if found is not None:
+                session = await store.load(found.session_id) or _NEW.evolve(id=found.session_id)
+                messages = copied(found.messages) if fresh else found.messages
+                await store.save(session.evolve(messages=messages))
+                await store.delete_loop_checkpoint(run)
+
+        self.change("end of run", step, run)
+
+    @rule(key=ids, found=strategies.workflow_checkpoints(size=2), fresh=st.booleans())
+    def grow_a_workflow(self, key: str, found: Any, fresh: bool) -> None:
+        async def step(store: Any) -> None:
+            old = await store.load_workflow_checkpoint(key)
+            steps = (*old.steps, *found.steps)[-4:] if old else found.steps
+            value = found.evolve(workflow_id=key, steps=steps)
+            await store.save_workflow_checkpoint(key, copied(value) if fresh else value)
+
+        self.change("workflow", step, key)
+
+    @rule(key=ids, kind=st.sampled_from(("loop_checkpoint", "workflow_checkpoint")))
+    def delete_a_checkpoint(self, key: str, kind: str) -> None:
+        self.change(f"delete_{kind}", lambda store: getattr(store, f"delete_{kind}")(key), key)
+
+    # -- Snapshots ----------------------------------------------------------------------------
+
+    @rule(one=ids, found=strategies.session_snapshot(size=1))
+    def save_a_snapshot(self, one: str, found: SessionSnapshot) -> None:
+        value = found.evolve(session=found.session.evolve(id=one))
+        self.change("save_snapshot", lambda store: store.save_snapshot(value), one)
+
+    @rule(one=ids, other=ids)
+    def copy_a_snapshot(self, one: str, other: str) -> None:
+        async def step(store: Any) -> None:
+            found = await store.load_snapshot(one)
+            if found is not None:
+                await store.save_snapshot(found.fork(other))
+
+        self.change("copy", step, one, other)
+
+    @rule(target=digests, one=ids)
+    def take_a_digest(self, one: str) -> str:
+        found = self.runner.run(self.pairs[0].model.load_snapshot(one))
+        return found.digest() if found else "sha256:" + "0" * 64
+
+    @rule(one=ids, found=strategies.session_snapshot(size=1), digest=st.none() | digests)
+    def compare_and_swap(self, one: str, found: SessionSnapshot, digest: str | None) -> None:
+        value = found.evolve(session=found.session.evolve(id=one))
+        self.change("CAS", lambda store: store.save_snapshot_cas(value, digest), one)
+
+    @rule(one=ids, turn=TURNS)
+    def compare_and_grow(self, one: str, turn: tuple[Message, ...]) -> None:
+        async def step(store: Any) -> Any:
+            seen = await store.load_snapshot(one)
+            if seen is None:
+                return None
+            session = seen.session.evolve(messages=(*seen.session.messages, *turn))
+            grown = seen.evolve(session=session)
+            first = await store.save_snapshot_cas(grown, seen.digest())
+            return seen.digest(), first, await store.save_snapshot_cas(grown, seen.digest())
+
+        self.change("CAS that grows", step, one)
+
+    # -- Generations --------------------------------------------------------------------------
+
+    @rule(one=ids)
+    def go_back_in_time(self, one: str) -> None:
+        """Every generation noted has the conversation it had then."""
+
+        async def work(pair: Pair) -> None:
+            if await pair.model.exists(one):
+                for number, messages in pair.history.get(one, {}).items():
+                    found = await pair.store.load(one, generation=number)
+                    same(messages, found.messages, f"{pair.name}: {one!r} at {number}")
+
+        self.each(work)
+
+    @rule(one=ids, length=NUMBERS)
+    def rewind(self, one: str, length: int) -> None:
+        async def plainly(store: Any) -> None:
+            session = await store.load(one)
+            if session is not None and length <= len(session.messages):
+                await store.save(session.evolve(messages=session.messages[:length]))
+
+        async def step(store: Any) -> None:
+            session = await store.load(one)
+            if session is not None and length <= len(session.messages):
+                await store.rewind(one, length)
+
+        self.change("rewind", plainly, one, generations=step)
+
+    @rule(one=ids, other=ids, at=st.none() | NUMBERS)
+    def fork(self, one: str, other: str, at: int | None) -> None:
+        async def source(store: Any) -> SessionSnapshot | None:
+            """What may be forked: a session that is long enough, to an id that is free."""
+            found: SessionSnapshot | None = await store.load_snapshot(one)
+            shelves = [await load_shelf(store, family.name, other) for family in FAMILIES]
+            free = not await store.exists(other) and all(shelf is None for shelf in shelves)
+            return found if found and free and (at or 0) <= len(found.session.messages) else None
+
+        async def plainly(store: Any) -> None:
+            found = await source(store)
+            if found is not None:
+                copied = found.fork(other)
+                kept = copied.session.messages if at is None else copied.session.messages[:at]
+                await store.save_snapshot(
+                    copied.evolve(session=copied.session.evolve(messages=kept))
+                )
+
+        async def step(store: Any) -> None:
+            if await source(store) is not None:
+                await store.fork(one, other, at)
+
+        self.change("fork", plainly, one, other, generations=step)
+
+
+_NEW = SessionData(id="new", created_at=0, updated_at=0)
+_CHECKPOINT = LoopCheckpoint(run_id="r", session_id="s", turn=1, messages=(), checkpoint_ms=1)
+
+
+async def _close(pair: Pair) -> None:
+    if pair.store is not None:
+        await pair.store.close()

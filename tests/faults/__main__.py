@@ -1,0 +1,68 @@
+"""`python -m tests.faults NAME ... --seed S --size short|long --subject STORE`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+from typing import Final
+
+from tests.faults.harness.report import Report, Size
+
+# What each attacks. A campaign is a module with `run(subject, seed, size) -> Report`.
+CAMPAIGNS: Final[dict[str, str]] = {
+    "kill": "writers are killed at random moments, recovery too",
+    "histories": "several processes save, some are killed; every session has a legal history",
+    "powercut": "every image a power cut may leave of a run is opened and checked",
+    "failing_sync": "each sync fails once and its pages are forgotten",
+    "operations": "each file operation stops the process, or fails, once or for good",
+    "full_disk": "the disk fills up, and is emptied again",
+    "flips": "bits of a closed database are flipped",
+    "log_flips": "bits of a write-ahead log are flipped",
+    "pages": "pages are cut off, zeroed and swapped; salvage brings back what is whole",
+    "hostile": "files made by somebody else are opened",
+    "memory": "the heap has a limit",
+    "cancels": "saves are cancelled at random moments",
+    "exits": "stores are not closed, in every way that is known, and processes fork",
+    "reset": "the scenes of the WAL-reset bug",
+    "inputs": "values that cannot be saved are saved",
+}
+
+
+def run(name: str, subject: str, seed: int, size: Size) -> Report:
+    """Run one campaign; its report says whether every promise was kept."""
+    module = importlib.import_module(f"tests.faults.campaigns.{name}")
+    began = time.monotonic()
+    report: Report = module.run(subject, seed, size)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; answers 0 when every promise was kept, else 1."""
+    width = max(map(len, CAMPAIGNS))
+    names = "\n".join(f"  {name:{width}}  {what}" for name, what in CAMPAIGNS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults",
+        description="Attack a store.",
+        epilog=f"campaigns:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("campaign", nargs="+", choices=[*CAMPAIGNS, "all"], metavar="CAMPAIGN")
+    parser.add_argument("--seed", type=int, default=1, help="what the random moments come from")
+    parser.add_argument("--size", choices=["short", "long"], default="short")
+    parser.add_argument("--subject", default="sqlite", help="sqlite, or MODULE:FUNCTION")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each campaign")
+    chosen = parser.parse_args(arguments)
+    wanted = CAMPAIGNS if "all" in chosen.campaign else dict.fromkeys(chosen.campaign)
+    kept = True
+    for name in wanted:
+        report = run(name, chosen.subject, chosen.seed, chosen.size)
+        kept = kept and report.ok
+        print(report.as_json() if chosen.json else "\n".join(report.lines()), flush=True)
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

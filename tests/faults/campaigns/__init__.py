@@ -1,0 +1,1 @@
+"""Fault-injection campaigns: one module with `run(subject, seed, size)` each."""

@@ -1,0 +1,1 @@
+"""Processes, recorded file operations and checkers that campaigns are made of."""

@@ -1,0 +1,124 @@
+"""A process beside the store: it holds the write lock, asks for it, and reads the store's files.
+
+No process may open the files of a store that it has open itself (closing them again would drop
+SQLite's locks), so what lies on the disk is looked at from here. It writes nothing.
+
+    with Beside() as beside:
+        beside.may_write(path)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from tests.faults.harness.json_child import AnsweringProcess
+
+# How long it waits for a lock that somebody may hold for a moment, in seconds.
+PATIENCE: Final = 5.0
+
+
+class Beside(AnsweringProcess):
+    """The process, started at once and ended by leaving the block."""
+
+    def __init__(self) -> None:
+        super().__init__(__name__)
+
+    def may_write(self, path: Path) -> bool:
+        """Whether the write lock can be had, within `PATIENCE`."""
+        return bool(self._ask("may_write", path))
+
+    def hold(self, path: Path) -> None:
+        """Take the write lock and keep it."""
+        if not self._ask("hold", path):
+            raise TimeoutError("somebody holds the write lock")
+
+    def release(self, path: Path) -> None:
+        """Give the write lock back."""
+        self._ask("release", path)
+
+    def let_go(self, path: Path) -> None:
+        """Close what is open of this store."""
+        self._ask("let_go", path)
+
+    def bytes_of(self, path: Path) -> str:
+        """A digest of the bytes of the database and of its log."""
+        return str(self._ask("bytes_of", path))
+
+    def rows_of(self, path: Path) -> str:
+        """A digest of every row of every table, as of one moment."""
+        return str(self._ask("rows_of", path))
+
+    def _ask(self, what: str, path: Path) -> Any:
+        return self.ask([what, str(path)])
+
+
+class _There:
+    """What the process does."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, sqlite3.Connection] = {}
+
+    def may_write(self, path: str) -> bool:
+        held = self.hold(path)
+        if held:
+            self.release(path)
+        return held
+
+    def hold(self, path: str) -> bool:
+        try:
+            self._connection(path).execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+    def release(self, path: str) -> None:
+        self._connection(path).execute("ROLLBACK")
+
+    def let_go(self, path: str) -> None:
+        conn = self._open.pop(path, None)
+        if conn is not None:
+            conn.close()
+
+    def bytes_of(self, path: str) -> str:
+        self.let_go(path)  # its locks are not to be lost: see above
+        digest = hashlib.sha256()
+        for name in (path, f"{path}-wal"):
+            content = Path(name).read_bytes() if Path(name).exists() else b""
+            digest.update(len(content).to_bytes(8) + content)
+        return digest.hexdigest()
+
+    def rows_of(self, path: str) -> str:
+        conn = self._connection(path)
+        digest = hashlib.sha256()
+        conn.execute("BEGIN")
+        tables = conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        for (table,) in tables.fetchall():
+            for row in conn.execute(f'SELECT * FROM "{table}"'):
+                digest.update(repr((table, row)).encode())
+        conn.execute("ROLLBACK")
+        return digest.hexdigest()
+
+    def _connection(self, path: str) -> sqlite3.Connection:
+        if path not in self._open:
+            conn = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            # Nothing is committed here. It must not checkpoint either.
+            conn.execute("PRAGMA wal_autocheckpoint = 0")
+            self._open[path] = conn
+        return self._open[path]
+
+
+def main() -> None:
+    """Do what is asked on standard input, a line each, until it ends."""
+    there = _There()
+    for line in sys.stdin:
+        what, path = json.loads(line)
+        print(json.dumps(getattr(there, what)(path)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

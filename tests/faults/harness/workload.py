@@ -1,0 +1,143 @@
+"""Sessions whose every state is a function of the seed, so that a checker needs no record of them.
+
+Session `number` after so many turns is `state(seed, number, turns)`: a snapshot in which every part
+says how many turns there were, so that parts of two saves cannot pass for one. A state shares its
+messages and values with the one before, as an application's would; now and then the conversation is
+compacted, and old runs, trace events and artifacts are dropped.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from typing import Final
+
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.models import (
+    LoopCheckpoint,
+    Message,
+    RunEventRecord,
+    RunRecord,
+    RunSnapshot,
+    RunStatus,
+    SessionData,
+    TextDelta,
+    ToolArtifact,
+    TraceEvent,
+    TraceEventKind,
+)
+
+# What is kept of each list, so that states do not grow without end.
+_RUNS: Final = 6
+_EVENTS: Final = 12
+_ARTIFACTS: Final = 3
+# One turn in so many compacts the conversation, one in so many has an artifact of blob size.
+_COMPACTION: Final = 17
+_BLOB: Final = 5
+
+
+def session_id(number: int) -> str:
+    """The id of the session with this number."""
+    return f"session-{number}"
+
+
+@functools.lru_cache(maxsize=4096)
+def state(seed: str, number: int, turns: int) -> SessionSnapshot:
+    """The session after so many turns, one at least."""
+    if turns == 1:
+        empty = SessionData(id=session_id(number), created_at=1, updated_at=0)
+        return _turn(seed, SessionSnapshot(session=empty), number, 1)
+    # Built up from the first, so that the stack stays short and states share what they can.
+    for earlier in range(max(1, turns - 200), turns, 100):
+        state(seed, number, earlier)
+    return _turn(seed, state(seed, number, turns - 1), number, turns)
+
+
+def turns_of(snapshot: SessionSnapshot) -> int:
+    """How many turns a snapshot says it has had."""
+    return snapshot.session.updated_at
+
+
+def checkpoint(seed: str, number: int, turns: int) -> LoopCheckpoint:
+    """What a run saves on its way to the state after so many turns."""
+    return LoopCheckpoint(
+        run_id=f"run-of-{number}",
+        session_id=session_id(number),
+        turn=turns,
+        messages=state(seed, number, turns).session.messages,
+        checkpoint_ms=turns,
+    )
+
+
+def _turn(seed: str, before: SessionSnapshot, number: int, turns: int) -> SessionSnapshot:
+    chance = random.Random(f"{seed}/{number}/{turns}")
+    messages = before.session.messages
+    if turns % _COMPACTION == 0:
+        messages = (Message.user(f"summary of {turns - 1} turns"), *messages[-4:])
+    messages += _messages(chance, turns)
+    artifacts = before.artifacts or ()
+    if turns % _BLOB == 0:
+        artifacts = (*artifacts, _artifact(chance, number, turns))[-_ARTIFACTS:]
+    return SessionSnapshot(
+        session=before.session.evolve(
+            messages=messages, updated_at=turns, total_cost=turns / 8, model_name=f"model/{turns}"
+        ),
+        artifacts=artifacts,
+        trace_events=(*(before.trace_events or ()), _trace(turns))[-_EVENTS:],
+        run_records=(*(before.run_records or ()), _run(chance, number, turns))[-_RUNS:],
+    )
+
+
+def _messages(chance: random.Random, turns: int) -> tuple[Message, ...]:
+    texts = [_text(chance, f"{turns}.{index}") for index in range(chance.randrange(2, 5))]
+    return tuple(
+        Message.user(text) if index % 2 == 0 else Message.assistant(text)
+        for index, text in enumerate(texts)
+    )
+
+
+def _text(chance: random.Random, mark: str) -> str:
+    size = chance.choice((20, 120, 120, 900, 900, 5000))
+    return f"{mark} " + chance.randbytes(size // 2).hex()
+
+
+def _artifact(chance: random.Random, number: int, turns: int) -> ToolArtifact:
+    content = chance.randbytes(10_000).hex()
+    return ToolArtifact(
+        artifact_id=f"artifact-{number}-{turns}",
+        artifact_uri=f"a3s://tool-output/bash/{number}/{turns}",
+        tool_name="bash",
+        content=content,
+        original_bytes=len(content),
+        shown_bytes=100,
+    )
+
+
+def _trace(turns: int) -> TraceEvent:
+    return TraceEvent(
+        kind=TraceEventKind.TOOL_EXECUTION,
+        name=f"tool-{turns}",
+        success=turns % 2 == 0,
+        exit_code=0,
+        duration_ms=turns,
+        output_bytes=10,
+    )
+
+
+def _run(chance: random.Random, number: int, turns: int) -> RunRecord:
+    events = chance.randrange(1, 8)
+    return RunRecord(
+        snapshot=RunSnapshot(
+            id=f"run-{number}-{turns}",
+            session_id=session_id(number),
+            status=RunStatus.COMPLETED,
+            prompt=f"turn {turns}",
+            created_at_ms=turns,
+            updated_at_ms=turns,
+            event_count=events,
+        ),
+        events=tuple(
+            RunEventRecord(sequence=i, timestamp_ms=turns, event=TextDelta(text=f"{turns}/{i}"))
+            for i in range(events)
+        ),
+    )

@@ -1,0 +1,337 @@
+"""Stores with a fault planted in them, which the campaigns have to find.
+
+Each function opens our store with one inner part broken in this process; the processes that a
+campaign starts for the subject break it likewise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from a3s_store.backends.sqlite import SqliteSessionStore, engine, transaction
+from a3s_store.backends.sqlite.connection import connect, wal_checkpoint, wal_preflight, worker
+from a3s_store.backends.sqlite.connection.connect import Settings, WorkConnection
+from a3s_store.backends.sqlite.format import wal_file
+from a3s_store.backends.sqlite.read import decode
+from a3s_store.backends.sqlite.read import messages as conversation
+from a3s_store.backends.sqlite.rows import agent_memory, blobs, session_header
+from a3s_store.backends.sqlite.salvage import session_recovery
+from a3s_store.backends.sqlite.schema import verify_schema
+from a3s_store.backends.sqlite.write import group_commit, session_writer
+from a3s_store.core import job_queue
+from a3s_store.core.batch import Batch
+from a3s_store.core.job_queue import Job
+from a3s_store.core.session_cache import Pending
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import CorruptionError
+
+# As they are before anything is broken: a subject may be opened many times in one process.
+_write_record = session_header.write
+_set_common = connect._set_common
+_write = transaction.write
+_detach = blobs.detach
+_session_found = session_recovery.session
+
+
+def acknowledged_before_commit(path: Path) -> Any:
+    """Callers are told that they are saved, then they are saved."""
+
+    def together(self: Any, conn: WorkConnection, jobs: Sequence[Job]) -> Any:
+        for job in jobs:
+            job.settle(lambda: True)
+        return lambda conn: group_commit.commit(conn, self.recall, [job.work for job in jobs])
+
+    setattr(engine._Writing, "together", together)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+@contextlib.contextmanager
+def _nothing(conn: sqlite3.Connection) -> Iterator[None]:
+    yield
+
+
+def no_transaction(path: Path) -> Any:
+    """Every statement of a save commits by itself."""
+    setattr(transaction, "write", _nothing)  # noqa: B010
+    setattr(transaction, "part", _nothing)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def split_transaction(path: Path) -> Any:
+    """The rows of a save are one transaction, what is on record of them is the next."""
+
+    def split(conn: sqlite3.Connection, *args: Any) -> Any:
+        conn.execute("COMMIT")
+        conn.execute("BEGIN IMMEDIATE")
+        return _write_record(conn, *args)
+
+    setattr(transaction, "part", _nothing)  # noqa: B010
+    setattr(session_header, "write", split)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def journal_in_memory(path: Path) -> Any:
+    """What a commit overwrites is kept in memory only, where nobody finds it after a kill."""
+
+    def switch(conn: sqlite3.Connection, settings: Settings) -> None:
+        conn.execute("PRAGMA journal_mode = MEMORY").close()
+        conn.execute("PRAGMA cache_size = 10").close()  # so that much is written before the commit
+
+    setattr(connect, "_switch_to_wal", switch)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def conditions_not_looked_at(path: Path) -> Any:
+    """Who saves if nobody else did is not asked whether somebody did."""
+    setattr(session_writer, "_conditions_hold", lambda batch, before: True)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def error_swallowed(path: Path) -> Any:
+    """A save that fails says that it is saved."""
+    setattr(engine, "_answer", lambda change, outcome: outcome.answer or True)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def synchronous_off(path: Path) -> Any:
+    """Nothing is synced, neither a commit nor a checkpoint."""
+
+    def set_common(conn: sqlite3.Connection, settings: Settings) -> None:
+        _set_common(conn, settings)
+        conn.execute("PRAGMA synchronous = OFF").close()
+
+    setattr(connect, "_set_common", set_common)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def rollback_journal(path: Path) -> Any:
+    """The journal mode is not looked at: a commit is the removal of a file, which is not synced."""
+
+    def switch(conn: sqlite3.Connection, settings: Settings) -> None:
+        conn.execute("PRAGMA journal_mode = DELETE").close()
+
+    setattr(connect, "_switch_to_wal", switch)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def goes_on_after_an_io_error(path: Path) -> Any:
+    """A save after one that met an I/O error is taken as if nothing had happened."""
+    setattr(group_commit, "is_io_failure", lambda error: False)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+# -- Cancellation and leaving ---------------------------------------------------------------------
+
+
+class _InSteps(SqliteSessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        writer, where = self._engine.writer, self._engine.recall
+        assert writer is not None
+        await writer.run(lambda conn: conn.execute("BEGIN IMMEDIATE"))
+        try:
+            await writer.run(lambda conn: session_writer.commit(conn, Pending(where), batch, 0))
+            await writer.run(lambda conn: conn.execute("COMMIT"))
+        except Exception:  # CancelledError is none
+            await writer.run(lambda conn: conn.execute("ROLLBACK"))
+            raise
+        return True
+
+
+def leaks_transaction(path: Path) -> Any:
+    """A save is several trips to the thread: a cancelled one leaves its transaction open."""
+    return _InSteps.open(path)
+
+
+@contextlib.contextmanager
+def _slow_write(conn: sqlite3.Connection) -> Iterator[None]:
+    time.sleep(0.05)
+    with _write(conn):
+        yield
+
+
+def drops_at_exit(path: Path) -> Any:
+    """Nobody waits, at exit, until what was accepted is done, one by one on a slow disk."""
+    inner: Any = worker.Worker
+    inner.finish = lambda self, seconds: self._queue._waiting.clear()
+    setattr(job_queue, "GROUP", 1)  # noqa: B010
+    setattr(transaction, "write", _slow_write)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def holds_the_process(path: Path) -> Any:
+    """The threads are no daemons: a process that forgets its store never ends."""
+    inner: Any = worker
+    inner._on_daemon_thread = lambda make: make()
+    inner.Worker.finish = lambda self, seconds: None
+    return SqliteSessionStore.open(path)
+
+
+def checkpoints_unguarded(path: Path) -> Any:
+    """The log is copied without holding the write lock meanwhile."""
+    inner: Any = wal_checkpoint
+    inner.checkpoint = lambda conn: conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1:]
+    return SqliteSessionStore.open(path)
+
+
+# -- Input ----------------------------------------------------------------------------------------
+
+
+class _Formatting(SqliteSessionStore):
+    async def _exists(self, session_id: str) -> bool:
+        sql = f"SELECT 1 FROM owner JOIN session USING (owner_key) WHERE id = '{session_id}'"
+        return await self._engine.read(
+            "exists", "", lambda conn: conn.execute(sql).fetchone() is not None, decode.as_is
+        )
+
+
+def formats_an_id(path: Path) -> Any:
+    """An id becomes part of an SQL text."""
+    return _Formatting.open(path)
+
+
+class _Lenient(SqliteSessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        session = batch.session
+        if session is not None and session.total_cost != session.total_cost:
+            batch = attrs.evolve(batch, session=session.evolve(total_cost=0.0))
+        return await super()._commit(batch)
+
+
+def accepts_nan(path: Path) -> Any:
+    """What is not a number is saved, as SQLite would: as something else."""
+    return _Lenient.open(path)
+
+
+class _Hasty(SqliteSessionStore):
+    async def save_trace_events(self, session_id: str, values: Any) -> None:
+        if isinstance(values, tuple):
+            await super().save_trace_events(session_id, values[:1])
+        await super().save_trace_events(session_id, values)
+
+
+def writes_before_it_checks(path: Path) -> Any:
+    """A value that is refused in the end has left something behind."""
+    return _Hasty.open(path)
+
+
+# -- Damage that nobody looks for -----------------------------------------------------------------
+
+
+class _LikeAnything(list[int]):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+
+def seals_not_checked(path: Path) -> Any:
+    """Messages are not held against their seals."""
+    setattr(conversation, "seals_of", lambda *columns: _LikeAnything())  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def digests_not_checked(path: Path) -> Any:
+    """Nothing but messages is held against its digest."""
+    for name in ("check_session", "check_shelf", "check_checkpoint"):
+        setattr(decode, name, lambda *what: None)
+    return SqliteSessionStore.open(path)
+
+
+def memories_not_checked(path: Path) -> Any:
+    """No memory is held against its seal."""
+
+    def believed(owner: str, stored: tuple[Any, ...]) -> agent_memory.Remembered:
+        return agent_memory.Remembered(stored[0], stored[1], tuple(stored[2:]))
+
+    setattr(agent_memory, "_proven", believed)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+class _Soothing(SqliteSessionStore):
+    async def load_snapshot(self, session_id: str, **how: Any) -> Any:
+        try:
+            return await super().load_snapshot(session_id, **how)
+        except CorruptionError:
+            return None
+
+    async def verify(self, **how: Any) -> Any:
+        return attrs.evolve(await super().verify(**how), damage=())
+
+
+def damage_swallowed(path: Path) -> Any:
+    """A session that is damaged is answered as if there were none."""
+    return _Soothing.open(path)
+
+
+class _Disorderly(SqliteSessionStore):
+    async def load_snapshot(self, session_id: str, **how: Any) -> Any:
+        found = await super().load_snapshot(session_id, **how)
+        if isinstance(found, SessionSnapshot):
+            messages = found.session.messages
+            return found.evolve(session=found.session.evolve(messages=messages[::-1]))
+        return found
+
+
+def order_reversed(path: Path) -> Any:
+    """The messages of a session come in another order."""
+    return _Disorderly.open(path)
+
+
+def blobs_not_linked(path: Path) -> Any:
+    """The row that says which blobs a message has is not written."""
+
+    def unlinked(*arguments: Any) -> Any:
+        message, _ = _detach(*arguments)
+        return message, []
+
+    setattr(blobs, "detach", unlinked)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def log_not_looked_at(path: Path) -> Any:
+    """SQLite recovers the log before anybody looked at it."""
+    setattr(wal_preflight, "check", lambda path: None)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def every_log_suspected(path: Path) -> Any:
+    """Any log that somebody left is taken for damaged."""
+    inner: Any = wal_file.LogAudit
+    inner.is_damaged = property(lambda found: found.frames > 0)
+    return SqliteSessionStore.open(path)
+
+
+def schema_not_pinned(path: Path) -> Any:
+    """What a file says its tables are is believed."""
+    setattr(verify_schema, "check", lambda *what: None)  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def blobs_unbounded(path: Path) -> Any:
+    """A blob is unpacked whatever it unpacks to."""
+    setattr(blobs, "_unpack", lambda data, *what: zlib.decompressobj().decompress(data))  # noqa: B010
+    return SqliteSessionStore.open(path)
+
+
+def salvage_forgets(path: Path) -> Any:
+    """What is salvaged lacks the last message of each session."""
+
+    def shorter(conn: sqlite3.Connection, session_id: str) -> Any:
+        found = _session_found(conn, session_id)
+        if found.snapshot is None:
+            return found
+        session = found.snapshot.session
+        shorter = session.evolve(messages=session.messages[:-1])
+        return attrs.evolve(found, snapshot=found.snapshot.evolve(session=shorter))
+
+    setattr(session_recovery, "session", shorter)  # noqa: B010
+    return SqliteSessionStore.open(path)

@@ -1,0 +1,162 @@
+"""Small programs that tests run in processes of their own: `-m tests.faults.programs NAME ...`.
+
+Each does one thing that may go wrong from outside: be killed, exit without closing, be forked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from a3s_store import SessionSnapshot, SqliteSessionStore
+from a3s_store.errors import StoreForkedError
+from tests.support import session, trace
+
+
+def _snapshot(session_id: str, length: int) -> SessionSnapshot:
+    """A snapshot in which everything says how long the conversation is."""
+    return SessionSnapshot(
+        session=session(session_id, count=length, updated_at=length),
+        trace_events=tuple(trace(n) for n in range(length)),
+    )
+
+
+def check_whole(snapshot: SessionSnapshot) -> int:
+    """The length of a snapshot made by `_snapshot`; fails when its parts are of different saves."""
+    length = len(snapshot.session.messages)
+    assert snapshot == _snapshot(snapshot.session.id, length)
+    return length
+
+
+def save_on(path: str, session_id: str, start: str) -> None:
+    """Save a growing session for ever, saying each length once it is acknowledged."""
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            length = int(start)
+            while True:
+                length += 1
+                await store.save_snapshot(_snapshot(session_id, length))
+                sys.stdout.write(f"{length}\n")
+                sys.stdout.flush()
+
+    asyncio.run(main())
+
+
+def compete(path: str, name: str, seconds: str) -> None:
+    """Save an own session and a shared one for so long; print what was saved and refused.
+
+    The shared session counts: each step loads it, adds one and saves it if nobody else did.
+    """
+
+    async def main() -> None:
+        deadline = time.monotonic() + float(seconds)
+        own = added = refused = 0
+        async with SqliteSessionStore.open(path) as store:
+            while time.monotonic() < deadline:
+                own += 1
+                await store.save_snapshot(_snapshot(name, own % 40 + 1))
+                found = await store.load_snapshot("shared")
+                if found is None:
+                    continue
+                whole = found.session.total_cost + 1.0
+                changed = found.evolve(session=found.session.evolve(total_cost=whole))
+                if await store.save_snapshot_cas(changed, found.digest()):
+                    added += 1
+                else:
+                    refused += 1
+        sys.stdout.write(f"{own} {added} {refused}\n")
+
+    asyncio.run(main())
+
+
+def save_one(path: str, session_id: str) -> None:
+    """Open a store that may not be there yet, save one session, close."""
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await store.save(session(session_id))
+
+    asyncio.run(main())
+
+
+async def _begin(path: str) -> SqliteSessionStore:
+    store = await SqliteSessionStore.open(path)
+    await store.save(session("acknowledged"))
+    return store
+
+
+_KEPT: list[object] = []
+
+
+def forget(path: str, way: str) -> None:
+    """Leave without closing, in one of several ways, with a save accepted just before."""
+
+    async def main() -> None:
+        store = await _begin(path)
+        if way != "dropped":
+            _KEPT.append(store)
+        if way in {"cycle", "dropped"}:
+            store.itself = store  # type: ignore[attr-defined]
+        if way == "task":
+            for number in range(20):
+                _KEPT.append(asyncio.create_task(store.save(session(f"accepted-{number}"))))
+            await asyncio.sleep(0)
+        if way == "raise":
+            raise RuntimeError("on purpose")
+        if way == "exit":
+            sys.exit(7)
+
+    if way == "closed loop":
+        loop = asyncio.new_event_loop()
+        store = loop.run_until_complete(_begin(path))
+        _KEPT.append(store)
+        for number in range(20):
+            _KEPT.append(loop.create_task(store.save(session(f"accepted-{number}"))))
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        return
+    asyncio.run(main())
+
+
+def fork(path: str) -> None:
+    """Fork with a store open: the child is told, the parent goes on."""
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await store.save(session("before"))
+            child = os.fork()
+            if child == 0:
+                os._exit(_in_child(store))
+            _, status = await asyncio.to_thread(os.waitpid, child, 0)
+            assert os.waitstatus_to_exitcode(status) == 0
+            await store.save(session("after"))
+            assert await store.list() == ["after", "before"]
+
+    asyncio.run(main())
+
+
+def _in_child(store: SqliteSessionStore) -> int:
+    # The forked child has the parent's running loop; a coroutine is stepped by hand instead.
+    for attempt in (store.save(session("child")), store.list()):
+        try:
+            attempt.send(None)
+        except StoreForkedError:
+            continue
+        return 1
+    return 0
+
+
+PROGRAMS: dict[str, Callable[..., None]] = {
+    "save_on": save_on,
+    "save_one": save_one,
+    "compete": compete,
+    "forget": forget,
+    "fork": fork,
+}
+
+if __name__ == "__main__":
+    PROGRAMS[sys.argv[1]](*sys.argv[2:])

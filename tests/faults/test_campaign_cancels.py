@@ -1,0 +1,39 @@
+"""Cancelled saves, by the thousand: whole or absent; and a store that breaks is found out."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.faults.campaigns import cancels
+from tests.faults.harness.other_process import Beside
+from tests.faults.harness.report import Report
+from tests.faults.harness.shuffled_loop import ShuffledLoop
+
+
+def test_a_transaction_that_a_cancelled_save_leaves_open_is_found() -> None:
+    report = Report(
+        campaign="cancels", subject="tests.faults.planted_faults:leaks_transaction", seed=1
+    )
+    with Beside() as beside:
+        cancels.block(report, beside, 0)
+    assert report.failures
+
+
+def order(seed: str) -> list[int]:
+    """In which order ten tasks that are ready at once run on a loop with this seed."""
+    found: list[int] = []
+
+    async def main() -> None:
+        async def note(number: int) -> None:
+            found.append(number)
+
+        await asyncio.gather(*map(note, range(10)))
+
+    with asyncio.Runner(loop_factory=lambda: ShuffledLoop(seed)) as runner:
+        runner.run(main())
+    return found
+
+
+def test_a_shuffled_loop_has_an_order_of_its_own_and_the_same_one_for_the_same_seed() -> None:
+    assert order("a") == order("a") != order("b")
+    assert sorted(order("a")) == list(range(10)) != order("a")

@@ -1,0 +1,13 @@
+"""A disk that fills up and is emptied again, under an open store."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.run_campaign import attack
+
+
+@pytest.mark.slow
+def test_a_full_disk_finds_a_save_that_fails_and_says_that_it_is_saved() -> None:
+    outcome = attack("full_disk", "error_swallowed")
+    assert any("not what was acknowledged" in failure for failure in outcome.failures)

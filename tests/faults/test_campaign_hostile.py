@@ -1,0 +1,26 @@
+"""Files made by somebody else neither crash nor hang nor fill the memory, whatever is in them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.faults.campaigns import hostile
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs limits as Linux has them")
+
+
+@pytest.mark.parametrize(
+    ("fault", "file"),
+    [
+        ("schema_not_pinned", "a view without end"),
+        ("blobs_unbounded", "a blob that unpacks to more than it says"),
+    ],
+)
+def test_a_store_that_is_too_trusting_is_found_out(fault: str, file: str) -> None:
+    report = hostile.run(
+        f"tests.faults.planted_faults:{fault}", 1, "short", files=0, handmade=(file,)
+    )
+
+    assert report.failures

@@ -1,0 +1,347 @@
+"""What once went wrong between threads, event loops and processes, each in its smallest form."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ParamSpec
+
+import pytest
+
+from a3s_store import SqliteSessionStore
+from a3s_store.backends.sqlite.connection.connect import Settings, Work, WorkConnection, open_writer
+from a3s_store.backends.sqlite.connection.worker import Worker
+from a3s_store.core.session_cache import Known, Pending
+from a3s_store.errors import StoreClosedError
+from a3s_store.models import Message
+from tests.support import all_rows, database, session, with_store
+
+P = ParamSpec("P")
+# Seconds in which what must not hang has surely ended.
+SURELY = 10.0
+
+
+def dies(test: Callable[P, None]) -> Callable[P, None]:
+    """For tests whose thread dies: it reports to a loop that was closed, which is what is tried.
+
+    Then aiosqlite takes its connection, which the store has closed, for one that was not.
+    """
+    for mark in (
+        pytest.mark.filterwarnings(
+            r"ignore:Exception in thread .*\(_connection_worker_thread\):"
+            "pytest.PytestUnhandledThreadExceptionWarning"
+        ),
+        pytest.mark.filterwarnings(
+            r"ignore:<aiosqlite\.core\.Connection .* was deleted before being closed:"
+            "ResourceWarning"
+        ),
+        pytest.mark.usefixtures("collected"),
+    ):
+        test = mark(test)
+    return test
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Whatever warns when it is collected does so in this test."""
+    yield
+    gc.collect()
+
+
+@contextlib.contextmanager
+def a_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop that is closed at the end, if it is not before."""
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop
+    finally:
+        loop.close()
+
+
+async def opened(path: Path) -> SqliteSessionStore:
+    return await SqliteSessionStore.open(path)
+
+
+class Busy:
+    """Keeps a worker's thread busy with a trip that must report to `loop`, until `end`."""
+
+    def __init__(self, worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
+        self._inside = threading.Event()
+        self._go_on = threading.Event()
+        self._worker = worker
+        # As a loop that shuts down does it: a trip of its own, which runs no job.
+        self._trip = loop.create_task(self._keep(worker))
+        while not self._inside.is_set():
+            loop.run_until_complete(asyncio.sleep(0.001))
+
+    async def _keep(self, worker: Worker) -> None:
+        await worker._db.execute_fetchall(Work.of(self._wait))
+
+    def _wait(self, conn: object) -> None:
+        self._inside.set()
+        self._go_on.wait(SURELY)
+
+    def end(self) -> None:
+        """Let the thread report. It dies if the loop was closed."""
+        self._go_on.set()
+
+    def wait_for_death(self) -> None:
+        assert self._worker._thread is not None
+        self._worker._thread.join(SURELY)
+        assert not self._worker._alive()
+
+
+# -- Processes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_closing_in_a_forked_child_closes_nothing_and_runs_none_of_the_parents_saves(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "agent.a3s"
+    names = [f"s{n}" for n in range(5)]
+    with a_loop() as loop:
+        store = loop.run_until_complete(opened(path))
+        assert store._engine.writer is not None
+        raw = store._engine.writer._raw
+        assert raw is not None
+        saves = [loop.create_task(store.save(session(name))) for name in names]
+        # One step: they are accepted, and none is on its way to the thread.
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        child = os.fork()
+        if child == 0:
+            try:
+                signal.alarm(20)
+                asyncio.run(store.close())
+                os._exit(2 if raw.closed.is_set() else 0)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert all_rows(path)["owner"] == {}
+        loop.run_until_complete(asyncio.gather(*saves))
+        for name in names:
+            assert loop.run_until_complete(store.generation(name)) == 1
+        loop.run_until_complete(store.close())
+
+
+# -- A thread that died ---------------------------------------------------------------------------
+
+
+@dies
+def test_a_save_that_was_refused_is_not_done_later(tmp_path: Path) -> None:
+    """Its caller may have saved something newer through another store meanwhile."""
+    path = tmp_path / "agent.a3s"
+    old, new = (session(messages=(Message.user(text),)) for text in ("old", "new"))
+
+    async def main() -> None:
+        store = await SqliteSessionStore.open(path)
+        writer = store._engine.writer
+        assert writer is not None
+        busy = await asyncio.to_thread(busy_elsewhere, writer)
+        # More than may wait at once: some are not even accepted.
+        saves = [asyncio.create_task(store.save(old)) for _ in range(300)]
+        await asyncio.sleep(0.05)
+        busy.end()
+        busy.wait_for_death()
+        answers = await asyncio.gather(*saves, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StoreClosedError}
+
+        async with SqliteSessionStore.open(path) as other:
+            await other.save(new)
+        await store.close()
+
+    def busy_elsewhere(writer: Worker) -> Busy:
+        with a_loop() as loop:
+            return Busy(writer, loop)
+
+    asyncio.run(main())
+    assert with_store(path, lambda store: store.load("fix-login")) == new
+    assert with_store(path, lambda store: store.generation("fix-login")) == 1
+
+
+@dies
+def test_a_loop_can_end_though_the_thread_died_on_another_ones_end(tmp_path: Path) -> None:
+    async def save_and_leave() -> None:
+        saving = asyncio.create_task(store.save(session()))
+        await asyncio.sleep(0.05)
+        assert not saving.done()
+        leaving.set()
+
+    store = asyncio.run(opened(tmp_path / "agent.a3s"))
+    assert store._engine.writer is not None
+    leaving = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(save_and_leave()), daemon=True)
+    with a_loop() as loop:
+        busy = Busy(store._engine.writer, loop)
+        thread.start()
+        assert leaving.wait(SURELY)
+        time.sleep(0.2)  # the other loop shuts down by now, its trip behind this one's
+    busy.end()
+    busy.wait_for_death()
+    thread.join(SURELY)
+    assert not thread.is_alive()
+    asyncio.run(store.close())
+
+
+@dies
+@pytest.mark.parametrize("which", ["reader", "writer"])
+@pytest.mark.parametrize("begun", ["before", "afterwards"])
+def test_a_close_ends_though_the_loop_that_began_to_close_is_closed(
+    tmp_path: Path, begun: str, which: str
+) -> None:
+    ended = threading.Event()
+
+    def close() -> None:
+        asyncio.run(store.close())
+        ended.set()
+
+    with a_loop() as loop:
+        store = loop.run_until_complete(opened(tmp_path / "agent.a3s"))
+        loop.run_until_complete(store.save(session()))
+        busy = Busy(getattr(store._engine, which), loop)
+        closing = loop.create_task(store.close())
+        loop.run_until_complete(asyncio.sleep(0.05))
+        thread = threading.Thread(target=close, daemon=True)
+        if begun == "before":
+            thread.start()
+            time.sleep(0.2)  # it waits for this loop now
+        assert not closing.done()
+    if begun == "afterwards":
+        thread.start()
+    busy.end()
+    assert ended.wait(SURELY)
+    assert [found.name for found in tmp_path.iterdir()] == ["agent.a3s"]
+
+
+# -- After the commit -----------------------------------------------------------------------------
+
+
+class TooMuch(Known):
+    """Something for which there is no memory left."""
+
+    def weight(self) -> int:
+        raise MemoryError
+
+
+def test_a_save_that_cannot_be_remembered_is_a_save_all_the_same(tmp_path: Path) -> None:
+    def apply(conn: WorkConnection, memory: Pending) -> str:
+        conn.execute("INSERT INTO owner (id) VALUES ('there')")
+        memory.put("there", TooMuch())
+        return "saved"
+
+    async def use(store: SqliteSessionStore) -> str:
+        saving = store._engine.write("save", "there", apply, "there")
+        answer = await asyncio.wait_for(saving, SURELY)
+        await asyncio.wait_for(store.save(session("next")), SURELY)
+        return answer
+
+    path = tmp_path / "agent.a3s"
+    assert with_store(path, use) == "saved"
+    with database(path) as conn:
+        assert conn.execute("SELECT id FROM owner").fetchall() == [("there",), ("next",)]
+
+
+def test_an_unexpected_error_leaves_no_caller_of_the_group_waiting(tmp_path: Path) -> None:
+    def together(conn: object, jobs: object) -> None:
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        settings = Settings(path=tmp_path / "agent.a3s")
+        worker = Worker(lambda: open_writer(settings), together=together)
+        await worker.start()
+        try:
+            jobs = [worker.run_together(None, "a") for _ in range(3)]
+            waiting = asyncio.gather(*jobs, return_exceptions=True)
+            answers = await asyncio.wait_for(waiting, SURELY)
+            assert [type(answer) for answer in answers] == [ZeroDivisionError] * 3
+            assert await worker.run(lambda conn: conn.in_transaction) is False
+        finally:
+            await worker.close()
+
+    asyncio.run(main())
+
+
+# -- Several event loops --------------------------------------------------------------------------
+
+
+def test_loops_that_ended_are_not_kept(tmp_path: Path) -> None:
+    loops = []
+
+    async def use() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        await store.save(session())
+        await store.load("fix-login")
+
+    with a_loop() as first:
+        store = first.run_until_complete(opened(tmp_path / "agent.a3s"))
+        for _ in range(8):
+            asyncio.run(use())
+        gc.collect()
+        # The last one is let go when another comes.
+        assert sum(loop() is not None for loop in loops) <= 1
+        first.run_until_complete(store.close())
+
+
+def test_an_idle_stores_log_is_copied_though_the_loop_that_saved_first_has_ended(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def save_some() -> bool:
+        for number in range(20):
+            await store.save(session(count=number * 10))
+        before = path.stat().st_size
+        for _ in range(100):
+            if path.stat().st_size > before:
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    with a_loop() as first:
+        store = first.run_until_complete(opened(path))
+        asyncio.run(store.save(session("first")))
+        assert asyncio.run(save_some())
+        first.run_until_complete(store.close())
+
+
+def test_a_save_does_not_wait_for_another_loop_that_is_blocked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # That it looks around now and then, and so goes on in the end, is not what is meant.
+    monkeypatch.setattr("a3s_store.core.gil_yield.LOOK_EVERY", 60.0)
+    saved = threading.Event()
+    blocked = threading.Event()
+    in_time: list[bool] = []
+
+    async def accept_and_block() -> None:
+        saving = asyncio.create_task(store.save(session("theirs")))
+        await asyncio.sleep(0)  # accepted; the trip to the thread has not begun
+        blocked.set()
+        in_time.append(saved.wait(3))
+        await saving
+
+    async def save() -> None:
+        await asyncio.wait_for(store.save(session("ours")), SURELY)
+        saved.set()
+
+    with a_loop() as loop:
+        store = loop.run_until_complete(opened(tmp_path / "agent.a3s"))
+        thread = threading.Thread(target=lambda: asyncio.run(accept_and_block()))
+        thread.start()
+        assert blocked.wait(SURELY)
+        loop.run_until_complete(save())
+        thread.join()
+        assert in_time == [True]
+        assert loop.run_until_complete(store.list()) == ["ours", "theirs"]
+        loop.run_until_complete(store.close())

@@ -1,0 +1,352 @@
+"""Whatever is changed behind the store's back, `verify` finds it; a damaged load gives the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.backends.sqlite.maintenance.verify import verify
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.reports import Damage, Depth, Recovered, VerifyReport
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import CorruptionError
+from tests.everything import everything, fill
+from tests.support import database, messages, session, with_store
+
+# What no digest speaks of: for people to read, or written anew whenever it is needed.
+_UNPROVEN: Final = {
+    ("meta", "name"),
+    ("meta", "value"),
+    # Nothing hangs on these numbers: they say in which order rows came.
+    ("artifact", "artifact_key"),
+    ("loop_checkpoint", "loop_checkpoint_key"),
+    ("message", "message_key"),
+}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with something in every table."""
+    path = tmp_path_factory.mktemp("filled") / "agent.a3s"
+    with_store(path, fill)
+    return path
+
+
+@pytest.fixture
+def store_path(filled: Path, tmp_path: Path) -> Path:
+    """A copy of it to damage."""
+    return Path(shutil.copy(filled, tmp_path / "agent.a3s"))
+
+
+def verified(path: Path) -> VerifyReport:
+    """What is found when nothing but the file is looked at."""
+    with database(path) as conn:
+        return verify(conn, location=str(path), depth="deep")
+
+
+def changed(path: Path, sql: str, *parameters: object) -> int:
+    """What a careless program does: a statement, without the store's rules."""
+    with database(path) as conn:
+        conn.execute("PRAGMA foreign_keys = OFF")
+        count = conn.execute(sql, parameters).rowcount
+        conn.commit()
+    return count
+
+
+@pytest.mark.parametrize("depth", ["quick", "deep"])
+def test_a_store_with_everything_is_whole(store_path: Path, depth: Depth) -> None:
+    report = with_store(store_path, lambda store: store.verify(depth=depth))
+    assert report.damage == ()
+    assert report.ok
+    counts = (report.sessions, report.generations, report.blobs)
+    assert counts == (3, 5, 2)
+    with database(store_path) as conn:
+        assert (report.messages,) == conn.execute("SELECT count(*) FROM message").fetchone()
+
+
+def test_every_table_has_rows_here(store_path: Path) -> None:
+    with database(store_path) as conn:
+        empty = [t for t in _tables() if not conn.execute(f"SELECT 1 FROM {t} LIMIT 1").fetchone()]
+    assert empty == []
+
+
+def _tables() -> list[str]:
+    return sorted({table for table, _ in _columns()})
+
+
+def _columns() -> list[tuple[str, str]]:
+    """Every stored column of every table, by its table."""
+    conn = sqlite3.connect(":memory:")
+    for statements in migrate.steps().values():
+        for statement in statements:
+            conn.execute(statement)
+    found = [
+        (table, column[1])
+        for (table,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        for column in conn.execute(f"PRAGMA table_xinfo({table})").fetchall()
+        if column[6] == 0
+    ]
+    conn.close()
+    return found
+
+
+@pytest.mark.parametrize(("table", "column"), sorted({*_columns()} - _UNPROVEN))
+def test_no_value_of_any_column_changes_unseen(store_path: Path, table: str, column: str) -> None:
+    with database(store_path) as conn:
+        kinds = dict(conn.execute(f"SELECT name, type FROM pragma_table_xinfo('{table}')"))
+        keys = [
+            row[0]
+            for row in conn.execute(f"SELECT name FROM pragma_table_xinfo('{table}') WHERE pk > 0")
+        ]
+        picked = conn.execute(
+            f"SELECT {', '.join(keys)}, {column} FROM {table} ORDER BY {column} IS NULL LIMIT 1"
+        ).fetchone()
+    where = " AND ".join(f"{key} IS ?" for key in keys)
+    other = _other(picked[-1], kinds[column])
+    count = changed(
+        store_path, f"UPDATE {table} SET {column} = ? WHERE {where}", other, *picked[:-1]
+    )
+    assert count == 1
+    report = verified(store_path)
+    assert not report.ok, f"{table}.{column} was {picked[-1]!r} and is {other!r}"
+
+
+def _other(value: Any, kind: str) -> Any:
+    """Another value of the same column, as a flipped bit would leave."""
+    if value is None:
+        return {"TEXT": "x", "REAL": 1.5, "BLOB": b"x"}.get(kind, 12345)
+    if isinstance(value, bytes):
+        return bytes([value[0] ^ 1]) + value[1:]
+    if isinstance(value, str):
+        # JSON stays JSON: only a digest can tell.
+        swapped = value.replace("1", "2", 1) if "1" in value else value.replace("a", "b", 1)
+        return swapped if swapped != value else value + "x"
+    if isinstance(value, float):
+        return value + 1.0
+    return value + 1000
+
+
+# Nothing else in the file speaks of these rows.
+_SPARED: Final = {"meta", "loop_checkpoint", "workflow_checkpoint"}
+
+
+@pytest.mark.parametrize("table", [table for table in _tables() if table not in _SPARED])
+def test_no_row_of_any_table_goes_unseen(store_path: Path, table: str) -> None:
+    with database(store_path) as conn:
+        keys = [
+            row[0]
+            for row in conn.execute(f"SELECT name FROM pragma_table_xinfo('{table}') WHERE pk > 0")
+        ]
+        rows = conn.execute(f"SELECT {', '.join(keys)} FROM {table}").fetchall()
+    where = " AND ".join(f"{key} IS ?" for key in keys)
+    for row in (rows[0], rows[-1]):
+        copy = Path(shutil.copy(store_path, store_path.with_name(f"{table}.a3s")))
+        assert changed(copy, f"DELETE FROM {table} WHERE {where}", *row) == 1
+        assert not verified(copy).ok, f"{table} {row}"
+
+
+def test_the_digest_of_the_last_save_does_not_change_unseen(store_path: Path) -> None:
+    changed(
+        store_path,
+        "UPDATE generation SET digest = 'sha256:' || hex(randomblob(32)) WHERE generation = 2",
+    )
+    found = verified(store_path)
+    assert {damage.family for damage in found.damage} == {"generation"}
+    assert {damage.session_id for damage in found.damage} == {"fix-login", "again"}
+
+
+def test_what_was_verified_last_is_on_record(store_path: Path) -> None:
+    with_store(store_path, lambda store: store.verify(), clock=lambda: 1_800_000_000.0)
+    with database(store_path) as conn:
+        (note,) = conn.execute("SELECT value FROM meta WHERE name = 'last_verify'").fetchone()
+    assert json.loads(note) == {"at": 1_800_000_000, "depth": "quick", "damage": 0}
+
+
+def test_a_file_that_stays_locked_is_verified_without_a_note(store_path: Path) -> None:
+    """Damage must be told even if nothing can be written."""
+    changed(store_path, "UPDATE run SET prompt = 'another'")
+
+    async def use(store: SqliteSessionStore) -> VerifyReport:
+        with database(store_path) as other:
+            other.execute("BEGIN IMMEDIATE")
+            return await store.verify(depth="deep")
+
+    report = with_store(store_path, use, busy_timeout_ms=50)
+    assert {damage.family for damage in report.damage} == {"run_records"}
+    assert "the log" in report.skipped[0]
+
+
+def test_a_depth_that_is_none_is_refused(store_path: Path) -> None:
+    with pytest.raises(ValueError, match="depth"):
+        with_store(store_path, lambda store: store.verify(depth="full"))  # type: ignore[arg-type]
+
+
+def test_a_cancelled_verification_lets_the_store_go_on(store_path: Path) -> None:
+    async def use(store: SqliteSessionStore) -> int:
+        for delay in (0.0, 0.001, 0.01):
+            task = asyncio.create_task(store.verify(depth="deep"))
+            await asyncio.sleep(delay)
+            task.cancel()
+            await asyncio.wait({task})
+            assert task.cancelled() or task.result().ok
+        await store.save(session("another"))
+        return len(await store.list())
+
+    assert with_store(store_path, use) == 3
+
+
+# -- Loads of damaged sessions ------------------------------------------------------------------
+
+
+def recovered(path: Path) -> Recovered[SessionSnapshot]:
+    return with_store(path, lambda store: store.load_snapshot("fix-login", on_damage="report"))
+
+
+def refused(path: Path) -> CorruptionError:
+    with pytest.raises(CorruptionError) as caught:
+        with_store(path, lambda store: store.load_snapshot("fix-login"))
+    assert caught.value.session_id == "fix-login"
+    assert str(path) in str(caught.value)
+    return caught.value
+
+
+def test_without_damage_the_report_is_an_ordinary_load(store_path: Path) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        whole = await store.load_snapshot("fix-login")
+        assert await store.load_snapshot("fix-login", on_damage="report") == Recovered(value=whole)
+        session = await store.load("fix-login", generation=1)
+        rest = await store.load("fix-login", generation=1, on_damage="report")
+        assert rest == Recovered(value=session)
+        assert session is not None
+        assert session.messages == everything(count=12).session.messages
+        nothing: Recovered[SessionSnapshot] = Recovered(value=None)
+        for name in ("families-only", "never-saved"):
+            assert await store.load_snapshot(name, on_damage="report") == nothing
+
+    with_store(store_path, use)
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_a_damaged_message_is_named_and_the_others_come_back(
+    store_path: Path, position: int
+) -> None:
+    whole = recovered(store_path).value
+    assert whole is not None
+    changed(
+        store_path,
+        "UPDATE message SET content = replace(content, 'e', 'f') "
+        "WHERE branch_key = (SELECT head_branch FROM session LIMIT 1) AND seq = ?",
+        position,
+    )
+    error = refused(store_path)
+    assert (error.family, error.position) == ("messages", position)
+    rest = recovered(store_path)
+    assert [(d.family, d.position, d.session_id) for d in rest.damage] == [
+        ("messages", position, "fix-login")
+    ]
+    left = [m for i, m in enumerate(whole.session.messages) if i != position]
+    assert rest.value == whole.evolve(session=whole.session.evolve(messages=tuple(left)))
+
+
+_INNER = {"run_records": "events", "verification_reports": "checks", "subagent_tasks": "progress"}
+
+
+@pytest.mark.parametrize(
+    ("family", "statement"),
+    [
+        ("cost_records", "UPDATE cost_record SET prompt_tokens = 77 WHERE seq = 1"),
+        ("tasks", "UPDATE task SET content = 'other' WHERE seq = 1"),
+        ("artifacts", "UPDATE artifact SET tool_name = 'cat' WHERE seq = 1 AND owner_key = 1"),
+        ("trace_events", "UPDATE trace_event SET success = 0 WHERE seq = 1 AND owner_key = 1"),
+        ("run_records", "UPDATE run SET status = 'failed' WHERE seq = 1 AND owner_key = 1"),
+        ("verification_reports", "UPDATE verification_report SET subject = 'x' WHERE seq = 1"),
+        ("subagent_tasks", "UPDATE subagent_task SET agent = 'x' WHERE seq = 1"),
+    ],
+)
+def test_a_damaged_value_is_named_and_the_others_come_back(
+    store_path: Path, family: str, statement: str
+) -> None:
+    whole = recovered(store_path).value
+    assert whole is not None
+    changed(store_path, statement)
+    error = refused(store_path)
+    assert (error.family, error.position) == (family, 1)
+    rest = recovered(store_path)
+    assert {(d.family, d.position) for d in rest.damage} == {(family, 1)}
+    assert rest.value is not None
+    holder, was = (
+        (rest.value.session, whole.session)
+        if family in ("cost_records", "tasks")
+        else (rest.value, whole)
+    )
+    values = getattr(was, family)
+    assert getattr(holder, family) == values[:1] + values[2:]
+
+
+def test_of_a_run_with_a_damaged_event_the_other_events_come_back(store_path: Path) -> None:
+    whole = recovered(store_path).value
+    assert whole is not None
+    assert whole.run_records is not None
+    changed(
+        store_path,
+        "UPDATE run_event SET timestamp_ms = 99 WHERE seq = 1 AND run_key = "
+        "(SELECT min(run_key) FROM run WHERE owner_key = 1)",
+    )
+    assert (refused(store_path).family, refused(store_path).position) == ("run_records", 0)
+    rest = recovered(store_path)
+    assert {(d.family, d.position) for d in rest.damage} == {("run_records.events", 1)}
+    assert rest.value is not None
+    assert rest.value.run_records is not None
+    first, *others = rest.value.run_records
+    events = whole.run_records[0].events
+    assert first == whole.run_records[0].evolve(events=(events[0], *events[2:]))
+    assert tuple(others) == whole.run_records[1:]
+
+
+def test_of_a_session_without_its_row_the_conversation_and_the_families_come_back(
+    store_path: Path,
+) -> None:
+    whole = recovered(store_path).value
+    assert whole is not None
+    changed(store_path, "DELETE FROM session WHERE owner_key = 1")
+    changed(store_path, "DELETE FROM session_config WHERE owner_key = 1")
+    rest = recovered(store_path)
+    assert rest.value is not None
+    assert "session" in {damage.family for damage in rest.damage}
+    assert rest.value.session.messages == whole.session.messages
+    assert rest.value.session.cost_records == whole.session.cost_records
+    assert rest.value.run_records == whole.run_records
+
+
+def test_what_is_said_of_damage_has_a_place_and_no_text() -> None:
+    error = CorruptionError("it is wrong", session_id="s", family="messages", position=3)
+    assert str(Damage.of(error)) == "messages[3] of 's': it is wrong"
+    assert str(Damage(family="file", what="it is wrong")) == "file: it is wrong"
+
+
+def test_damaged_messages_do_not_come_back_in_the_place_of_others(store_path: Path) -> None:
+    """Two rows that changed places are each whole, and neither is where it was."""
+    whole = recovered(store_path).value
+    assert whole is not None
+    for start, end in ((0, 90), (1, 0), (90, 1)):
+        changed(
+            store_path,
+            "UPDATE message SET seq = ? WHERE seq = ? AND branch_key = "
+            "(SELECT head_branch FROM session LIMIT 1)",
+            end,
+            start,
+        )
+    refused(store_path)
+    rest = recovered(store_path)
+    assert rest.value is not None
+    assert rest.damage
+    assert set(messages(0)) <= set(whole.session.messages)
+    kept = [m for m in rest.value.session.messages if m in whole.session.messages[:2]]
+    assert kept == []

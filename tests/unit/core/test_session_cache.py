@@ -1,0 +1,629 @@
+"""What is remembered saves work and never decides what is written, whoever else writes (D11)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a3s_store import SessionSnapshot, SqliteSessionStore
+from a3s_store.backends.sqlite.connection.connect import WorkConnection
+from a3s_store.backends.sqlite.write.group_commit import Change, commit
+from a3s_store.core.session_cache import NOTHING_KNOWN, Known, Pending, Recall
+from a3s_store.core.snapshot import Extent
+from a3s_store.errors import EncodeError, StaleGenerationError
+from a3s_store.models import (
+    Message,
+    SessionConfig,
+    SessionData,
+    Task,
+    TaskStatus,
+    TextBlock,
+    TraceEvent,
+)
+from a3s_store.testing._pairs import copied
+from a3s_store.wire.codec import Codec, codec_for
+from tests.support import (
+    all_rows,
+    artifact,
+    changes,
+    checkpoint,
+    messages,
+    run,
+    session,
+    statements_changed,
+    trace,
+    with_store,
+)
+
+BAD = Message(role="user", content=(TextBlock(text="\ud800"),))
+
+
+def whole(count: int = 6, traces: int = 3, **fields: Any) -> SessionSnapshot:
+    """A snapshot with something on several shelves."""
+    given: dict[str, Any] = {
+        "session": session(count=count),
+        "artifacts": (artifact(1), artifact(2, 9000)),
+        "trace_events": tuple(trace(n) for n in range(traces)),
+        "run_records": (run(1, 4), run(2, 3)),
+        "verification_reports": (),
+    }
+    return SessionSnapshot(**(given | fields))
+
+
+def with_history(found: SessionSnapshot, history: tuple[Message, ...]) -> SessionSnapshot:
+    return found.evolve(session=found.session.evolve(messages=history))
+
+
+@contextlib.asynccontextmanager
+async def two_stores(
+    path: Path, **options: Any
+) -> AsyncIterator[tuple[SqliteSessionStore, SqliteSessionStore]]:
+    """Two stores of one file, as two processes would have them."""
+    async with (
+        SqliteSessionStore.open(path, **options) as first,
+        SqliteSessionStore.open(path, **options) as second,
+    ):
+        yield first, second
+
+
+async def seen_afresh(path: Path, session_id: str = "fix-login") -> SessionSnapshot | None:
+    """What a store that remembers nothing reads."""
+    async with SqliteSessionStore.open(path, remembered_sessions=0) as store:
+        return await store.load_snapshot(session_id)
+
+
+# -- Two stores of one file -----------------------------------------------------------------------
+
+# What a turn makes of a snapshot, and how many rows may change for it.
+TURNS: dict[str, tuple[Any, int]] = {
+    "grow": (
+        lambda old, n: with_history(old, old.session.messages + messages(2, tag=f"turn {n}")),
+        2 + 2,
+    ),
+    "edit the last": (
+        # A branch, its two parts, an owner of it, and the message.
+        lambda old, n: with_history(old, (*old.session.messages[:-1], Message.user(f"edited {n}"))),
+        5 + 2,
+    ),
+    "trim": (
+        lambda old, n: with_history(old, old.session.messages[:-2]),
+        2,
+    ),
+    "trim the traces": (
+        lambda old, n: old.evolve(trace_events=(*old.trace_events[2:], trace(100 + n))),
+        3 + 2,
+    ),
+    "go on with a run": (
+        lambda old, n: old.evolve(run_records=(run(1, 4), run(2, 4 + n))),
+        2 + 2,
+    ),
+    "more of an artifact": (
+        lambda old, n: old.evolve(artifacts=(artifact(1, 20 + n), *old.artifacts[1:])),
+        1 + 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("rebuilt", [False, True], ids=["same objects", "rebuilt"])
+@pytest.mark.parametrize("turn", TURNS)
+def test_two_stores_that_alternate_write_what_changed_and_nothing_else(
+    tmp_path: Path, turn: str, rebuilt: bool
+) -> None:
+    """A remembers its own last save while B has saved since; the file is what B made it."""
+    path = tmp_path / "agent.a3s"
+    change, most = TURNS[turn]
+
+    async def main() -> None:
+        async with two_stores(path) as stores:
+            now = whole(count=60, traces=50)
+            await stores[0].save_snapshot(now)
+            for number in range(8):
+                store = stores[(number + 1) % 2]
+                now = change(now, number)
+                before = await statements_changed(store)
+                await store.save_snapshot(copied(now) if rebuilt else now)
+                assert await statements_changed(store) - before <= most
+                assert await seen_afresh(path) == now
+                assert await store.load_snapshot("fix-login") == now
+
+    asyncio.run(main())
+
+
+def test_a_fifo_history_of_two_stores_shares_no_front_and_is_right_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """Messages that lost their oldest are another conversation: a chain names the whole front."""
+    path = tmp_path / "agent.a3s"
+
+    async def main() -> None:
+        async with two_stores(path) as stores:
+            history = messages(12)
+            for number in range(7):
+                history = (*history[1:], Message.user(f"new {number}"))
+                await stores[number % 2].save(session(messages=history))
+                assert await seen_afresh(path) == SessionSnapshot(session=session(messages=history))
+
+    asyncio.run(main())
+
+
+def test_a_store_whose_session_was_rewound_by_another_goes_on_from_there(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def main() -> None:
+        async with two_stores(path) as (a, b):
+            await a.save(session(count=10))
+            await b.rewind("fix-login", 4)
+            assert await a.load("fix-login") == session(count=4)
+            await a.save(session(count=11))
+            await b.rewind("fix-login", 6)
+            # A still remembers eleven; its save goes on after six.
+            mine = messages(6) + messages(2, tag="mine")
+            await a.save(session(messages=mine))
+            assert await b.load("fix-login") == session(messages=mine)
+            assert await seen_afresh(path) == SessionSnapshot(session=session(messages=mine))
+            numbers = [generation.length for generation in await a.generations("fix-login")]
+            assert numbers == [10, 4, 11, 6, 8]
+
+    asyncio.run(main())
+
+
+def test_a_foreign_change_to_one_shelf_leaves_the_others_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def main() -> None:
+        async with two_stores(path) as (a, b):
+            now = whole(count=30, traces=20)
+            await a.save_snapshot(now)
+            await b.save_trace_events("fix-login", [trace(99)])
+            before = all_rows(path)
+            with counted(monkeypatch, Message, TraceEvent, SessionData) as encoded:
+                await a.save_snapshot(now)
+            # The session's row, which any save encodes; the shelf that is another now; no message.
+            assert encoded == {"Message": 0, "TraceEvent": 20, "SessionData": 1}
+            written = changes(before, all_rows(path))
+            assert written == {
+                "trace_event": (19, 1, 0),
+                "shelf": (0, 1, 0),
+                "generation": (1, 0, 0),
+            }
+            loaded = await a.load_snapshot("fix-login")
+            assert loaded is not None
+            assert loaded.artifacts is now.artifacts
+            assert loaded.session is now.session
+
+    asyncio.run(main())
+
+
+def test_a_deleted_and_recreated_session_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    """It is at the same generation again, and its lists have the same lengths."""
+    path = tmp_path / "agent.a3s"
+    old = whole()
+    new = SessionSnapshot(
+        session=session(messages=messages(6, tag="another life")),
+        artifacts=(artifact(3), artifact(4, 9000)),
+        trace_events=(trace(7), trace(8), trace(9)),
+        run_records=(run(3, 4), run(4, 3)),
+        verification_reports=(),
+    )
+
+    async def main() -> None:
+        async with two_stores(path) as (a, b):
+            await a.save_snapshot(old)
+            await a.save_loop_checkpoint("run-1", checkpoint(messages(8)))
+            await b.delete("fix-login")
+            await b.save_snapshot(new)
+            assert await a.generation("fix-login") == 1
+            assert await a.load_snapshot("fix-login") == new
+            assert await a.load_loop_checkpoint("run-1") is None
+
+            await b.delete("fix-login")
+            await b.save_snapshot(old)
+            grown = with_history(new, (*new.session.messages, Message.user("more")))
+            await a.save_snapshot(grown)
+            assert await seen_afresh(path) == grown
+
+            await b.delete("fix-login")
+            assert await a.load_snapshot("fix-login") is None
+            await a.save_snapshot(grown)
+            assert await seen_afresh(path) == grown
+
+    asyncio.run(main())
+
+
+def test_a_foreign_history_that_is_longer_is_not_taken_to_go_on_from_the_old_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def main() -> None:
+        async with two_stores(path) as (a, b):
+            await a.save(session(count=6))
+            other = (*messages(3), *messages(7, tag="other"))
+            await b.save(session(messages=other))
+            assert await a.load("fix-login") == session(messages=other)
+            whole_other = messages(12, tag="another")
+            await b.save(session(messages=whole_other))
+            assert await a.load("fix-login") == session(messages=whole_other)
+            await a.save(session(messages=(*other, Message.user("back again"))))
+            found = await seen_afresh(path)
+            assert found is not None
+            assert found.session.messages == (*other, Message.user("back again"))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"total_cost": 1.5},
+        {"extra": {"unknown": 1}},
+        {"updated_at": 7, "messages": messages(5)},
+        {"tasks": (Task(id="t", content="find out", status=TaskStatus.PENDING),)},
+        {"config": SessionConfig(workspace="/elsewhere")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_foreign_change_to_the_session_itself_is_seen_and_kept(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def main() -> None:
+        async with two_stores(path) as (a, b):
+            mine = session()
+            await a.save(mine)
+            await b.save(mine.evolve(**change))
+            assert await a.load("fix-login") == mine.evolve(**change)
+            await b.save(mine)
+            await b.save(mine.evolve(**change))
+            await a.save(mine)
+            assert await seen_afresh(path) == SessionSnapshot(session=mine)
+
+    asyncio.run(main())
+
+
+# -- The same objects -----------------------------------------------------------------------------
+
+
+def test_a_reload_at_an_unchanged_generation_hands_out_the_same_objects(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+    now = whole()
+    with_store(path, lambda store: store.save_snapshot(now))
+
+    async def use(store: SqliteSessionStore) -> None:
+        first = await store.load_snapshot("fix-login")
+        again = await store.load_snapshot("fix-login")
+        assert first is not None
+        assert again is not None
+        assert first == now
+        assert again.session is first.session
+        for family, values in first.shelves().items():
+            assert again.shelves()[family] is values
+        await store.save_snapshot(again)
+        assert await store.load("fix-login") is first.session
+        await store.save(first.session.evolve(messages=messages(2)))
+        await store.save(first.session)
+        assert await store.load("fix-login", generation=3) != first.session
+        assert await store.load("fix-login") is first.session, "the past is not mistaken for now"
+
+    with_store(path, use)
+
+
+def test_after_a_foreign_append_only_the_new_messages_are_new_objects(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def main() -> None:
+        async with two_stores(path) as (a, b):
+            mine = session(count=40)
+            await a.save(mine)
+            await b.save(session(count=43))
+            found = await a.load("fix-login")
+            assert found == session(count=43)
+            assert found is not None
+            assert all(x is y for x, y in zip(found.messages, mine.messages, strict=False))
+
+    asyncio.run(main())
+
+
+# -- Only what is new is encoded ------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch, *models: type) -> Iterator[dict[str, int]]:
+    """Count how many values of these models are encoded; they are encoded as ever."""
+    calls = {model.__name__: 0 for model in models}
+
+    def through(name: str, encode: Any) -> Any:
+        def counting(*args: Any) -> Any:
+            calls[name] += 1
+            return encode(*args)
+
+        return counting
+
+    with monkeypatch.context() as patch:
+        for model in models:
+            codec: Codec[Any] = codec_for(model)
+            codec.compiled_encode()  # or the wrapper would be put aside when it is
+            for method in ("encode", "encode_without"):
+                patch.setattr(codec, method, through(model.__name__, getattr(codec, method)))
+        yield calls
+
+
+def test_two_more_messages_at_5000_encode_two_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = messages(5000)
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session(messages=history))
+        grown = (*history, *messages(2, tag="more"))
+        with counted(monkeypatch, Message) as encoded:
+            await store.save(session(messages=grown))
+        assert encoded == {"Message": 2}
+
+        rebuilt = copied((*grown, Message.user("and again")))
+        with counted(monkeypatch, Message) as encoded:
+            await store.save(session(messages=rebuilt))
+        assert encoded == {"Message": 1}, "equal messages are recognised, too"
+
+        with counted(monkeypatch, Message) as encoded:
+            await store.save_loop_checkpoint("run-1", checkpoint((*rebuilt, *messages(3, tag="r"))))
+        assert encoded == {"Message": 3}
+
+    with_store(tmp_path / "agent.a3s", use)
+
+
+def test_a_store_that_loaded_a_session_encodes_as_little_as_the_one_that_saved_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "agent.a3s"
+    with_store(path, lambda store: store.save_snapshot(whole(count=500, traces=100)))
+
+    async def use(store: SqliteSessionStore) -> None:
+        now = await store.load_snapshot("fix-login")
+        assert now is not None
+        assert now.trace_events is not None
+        grown = with_history(now, (*now.session.messages, Message.user("one more")))
+        grown = grown.evolve(trace_events=(*now.trace_events, trace(1000)))
+        with counted(monkeypatch, Message, TraceEvent) as encoded:
+            await store.save_snapshot(grown)
+        assert encoded == {"Message": 1, "TraceEvent": 1}
+
+    with_store(path, use)
+
+
+# -- What did not happen is not remembered --------------------------------------------------------
+
+
+def test_what_a_refused_save_would_have_taught_is_not_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def use(store: SqliteSessionStore) -> None:
+        now = whole()
+        await store.save_snapshot(now)
+        other = whole(count=9, traces=5)
+        with pytest.raises(StaleGenerationError):
+            await store.save_snapshot(other, expected_generation=7)
+        assert not await store.save_snapshot_cas(other, "sha256:" + "0" * 64)
+        # Its lists come before the one that cannot be written.
+        bad = with_history(other, (*other.session.messages, BAD))
+        with pytest.raises(EncodeError):
+            await store.save_snapshot(bad)
+        bad = other.evolve(subagent_tasks=(object(),))
+        with pytest.raises(EncodeError):
+            await store.save_snapshot(bad)
+        found = await store.load_snapshot("fix-login")
+        assert found == now
+        assert found is not None
+        assert found.session is now.session, "what was known is still known"
+        await store.save_snapshot(other)
+        assert await seen_afresh(path) == other
+
+    with_store(path, use)
+
+
+def test_what_a_rolled_back_part_of_a_group_would_have_taught_is_not_remembered(
+    tmp_path: Path,
+) -> None:
+    """In one transaction: a save, one that fails half way, one that builds on the first."""
+    path = tmp_path / "agent.a3s"
+    first, second, third = whole(), whole(count=8, traces=9), whole(count=7, traces=4)
+    bad = second.evolve(subagent_tasks=(object(),))
+
+    async def use(store: SqliteSessionStore) -> None:
+        answers = await asyncio.gather(
+            store.save_snapshot(first),
+            store.save_snapshot(bad),
+            store.save_snapshot(third),
+            return_exceptions=True,
+        )
+        assert [type(answer) for answer in answers] == [type(None), EncodeError, type(None)]
+        assert await store.load_snapshot("fix-login") == third
+        assert await seen_afresh(path) == third
+        await store.save_snapshot(second)
+        assert await seen_afresh(path) == second
+
+    with_store(path, use)
+
+
+def test_what_a_transaction_learned_before_it_failed_is_not_remembered(tmp_path: Path) -> None:
+    def learn_then_fail(conn: WorkConnection, memory: Pending) -> None:
+        memory.put("fix-login", known(3))
+        raise EncodeError("after all that")
+
+    async def use(store: SqliteSessionStore) -> None:
+        recall, writer = store._engine.recall, store._engine.writer
+        assert writer is not None
+        for count in (1, 3):
+            bad = [Change("save", "here", learn_then_fail)] * count
+            outcomes = await writer.run(functools.partial(commit, recall=recall, changes=bad))
+            assert [type(outcome.cause) for outcome in outcomes] == [EncodeError] * count
+            assert recall.get("fix-login") is NOTHING_KNOWN
+
+    with_store(tmp_path / "agent.a3s", use)
+
+
+def test_what_was_deleted_is_let_go(tmp_path: Path) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save_snapshot(whole())
+        assert store._engine.recall.get("fix-login") is not NOTHING_KNOWN
+        await store.delete("fix-login")
+        assert store._engine.recall.get("fix-login") is NOTHING_KNOWN
+
+    with_store(tmp_path / "agent.a3s", use)
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_after_a_cancelled_save_the_next_is_neither_refused_nor_wrong(
+    tmp_path: Path, steps: int
+) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save_snapshot(whole())
+        saving = asyncio.create_task(store.save_snapshot(whole(count=9, traces=6)))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        saving.cancel()
+        await asyncio.gather(saving, return_exceptions=True)
+        number = await store.generation("fix-login")
+        # It may still be on its way; what comes next is behind it.
+        await store.save_snapshot(whole(count=8, traces=7))
+        assert await store.generation("fix-login") in (number + 1, number + 2)
+        assert await seen_afresh(path) == whole(count=8, traces=7)
+        now = await store.generation("fix-login")
+        await store.save_snapshot(whole(count=10), expected_generation=now)
+        assert await store.load_snapshot("fix-login") == whole(count=10)
+        assert await seen_afresh(path) == whole(count=10)
+
+    with_store(path, use)
+
+
+# -- Bounds ---------------------------------------------------------------------------------------
+
+
+def known(size: int) -> Known:
+    """Something known that weighs so much."""
+    return Known(shelves={"trace_events": (None,) * size}, parts={})
+
+
+@given(
+    st.integers(0, 4),
+    st.integers(0, 12),
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.none() | st.integers(0, 15)), max_size=30),
+)
+def test_the_bounds_hold_after_any_number_of_saves_and_deletes(
+    sessions: int, values: int, steps: list[tuple[str, int | None]]
+) -> None:
+    recall = Recall(sessions, values)
+    for key, size in steps:
+        if size is None:
+            recall.forget(key)
+        else:
+            recall.put(key, known(size))
+        kept = [recall.get(name) for name in "abcdef"]
+        found = [item for item in kept if item is not NOTHING_KNOWN]
+        assert len(found) <= sessions
+        assert sum(item.weight() for item in found) <= values
+
+
+def test_what_was_used_longest_ago_goes_first() -> None:
+    recall = Recall(2, 100)
+    recall.put("a", known(1))
+    recall.put("b", known(1))
+    recall.get("a")
+    recall.put("c", known(1))
+    assert recall.get("b") is NOTHING_KNOWN
+    assert recall.get("a") is not NOTHING_KNOWN
+    assert recall.get("c") is not NOTHING_KNOWN
+
+
+def test_a_part_is_known_only_while_the_record_says_the_same_of_it() -> None:
+    mine = Extent(3, b"\x01" * 32)
+    item = Known(shelves={"artifacts": (1, 2, 3)}, parts={"artifacts": mine})
+    assert item.values("artifacts", {"artifacts": mine}) == (1, 2, 3)
+    assert item.values("artifacts", {"artifacts": Extent(3, b"\x02" * 32)}) is None
+    assert item.values("artifacts", {}) is None
+    assert NOTHING_KNOWN.values("artifacts", {"artifacts": mine}) is None
+    assert NOTHING_KNOWN.values("artifacts", {}) is None
+
+
+def test_what_a_transaction_learns_is_its_own_until_it_is_committed() -> None:
+    recall = Recall(10, 100)
+    recall.put("old", known(1))
+    memory = Pending(recall)
+    memory.put("kept", known(1))
+    memory.forget("old")
+    mark = memory.mark()
+    memory.put("undone", known(1))
+    memory.put("old", known(2))
+    assert memory.get("undone") is not NOTHING_KNOWN
+    memory.back_to(mark)
+    assert memory.get("undone") is NOTHING_KNOWN
+    assert memory.get("old") is NOTHING_KNOWN
+    assert recall.get("kept") is NOTHING_KNOWN
+    assert recall.get("old") is not NOTHING_KNOWN
+    memory.committed()
+    assert recall.get("kept") is not NOTHING_KNOWN
+    assert recall.get("old") is NOTHING_KNOWN
+    assert recall.get("undone") is NOTHING_KNOWN
+
+
+def test_only_so_many_sessions_are_remembered(tmp_path: Path) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        saved = [session(f"s{number}") for number in range(3)]
+        for item in saved:
+            await store.save(item)
+        found = [await store.load(item.id) for item in saved[1:]]
+        assert [x is y for x, y in zip(found, saved[1:], strict=True)] == [True, True]
+        first = await store.load("s0")
+        assert first == saved[0]
+        assert first is not saved[0]
+
+    with_store(tmp_path / "agent.a3s", use, remembered_sessions=2)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"remembered_sessions": 0},
+        {"remembered_values": 0},
+        {"remembered_values": 5},
+    ],
+    ids=["no session", "no value", "five values"],
+)
+def test_a_session_beyond_the_bounds_is_saved_as_well_and_no_row_twice(
+    tmp_path: Path, bounds: dict[str, int]
+) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def use(store: SqliteSessionStore) -> None:
+        now = whole(count=50, traces=40)
+        await store.save_snapshot(now)
+        loaded = await store.load_snapshot("fix-login")
+        assert loaded == now
+        assert loaded is not None
+        assert loaded.session is not now.session, "it is not kept"
+        grown = with_history(now, (*now.session.messages, *messages(2, tag="more")))
+        before = all_rows(path)
+        await store.save_snapshot(grown.evolve(trace_events=(*(now.trace_events or ()), trace(90))))
+        written = changes(before, all_rows(path))
+        assert written == {
+            "message": (2, 0, 0),
+            "trace_event": (1, 0, 0),
+            "shelf": (0, 1, 0),
+            "session": (0, 1, 0),
+            "generation": (1, 0, 0),
+        }
+
+    with_store(path, use, **bounds)

@@ -1,0 +1,122 @@
+"""What tests of live sessions need: a clock that stands still, obedient agents and stores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+
+from a3s_store import MemorySessionStore
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import StoreUnavailableError
+from a3s_store.models import Message, TokenUsage
+from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
+
+START_MS = 1_780_000_000_000
+
+
+@attrs.define
+class Ticks:
+    """A clock that moves when it is told to."""
+
+    now_ms: int = START_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def advance(self, milliseconds: int) -> None:
+        self.now_ms += milliseconds
+
+
+def usage(prompt: int = 10, completion: int = 5) -> TokenUsage:
+    return TokenUsage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion,
+    )
+
+
+@attrs.define
+class Echo:
+    """Answers each prompt with itself, after `rounds` rounds of tools with a checkpoint each.
+
+    `between` is awaited after each checkpoint: a test can stop, cancel or fail there.
+    """
+
+    rounds: int = 0
+    between: Callable[[ActiveRun], Awaitable[None]] | None = None
+
+    async def run(self, run: ActiveRun) -> AgentResult:
+        messages = run.messages
+        run.add_usage(usage())
+        for number in range(self.rounds):
+            run.tool_calls_count += 1
+            messages += (
+                Message.assistant(f"call {number}"),
+                Message.tool_result(f"c{number}", f"result {number}"),
+            )
+            await run.checkpoint(messages)
+            if self.between is not None:
+                await self.between(run)
+        answer = f"you said: {run.prompt}"
+        return AgentResult(
+            text=answer,
+            messages=(*messages, Message.assistant(answer)),
+            usage=run.usage,
+            tool_calls_count=run.tool_calls_count,
+        )
+
+
+@attrs.define
+class Summaries:
+    """A summarizer that says how much it was given, or fails."""
+
+    fails: bool = False
+    asked: list[str] = attrs.Factory(list)
+
+    async def summarize(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        if self.fails:
+            raise RuntimeError("no model today")
+        return f"summary {len(self.asked)}"
+
+
+class Hang:
+    """What to do between rounds: nothing, for ever. `begun` is set once that is so."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def __call__(self, run: ActiveRun) -> None:
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+class Moody(MemorySessionStore):
+    """A store that fails when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = False
+
+    def _say(self) -> None:
+        if self.gone:
+            raise StoreUnavailableError("the disk is gone")
+
+    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+        self._say()
+        await super().save_snapshot(snapshot)
+
+    async def exists(self, session_id: str) -> bool:
+        self._say()
+        return await super().exists(session_id)
+
+    async def delete(self, session_id: str) -> None:
+        self._say()
+        await super().delete(session_id)
+
+    async def health_check(self) -> Any:
+        self._say()
+        return await super().health_check()

@@ -1,0 +1,347 @@
+"""Loop checkpoints on real stores: saved, removed, trusted only when they are the run's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from a3s_store import MemorySessionStore, SqliteSessionStore
+from a3s_store.core.protocol import SessionStore
+from a3s_store.errors import (
+    InvalidSnapshotError,
+    PersistenceError,
+    SessionConfigError,
+    SessionError,
+    StoreClosedError,
+)
+from a3s_store.models import (
+    LoopCheckpoint,
+    Message,
+    SessionData,
+    TokenUsage,
+    VerificationReport,
+    VerificationStatus,
+)
+from a3s_store.runtime.runs.run_checkpoints import (
+    LoopCheckpointSink,
+    OrphanedCheckpoint,
+    check_ownership,
+    load_for_resume,
+    orphaned,
+)
+from a3s_store.wire import decode, encode
+
+MESSAGES = (Message.user("do it"), Message.assistant("I did"))
+REPORT = VerificationReport(subject="tests", status=VerificationStatus.PASSED)
+Work = Callable[[SessionStore], Awaitable[None]]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
+    """Does a piece of work with a store, and closes the store after."""
+
+    async def main(work: Work) -> None:
+        if request.param == "memory":
+            async with MemorySessionStore() as memory:
+                await work(memory)
+        else:
+            async with SqliteSessionStore.open(tmp_path / "sessions.db") as sqlite:
+                await work(sqlite)
+
+    return lambda work: asyncio.run(main(work))
+
+
+async def closed_store() -> SessionStore:
+    store = MemorySessionStore()
+    await store.close()
+    return store
+
+
+def sink(
+    store: SessionStore | None, run: str = "run-1", session: str = "session-1"
+) -> LoopCheckpointSink:
+    return LoopCheckpointSink(store, session, run, clock=lambda: 1234)
+
+
+async def saved(target: LoopCheckpointSink, turn: int = 1) -> bool:
+    return await target.save(
+        turn=turn,
+        messages=MESSAGES,
+        usage=TokenUsage(total_tokens=1000),
+        tool_calls_count=3,
+        reports=(REPORT,),
+    )
+
+
+def checkpoint(run: str = "run-1", session: str = "session-1", turn: int = 1) -> LoopCheckpoint:
+    return LoopCheckpoint(
+        run_id=run,
+        session_id=session,
+        turn=turn,
+        messages=MESSAGES,
+        total_usage=TokenUsage(total_tokens=1000),
+        tool_calls_count=3,
+        verification_reports=(REPORT,),
+        checkpoint_ms=1234,
+    )
+
+
+# -- The sink ---------------------------------------------------------------------------------
+
+
+def test_each_round_takes_the_place_of_the_last(on_store: Callable[[Work], None]) -> None:
+    """K1, K2."""
+
+    async def work(store: SessionStore) -> None:
+        one = sink(store)
+        assert await one.load_latest() is None
+        assert await saved(one, 1)
+        assert await saved(one, 2)
+        assert await one.load_latest() == checkpoint(turn=2)
+        assert await store.load_loop_checkpoint("run-1") == checkpoint(turn=2)
+        assert await sink(store, "other").load_latest() is None
+
+    on_store(work)
+
+
+def test_the_end_of_a_run_removes_its_checkpoint_and_no_other(
+    on_store: Callable[[Work], None],
+) -> None:
+    """K1, K3, P17."""
+
+    async def work(store: SessionStore) -> None:
+        one, other = sink(store, "one"), sink(store, "other")
+        await saved(one)
+        await saved(other)
+        assert await one.clear()
+        assert await one.clear(), "there is none, which is what was wanted"
+        assert await store.load_loop_checkpoint("one") is None
+        assert await other.load_latest() == checkpoint("other")
+
+    on_store(work)
+
+
+def test_without_a_store_nothing_happens_successfully() -> None:
+    """P17."""
+
+    async def main() -> None:
+        one = sink(None)
+        assert await saved(one)
+        assert await one.clear()
+        assert await one.load_latest() is None
+
+    asyncio.run(main())
+
+
+def test_a_store_that_fails_is_logged_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """K2, K7, P17."""
+
+    async def main() -> None:
+        one = sink(await closed_store())
+        assert not await saved(one)
+        assert not await one.clear()
+        assert await one.load_latest() is None
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(main())
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.split(":")[0] for text in told] == [
+        "Loop checkpoint of run run-1 not saved, the run goes on",
+        "Loop checkpoint of run run-1 not removed",
+        "Loop checkpoint of run run-1 not loaded",
+    ]
+
+
+def test_a_value_that_cannot_be_saved_leaves_the_last_checkpoint(
+    on_store: Callable[[Work], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """K1, K2."""
+
+    async def work(store: SessionStore) -> None:
+        one = sink(store)
+        assert await saved(one, 1)
+        assert not await saved(one, -1)
+        assert await one.load_latest() == checkpoint(turn=1)
+
+    on_store(work)
+    assert "do it" not in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_a_checkpoint_of_another_session_is_not_taken_for_the_latest(
+    on_store: Callable[[Work], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """K6, K7."""
+
+    async def work(store: SessionStore) -> None:
+        await saved(sink(store, session="other"))
+        assert await sink(store).load_latest() is None
+
+    on_store(work)
+    assert "ownership mismatch" in caplog.text
+
+
+# -- Going on from one ------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_from_its_own_checkpoint_which_stays(
+    on_store: Callable[[Work], None],
+) -> None:
+    """1.7, resume a run."""
+
+    async def work(store: SessionStore) -> None:
+        await saved(sink(store))
+        found = await load_for_resume(store, "run-1", "session-1")
+        assert found == checkpoint()
+        assert await store.load_loop_checkpoint("run-1") == found
+
+    on_store(work)
+
+
+def test_a_run_cannot_go_on_without_a_store() -> None:
+    """1.7, resume a run."""
+    with pytest.raises(SessionConfigError) as caught:
+        asyncio.run(load_for_resume(None, "run-1", "session-1"))
+    assert caught.value.what == "resume_run requires a session_store on this session"
+    assert caught.value.field == "session_store"
+
+
+def test_a_run_cannot_go_on_when_the_store_fails() -> None:
+    """1.7, resume a run."""
+
+    async def main() -> None:
+        await load_for_resume(await closed_store(), "run-1", "session-1")
+
+    with pytest.raises(PersistenceError) as caught:
+        asyncio.run(main())
+    cause = caught.value.__cause__
+    assert isinstance(cause, StoreClosedError)
+    assert caught.value.what == f"load_loop_checkpoint('run-1') failed: {cause}"
+
+
+def test_a_run_without_a_checkpoint_cannot_go_on(on_store: Callable[[Work], None]) -> None:
+    """1.7, resume a run."""
+
+    async def work(store: SessionStore) -> None:
+        with pytest.raises(SessionError) as caught:
+            await load_for_resume(store, "run-9", "session-1")
+        assert caught.value.what == "no loop checkpoint found for run 'run-9'"
+
+    on_store(work)
+
+
+def test_a_run_of_another_session_cannot_be_gone_on_with(on_store: Callable[[Work], None]) -> None:
+    """K6; 1.7, resume a run."""
+
+    async def work(store: SessionStore) -> None:
+        await saved(sink(store, session="theirs"))
+        with pytest.raises(SessionError) as caught:
+            await load_for_resume(store, "run-1", "mine")
+        assert caught.value.what == (
+            "refusing to resume checkpoint 'run-1': loop checkpoint ownership mismatch for run "
+            '"run-1": current session is "mine", payload belongs to "theirs"'
+        )
+
+    on_store(work)
+
+
+def test_a_checkpoint_under_another_runs_key_is_refused() -> None:
+    """K6."""
+    with pytest.raises(InvalidSnapshotError) as caught:
+        check_ownership(checkpoint("run-2"), "run-1", "session-1")
+    assert caught.value.what == (
+        'loop checkpoint key mismatch: requested run "run-1", payload belongs to "run-2"'
+    )
+
+
+def test_a_checkpoint_of_a_newer_version_is_refused_and_one_of_none_is_not() -> None:
+    """K5."""
+    with pytest.raises(InvalidSnapshotError) as caught:
+        check_ownership(checkpoint().evolve(schema_version=2), "run-1", "session-1")
+    assert caught.value.what == (
+        "loop checkpoint for run run-1 has schema version 2 but this build supports at most 1"
+    )
+    tree = encode(checkpoint())
+    del tree["schema_version"]
+    old = decode(LoopCheckpoint, tree)
+    assert old.schema_version == 0
+    check_ownership(old, "run-1", "session-1")
+
+
+# -- Orphans ----------------------------------------------------------------------------------
+
+
+def test_checkpoints_whose_session_is_not_stored_are_found(
+    on_store: Callable[[Work], None],
+) -> None:
+    """K4."""
+
+    async def work(store: SessionStore) -> None:
+        await store.save(SessionData(id="stored", created_at=1, updated_at=1))
+        for run, session in (("b", "gone"), ("a", "gone"), ("c", "stored"), ("d", "unsaved")):
+            await saved(sink(store, run, session))
+        assert await orphaned(store, live={"unsaved"}) == (
+            OrphanedCheckpoint(run_id="a", session_id="gone", checkpoint_ms=1234),
+            OrphanedCheckpoint(run_id="b", session_id="gone", checkpoint_ms=1234),
+        )
+        assert [one.run_id for one in await orphaned(store)] == ["a", "b", "d"]
+        assert await store.load_loop_checkpoint("a") == checkpoint("a", "gone")
+
+    on_store(work)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_logged_and_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K4, K5."""
+
+    file = tmp_path / "sessions.db"
+
+    async def main() -> tuple[OrphanedCheckpoint, ...]:
+        async with SqliteSessionStore.open(file) as store:
+            for run in ("damaged", "newer", "whole"):
+                await saved(sink(store, run, "gone"))
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            change = "UPDATE loop_checkpoint SET {} WHERE run_id = ?"
+            connection.execute(change.format("turn = 99"), ["damaged"])
+            connection.execute(change.format("schema_version = 2"), ["newer"])
+            connection.commit()
+        async with SqliteSessionStore.open(file) as store:
+            return await orphaned(store)
+
+    assert [one.run_id for one in asyncio.run(main())] == ["whole"]
+    told = [record.getMessage().split(" passed")[0] for record in caplog.records]
+    assert told == [f"Loop checkpoint of run {run}" for run in ("damaged", "newer")]
+
+
+def test_a_store_that_fails_meanwhile_is_not_passed_over() -> None:
+    """K4."""
+
+    async def main() -> None:
+        await orphaned(await closed_store())
+
+    with pytest.raises(StoreClosedError):
+        asyncio.run(main())
+
+
+def test_a_store_that_cannot_say_what_it_holds_is_refused() -> None:
+    """K4."""
+
+    class Bare:
+        """Somebody else's store, wrapped so that its inventory is out of reach."""
+
+        def __init__(self, store: SessionStore) -> None:
+            self.load_loop_checkpoint = store.load_loop_checkpoint
+
+    async def main() -> None:
+        bare: SessionStore = Bare(MemorySessionStore())  # type: ignore[assignment]
+        await orphaned(bare)
+
+    with pytest.raises(SessionConfigError):
+        asyncio.run(main())
