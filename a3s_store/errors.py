@@ -1,4 +1,4 @@
-"""Every error a caller can meet, and the one place where foreign errors are given these names.
+"""Every error a caller can meet, and how errors of the system and of drivers become these.
 
     StoreError                      every one has .op, .where and .hint
       InvalidIdError                (ValueError)    cannot be an id here
@@ -42,11 +42,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import sqlite3
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class StoreError(Exception):
@@ -277,12 +276,7 @@ class ExternalTaskError(SessionError):
     """A handler outside the process reported that a task failed, or never answered."""
 
 
-# An I/O error by its primary code: there was no room for the index of the log.
-NO_ROOM = {sqlite3.SQLITE_IOERR_SHMSIZE}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT}
-# SQLite's failures that neither the disk nor another program explains, and the system's: what next.
-_AGAIN = {sqlite3.SQLITE_ABORT, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_SCHEMA}
+# What to do next about an error of the system.
 _NEXT = {
     errno.ENOENT: "Make its folder first",
     errno.ENOTDIR: "Name a file in a folder that exists",
@@ -300,12 +294,11 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno
 
 
 def explain(error: BaseException) -> StoreError | None:
-    """Our name for a failure of sqlite3 or the operating system; None when it is neither.
+    """The error of this package for a failure of the operating system or a text that is not UTF-8.
 
-    Mapped by `sqlite_errorcode` and errno, never by text.
+    None for any other. Mapped by errno, never by text. Backends add the errors of their driver:
+    see `Driver`.
     """
-    if isinstance(error, sqlite3.Error):
-        return _explain_sqlite(error)
     if isinstance(error, OSError):
         what = f"{error.strerror or error} [{errno.errorcode.get(error.errno or 0, 'OSError')}]"
         where = str(error.filename or "")
@@ -313,56 +306,33 @@ def explain(error: BaseException) -> StoreError | None:
             return StoreFullError(what, where=where, hint="Free some space and save again")
         hint = _NEXT.get(error.errno or 0, "Check the disk and the folder, then try again")
         return StoreUnavailableError(what, where=where, hint=hint)
+    if isinstance(error, UnicodeDecodeError):
+        # For one, a damaged schema: even SQLite's own message about it is not UTF-8.
+        return CorruptionError("a text in the file is not UTF-8", family="file")
     return None
 
 
-def _explain_sqlite(error: sqlite3.Error) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", None)
-    name = getattr(error, "sqlite_errorname", type(error).__name__)
-    what = f"{error} [{name}]"
-    primary = code & 0xFF if code is not None else None
-    if code is None and type(error) is sqlite3.OperationalError:
-        # sqlite3 itself could not decode a text, which its message repeats.
-        return CorruptionError("a text is not UTF-8", hint="Keep the file and restore a backup")
-    if primary in _BUSY:
-        return StoreBusyError(what, hint="Another program holds the file; try again")
-    if primary == sqlite3.SQLITE_FULL or code in NO_ROOM:
-        return StoreFullError(what, hint="Free some space and save again")
-    if primary == sqlite3.SQLITE_NOTADB:
-        return NotAStoreError(what, hint="Name another file, or move this one away")
-    if primary in _DAMAGED:
-        return CorruptionError(what, hint="Keep the file and restore a backup beside it")
-    if primary == sqlite3.SQLITE_TOOBIG or (code is None and isinstance(error, sqlite3.DataError)):
-        return EncodeError(what, hint="Keep such a large value outside the store")
-    if primary in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
-        return StoreUnavailableError(what, hint="The file or its folder is not writable")
-    if primary == sqlite3.SQLITE_CANTOPEN:
-        return StoreUnavailableError(what, hint="Check that the folder exists and may be written")
-    if primary == sqlite3.SQLITE_IOERR:
-        return StoreUnavailableError(what, hint="Check the disk, then open the store again")
-    if primary == sqlite3.SQLITE_NOMEM:
-        return StoreUnavailableError(what, hint="Free some memory and try again")
-    if primary == sqlite3.SQLITE_NOLFS:
-        return StoreUnavailableError(what, hint="Use a file system that takes larger files")
-    if primary in _AGAIN:
-        return StoreError(what, hint="Try again")
-    return StoreError(what, hint="This should not happen: please report it with this text")
+def repeats_no_text(error: BaseException) -> bool:
+    """Whether an error surely repeats no stored text.
 
-
-def _is_silent(error: BaseException) -> bool:
-    """Whether an error surely repeats no text.
-
-    Those of decoding, encoding and looking up hold what they stumbled over, often all of it;
-    sqlite3's own hold a text that is not UTF-8, and then have no code of SQLite's.
+    Errors of decoding, encoding and looking up hold what they stumbled over, often all of it.
     """
-    if isinstance(error, sqlite3.Error):
-        return hasattr(error, "sqlite_errorcode")
     ours = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
     return ours or isinstance(error, OSError | MemoryError)
 
 
-def _silence(error: BaseException) -> None:
-    """Let go of whatever led to an error and may repeat text."""
+class Driver(NamedTuple):
+    """What `during` has to know of the errors that a backend's driver raises."""
+
+    explain: Callable[[BaseException], StoreError | None] = explain
+    repeats_no_text: Callable[[BaseException], bool] = repeats_no_text
+
+
+SYSTEM: Final = Driver()
+
+
+def _drop_texts(error: BaseException, driver: Driver) -> None:
+    """Drop from the causes and contexts of an error whatever may repeat stored text."""
     seen: set[int] = set()
     waiting: list[BaseException] = [error]
     while waiting:
@@ -372,7 +342,7 @@ def _silence(error: BaseException) -> None:
             before = getattr(one, name)
             if before is None or id(before) in seen:
                 continue
-            if _is_silent(before):
+            if driver.repeats_no_text(before):
                 waiting.append(before)
             else:
                 setattr(one, name, None)
@@ -388,23 +358,20 @@ def _raise_alone(error: StoreError) -> NoReturn:
 
 
 @contextlib.contextmanager
-def during(op: str, where: str) -> Iterator[None]:
-    """Name what was tried and where in whatever our code, sqlite3 or the system raises inside."""
+def during(op: str, where: str, driver: Driver = SYSTEM) -> Iterator[None]:
+    """Name what was tried and where in whatever this package, the driver or the system raises."""
     try:
         yield
     except StoreError as error:
         error.locate(op, where)
-        _silence(error)
+        _drop_texts(error, driver)
         raise
-    except (sqlite3.Error, OSError) as error:
-        known = explain(error)
-        assert known is not None, "explain() answers for every sqlite3.Error and OSError"
+    except Exception as error:
+        known = driver.explain(error)
+        if known is None:
+            raise
         known.locate(op, where)
-        _silence(error)
-        if not _is_silent(error):
+        _drop_texts(error, driver)
+        if not driver.repeats_no_text(error):
             _raise_alone(known)
         raise known from error
-    except UnicodeDecodeError:
-        # A damaged schema: even SQLite's own message about it is not UTF-8.
-        what = "a text in the file is not UTF-8"
-        _raise_alone(CorruptionError(what, op=op, where=where, family="file"))

@@ -11,8 +11,9 @@ from typing import Any, Final
 import click
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import connect, permissions
+from a3s_store.backends.sqlite.connection import connect, file_facts, permissions
 from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import health
 from a3s_store.backends.sqlite.maintenance.health import Advice
 from a3s_store.backends.sqlite.read import catalog
@@ -21,7 +22,7 @@ from a3s_store.cli.failures import DAMAGED, Failure
 from a3s_store.cli.opening import PATH, existing, require_known, require_store
 from a3s_store.cli.output import cell
 from a3s_store.core.reports import EraseReport
-from a3s_store.errors import CorruptionError, StoreError, during
+from a3s_store.errors import CorruptionError, StoreError
 
 _ATTENTION: Final = 1
 
@@ -41,7 +42,7 @@ def doctor_command(store: Path, as_json: bool) -> None:
     """
     require_store(store)
     path = connect.resolve(store)
-    facts = health.place(path)
+    facts = file_facts.place(path)
     said = [
         Advice(f"The store will not be opened: {what}. {hint}.", attention=True)
         for what, hint in permissions.refusals(path)

@@ -19,7 +19,7 @@ from zlib import crc32
 from a3s_store.core.batch import encode_shelf
 from a3s_store.core.collections import SESSION_ROWS, CheckpointKind, Family, Rows
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
-from a3s_store.core.snapshot import NOTHING, Extent, item_digest, session_parts
+from a3s_store.core.digests import NOTHING, Extent, item_digest, session_parts
 from a3s_store.models import SessionData
 from a3s_store.wire import canonical, encode_without
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from a3s_store.errors import CorruptionError, DecodeError, StoreError, explain
+from a3s_store.errors import CorruptionError, DecodeError, StoreError
 
 KEEP: Final = (
     "Keep the file as it is; `salvage` brings back what is whole of it, or restore a backup"
@@ -74,15 +73,6 @@ def damage_named(session_id: str | None = None) -> Iterator[None]:
     except (ValueError, TypeError, AttributeError, OverflowError, LookupError) as error:
         # A column holds a value of another kind than was written there.
         raise CorruptionError(_said(error), session_id=session_id, hint=KEEP) from error
-    except sqlite3.DatabaseError as error:
-        if type(error) is sqlite3.OperationalError and not hasattr(error, "sqlite_errorcode"):
-            # sqlite3 itself could not decode a text; its own message repeats that text.
-            raise CorruptionError("a text is not UTF-8", session_id=session_id, hint=KEEP) from None
-        known = explain(error)
-        if not isinstance(known, CorruptionError):
-            raise
-        known.session_id, known.hint = session_id, KEEP
-        raise known from error
 
 
 def _said(error: Exception) -> str:

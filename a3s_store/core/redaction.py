@@ -27,7 +27,8 @@ from a3s_store.core.collections import CHECKPOINTS, FAMILIES, SESSION_ROWS, Rows
 from a3s_store.errors import EncodeError
 from a3s_store.models import ImageSource, LlmConfigData, Message, SessionConfig
 from a3s_store.wire import Model, codec_for, freeze
-from a3s_store.wire.kinds import Kind, Many, One, OpaqueValue, Tagged
+from a3s_store.wire.kinds import Kind, Many, OpaqueValue
+from a3s_store.wire.model_kinds import One, Tagged
 
 # Takes a text as it is about to be saved and answers what is to be saved in its place.
 Redact: TypeAlias = Callable[[str], str]

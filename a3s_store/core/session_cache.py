@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import attrs
 
-from a3s_store.backends.sqlite.rows.message_log import Line
 from a3s_store.core.collections import SESSION_ROWS
-from a3s_store.core.snapshot import Extent
+from a3s_store.core.conversation import Line
+from a3s_store.core.digests import Extent
 from a3s_store.models import SessionData
 
 # How many conversations are remembered of one session: its history and its checkpoints' last ones.

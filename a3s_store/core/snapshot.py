@@ -17,12 +17,20 @@ They are built so that a store can keep them up to date without reading history 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-import attrs
-
-from a3s_store.core.collections import CONFIG_PARTS, FAMILIES, SESSION_ROWS, Family, Rows, check_id
+from a3s_store.core.collections import FAMILIES, Family, check_id
+from a3s_store.core.digests import (
+    EMPTY_CHAIN,
+    URIS,
+    Extent,
+    chain,
+    combine,
+    list_extent,
+    session_parts,
+    uris_extent,
+)
 from a3s_store.errors import EncodeError, InvalidSnapshotError
 from a3s_store.models import (
     RunRecord,
@@ -35,15 +43,6 @@ from a3s_store.models import (
 from a3s_store.wire import U32, FrozenDict, Model, canonical, encode, field, model
 
 SNAPSHOT_VERSION: Final = 1
-_DOMAIN: Final = b"a3s_store.session-snapshot.v1\0"
-_PRIME: Final = 2**255 - 19
-_BASE: Final = int.from_bytes(hashlib.sha256(b"a3s_store.rolling.v1").digest(), "big") % _PRIME
-EMPTY_CHAIN: Final = bytes(32)
-# The name of the retained artifact URIs among the parts of a snapshot.
-URIS: Final = "retained_artifact_uris"
-_PARTS: Final = sorted(
-    ["messages", "session", "config", *SESSION_ROWS.lists, *(f.name for f in FAMILIES), URIS]
-)
 
 
 @model()
@@ -166,122 +165,6 @@ def _check_lists(snapshot: SessionSnapshot) -> None:
             what = f"expected a string, found {type(uri).__name__}"
             path = f"retained_artifact_uris[{index}]"
             raise EncodeError(what, model="SessionSnapshot", path=path)
-
-
-@attrs.frozen
-class Extent:
-    """What stands for a list: how many values it has, and their digest.
-
-    The digest of a shelf is rolling, that of a conversation is its chain, and what is no list at
-    all counts as one. The methods below are for rolling ones.
-    """
-
-    count: int
-    digest: bytes
-
-    def appended(self, hashes: Sequence[bytes]) -> Extent:
-        """With values of these hashes at the end."""
-        total = int.from_bytes(self.digest, "big")
-        for item in hashes:
-            total = (total * _BASE + int.from_bytes(item, "big")) % _PRIME
-        return Extent(self.count + len(hashes), total.to_bytes(32, "big"))
-
-    def without_first(self, hashes: Sequence[bytes]) -> Extent:
-        """Without the first values, which have these hashes."""
-        total = int.from_bytes(self.digest, "big")
-        for place, item in enumerate(hashes):
-            total -= int.from_bytes(item, "big") * pow(_BASE, self.count - 1 - place, _PRIME)
-        return Extent(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
-
-    def without_last(self, hashes: Sequence[bytes]) -> Extent:
-        """Without the last values, which have these hashes."""
-        last = int.from_bytes(NOTHING.appended(hashes).digest, "big")
-        total = (int.from_bytes(self.digest, "big") - last) * pow(_BASE, -len(hashes), _PRIME)
-        return Extent(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
-
-    def replaced(self, position: int, old: bytes, new: bytes) -> Extent:
-        """With the value at a position, of hash `old`, replaced by one of hash `new`."""
-        change = int.from_bytes(new, "big") - int.from_bytes(old, "big")
-        total = int.from_bytes(self.digest, "big")
-        total += change * pow(_BASE, self.count - 1 - position, _PRIME)
-        return Extent(self.count, (total % _PRIME).to_bytes(32, "big"))
-
-
-NOTHING: Final = Extent(0, bytes(32))
-
-
-def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:
-    """The 32 bytes that stand for one value, given the JSON object `encode` made of it.
-
-    Lists that are rows of their own enter by their rolling digest.
-    """
-    if not rows.lists:
-        return hashlib.sha256(canonical(tree)).digest()
-    rest = {key: item for key, item in tree.items() if key not in rows.lists}
-    return digest_with(
-        rest, {key: list_extent(tree.get(key, ()), part) for key, part in rows.lists.items()}
-    )
-
-
-def digest_with(rest: Mapping[str, Any], lists: Mapping[str, Extent]) -> bytes:
-    """As `item_digest`, of a value without its lists and what stands for these, in order."""
-    whole = hashlib.sha256(canonical(rest))
-    for extent in lists.values():
-        whole.update(extent.count.to_bytes(8, "big") + extent.digest)
-    return whole.digest()
-
-
-def list_extent(trees: Iterable[Mapping[str, Any]], rows: Rows) -> Extent:
-    """What stands for a list, from the JSON objects of its values."""
-    return NOTHING.appended([item_digest(tree, rows) for tree in trees])
-
-
-def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
-    """The chain at each further length, for messages with these hashes."""
-    found: list[bytes] = []
-    link = onto
-    for item in hashes:
-        link = hashlib.sha256(link + item).digest()
-        found.append(link)
-    return found
-
-
-def session_parts(tree: Mapping[str, Any]) -> dict[str, Extent]:
-    """What stands for each part of a session but its messages, from its JSON object.
-
-    What a turn does not change is a part of its own, so that a turn need not hash it.
-    """
-    config = {key: tree[key] for key in CONFIG_PARTS if key in tree}
-    apart = {"messages", *CONFIG_PARTS, *SESSION_ROWS.lists}
-    rest = {key: item for key, item in tree.items() if key not in apart}
-    parts = {"session": one_extent(rest), "config": one_extent(config)}
-    for key, rows in SESSION_ROWS.lists.items():
-        parts[key] = list_extent(tree.get(key, ()), rows)
-    return parts
-
-
-def one_extent(tree: Any) -> Extent:
-    """What stands for something that is no list."""
-    return Extent(1, hashlib.sha256(canonical(tree)).digest())
-
-
-def uris_extent(uris: Iterable[str]) -> Extent:
-    """What stands for the retained artifact URIs."""
-    listed = list(uris)
-    return Extent(len(listed), hashlib.sha256(canonical(listed)).digest())
-
-
-def combine(parts: Mapping[str, Extent]) -> str:
-    """The digest of a snapshot from what stands for each of its parts.
-
-    A family that is not among them was never saved; without URIs there are none.
-    """
-    whole = hashlib.sha256(_DOMAIN)
-    for name in _PARTS:
-        part = parts.get(name)
-        whole.update(name.encode() + b"\0")
-        whole.update(b"\0" if part is None else b"\1" + part.count.to_bytes(8, "big") + part.digest)
-    return "sha256:" + whole.hexdigest()
 
 
 def snapshot_digest(snapshot: SessionSnapshot) -> str:

@@ -26,7 +26,7 @@ from a3s_store.testing._scalars import (
     texts,
     timestamps,
 )
-from a3s_store.wire import EMPTY, Codec, Model, Wired, codec_for, kinds
+from a3s_store.wire import EMPTY, Codec, Model, Wired, codec_for, kinds, model_kinds
 
 __all__ = [
     "agent_events",
@@ -234,9 +234,9 @@ def _kind(kind: kinds.Kind, size: int) -> st.SearchStrategy[Any]:
             return json_values()
         case kinds.Time():
             return timestamps()
-        case kinds.One():
+        case model_kinds.One():
             return _model(kind.cls, size)
-        case kinds.Tagged():
+        case model_kinds.Tagged():
             return _union(kind, size)
         case kinds.TextOrMany():
             return texts() | shelves(_kind(kind.item, shorter), size=size)
@@ -251,7 +251,7 @@ def _kind(kind: kinds.Kind, size: int) -> st.SearchStrategy[Any]:
     raise TypeError(f"no strategy is known for {type(kind).__name__}")
 
 
-def _union(kind: kinds.Tagged, size: int) -> st.SearchStrategy[Any]:
+def _union(kind: model_kinds.Tagged, size: int) -> st.SearchStrategy[Any]:
     codecs = [*kind.members.values(), *([kind.unknown] if kind.unknown else [])]
     return st.one_of([_model(codec.cls, size) for codec in codecs])
 

@@ -11,13 +11,13 @@ Two roads: text -> parse -> decode -> value, and value -> encode -> compact | pr
 from a3s_store.wire.annotations import F32, I32, I64, U32, U64, Timestamp, USize, Value
 from a3s_store.wire.codec import (
     Codec,
-    Wired,
     codec_for,
     decode,
     decode_many,
     encode,
     encode_without,
 )
+from a3s_store.wire.model_kinds import Wired
 from a3s_store.wire.rules import Model, dropped_field, field, model
 from a3s_store.wire.text import canonical, compact, own_text, parse, parse_each, parse_own, pretty
 from a3s_store.wire.timestamp import timestamp_of

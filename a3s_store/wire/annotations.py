@@ -21,13 +21,11 @@ from a3s_store.wire.kinds import (
     IntRange,
     Kind,
     Many,
-    One,
     OpaqueValue,
-    Tagged,
     TextOrMany,
     Time,
-    codec_of,
 )
+from a3s_store.wire.model_kinds import One, Tagged, codec_of
 from a3s_store.wire.values import Json
 
 

@@ -17,10 +17,12 @@ import attrs
 
 from a3s_store.errors import DecodeError, EncodeError
 from a3s_store.wire import decoder, encoder
+from a3s_store.wire.declared import ModelRule
 from a3s_store.wire.decoder import decode_function
 from a3s_store.wire.encoder import encode_function
-from a3s_store.wire.kinds import MISSING, Kind, codec_of, wrong
+from a3s_store.wire.kinds import MISSING, wrong
 from a3s_store.wire.lines import located
+from a3s_store.wire.model_kinds import Wired, codec_of
 from a3s_store.wire.text import exact
 from a3s_store.wire.values import EMPTY, MAX_DEPTH, FrozenDict, NotJsonError, freeze_part
 
@@ -28,51 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 M = TypeVar("M")
-
-# Stands for "nothing was said"; attrs.NOTHING cannot, since attrs reads it as "no default".
-UNSET: Any = object()
-Read = Literal["req", "opt", "def"]
-Write = Literal["always", "null", "omit"]
-
-
-@attrs.frozen(kw_only=True)
-class FieldRule:
-    """What `field(...)` said of a field; None where the annotation decides."""
-
-    key: str | None = None
-    alias: str | None = None
-    read: Read | None = None
-    write: Write = "always"
-    absent: Any = UNSET
-
-
-@attrs.frozen(kw_only=True)
-class ModelRule:
-    """What `@model(...)` said of a class."""
-
-    tag: str | None = None
-    camel: bool = False
-    text_form: str | None = None
-    dropped: tuple[str, ...] = ()
-    opaque: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class Wired:
-    """One field with everything the codec, the row mapping and the strategies need to know."""
-
-    attribute: str
-    key: str
-    alias: str | None
-    kind: Kind
-    read: Read
-    write: Write
-    absent: Any
-    default: Any
-
-    @property
-    def optional(self) -> bool:
-        return self.read == "opt"
 
 
 class Codec(Generic[M]):
@@ -149,7 +106,7 @@ class Codec(Generic[M]):
 
 def codec_for(cls: type[M]) -> Codec[M]:
     """The codec of a model. Raises TypeError when the class is none."""
-    return codec_of(cls)
+    return cast("Codec[M]", codec_of(cls))
 
 
 def encode(value: Any) -> dict[str, Any]:
@@ -175,7 +132,7 @@ def encode_without(value: Any, attributes: frozenset[str]) -> dict[str, Any]:
     """
     cls = type(value)
     try:
-        tree: dict[str, Any] = codec_of(cls).encode_without(value, attributes)
+        tree: dict[str, Any] = codec_for(cls).encode_without(value, attributes)
     except NotJsonError as error:
         raise EncodeError(error.what, model=cls.__name__, path=error.place) from None
     return tree

@@ -17,18 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from a3s_store.wire.kinds import (
-    MISSING,
-    EnumOf,
-    Kind,
-    Many,
-    One,
-    OpaqueValue,
-    Tagged,
-    TextOrMany,
-    wrong,
-)
+from a3s_store.wire.kinds import MISSING, EnumOf, Kind, Many, OpaqueValue, TextOrMany, wrong
 from a3s_store.wire.lines import holds, indent, located, unless
+from a3s_store.wire.model_kinds import One, Tagged
 from a3s_store.wire.values import (
     EMPTY,
     MAX_DEPTH,
@@ -41,13 +32,13 @@ from a3s_store.wire.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from a3s_store.wire.codec import Codec, Wired
+    from a3s_store.wire.model_kinds import ModelCodec, Wired
 
 # A union of more members is looked up in a table: a chain of tests would be long, and the text too.
 SMALL_UNION = 6
 
 
-def decode_function(codec: Codec[Any]) -> Callable[[Any], Any]:
+def decode_function(codec: ModelCodec) -> Callable[[Any], Any]:
     """The compiled `decode` of a model. It raises NotJsonError."""
     names: dict[str, Any] = {
         "cls": codec.cls,
@@ -97,7 +88,7 @@ def draft(cls: type) -> type:
     return type(f"{cls.__name__}Draft", cls.__bases__, body)
 
 
-def _at_first_use(codec: Codec[Any], place: dict[str, Any], name: str) -> Callable[[Any], Any]:
+def _at_first_use(codec: ModelCodec, place: dict[str, Any], name: str) -> Callable[[Any], Any]:
     """Stands in `place` for the `decode` of another model until that is needed."""
 
     def first(tree: Any) -> Any:
@@ -113,7 +104,7 @@ def _rest(tree: dict[str, Any], known: frozenset[str]) -> FrozenDict:
     return frozen
 
 
-def source(codec: Codec[Any]) -> str:
+def source(codec: ModelCodec) -> str:
     """The text of a model's `decode`, after those of the unions in it."""
     fields = list(enumerate(codec.fields))
     lines: list[str] = []
@@ -162,7 +153,7 @@ def _fetch_either(i: int, field: Wired) -> list[str]:
     ]
 
 
-def _optional(codec: Codec[Any], fields: list[tuple[int, Wired]]) -> list[str]:
+def _optional(codec: ModelCodec, fields: list[tuple[int, Wired]]) -> list[str]:
     """What need not be there, unknown keys included. `n` counts the keys that are accounted for."""
     absent = [(i, "None" if field.read == "opt" else f"absent{i}") for i, field in fields]
     n = len(codec.fields) - len(fields)
@@ -244,7 +235,7 @@ def _union(i: int, kind: Kind) -> list[str]:
     ]
 
 
-def _as_written(tag: str, codec: Codec[Any]) -> list[str]:
+def _as_written(tag: str, codec: ModelCodec) -> list[str]:
     """Build a member that has exactly the keys which are always written, all of simple kinds."""
     fields = [field for field in codec.fields if field.write != "omit"]
     tests = [_simple(f"v{n}", field) for n, field in enumerate(fields)]

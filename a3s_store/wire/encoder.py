@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from a3s_store.wire.kinds import EnumOf, Many, One, Tagged, wrong
+from a3s_store.wire.kinds import EnumOf, Many, wrong
 from a3s_store.wire.lines import indent, located, unless
+from a3s_store.wire.model_kinds import One, Tagged
 from a3s_store.wire.text import exact
 from a3s_store.wire.values import EMPTY, FrozenDict, NotJsonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from a3s_store.wire.codec import Codec, Wired
     from a3s_store.wire.kinds import Kind
+    from a3s_store.wire.model_kinds import ModelCodec, Wired
 
 
-def encode_function(codec: Codec[Any], without: frozenset[str]) -> Callable[[Any], dict[str, Any]]:
+def encode_function(codec: ModelCodec, without: frozenset[str]) -> Callable[[Any], dict[str, Any]]:
     """The compiled `encode` of a model, less these attributes. It raises NotJsonError."""
     names: dict[str, Any] = {
         "EMPTY": EMPTY,
@@ -50,7 +51,7 @@ def encode_function(codec: Codec[Any], without: frozenset[str]) -> Callable[[Any
     return made
 
 
-def _at_first_use(codec: Codec[Any], place: dict[Any, Any], name: Any) -> Callable[[Any], Any]:
+def _at_first_use(codec: ModelCodec, place: dict[Any, Any], name: Any) -> Callable[[Any], Any]:
     """Stands in `place` for the `encode` of another model until that is needed."""
 
     def first(value: Any) -> Any:
@@ -69,7 +70,7 @@ def _add_extra(tree: dict[str, Any], extra: Any, known: frozenset[str]) -> None:
     tree.update(exact(extra))
 
 
-def source(codec: Codec[Any], without: frozenset[str] = frozenset()) -> str:
+def source(codec: ModelCodec, without: frozenset[str] = frozenset()) -> str:
     """The text of a model's `encode`, less these attributes."""
     fields = [(i, f) for i, f in enumerate(codec.fields) if f.attribute not in without]
     split = next((n for n, (_, f) in enumerate(fields) if f.write == "omit"), len(fields))

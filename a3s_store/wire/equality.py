@@ -15,10 +15,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from a3s_store.wire.codec import Codec
+    from a3s_store.wire.model_kinds import ModelCodec
 
 
-def add_equality(codec: Codec[Any]) -> None:
+def add_equality(codec: ModelCodec) -> None:
     """Give a model its `__eq__`, which at its first call puts the compiled one in its own place."""
 
     def __eq__(self: Any, other: object) -> Any:  # noqa: N807 - becomes the method
@@ -31,7 +31,7 @@ def add_equality(codec: Codec[Any]) -> None:
     setattr(codec.cls, "__eq__", __eq__)  # noqa: B010
 
 
-def source(codec: Codec[Any]) -> str:
+def source(codec: ModelCodec) -> str:
     """The text of a model's `__eq__`. `x` and `y` are the two values of one field."""
     parts = [_same(field.attribute, field.kind.same) for field in codec.fields]
     parts.append(_same("extra", "alike(x, y)"))

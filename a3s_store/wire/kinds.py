@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import orjson
@@ -32,9 +32,6 @@ from a3s_store.wire.values import (
     freeze_part,
     frozen_dict,
 )
-
-if TYPE_CHECKING:
-    from a3s_store.wire.codec import Codec
 
 # Stands for a key that is not there, where None is a JSON value.
 MISSING: Any = object()
@@ -234,61 +231,6 @@ class Time(Kind):
     encode = decode
 
 
-class One(Kind):
-    """Another model."""
-
-    fast = Kind.NEVER
-
-    def __init__(self, cls: type) -> None:
-        self.cls = cls
-        self.codec = codec_of(cls)
-        self.name = "an object"
-
-    def decode(self, value: Any) -> Any:
-        return self.codec.decode(value)
-
-    def encode(self, value: Any) -> Any:
-        if type(value) is not self.cls:
-            raise wrong(f"a {self.cls.__name__}", value)
-        return self.codec.encode(value)
-
-
-class Tagged(Kind):
-    """One of several models, told apart by the key `type`; unknown ones are kept opaque."""
-
-    fast = Kind.NEVER
-
-    def __init__(self, members: Mapping[str, type], unknown: type | None) -> None:
-        self.members = {tag: codec_of(cls) for tag, cls in members.items()}
-        self.classes = {cls: codec_of(cls) for cls in members.values()}
-        self.unknown = codec_of(unknown) if unknown else None
-        self.name = "an object"
-
-    def decode(self, value: Any) -> Any:
-        if type(value) is not dict:
-            raise wrong(self.name, value)
-        tag = value.get("type", MISSING)
-        if type(tag) is not str:
-            raise wrong("a string", tag).at("type")
-        codec = self.members.get(tag)
-        if codec is not None:
-            return codec.decode(value)
-        if self.unknown is None:
-            raise NotJsonError("not a type this release knows").at("type")
-        return self.unknown.decode(value)
-
-    def encode(self, value: Any) -> Any:
-        codec = self.classes.get(type(value))
-        if codec is not None:
-            return codec.encode(value)
-        if self.unknown is None or type(value) is not self.unknown.cls:
-            raise wrong("a " + " or ".join(cls.__name__ for cls in self.classes), value)
-        tree = self.unknown.encode(value)
-        if value.type in self.members:
-            raise NotJsonError("an unknown type must not carry the name of a known one").at("type")
-        return tree
-
-
 class Many(Kind):
     """A tuple of one kind; an array in JSON."""
 
@@ -392,11 +334,3 @@ class EnumMap(Kind):
             except NotJsonError as error:
                 raise error.at(str(key)) from None
         return done
-
-
-def codec_of(cls: type) -> Codec[Any]:
-    """The codec `@model` made for exactly this class. Raises TypeError when it is no model."""
-    found: Codec[Any] | None = getattr(cls, "__a3s_codec__", None)
-    if found is None or found.cls is not cls:
-        raise TypeError(f"{cls.__name__} is no model")
-    return found

@@ -22,9 +22,11 @@ from typing import Any, Final, Literal, TypeVar, dataclass_transform
 import attrs
 
 from a3s_store.wire.annotations import Value, kind_of
-from a3s_store.wire.codec import UNSET, Codec, FieldRule, ModelRule, Wired
+from a3s_store.wire.codec import Codec
+from a3s_store.wire.declared import UNSET, FieldRule, ModelRule
 from a3s_store.wire.equality import add_equality
 from a3s_store.wire.kinds import Kind
+from a3s_store.wire.model_kinds import Wired
 from a3s_store.wire.values import EMPTY
 
 _RULE = "a3s_wire"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.connection.connect import WorkConnection
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from tests.support import session
 

@@ -18,7 +18,8 @@ import attrs
 
 from a3s_store.backends.sqlite import SqliteSessionStore, engine, transaction
 from a3s_store.backends.sqlite.connection import connect, wal_checkpoint, wal_preflight, worker
-from a3s_store.backends.sqlite.connection.connect import Settings, WorkConnection
+from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.read import messages as conversation

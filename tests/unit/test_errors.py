@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from a3s_store import SqliteSessionStore, errors
+from a3s_store.backends.sqlite.errors import explain
 from a3s_store.errors import (
     CodecError,
     CorruptionError,
@@ -26,7 +27,6 @@ from a3s_store.errors import (
     StoreFullError,
     StoreUnavailableError,
     during,
-    explain,
 )
 from tests.support import artifact, session, with_store
 

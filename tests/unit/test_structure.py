@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,57 +15,66 @@ from types import ModuleType
 import pytest
 
 import a3s_store
+from tools import ladder
 
 PACKAGE = Path(a3s_store.__file__).parent
-
-# A room may use those above it and none below; rooms on one line do not know each other.
-LADDER: list[set[str]] = [
-    {"errors"},
-    {"wire"},
-    {"models"},
-    {"core"},
-    {"agent_memory"},
-    {"backends"},
-    {"runtime"},
-    {"importers"},
-    {"exporters"},
-    {"interop"},
-    {"cli", "testing"},
-]
-RUNG = {room: number for number, rooms in enumerate(LADDER) for room in rooms}
 
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def test_imports_go_down_the_layers_and_never_in_a_circle() -> None:
+    found = ladder.check()
+    assert found.faults == []
+    assert found.imports > 900, "the check reads the package"
 
 
-def imported_rooms(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names: list[str] = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "a3s_store" and len(parts) > 1 and parts[1] in RUNG:
-                found.add(parts[1])
-    return found
+PLANTED = {
+    "at the top": ("lower.py", "from pkg import upper"),
+    "in a function": ("lower.py", "def f():\n    import pkg.upper"),
+    "for types only": (
+        "lower.py",
+        "import typing\nif typing.TYPE_CHECKING:\n    from pkg.upper import X",
+    ),
+    "relative": ("lower.py", "from .upper import X"),
+    "on one layer": ("upper.py", "from pkg import beside"),
+    "a unit without a layer": ("new.py", ""),
+}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
-    room = room_of(path)
-    if room in {"__init__", "__main__"}:
-        return
-    assert room in RUNG, f"{room} has no place on the ladder"
-    too_low = {other for other in imported_rooms(path) if other != room}
-    assert {other for other in too_low if RUNG[other] >= RUNG[room]} == set()
+@pytest.mark.parametrize("what", PLANTED)
+def test_an_import_that_goes_up_is_found(tmp_path: Path, what: str) -> None:
+    (tmp_path / "pkg").mkdir()
+    for name in ("__init__.py", "lower.py", "upper.py", "beside.py"):
+        (tmp_path / "pkg" / name).touch()
+    (tmp_path / "ladder.txt").write_text("[pkg]\nlower\nupper beside\n", encoding="utf-8")
+    (tmp_path / "pkg" / "upper.py").write_text("from pkg import lower", encoding="utf-8")
+    assert ladder.check(tmp_path, tmp_path / "ladder.txt").faults == []
+    name, text = PLANTED[what]
+    (tmp_path / "pkg" / name).write_text(text, encoding="utf-8")
+    assert ladder.check(tmp_path, tmp_path / "ladder.txt").faults != []
+
+
+def test_a_circle_inside_one_unit_is_found(tmp_path: Path) -> None:
+    (tmp_path / "pkg" / "unit").mkdir(parents=True)
+    (tmp_path / "ladder.txt").write_text("[pkg]\nunit\n", encoding="utf-8")
+    for name, other in (("a", "b"), ("b", "a")):
+        text = f"import typing\nif typing.TYPE_CHECKING:\n    from pkg.unit import {other}\n"
+        (tmp_path / "pkg" / "unit" / f"{name}.py").write_text(text, encoding="utf-8")
+    (fault,) = ladder.check(tmp_path, tmp_path / "ladder.txt").faults
+    assert "circle" in fault
+
+
+def test_only_the_sqlite_backend_imports_a_database_driver() -> None:
+    """The command line tells the version of SQLite, and its demonstration looks into a file."""
+    knowing = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in modules()
+        if re.search(r"^\s*import sqlite3$", path.read_text(encoding="utf-8"), re.M)
+    }
+    outside = {path for path in knowing if not path.startswith("backends/sqlite/")}
+    assert outside == {"cli/app.py", "cli/demo.py"}
 
 
 def test_only_the_worker_knows_aiosqlite() -> None:

@@ -25,7 +25,7 @@ from a3s_store.agent_memory.protocol import (
     contains,
     has_any,
 )
-from a3s_store.backends.sqlite.connection.connect import WorkConnection
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import agent_memory

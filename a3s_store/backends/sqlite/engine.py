@@ -17,24 +17,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import connect, wal_checkpoint
-from a3s_store.backends.sqlite.connection.connect import Settings, WorkConnection
+from a3s_store.backends.sqlite.connection import connect, file_facts, wal_checkpoint
+from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Afterwards, Worker
-from a3s_store.backends.sqlite.maintenance import health
+from a3s_store.backends.sqlite.errors import damage_named, during
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.write import group_commit
 from a3s_store.backends.sqlite.write.group_commit import Change, Outcome
-from a3s_store.core.corruption import MovedOnError, damage_named
+from a3s_store.core.corruption import MovedOnError
 from a3s_store.core.gil_yield import LOOK_EVERY
 from a3s_store.core.job_queue import Job
 from a3s_store.core.session_cache import Pending, Recall
-from a3s_store.errors import (
-    SchemaTooNewError,
-    StoreClosedError,
-    StoreError,
-    StoreUnavailableError,
-    during,
-)
+from a3s_store.errors import SchemaTooNewError, StoreClosedError, StoreError, StoreUnavailableError
 
 R = TypeVar("R")
 
@@ -286,7 +281,7 @@ class Engine:
         return {
             "read_only": self.writer is None,
             "durability": self.settings.durability,
-            **health.place(self.settings.path),
+            **file_facts.place(self.settings.path),
             "checkpoints_failed": self._keeper.failures,
             "checkpoint_error": None if error is None else f"{error or type(error).__name__}",
         }

@@ -16,17 +16,18 @@ from typing import Any, Literal, TypeVar, overload
 
 from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
 from a3s_store.backends.sqlite.connection import connect
-from a3s_store.backends.sqlite.connection.connect import Durability, Settings, WorkConnection
+from a3s_store.backends.sqlite.connection.connect import Durability, Settings
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.api import CareMethods
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.read.fetch import Stored
+from a3s_store.backends.sqlite.read.stored_checkpoint import StoredCheckpoint
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
-from a3s_store.backends.sqlite.write.run_checkpoints import StoredCheckpoint
 from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, Found, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.collections import FAMILIES, CheckpointKind, Family, check_id
@@ -35,11 +36,7 @@ from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.core.reports import Recovered
 from a3s_store.core.session_cache import Pending
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import (
-    EncodeError,
-    SessionNotFoundError,
-    StaleGenerationError,
-)
+from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import SessionData
 
 R = TypeVar("R")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store.core.snapshot import EMPTY_CHAIN, NOTHING, Extent, SessionSnapshot, chain
+from a3s_store.core.digests import EMPTY_CHAIN, NOTHING, Extent, chain
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     LlmCostRecord,
     Message,

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_store import SessionSnapshot, SqliteSessionStore
-from a3s_store.backends.sqlite.connection.connect import WorkConnection
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.write.group_commit import Change, commit
+from a3s_store.core.digests import Extent
 from a3s_store.core.session_cache import NOTHING_KNOWN, Known, Pending, Recall
-from a3s_store.core.snapshot import Extent
 from a3s_store.errors import EncodeError, StaleGenerationError
 from a3s_store.models import (
     Message,

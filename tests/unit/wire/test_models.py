@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from a3s_store import models
-from a3s_store.wire import Model, codec_for, compact, decode, encode, kinds, parse
+from a3s_store.wire import Model, codec_for, compact, decode, encode, kinds, model_kinds, parse
 
 # Wire-format 10.2, word for word: `?` is omitted when None, `?null` is written as null.
 EVENTS = """
@@ -193,9 +193,9 @@ def described(kind: kinds.Kind) -> str:
     match kind:
         case kinds.Int():
             return RANGES[kind.limits.low, kind.limits.high]
-        case kinds.EnumOf() | kinds.One():
+        case kinds.EnumOf() | model_kinds.One():
             return kind.cls.__name__
-        case kinds.Tagged():
+        case model_kinds.Tagged():
             assert kind.unknown is not None
             return UNIONS[frozenset({*kind.classes, kind.unknown.cls})]
         case kinds.TextOrMany():

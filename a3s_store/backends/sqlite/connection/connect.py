@@ -15,9 +15,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -27,15 +26,11 @@ from a3s_store.backends.sqlite.connection import (
     wal_checkpoint,
     wal_preflight,
 )
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.schema import migrate
-from a3s_store.errors import (
-    CorruptionError,
-    NotAStoreError,
-    StoreBusyError,
-    StoreUnavailableError,
-    during,
-)
+from a3s_store.errors import CorruptionError, NotAStoreError, StoreBusyError, StoreUnavailableError
 
 Durability = Literal["full", "normal"]
 
@@ -48,61 +43,6 @@ _LENGTH_LIMIT: Final = 512 * 1024 * 1024
 _CREATING = threading.Lock()
 # Files whose disk failed while they were open here: they are checked when they are opened again.
 _DISTRUSTED: set[Path] = set()
-
-
-class Work(str):
-    """A unit of work on its way through `execute`: the only text that is not SQL."""
-
-    __slots__ = ("_run",)
-    _run: Callable[[sqlite3.Connection], Any] | None
-
-    @classmethod
-    def of(cls, run: Callable[[sqlite3.Connection], Any]) -> Work:
-        work = cls("-- a unit of work")
-        work._run = run
-        return work
-
-    def take(self) -> Callable[[sqlite3.Connection], Any]:
-        """The function, once: the idle thread keeps this object, and must not keep what it ran."""
-        run, self._run = self._run, None
-        assert run is not None, "each unit is run once"
-        return run
-
-
-class _Answer:
-    """What a unit of work answered, where `execute` would answer a cursor."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def fetchall(self) -> Any:
-        return self._value
-
-
-class WorkConnection(sqlite3.Connection):
-    """A connection whose `execute` also runs a unit of work, in one trip to the worker's thread.
-
-    Whoever closes it, `before_close` is called first and `closed` is set afterwards.
-    """
-
-    closed: threading.Event
-    file: tuple[int, int]
-    before_close: Callable[[], None] | None = None
-    guard: sqlite3.Connection | None = None
-    migrated: migrate.Migrated | None = None
-
-    def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        if type(sql) is Work:
-            return _Answer(sql.take()(self))
-        return super().execute(sql, parameters)
-
-    def close(self) -> None:
-        if self.before_close is not None and not self.closed.is_set():
-            self.before_close()
-        if self.guard is not None:
-            self.guard.close()
-        super().close()
-        self.closed.set()
 
 
 # Those of this process that are open, and some that were.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from a3s_store.backends.sqlite.connection.connect import WorkConnection
+    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 
 # How much of the log is kept as a file when it is begun again: about a thousand pages.
 LOG_BYTES: Final = 4 * 1024 * 1024

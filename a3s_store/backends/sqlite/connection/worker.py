@@ -33,7 +33,7 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 
 import aiosqlite
 
-from a3s_store.backends.sqlite.connection.connect import Work, WorkConnection
+from a3s_store.backends.sqlite.connection.work_connection import Work, WorkConnection
 from a3s_store.core.gil_yield import Patience
 from a3s_store.core.job_queue import Job, JobQueue
 from a3s_store.errors import StoreClosedError, StoreForkedError

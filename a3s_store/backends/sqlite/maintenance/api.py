@@ -19,6 +19,7 @@ import attrs
 
 from a3s_store.backends.sqlite.connection import wal_checkpoint, wal_preflight
 from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.backends.sqlite.maintenance import backup, erase, health
 from a3s_store.backends.sqlite.maintenance.verify import verify
@@ -28,7 +29,7 @@ from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
 from a3s_store.core.reports import BackupReport, Damage, Depth, EraseReport, VerifyReport
 from a3s_store.core.session_cache import Pending
-from a3s_store.errors import StoreBusyError, StoreError, during
+from a3s_store.errors import StoreBusyError, StoreError
 
 Progress = Callable[[int, int], None]
 

@@ -20,13 +20,14 @@ from pathlib import Path
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.format.file_copy import Progress
 from a3s_store.backends.sqlite.maintenance import verify
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.corruption import KEEP
 from a3s_store.core.reports import BackupReport
-from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableError, during
+from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableError
 
 
 def take(

@@ -32,13 +32,15 @@ from typing import Final, NoReturn
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import wal_checkpoint
-from a3s_store.backends.sqlite.connection.connect import LOG_BYTES, WorkConnection
+from a3s_store.backends.sqlite.connection.connect import LOG_BYTES
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.backends.sqlite.write import session_writer
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.session_cache import Pending
-from a3s_store.errors import ErasureIncompleteError, SharedMessagesError, explain
+from a3s_store.errors import ErasureIncompleteError, SharedMessagesError
 
 # Seconds between two looks whether the log is free.
 _PAUSE: Final = 0.02

@@ -6,14 +6,11 @@ function, which `health_check` and the command `doctor` share.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from a3s_store.backends.sqlite.connection import network_mounts, wal_checkpoint
-from a3s_store.backends.sqlite.connection import permissions as access
+from a3s_store.backends.sqlite.connection import network_mounts
 
 _WEEK: Final = 7 * 86_400
 # From when on something is worth a sentence.
@@ -27,44 +24,6 @@ class Advice(NamedTuple):
 
     text: str
     attention: bool
-
-
-def place(path: Path) -> dict[str, Any]:
-    """What the system says of a file, which must exist, without opening it."""
-    mount = network_mounts.mount_of(path)
-    return {
-        "database_bytes": path.stat().st_size,
-        "log_bytes": _size(path.with_name(path.name + "-wal")),
-        **access.facts(path),
-        "file_system": None if mount is None else mount.kind,
-        "wal_reset_bug": "affected" if wal_checkpoint.has_reset_bug() else "fixed",
-    }
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def notes(conn: sqlite3.Connection) -> dict[str, Any]:
-    """When the file was last verified, with what result, and last erased from; None: never."""
-    rows = conn.execute(
-        "SELECT name, value FROM meta WHERE name IN ('last_verify', 'last_erase')"
-    ).fetchall()
-    found: dict[str, Any] = {"last_verify": None, "last_erase": None}
-    for name, value in rows:
-        found[name] = _note(value)
-    return found
-
-
-def _note(value: Any) -> dict[str, Any] | None:
-    try:
-        note = json.loads(value)
-    except (TypeError, ValueError):
-        return None
-    return note if isinstance(note, dict) and type(note.get("at")) is int else None
 
 
 def damage(facts: Mapping[str, Any]) -> int:

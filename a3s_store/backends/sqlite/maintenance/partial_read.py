@@ -18,7 +18,6 @@ from typing import Any
 
 from a3s_store.backends.sqlite.maintenance.row_checks import Prover
 from a3s_store.backends.sqlite.rows import message_log, session_header, statements
-from a3s_store.backends.sqlite.rows.message_log import Head
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import (
     ARTIFACTS,
@@ -29,17 +28,11 @@ from a3s_store.core.collections import (
     CheckpointKind,
     Family,
 )
+from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.digests import URIS, Extent, combine, digest_with, session_parts, uris_extent
 from a3s_store.core.reports import Recovered
-from a3s_store.core.snapshot import (
-    URIS,
-    Extent,
-    SessionSnapshot,
-    combine,
-    digest_with,
-    session_parts,
-    uris_extent,
-)
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import SessionNotFoundError
 from a3s_store.models import Message, SessionData
 from a3s_store.wire import compact, decode, encode, encode_without, parse

@@ -27,6 +27,7 @@ from typing import Final
 
 from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.errors import during, explain
 from a3s_store.backends.sqlite.format import atomic_rename, file_copy, wal_file
 from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
 from a3s_store.backends.sqlite.maintenance import backup
@@ -38,8 +39,6 @@ from a3s_store.errors import (
     SchemaError,
     StoreBusyError,
     StoreUnavailableError,
-    during,
-    explain,
 )
 
 # How long somebody who has the store open is waited for, in seconds.

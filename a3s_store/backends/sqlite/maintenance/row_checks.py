@@ -14,14 +14,15 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
+from a3s_store.backends.sqlite.errors import damage_named
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import blobs, message_log, statements
-from a3s_store.backends.sqlite.rows.message_log import Head
 from a3s_store.backends.sqlite.rows.statements import Statements
 from a3s_store.core.checksums import mark_of
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError, damage_named
+from a3s_store.core.conversation import Head
+from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.digests import EMPTY_CHAIN, NOTHING, Extent, chain, digest_with, item_digest
 from a3s_store.core.reports import Damage
-from a3s_store.core.snapshot import EMPTY_CHAIN, NOTHING, Extent, chain, digest_with, item_digest
 from a3s_store.errors import CorruptionError
 from a3s_store.models import Message
 from a3s_store.wire import canonical, decode, encode, encode_without

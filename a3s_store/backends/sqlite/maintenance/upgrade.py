@@ -12,16 +12,12 @@ from pathlib import Path
 
 from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.format.file_copy import beside
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.reports import MigrationReport
-from a3s_store.errors import (
-    MigrationError,
-    NotAStoreError,
-    SchemaTooNewError,
-    during,
-)
+from a3s_store.errors import MigrationError, NotAStoreError, SchemaTooNewError
 
 
 def upgrade(settings: Settings) -> MigrationReport:

@@ -26,7 +26,6 @@ from a3s_store.backends.sqlite.rows import (
     session_header,
     statements,
 )
-from a3s_store.backends.sqlite.rows.message_log import Head
 from a3s_store.core.collections import (
     CHECKPOINTS,
     FAMILIES,
@@ -34,9 +33,10 @@ from a3s_store.core.collections import (
     SESSION_ROWS,
     CheckpointKind,
 )
+from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import DamagedError
+from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.reports import Damage, Depth, VerifyReport
-from a3s_store.core.snapshot import EMPTY_CHAIN
 
 # Tables whose rows hang on others without a foreign key: (table, column, table of the parent).
 _HANGING: Final = (

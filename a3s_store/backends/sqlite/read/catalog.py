@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from a3s_store.backends.sqlite.maintenance import health
+from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.collections import CHECKPOINTS
@@ -81,7 +81,7 @@ def facts(conn: sqlite3.Connection) -> dict[str, Any]:
     found: dict[str, Any] = {"sqlite": sqlite3.sqlite_version, "schema": version}
     for name in ("journal_mode", "page_count", "freelist_count"):
         (found[name],) = conn.execute(f"PRAGMA {name}").fetchone()
-    return found | health.notes(conn)
+    return found | notes.notes(conn)
 
 
 def probe(conn: sqlite3.Connection) -> None:

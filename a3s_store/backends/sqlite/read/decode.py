@@ -16,14 +16,14 @@ import attrs
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.fetch import Stored, StoredSession, StoredShelf
 from a3s_store.backends.sqlite.read.messages import Wanted
-from a3s_store.backends.sqlite.rows.message_log import Line
-from a3s_store.backends.sqlite.write.run_checkpoints import StoredCheckpoint
+from a3s_store.backends.sqlite.read.stored_checkpoint import StoredCheckpoint
 from a3s_store.core.batch import Found
 from a3s_store.core.checksums import check_checkpoint, check_session, check_shelf
 from a3s_store.core.collections import CheckpointKind, Family
+from a3s_store.core.conversation import Line
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.digests import URIS, uris_extent
 from a3s_store.core.session_cache import HISTORY, Known
-from a3s_store.core.snapshot import URIS, uris_extent
 from a3s_store.errors import DecodeError
 from a3s_store.models import SessionData
 from a3s_store.wire import decode, decode_many

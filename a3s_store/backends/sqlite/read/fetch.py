@@ -15,12 +15,12 @@ import attrs
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.messages import Wanted
 from a3s_store.backends.sqlite.rows import session_header, statements
-from a3s_store.backends.sqlite.rows.message_log import Head
 from a3s_store.backends.sqlite.rows.session_header import Record
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Family
+from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import DamagedError
+from a3s_store.core.digests import URIS, Extent
 from a3s_store.core.session_cache import Known
-from a3s_store.core.snapshot import URIS, Extent
 from a3s_store.errors import SessionNotFoundError
 from a3s_store.models import SessionData
 

@@ -18,10 +18,10 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.rows import blobs, message_log
-from a3s_store.backends.sqlite.rows.message_log import Head, Line
 from a3s_store.core.checksums import seals_of
 from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
+from a3s_store.core.conversation import Head, Line
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError, MovedOnError
 from a3s_store.errors import DecodeError
 from a3s_store.models import Message

@@ -23,9 +23,10 @@ from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.core.checksums import seals_of
 from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
+from a3s_store.core.conversation import Head, Line
 from a3s_store.core.corruption import DamagedError
+from a3s_store.core.digests import EMPTY_CHAIN, chain
 from a3s_store.core.list_diff import common
-from a3s_store.core.snapshot import EMPTY_CHAIN, chain
 from a3s_store.errors import EncodeError
 from a3s_store.models import Message
 from a3s_store.wire import canonical, encode
@@ -40,27 +41,6 @@ _INSERT = (
 )
 # No conversation is that long.
 _ENDLESS = 2**63 - 1
-
-
-@attrs.frozen
-class Head:
-    """The first `length` messages of a branch."""
-
-    branch: int
-    length: int
-
-
-@attrs.frozen
-class Line:
-    """Messages that were found or written at a head; `link` is their chain.
-
-    It may have become untrue since: whoever uses it asks the log, where rows never change and the
-    chain tells whether these are still there.
-    """
-
-    messages: tuple[Message, ...]
-    head: Head
-    link: bytes
 
 
 @attrs.frozen

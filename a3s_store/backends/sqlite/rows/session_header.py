@@ -14,10 +14,10 @@ from typing import NamedTuple
 import attrs
 
 from a3s_store.backends.sqlite.rows import message_log
-from a3s_store.backends.sqlite.rows.message_log import Head
 from a3s_store.core.checksums import save_seal
+from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
-from a3s_store.core.snapshot import Extent, combine
+from a3s_store.core.digests import Extent, combine
 
 _RECORD = """
 SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.saved_at_ms, g.holder,

@@ -16,7 +16,7 @@ from a3s_store.core.checksums import mark_of
 from a3s_store.core.collections import Rows
 from a3s_store.core.columns import Shape, shape
 from a3s_store.core.corruption import DamagedError
-from a3s_store.core.snapshot import Extent
+from a3s_store.core.digests import Extent
 
 Tree = dict[str, Any]
 

@@ -16,14 +16,15 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, Final
 
+from a3s_store.backends.sqlite.errors import damage_named
 from a3s_store.backends.sqlite.read import messages
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
-from a3s_store.backends.sqlite.rows.message_log import Head, Part
+from a3s_store.backends.sqlite.rows.message_log import Part
 from a3s_store.backends.sqlite.salvage.row_recovery import Carved
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS
-from a3s_store.core.corruption import damage_named
+from a3s_store.core.conversation import Head
+from a3s_store.core.digests import chain, session_parts
 from a3s_store.core.reports import Damage
-from a3s_store.core.snapshot import chain, session_parts
 from a3s_store.errors import CorruptionError
 from a3s_store.models import SessionData
 from a3s_store.wire import canonical, decode, encode, encode_without

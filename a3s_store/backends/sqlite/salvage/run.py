@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from a3s_store.backends.sqlite.connection import connect, wal_preflight
+from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.rows.agent_memory import FAMILY
@@ -41,7 +42,6 @@ from a3s_store.errors import (
     InvalidSnapshotError,
     NotAStoreError,
     StoreUnavailableError,
-    during,
 )
 
 R = TypeVar("R")

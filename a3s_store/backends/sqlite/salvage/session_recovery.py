@@ -15,19 +15,21 @@ import attrs
 
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.errors import damage_named
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.row_checks import Prover
 from a3s_store.backends.sqlite.read import decode, fetch
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, statements
-from a3s_store.backends.sqlite.rows.message_log import Head
 from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.batch import Found
 from a3s_store.core.collections import CHECKPOINTS, FAMILIES, CheckpointKind, Family
-from a3s_store.core.corruption import DamagedError, damage_named
+from a3s_store.core.conversation import Head
+from a3s_store.core.corruption import DamagedError
+from a3s_store.core.digests import Extent
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NOTHING_KNOWN, Recall
-from a3s_store.core.snapshot import Extent, SessionSnapshot
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError
 from a3s_store.models import Message
 

@@ -24,6 +24,7 @@ from typing import Final
 import attrs
 
 from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.schema import verify_schema
 from a3s_store.errors import (
@@ -35,7 +36,6 @@ from a3s_store.errors import (
     StoreError,
     StoreFullError,
     StoreUnavailableError,
-    explain,
 )
 
 APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")

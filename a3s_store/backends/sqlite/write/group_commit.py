@@ -15,10 +15,9 @@ from typing import Any
 import attrs
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection.connect import WorkConnection
-from a3s_store.core.corruption import damage_named
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.errors import NO_ROOM, damage_named, during
 from a3s_store.core.session_cache import Known, Pending, Recall
-from a3s_store.errors import NO_ROOM, during
 
 
 @attrs.frozen(eq=False)

@@ -18,8 +18,8 @@ from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.backends.sqlite.rows.statements import Statements, extent_in, statements, upsert
 from a3s_store.core.checksums import mark_of
 from a3s_store.core.collections import Rows
+from a3s_store.core.digests import NOTHING, Extent, digest_with, item_digest
 from a3s_store.core.list_diff import Plan, plan, recognise
-from a3s_store.core.snapshot import NOTHING, Extent, digest_with, item_digest
 from a3s_store.errors import EncodeError
 from a3s_store.wire import encode_without
 

@@ -8,32 +8,20 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-import attrs
-
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.read.messages import Wanted
+from a3s_store.backends.sqlite.read.stored_checkpoint import StoredCheckpoint
 from a3s_store.backends.sqlite.rows import message_log, session_header, statements
-from a3s_store.backends.sqlite.rows.message_log import Head
 from a3s_store.backends.sqlite.write import list_writer, session_writer
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
+from a3s_store.core.conversation import Head
+from a3s_store.core.digests import Extent
 from a3s_store.core.session_cache import Known, Pending, Recall
-from a3s_store.core.snapshot import Extent
 from a3s_store.errors import EncodeError
 from a3s_store.models import LoopCheckpoint
 from a3s_store.wire import encode_without
 
-Tree = dict[str, Any]
 _MESSAGES = frozenset({"messages"})
-
-
-@attrs.frozen
-class StoredCheckpoint:
-    """A checkpoint as it was fetched: its JSON object, its digest, a loop's messages."""
-
-    tree: Tree
-    digest: bytes
-    messages: Wanted | None
 
 
 def put(

@@ -19,7 +19,6 @@ from a3s_store.backends.sqlite.rows import (
     session_header,
     statements,
 )
-from a3s_store.backends.sqlite.rows.message_log import Head, Line
 from a3s_store.backends.sqlite.rows.session_header import Record
 from a3s_store.backends.sqlite.write import list_writer
 from a3s_store.backends.sqlite.write.list_writer import Place
@@ -30,8 +29,9 @@ from a3s_store.core.collections import (
     SESSION_ROWS,
     Family,
 )
+from a3s_store.core.conversation import Head, Line
+from a3s_store.core.digests import URIS, Extent, one_extent, uris_extent
 from a3s_store.core.session_cache import HISTORY, Known, Pending
-from a3s_store.core.snapshot import URIS, Extent, one_extent, uris_extent
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import Message, SessionData
 from a3s_store.wire import encode_without

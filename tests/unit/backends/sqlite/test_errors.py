@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 
 from a3s_store import SqliteSessionStore
+from a3s_store.backends.sqlite.errors import NO_ROOM, explain
 from a3s_store.errors import (
-    NO_ROOM,
     CorruptionError,
     EncodeError,
     NotAStoreError,
@@ -30,7 +30,6 @@ from a3s_store.errors import (
     StoreError,
     StoreFullError,
     StoreUnavailableError,
-    explain,
 )
 from tests.support import session, with_store
 

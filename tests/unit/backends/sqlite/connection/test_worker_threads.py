@@ -17,7 +17,8 @@ from typing import ParamSpec
 import pytest
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.connection.connect import Settings, Work, WorkConnection, open_writer
+from a3s_store.backends.sqlite.connection.connect import Settings, open_writer
+from a3s_store.backends.sqlite.connection.work_connection import Work, WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Worker
 from a3s_store.core.session_cache import Known, Pending
 from a3s_store.errors import StoreClosedError

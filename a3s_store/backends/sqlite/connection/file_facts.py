@@ -1,0 +1,28 @@
+"""What the system says of a database file, without opening it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from a3s_store.backends.sqlite.connection import network_mounts, wal_checkpoint
+from a3s_store.backends.sqlite.connection import permissions as access
+
+
+def place(path: Path) -> dict[str, Any]:
+    """What the system says of a file, which must exist, without opening it."""
+    mount = network_mounts.mount_of(path)
+    return {
+        "database_bytes": path.stat().st_size,
+        "log_bytes": _size(path.with_name(path.name + "-wal")),
+        **access.facts(path),
+        "file_system": None if mount is None else mount.kind,
+        "wal_reset_bug": "affected" if wal_checkpoint.has_reset_bug() else "fixed",
+    }
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

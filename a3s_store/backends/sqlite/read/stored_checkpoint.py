@@ -1,0 +1,20 @@
+"""A checkpoint as its rows were read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from a3s_store.backends.sqlite.read.messages import Wanted
+
+Tree = dict[str, Any]
+
+
+@attrs.frozen
+class StoredCheckpoint:
+    """A checkpoint as it was fetched: its JSON object, its digest, a loop's messages."""
+
+    tree: Tree
+    digest: bytes
+    messages: Wanted | None

@@ -1,0 +1,131 @@
+"""Kinds that are other models, the fields of a model, and the interface of its codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from a3s_store.wire.declared import ModelRule, Read, Write
+from a3s_store.wire.kinds import MISSING, Kind, wrong
+from a3s_store.wire.values import NotJsonError
+
+
+@attrs.frozen(kw_only=True)
+class Wired:
+    """One field with everything the codec, the row mapping and the strategies need to know."""
+
+    attribute: str
+    key: str
+    alias: str | None
+    kind: Kind
+    read: Read
+    write: Write
+    absent: Any
+    default: Any
+
+    @property
+    def optional(self) -> bool:
+        return self.read == "opt"
+
+
+class ModelCodec(Protocol):
+    """A model's codec, `codec.Codec`, for the modules that `codec` itself imports."""
+
+    @property
+    def cls(self) -> type[Any]:
+        """The model."""
+
+    @property
+    def rule(self) -> ModelRule:
+        """What `@model(...)` declared."""
+
+    @property
+    def decode(self) -> Callable[[Any], Any]:
+        """The value of a parsed JSON object. The function raises NotJsonError."""
+
+    @property
+    def encode(self) -> Callable[[Any], dict[str, Any]]:
+        """What orjson takes to write a value. The function raises NotJsonError."""
+
+    def compiled_decode(self) -> Callable[[Any], Any]:
+        """The function behind `decode`."""
+
+    def compiled_encode(self) -> Callable[[Any], dict[str, Any]]:
+        """The function behind `encode`."""
+
+    @property
+    def fields(self) -> tuple[Wired, ...]:
+        """The fields, in the order of their declaration."""
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The JSON keys that do not go into `extra`."""
+
+    @property
+    def never_kept(self) -> tuple[str, ...]:
+        """The attributes that are dropped when they are read, and None afterwards."""
+
+
+def codec_of(cls: type) -> ModelCodec:
+    """The codec `@model` made for exactly this class. Raises TypeError when it is no model."""
+    found: ModelCodec | None = getattr(cls, "__a3s_codec__", None)
+    if found is None or found.cls is not cls:
+        raise TypeError(f"{cls.__name__} is no model")
+    return found
+
+
+class One(Kind):
+    """Another model."""
+
+    fast = Kind.NEVER
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.codec = codec_of(cls)
+        self.name = "an object"
+
+    def decode(self, value: Any) -> Any:
+        return self.codec.decode(value)
+
+    def encode(self, value: Any) -> Any:
+        if type(value) is not self.cls:
+            raise wrong(f"a {self.cls.__name__}", value)
+        return self.codec.encode(value)
+
+
+class Tagged(Kind):
+    """One of several models, told apart by the key `type`; unknown ones are kept opaque."""
+
+    fast = Kind.NEVER
+
+    def __init__(self, members: Mapping[str, type], unknown: type | None) -> None:
+        self.members = {tag: codec_of(cls) for tag, cls in members.items()}
+        self.classes = {cls: codec_of(cls) for cls in members.values()}
+        self.unknown = codec_of(unknown) if unknown else None
+        self.name = "an object"
+
+    def decode(self, value: Any) -> Any:
+        if type(value) is not dict:
+            raise wrong(self.name, value)
+        tag = value.get("type", MISSING)
+        if type(tag) is not str:
+            raise wrong("a string", tag).at("type")
+        codec = self.members.get(tag)
+        if codec is not None:
+            return codec.decode(value)
+        if self.unknown is None:
+            raise NotJsonError("not a type this release knows").at("type")
+        return self.unknown.decode(value)
+
+    def encode(self, value: Any) -> Any:
+        codec = self.classes.get(type(value))
+        if codec is not None:
+            return codec.encode(value)
+        if self.unknown is None or type(value) is not self.unknown.cls:
+            raise wrong("a " + " or ".join(cls.__name__ for cls in self.classes), value)
+        tree = self.unknown.encode(value)
+        if value.type in self.members:
+            raise NotJsonError("an unknown type must not carry the name of a known one").at("type")
+        return tree
