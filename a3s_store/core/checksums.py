@@ -19,7 +19,7 @@ from zlib import crc32
 from a3s_store.core.batch import encode_shelf
 from a3s_store.core.collections import SESSION_ROWS, CheckpointKind, Family, Rows
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
-from a3s_store.core.digests import NOTHING, Extent, item_digest, session_parts
+from a3s_store.core.digests import EMPTY_LIST, ListDigest, item_digest, session_parts
 from a3s_store.models import SessionData
 from a3s_store.wire import canonical, encode_without
 
@@ -68,7 +68,7 @@ def mark_of(digest: bytes) -> int:
 
 
 def check_session(
-    session: SessionData, parts: Mapping[str, Extent], marks: Mapping[str, Sequence[int]]
+    session: SessionData, parts: Mapping[str, ListDigest], marks: Mapping[str, Sequence[int]]
 ) -> None:
     """Raise DamagedError unless all but the messages is what is on record.
 
@@ -85,14 +85,14 @@ def check_session(
 
 
 def check_shelf(
-    family: Family, values: tuple[Any, ...], extent: Extent, marks: Sequence[int]
+    family: Family, values: tuple[Any, ...], extent: ListDigest, marks: Sequence[int]
 ) -> None:
     """Raise DamagedError unless the values of a shelf are what is on record.
 
     `marks` are those of its rows.
     """
     trees = encode_shelf(family, values)
-    if NOTHING.appended([item_digest(tree, family.rows) for tree in trees]) != extent:
+    if EMPTY_LIST.appended([item_digest(tree, family.rows) for tree in trees]) != extent:
         raise DamagedError(NOT_WRITTEN, family.name, _first_wrong(trees, family.rows, marks))
 
 

@@ -33,7 +33,7 @@ _PARTS: Final = sorted(
 
 
 @attrs.frozen
-class Extent:
+class ListDigest:
     """What stands for a list: how many values it has, and their digest.
 
     The digest of a shelf is rolling, that of a conversation is its chain, and what is no list at
@@ -43,35 +43,35 @@ class Extent:
     count: int
     digest: bytes
 
-    def appended(self, hashes: Sequence[bytes]) -> Extent:
+    def appended(self, hashes: Sequence[bytes]) -> ListDigest:
         """With values of these hashes at the end."""
         total = int.from_bytes(self.digest, "big")
         for item in hashes:
             total = (total * _BASE + int.from_bytes(item, "big")) % _PRIME
-        return Extent(self.count + len(hashes), total.to_bytes(32, "big"))
+        return ListDigest(self.count + len(hashes), total.to_bytes(32, "big"))
 
-    def without_first(self, hashes: Sequence[bytes]) -> Extent:
+    def without_first(self, hashes: Sequence[bytes]) -> ListDigest:
         """Without the first values, which have these hashes."""
         total = int.from_bytes(self.digest, "big")
         for place, item in enumerate(hashes):
             total -= int.from_bytes(item, "big") * pow(_BASE, self.count - 1 - place, _PRIME)
-        return Extent(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
+        return ListDigest(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
 
-    def without_last(self, hashes: Sequence[bytes]) -> Extent:
+    def without_last(self, hashes: Sequence[bytes]) -> ListDigest:
         """Without the last values, which have these hashes."""
-        last = int.from_bytes(NOTHING.appended(hashes).digest, "big")
+        last = int.from_bytes(EMPTY_LIST.appended(hashes).digest, "big")
         total = (int.from_bytes(self.digest, "big") - last) * pow(_BASE, -len(hashes), _PRIME)
-        return Extent(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
+        return ListDigest(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
 
-    def replaced(self, position: int, old: bytes, new: bytes) -> Extent:
+    def replaced(self, position: int, old: bytes, new: bytes) -> ListDigest:
         """With the value at a position, of hash `old`, replaced by one of hash `new`."""
         change = int.from_bytes(new, "big") - int.from_bytes(old, "big")
         total = int.from_bytes(self.digest, "big")
         total += change * pow(_BASE, self.count - 1 - position, _PRIME)
-        return Extent(self.count, (total % _PRIME).to_bytes(32, "big"))
+        return ListDigest(self.count, (total % _PRIME).to_bytes(32, "big"))
 
 
-NOTHING: Final = Extent(0, bytes(32))
+EMPTY_LIST: Final = ListDigest(0, bytes(32))
 
 
 def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:
@@ -83,11 +83,11 @@ def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:
         return hashlib.sha256(canonical(tree)).digest()
     rest = {key: item for key, item in tree.items() if key not in rows.lists}
     return digest_with(
-        rest, {key: list_extent(tree.get(key, ()), part) for key, part in rows.lists.items()}
+        rest, {key: list_digest(tree.get(key, ()), part) for key, part in rows.lists.items()}
     )
 
 
-def digest_with(rest: Mapping[str, Any], lists: Mapping[str, Extent]) -> bytes:
+def digest_with(rest: Mapping[str, Any], lists: Mapping[str, ListDigest]) -> bytes:
     """As `item_digest`, of a value without its lists and what stands for these, in order."""
     whole = hashlib.sha256(canonical(rest))
     for extent in lists.values():
@@ -95,9 +95,9 @@ def digest_with(rest: Mapping[str, Any], lists: Mapping[str, Extent]) -> bytes:
     return whole.digest()
 
 
-def list_extent(trees: Iterable[Mapping[str, Any]], rows: Rows) -> Extent:
+def list_digest(trees: Iterable[Mapping[str, Any]], rows: Rows) -> ListDigest:
     """What stands for a list, from the JSON objects of its values."""
-    return NOTHING.appended([item_digest(tree, rows) for tree in trees])
+    return EMPTY_LIST.appended([item_digest(tree, rows) for tree in trees])
 
 
 def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
@@ -110,7 +110,7 @@ def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
     return found
 
 
-def session_parts(tree: Mapping[str, Any]) -> dict[str, Extent]:
+def session_parts(tree: Mapping[str, Any]) -> dict[str, ListDigest]:
     """What stands for each part of a session but its messages, from its JSON object.
 
     What a turn does not change is a part of its own, so that a turn need not hash it.
@@ -118,24 +118,24 @@ def session_parts(tree: Mapping[str, Any]) -> dict[str, Extent]:
     config = {key: tree[key] for key in CONFIG_PARTS if key in tree}
     apart = {"messages", *CONFIG_PARTS, *SESSION_ROWS.lists}
     rest = {key: item for key, item in tree.items() if key not in apart}
-    parts = {"session": one_extent(rest), "config": one_extent(config)}
+    parts = {"session": scalar_digest(rest), "config": scalar_digest(config)}
     for key, rows in SESSION_ROWS.lists.items():
-        parts[key] = list_extent(tree.get(key, ()), rows)
+        parts[key] = list_digest(tree.get(key, ()), rows)
     return parts
 
 
-def one_extent(tree: Any) -> Extent:
+def scalar_digest(tree: Any) -> ListDigest:
     """What stands for something that is no list."""
-    return Extent(1, hashlib.sha256(canonical(tree)).digest())
+    return ListDigest(1, hashlib.sha256(canonical(tree)).digest())
 
 
-def uris_extent(uris: Iterable[str]) -> Extent:
+def uris_digest(uris: Iterable[str]) -> ListDigest:
     """What stands for the retained artifact URIs."""
     listed = list(uris)
-    return Extent(len(listed), hashlib.sha256(canonical(listed)).digest())
+    return ListDigest(len(listed), hashlib.sha256(canonical(listed)).digest())
 
 
-def combine(parts: Mapping[str, Extent]) -> str:
+def snapshot_digest_of_parts(parts: Mapping[str, ListDigest]) -> str:
     """The digest of a snapshot from what stands for each of its parts.
 
     A family that is not among them was never saved; without URIs there are none.

@@ -20,7 +20,7 @@ import attrs
 
 from a3s_store.core.collections import SESSION_ROWS
 from a3s_store.core.conversation import Line
-from a3s_store.core.digests import Extent
+from a3s_store.core.digests import ListDigest
 from a3s_store.models import SessionData
 
 # How many conversations are remembered of one session: its history and its checkpoints' last ones.
@@ -41,15 +41,15 @@ class Known:
     session: SessionData | None = None
     alone: Any = None
     shelves: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict)
-    parts: Mapping[str, Extent] = attrs.field(factory=dict)
+    parts: Mapping[str, ListDigest] = attrs.field(factory=dict)
     lines: Mapping[str, Line] = attrs.field(factory=dict)
 
-    def has(self, part: str, record: Mapping[str, Extent]) -> bool:
+    def has(self, part: str, record: Mapping[str, ListDigest]) -> bool:
         """Whether a part is still what it was."""
         mine = self.parts.get(part)
         return mine is not None and mine == record.get(part)
 
-    def values(self, name: str, record: Mapping[str, Extent]) -> tuple[Any, ...] | None:
+    def values(self, name: str, record: Mapping[str, ListDigest]) -> tuple[Any, ...] | None:
         """The values of a list or shelf that are on record; None when they are not known."""
         if not self.has(name, record):
             return None

@@ -24,12 +24,12 @@ from a3s_store.core.collections import FAMILIES, Family, check_id
 from a3s_store.core.digests import (
     EMPTY_CHAIN,
     URIS,
-    Extent,
+    ListDigest,
     chain,
-    combine,
-    list_extent,
+    list_digest,
     session_parts,
-    uris_extent,
+    snapshot_digest_of_parts,
+    uris_digest,
 )
 from a3s_store.errors import EncodeError, InvalidSnapshotError
 from a3s_store.models import (
@@ -176,11 +176,11 @@ def snapshot_digest(snapshot: SessionSnapshot) -> str:
     tree = encode(snapshot)
     session = tree["session"]
     links = chain(hashlib.sha256(canonical(message)).digest() for message in session["messages"])
-    parts = {"messages": Extent(len(links), links[-1] if links else EMPTY_CHAIN)}
+    parts = {"messages": ListDigest(len(links), links[-1] if links else EMPTY_CHAIN)}
     parts |= session_parts(session)
     for family in FAMILIES:
         if tree.get(family.name) is not None:
-            parts[family.name] = list_extent(tree[family.name], family.rows)
+            parts[family.name] = list_digest(tree[family.name], family.rows)
     if snapshot.retained_artifact_uris:
-        parts[URIS] = uris_extent(snapshot.retained_artifact_uris)
-    return combine(parts)
+        parts[URIS] = uris_digest(snapshot.retained_artifact_uris)
+    return snapshot_digest_of_parts(parts)

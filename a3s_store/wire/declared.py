@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import attrs
 
-# Stands for "nothing was said"; attrs.NOTHING cannot, since attrs reads it as "no default".
+# Stands for "nothing was said"; attrs.EMPTY_LIST cannot, since attrs reads it as "no default".
 UNSET: Any = object()
 Read = Literal["req", "opt", "def"]
 Write = Literal["always", "null", "omit"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store.core.digests import EMPTY_CHAIN, NOTHING, Extent, chain
+from a3s_store.core.digests import EMPTY_CHAIN, EMPTY_LIST, ListDigest, chain
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     LlmCostRecord,
@@ -106,7 +106,7 @@ def test_chain_hashes_and_list_digests_are_the_ones_every_release_gave() -> None
         == "66a8cbab3a6f64fc0f640053453153d41cce637c59fbe9f7e0bafadb36fb1d3c"
     )
     assert (
-        NOTHING.appended(hashes).digest.hex()
+        EMPTY_LIST.appended(hashes).digest.hex()
         == "5b22cf8e46d6d4f488cb0c983a4852840d021983d969e8fa61873ae4ee07e461"
     )
 
@@ -118,9 +118,9 @@ HASHES = st.one_of(
 LISTS = st.lists(HASHES, max_size=12)
 
 
-def extent(hashes: list[bytes]) -> Extent:
+def extent(hashes: list[bytes]) -> ListDigest:
     """By definition: the sum of h(i) * B^(n-1-i), one value at a time."""
-    found = NOTHING
+    found = EMPTY_LIST
     for item in hashes:
         found = found.appended([item])
     return found
@@ -129,7 +129,7 @@ def extent(hashes: list[bytes]) -> Extent:
 @given(LISTS, LISTS)
 def test_appending_at_once_is_appending_one_by_one(front: list[bytes], back: list[bytes]) -> None:
     assert extent(front).appended(back) == extent([*front, *back])
-    assert NOTHING.appended(front).appended(back) == NOTHING.appended([*front, *back])
+    assert EMPTY_LIST.appended(front).appended(back) == EMPTY_LIST.appended([*front, *back])
 
 
 @given(LISTS, LISTS)
@@ -152,8 +152,8 @@ def test_a_replaced_value_stands_where_the_old_one_stood(
 
 @given(LISTS)
 def test_a_list_without_its_values_is_nothing(hashes: list[bytes]) -> None:
-    assert extent(hashes).without_first(hashes) == NOTHING
-    assert extent(hashes).without_last(hashes) == NOTHING
+    assert extent(hashes).without_first(hashes) == EMPTY_LIST
+    assert extent(hashes).without_last(hashes) == EMPTY_LIST
 
 
 @given(st.data(), LISTS, LISTS)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.write.group_commit import Change, commit
-from a3s_store.core.digests import Extent
+from a3s_store.core.digests import ListDigest
 from a3s_store.core.session_cache import NOTHING_KNOWN, Known, Pending, Recall
 from a3s_store.errors import EncodeError, StaleGenerationError
 from a3s_store.models import (
@@ -549,10 +549,10 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 
 
 def test_a_part_is_known_only_while_the_record_says_the_same_of_it() -> None:
-    mine = Extent(3, b"\x01" * 32)
+    mine = ListDigest(3, b"\x01" * 32)
     item = Known(shelves={"artifacts": (1, 2, 3)}, parts={"artifacts": mine})
     assert item.values("artifacts", {"artifacts": mine}) == (1, 2, 3)
-    assert item.values("artifacts", {"artifacts": Extent(3, b"\x02" * 32)}) is None
+    assert item.values("artifacts", {"artifacts": ListDigest(3, b"\x02" * 32)}) is None
     assert item.values("artifacts", {}) is None
     assert NOTHING_KNOWN.values("artifacts", {"artifacts": mine}) is None
     assert NOTHING_KNOWN.values("artifacts", {}) is None

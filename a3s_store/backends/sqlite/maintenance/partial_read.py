@@ -30,7 +30,14 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
-from a3s_store.core.digests import URIS, Extent, combine, digest_with, session_parts, uris_extent
+from a3s_store.core.digests import (
+    URIS,
+    ListDigest,
+    digest_with,
+    session_parts,
+    snapshot_digest_of_parts,
+    uris_digest,
+)
 from a3s_store.core.reports import Recovered
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import SessionNotFoundError
@@ -107,7 +114,7 @@ def _owner(conn: sqlite3.Connection, session_id: str) -> int | None:
     return None if row is None else row[0]
 
 
-def _shelves_on_record(prover: Prover, key: int) -> dict[str, Extent]:
+def _shelves_on_record(prover: Prover, key: int) -> dict[str, ListDigest]:
     # What was saved of its lists?
     found = prover.attempt(
         "session",
@@ -115,7 +122,7 @@ def _shelves_on_record(prover: Prover, key: int) -> dict[str, Extent]:
             "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (key,)
         ).fetchall(),
     )
-    return {name: Extent(count, digest) for name, count, digest in found or ()}
+    return {name: ListDigest(count, digest) for name, count, digest in found or ()}
 
 
 def _blank(session_id: str) -> SessionData:
@@ -124,7 +131,7 @@ def _blank(session_id: str) -> SessionData:
 
 
 def _own_rows(
-    prover: Prover, session_id: str, key: int, parts: dict[str, Extent]
+    prover: Prover, session_id: str, key: int, parts: dict[str, ListDigest]
 ) -> SessionData | None:
     """The session without its lists, as far as its two rows are what was written; None: no rows.
 
@@ -144,7 +151,7 @@ def _own_rows(
             continue
         there = True
         found, (digest,) = row
-        parts[name] = Extent(1, digest)
+        parts[name] = ListDigest(1, digest)
         whole = {**blank, **found, "id": session_id}
         if prover.attempt(name, functools.partial(_prove, name, whole, parts)):
             tree = {**tree, **found}
@@ -155,7 +162,7 @@ def _own_rows(
     return decode(SessionData, tree) if there else None
 
 
-def _prove(name: str, tree: Tree, parts: Mapping[str, Extent]) -> bool:
+def _prove(name: str, tree: Tree, parts: Mapping[str, ListDigest]) -> bool:
     found = session_parts(encode_without(decode(SessionData, tree), frozenset({"messages"})))
     if found[name] != parts[name]:
         raise DamagedError(NOT_WRITTEN)
@@ -172,7 +179,7 @@ SELECT * FROM (
 """
 
 
-def _head(prover: Prover, key: int, parts: Mapping[str, Extent]) -> Head | None:
+def _head(prover: Prover, key: int, parts: Mapping[str, ListDigest]) -> Head | None:
     """The head with which everything on record adds up, or else the longest there is."""
     # Where is the history, by the session and by its last generation, and what is the digest then?
     stored = prover.attempt(
@@ -191,9 +198,12 @@ def _head(prover: Prover, key: int, parts: Mapping[str, Extent]) -> Head | None:
         link = prover.attempt("messages", functools.partial(message_log.link_at, prover.conn, head))
         if link is None:
             continue
-        whole = {**parts, "messages": Extent(head.length, link)}
+        whole = {**parts, "messages": ListDigest(head.length, link)}
         # Of a damaged row even what should be a digest may be something else.
-        if prover.attempt("generation", functools.partial(combine, whole)) in digests:
+        if (
+            prover.attempt("generation", functools.partial(snapshot_digest_of_parts, whole))
+            in digests
+        ):
             return head
     if heads or digests:
         prover.note("generation", "what is on record of its parts does not add up to its digest")
@@ -212,14 +222,14 @@ def _head_at(prover: Prover, key: int, generation: int) -> Head | None:
 
 
 def _shelf(
-    prover: Prover, family: Family, key: int, parts: Mapping[str, Extent]
+    prover: Prover, family: Family, key: int, parts: Mapping[str, ListDigest]
 ) -> tuple[Any, ...] | None:
     extent = parts.get(family.name)
     found = prover.values(family.name, statements.statements(family.rows, "owner_key"), key, extent)
     return found if found or extent is not None else None
 
 
-def _uris(prover: Prover, key: int, parts: Mapping[str, Extent]) -> tuple[str, ...]:
+def _uris(prover: Prover, key: int, parts: Mapping[str, ListDigest]) -> tuple[str, ...]:
     # Which artifacts must collection spare?
     stored = prover.attempt(
         URIS,
@@ -229,7 +239,7 @@ def _uris(prover: Prover, key: int, parts: Mapping[str, Extent]) -> tuple[str, .
     )
     uris = tuple(row[0] for row in stored or ())
     numbered = [row[1] for row in stored or ()] == [*range(len(uris))]
-    if not numbered or uris_extent(uris) != parts.get(URIS, uris_extent(())):
+    if not numbered or uris_digest(uris) != parts.get(URIS, uris_digest(())):
         prover.note(URIS, NOT_WRITTEN)
         return ()
     return uris
@@ -254,7 +264,8 @@ def checkpoint(
     if kind is LOOP_CHECKPOINTS:
         return _loop(prover, tree, digest, Head(*rest), messages=messages)
     extents = {
-        name: Extent(*rest[2 * index : 2 * index + 2]) for index, name in enumerate(kind.rows.lists)
+        name: ListDigest(*rest[2 * index : 2 * index + 2])
+        for index, name in enumerate(kind.rows.lists)
     }
 
     def prove() -> Any:

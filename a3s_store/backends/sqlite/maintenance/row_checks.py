@@ -21,7 +21,14 @@ from a3s_store.backends.sqlite.rows.statements import Statements
 from a3s_store.core.checksums import mark_of
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
-from a3s_store.core.digests import EMPTY_CHAIN, NOTHING, Extent, chain, digest_with, item_digest
+from a3s_store.core.digests import (
+    EMPTY_CHAIN,
+    EMPTY_LIST,
+    ListDigest,
+    chain,
+    digest_with,
+    item_digest,
+)
 from a3s_store.core.reports import Damage
 from a3s_store.errors import CorruptionError
 from a3s_store.models import Message
@@ -73,7 +80,7 @@ class Prover:
     # -- Lists ------------------------------------------------------------------------------------
 
     def values(
-        self, name: str, sql: Statements, parent_key: int, extent: Extent | None
+        self, name: str, sql: Statements, parent_key: int, extent: ListDigest | None
     ) -> tuple[Any, ...]:
         """The values of a list that are what was written, in order.
 
@@ -90,7 +97,7 @@ class Prover:
         if extent is None:
             if found:
                 self.note(name, "there is no record of what it should be")
-        elif len(found) == extent.count and NOTHING.appended(hashes) != extent:
+        elif len(found) == extent.count and EMPTY_LIST.appended(hashes) != extent:
             self.note(name, "each value is whole, together they are not what was saved last")
         return tuple(found)
 
@@ -121,7 +128,7 @@ class Prover:
         return (value.evolve(**parts) if parts else value), digest
 
     def _rows(
-        self, name: str, sql: Statements, parent_key: int, extent: Extent | None
+        self, name: str, sql: Statements, parent_key: int, extent: ListDigest | None
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """The rows of a list that can be read, each with its position; others are noted."""
         placed = sql.between(", ".join(["seq", sql.head, *sql.columns]))
@@ -144,7 +151,7 @@ class Prover:
         return [(row[0] - first, row[1:]) for row in stored]
 
     def _readable(
-        self, select: str, sql: Statements, parent_key: int, extent: Extent | None
+        self, select: str, sql: Statements, parent_key: int, extent: ListDigest | None
     ) -> Iterator[tuple[Any, ...]]:
         """Row by row, over pages that cannot be read."""
         count = 0 if extent is None else extent.count

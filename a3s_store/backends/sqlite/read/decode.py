@@ -22,7 +22,7 @@ from a3s_store.core.checksums import check_checkpoint, check_session, check_shel
 from a3s_store.core.collections import CheckpointKind, Family
 from a3s_store.core.conversation import Line
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
-from a3s_store.core.digests import URIS, uris_extent
+from a3s_store.core.digests import URIS, uris_digest
 from a3s_store.core.session_cache import HISTORY, Known
 from a3s_store.errors import DecodeError
 from a3s_store.models import SessionData
@@ -46,7 +46,7 @@ def to_found(conn: sqlite3.Connection, stored: Stored) -> Found:
     if stored.record is None:
         return Found(session=None, shelves=dict.fromkeys(stored.shelves))
     extent = stored.record.parts.get(URIS)
-    if extent is not None and uris_extent(stored.uris) != extent:
+    if extent is not None and uris_digest(stored.uris) != extent:
         raise DamagedError(NOT_WRITTEN, URIS)
     return Found(
         session=None if stored.session is None else _to_session(conn, stored, stored.session),

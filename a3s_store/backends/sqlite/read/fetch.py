@@ -19,7 +19,7 @@ from a3s_store.backends.sqlite.rows.session_header import Record
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Family
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import DamagedError
-from a3s_store.core.digests import URIS, Extent
+from a3s_store.core.digests import URIS, ListDigest
 from a3s_store.core.session_cache import Known
 from a3s_store.errors import SessionNotFoundError
 from a3s_store.models import SessionData
@@ -47,7 +47,7 @@ class StoredShelf:
     trees: list[Tree]
     marks: list[int]
     known: tuple[Any, ...] | None
-    extent: Extent
+    extent: ListDigest
 
 
 @attrs.frozen

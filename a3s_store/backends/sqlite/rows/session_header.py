@@ -17,7 +17,7 @@ from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.core.checksums import save_seal
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
-from a3s_store.core.digests import Extent, combine
+from a3s_store.core.digests import ListDigest, snapshot_digest_of_parts
 
 _RECORD = """
 SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.saved_at_ms, g.holder,
@@ -44,7 +44,7 @@ class Record:
     generation: int
     digest: str | None
     head: Head | None
-    parts: Mapping[str, Extent]
+    parts: Mapping[str, ListDigest]
 
 
 def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
@@ -62,7 +62,7 @@ def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
         raise DamagedError(NOT_WRITTEN, "generation", generation)
     # What was saved of its lists?
     parts = {
-        name: Extent(count, shelf_digest)
+        name: ListDigest(count, shelf_digest)
         for name, count, shelf_digest in conn.execute(
             "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (key,)
         ).fetchall()
@@ -72,9 +72,9 @@ def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
         if session is None or config is None:
             raise DamagedError("it is missing", "config" if session is not None else "session")
         head = Head(branch, length)
-        parts["session"] = Extent(1, session)
-        parts["config"] = Extent(1, config)
-        parts["messages"] = Extent(length, message_log.link_at(conn, head))
+        parts["session"] = ListDigest(1, session)
+        parts["config"] = ListDigest(1, config)
+        parts["messages"] = ListDigest(length, message_log.link_at(conn, head))
     return Record(key, generation, digest, head, parts)
 
 
@@ -97,7 +97,7 @@ def check(record: Record) -> None:
     """
     if record.head is None and record.digest is not None:
         raise DamagedError("it is missing", "session")
-    if record.head is not None and combine(record.parts) != record.digest:
+    if record.head is not None and snapshot_digest_of_parts(record.parts) != record.digest:
         raise DamagedError(
             "what is on record of its parts does not add up to its digest", "generation"
         )
@@ -114,14 +114,14 @@ def write(
     conn: sqlite3.Connection,
     before: Record,
     head: Head | None,
-    parts: Mapping[str, Extent],
+    parts: Mapping[str, ListDigest],
     now_ms: int,
 ) -> Record:
     """Put on record what was saved, as the next generation.
 
     The rows of the session and its configuration have their digests already.
     """
-    digest = None if head is None else combine(parts)
+    digest = None if head is None else snapshot_digest_of_parts(parts)
     after = Record(before.key, before.generation + 1, digest, head, parts)
     _write_shelves(conn, before, after)
     if head is not None and (before.head is None or before.head.branch != head.branch):

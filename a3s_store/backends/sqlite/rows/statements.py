@@ -16,7 +16,7 @@ from a3s_store.core.checksums import mark_of
 from a3s_store.core.collections import Rows
 from a3s_store.core.columns import Shape, shape
 from a3s_store.core.corruption import DamagedError
-from a3s_store.core.digests import Extent
+from a3s_store.core.digests import ListDigest
 
 Tree = dict[str, Any]
 
@@ -143,10 +143,10 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
-def extent_in(sql: Statements, name: str, values: tuple[Any, ...]) -> Extent:
+def extent_in(sql: Statements, name: str, values: tuple[Any, ...]) -> ListDigest:
     """What the columns of a row have on record of a list inside the value."""
     place = sql.columns.index(f"{name}_count")
-    return Extent(values[place], values[place + 1])
+    return ListDigest(values[place], values[place + 1])
 
 
 def put_one(

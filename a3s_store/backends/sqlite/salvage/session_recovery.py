@@ -26,7 +26,7 @@ from a3s_store.core.batch import Found
 from a3s_store.core.collections import CHECKPOINTS, FAMILIES, CheckpointKind, Family
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import DamagedError
-from a3s_store.core.digests import Extent
+from a3s_store.core.digests import ListDigest
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NOTHING_KNOWN, Recall
 from a3s_store.core.snapshot import SessionSnapshot
@@ -121,7 +121,7 @@ def _whole(conn: sqlite3.Connection, session_id: str) -> Found | None:
 def _shelves(prover: Prover, owner_key: int) -> dict[Family, tuple[Any, ...]]:
     """The families that were saved without a session, value by value."""
     parts = {
-        name: Extent(count, digest)
+        name: ListDigest(count, digest)
         for name, count, digest in prover.conn.execute(
             "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (owner_key,)
         ).fetchall()

@@ -18,7 +18,7 @@ from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.backends.sqlite.rows.statements import Statements, extent_in, statements, upsert
 from a3s_store.core.checksums import mark_of
 from a3s_store.core.collections import Rows
-from a3s_store.core.digests import NOTHING, Extent, digest_with, item_digest
+from a3s_store.core.digests import EMPTY_LIST, ListDigest, digest_with, item_digest
 from a3s_store.core.list_diff import Plan, plan, recognise
 from a3s_store.errors import EncodeError
 from a3s_store.wire import encode_without
@@ -52,7 +52,7 @@ class Item(NamedTuple):
 
     columns: tuple[Any, ...]
     digest: bytes
-    lists: Mapping[str, tuple[list[Item], Extent]]
+    lists: Mapping[str, tuple[list[Item], ListDigest]]
 
 
 @attrs.frozen
@@ -78,8 +78,8 @@ def put_list(
     to: Target,
     values: Values,
     known: Values | None,
-    before: Extent | None,
-) -> Extent:
+    before: ListDigest | None,
+) -> ListDigest:
     """Make the values of a list these, writing only what changed; answers the new extent.
 
     `before` is what is on record, None when nothing is; `known` are the values on record if they
@@ -91,7 +91,7 @@ def put_list(
     if known is values and before is not None:
         return before
     if known is None or before is None:
-        return _put_items(conn, to, _items(to, values, 0), before or NOTHING)
+        return _put_items(conn, to, _items(to, values, 0), before or EMPTY_LIST)
     return _put_changes(conn, to, values, known, before)
 
 
@@ -99,8 +99,8 @@ def put_list(
 
 
 def _put_changes(
-    conn: sqlite3.Connection, to: Target, values: Values, known: Values, before: Extent
-) -> Extent:
+    conn: sqlite3.Connection, to: Target, values: Values, known: Values, before: ListDigest
+) -> ListDigest:
     steps = recognise(known, values)
     extent = before
     (end,) = conn.execute(to.sql.next_seq, to.stretch()).fetchone()
@@ -118,12 +118,12 @@ def _put_changes(
 
 
 def _remove(
-    conn: sqlite3.Connection, to: Target, known: Values, steps: Plan, before: Extent, first: int
-) -> Extent:
+    conn: sqlite3.Connection, to: Target, known: Values, steps: Plan, before: ListDigest, first: int
+) -> ListDigest:
     """Remove the rows before and after those that stay; answers what stands for those."""
     end = first + len(known)
     keep_from, keep_to = first + steps.drop_front, first + steps.drop_front + steps.keep
-    extent = NOTHING
+    extent = EMPTY_LIST
     if steps.keep:
         front = _hashes(conn, to, known, first, first, keep_from)
         back = _hashes(conn, to, known, first, keep_to, end)
@@ -160,12 +160,12 @@ def _delete(conn: sqlite3.Connection, to: Target, start: int, end: int) -> None:
 def _replace(
     conn: sqlite3.Connection,
     to: Target,
-    extent: Extent,
+    extent: ListDigest,
     position: int,
     old: Any,
     new: Any,
     seq: int,
-) -> Extent:
+) -> ListDigest:
     """Write another value over the row of one; answers what stands for the list then."""
     sql = to.sql
     if not sql.lists:
@@ -192,16 +192,16 @@ def _put_inner(
     new: Any,
     old: Any | None,
     recorded: Sequence[Any],
-) -> dict[str, Extent]:
+) -> dict[str, ListDigest]:
     """Write the lists of a value over those on record, which hang on the row with this key."""
-    extents: dict[str, Extent] = {}
+    extents: dict[str, ListDigest] = {}
     for index, (name, part) in enumerate(to.sql.rows.lists.items()):
         extents[name] = put_list(
             conn,
             target(part, to.sql.key, key, to.place.at(position, name)),
             _list_of(to, new, name, position),
             None if old is None else getattr(old, name),
-            Extent(*recorded[2 * index : 2 * index + 2]),
+            ListDigest(*recorded[2 * index : 2 * index + 2]),
         )
     return extents
 
@@ -245,13 +245,15 @@ def _update(conn: sqlite3.Connection, to: Target, columns: tuple[Any, ...], seq:
 # -- By content -----------------------------------------------------------------------------------
 
 
-def _put_items(conn: sqlite3.Connection, to: Target, items: list[Item], before: Extent) -> Extent:
+def _put_items(
+    conn: sqlite3.Connection, to: Target, items: list[Item], before: ListDigest
+) -> ListDigest:
     hashes = [item.digest for item in items]
-    after = NOTHING.appended(hashes)
+    after = EMPTY_LIST.appended(hashes)
     if before == after:
         return after
     kept = before.count
-    if kept <= len(items) and NOTHING.appended(hashes[:kept]) == before:
+    if kept <= len(items) and EMPTY_LIST.appended(hashes[:kept]) == before:
         (seq,) = conn.execute(to.sql.next_seq, to.stretch()).fetchone()
         _insert(conn, to, items[kept:], seq)
     else:
@@ -298,11 +300,11 @@ def _items(to: Target, values: Values, start: int) -> list[Item]:
 def _item(to: Target, value: Any, position: int | None) -> Item:
     sql = to.sql
     tree = _encode(to, value, position)
-    lists: dict[str, tuple[list[Item], Extent]] = {}
+    lists: dict[str, tuple[list[Item], ListDigest]] = {}
     for name, part in sql.rows.lists.items():
         inner = target(part, sql.key, 0, to.place.at(position, name))
         items = _items(inner, _list_of(to, value, name, position), 0)
-        lists[name] = items, NOTHING.appended([item.digest for item in items])
+        lists[name] = items, EMPTY_LIST.appended([item.digest for item in items])
     extents = {name: extent for name, (_, extent) in lists.items()}
     digest = digest_with(tree, extents)
     columns = sql.shape.row(tree)
@@ -330,7 +332,7 @@ def _list_of(to: Target, value: Any, name: str, position: int | None) -> Values:
     return found
 
 
-def _flat(extents: Mapping[str, Extent]) -> tuple[Any, ...]:
+def _flat(extents: Mapping[str, ListDigest]) -> tuple[Any, ...]:
     return tuple(part for extent in extents.values() for part in (extent.count, extent.digest))
 
 

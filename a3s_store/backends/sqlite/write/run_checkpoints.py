@@ -15,7 +15,7 @@ from a3s_store.backends.sqlite.write import list_writer, session_writer
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.conversation import Head
-from a3s_store.core.digests import Extent
+from a3s_store.core.digests import ListDigest
 from a3s_store.core.session_cache import Known, Pending, Recall
 from a3s_store.errors import EncodeError
 from a3s_store.models import LoopCheckpoint
@@ -82,11 +82,11 @@ def _remembered(kind: CheckpointKind, key: str) -> str:
     return f"{kind.name}\0{key}"
 
 
-def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Extent | None:
+def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> ListDigest | None:
     row = conn.execute(
         f"SELECT digest FROM {kind.rows.table} WHERE {kind.key} = ?", (key,)
     ).fetchone()
-    return None if row is None else Extent(1, row[0])
+    return None if row is None else ListDigest(1, row[0])
 
 
 def get(

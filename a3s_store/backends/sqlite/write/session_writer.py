@@ -30,7 +30,7 @@ from a3s_store.core.collections import (
     Family,
 )
 from a3s_store.core.conversation import Head, Line
-from a3s_store.core.digests import URIS, Extent, one_extent, uris_extent
+from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
 from a3s_store.core.session_cache import HISTORY, Known, Pending
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import Message, SessionData
@@ -60,11 +60,11 @@ class _Save:
         if head is None:
             line = self._put_messages(session)
             self.head = line.head
-            self.parts["messages"] = Extent(line.head.length, line.link)
+            self.parts["messages"] = ListDigest(line.head.length, line.link)
             self.line = line
         else:
             self.head = head
-            self.parts["messages"] = Extent(head.length, message_log.link_at(self.conn, head))
+            self.parts["messages"] = ListDigest(head.length, message_log.link_at(self.conn, head))
         self._put_config(session)
         self._put_row(session, self.head)
         for name, part in SESSION_ROWS.lists.items():
@@ -91,7 +91,7 @@ class _Save:
         ):
             return
         tree = encode_without(session, _BESIDE_CONFIG)
-        extent = one_extent({key: tree[key] for key in CONFIG_PARTS if key in tree})
+        extent = scalar_digest({key: tree[key] for key in CONFIG_PARTS if key in tree})
         if extent != self.before.parts.get("config"):
             own = {"owner_key": self.before.key, "digest": extent.digest}
             statements.put_one(self.conn, CONFIG_ROWS, "owner_key", own, tree)
@@ -99,7 +99,7 @@ class _Save:
 
     def _put_row(self, session: SessionData, head: Head) -> None:
         tree = encode_without(session, _BESIDE_SESSION)
-        extent = one_extent(tree)
+        extent = scalar_digest(tree)
         if extent != self.before.parts.get("session") or head != self.before.head:
             own = {
                 "owner_key": self.before.key,
@@ -125,8 +125,8 @@ class _Save:
 
     def put_uris(self, uris: tuple[str, ...]) -> None:
         """Make these the retained URIs."""
-        extent = uris_extent(uris)
-        if extent != self.before.parts.get(URIS, uris_extent(())):
+        extent = uris_digest(uris)
+        if extent != self.before.parts.get(URIS, uris_digest(())):
             key = self.before.key
             self.conn.execute("DELETE FROM retained_artifact_uri WHERE owner_key = ?", (key,))
             self.conn.executemany(
@@ -274,7 +274,7 @@ def rewind(conn: sqlite3.Connection, session_id: str, length: int, now_ms: int) 
     before, head = _saved(conn, session_id, length)
     after = Head(head.branch, length)
     conn.execute("UPDATE session SET head_length = ? WHERE owner_key = ?", (length, before.key))
-    messages = Extent(length, message_log.link_at(conn, after))
+    messages = ListDigest(length, message_log.link_at(conn, after))
     parts = {**before.parts, "messages": messages}
     return session_header.write(conn, before, after, parts, now_ms).generation
 
