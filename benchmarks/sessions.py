@@ -13,7 +13,7 @@ import random
 from typing import Any, Final
 
 from a3s_store import SessionSnapshot
-from a3s_store.core.collections import FAMILIES
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.models import (
     AgentEvent,
     AgentStart,
@@ -301,7 +301,7 @@ def payload(before: SessionSnapshot | None, after: SessionSnapshot) -> bytes:
     new: list[Any] = [session.total_usage, session.context_usage]
     new += session.messages[len(before.session.messages) if before else 0 :]
     new += session.cost_records[len(before.session.cost_records) if before else 0 :]
-    for family in FAMILIES:
+    for family in COLLECTIONS:
         had = getattr(before, family.name) if before else None
         new += (getattr(after, family.name) or ())[len(had or ()) :]
     return b"\n".join(compact(encode(value)) for value in new)

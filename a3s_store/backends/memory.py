@@ -16,7 +16,7 @@ import attrs
 
 from a3s_store.core.base_store import FamilyStore
 from a3s_store.core.batch import Batch, Found, refuse_unwritable
-from a3s_store.core.collections import CHECKPOINTS, LOOP_CHECKPOINTS, CheckpointKind, Family
+from a3s_store.core.collections import CHECKPOINTS, LOOP_CHECKPOINTS, CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.core.snapshot import SessionSnapshot
@@ -29,7 +29,7 @@ class _Entry:
     """What is kept under one session id."""
 
     session: SessionData | None = None
-    shelves: dict[Family, tuple[Any, ...]] = attrs.field(factory=dict)
+    shelves: dict[Collection, tuple[Any, ...]] = attrs.field(factory=dict)
     retained_artifact_uris: tuple[str, ...] = ()
 
     def snapshot(self) -> SessionSnapshot | None:
@@ -69,7 +69,7 @@ class MemorySessionStore(FamilyStore):
                     return False
             if batch.session is not None:
                 entry.session = batch.session
-            for family, values in batch.shelves.items():
+            for family, values in batch.collections.items():
                 if values is None:
                     entry.shelves.pop(family, None)
                 else:
@@ -80,13 +80,13 @@ class MemorySessionStore(FamilyStore):
         return True
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
     ) -> Found:
         with self._lock:
             entry = self._entries.get(session_id, _Entry())
             return Found(
                 session=entry.session if session else None,
-                shelves={family: entry.shelves.get(family) for family in families},
+                collections={family: entry.shelves.get(family) for family in families},
                 retained_artifact_uris=entry.retained_artifact_uris,
             )
 

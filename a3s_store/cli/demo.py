@@ -26,7 +26,7 @@ from a3s_store.cli.failures import Failure
 from a3s_store.cli.listing import sessions_table
 from a3s_store.cli.opening import PATH
 from a3s_store.cli.page import Page
-from a3s_store.core.collections import FAMILIES
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import SessionSummary
 from a3s_store.errors import StoreError
 
@@ -106,13 +106,13 @@ async def _save(path: Path) -> dict[str, Any]:
         milliseconds = (time.monotonic() - began) * 1000
         await store.save_loop_checkpoint(demo_session.RUN_ID, demo_session.checkpoint(now))
         equal = await store.load_snapshot(snapshot.session.id) == snapshot
-    counts = {family.name: len(values or ()) for family, values in snapshot.shelves().items()}
+    counts = {family.name: len(values or ()) for family, values in snapshot.collections().items()}
     return {
         "id": snapshot.session.id,
         "messages": len(snapshot.session.messages),
         "cost_records": len(snapshot.session.cost_records),
         "tasks": len(snapshot.session.tasks),
-        **{family.name: counts[family.name] for family in FAMILIES},
+        **{family.name: counts[family.name] for family in COLLECTIONS},
         "loop_checkpoints": 1,
         "milliseconds": round(milliseconds, 1),
         "loaded_equal": equal,

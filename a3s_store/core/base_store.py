@@ -19,7 +19,7 @@ import attrs
 from a3s_store.core.batch import Batch, Found
 from a3s_store.core.collections import (
     ARTIFACTS,
-    FAMILIES,
+    COLLECTIONS,
     LOOP_CHECKPOINTS,
     RUN_RECORDS,
     SUBAGENT_TASKS,
@@ -27,7 +27,7 @@ from a3s_store.core.collections import (
     VERIFICATION_REPORTS,
     WORKFLOW_CHECKPOINTS,
     CheckpointKind,
-    Family,
+    Collection,
     check_id,
 )
 from a3s_store.core.protocol import Capabilities, Health, Inventory
@@ -69,7 +69,7 @@ class FamilyStore(ABC):
 
     @abstractmethod
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
     ) -> Found:
         """The session if `session`, and these shelves, as of one moment."""
 
@@ -140,49 +140,49 @@ class FamilyStore(ABC):
 
     async def save_artifacts(self, session_id: str, values: Sequence[ToolArtifact]) -> None:
         """See `SessionStore.save_artifacts`."""
-        await self._save_shelf(ARTIFACTS, session_id, values)
+        await self._save_collection(ARTIFACTS, session_id, values)
 
     async def load_artifacts(self, session_id: str) -> tuple[ToolArtifact, ...] | None:
         """See `SessionStore.load_artifacts`."""
-        return await self._load_shelf(ARTIFACTS, session_id)
+        return await self._load_collection(ARTIFACTS, session_id)
 
     async def save_trace_events(self, session_id: str, values: Sequence[TraceEvent]) -> None:
         """See `SessionStore.save_trace_events`."""
-        await self._save_shelf(TRACE_EVENTS, session_id, values)
+        await self._save_collection(TRACE_EVENTS, session_id, values)
 
     async def load_trace_events(self, session_id: str) -> tuple[TraceEvent, ...] | None:
         """See `SessionStore.load_trace_events`."""
-        return await self._load_shelf(TRACE_EVENTS, session_id)
+        return await self._load_collection(TRACE_EVENTS, session_id)
 
     async def save_run_records(self, session_id: str, values: Sequence[RunRecord]) -> None:
         """See `SessionStore.save_run_records`."""
-        await self._save_shelf(RUN_RECORDS, session_id, values)
+        await self._save_collection(RUN_RECORDS, session_id, values)
 
     async def load_run_records(self, session_id: str) -> tuple[RunRecord, ...] | None:
         """See `SessionStore.load_run_records`."""
-        return await self._load_shelf(RUN_RECORDS, session_id)
+        return await self._load_collection(RUN_RECORDS, session_id)
 
     async def save_verification_reports(
         self, session_id: str, values: Sequence[VerificationReport]
     ) -> None:
         """See `SessionStore.save_verification_reports`."""
-        await self._save_shelf(VERIFICATION_REPORTS, session_id, values)
+        await self._save_collection(VERIFICATION_REPORTS, session_id, values)
 
     async def load_verification_reports(
         self, session_id: str
     ) -> tuple[VerificationReport, ...] | None:
         """See `SessionStore.load_verification_reports`."""
-        return await self._load_shelf(VERIFICATION_REPORTS, session_id)
+        return await self._load_collection(VERIFICATION_REPORTS, session_id)
 
     async def save_subagent_tasks(
         self, session_id: str, values: Sequence[SubagentTaskSnapshot]
     ) -> None:
         """See `SessionStore.save_subagent_tasks`."""
-        await self._save_shelf(SUBAGENT_TASKS, session_id, values)
+        await self._save_collection(SUBAGENT_TASKS, session_id, values)
 
     async def load_subagent_tasks(self, session_id: str) -> tuple[SubagentTaskSnapshot, ...] | None:
         """See `SessionStore.load_subagent_tasks`."""
-        return await self._load_shelf(SUBAGENT_TASKS, session_id)
+        return await self._load_collection(SUBAGENT_TASKS, session_id)
 
     # -- Checkpoints --------------------------------------------------------------------------
 
@@ -221,10 +221,10 @@ class FamilyStore(ABC):
     async def load_snapshot(self, session_id: str) -> SessionSnapshot | None:
         """See `SessionStore.load_snapshot`."""
         self._check_open("load_snapshot")
-        found = await self._fetch("load_snapshot", check_id(session_id), FAMILIES, session=True)
+        found = await self._fetch("load_snapshot", check_id(session_id), COLLECTIONS, session=True)
         if found.session is None:
             return None
-        return SessionSnapshot.of(found.session, found.shelves, found.retained_artifact_uris)
+        return SessionSnapshot.of(found.session, found.collections, found.retained_artifact_uris)
 
     async def save_snapshot_cas(
         self, snapshot: SessionSnapshot, expected_digest: str | None
@@ -292,7 +292,7 @@ class FamilyStore(ABC):
             return attrs.evolve(
                 batch,
                 session=redactor.value(batch.session),
-                shelves={f: redactor.value(v, f.name) for f, v in batch.shelves.items()},
+                collections={f: redactor.value(v, f.name) for f, v in batch.collections.items()},
                 retained_artifact_uris=redactor.value(
                     batch.retained_artifact_uris, "retained_artifact_uris"
                 ),
@@ -310,23 +310,25 @@ class FamilyStore(ABC):
             op=op,
             session_id=snapshot.session.id,
             session=snapshot.session,
-            shelves=snapshot.shelves(),
+            collections=snapshot.collections(),
             retained_artifact_uris=snapshot.retained_artifact_uris,
             **conditions,
         )
 
-    async def _save_shelf(self, family: Family, session_id: str, values: Sequence[Any]) -> None:
+    async def _save_collection(
+        self, family: Collection, session_id: str, values: Sequence[Any]
+    ) -> None:
         op = f"save_{family.name}"
         if not isinstance(values, list | tuple):
             raise EncodeError(f"expected a list, found {type(values).__name__}", op=op)
         shelves = {family: tuple(values)}
-        await self._put(Batch(op=op, session_id=check_id(session_id), shelves=shelves))
+        await self._put(Batch(op=op, session_id=check_id(session_id), collections=shelves))
 
-    async def _load_shelf(self, family: Family, session_id: str) -> tuple[Any, ...] | None:
+    async def _load_collection(self, family: Collection, session_id: str) -> tuple[Any, ...] | None:
         op = f"load_{family.name}"
         self._check_open(op)
         found = await self._fetch(op, check_id(session_id), (family,), session=False)
-        return found.shelves[family]
+        return found.collections[family]
 
     async def _save_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         op = f"save_{kind.name}"

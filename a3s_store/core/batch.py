@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from a3s_store.core.collections import Family
+from a3s_store.core.collections import Collection
 from a3s_store.errors import EncodeError
 from a3s_store.models import SessionData
 from a3s_store.wire import canonical, encode
@@ -19,17 +19,17 @@ from a3s_store.wire import canonical, encode
 
 @attrs.frozen(kw_only=True)
 class Batch:
-    """Changes to one session and its shelves that land together or not at all.
+    """Changes to one session and its collections that are saved together or not at all.
 
-    `session` None leaves the session as it is. `shelves` has the families that change; None takes
-    one away. `retained_artifact_uris` None leaves them as they are. `expected_digest` and
+    `session` None leaves the session as it is. `collections` has those that change; None removes
+    one. `retained_artifact_uris` None leaves them as they are. `expected_digest` and
     `expected_generation` are conditions; None is none.
     """
 
     op: str
     session_id: str
     session: SessionData | None = None
-    shelves: Mapping[Family, tuple[Any, ...] | None] = attrs.field(factory=dict)
+    collections: Mapping[Collection, tuple[Any, ...] | None] = attrs.field(factory=dict)
     retained_artifact_uris: tuple[str, ...] | None = None
     expected_digest: str | None = None
     expected_generation: int | None = None
@@ -37,10 +37,10 @@ class Batch:
 
 @attrs.frozen(kw_only=True)
 class Found:
-    """What a fetch found: the session if it was asked for, and the shelves that were."""
+    """What a fetch found: the session if it was asked for, and the collections that were."""
 
     session: SessionData | None
-    shelves: Mapping[Family, tuple[Any, ...] | None]
+    collections: Mapping[Collection, tuple[Any, ...] | None]
     retained_artifact_uris: tuple[str, ...] = ()
 
 
@@ -49,7 +49,7 @@ class Trees:
     """A batch as JSON objects, ready for `wire.compact`, `wire.pretty` and digests."""
 
     session: dict[str, Any] | None
-    shelves: Mapping[Family, list[dict[str, Any]] | None]
+    collections: Mapping[Collection, list[dict[str, Any]] | None]
 
 
 def encode_batch(batch: Batch) -> Trees:
@@ -60,19 +60,19 @@ def encode_batch(batch: Batch) -> Trees:
     """
     return Trees(
         session=None if batch.session is None else encode(batch.session),
-        shelves={
-            family: None if values is None else encode_shelf(family, values)
-            for family, values in batch.shelves.items()
+        collections={
+            family: None if values is None else encode_collection(family, values)
+            for family, values in batch.collections.items()
         },
     )
 
 
-def encode_shelf(family: Family, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+def encode_collection(family: Collection, values: tuple[Any, ...]) -> list[dict[str, Any]]:
     """The JSON objects of a shelf's values. Raises EncodeError."""
     return [_encode_item(family, index, value) for index, value in enumerate(values)]
 
 
-def _encode_item(family: Family, index: int, value: Any) -> dict[str, Any]:
+def _encode_item(family: Collection, index: int, value: Any) -> dict[str, Any]:
     place = f"{family.name}[{index}]"
     if type(value) is not family.model:
         what = f"expected a {family.model.__name__}, found {type(value).__name__}"
@@ -92,7 +92,7 @@ def refuse_unwritable(batch: Batch) -> None:
     trees = encode_batch(batch)
     if trees.session is not None:
         _try_to_write(trees.session, "SessionData", "")
-    for family, items in trees.shelves.items():
+    for family, items in trees.collections.items():
         for index, tree in enumerate(items or ()):
             _try_to_write(tree, "", f"{family.name}[{index}]")
     _try_to_write(list(batch.retained_artifact_uris or ()), "", "retained_artifact_uris")

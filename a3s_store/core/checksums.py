@@ -16,8 +16,8 @@ from operator import xor
 from typing import Any
 from zlib import crc32
 
-from a3s_store.core.batch import encode_shelf
-from a3s_store.core.collections import SESSION_ROWS, CheckpointKind, Family, Rows
+from a3s_store.core.batch import encode_collection
+from a3s_store.core.collections import SESSION_ROWS, CheckpointKind, Collection, TableLayout
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.core.digests import EMPTY_LIST, ListDigest, item_digest, session_parts
 from a3s_store.models import SessionData
@@ -84,19 +84,19 @@ def check_session(
         raise DamagedError(NOT_WRITTEN, name, _first_wrong(tree[name], rows, marks[name]))
 
 
-def check_shelf(
-    family: Family, values: tuple[Any, ...], extent: ListDigest, marks: Sequence[int]
+def check_collection(
+    family: Collection, values: tuple[Any, ...], extent: ListDigest, marks: Sequence[int]
 ) -> None:
     """Raise DamagedError unless the values of a shelf are what is on record.
 
     `marks` are those of its rows.
     """
-    trees = encode_shelf(family, values)
+    trees = encode_collection(family, values)
     if EMPTY_LIST.appended([item_digest(tree, family.rows) for tree in trees]) != extent:
         raise DamagedError(NOT_WRITTEN, family.name, _first_wrong(trees, family.rows, marks))
 
 
-def _first_wrong(trees: Sequence[Tree], rows: Rows, marks: Sequence[int]) -> int | None:
+def _first_wrong(trees: Sequence[Tree], rows: TableLayout, marks: Sequence[int]) -> int | None:
     """The position of the first value that is not that of its mark; None when each is."""
     wrong = (
         position

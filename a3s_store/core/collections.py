@@ -37,7 +37,7 @@ MAX_ID_BYTES: Final = 1024
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Rows:
+class TableLayout:
     """How the values of one model lie in a table.
 
     `flat` names attributes that are models themselves and whose fields become columns of this
@@ -52,14 +52,14 @@ class Rows:
     table: str
     flat: dict[str, str] = attrs.field(factory=dict)
     tagged: str | None = None
-    lists: dict[str, Rows] = attrs.field(factory=dict)
+    lists: dict[str, TableLayout] = attrs.field(factory=dict)
     elsewhere: frozenset[str] = frozenset()
     blob: str | None = None
     keeps_extra: bool = True
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Family:
+class Collection:
     """One kind of shelf of a session.
 
     `name` is the word in `save_X` and `load_X`, the attribute of a snapshot, and the name the shelf
@@ -70,7 +70,7 @@ class Family:
 
     name: str
     model: type
-    rows: Rows
+    rows: TableLayout
     folder: str
     file: str = "{}.json"
     wrapped: str | None = None
@@ -86,28 +86,28 @@ class CheckpointKind:
     name: str
     model: type
     key: str
-    rows: Rows
+    rows: TableLayout
     folder: str
 
 
-MESSAGE_ROWS: Final = Rows(model=Message, table="message")
+MESSAGE_ROWS: Final = TableLayout(model=Message, table="message")
 
 # What a turn does not change of a session. Attributes and keys have the same names here.
 CONFIG_PARTS: Final = ("config", "llm_config", "tool_names")
 
-SESSION_ROWS: Final = Rows(
+SESSION_ROWS: Final = TableLayout(
     model=SessionData,
     table="session",
     flat={"context_usage": "", "total_usage": ""},
     lists={
-        "cost_records": Rows(model=LlmCostRecord, table="cost_record"),
-        "tasks": Rows(model=Task, table="task"),
+        "cost_records": TableLayout(model=LlmCostRecord, table="cost_record"),
+        "tasks": TableLayout(model=Task, table="task"),
     },
     # The id is the owner's, messages are in the log, the rest is what a turn does not change.
     elsewhere=frozenset({"id", "messages", *CONFIG_PARTS}),
 )
 
-CONFIG_ROWS: Final = Rows(
+CONFIG_ROWS: Final = TableLayout(
     model=SessionData,
     table="session_config",
     flat={"config": ""},
@@ -117,60 +117,60 @@ CONFIG_ROWS: Final = Rows(
     ),
 )
 
-ARTIFACTS: Final = Family(
+ARTIFACTS: Final = Collection(
     name="artifacts",
     model=ToolArtifact,
-    rows=Rows(model=ToolArtifact, table="artifact", blob="content"),
+    rows=TableLayout(model=ToolArtifact, table="artifact", blob="content"),
     folder="artifacts",
     file="{}/artifacts.json",
     wrapped="artifacts",
 )
-TRACE_EVENTS: Final = Family(
+TRACE_EVENTS: Final = Collection(
     name="trace_events",
     model=TraceEvent,
-    rows=Rows(model=TraceEvent, table="trace_event"),
+    rows=TableLayout(model=TraceEvent, table="trace_event"),
     folder="traces",
 )
-RUN_RECORDS: Final = Family(
+RUN_RECORDS: Final = Collection(
     name="run_records",
     model=RunRecord,
-    rows=Rows(
+    rows=TableLayout(
         model=RunRecord,
         table="run",
         flat={"snapshot": ""},
-        lists={"events": Rows(model=RunEventRecord, table="run_event", tagged="event")},
+        lists={"events": TableLayout(model=RunEventRecord, table="run_event", tagged="event")},
     ),
     folder="runs",
 )
-VERIFICATION_REPORTS: Final = Family(
+VERIFICATION_REPORTS: Final = Collection(
     name="verification_reports",
     model=VerificationReport,
-    rows=Rows(
+    rows=TableLayout(
         model=VerificationReport,
         table="verification_report",
-        lists={"checks": Rows(model=VerificationCheck, table="verification_check")},
+        lists={"checks": TableLayout(model=VerificationCheck, table="verification_check")},
     ),
     folder="verification",
 )
-SUBAGENT_TASKS: Final = Family(
+SUBAGENT_TASKS: Final = Collection(
     name="subagent_tasks",
     model=SubagentTaskSnapshot,
-    rows=Rows(
+    rows=TableLayout(
         model=SubagentTaskSnapshot,
         table="subagent_task",
-        lists={"progress": Rows(model=SubagentProgressEntry, table="subagent_progress")},
+        lists={"progress": TableLayout(model=SubagentProgressEntry, table="subagent_progress")},
     ),
     folder="subagent_tasks",
 )
 
 # In upstream's order of saving.
-FAMILIES: Final = (ARTIFACTS, TRACE_EVENTS, RUN_RECORDS, VERIFICATION_REPORTS, SUBAGENT_TASKS)
+COLLECTIONS: Final = (ARTIFACTS, TRACE_EVENTS, RUN_RECORDS, VERIFICATION_REPORTS, SUBAGENT_TASKS)
 
 LOOP_CHECKPOINTS: Final = CheckpointKind(
     name="loop_checkpoint",
     model=LoopCheckpoint,
     key="run_id",
-    rows=Rows(
+    rows=TableLayout(
         model=LoopCheckpoint,
         table="loop_checkpoint",
         flat={"total_usage": ""},
@@ -182,11 +182,11 @@ WORKFLOW_CHECKPOINTS: Final = CheckpointKind(
     name="workflow_checkpoint",
     model=WorkflowCheckpoint,
     key="workflow_id",
-    rows=Rows(
+    rows=TableLayout(
         model=WorkflowCheckpoint,
         table="workflow_checkpoint",
         lists={
-            "steps": Rows(
+            "steps": TableLayout(
                 model=WorkflowStepRecord, table="workflow_step", flat={"outcome": "outcome_"}
             )
         },

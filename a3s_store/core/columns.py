@@ -17,7 +17,7 @@ from typing import Any, Literal
 import attrs
 import orjson
 
-from a3s_store.core.collections import Rows
+from a3s_store.core.collections import TableLayout
 from a3s_store.wire import Wired, codec_for, own_text, parse_own
 from a3s_store.wire.kinds import Bool, EnumOf, Float64, Int, Kind, Time
 
@@ -52,7 +52,7 @@ class Column:
 class Shape:
     """The columns of one table and the two functions between them and JSON objects."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: TableLayout) -> None:
         self.rows = rows
         self.columns = tuple(_columns(rows))
         self.names = tuple(column.name for column in self.columns)
@@ -123,7 +123,7 @@ class Shape:
         return "(" + "".join(f"v{place}, " for place in range(len(self.columns))) + ")"
 
 
-def _columns(rows: Rows) -> list[Column]:
+def _columns(rows: TableLayout) -> list[Column]:
     columns: list[Column] = []
     later: list[Column] = []
     for field in codec_for(rows.model).fields:
@@ -188,7 +188,7 @@ def _nested_model(field: Wired) -> type:
     return cls
 
 
-def _keys_of(rows: Rows, attributes: set[str]) -> list[str]:
+def _keys_of(rows: TableLayout, attributes: set[str]) -> list[str]:
     return [f.key for f in codec_for(rows.model).fields if f.attribute in attributes | {*rows.flat}]
 
 
@@ -272,6 +272,6 @@ def _object(text: str) -> dict[str, Any]:
 
 
 @functools.cache
-def shape(rows: Rows) -> Shape:
+def shape(rows: TableLayout) -> Shape:
     """The shape of a row of the families table, made once."""
     return Shape(rows)

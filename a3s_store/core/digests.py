@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 
-from a3s_store.core.collections import CONFIG_PARTS, FAMILIES, SESSION_ROWS, Rows
+from a3s_store.core.collections import COLLECTIONS, CONFIG_PARTS, SESSION_ROWS, TableLayout
 from a3s_store.wire import canonical
 
 _DOMAIN: Final = b"a3s_store.session-snapshot.v1\0"
@@ -28,7 +28,7 @@ URIS: Final = "retained_artifact_uris"
 
 
 _PARTS: Final = sorted(
-    ["messages", "session", "config", *SESSION_ROWS.lists, *(f.name for f in FAMILIES), URIS]
+    ["messages", "session", "config", *SESSION_ROWS.lists, *(f.name for f in COLLECTIONS), URIS]
 )
 
 
@@ -74,7 +74,7 @@ class ListDigest:
 EMPTY_LIST: Final = ListDigest(0, bytes(32))
 
 
-def item_digest(tree: Mapping[str, Any], rows: Rows) -> bytes:
+def item_digest(tree: Mapping[str, Any], rows: TableLayout) -> bytes:
     """The 32 bytes that stand for one value, given the JSON object `encode` made of it.
 
     Lists that are rows of their own enter by their rolling digest.
@@ -95,7 +95,7 @@ def digest_with(rest: Mapping[str, Any], lists: Mapping[str, ListDigest]) -> byt
     return whole.digest()
 
 
-def list_digest(trees: Iterable[Mapping[str, Any]], rows: Rows) -> ListDigest:
+def list_digest(trees: Iterable[Mapping[str, Any]], rows: TableLayout) -> ListDigest:
     """What stands for a list, from the JSON objects of its values."""
     return EMPTY_LIST.appended([item_digest(tree, rows) for tree in trees])
 

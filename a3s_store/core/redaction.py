@@ -23,7 +23,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from a3s_store.core.collections import CHECKPOINTS, FAMILIES, SESSION_ROWS, Rows
+from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, SESSION_ROWS, TableLayout
 from a3s_store.errors import EncodeError
 from a3s_store.models import ImageSource, LlmConfigData, Message, SessionConfig
 from a3s_store.wire import Model, codec_for, freeze
@@ -40,7 +40,7 @@ _NAMES_END: Final = ("_id", "_type")
 _WITH_TEXT: Final = (Many, One, Tagged, OpaqueValue)
 
 
-def _listed(rows: Rows) -> Iterator[type]:
+def _listed(rows: TableLayout) -> Iterator[type]:
     for part in rows.lists.values():
         yield part.model
         yield from _listed(part)
@@ -52,8 +52,8 @@ _LASTING: Final = frozenset(
         Message,
         SessionConfig,
         LlmConfigData,
-        *(family.model for family in FAMILIES),
-        *(m for kept in (*FAMILIES, *CHECKPOINTS) for m in _listed(kept.rows)),
+        *(family.model for family in COLLECTIONS),
+        *(m for kept in (*COLLECTIONS, *CHECKPOINTS) for m in _listed(kept.rows)),
         *_listed(SESSION_ROWS),
     }
 )

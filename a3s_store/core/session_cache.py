@@ -40,7 +40,7 @@ class Known:
     generation: int = 0
     session: SessionData | None = None
     alone: Any = None
-    shelves: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict)
+    collections: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict)
     parts: Mapping[str, ListDigest] = attrs.field(factory=dict)
     lines: Mapping[str, Line] = attrs.field(factory=dict)
 
@@ -53,8 +53,8 @@ class Known:
         """The values of a list or shelf that are on record; None when they are not known."""
         if not self.has(name, record):
             return None
-        if name in self.shelves:
-            return self.shelves[name]
+        if name in self.collections:
+            return self.collections[name]
         return getattr(self.session, name, None)
 
     def with_line(self, name: str, line: Line) -> Known:
@@ -76,7 +76,7 @@ class Known:
         for line in self.lines.values():
             branch = line.head.branch
             longest[branch] = max(longest.get(branch, 0), line.head.length)
-        lists = [*self.shelves.values()]
+        lists = [*self.collections.values()]
         if self.session is not None:
             lists += [getattr(self.session, name) for name in SESSION_ROWS.lists]
         return 1 + sum(longest.values()) + sum(map(len, lists))

@@ -20,7 +20,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from a3s_store.core.collections import FAMILIES, Family, check_id
+from a3s_store.core.collections import COLLECTIONS, Collection, check_id
 from a3s_store.core.digests import (
     EMPTY_CHAIN,
     URIS,
@@ -71,16 +71,16 @@ class SessionSnapshot(Model):
     def of(
         cls,
         session: SessionData,
-        shelves: Mapping[Family, tuple[Any, ...] | None],
+        collections: Mapping[Collection, tuple[Any, ...] | None],
         retained_artifact_uris: tuple[str, ...] = (),
     ) -> SessionSnapshot:
         """A snapshot of a session and its shelves by family; a family left out was never saved."""
-        named: Any = {family.name: values for family, values in shelves.items()}
+        named: Any = {family.name: values for family, values in collections.items()}
         return cls(session=session, retained_artifact_uris=retained_artifact_uris, **named)
 
-    def shelves(self) -> dict[Family, tuple[Any, ...] | None]:
+    def collections(self) -> dict[Collection, tuple[Any, ...] | None]:
         """Every family's values, None where it was never saved."""
-        return {family: getattr(self, family.name) for family in FAMILIES}
+        return {family: getattr(self, family.name) for family in COLLECTIONS}
 
     def fork(self, session_id: str, *, workspace: str | None = None) -> SessionSnapshot:
         """A copy under another id, with its runs and subagent tasks bound to that id.
@@ -155,7 +155,7 @@ def check_snapshot(snapshot: SessionSnapshot) -> None:
 def _check_lists(snapshot: SessionSnapshot) -> None:
     """Refuse what is no tuple: an iterator would be empty once it was encoded."""
     uris = snapshot.retained_artifact_uris
-    lists = {family.name: values for family, values in snapshot.shelves().items()}
+    lists = {family.name: values for family, values in snapshot.collections().items()}
     for name, values in {**lists, "retained_artifact_uris": uris}.items():
         if type(values) is not tuple and (values is not None or values is uris):
             what = f"expected an array, found {type(values).__name__}"
@@ -178,7 +178,7 @@ def snapshot_digest(snapshot: SessionSnapshot) -> str:
     links = chain(hashlib.sha256(canonical(message)).digest() for message in session["messages"])
     parts = {"messages": ListDigest(len(links), links[-1] if links else EMPTY_CHAIN)}
     parts |= session_parts(session)
-    for family in FAMILIES:
+    for family in COLLECTIONS:
         if tree.get(family.name) is not None:
             parts[family.name] = list_digest(tree[family.name], family.rows)
     if snapshot.retained_artifact_uris:

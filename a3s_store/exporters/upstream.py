@@ -12,7 +12,7 @@ import attrs
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout, name_of
 from a3s_store.core.collections import (
-    FAMILIES,
+    COLLECTIONS,
     LOOP_CHECKPOINTS,
     WORKFLOW_CHECKPOINTS,
     CheckpointKind,
@@ -36,7 +36,7 @@ from a3s_store.importers.store_item import (
     Verdict,
     check_mode,
     keep_or_refuse,
-    load_shelves,
+    load_collections,
 )
 
 
@@ -148,9 +148,11 @@ class _Export:
             return CheckpointParcel(kind=unit.kind, key=unit.key, value=value)
         snapshot = await self.store.load_snapshot(unit.key)
         if snapshot is None:
-            shelves = await load_shelves(self.store, unit.key)
+            shelves = await load_collections(self.store, unit.key)
         else:
-            shelves = {f: values for f, values in snapshot.shelves().items() if values is not None}
+            shelves = {
+                f: values for f, values in snapshot.collections().items() if values is not None
+            }
         if snapshot is None and not shelves:
             return None
         return SessionParcel(owner=unit.key, snapshot=snapshot, shelves=shelves)
@@ -166,7 +168,9 @@ class _Export:
         if isinstance(parcel, CheckpointParcel):
             return [self.layout.checkpoint(parcel.kind, name)]
         paths: list[Path | None] = [
-            self.layout.shelf(family, name) for family in FAMILIES if family in parcel.shelves
+            self.layout.collection(family, name)
+            for family in COLLECTIONS
+            if family in parcel.shelves
         ]
         if parcel.snapshot is not None:
             return [self.layout.session(name), *paths]

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from a3s_store.core.collections import FAMILIES, CheckpointKind, Family
+from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.core.transfer_report import reason_of
@@ -23,7 +23,7 @@ class SessionParcel:
 
     owner: str
     snapshot: SessionSnapshot | None
-    shelves: Mapping[Family, tuple[Any, ...]]
+    shelves: Mapping[Collection, tuple[Any, ...]]
 
     @property
     def session_id(self) -> str:
@@ -110,8 +110,8 @@ async def _keep_session(
         conflict = True
     else:
         # A transfer that was interrupted may have left families that are the same, no others.
-        kept = await load_shelves(store, snapshot.session.id)
-        mine = snapshot.shelves()
+        kept = await load_collections(store, snapshot.session.id)
+        mine = snapshot.collections()
         conflict = any(not _same(values, mine[family]) for family, values in kept.items())
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
@@ -122,7 +122,7 @@ async def _keep_session(
 async def _keep_families(
     store: SessionStore, parcel: SessionParcel, on_conflict: OnConflict
 ) -> Verdict:
-    kept = await load_shelves(store, parcel.owner)
+    kept = await load_collections(store, parcel.owner)
     missing = {f: vs for f, vs in parcel.shelves.items() if not _same(kept.get(f), vs)}
     if not missing:
         return THERE
@@ -154,7 +154,7 @@ def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
     return [canonical(encode(v)) for v in one] == [canonical(encode(v)) for v in other]
 
 
-async def load_shelves(store: SessionStore, owner: str) -> dict[Family, tuple[Any, ...]]:
+async def load_collections(store: SessionStore, owner: str) -> dict[Collection, tuple[Any, ...]]:
     """The families that were ever saved under an id."""
-    found = {family: await getattr(store, f"load_{family.name}")(owner) for family in FAMILIES}
+    found = {family: await getattr(store, f"load_{family.name}")(owner) for family in COLLECTIONS}
     return {family: tuple(values) for family, values in found.items() if values is not None}

@@ -13,10 +13,15 @@ from typing import Any, TypeAlias
 import attrs
 
 from a3s_store.backends.jsonfiles.atomic_write import read
-from a3s_store.backends.jsonfiles.content import Shelf, read_claim, read_shelf, read_value
+from a3s_store.backends.jsonfiles.content import (
+    CollectionFile,
+    read_claim,
+    read_collection,
+    read_value,
+)
 from a3s_store.backends.jsonfiles.layout import safe_name
 from a3s_store.core.base_store import check_checkpoint
-from a3s_store.core.collections import FAMILIES, CheckpointKind, Family, check_id
+from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import DecodeError, InvalidSnapshotError, StoreError, during
 from a3s_store.importers.store_item import CheckpointParcel, Parcel, SessionParcel
@@ -45,7 +50,7 @@ class Group:
     name: str
     session: SourceFile | None = None
     claim: SourceFile | None = None
-    shelves: dict[Family, SourceFile] = attrs.field(factory=dict)
+    shelves: dict[Collection, SourceFile] = attrs.field(factory=dict)
 
     def files(self) -> list[SourceFile]:
         """All of them, the session first and the claim last."""
@@ -113,7 +118,7 @@ def read_group(group: Group) -> Content:
 
 def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
     """A newer release's session: one document with all families, where None does not exist."""
-    for family in FAMILIES:
+    for family in COLLECTIONS:
         if tree.get(family.name) is None:
             tree[family.name] = []
     snapshot = decode(SessionSnapshot, tree)
@@ -146,16 +151,18 @@ def _read_families(group: Group) -> Content:
     return Content(parcel=parcel, remarks=_remarks(group, shelves))
 
 
-def _read_shelves(group: Group) -> dict[Family, Shelf]:
-    shelves: dict[Family, Shelf] = {}
+def _read_shelves(group: Group) -> dict[Collection, CollectionFile]:
+    shelves: dict[Collection, CollectionFile] = {}
     for family, file in group.shelves.items():
         with _refusing(file):
-            empty = Shelf(())
-            shelves[family] = empty if file.empty else read_shelf(family, _bytes(file), file.full)
+            empty = CollectionFile(())
+            shelves[family] = (
+                empty if file.empty else read_collection(family, _bytes(file), file.full)
+            )
     return shelves
 
 
-def _remarks(group: Group, shelves: dict[Family, Shelf]) -> dict[str, str]:
+def _remarks(group: Group, shelves: dict[Collection, CollectionFile]) -> dict[str, str]:
     """What stands around the artifacts in their file has no place in a store."""
     return {
         group.shelves[family].path: "without the unknown keys " + ", ".join(_keys(shelf))
@@ -164,7 +171,7 @@ def _remarks(group: Group, shelves: dict[Family, Shelf]) -> dict[str, str]:
     }
 
 
-def _keys(shelf: Shelf) -> list[str]:
+def _keys(shelf: CollectionFile) -> list[str]:
     extra = shelf.manifest.extra
     return sorted(extra) if isinstance(extra, dict) else []
 

@@ -15,7 +15,7 @@ from typing import Final
 from a3s_store.backends.jsonfiles.layout import CLAIMS, HEALTH_PROBE, SUFFIX, TEMPORARY
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.backends.jsonfiles.store import DEFAULT_TIMEOUT
-from a3s_store.core.collections import CHECKPOINTS, FAMILIES, Family
+from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, Collection
 from a3s_store.errors import during
 from a3s_store.importers.store_item import Verdict
 from a3s_store.importers.upstream_files import (
@@ -31,7 +31,7 @@ from a3s_store.importers.upstream_files import (
 OP: Final = "import_directory"
 _UNKNOWN: Final = "not a file of a session store"
 _TEMPORARY: Final = "a temporary file; its save did not finish"
-_FAMILIES: Final = {family.folder: family for family in FAMILIES}
+_FAMILIES: Final = {family.folder: family for family in COLLECTIONS}
 _CHECKPOINTS: Final = {kind.folder: kind for kind in CHECKPOINTS}
 
 
@@ -55,7 +55,7 @@ class Source:
         with during(OP, str(self._root)), self._lock.shared():
             for file, parts in _walk(self._root):
                 self._place(file, parts)
-            for family in FAMILIES:
+            for family in COLLECTIONS:
                 self._place_empty_folders(family)
         for name, group in list(self._groups.items()):
             if group.session is None and not group.shelves:
@@ -63,7 +63,7 @@ class Source:
                 self._leave(group.claim, "nothing is kept under this id")
                 del self._groups[name]
 
-    def _place_empty_folders(self, family: Family) -> None:
+    def _place_empty_folders(self, family: Collection) -> None:
         """A folder of artifacts without the file is a shelf that was saved empty."""
         folder = self._root / family.folder
         if "/" in family.file and folder.is_dir() and not folder.is_symlink():
@@ -142,7 +142,7 @@ def shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _shelf_name(family: Family, parts: tuple[str, ...], file: SourceFile) -> str | None:
+def _shelf_name(family: Collection, parts: tuple[str, ...], file: SourceFile) -> str | None:
     """The name whose shelf is in this file; the empty id's artifacts lie in the folder of all."""
     tail = family.file.removeprefix("{}")
     if not tail.startswith("/"):

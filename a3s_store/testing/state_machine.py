@@ -36,7 +36,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
-from a3s_store.core.collections import FAMILIES
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import Inventoried, Verifiable
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import LoopCheckpoint, Message, SessionData
@@ -272,7 +272,7 @@ class StoreMachine(RuleBasedStateMachine):
         """One value of each shelf gets another unknown key, or one that only looks equal."""
 
         async def step(store: Any) -> None:
-            for family in FAMILIES:
+            for family in COLLECTIONS:
                 values = list(await load_shelf(store, family.name, one) or ())
                 if values:
                     old = values[at % len(values)]
@@ -417,7 +417,7 @@ class StoreMachine(RuleBasedStateMachine):
         async def source(store: Any) -> SessionSnapshot | None:
             """What may be forked: a session that is long enough, to an id that is free."""
             found: SessionSnapshot | None = await store.load_snapshot(one)
-            shelves = [await load_shelf(store, family.name, other) for family in FAMILIES]
+            shelves = [await load_shelf(store, family.name, other) for family in COLLECTIONS]
             free = not await store.exists(other) and all(shelf is None for shelf in shelves)
             return found if found and free and (at or 0) <= len(found.session.messages) else None
 

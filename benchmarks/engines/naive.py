@@ -8,12 +8,12 @@ import aiosqlite
 import orjson
 
 from a3s_store import SessionSnapshot
-from a3s_store.core.collections import FAMILIES
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.models import Message
 from a3s_store.wire import compact, decode, encode
 from benchmarks.engine import Engine, Keeps
 
-_TABLES = ("message", *(family.name for family in FAMILIES))
+_TABLES = ("message", *(family.name for family in COLLECTIONS))
 
 
 class Naive(Engine):
@@ -43,7 +43,7 @@ class Naive(Engine):
         session = prepared.session
         head = compact(encode(session.evolve(messages=()))).decode()
         await self._db.execute("INSERT OR REPLACE INTO session VALUES (?, ?)", (session.id, head))
-        lists = {family.name: getattr(prepared, family.name) or () for family in FAMILIES}
+        lists = {family.name: getattr(prepared, family.name) or () for family in COLLECTIONS}
         for table, values in {"message": session.messages, **lists}.items():
             rows = [
                 (session.id, seq, compact(encode(value)).decode())

@@ -10,7 +10,7 @@ import attrs
 
 from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.core.batch import Batch, Found
-from a3s_store.core.collections import LOOP_CHECKPOINTS, RUN_RECORDS, CheckpointKind, Family
+from a3s_store.core.collections import LOOP_CHECKPOINTS, RUN_RECORDS, CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
@@ -110,8 +110,8 @@ class EndsTextAtNul(_Rewriting):
 @caught_by("saved_empty_is_empty[trace_events]")
 class ForgetsEmptyShelves(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
-        shelves = {family: values or None for family, values in batch.shelves.items()}
-        return await super()._commit(attrs.evolve(batch, shelves=shelves))
+        shelves = {family: values or None for family, values in batch.collections.items()}
+        return await super()._commit(attrs.evolve(batch, collections=shelves))
 
 
 @caught_by("never_saved_is_none[artifacts]")
@@ -119,20 +119,22 @@ class TakesNoneForEmpty(MemorySessionStore):
     """As upstream's newest memory store: one entry for all shelves of an id."""
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
     ) -> Found:
         found = await super()._fetch(op, session_id, families, session=session)
         if session_id in self._entries:
-            shelves = {family: values or () for family, values in found.shelves.items()}
-            found = attrs.evolve(found, shelves=shelves)
+            shelves = {family: values or () for family, values in found.collections.items()}
+            found = attrs.evolve(found, collections=shelves)
         return found
 
 
 @caught_by("a_snapshot_replaces_everything")
 class KeepsFamiliesASnapshotLeavesOut(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
-        shelves = {family: values for family, values in batch.shelves.items() if values is not None}
-        return await super()._commit(attrs.evolve(batch, shelves=shelves))
+        shelves = {
+            family: values for family, values in batch.collections.items() if values is not None
+        }
+        return await super()._commit(attrs.evolve(batch, collections=shelves))
 
 
 @caught_by("a_delete_takes_the_session_and_what_belongs_to_it")
@@ -171,7 +173,7 @@ class _Renaming(MemorySessionStore):
         return await super()._commit(attrs.evolve(batch, session_id=self._name(batch.session_id)))
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
     ) -> Found:
         return await super()._fetch(op, self._name(session_id), families, session=session)
 
@@ -265,14 +267,14 @@ class EvictsArtifacts(MemorySessionStore):
 @caught_by("a_shelf_comes_back_as_it_was_saved[run_records]")
 class SortsEvents(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
-        shelves = dict(batch.shelves)
+        shelves = dict(batch.collections)
         runs = shelves.get(RUN_RECORDS)
         if runs and all(type(run) is RUN_RECORDS.model for run in runs):
             shelves[RUN_RECORDS] = tuple(
                 run.evolve(events=tuple(sorted(run.events, key=lambda e: e.sequence)))
                 for run in runs
             )
-        return await super()._commit(attrs.evolve(batch, shelves=shelves))
+        return await super()._commit(attrs.evolve(batch, collections=shelves))
 
 
 @caught_by("a_checkpoint_and_its_session_go_their_own_ways")

@@ -244,7 +244,7 @@ class _WithoutAggregates(MemorySessionStore):
     """A backend that can keep each part and no whole."""
 
     async def _commit(self, batch: Batch) -> bool:
-        if batch.session is not None and batch.shelves:
+        if batch.session is not None and batch.collections:
             raise StoreError("the store does not support aggregate session snapshots", op=batch.op)
         return await super()._commit(batch)
 

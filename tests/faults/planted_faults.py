@@ -242,7 +242,7 @@ def seals_not_checked(path: Path) -> Any:
 
 def digests_not_checked(path: Path) -> Any:
     """Nothing but messages is held against its digest."""
-    for name in ("check_session", "check_shelf", "check_checkpoint"):
+    for name in ("check_session", "check_collection", "check_checkpoint"):
         setattr(decode, name, lambda *what: None)
     return SqliteSessionStore.open(path)
 

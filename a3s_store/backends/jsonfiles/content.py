@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from a3s_store.backends.jsonfiles.atomic_write import read, read_start
-from a3s_store.core.collections import Family
+from a3s_store.core.collections import Collection
 from a3s_store.errors import DecodeError, EncodeError
 from a3s_store.models import ArtifactStore
 from a3s_store.wire import decode, decode_many, encode, parse, pretty
@@ -30,7 +30,7 @@ class ForeignFileError(DecodeError):
 
 
 @attrs.frozen
-class Shelf:
+class CollectionFile:
     """A shelf as its file has it; `manifest` is what stands around wrapped values."""
 
     values: tuple[Any, ...]
@@ -51,7 +51,9 @@ def tree_text(tree: Any, *, model: str = "", place: str = "") -> bytes:
         raise
 
 
-def shelf_text(family: Family, trees: list[dict[str, Any]], manifest: ArtifactStore) -> bytes:
+def collection_text(
+    family: Collection, trees: list[dict[str, Any]], manifest: ArtifactStore
+) -> bytes:
     """The bytes of the file of a shelf. Raises EncodeError."""
     if family.wrapped is None:
         return tree_text(trees, place=family.name)
@@ -64,16 +66,16 @@ def read_value(cls: type[M], data: bytes, path: Path) -> M:
         return decode(cls, parse(data, model=cls.__name__))
 
 
-def read_shelf(family: Family, data: bytes, path: Path) -> Shelf:
+def read_collection(family: Collection, data: bytes, path: Path) -> CollectionFile:
     """The shelf in a file. Raises DecodeError."""
     with in_file(path):
         tree = parse(data, model=family.name)
         if family.wrapped is not None:
             manifest = decode(ArtifactStore, tree)
             values: tuple[Any, ...] = getattr(manifest, family.wrapped)
-            return Shelf(values, manifest.evolve(artifacts=()))
+            return CollectionFile(values, manifest.evolve(artifacts=()))
         try:
-            return Shelf(decode_many(family.model, tree))
+            return CollectionFile(decode_many(family.model, tree))
         except DecodeError as error:
             error.model, error.path = "", family.name + error.path
             raise

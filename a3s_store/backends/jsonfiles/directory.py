@@ -22,11 +22,11 @@ from a3s_store.backends.jsonfiles.atomic_write import (
     temporary_beside,
     write_new,
 )
-from a3s_store.backends.jsonfiles.content import NO_MANIFEST, Shelf
+from a3s_store.backends.jsonfiles.content import NO_MANIFEST, CollectionFile
 from a3s_store.backends.jsonfiles.layout import CLAIMS, HEALTH_PROBE, Layout, name_of, require_name
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.core.batch import Batch, Found, Trees, encode_batch
-from a3s_store.core.collections import FAMILIES, CheckpointKind, Family
+from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.protocol import Inventory
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import IdCollisionError, StoreUnavailableError
@@ -68,7 +68,7 @@ class Directory:
     def _stage(self, batch: Batch, trees: Trees, name: str, changes: Changes) -> None:
         shelves = {
             family: None if items is None else self._shelf_text(batch, family, items, name)
-            for family, items in trees.shelves.items()
+            for family, items in trees.collections.items()
         }
         session = (
             None
@@ -80,7 +80,7 @@ class Directory:
             changes.put(claim, content.claim_text(batch.session_id))
         for family, text in shelves.items():
             own_folder = self.layout.own_folder(family, name)
-            path = self.layout.shelf(family, name)
+            path = self.layout.collection(family, name)
             if text is None:
                 changes.drop(own_folder or path)
             else:
@@ -90,7 +90,7 @@ class Directory:
             changes.drop(claim)
 
     def _shelf_text(
-        self, batch: Batch, family: Family, trees: list[dict[str, Any]], name: str
+        self, batch: Batch, family: Collection, trees: list[dict[str, Any]], name: str
     ) -> bytes:
         manifest = NO_MANIFEST
         if family.wrapped is not None and batch.retained_artifact_uris is not None:
@@ -98,22 +98,22 @@ class Directory:
         elif family.wrapped is not None:
             stored = self._shelf(family, name)
             manifest = stored.manifest if stored else manifest
-        return content.shelf_text(family, trees, manifest)
+        return content.collection_text(family, trees, manifest)
 
-    def fetch(self, session_id: str, families: Sequence[Family], *, session: bool) -> Found:
+    def fetch(self, session_id: str, families: Sequence[Collection], *, session: bool) -> Found:
         """See `FamilyStore._fetch`."""
         name = name_of(session_id)
         with self._lock.shared():
             if name is None or owners.owner(self.layout, name, session_id) != session_id:
-                return Found(session=None, shelves=dict.fromkeys(families))
+                return Found(session=None, collections=dict.fromkeys(families))
             return self._read(name, families, session=session)
 
-    def _read(self, name: str, families: Sequence[Family], *, session: bool) -> Found:
+    def _read(self, name: str, families: Sequence[Collection], *, session: bool) -> Found:
         shelves = {family: self._shelf(family, name) for family in families}
         retained = [shelf.manifest.retained_uris for shelf in shelves.values() if shelf]
         return Found(
             session=self._session(name) if session else None,
-            shelves={
+            collections={
                 family: None if shelf is None else shelf.values for family, shelf in shelves.items()
             },
             retained_artifact_uris=next(filter(None, retained), ()),
@@ -124,20 +124,20 @@ class Directory:
         data = read(path)
         return None if data is None else content.read_value(SessionData, data, path)
 
-    def _shelf(self, family: Family, name: str) -> Shelf | None:
-        path = self.layout.shelf(family, name)
+    def _shelf(self, family: Collection, name: str) -> CollectionFile | None:
+        path = self.layout.collection(family, name)
         data = read(path)
         if data is not None:
-            return content.read_shelf(family, data, path)
+            return content.read_collection(family, data, path)
         own_folder = self.layout.own_folder(family, name)
-        return Shelf(()) if own_folder is not None and present(own_folder) else None
+        return CollectionFile(()) if own_folder is not None and present(own_folder) else None
 
     def _digest(self, name: str) -> str | None:
-        found = self._read(name, FAMILIES, session=True)
+        found = self._read(name, COLLECTIONS, session=True)
         if found.session is None:
             return None
         return SessionSnapshot.of(
-            found.session, found.shelves, found.retained_artifact_uris
+            found.session, found.collections, found.retained_artifact_uris
         ).digest()
 
     def exists(self, session_id: str) -> bool:
@@ -157,9 +157,9 @@ class Directory:
                 for path in listing.loop_checkpoints_of(self.layout, session_id):
                     changes.drop(path)
                 if name is not None and owns:
-                    for family in FAMILIES:
+                    for family in COLLECTIONS:
                         folder = self.layout.own_folder(family, name)
-                        changes.drop(folder or self.layout.shelf(family, name))
+                        changes.drop(folder or self.layout.collection(family, name))
                     changes.drop(self.layout.session(name))
                     changes.drop(self.layout.claim(name))
                 changes.land()

@@ -17,7 +17,7 @@ from typing import Final
 
 import attrs
 
-from a3s_store.core.collections import CheckpointKind, Family
+from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.errors import InvalidIdError
 
 SUFFIX: Final = ".json"
@@ -70,17 +70,17 @@ class Layout:
         """The file of a session."""
         return self.root / (name + SUFFIX)
 
-    def folder(self, kept: Family | CheckpointKind) -> Path:
+    def folder(self, kept: Collection | CheckpointKind) -> Path:
         """The folder of a family or of a kind of checkpoint."""
         return self.root / kept.folder
 
-    def shelf(self, family: Family, name: str) -> Path:
+    def collection(self, family: Collection, name: str) -> Path:
         """The file of a shelf."""
         return self.folder(family) / family.file.replace("{}", name)
 
-    def own_folder(self, family: Family, name: str) -> Path | None:
+    def own_folder(self, family: Collection, name: str) -> Path | None:
         """The folder a shelf has for itself alone; None when it is a file among others."""
-        path = self.shelf(family, name)
+        path = self.collection(family, name)
         return None if path.parent == self.folder(family) else path.parent
 
     def checkpoint(self, kind: CheckpointKind, name: str) -> Path:

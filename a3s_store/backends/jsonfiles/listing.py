@@ -15,7 +15,7 @@ from a3s_store.backends.jsonfiles.atomic_write import present
 from a3s_store.backends.jsonfiles.content import ForeignFileError, identity
 from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout, name_of
 from a3s_store.backends.jsonfiles.owners import claimed
-from a3s_store.core.collections import CHECKPOINTS, FAMILIES, LOOP_CHECKPOINTS, CheckpointKind
+from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.protocol import Inventory
 from a3s_store.errors import DecodeError
 
@@ -68,7 +68,7 @@ def _sessions(layout: Layout, *, damaged: bool) -> dict[str, str]:
 
 def _families_only(layout: Layout) -> Iterator[str]:
     names: set[str] = set()
-    for family in FAMILIES:
+    for family in COLLECTIONS:
         has_folder = layout.own_folder(family, "x") is not None
         for entry in _entries(layout.folder(family)):
             if has_folder and entry.is_dir():

@@ -15,7 +15,7 @@ from pathlib import Path
 from a3s_store.backends.jsonfiles.atomic_write import present, read
 from a3s_store.backends.jsonfiles.content import identity, read_claim
 from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout
-from a3s_store.core.collections import FAMILIES, CheckpointKind
+from a3s_store.core.collections import COLLECTIONS, CheckpointKind
 from a3s_store.errors import DecodeError
 
 
@@ -35,7 +35,7 @@ def owner(layout: Layout, name: str, asked: str) -> str | None:
             return asked
         error.hint = "Whose session it was cannot be told; move the file away"
         raise
-    if found is not None or not has_shelves(layout, name):
+    if found is not None or not has_collections(layout, name):
         return found
     return claimed(layout, name)
 
@@ -47,11 +47,11 @@ def claimed(layout: Layout, name: str) -> str:
     return name if data is None else read_claim(data, path)
 
 
-def has_shelves(layout: Layout, name: str) -> bool:
+def has_collections(layout: Layout, name: str) -> bool:
     """Whether any family has something of this name."""
     return any(
-        present(layout.own_folder(family, name) or layout.shelf(family, name))
-        for family in FAMILIES
+        present(layout.own_folder(family, name) or layout.collection(family, name))
+        for family in COLLECTIONS
     )
 
 

@@ -16,7 +16,7 @@ from a3s_store.backends.jsonfiles.atomic_write import make_folder
 from a3s_store.backends.jsonfiles.directory import Directory
 from a3s_store.core.base_store import FamilyStore, Opening
 from a3s_store.core.batch import Batch, Found
-from a3s_store.core.collections import CheckpointKind, Family
+from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.errors import StoreForkedError, during
@@ -85,7 +85,7 @@ class FileSessionStore(FamilyStore):
         return await self._run(batch.op, _named(batch.session_id), self._directory.commit, batch)
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
     ) -> Found:
         def fetch() -> Found:
             return self._directory.fetch(session_id, families, session=session)

@@ -30,7 +30,7 @@ from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, Found, refuse_unwritable, refuse_unwritable_value
-from a3s_store.core.collections import FAMILIES, CheckpointKind, Family, check_id
+from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
 from a3s_store.core.protocol import Capabilities, Generation, Inventory, SessionSummary
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.core.reports import Recovered
@@ -208,13 +208,13 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         if not _reports("load_snapshot", on_damage):
             return await super().load_snapshot(session_id)
         self._check_open("load_snapshot")
-        return await self._recover("load_snapshot", check_id(session_id), FAMILIES)
+        return await self._recover("load_snapshot", check_id(session_id), COLLECTIONS)
 
     async def _recover(
         self,
         op: str,
         session_id: str,
-        families: Sequence[Family],
+        families: Sequence[Collection],
         generation: int | None = None,
     ) -> Recovered[SessionSnapshot]:
         def read(conn: sqlite3.Connection) -> Recovered[SessionSnapshot]:
@@ -263,7 +263,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
 
         def copy(conn: WorkConnection, memory: Pending) -> None:
             stored = fetching.fetch(
-                conn, memory.get(session_id), session_id, FAMILIES, session=True, messages=False
+                conn, memory.get(session_id), session_id, COLLECTIONS, session=True, messages=False
             )
             found = decode.to_found(conn, stored)
             if found.session is None:
@@ -276,7 +276,9 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
                     actual=taken,
                     hint="Choose another id, or delete that one first",
                 )
-            source = SessionSnapshot.of(found.session, found.shelves, found.retained_artifact_uris)
+            source = SessionSnapshot.of(
+                found.session, found.collections, found.retained_artifact_uris
+            )
             batch = self._snapshot_batch("fork", source.fork(new_id))
             session_writer.fork(conn, memory, session_id, batch, at, self._now_ms())
 
@@ -309,7 +311,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         )
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Family], *, session: bool
+        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
     ) -> Found:
         return await self._load(op, session_id, families, session)
 
@@ -317,7 +319,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         self,
         op: str,
         session_id: str,
-        families: Sequence[Family],
+        families: Sequence[Collection],
         session: bool,
         generation: int | None = None,
     ) -> Found:

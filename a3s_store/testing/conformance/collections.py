@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a3s_store.core.collections import FAMILIES
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import SessionStore
 from a3s_store.models import RunEventRecord, TextDelta
 from a3s_store.testing import samples
@@ -11,7 +11,7 @@ from a3s_store.testing.conformance.suite import owed
 from a3s_store.testing.samples import session, shelf
 
 _GROUP = "families"
-_EACH = tuple((family.name, family.name) for family in FAMILIES)
+_EACH = tuple((family.name, family.name) for family in COLLECTIONS)
 
 
 @owed(_GROUP, cases=_EACH)

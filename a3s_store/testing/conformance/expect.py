@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from a3s_store.core.collections import FAMILIES
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import SessionStore
 from a3s_store.wire import Model, canonical, encode
 
@@ -83,7 +83,7 @@ async def contents(store: SessionStore, *ids: str) -> dict[str, Any]:
         found[f"load_snapshot {one}"] = await store.load_snapshot(one)
         found[f"load_loop_checkpoint {one}"] = await store.load_loop_checkpoint(one)
         found[f"load_workflow_checkpoint {one}"] = await store.load_workflow_checkpoint(one)
-        for family in FAMILIES:
+        for family in COLLECTIONS:
             found[f"load_{family.name} {one}"] = await load_shelf(store, family.name, one)
     return found
 

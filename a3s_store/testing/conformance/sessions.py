@@ -89,7 +89,7 @@ async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
         loaded = await store.load_snapshot("s")
         assert loaded is not None
         await store.save(loaded.session)
-        for family, values in loaded.shelves().items():
+        for family, values in loaded.collections().items():
             await save_shelf(store, family.name, "s", values)
         await store.save_snapshot(loaded)
         unchanged(before, await contents(store, "s"), "after saving what was loaded")
@@ -160,7 +160,7 @@ async def a_session_saved_after_a_delete_starts_afresh(store: SessionStore) -> N
     loaded = await store.load_snapshot("s")
     assert loaded is not None
     same(again, loaded.session, "session")
-    same({}, {f.name: v for f, v in loaded.shelves().items() if v is not None}, "families")
+    same({}, {f.name: v for f, v in loaded.collections().items() if v is not None}, "families")
     same((), loaded.retained_artifact_uris, "retained_artifact_uris")
 
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 
-from a3s_store.core.collections import CHECKPOINTS, FAMILIES
+from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS
 from a3s_store.errors import InvalidIdError, SessionNotFoundError, StoreError
 from a3s_store.testing import strategies
 from tests.faults.harness import invalid_values
@@ -290,7 +290,7 @@ def _good(snapshot: Any, workflow: Any) -> list[tuple[str, Any]]:
     session = snapshot.session.evolve(id="victim")
     whole = snapshot.evolve(session=session)
     ways: list[tuple[str, Any]] = [("save", session), ("save_snapshot", whole)]
-    for family in FAMILIES:
+    for family in COLLECTIONS:
         values = getattr(snapshot, family.name)
         ways += [(f"save_{family.name}", values)] if values else []
     return [*ways, ("save_workflow_checkpoint", workflow)]
@@ -316,7 +316,7 @@ _ROADS: Final[dict[str, tuple[Save, Load]]] = {
         ),
         lambda store, value: store.load_workflow_checkpoint(value.workflow_id),
     ),
-    **{f"save_{family.name}": _family_road(family.name) for family in FAMILIES},
+    **{f"save_{family.name}": _family_road(family.name) for family in COLLECTIONS},
 }
 
 
@@ -337,7 +337,7 @@ _BY_ID: Final[dict[str, Callable[[Any, Any], Awaitable[Any]]]] = {
     "rewind": lambda store, name: store.rewind(name, 0),
     **{
         f"load_{family.name}": functools.partial(_call, f"load_{family.name}")
-        for family in FAMILIES
+        for family in COLLECTIONS
     },
     **{
         f"{verb}_{kind.name}": functools.partial(_call, f"{verb}_{kind.name}")

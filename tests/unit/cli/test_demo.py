@@ -76,7 +76,7 @@ def test_the_commands_to_try_next_work(tmp_path: Path) -> None:
 
 def test_the_session_has_a_value_of_every_family() -> None:
     snapshot = demo_session.snapshot(NOW)
-    assert all(snapshot.shelves().values())
+    assert all(snapshot.collections().values())
     assert snapshot.session.cost_records
     assert snapshot.session.tasks
 

@@ -307,8 +307,8 @@ def test_a_reload_at_an_unchanged_generation_hands_out_the_same_objects(tmp_path
         assert again is not None
         assert first == now
         assert again.session is first.session
-        for family, values in first.shelves().items():
-            assert again.shelves()[family] is values
+        for family, values in first.collections().items():
+            assert again.collections()[family] is values
         await store.save_snapshot(again)
         assert await store.load("fix-login") is first.session
         await store.save(first.session.evolve(messages=messages(2)))
@@ -514,7 +514,7 @@ def test_after_a_cancelled_save_the_next_is_neither_refused_nor_wrong(
 
 def known(size: int) -> Known:
     """Something known that weighs so much."""
-    return Known(shelves={"trace_events": (None,) * size}, parts={})
+    return Known(collections={"trace_events": (None,) * size}, parts={})
 
 
 @given(
@@ -550,7 +550,7 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 
 def test_a_part_is_known_only_while_the_record_says_the_same_of_it() -> None:
     mine = ListDigest(3, b"\x01" * 32)
-    item = Known(shelves={"artifacts": (1, 2, 3)}, parts={"artifacts": mine})
+    item = Known(collections={"artifacts": (1, 2, 3)}, parts={"artifacts": mine})
     assert item.values("artifacts", {"artifacts": mine}) == (1, 2, 3)
     assert item.values("artifacts", {"artifacts": ListDigest(3, b"\x02" * 32)}) is None
     assert item.values("artifacts", {}) is None

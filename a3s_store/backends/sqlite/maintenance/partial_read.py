@@ -21,12 +21,12 @@ from a3s_store.backends.sqlite.rows import message_log, session_header, statemen
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import (
     ARTIFACTS,
+    COLLECTIONS,
     CONFIG_ROWS,
-    FAMILIES,
     LOOP_CHECKPOINTS,
     SESSION_ROWS,
     CheckpointKind,
-    Family,
+    Collection,
 )
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
@@ -50,7 +50,7 @@ Tree = dict[str, Any]
 def recover(
     conn: sqlite3.Connection,
     session_id: str,
-    families: Sequence[Family] = FAMILIES,
+    families: Sequence[Collection] = COLLECTIONS,
     generation: int | None = None,
 ) -> Recovered[SessionSnapshot]:
     """What can be proven of a session and these families; see `Recovered`.
@@ -73,7 +73,7 @@ def recover_checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str)
 def session(
     prover: Prover,
     session_id: str,
-    families: Sequence[Family] = FAMILIES,
+    families: Sequence[Collection] = COLLECTIONS,
     generation: int | None = None,
     *,
     messages: bool = True,
@@ -222,7 +222,7 @@ def _head_at(prover: Prover, key: int, generation: int) -> Head | None:
 
 
 def _shelf(
-    prover: Prover, family: Family, key: int, parts: Mapping[str, ListDigest]
+    prover: Prover, family: Collection, key: int, parts: Mapping[str, ListDigest]
 ) -> tuple[Any, ...] | None:
     extent = parts.get(family.name)
     found = prover.values(family.name, statements.statements(family.rows, "owner_key"), key, extent)

@@ -28,7 +28,7 @@ from a3s_store.backends.sqlite.rows import (
 )
 from a3s_store.core.collections import (
     CHECKPOINTS,
-    FAMILIES,
+    COLLECTIONS,
     LOOP_CHECKPOINTS,
     SESSION_ROWS,
     CheckpointKind,
@@ -50,7 +50,7 @@ _HANGING: Final = (
 )
 # How many of one kind of finding are told.
 _REPORTED: Final = 100
-_LISTS: Final = {**SESSION_ROWS.lists, **{family.name: family.rows for family in FAMILIES}}
+_LISTS: Final = {**SESSION_ROWS.lists, **{family.name: family.rows for family in COLLECTIONS}}
 
 
 def verify(conn: sqlite3.Connection, *, location: str, depth: Depth) -> VerifyReport:

@@ -14,12 +14,12 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.read.fetch import Stored, StoredSession, StoredShelf
+from a3s_store.backends.sqlite.read.fetch import FetchedCollection, Stored, StoredSession
 from a3s_store.backends.sqlite.read.messages import Wanted
 from a3s_store.backends.sqlite.read.stored_checkpoint import StoredCheckpoint
 from a3s_store.core.batch import Found
-from a3s_store.core.checksums import check_checkpoint, check_session, check_shelf
-from a3s_store.core.collections import CheckpointKind, Family
+from a3s_store.core.checksums import check_checkpoint, check_collection, check_session
+from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.conversation import Line
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.core.digests import URIS, uris_digest
@@ -44,13 +44,13 @@ def to_found(conn: sqlite3.Connection, stored: Stored) -> Found:
         DecodeError, ValueError: something is damaged.
     """
     if stored.record is None:
-        return Found(session=None, shelves=dict.fromkeys(stored.shelves))
+        return Found(session=None, collections=dict.fromkeys(stored.shelves))
     extent = stored.record.parts.get(URIS)
     if extent is not None and uris_digest(stored.uris) != extent:
         raise DamagedError(NOT_WRITTEN, URIS)
     return Found(
         session=None if stored.session is None else _to_session(conn, stored, stored.session),
-        shelves={
+        collections={
             family: None if shelf is None else _to_values(family, shelf)
             for family, shelf in stored.shelves.items()
         },
@@ -68,7 +68,7 @@ def _to_session(conn: sqlite3.Connection, stored: Stored, session: StoredSession
     return found if found.messages is messages else found.evolve(messages=messages)
 
 
-def _to_values(family: Family, stored: StoredShelf) -> tuple[Any, ...]:
+def _to_values(family: Collection, stored: FetchedCollection) -> tuple[Any, ...]:
     if stored.known is not None:
         return stored.known
     try:
@@ -76,7 +76,7 @@ def _to_values(family: Family, stored: StoredShelf) -> tuple[Any, ...]:
     except DecodeError as error:
         error.model = family.name
         raise
-    check_shelf(family, values, stored.extent, stored.marks)
+    check_collection(family, values, stored.extent, stored.marks)
     return values
 
 
@@ -89,13 +89,13 @@ def learned(known: Known, stored: Stored, found: Found) -> Known:
     if known.generation > stored.record.generation:
         return known
     parts = dict(known.parts)
-    shelves = dict(known.shelves)
-    for family, values in found.shelves.items():
+    shelves = dict(known.collections)
+    for family, values in found.collections.items():
         if values is not None:
             shelves[family.name] = values
             parts[family.name] = stored.record.parts[family.name]
     generation = stored.record.generation
-    known = attrs.evolve(known, generation=generation, shelves=shelves, parts=parts)
+    known = attrs.evolve(known, generation=generation, collections=shelves, parts=parts)
     if found.session is None or stored.session is None or stored.session.messages is None:
         return known
     own = {name: extent for name, extent in stored.record.parts.items() if name not in shelves}

@@ -16,7 +16,7 @@ from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.messages import Wanted
 from a3s_store.backends.sqlite.rows import session_header, statements
 from a3s_store.backends.sqlite.rows.session_header import Record
-from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Family
+from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Collection
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import DamagedError
 from a3s_store.core.digests import URIS, ListDigest
@@ -41,7 +41,7 @@ class StoredSession:
 
 
 @attrs.frozen
-class StoredShelf:
+class FetchedCollection:
     """A shelf as it was fetched: the JSON objects of its values, or these if they are known."""
 
     trees: list[Tree]
@@ -59,7 +59,7 @@ class Stored:
 
     record: Record | None
     session: StoredSession | None
-    shelves: Mapping[Family, StoredShelf | None]
+    shelves: Mapping[Collection, FetchedCollection | None]
     uris: tuple[str, ...]
 
 
@@ -67,7 +67,7 @@ def fetch(
     conn: sqlite3.Connection,
     known: Known,
     session_id: str,
-    families: Sequence[Family],
+    families: Sequence[Collection],
     *,
     session: bool,
     messages: bool = True,
@@ -127,18 +127,18 @@ def _head_at(conn: sqlite3.Connection, found: Record, generation: int) -> Head:
 
 
 def _fetch_shelf(
-    conn: sqlite3.Connection, known: Known, found: Record, family: Family
-) -> StoredShelf | None:
+    conn: sqlite3.Connection, known: Known, found: Record, family: Collection
+) -> FetchedCollection | None:
     extent = found.parts.get(family.name)
     if extent is None:
         return None
     values = known.values(family.name, found.parts)
     if values is not None:
-        return StoredShelf([], [], values, extent)
+        return FetchedCollection([], [], values, extent)
     fetched = statements.fetch_list(
         conn, family.name, family.rows, "owner_key", found.key, extent.count
     )
-    return StoredShelf(*fetched, None, extent)
+    return FetchedCollection(*fetched, None, extent)
 
 
 def _fetch_uris(conn: sqlite3.Connection, found: Record) -> tuple[str, ...]:

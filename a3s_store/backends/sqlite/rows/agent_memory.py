@@ -17,13 +17,13 @@ from typing import Any, Final, NamedTuple
 
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.agent_memory.protocol import Rank, first
-from a3s_store.core.collections import Rows
+from a3s_store.core.collections import TableLayout
 from a3s_store.core.columns import shape
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.wire import decode, encode, parse_own
 
 FAMILY: Final = "memories"
-ROWS: Final = Rows(model=MemoryItem, table="memory")
+ROWS: Final = TableLayout(model=MemoryItem, table="memory")
 _SHAPE: Final = shape(ROWS)
 _COLUMNS: Final = ", ".join(_SHAPE.names)
 _AT: Final = {name: place for place, name in enumerate(_SHAPE.names)}

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.core.checksums import mark_of
-from a3s_store.core.collections import Rows
+from a3s_store.core.collections import TableLayout
 from a3s_store.core.columns import Shape, shape
 from a3s_store.core.corruption import DamagedError
 from a3s_store.core.digests import ListDigest
@@ -27,7 +27,7 @@ _SEQ: Final = 2**32 - 1
 class Statements:
     """The statements of one table under one parent column."""
 
-    def __init__(self, rows: Rows, parent: str) -> None:
+    def __init__(self, rows: TableLayout, parent: str) -> None:
         self.rows = rows
         self.shape: Shape = shape(rows)
         self.key = f"{rows.table}_key"
@@ -89,7 +89,7 @@ class Statements:
 
 
 @functools.cache
-def statements(rows: Rows, parent: str) -> Statements:
+def statements(rows: TableLayout, parent: str) -> Statements:
     """The statements of a table, made once."""
     return Statements(rows, parent)
 
@@ -102,7 +102,7 @@ class FetchedList(NamedTuple):
 
 
 def fetch_list(
-    conn: sqlite3.Connection, name: str, rows: Rows, parent: str, parent_key: int, count: int
+    conn: sqlite3.Connection, name: str, rows: TableLayout, parent: str, parent_key: int, count: int
 ) -> FetchedList:
     """The JSON objects of the list `name` under a parent, in order.
 
@@ -150,7 +150,7 @@ def extent_in(sql: Statements, name: str, values: tuple[Any, ...]) -> ListDigest
 
 
 def put_one(
-    conn: sqlite3.Connection, rows: Rows, key: str, row: dict[str, Any], tree: Tree
+    conn: sqlite3.Connection, rows: TableLayout, key: str, row: dict[str, Any], tree: Tree
 ) -> None:
     """Write the one row of a table whose `key` column is given in `row` with its other columns."""
     names = [*row, *shape(rows).names]
@@ -169,7 +169,7 @@ def upsert(table: str, key: str, names: tuple[str, ...]) -> str:
 
 
 def fetch_one(
-    conn: sqlite3.Connection, rows: Rows, key: str, value: Any, also: Sequence[str] = ()
+    conn: sqlite3.Connection, rows: TableLayout, key: str, value: Any, also: Sequence[str] = ()
 ) -> tuple[Tree, tuple[Any, ...]] | None:
     """The JSON object of the row whose `key` is `value`, and its other columns; None if none."""
     names = (*also, *shape(rows).names)

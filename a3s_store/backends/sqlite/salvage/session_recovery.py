@@ -23,7 +23,7 @@ from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, statements
 from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.batch import Found
-from a3s_store.core.collections import CHECKPOINTS, FAMILIES, CheckpointKind, Family
+from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import DamagedError
 from a3s_store.core.digests import ListDigest
@@ -57,7 +57,7 @@ class Kept:
     """
 
     snapshot: SessionSnapshot | None
-    shelves: Mapping[Family, tuple[Any, ...]]
+    shelves: Mapping[Collection, tuple[Any, ...]]
     earlier: tuple[tuple[int, Messages], ...]
     saved_at_ms: int
     damage: tuple[Damage, ...]
@@ -90,16 +90,20 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
     if whole is not None and whole.session is None and any(head for *_, head in saved):
         whole = None  # a session was saved, and nothing is left of its own row
     snapshot: SessionSnapshot | None = None
-    shelves: dict[Family, tuple[Any, ...]] = {}
+    shelves: dict[Collection, tuple[Any, ...]] = {}
     if whole is None:
         with transaction.read(conn):
             snapshot = partial_read.session(prover, session_id)
         if snapshot is None:
             shelves = _shelves(prover, owner_key)
     elif whole.session is None:
-        shelves = {family: values for family, values in whole.shelves.items() if values is not None}
+        shelves = {
+            family: values for family, values in whole.collections.items() if values is not None
+        }
     else:
-        snapshot = SessionSnapshot.of(whole.session, whole.shelves, whole.retained_artifact_uris)
+        snapshot = SessionSnapshot.of(
+            whole.session, whole.collections, whole.retained_artifact_uris
+        )
     return Kept(
         snapshot=snapshot,
         shelves=shelves,
@@ -113,12 +117,12 @@ def _whole(conn: sqlite3.Connection, session_id: str) -> Found | None:
     """All that was saved under an id; None unless it is whole."""
     with contextlib.suppress(CorruptionError), damage_named(session_id):
         with transaction.read(conn):
-            stored = fetch.fetch(conn, NOTHING_KNOWN, session_id, FAMILIES, session=True)
+            stored = fetch.fetch(conn, NOTHING_KNOWN, session_id, COLLECTIONS, session=True)
         return decode.to_found(conn, stored) if stored.record is not None else None
     return None
 
 
-def _shelves(prover: Prover, owner_key: int) -> dict[Family, tuple[Any, ...]]:
+def _shelves(prover: Prover, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
     """The families that were saved without a session, value by value."""
     parts = {
         name: ListDigest(count, digest)
@@ -126,8 +130,8 @@ def _shelves(prover: Prover, owner_key: int) -> dict[Family, tuple[Any, ...]]:
             "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (owner_key,)
         ).fetchall()
     }
-    found: dict[Family, tuple[Any, ...]] = {}
-    for family in FAMILIES:
+    found: dict[Collection, tuple[Any, ...]] = {}
+    for family in COLLECTIONS:
         extent = parts.get(family.name)
         sql = statements.statements(family.rows, "owner_key")
         values = prover.values(family.name, sql, owner_key, extent)

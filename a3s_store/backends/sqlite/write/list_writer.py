@@ -17,7 +17,7 @@ import attrs
 from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.backends.sqlite.rows.statements import Statements, extent_in, statements, upsert
 from a3s_store.core.checksums import mark_of
-from a3s_store.core.collections import Rows
+from a3s_store.core.collections import TableLayout
 from a3s_store.core.digests import EMPTY_LIST, ListDigest, digest_with, item_digest
 from a3s_store.core.list_diff import Plan, plan, recognise
 from a3s_store.errors import EncodeError
@@ -68,7 +68,7 @@ class Target:
         return self.sql.stretch(self.parent_key, *seqs)
 
 
-def target(rows: Rows, parent: str, parent_key: int, place: Place) -> Target:
+def target(rows: TableLayout, parent: str, parent_key: int, place: Place) -> Target:
     """The list of these rows under one parent."""
     return Target(statements(rows, parent), parent_key, place)
 
@@ -206,7 +206,9 @@ def _put_inner(
     return extents
 
 
-def put_alone(conn: sqlite3.Connection, rows: Rows, key: str, value: Any, known: Any) -> None:
+def put_alone(
+    conn: sqlite3.Connection, rows: TableLayout, key: str, value: Any, known: Any
+) -> None:
     """Write a value that is in no list, but has some, over the one with the same `key` column.
 
     `known` is the value on record if it is remembered. Raises EncodeError.

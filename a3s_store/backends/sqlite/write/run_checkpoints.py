@@ -74,7 +74,7 @@ def _put_lists(
     now = _digest_of(conn, kind, key)
     assert now is not None, "it was just written"
     shelves = {name: getattr(value, name) for name in kind.rows.lists}
-    memory.put(remembered, Known(alone=value, shelves=shelves, parts={kind.name: now}))
+    memory.put(remembered, Known(alone=value, collections=shelves, parts={kind.name: now}))
 
 
 def _remembered(kind: CheckpointKind, key: str) -> str:

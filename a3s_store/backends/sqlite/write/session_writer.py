@@ -27,7 +27,7 @@ from a3s_store.core.collections import (
     CONFIG_PARTS,
     CONFIG_ROWS,
     SESSION_ROWS,
-    Family,
+    Collection,
 )
 from a3s_store.core.conversation import Head, Line
 from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
@@ -110,7 +110,7 @@ class _Save:
             statements.put_one(self.conn, SESSION_ROWS, "owner_key", own, tree)
         self.parts["session"] = extent
 
-    def put_shelf(self, family: Family, values: tuple[Any, ...] | None) -> None:
+    def put_collection(self, family: Collection, values: tuple[Any, ...] | None) -> None:
         """None takes the shelf away."""
         to = list_writer.target(family.rows, "owner_key", self.before.key, Place("", family.name))
         if values is not None:
@@ -140,7 +140,7 @@ class _Save:
     def learned(self, generation: int) -> Known:
         """What is known of the session once this is committed."""
         batch, known = self.batch, self.known
-        mine = {family.name for family in batch.shelves}
+        mine = {family.name for family in batch.collections}
         session = known.session
         if batch.session is not None:
             mine |= {"session", "config", "messages", *SESSION_ROWS.lists}
@@ -148,15 +148,15 @@ class _Save:
             session = batch.session if self.line is not None else None
         if self.line is not None:
             known = known.with_line(HISTORY, self.line)
-        saved = {family.name: values for family, values in batch.shelves.items()}
-        shelves = {**known.shelves, **saved}
+        saved = {family.name: values for family, values in batch.collections.items()}
+        shelves = {**known.collections, **saved}
         parts = {name: extent for name, extent in known.parts.items() if name not in mine}
         parts |= {name: extent for name, extent in self.parts.items() if name in mine}
         return attrs.evolve(
             known,
             generation=generation,
             session=session,
-            shelves={name: values for name, values in shelves.items() if values is not None},
+            collections={name: values for name, values in shelves.items() if values is not None},
             parts=parts,
         )
 
@@ -180,8 +180,8 @@ def commit(
     save = _Save(conn, batch, before, memory.get(batch.session_id))
     if batch.session is not None:
         save.put_session(batch.session, head)
-    for family, values in batch.shelves.items():
-        save.put_shelf(family, values)
+    for family, values in batch.collections.items():
+        save.put_collection(family, values)
     if batch.retained_artifact_uris is not None:
         save.put_uris(batch.retained_artifact_uris)
     after = session_header.write(conn, before, save.head, save.parts, now_ms)

@@ -19,7 +19,7 @@ from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
 from a3s_store.backends.sqlite.salvage import run as salvaging
 from a3s_store.backends.sqlite.salvage.page_reader import Cell, Image, Node
 from a3s_store.backends.sqlite.salvage.session_recovery import Kept
-from a3s_store.core.collections import FAMILIES
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.reports import Damage
 from a3s_store.models import ImageBlock, ImageSource, Message
 from a3s_store.testing import samples
@@ -107,7 +107,7 @@ def contents(path: Path) -> dict[str, Any]:
             for session_id in inventory.families_only:
                 found[session_id] = {
                     family.name: await getattr(store, f"load_{family.name}")(session_id)
-                    for family in FAMILIES
+                    for family in COLLECTIONS
                 }
             for key in inventory.loop_checkpoints:
                 found[f"{LOOP} {key}"] = await store.load_loop_checkpoint(key)
@@ -331,7 +331,7 @@ class Truth:
             if name.startswith("recovered-") or kept == (was := self.whole.owners[name]):
                 continue
             self._check_conversation(name, kept)
-            for family in FAMILIES:
+            for family in COLLECTIONS:
                 saved, again = (_values(one, family) for one in (was, kept))
                 assert is_part(map(_plain, again), [*map(_plain, saved)]), (name, family.name)
                 _check_lists(again, saved)

@@ -225,7 +225,7 @@ def test_restoring_never_lets_go_of_anything() -> None:
         await persistence.save()
         after = await store.load_snapshot("fix-login")
         assert after is not None
-        assert after.shelves() == many.shelves()
+        assert after.collections() == many.collections()
 
     asyncio.run(main())
 

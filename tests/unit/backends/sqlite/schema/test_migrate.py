@@ -14,11 +14,11 @@ from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.collections import (
     CHECKPOINTS,
+    COLLECTIONS,
     CONFIG_ROWS,
-    FAMILIES,
     MESSAGE_ROWS,
     SESSION_ROWS,
-    Rows,
+    TableLayout,
 )
 from a3s_store.core.columns import SQL_TYPES, shape
 from a3s_store.errors import (
@@ -101,7 +101,7 @@ def test_current_sql_has_a_comment_on_every_table_and_column() -> None:
                 assert "  -- " in line, f"{table}: {line.strip()}"
 
 
-def _tables(rows: Rows) -> list[Rows]:
+def _tables(rows: TableLayout) -> list[TableLayout]:
     return [rows, *(table for part in rows.lists.values() for table in _tables(part))]
 
 
@@ -111,7 +111,7 @@ ALL_ROWS = [
         SESSION_ROWS,
         CONFIG_ROWS,
         MESSAGE_ROWS,
-        *(family.rows for family in FAMILIES),
+        *(family.rows for family in COLLECTIONS),
         *(kind.rows for kind in CHECKPOINTS),
     )
     for table in _tables(rows)
@@ -119,7 +119,7 @@ ALL_ROWS = [
 
 
 @pytest.mark.parametrize("rows", ALL_ROWS, ids=lambda rows: rows.table)
-def test_every_attribute_has_its_column_and_every_column_its_attribute(rows: Rows) -> None:
+def test_every_attribute_has_its_column_and_every_column_its_attribute(rows: TableLayout) -> None:
     conn = sqlite3.connect(":memory:")
     for statements in migrate.steps().values():
         for statement in statements:
