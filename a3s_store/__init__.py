@@ -2,7 +2,7 @@
 
 Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (one file, real
 transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). A store of
-your own is best made by subclassing `FamilyStore`. `a3s_store.runtime` is a session while its agent
+your own is best made by subclassing `BaseStore`. `a3s_store.runtime` is a session while its agent
 runs, `a3s_store.agent_memory` what it remembers beyond it. What is promised is what is named
 here, in these two, `a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and
 `a3s_store.testing`.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from a3s_store.backends.sqlite import SqliteSessionStore
     from a3s_store.backends.sqlite.maintenance.restore import restore
     from a3s_store.backends.sqlite.salvage import salvage
-    from a3s_store.core.base_store import FamilyStore
+    from a3s_store.core.base_store import BaseStore
     from a3s_store.core.protocol import (
         Capabilities,
         Generation,
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BaseStore",
     "Capabilities",
-    "FamilyStore",
     "FileSessionStore",
     "Generation",
     "GenerationalStore",
@@ -56,7 +56,7 @@ __all__ = [
 
 _HOMES = {
     "Capabilities": "core.protocol",
-    "FamilyStore": "core.base_store",
+    "BaseStore": "core.base_store",
     "FileSessionStore": "backends.jsonfiles",
     "Generation": "core.protocol",
     "GenerationalStore": "core.protocol",

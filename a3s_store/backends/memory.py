@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from a3s_store.core.base_store import FamilyStore
+from a3s_store.core.base_store import BaseStore
 from a3s_store.core.batch import Batch, Found, refuse_unwritable
 from a3s_store.core.collections import CHECKPOINTS, LOOP_CHECKPOINTS, CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
@@ -38,7 +38,7 @@ class _Entry:
         return SessionSnapshot.of(self.session, self.shelves, self.retained_artifact_uris)
 
 
-class MemorySessionStore(FamilyStore):
+class MemorySessionStore(BaseStore):
     """A `SessionStore` that forgets everything when the process ends.
 
     `redact` as in `SqliteSessionStore.open`.

@@ -1,6 +1,6 @@
 """Upstream's named methods, written once over the dozen a backend really has.
 
-`FamilyStore` checks ids and the shape of what it is given, makes a *batch* of it, and hands it to
+`BaseStore` checks ids and the shape of what it is given, makes a *batch* of it, and hands it to
 the backend's `_commit`; loads go through `_fetch`. A backend implements the methods under "The
 port" and nothing of the public face. The rejected alternative is upstream's own: each backend
 writes every named method, and a new family costs an edit in each of them.
@@ -47,10 +47,10 @@ from a3s_store.models import (
 from a3s_store.models.checkpoint import CHECKPOINT_VERSION
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-S = TypeVar("S", bound="FamilyStore")
+S = TypeVar("S", bound="BaseStore")
 
 
-class FamilyStore(ABC):
+class BaseStore(ABC):
     """Implements `SessionStore` over the port below."""
 
     backend_name: str

@@ -2,7 +2,7 @@
 
 Anyone's store can be used where a `SessionStore` is asked for; `a3s_store.testing.conformance`
 tells whether it keeps the rules written here. The way there is to subclass
-`a3s_store.FamilyStore`, which has all the named methods and every check of what it is given, and
+`a3s_store.BaseStore`, which has all the named methods and every check of what it is given, and
 leaves a dozen to write; `memory.py` is an example of 130 lines.
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from a3s_store import FamilyStore, FileSessionStore, MemorySessionStore, SqliteSessionStore
+from a3s_store import BaseStore, FileSessionStore, MemorySessionStore, SqliteSessionStore
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import StoreError
 from a3s_store.interop import import_directory
@@ -251,7 +251,7 @@ def test_what_cannot_be_an_id_is_not_repeated(text: str) -> None:
     asyncio.run(main())
 
 
-async def save_all(store: FamilyStore) -> None:
+async def save_all(store: BaseStore) -> None:
     await store.save_snapshot(whole())
     await store.save_loop_checkpoint("run-1", checkpoint(whole().session.messages))
     await store.save_workflow_checkpoint("w", workflow())

@@ -44,7 +44,7 @@ class Directory:
     # -- Sessions and shelves -----------------------------------------------------------------
 
     def commit(self, batch: Batch) -> bool:
-        """See `FamilyStore._commit`. Each file lands whole; a crash may come between two."""
+        """See `BaseStore._commit`. Each file lands whole; a crash may come between two."""
         name = require_name(batch.session_id)
         trees = encode_batch(batch)
         with self._lock.exclusive():
@@ -101,7 +101,7 @@ class Directory:
         return content.collection_text(family, trees, manifest)
 
     def fetch(self, session_id: str, families: Sequence[Collection], *, session: bool) -> Found:
-        """See `FamilyStore._fetch`."""
+        """See `BaseStore._fetch`."""
         name = name_of(session_id)
         with self._lock.shared():
             if name is None or owners.owner(self.layout, name, session_id) != session_id:
@@ -174,7 +174,7 @@ class Directory:
     # -- Checkpoints --------------------------------------------------------------------------
 
     def put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
-        """See `FamilyStore._put_checkpoint`."""
+        """See `BaseStore._put_checkpoint`."""
         what = kind.key.replace("_", " ")
         path = self.layout.checkpoint(kind, require_name(key, what))
         text = content.value_text(value)
@@ -190,7 +190,7 @@ class Directory:
                 changes.land()
 
     def get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
-        """See `FamilyStore._get_checkpoint`."""
+        """See `BaseStore._get_checkpoint`."""
         name = name_of(key)
         if name is None:
             return None
@@ -202,7 +202,7 @@ class Directory:
         return None if data is None else content.read_value(kind.model, data, path)
 
     def drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
-        """See `FamilyStore._drop_checkpoint`."""
+        """See `BaseStore._drop_checkpoint`."""
         name = name_of(key)
         if name is None:
             return

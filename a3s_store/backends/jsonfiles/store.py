@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from a3s_store.backends.jsonfiles.atomic_write import make_folder
 from a3s_store.backends.jsonfiles.directory import Directory
-from a3s_store.core.base_store import FamilyStore, Opening
+from a3s_store.core.base_store import BaseStore, Opening
 from a3s_store.core.batch import Batch, Found
 from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
@@ -25,7 +25,7 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 10.0
 
 
-class FileSessionStore(FamilyStore):
+class FileSessionStore(BaseStore):
     """A `SessionStore` on a directory, file for file as upstream's 3.3.0 writes it.
 
     For working with upstream's engines and for looking at sessions with any tool. Each file is

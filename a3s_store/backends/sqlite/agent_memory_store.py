@@ -31,7 +31,7 @@ from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import agent_memory
 from a3s_store.backends.sqlite.rows.agent_memory import Remembered
 from a3s_store.backends.sqlite.rows.full_text import Indexes
-from a3s_store.core.base_store import FamilyStore
+from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.core.redaction import Redactor
@@ -42,7 +42,7 @@ from a3s_store.errors import EncodeError
 _OWNERS: Final = "SELECT owner FROM memory_shelf ORDER BY owner"
 
 
-class MemoryMethods(FamilyStore):
+class MemoryMethods(BaseStore):
     """What `SqliteSessionStore` has for memories."""
 
     _engine: Engine

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a3s_store import FamilyStore, FileSessionStore, MemorySessionStore, SqliteSessionStore
+from a3s_store import BaseStore, FileSessionStore, MemorySessionStore, SqliteSessionStore
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
@@ -43,7 +43,7 @@ def redact(text: str) -> str:
     return text.replace(SECRET, MASK)
 
 
-Use = Callable[[FamilyStore], Awaitable[None]]
+Use = Callable[[BaseStore], Awaitable[None]]
 
 
 def in_each_store(folder: Path, use: Use, hook: Redact = redact) -> None:
@@ -112,7 +112,7 @@ def test_no_file_holds_what_was_taken_away_and_loads_answer_the_rest(
 
     folder = tmp_path_factory.mktemp("stores")
 
-    async def use(store: FamilyStore) -> None:
+    async def use(store: BaseStore) -> None:
         await store.save_snapshot(everywhere(snapshot, plant))
         await store.save_loop_checkpoint("r", everywhere(loop, plant))
         await store.save_workflow_checkpoint("w", everywhere(workflow, plant))
@@ -141,7 +141,7 @@ def told() -> Message:
 def test_each_way_to_save_is_asked(tmp_path: Path) -> None:
     texts = [f"{SECRET} {n}" for n in range(3)]
 
-    async def use(store: FamilyStore) -> None:
+    async def use(store: BaseStore) -> None:
         saved = session(messages=(told(),), config=SessionConfig(system_prompt=SECRET))
         await store.save(saved)
         await store.save_artifacts("fix-login", [artifact(1).evolve(content=texts[0])])
@@ -256,7 +256,7 @@ def test_a_hook_that_fails_leaves_nothing_and_says_where(tmp_path: Path) -> None
     def silent(text: str) -> Any:
         return None if SECRET in text else text
 
-    async def use(store: FamilyStore) -> None:
+    async def use(store: BaseStore) -> None:
         deep = told().evolve(content=told().content[1:2], reasoning_content=None)
         bad = session("bad", messages=(Message.user("hi"), deep))
         with pytest.raises(EncodeError) as caught:
@@ -281,7 +281,7 @@ def test_a_hook_that_fails_leaves_nothing_and_says_where(tmp_path: Path) -> None
 def test_what_no_store_can_keep_is_refused_as_ever(tmp_path: Path) -> None:
     """A hook does not make of a wrong value another error, nor a right value."""
 
-    async def use(store: FamilyStore) -> None:
+    async def use(store: BaseStore) -> None:
         wrong: Any = 5
         with pytest.raises(EncodeError, match="content"):
             await store.save(session(messages=(Message(role="user", content=wrong),)))
@@ -292,7 +292,7 @@ def test_what_no_store_can_keep_is_refused_as_ever(tmp_path: Path) -> None:
 
 
 def test_a_lone_surrogate_from_a_hook_is_refused(tmp_path: Path) -> None:
-    async def use(store: FamilyStore) -> None:
+    async def use(store: BaseStore) -> None:
         with pytest.raises(EncodeError):
             await store.save(session())
         with pytest.raises(EncodeError):

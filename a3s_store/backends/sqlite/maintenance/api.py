@@ -24,7 +24,7 @@ from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.backends.sqlite.maintenance import backup, erase, health
 from a3s_store.backends.sqlite.maintenance.verify import verify
 from a3s_store.backends.sqlite.read import catalog, decode
-from a3s_store.core.base_store import FamilyStore
+from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
 from a3s_store.core.reports import BackupReport, Damage, Depth, EraseReport, VerifyReport
@@ -34,7 +34,7 @@ from a3s_store.errors import StoreBusyError, StoreError
 Progress = Callable[[int, int], None]
 
 
-class CareMethods(FamilyStore):
+class CareMethods(BaseStore):
     """What `SqliteSessionStore` has for looking after its file."""
 
     _engine: Engine
