@@ -30,7 +30,7 @@ HISTORY: Final = ""
 
 
 @attrs.frozen(kw_only=True)
-class Known:
+class CacheEntry:
     """One session as it was saved or loaded here; `parts` says what stood for each value kept.
 
     `generation` is the last that taught something. `alone` is what is no session's: a workflow's
@@ -42,7 +42,7 @@ class Known:
     alone: Any = None
     collections: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict)
     parts: Mapping[str, ListDigest] = attrs.field(factory=dict)
-    lines: Mapping[str, Line] = attrs.field(factory=dict)
+    conversations: Mapping[str, Line] = attrs.field(factory=dict)
 
     def has(self, part: str, record: Mapping[str, ListDigest]) -> bool:
         """Whether a part is still what it was."""
@@ -57,23 +57,23 @@ class Known:
             return self.collections[name]
         return getattr(self.session, name, None)
 
-    def with_line(self, name: str, line: Line) -> Known:
+    def with_line(self, name: str, line: Line) -> CacheEntry:
         """Knowing one more conversation, in place of the last one of that name."""
-        lines = {key: item for key, item in self.lines.items() if key != name}
+        lines = {key: item for key, item in self.conversations.items() if key != name}
         while len(lines) >= _LINES:
             del lines[next(key for key in lines if key != HISTORY)]
-        return attrs.evolve(self, lines={**lines, name: line})
+        return attrs.evolve(self, conversations={**lines, name: line})
 
-    def without_line(self, name: str) -> Known:
+    def without_line(self, name: str) -> CacheEntry:
         """Not knowing that conversation."""
-        lines = {key: item for key, item in self.lines.items() if key != name}
-        return attrs.evolve(self, lines=lines)
+        lines = {key: item for key, item in self.conversations.items() if key != name}
+        return attrs.evolve(self, conversations=lines)
 
     def weight(self) -> int:
         """How many values are kept, and one; a run with its events counts as one, too."""
         # Of conversations on one branch each begins like the longest, with the same messages.
         longest: dict[int, int] = {}
-        for line in self.lines.values():
+        for line in self.conversations.values():
             branch = line.head.branch
             longest[branch] = max(longest.get(branch, 0), line.head.length)
         lists = [*self.collections.values()]
@@ -82,29 +82,29 @@ class Known:
         return 1 + sum(longest.values()) + sum(map(len, lists))
 
 
-NOTHING_KNOWN: Final = Known()
+NO_ENTRY: Final = CacheEntry()
 
 
-class Recall:
+class SessionCache:
     """What is remembered of all sessions, within bounds; used from several threads."""
 
     def __init__(self, sessions: int, values: int) -> None:
         self._sessions = sessions
         self._values = values
         self._weight = 0
-        self._known: collections.OrderedDict[str, Known] = collections.OrderedDict()
+        self._known: collections.OrderedDict[str, CacheEntry] = collections.OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> Known:
-        """What is known under a key; `NOTHING_KNOWN` when nothing is."""
+    def get(self, key: str) -> CacheEntry:
+        """What is known under a key; `NO_ENTRY` when nothing is."""
         with self._lock:
             known = self._known.get(key)
             if known is None:
-                return NOTHING_KNOWN
+                return NO_ENTRY
             self._known.move_to_end(key)
             return known
 
-    def put(self, key: str, known: Known) -> list[Known]:
+    def put(self, key: str, known: CacheEntry) -> list[CacheEntry]:
         """Remember, and let go of what was used longest ago; one too large takes none along.
 
         Answers what was let go of: to free the references to ten thousand messages takes a while,
@@ -113,12 +113,12 @@ class Recall:
         with self._lock:
             return self._put(key, known)
 
-    def learn(self, key: str, learn: Callable[[Known], Known]) -> None:
+    def learn(self, key: str, learn: Callable[[CacheEntry], CacheEntry]) -> None:
         """Remember what `learn` makes of what is known under a key."""
         with self._lock:
-            self._put(key, learn(self._known.get(key, NOTHING_KNOWN)))
+            self._put(key, learn(self._known.get(key, NO_ENTRY)))
 
-    def _put(self, key: str, known: Known) -> list[Known]:
+    def _put(self, key: str, known: CacheEntry) -> list[CacheEntry]:
         gone = self._drop(key)
         weight = known.weight()
         if weight > self._values:
@@ -129,12 +129,12 @@ class Recall:
             gone += self._drop(next(iter(self._known)))
         return gone
 
-    def forget(self, key: str) -> list[Known]:
+    def forget(self, key: str) -> list[CacheEntry]:
         """Let go of what is known under a key, and answer that."""
         with self._lock:
             return self._drop(key)
 
-    def _drop(self, key: str) -> list[Known]:
+    def _drop(self, key: str) -> list[CacheEntry]:
         known = self._known.pop(key, None)
         if known is None:
             return []
@@ -142,20 +142,20 @@ class Recall:
         return [known]
 
 
-class Pending:
+class CacheTransaction:
     """What a transaction learns: seen by what follows in it, remembered once it is committed."""
 
-    def __init__(self, recall: Recall) -> None:
+    def __init__(self, recall: SessionCache) -> None:
         self._recall = recall
-        self._learned: dict[str, Known | None] = {}
+        self._learned: dict[str, CacheEntry | None] = {}
 
-    def get(self, key: str) -> Known:
+    def get(self, key: str) -> CacheEntry:
         """What is known under a key, as of now in this transaction."""
         if key in self._learned:
-            return self._learned[key] or NOTHING_KNOWN
+            return self._learned[key] or NO_ENTRY
         return self._recall.get(key)
 
-    def put(self, key: str, known: Known) -> None:
+    def put(self, key: str, known: CacheEntry) -> None:
         """Know this under a key from now on."""
         self._learned[key] = known
 
@@ -163,17 +163,17 @@ class Pending:
         """Know nothing under a key from now on."""
         self._learned[key] = None
 
-    def mark(self) -> dict[str, Known | None]:
+    def mark(self) -> dict[str, CacheEntry | None]:
         """What was learned so far, for `back_to`."""
         return dict(self._learned)
 
-    def back_to(self, mark: dict[str, Known | None]) -> None:
+    def back_to(self, mark: dict[str, CacheEntry | None]) -> None:
         """Unlearn what came after the mark: it was rolled back."""
         self._learned = mark
 
-    def committed(self) -> list[Known]:
+    def committed(self) -> list[CacheEntry]:
         """Remember what was learned; answers what was let go of, as `Recall.put`."""
-        gone: list[Known] = []
+        gone: list[CacheEntry] = []
         for key, known in self._learned.items():
             gone += self._recall.forget(key) if known is None else self._recall.put(key, known)
         self._learned = {}

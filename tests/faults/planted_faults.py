@@ -30,7 +30,7 @@ from a3s_store.backends.sqlite.write import group_commit, session_writer
 from a3s_store.core import job_queue
 from a3s_store.core.batch import Batch
 from a3s_store.core.job_queue import Job
-from a3s_store.core.session_cache import Pending
+from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError
 
@@ -134,11 +134,13 @@ def goes_on_after_an_io_error(path: Path) -> Any:
 
 class _InSteps(SqliteSessionStore):
     async def _commit(self, batch: Batch) -> bool:
-        writer, where = self._engine.writer, self._engine.recall
+        writer, where = self._engine.writer, self._engine.cache
         assert writer is not None
         await writer.run(lambda conn: conn.execute("BEGIN IMMEDIATE"))
         try:
-            await writer.run(lambda conn: session_writer.commit(conn, Pending(where), batch, 0))
+            await writer.run(
+                lambda conn: session_writer.commit(conn, CacheTransaction(where), batch, 0)
+            )
             await writer.run(lambda conn: conn.execute("COMMIT"))
         except Exception:  # CancelledError is none
             await writer.run(lambda conn: conn.execute("ROLLBACK"))

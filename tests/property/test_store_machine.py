@@ -39,7 +39,7 @@ async def _sqlite(place: Path) -> SessionStore:
 async def _sqlite_that_forgets(place: Path) -> SessionStore:
     """Little is remembered, and mostly the wrong session."""
     return await SqliteSessionStore.open(
-        place / "store.a3s", remembered_sessions=1, remembered_values=6
+        place / "store.a3s", cache_max_sessions=1, cache_max_items=6
     )
 
 

@@ -35,7 +35,7 @@ from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.core.redaction import Redactor
-from a3s_store.core.session_cache import Pending
+from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import EncodeError
 
 # Who has memories?
@@ -255,7 +255,7 @@ class SqliteMemoryStore:
         )
 
     async def _write(self, op: str, change: Callable[[WorkConnection], None]) -> None:
-        def apply(conn: WorkConnection, _: Pending) -> None:
+        def apply(conn: WorkConnection, _: CacheTransaction) -> None:
             change(conn)
 
         await self._store._engine.write(

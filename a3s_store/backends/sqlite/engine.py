@@ -28,7 +28,7 @@ from a3s_store.backends.sqlite.write.group_commit import Change, Outcome
 from a3s_store.core.corruption import MovedOnError
 from a3s_store.core.gil_yield import LOOK_EVERY
 from a3s_store.core.job_queue import Job
-from a3s_store.core.session_cache import Pending, Recall
+from a3s_store.core.session_cache import CacheTransaction, SessionCache
 from a3s_store.errors import SchemaTooNewError, StoreClosedError, StoreError, StoreUnavailableError
 
 R = TypeVar("R")
@@ -42,7 +42,7 @@ class _Writing:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.recall = Recall(settings.remembered_sessions, settings.remembered_values)
+        self.recall = SessionCache(settings.cache_max_sessions, settings.cache_max_items)
         self.keeper = wal_checkpoint.LogKeeper(settings.wal)
         self._failure: StoreError | None = None
         self._identity: tuple[int, int] | None = None
@@ -117,7 +117,7 @@ class Engine:
         self.settings = settings
         self.writer = writer
         self.reader = reader
-        self.recall = writing.recall
+        self.cache = writing.recall
         self._keeper = writing.keeper
         self._wrote = 0.0
         self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
@@ -153,7 +153,7 @@ class Engine:
         self,
         op: str,
         where: str,
-        apply: Callable[[WorkConnection, Pending], R],
+        apply: Callable[[WorkConnection, CacheTransaction], R],
         lane: str | None = None,
         *,
         session_id: str | None = None,

@@ -34,7 +34,7 @@ from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, 
 from a3s_store.core.protocol import Capabilities, Generation, Inventory, SessionSummary
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.core.reports import Recovered
-from a3s_store.core.session_cache import Pending
+from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import SessionData
@@ -63,8 +63,8 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         *,
         durability: Durability = "full",
         busy_timeout_ms: int = 10_000,
-        remembered_sessions: int = 32,
-        remembered_values: int = 100_000,
+        cache_max_sessions: int = 32,
+        cache_max_items: int = 100_000,
         pause_gc: bool = False,
         clock: Callable[[], float] = time.time,
         redact: Redact | None = None,
@@ -80,7 +80,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
 
         What was last saved or loaded is remembered, so that the next save encodes only what is new
         and an unchanged session is loaded in no time: the objects themselves, of at most
-        `remembered_sessions` sessions and `remembered_values` messages and other values in all. A
+        `cache_max_sessions` sessions and `cache_max_items` messages and other values in all. A
         longer session is saved as well, but encoded and compared whole each time. 0 remembers
         nothing. `pause_gc` keeps the process's garbage collector from running while a load makes
         its objects: quicker beside a large heap, and the whole process's business.
@@ -109,8 +109,8 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
                 path=connect.resolve(path),
                 durability=durability,
                 busy_timeout_ms=busy_timeout_ms,
-                remembered_sessions=remembered_sessions,
-                remembered_values=remembered_values,
+                cache_max_sessions=cache_max_sessions,
+                cache_max_items=cache_max_items,
                 pause_gc=pause_gc,
                 network_mount=network_mount,
             )
@@ -261,7 +261,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
             _check_count("fork", "at", at)
         where = self._where(check_id(session_id))
 
-        def copy(conn: WorkConnection, memory: Pending) -> None:
+        def copy(conn: WorkConnection, memory: CacheTransaction) -> None:
             stored = fetching.fetch(
                 conn, memory.get(session_id), session_id, COLLECTIONS, session=True, messages=False
             )
@@ -290,7 +290,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         _check_count("rewind", "length", length)
         where = self._where(check_id(session_id))
 
-        def apply(conn: WorkConnection, _: Pending) -> int:
+        def apply(conn: WorkConnection, _: CacheTransaction) -> int:
             return session_writer.rewind(conn, session_id, length, self._now_ms())
 
         return await self._engine.write("rewind", where, apply, session_id, session_id=session_id)
@@ -301,7 +301,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         if batch.expected_generation is not None:
             _check_integer(batch.op, "expected_generation", batch.expected_generation)
 
-        def apply(conn: WorkConnection, memory: Pending) -> bool:
+        def apply(conn: WorkConnection, memory: CacheTransaction) -> bool:
             with _fault_named(lambda: refuse_unwritable(batch)):
                 return session_writer.commit(conn, memory, batch, self._now_ms())
 
@@ -323,7 +323,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         session: bool,
         generation: int | None = None,
     ) -> Found:
-        recall = self._engine.recall
+        recall = self._engine.cache
 
         def fetch(conn: sqlite3.Connection) -> Stored:
             known = recall.get(session_id)
@@ -342,7 +342,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         )
 
     async def _delete(self, session_id: str) -> None:
-        def apply(conn: WorkConnection, memory: Pending) -> None:
+        def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
             session_writer.delete(conn, memory, session_id)
 
         await self._engine.write("delete", self._where(session_id), apply, session_id=session_id)
@@ -360,7 +360,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         )
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
-        def apply(conn: WorkConnection, memory: Pending) -> None:
+        def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
             with _fault_named(lambda: refuse_unwritable_value(value)):
                 run_checkpoints.put(conn, memory, kind, key, value)
 
@@ -368,7 +368,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         await self._engine.write(f"save_{kind.name}", where, apply, f"{kind.name}\0{key}")
 
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
-        recall = self._engine.recall
+        recall = self._engine.cache
 
         def build(conn: sqlite3.Connection, stored: StoredCheckpoint | None) -> Any | None:
             value = decode.to_checkpoint(conn, kind, stored)
@@ -385,7 +385,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         )
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
-        def apply(conn: WorkConnection, memory: Pending) -> None:
+        def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
             run_checkpoints.drop(conn, memory, kind, key)
 
         where = self._where(key, kind.key)

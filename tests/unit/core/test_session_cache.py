@@ -17,7 +17,7 @@ from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.write.group_commit import Change, commit
 from a3s_store.core.digests import ListDigest
-from a3s_store.core.session_cache import NOTHING_KNOWN, Known, Pending, Recall
+from a3s_store.core.session_cache import NO_ENTRY, CacheEntry, CacheTransaction, SessionCache
 from a3s_store.errors import EncodeError, StaleGenerationError
 from a3s_store.models import (
     Message,
@@ -76,7 +76,7 @@ async def two_stores(
 
 async def seen_afresh(path: Path, session_id: str = "fix-login") -> SessionSnapshot | None:
     """What a store that remembers nothing reads."""
-    async with SqliteSessionStore.open(path, remembered_sessions=0) as store:
+    async with SqliteSessionStore.open(path, cache_max_sessions=0) as store:
         return await store.load_snapshot(session_id)
 
 
@@ -457,18 +457,18 @@ def test_what_a_rolled_back_part_of_a_group_would_have_taught_is_not_remembered(
 
 
 def test_what_a_transaction_learned_before_it_failed_is_not_remembered(tmp_path: Path) -> None:
-    def learn_then_fail(conn: WorkConnection, memory: Pending) -> None:
+    def learn_then_fail(conn: WorkConnection, memory: CacheTransaction) -> None:
         memory.put("fix-login", known(3))
         raise EncodeError("after all that")
 
     async def use(store: SqliteSessionStore) -> None:
-        recall, writer = store._engine.recall, store._engine.writer
+        recall, writer = store._engine.cache, store._engine.writer
         assert writer is not None
         for count in (1, 3):
             bad = [Change("save", "here", learn_then_fail)] * count
             outcomes = await writer.run(functools.partial(commit, recall=recall, changes=bad))
             assert [type(outcome.cause) for outcome in outcomes] == [EncodeError] * count
-            assert recall.get("fix-login") is NOTHING_KNOWN
+            assert recall.get("fix-login") is NO_ENTRY
 
     with_store(tmp_path / "agent.a3s", use)
 
@@ -476,9 +476,9 @@ def test_what_a_transaction_learned_before_it_failed_is_not_remembered(tmp_path:
 def test_what_was_deleted_is_let_go(tmp_path: Path) -> None:
     async def use(store: SqliteSessionStore) -> None:
         await store.save_snapshot(whole())
-        assert store._engine.recall.get("fix-login") is not NOTHING_KNOWN
+        assert store._engine.cache.get("fix-login") is not NO_ENTRY
         await store.delete("fix-login")
-        assert store._engine.recall.get("fix-login") is NOTHING_KNOWN
+        assert store._engine.cache.get("fix-login") is NO_ENTRY
 
     with_store(tmp_path / "agent.a3s", use)
 
@@ -512,9 +512,9 @@ def test_after_a_cancelled_save_the_next_is_neither_refused_nor_wrong(
 # -- Bounds ---------------------------------------------------------------------------------------
 
 
-def known(size: int) -> Known:
+def known(size: int) -> CacheEntry:
     """Something known that weighs so much."""
-    return Known(collections={"trace_events": (None,) * size}, parts={})
+    return CacheEntry(collections={"trace_events": (None,) * size}, parts={})
 
 
 @given(
@@ -525,58 +525,58 @@ def known(size: int) -> Known:
 def test_the_bounds_hold_after_any_number_of_saves_and_deletes(
     sessions: int, values: int, steps: list[tuple[str, int | None]]
 ) -> None:
-    recall = Recall(sessions, values)
+    recall = SessionCache(sessions, values)
     for key, size in steps:
         if size is None:
             recall.forget(key)
         else:
             recall.put(key, known(size))
         kept = [recall.get(name) for name in "abcdef"]
-        found = [item for item in kept if item is not NOTHING_KNOWN]
+        found = [item for item in kept if item is not NO_ENTRY]
         assert len(found) <= sessions
         assert sum(item.weight() for item in found) <= values
 
 
 def test_what_was_used_longest_ago_goes_first() -> None:
-    recall = Recall(2, 100)
+    recall = SessionCache(2, 100)
     recall.put("a", known(1))
     recall.put("b", known(1))
     recall.get("a")
     recall.put("c", known(1))
-    assert recall.get("b") is NOTHING_KNOWN
-    assert recall.get("a") is not NOTHING_KNOWN
-    assert recall.get("c") is not NOTHING_KNOWN
+    assert recall.get("b") is NO_ENTRY
+    assert recall.get("a") is not NO_ENTRY
+    assert recall.get("c") is not NO_ENTRY
 
 
 def test_a_part_is_known_only_while_the_record_says_the_same_of_it() -> None:
     mine = ListDigest(3, b"\x01" * 32)
-    item = Known(collections={"artifacts": (1, 2, 3)}, parts={"artifacts": mine})
+    item = CacheEntry(collections={"artifacts": (1, 2, 3)}, parts={"artifacts": mine})
     assert item.values("artifacts", {"artifacts": mine}) == (1, 2, 3)
     assert item.values("artifacts", {"artifacts": ListDigest(3, b"\x02" * 32)}) is None
     assert item.values("artifacts", {}) is None
-    assert NOTHING_KNOWN.values("artifacts", {"artifacts": mine}) is None
-    assert NOTHING_KNOWN.values("artifacts", {}) is None
+    assert NO_ENTRY.values("artifacts", {"artifacts": mine}) is None
+    assert NO_ENTRY.values("artifacts", {}) is None
 
 
 def test_what_a_transaction_learns_is_its_own_until_it_is_committed() -> None:
-    recall = Recall(10, 100)
+    recall = SessionCache(10, 100)
     recall.put("old", known(1))
-    memory = Pending(recall)
+    memory = CacheTransaction(recall)
     memory.put("kept", known(1))
     memory.forget("old")
     mark = memory.mark()
     memory.put("undone", known(1))
     memory.put("old", known(2))
-    assert memory.get("undone") is not NOTHING_KNOWN
+    assert memory.get("undone") is not NO_ENTRY
     memory.back_to(mark)
-    assert memory.get("undone") is NOTHING_KNOWN
-    assert memory.get("old") is NOTHING_KNOWN
-    assert recall.get("kept") is NOTHING_KNOWN
-    assert recall.get("old") is not NOTHING_KNOWN
+    assert memory.get("undone") is NO_ENTRY
+    assert memory.get("old") is NO_ENTRY
+    assert recall.get("kept") is NO_ENTRY
+    assert recall.get("old") is not NO_ENTRY
     memory.committed()
-    assert recall.get("kept") is not NOTHING_KNOWN
-    assert recall.get("old") is NOTHING_KNOWN
-    assert recall.get("undone") is NOTHING_KNOWN
+    assert recall.get("kept") is not NO_ENTRY
+    assert recall.get("old") is NO_ENTRY
+    assert recall.get("undone") is NO_ENTRY
 
 
 def test_only_so_many_sessions_are_remembered(tmp_path: Path) -> None:
@@ -590,15 +590,15 @@ def test_only_so_many_sessions_are_remembered(tmp_path: Path) -> None:
         assert first == saved[0]
         assert first is not saved[0]
 
-    with_store(tmp_path / "agent.a3s", use, remembered_sessions=2)
+    with_store(tmp_path / "agent.a3s", use, cache_max_sessions=2)
 
 
 @pytest.mark.parametrize(
     "bounds",
     [
-        {"remembered_sessions": 0},
-        {"remembered_values": 0},
-        {"remembered_values": 5},
+        {"cache_max_sessions": 0},
+        {"cache_max_items": 0},
+        {"cache_max_items": 5},
     ],
     ids=["no session", "no value", "five values"],
 )

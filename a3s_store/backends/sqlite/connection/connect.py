@@ -60,13 +60,13 @@ class Settings:
     path: Path
     durability: Durability = "full"
     busy_timeout_ms: int = 10_000
-    remembered_sessions: int = 32
-    remembered_values: int = 100_000
+    cache_max_sessions: int = 32
+    cache_max_items: int = 100_000
     pause_gc: bool = False
     network_mount: bool = False
 
     def __attrs_post_init__(self) -> None:
-        for name in ("busy_timeout_ms", "remembered_sessions", "remembered_values"):
+        for name in ("busy_timeout_ms", "cache_max_sessions", "cache_max_items"):
             setting = getattr(self, name)
             if type(setting) is not int or not 0 <= setting < 2**31:
                 raise ValueError(f"{name} is an integer from 0 to {2**31 - 1}")

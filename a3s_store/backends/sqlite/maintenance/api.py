@@ -28,7 +28,7 @@ from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
 from a3s_store.core.reports import BackupReport, Damage, Depth, EraseReport, VerifyReport
-from a3s_store.core.session_cache import Pending
+from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import StoreBusyError, StoreError
 
 Progress = Callable[[int, int], None]
@@ -94,7 +94,7 @@ class CareMethods(BaseStore):
             return
         note = {"at": int(self._clock()), "depth": report.depth, "damage": len(report.damage)}
 
-        def apply(conn: sqlite3.Connection, _: Pending) -> None:
+        def apply(conn: sqlite3.Connection, _: CacheTransaction) -> None:
             conn.execute(
                 "INSERT INTO meta (name, value) VALUES ('last_verify', ?) "
                 "ON CONFLICT DO UPDATE SET value = excluded.value",

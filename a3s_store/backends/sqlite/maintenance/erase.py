@@ -39,7 +39,7 @@ from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.backends.sqlite.write import session_writer
 from a3s_store.core.reports import EraseReport
-from a3s_store.core.session_cache import Pending
+from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import ErasureIncompleteError, SharedMessagesError
 
 # Seconds between two looks whether the log is free.
@@ -86,7 +86,7 @@ async def erase(
 
 
 def remove(
-    conn: sqlite3.Connection, memory: Pending, session_ids: Sequence[str]
+    conn: sqlite3.Connection, memory: CacheTransaction, session_ids: Sequence[str]
 ) -> tuple[str, ...]:
     """Delete these sessions; answers those under whose ids there was something.
 

@@ -23,7 +23,7 @@ from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.conversation import Line
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.core.digests import URIS, uris_digest
-from a3s_store.core.session_cache import HISTORY, Known
+from a3s_store.core.session_cache import HISTORY, CacheEntry
 from a3s_store.errors import DecodeError
 from a3s_store.models import SessionData
 from a3s_store.wire import decode, decode_many
@@ -80,7 +80,7 @@ def _to_values(family: Collection, stored: FetchedCollection) -> tuple[Any, ...]
     return values
 
 
-def learned(known: Known, stored: Stored, found: Found) -> Known:
+def learned(known: CacheEntry, stored: Stored, found: Found) -> CacheEntry:
     """What is known once this was read: the values and what stands for them.
 
     A save that was committed meanwhile has taught something newer, which stays.

@@ -20,7 +20,7 @@ from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Collection
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import DamagedError
 from a3s_store.core.digests import URIS, ListDigest
-from a3s_store.core.session_cache import Known
+from a3s_store.core.session_cache import CacheEntry
 from a3s_store.errors import SessionNotFoundError
 from a3s_store.models import SessionData
 
@@ -65,7 +65,7 @@ class Stored:
 
 def fetch(
     conn: sqlite3.Connection,
-    known: Known,
+    known: CacheEntry,
     session_id: str,
     families: Sequence[Collection],
     *,
@@ -94,9 +94,9 @@ def fetch(
 
 
 def _fetch_session(
-    conn: sqlite3.Connection, known: Known, session_id: str, found: Record, head: Head | None
+    conn: sqlite3.Connection, known: CacheEntry, session_id: str, found: Record, head: Head | None
 ) -> StoredSession:
-    messages = None if head is None else conversation.find(conn, head, known.lines.values())
+    messages = None if head is None else conversation.find(conn, head, known.conversations.values())
     own = ("session", "config", *SESSION_ROWS.lists)
     if known.session is not None and all(known.has(name, found.parts) for name in own):
         return StoredSession({}, {}, known.session, messages)
@@ -127,7 +127,7 @@ def _head_at(conn: sqlite3.Connection, found: Record, generation: int) -> Head:
 
 
 def _fetch_shelf(
-    conn: sqlite3.Connection, known: Known, found: Record, family: Collection
+    conn: sqlite3.Connection, known: CacheEntry, found: Record, family: Collection
 ) -> FetchedCollection | None:
     extent = found.parts.get(family.name)
     if extent is None:

@@ -28,7 +28,7 @@ from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import DamagedError
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.reports import Damage, Recovered
-from a3s_store.core.session_cache import NOTHING_KNOWN, Recall
+from a3s_store.core.session_cache import NO_ENTRY, SessionCache
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError
 from a3s_store.models import Message
@@ -117,7 +117,7 @@ def _whole(conn: sqlite3.Connection, session_id: str) -> Found | None:
     """All that was saved under an id; None unless it is whole."""
     with contextlib.suppress(CorruptionError), damage_named(session_id):
         with transaction.read(conn):
-            stored = fetch.fetch(conn, NOTHING_KNOWN, session_id, COLLECTIONS, session=True)
+            stored = fetch.fetch(conn, NO_ENTRY, session_id, COLLECTIONS, session=True)
         return decode.to_found(conn, stored) if stored.record is not None else None
     return None
 
@@ -219,7 +219,7 @@ def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Reco
     """What is to be kept of a checkpoint."""
     with contextlib.suppress(CorruptionError), damage_named():
         with transaction.read(conn):
-            stored = run_checkpoints.get(conn, Recall(0, 0), kind, key)
+            stored = run_checkpoints.get(conn, SessionCache(0, 0), kind, key)
         return Recovered(value=decode.to_checkpoint(conn, kind, stored))
     with transaction.read(conn):
         return partial_read.recover_checkpoint(conn, kind, key)

@@ -17,7 +17,7 @@ import attrs
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import NO_ROOM, damage_named, during
-from a3s_store.core.session_cache import Known, Pending, Recall
+from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCache
 
 
 @attrs.frozen(eq=False)
@@ -26,7 +26,7 @@ class Change:
 
     op: str
     where: str
-    apply: Callable[[WorkConnection, Pending], Any]
+    apply: Callable[[WorkConnection, CacheTransaction], Any]
     session_id: str | None = None
 
     def named(self, error: BaseException) -> BaseException:
@@ -47,16 +47,16 @@ class Outcome:
 
     answer: Any = None
     cause: BaseException | None = None
-    gone: Sequence[Known] = ()
+    gone: Sequence[CacheEntry] = ()
 
 
 # What nobody is better off trying again alone: others would wait as long, or the disk is failing.
 _HOPELESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
 
 
-def commit(conn: WorkConnection, recall: Recall, changes: Sequence[Change]) -> list[Outcome]:
+def commit(conn: WorkConnection, recall: SessionCache, changes: Sequence[Change]) -> list[Outcome]:
     """Apply changes in order and commit them together; what each came to, never an error."""
-    memory = Pending(recall)
+    memory = CacheTransaction(recall)
     outcomes: list[Outcome] = []
     try:
         with transaction.write(conn):
@@ -76,15 +76,15 @@ def commit(conn: WorkConnection, recall: Recall, changes: Sequence[Change]) -> l
     return outcomes
 
 
-def _part(conn: WorkConnection, memory: Pending, change: Change) -> Outcome:
-    mark = memory.mark()
+def _part(conn: WorkConnection, cache: CacheTransaction, change: Change) -> Outcome:
+    mark = cache.mark()
     try:
         with transaction.part(conn):
-            return Outcome(change.apply(conn, memory))
+            return Outcome(change.apply(conn, cache))
     except transaction.TakenBackError:
         raise
     except BaseException as error:
-        memory.back_to(mark)
+        cache.back_to(mark)
         return Outcome(cause=error)
 
 

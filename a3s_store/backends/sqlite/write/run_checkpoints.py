@@ -16,7 +16,7 @@ from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.conversation import Head
 from a3s_store.core.digests import ListDigest
-from a3s_store.core.session_cache import Known, Pending, Recall
+from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCache
 from a3s_store.errors import EncodeError
 from a3s_store.models import LoopCheckpoint
 from a3s_store.wire import encode_without
@@ -25,22 +25,24 @@ _MESSAGES = frozenset({"messages"})
 
 
 def put(
-    conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str, value: Any
+    conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str, value: Any
 ) -> None:
     """Keep a checkpoint in place of the last one under its key. Raises EncodeError."""
     if kind is LOOP_CHECKPOINTS:
-        _put_loop(conn, memory, key, value)
+        _put_loop(conn, cache, key, value)
     else:
-        _put_lists(conn, memory, kind, key, value)
+        _put_lists(conn, cache, kind, key, value)
 
 
-def _put_loop(conn: sqlite3.Connection, memory: Pending, key: str, value: LoopCheckpoint) -> None:
+def _put_loop(
+    conn: sqlite3.Connection, cache: CacheTransaction, key: str, value: LoopCheckpoint
+) -> None:
     tree = encode_without(value, _MESSAGES)
     _, last = _loop(conn, key)
     first = [last.branch] if last is not None else []
     messages = session_writer.array(value.messages, "LoopCheckpoint", "messages")
     try:
-        line = session_writer.write_for(conn, memory, tree["session_id"], key, first, messages)
+        line = session_writer.write_for(conn, cache, tree["session_id"], key, first, messages)
     except EncodeError as error:
         raise error.inside("LoopCheckpoint", "") from None
     head = line.head
@@ -64,17 +66,17 @@ def _loop(conn: sqlite3.Connection, key: str) -> tuple[str, Head | None]:
 
 
 def _put_lists(
-    conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str, value: Any
+    conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str, value: Any
 ) -> None:
     remembered = _remembered(kind, key)
-    known = memory.get(remembered)
+    known = cache.get(remembered)
     found = _digest_of(conn, kind, key)
     last = known.alone if found is not None and known.has(kind.name, {kind.name: found}) else None
     list_writer.put_alone(conn, kind.rows, kind.key, value, last)
     now = _digest_of(conn, kind, key)
     assert now is not None, "it was just written"
     shelves = {name: getattr(value, name) for name in kind.rows.lists}
-    memory.put(remembered, Known(alone=value, collections=shelves, parts={kind.name: now}))
+    cache.put(remembered, CacheEntry(alone=value, collections=shelves, parts={kind.name: now}))
 
 
 def _remembered(kind: CheckpointKind, key: str) -> str:
@@ -90,7 +92,7 @@ def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> List
 
 
 def get(
-    conn: sqlite3.Connection, recall: Recall, kind: CheckpointKind, key: str
+    conn: sqlite3.Connection, recall: SessionCache, kind: CheckpointKind, key: str
 ) -> StoredCheckpoint | None:
     """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
     loop = kind is LOOP_CHECKPOINTS
@@ -103,7 +105,7 @@ def get(
         return None
     tree, (row_key, digest, *rest) = found
     if loop:
-        lines = recall.get(tree["session_id"]).lines.values()
+        lines = recall.get(tree["session_id"]).conversations.values()
         return StoredCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
     for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
         parent = f"{kind.rows.table}_key"
@@ -111,11 +113,11 @@ def get(
     return StoredCheckpoint(tree, digest, None)
 
 
-def drop(conn: sqlite3.Connection, memory: Pending, kind: CheckpointKind, key: str) -> None:
+def drop(conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str) -> None:
     """Remove a checkpoint, and messages nobody else needs; none is fine too."""
-    memory.forget(_remembered(kind, key))
+    cache.forget(_remembered(kind, key))
     session_id, head = _loop(conn, key) if kind is LOOP_CHECKPOINTS else ("", None)
     conn.execute(f"DELETE FROM {kind.rows.table} WHERE {kind.key} = ?", (key,))
     if head is not None:
-        memory.put(session_id, memory.get(session_id).without_line(key))
+        cache.put(session_id, cache.get(session_id).without_line(key))
         message_log.collect(conn, [head.branch])

@@ -31,7 +31,7 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conversation import Head, Line
 from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
-from a3s_store.core.session_cache import HISTORY, Known, Pending
+from a3s_store.core.session_cache import HISTORY, CacheEntry, CacheTransaction
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import Message, SessionData
 from a3s_store.wire import encode_without
@@ -46,7 +46,7 @@ _BESIDE_SESSION: Final = frozenset({"messages", *SESSION_ROWS.lists, *CONFIG_PAR
 class _Save:
     """A batch on its way into the file: what is on record, what is known, what comes of it."""
 
-    def __init__(self, conn: sqlite3.Connection, batch: Batch, before: Record, known: Known):
+    def __init__(self, conn: sqlite3.Connection, batch: Batch, before: Record, known: CacheEntry):
         self.conn = conn
         self.batch = batch
         self.before = before
@@ -76,7 +76,7 @@ class _Save:
         messages = array(session.messages, "SessionData", "messages")
         return message_log.write(
             self.conn,
-            self.known.lines.values(),
+            self.known.conversations.values(),
             lambda: likely_branches(self.conn, self.before, session.id),
             lambda: older_branches(self.conn, self.before),
             messages,
@@ -137,7 +137,7 @@ class _Save:
         if not uris:
             del self.parts[URIS]
 
-    def learned(self, generation: int) -> Known:
+    def learned(self, generation: int) -> CacheEntry:
         """What is known of the session once this is committed."""
         batch, known = self.batch, self.known
         mine = {family.name for family in batch.collections}
@@ -162,7 +162,11 @@ class _Save:
 
 
 def commit(
-    conn: sqlite3.Connection, memory: Pending, batch: Batch, now_ms: int, head: Head | None = None
+    conn: sqlite3.Connection,
+    cache: CacheTransaction,
+    batch: Batch,
+    now_ms: int,
+    head: Head | None = None,
 ) -> bool:
     """Apply a batch. False, with nothing written, when its digest does not match.
 
@@ -177,7 +181,7 @@ def commit(
         return False
     if before is None:
         before = session_header.add_owner(conn, batch.session_id)
-    save = _Save(conn, batch, before, memory.get(batch.session_id))
+    save = _Save(conn, batch, before, cache.get(batch.session_id))
     if batch.session is not None:
         save.put_session(batch.session, head)
     for family, values in batch.collections.items():
@@ -185,7 +189,7 @@ def commit(
     if batch.retained_artifact_uris is not None:
         save.put_uris(batch.retained_artifact_uris)
     after = session_header.write(conn, before, save.head, save.parts, now_ms)
-    memory.put(batch.session_id, save.learned(after.generation))
+    cache.put(batch.session_id, save.learned(after.generation))
     return True
 
 
@@ -217,7 +221,7 @@ def array(values: Any, model: str, name: str) -> tuple[Any, ...]:
 
 def write_for(
     conn: sqlite3.Connection,
-    memory: Pending,
+    memory: CacheTransaction,
     session_id: str,
     run_id: str,
     first: list[int],
@@ -231,7 +235,7 @@ def write_for(
     known = memory.get(session_id)
     line = message_log.write(
         conn,
-        known.lines.values(),
+        known.conversations.values(),
         lambda: [*first, *likely_branches(conn, owner, session_id)],
         lambda: older_branches(conn, owner),
         messages,
@@ -293,7 +297,7 @@ def _saved(conn: sqlite3.Connection, session_id: str, length: int | None) -> tup
 
 def fork(
     conn: sqlite3.Connection,
-    memory: Pending,
+    memory: CacheTransaction,
     session_id: str,
     batch: Batch,
     at: int | None,
@@ -311,12 +315,12 @@ def fork(
     commit(conn, memory, batch, now_ms, Head(head.branch, length))
 
 
-def delete(conn: sqlite3.Connection, memory: Pending, session_id: str) -> None:
+def delete(conn: sqlite3.Connection, cache: CacheTransaction, session_id: str) -> None:
     """Remove everything under an id, and the loop checkpoints of its runs; nothing is fine too.
 
     Its memories go too.
     """
-    memory.forget(session_id)
+    cache.forget(session_id)
     agent_memory.clear(conn, session_id)
     branches = _column(
         conn, "DELETE FROM loop_checkpoint WHERE session_id = ? RETURNING head_branch", session_id

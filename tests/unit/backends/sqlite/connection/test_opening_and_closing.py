@@ -292,7 +292,7 @@ def test_steps_and_tasks_count_among_the_values_remembered(tmp_path: Path, what:
             await store.save(session(name, count=0, tasks=values))
         alive.extend(map(weakref.ref, values))
 
-    found = with_store(tmp_path / "agent.a3s", use, remembered_values=100)
+    found = with_store(tmp_path / "agent.a3s", use, cache_max_items=100)
     assert found <= 100
 
 
@@ -304,7 +304,7 @@ def test_a_session_too_large_to_remember_does_not_take_the_others_along(tmp_path
         assert await store.load("small") is small
         assert await store.load("large") == session("large", count=200)
 
-    with_store(tmp_path / "agent.a3s", use, remembered_values=100)
+    with_store(tmp_path / "agent.a3s", use, cache_max_items=100)
 
 
 def test_a_load_of_an_older_moment_leaves_what_a_newer_save_taught(tmp_path: Path) -> None:

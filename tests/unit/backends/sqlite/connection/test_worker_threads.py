@@ -20,7 +20,7 @@ from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.connection.connect import Settings, open_writer
 from a3s_store.backends.sqlite.connection.work_connection import Work, WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Worker
-from a3s_store.core.session_cache import Known, Pending
+from a3s_store.core.session_cache import CacheEntry, CacheTransaction
 from a3s_store.errors import StoreClosedError
 from a3s_store.models import Message
 from tests.support import all_rows, database, session, with_store
@@ -228,7 +228,7 @@ def test_a_close_ends_though_the_loop_that_began_to_close_is_closed(
 # -- After the commit -----------------------------------------------------------------------------
 
 
-class TooMuch(Known):
+class TooMuch(CacheEntry):
     """Something for which there is no memory left."""
 
     def weight(self) -> int:
@@ -236,7 +236,7 @@ class TooMuch(Known):
 
 
 def test_a_save_that_cannot_be_remembered_is_a_save_all_the_same(tmp_path: Path) -> None:
-    def apply(conn: WorkConnection, memory: Pending) -> str:
+    def apply(conn: WorkConnection, memory: CacheTransaction) -> str:
         conn.execute("INSERT INTO owner (id) VALUES ('there')")
         memory.put("there", TooMuch())
         return "saved"
