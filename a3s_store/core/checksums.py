@@ -27,7 +27,7 @@ Tree = dict[str, Any]
 _MESSAGES = frozenset({"messages"})
 
 
-def seals_of(
+def message_checksums(
     start: int,
     links: Sequence[bytes],
     roles: Sequence[bytes],
@@ -57,12 +57,12 @@ def _plain_head(role: bytes) -> int:
     return crc32(role)
 
 
-def save_seal(*columns: int | str | None) -> int:
+def row_checksum(*columns: int | str | None) -> int:
     """The seal of the row of a generation: the CRC-32 of its other columns, in order."""
     return crc32("\0".join(map(str, columns)).encode())
 
 
-def mark_of(digest: bytes) -> int:
+def digest_prefix(digest: bytes) -> int:
     """What a row keeps of its value's digest, so that one damaged value of a list can be named."""
     return int.from_bytes(digest[:4], "big")
 
@@ -101,7 +101,7 @@ def _first_wrong(trees: Sequence[Tree], rows: TableLayout, marks: Sequence[int])
     wrong = (
         position
         for position, (tree, mark) in enumerate(zip(trees, marks, strict=True))
-        if mark_of(item_digest(tree, rows)) != mark
+        if digest_prefix(item_digest(tree, rows)) != mark
     )
     return next(wrong, None)
 

@@ -16,8 +16,8 @@ class Head:
 
 
 @attrs.frozen
-class Line:
-    """Messages that were found or written at a head; `link` is their chain.
+class CachedConversation:
+    """Messages that were found or written at a head; `chain_hash` is their chain.
 
     It may have become untrue since: whoever uses it asks the log, where rows never change and the
     chain tells whether these are still there.
@@ -25,4 +25,4 @@ class Line:
 
     messages: tuple[Message, ...]
     head: Head
-    link: bytes
+    chain_hash: bytes

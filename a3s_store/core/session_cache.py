@@ -19,7 +19,7 @@ from typing import Any, Final
 import attrs
 
 from a3s_store.core.collections import SESSION_ROWS
-from a3s_store.core.conversation import Line
+from a3s_store.core.conversation import CachedConversation
 from a3s_store.core.digests import ListDigest
 from a3s_store.models import SessionData
 
@@ -42,7 +42,7 @@ class CacheEntry:
     alone: Any = None
     collections: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict)
     parts: Mapping[str, ListDigest] = attrs.field(factory=dict)
-    conversations: Mapping[str, Line] = attrs.field(factory=dict)
+    conversations: Mapping[str, CachedConversation] = attrs.field(factory=dict)
 
     def has(self, part: str, record: Mapping[str, ListDigest]) -> bool:
         """Whether a part is still what it was."""
@@ -57,7 +57,7 @@ class CacheEntry:
             return self.collections[name]
         return getattr(self.session, name, None)
 
-    def with_line(self, name: str, line: Line) -> CacheEntry:
+    def with_line(self, name: str, line: CachedConversation) -> CacheEntry:
         """Knowing one more conversation, in place of the last one of that name."""
         lines = {key: item for key, item in self.conversations.items() if key != name}
         while len(lines) >= _LINES:

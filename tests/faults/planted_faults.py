@@ -48,7 +48,7 @@ def acknowledged_before_commit(path: Path) -> Any:
     def together(self: Any, conn: WorkConnection, jobs: Sequence[Job]) -> Any:
         for job in jobs:
             job.settle(lambda: True)
-        return lambda conn: group_commit.commit(conn, self.recall, [job.work for job in jobs])
+        return lambda conn: group_commit.commit(conn, self.cache, [job.work for job in jobs])
 
     setattr(engine._Writing, "together", together)  # noqa: B010
     return SqliteSessionStore.open(path)
@@ -238,7 +238,7 @@ class _LikeAnything(list[int]):
 
 def seals_not_checked(path: Path) -> Any:
     """Messages are not held against their seals."""
-    setattr(conversation, "seals_of", lambda *columns: _LikeAnything())  # noqa: B010
+    setattr(conversation, "message_checksums", lambda *columns: _LikeAnything())  # noqa: B010
     return SqliteSessionStore.open(path)
 
 

@@ -42,7 +42,7 @@ class _Writing:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.recall = SessionCache(settings.cache_max_sessions, settings.cache_max_items)
+        self.cache = SessionCache(settings.cache_max_sessions, settings.cache_max_items)
         self.keeper = wal_checkpoint.LogKeeper(settings.wal)
         self._failure: StoreError | None = None
         self._identity: tuple[int, int] | None = None
@@ -58,7 +58,7 @@ class _Writing:
         """
         changes: list[Change] = [job.work for job in jobs]
         if self._refusal() is None:
-            outcomes = group_commit.commit(conn, self.recall, changes)
+            outcomes = group_commit.commit(conn, self.cache, changes)
         else:
             outcomes = [Outcome(cause=self._refusal()) for _ in changes]
         for outcome in outcomes:
@@ -117,7 +117,7 @@ class Engine:
         self.settings = settings
         self.writer = writer
         self.reader = reader
-        self.cache = writing.recall
+        self.cache = writing.cache
         self._keeper = writing.keeper
         self._wrote = 0.0
         self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None

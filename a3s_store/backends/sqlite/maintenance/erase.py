@@ -126,7 +126,7 @@ def _sharers(conn: sqlite3.Connection, session_ids: Sequence[str]) -> Iterator[s
     """
     heads = [head for session_id in session_ids for head in _heads(conn, session_id)]
     for branch, length in heads:
-        for part in message_log.parts_of(conn, branch, length):
+        for part in message_log.segments_of(conn, branch, length):
             yield from _users(conn, part)
 
 
@@ -144,7 +144,7 @@ def _heads(conn: sqlite3.Connection, session_id: str) -> list[tuple[int, int]]:
     return [(branch, length) for branch, length in found]
 
 
-def _users(conn: sqlite3.Connection, part: message_log.Part) -> Iterator[str]:
+def _users(conn: sqlite3.Connection, part: message_log.Segment) -> Iterator[str]:
     """The sessions with a head over some row of this stretch."""
     # Which branches are made of these rows?
     using = conn.execute(

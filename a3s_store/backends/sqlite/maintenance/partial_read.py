@@ -195,7 +195,9 @@ def _head(prover: Prover, key: int, parts: Mapping[str, ListDigest]) -> Head | N
     if stored and stored[0][:2] != stored[-1][:2]:
         prover.note("session", "its history is not that of its last save")
     for head in heads:
-        link = prover.attempt("messages", functools.partial(message_log.link_at, prover.conn, head))
+        link = prover.attempt(
+            "messages", functools.partial(message_log.chain_hash_at, prover.conn, head)
+        )
         if link is None:
             continue
         whole = {**parts, "messages": ListDigest(head.length, link)}
@@ -291,7 +293,7 @@ def _loop(prover: Prover, tree: Tree, digest: bytes, head: Head, *, messages: bo
         value: Any = decode(LOOP_CHECKPOINTS.model, {**tree, "messages": []})
         bare = encode_without(value, frozenset({"messages"}))
         if (
-            checkpoint_digest(LOOP_CHECKPOINTS, bare, message_log.link_at(prover.conn, head))
+            checkpoint_digest(LOOP_CHECKPOINTS, bare, message_log.chain_hash_at(prover.conn, head))
             != digest
         ):
             raise DamagedError(NOT_WRITTEN)

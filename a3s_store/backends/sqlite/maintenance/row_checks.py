@@ -18,7 +18,7 @@ from a3s_store.backends.sqlite.errors import damage_named
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import blobs, message_log, statements
 from a3s_store.backends.sqlite.rows.statements import Statements
-from a3s_store.core.checksums import mark_of
+from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.core.digests import (
@@ -117,7 +117,7 @@ class Prover:
             if extents
             else item_digest(encode(value), sql.rows)
         )
-        if mark_of(digest) != statements.mark_in(sql, row):
+        if digest_prefix(digest) != statements.mark_in(sql, row):
             raise DamagedError(NOT_WRITTEN)
         parts = {
             inner: self.values(
@@ -169,7 +169,7 @@ class Prover:
     def messages(self, head: Head) -> Iterator[tuple[int, Message]]:
         """The messages of a head that are what was written, with their positions."""
         parts = self.attempt(
-            "messages", lambda: message_log.parts_of(self.conn, head.branch, head.length)
+            "messages", lambda: message_log.segments_of(self.conn, head.branch, head.length)
         )
         before: bytes | None = EMPTY_CHAIN
         position = 0

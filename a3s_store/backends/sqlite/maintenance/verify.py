@@ -189,8 +189,8 @@ class _Verification:
 
     def _reach(self, head: Head) -> None:
         """Raise DamagedError unless the log has the messages of a head, as far as that is said."""
-        message_log.link_at(self.conn, head)
-        parts = message_log.parts_of(self.conn, head.branch, head.length)
+        message_log.chain_hash_at(self.conn, head)
+        parts = message_log.segments_of(self.conn, head.branch, head.length)
         if (parts[-1].end if parts else 0) != head.length:
             raise DamagedError(f"nothing says where {head.length} messages are")
 
@@ -220,14 +220,14 @@ class _Verification:
 
     def _branch(self, prover: Prover, branch: int) -> None:
         """A branch's own rows: none missing, each as it was written, each linked to the last."""
-        parts = message_log.parts_of(self.conn, branch, None)
+        parts = message_log.segments_of(self.conn, branch, None)
         own = [part for part in parts if part.source == branch]
         ends = [0, *(part.end for part in parts)]
         if ends[:-1] != [part.start for part in parts] or None in ends[:-1]:
             prover.note("messages", "the stretches of its branch do not follow each other")
             parts = []  # where they lead says nothing any more, and there may be any number
         for part in parts:
-            beginning = message_log.parts_of(self.conn, part.source, None)
+            beginning = message_log.segments_of(self.conn, part.source, None)
             if part.start and _link(self.conn, parts, part) != _link(self.conn, beginning, part):
                 prover.note("messages", "another conversation begins here", part.start)
         (first, last, count) = self.conn.execute(
@@ -241,15 +241,17 @@ class _Verification:
             prover.note("messages", f"{count} are there, numbered from {first} to {last}", start)
         if not self.deep:
             return
-        before = message_log.link_if_any(self.conn, parts, start) if start and own else None
+        before = (
+            message_log.chain_hash_if_stored(self.conn, parts, start) if start and own else None
+        )
         for _ in prover.rows(branch, range(start, last + 1), before if start else EMPTY_CHAIN):
             pass
 
 
 def _link(
-    conn: sqlite3.Connection, parts: list[message_log.Part], at: message_log.Part
+    conn: sqlite3.Connection, parts: list[message_log.Segment], at: message_log.Segment
 ) -> bytes | None:
-    return message_log.link_if_any(conn, parts, at.start)
+    return message_log.chain_hash_if_stored(conn, parts, at.start)
 
 
 _UNOWNED: Final = """

@@ -20,7 +20,7 @@ from a3s_store.backends.sqlite.read.stored_checkpoint import StoredCheckpoint
 from a3s_store.core.batch import Found
 from a3s_store.core.checksums import check_checkpoint, check_collection, check_session
 from a3s_store.core.collections import CheckpointKind, Collection
-from a3s_store.core.conversation import Line
+from a3s_store.core.conversation import CachedConversation
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.core.digests import URIS, uris_digest
 from a3s_store.core.session_cache import HISTORY, CacheEntry
@@ -105,9 +105,9 @@ def learned(known: CacheEntry, stored: Stored, found: Found) -> CacheEntry:
     )
 
 
-def line_of(messages: tuple[Any, ...], stored: Wanted) -> Line:
+def line_of(messages: tuple[Any, ...], stored: Wanted) -> CachedConversation:
     """What is known of a conversation once it was read."""
-    return Line(messages, stored.head, stored.link)
+    return CachedConversation(messages, stored.head, stored.link)
 
 
 def to_checkpoint(

@@ -18,10 +18,10 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.rows import blobs, message_log
-from a3s_store.core.checksums import seals_of
+from a3s_store.core.checksums import message_checksums
 from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
-from a3s_store.core.conversation import Head, Line
+from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError, MovedOnError
 from a3s_store.errors import DecodeError
 from a3s_store.models import Message
@@ -49,18 +49,18 @@ class Wanted:
     link: bytes
 
 
-def find(conn: sqlite3.Connection, head: Head, lines: Iterable[Line] = ()) -> Wanted:
+def find(conn: sqlite3.Connection, head: Head, lines: Iterable[CachedConversation] = ()) -> Wanted:
     """What there is to read of a head, given what `lines` have already."""
-    parts = message_log.parts_of(conn, head.branch, head.length)
-    link = message_log.link_at(conn, head)
+    parts = message_log.segments_of(conn, head.branch, head.length)
+    link = message_log.chain_hash_at(conn, head)
     known: tuple[Message, ...] = ()
     for line in lines:
         length = line.head.length
-        if line.link == link and length == head.length:
+        if line.chain_hash == link and length == head.length:
             return Wanted(line.messages, head, link)
         if (
             len(known) < length < head.length
-            and message_log.link_if_any(conn, parts, length) == line.link
+            and message_log.chain_hash_if_stored(conn, parts, length) == line.chain_hash
         ):
             known = line.messages
     return Wanted(known, head, link)
@@ -106,8 +106,8 @@ def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list
 
 def _next_rows(conn: sqlite3.Connection, wanted: Wanted, start: int) -> list[tuple[Any, ...]]:
     """The next rows, read at a moment at which the head still names this conversation."""
-    parts = message_log.parts_of(conn, wanted.head.branch, wanted.head.length)
-    if message_log.link_if_any(conn, parts, wanted.head.length) != wanted.link:
+    parts = message_log.segments_of(conn, wanted.head.branch, wanted.head.length)
+    if message_log.chain_hash_if_stored(conn, parts, wanted.head.length) != wanted.link:
         raise MovedOnError("the messages are not those of the session", "messages")
     # The last link is there, so the parts reach it.
     part = next(part for part in parts if part.end is None or start < part.end)
@@ -151,7 +151,7 @@ def _trees(
     Column by column: a loop over rows in Python takes longer than to parse them.
     """
     seals, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
-    found = seals_of(start, links, roles, reasonings, extras, contents)
+    found = message_checksums(start, links, roles, reasonings, extras, contents)
     if found != [*seals]:
         index = next(i for i, seal in enumerate(seals) if seal != found[i])
         raise DamagedError(NOT_WRITTEN, "messages", start + index)

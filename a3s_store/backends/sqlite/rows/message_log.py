@@ -20,10 +20,10 @@ from typing import Any
 import attrs
 
 from a3s_store.backends.sqlite.rows import blobs
-from a3s_store.core.checksums import seals_of
+from a3s_store.core.checksums import message_checksums
 from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
-from a3s_store.core.conversation import Head, Line
+from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.corruption import DamagedError
 from a3s_store.core.digests import EMPTY_CHAIN, chain
 from a3s_store.core.list_diff import common
@@ -44,7 +44,7 @@ _ENDLESS = 2**63 - 1
 
 
 @attrs.frozen
-class Part:
+class Segment:
     """Positions `start` up to `end` of a branch lie in rows of branch `source`; None: open."""
 
     start: int
@@ -52,7 +52,7 @@ class Part:
     source: int
 
 
-class _Links:
+class _ChainHashes:
     """The chain of a conversation, worked out only as far as somebody asks.
 
     `start` messages are known to lie along `parts`, where their links are; only those after them
@@ -63,7 +63,7 @@ class _Links:
         self,
         conn: sqlite3.Connection,
         messages: tuple[Message, ...],
-        parts: list[Part],
+        parts: list[Segment],
         start: int,
         link: bytes,
     ) -> None:
@@ -113,11 +113,11 @@ def _encode_message(index: int, message: Message) -> Tree:
 
 def write(
     conn: sqlite3.Connection,
-    lines: Iterable[Line],
+    lines: Iterable[CachedConversation],
     likely: Callable[[], Iterable[int]],
     further: Callable[[], Iterable[int]],
     messages: tuple[Message, ...],
-) -> Line:
+) -> CachedConversation:
     """A line of these messages: rows are written only for those that no branch has.
 
     `lines` are remembered; the one that shares most is tried first, and where the messages just go
@@ -130,18 +130,20 @@ def write(
     line, shared = _best(lines, messages)
     if line is not None and shared == line.head.length and _is_end(conn, line):
         # As nearly always: the conversation goes on where it was left.
-        links = _Links(conn, messages, [], shared, line.link)
+        links = _ChainHashes(conn, messages, [], shared, line.chain_hash)
         branch = line.head.branch
     else:
         links, first = _known(conn, line, shared, messages)
         branch, shared = _find(conn, [*first, *likely()], further, links)
     _append(conn, branch, links, shared)
-    return Line(messages, Head(branch, len(links)), links.at(len(links)))
+    return CachedConversation(messages, Head(branch, len(links)), links.at(len(links)))
 
 
-def _best(lines: Iterable[Line], messages: tuple[Message, ...]) -> tuple[Line | None, int]:
+def _best(
+    lines: Iterable[CachedConversation], messages: tuple[Message, ...]
+) -> tuple[CachedConversation | None, int]:
     """The line that shares most with these messages, and how many those are."""
-    best: Line | None = None
+    best: CachedConversation | None = None
     shared = 0
     for line in lines:
         length = common(line.messages, messages)
@@ -150,7 +152,7 @@ def _best(lines: Iterable[Line], messages: tuple[Message, ...]) -> tuple[Line | 
     return best, shared
 
 
-def _is_end(conn: sqlite3.Connection, line: Line) -> bool:
+def _is_end(conn: sqlite3.Connection, line: CachedConversation) -> bool:
     """Whether a line is still there, with nothing after it on its branch.
 
     A branch that no head is on may be there for its rows only: nothing may be added to it.
@@ -161,26 +163,29 @@ def _is_end(conn: sqlite3.Connection, line: Line) -> bool:
         "ORDER BY seq DESC LIMIT 1",
         {"branch": line.head.branch},
     ).fetchone()
-    return bool(last == (line.head.length - 1, line.link))
+    return bool(last == (line.head.length - 1, line.chain_hash))
 
 
 def _known(
-    conn: sqlite3.Connection, line: Line | None, shared: int, messages: tuple[Message, ...]
-) -> tuple[_Links, list[int]]:
+    conn: sqlite3.Connection,
+    line: CachedConversation | None,
+    shared: int,
+    messages: tuple[Message, ...],
+) -> tuple[_ChainHashes, list[int]]:
     """What a line says of these messages if it is still there, and the branch where that lies."""
     if line is not None:
-        parts = parts_of(conn, line.head.branch, None)
-        if link_if_any(conn, parts, line.head.length) == line.link:
+        parts = segments_of(conn, line.head.branch, None)
+        if chain_hash_if_stored(conn, parts, line.head.length) == line.chain_hash:
             link = _link(conn, parts, shared)
-            return _Links(conn, messages, parts, shared, link), [line.head.branch]
-    return _Links(conn, messages, [], 0, EMPTY_CHAIN), []
+            return _ChainHashes(conn, messages, parts, shared, link), [line.head.branch]
+    return _ChainHashes(conn, messages, [], 0, EMPTY_CHAIN), []
 
 
 def _find(
     conn: sqlite3.Connection,
     likely: Iterable[int],
     further: Callable[[], Iterable[int]],
-    links: _Links,
+    links: _ChainHashes,
 ) -> tuple[int, int]:
     """The branch that these messages go on, made where there is none, and how many it has."""
     branch, shared = _longest_shared(conn, likely, links)
@@ -192,12 +197,12 @@ def _find(
         return _new_branch(conn, []), 0
     if shared < len(links) and shared < _tip(conn, branch):
         # The branch goes on with other messages; what is shared is shared, the rest parts here.
-        return _new_branch(conn, parts_of(conn, branch, shared)), shared
+        return _new_branch(conn, segments_of(conn, branch, shared)), shared
     return branch, shared
 
 
 def _longest_shared(
-    conn: sqlite3.Connection, branches: Iterable[int], links: _Links
+    conn: sqlite3.Connection, branches: Iterable[int], links: _ChainHashes
 ) -> tuple[int | None, int]:
     best: int | None = None
     longest = -1
@@ -210,9 +215,9 @@ def _longest_shared(
     return best, max(longest, 0)
 
 
-def _shared(conn: sqlite3.Connection, branch: int, links: _Links) -> int:
+def _shared(conn: sqlite3.Connection, branch: int, links: _ChainHashes) -> int:
     """How many of the messages with these links are the branch's first: by halving, not reading."""
-    parts = parts_of(conn, branch, None)
+    parts = segments_of(conn, branch, None)
     high = min(len(links), _reach(conn, parts))
     if high == 0 or _link(conn, parts, high) == links.at(high):
         return high
@@ -229,7 +234,7 @@ def _shared(conn: sqlite3.Connection, branch: int, links: _Links) -> int:
     return low
 
 
-def _reach(conn: sqlite3.Connection, parts: list[Part]) -> int:
+def _reach(conn: sqlite3.Connection, parts: list[Segment]) -> int:
     """How many messages can be read along these parts.
 
     Fewer than the parts name, where the rows behind a branch's heads were collected.
@@ -247,7 +252,7 @@ def _reach(conn: sqlite3.Connection, parts: list[Part]) -> int:
     return reach
 
 
-def _append(conn: sqlite3.Connection, branch: int, links: _Links, shared: int) -> None:
+def _append(conn: sqlite3.Connection, branch: int, links: _ChainHashes, shared: int) -> None:
     rows: list[tuple[Any, ...]] = []
     for seq in range(shared, len(links)):
         tree, keys = blobs.detach(conn, links.tree(seq))
@@ -255,7 +260,7 @@ def _append(conn: sqlite3.Connection, branch: int, links: _Links, shared: int) -
         columns = _SHAPE.row(tree)
         texts: list[Any] = [None if text is None else text.encode() for text in columns]
         role, content, reasoning, extra = texts
-        (seal,) = seals_of(seq, [link], [role], [reasoning], [extra], [content])
+        (seal,) = message_checksums(seq, [link], [role], [reasoning], [extra], [content])
         row = (branch, seq, *columns, link, seal)
         if not keys:
             rows.append(row)
@@ -268,7 +273,7 @@ def _append(conn: sqlite3.Connection, branch: int, links: _Links, shared: int) -
     conn.executemany(_INSERT, rows)
 
 
-def _new_branch(conn: sqlite3.Connection, prefix: list[Part]) -> int:
+def _new_branch(conn: sqlite3.Connection, prefix: list[Segment]) -> int:
     branch = conn.execute("INSERT INTO branch DEFAULT VALUES").lastrowid
     assert branch is not None
     start = prefix[-1].end if prefix else 0
@@ -280,7 +285,7 @@ def _new_branch(conn: sqlite3.Connection, prefix: list[Part]) -> int:
     return branch
 
 
-def parts_of(conn: sqlite3.Connection, branch: int, length: int | None) -> list[Part]:
+def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> list[Segment]:
     """Where a branch's first `length` messages lie; with None, all parts, the open one last."""
     # Which stretches make up this branch?
     rows = conn.execute(
@@ -288,10 +293,12 @@ def parts_of(conn: sqlite3.Connection, branch: int, length: int | None) -> list[
         "WHERE branch_key = ? AND start_seq < ? ORDER BY start_seq",
         (branch, _ENDLESS if length is None else length),
     ).fetchall()
-    parts = [Part(*row) for row in rows]
+    parts = [Segment(*row) for row in rows]
     if length is None:
         return parts
-    return [Part(p.start, length if p.end is None else min(p.end, length), p.source) for p in parts]
+    return [
+        Segment(p.start, length if p.end is None else min(p.end, length), p.source) for p in parts
+    ]
 
 
 def _tip(conn: sqlite3.Connection, branch: int) -> int:
@@ -304,14 +311,16 @@ def _tip(conn: sqlite3.Connection, branch: int) -> int:
     return int(row[0])
 
 
-def _link(conn: sqlite3.Connection, parts: list[Part], length: int) -> bytes:
-    link = link_if_any(conn, parts, length)
+def _link(conn: sqlite3.Connection, parts: list[Segment], length: int) -> bytes:
+    link = chain_hash_if_stored(conn, parts, length)
     if link is None:
         raise DamagedError("it is missing from the log", "messages", length - 1)
     return link
 
 
-def link_if_any(conn: sqlite3.Connection, parts: list[Part], length: int) -> bytes | None:
+def chain_hash_if_stored(
+    conn: sqlite3.Connection, parts: list[Segment], length: int
+) -> bytes | None:
     """The chain of the first `length` messages along these parts; None when they are not there."""
     for part in parts:
         if part.start < length and (part.end is None or length <= part.end):
@@ -323,12 +332,12 @@ def link_if_any(conn: sqlite3.Connection, parts: list[Part], length: int) -> byt
     return None
 
 
-def link_at(conn: sqlite3.Connection, head: Head) -> bytes:
+def chain_hash_at(conn: sqlite3.Connection, head: Head) -> bytes:
     """The chain of a head: it names the whole conversation."""
     if head.length == 0:
         return EMPTY_CHAIN
-    own = link_if_any(conn, [Part(0, None, head.branch)], head.length)
-    return own or _link(conn, parts_of(conn, head.branch, None), head.length)
+    own = chain_hash_if_stored(conn, [Segment(0, None, head.branch)], head.length)
+    return own or _link(conn, segments_of(conn, head.branch, None), head.length)
 
 
 # What heads need of a branch; every kind of head is named here and nowhere else. That of a session
@@ -353,7 +362,7 @@ def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
     """Remove what no head needs any more of these branches and of those they begin with."""
     sources: set[int] = set()
     for branch in set(branches):
-        parts = parts_of(conn, branch, None)
+        parts = segments_of(conn, branch, None)
         sources.update(part.source for part in parts)
         if _needed(conn, branch) is None:
             conn.execute("DELETE FROM branch_part WHERE branch_key = ?", (branch,))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import attrs
 
 from a3s_store.backends.sqlite.rows import message_log
-from a3s_store.core.checksums import save_seal
+from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
 from a3s_store.core.digests import ListDigest, snapshot_digest_of_parts
@@ -58,7 +58,7 @@ def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
         return None
     *save, seal, branch, length, session, config = row
     key, generation, _, _, digest, _, _ = save
-    if save_seal(*save) != seal:
+    if row_checksum(*save) != seal:
         raise DamagedError(NOT_WRITTEN, "generation", generation)
     # What was saved of its lists?
     parts = {
@@ -74,7 +74,7 @@ def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
         head = Head(branch, length)
         parts["session"] = ListDigest(1, session)
         parts["config"] = ListDigest(1, config)
-        parts["messages"] = ListDigest(length, message_log.link_at(conn, head))
+        parts["messages"] = ListDigest(length, message_log.chain_hash_at(conn, head))
     return Record(key, generation, digest, head, parts)
 
 
@@ -150,7 +150,7 @@ def add_generation(
     columns = (key, number, branch, length, digest, saved_at_ms, None)
     conn.execute(
         f"INSERT INTO generation ({_GENERATION}, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*columns, save_seal(*columns)),
+        (*columns, row_checksum(*columns)),
     )
 
 
@@ -176,7 +176,7 @@ def saves(conn: sqlite3.Connection, key: int, number: int | None = None) -> Iter
     ).fetchall():
         *columns, seal = row
         _, found, branch, length, digest, saved_at_ms, _ = columns
-        if save_seal(*columns) != seal:
+        if row_checksum(*columns) != seal:
             raise DamagedError(NOT_WRITTEN, "generation", found)
         yield SaveOnRecord(
             found, None if branch is None else Head(branch, length), digest, saved_at_ms

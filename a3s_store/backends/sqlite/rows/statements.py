@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from a3s_store.backends.sqlite.rows import blobs
-from a3s_store.core.checksums import mark_of
+from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.columns import Shape, shape
 from a3s_store.core.corruption import DamagedError
@@ -134,9 +134,9 @@ def tree_of(conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...]) 
 
 
 def mark_in(sql: Statements, stored: tuple[Any, ...]) -> int:
-    """The mark (`seals.mark_of`) that a row has on record, as `Statements.select` reads it."""
+    """The stored digest prefix (or digest) of a row, as `Statements.select` reads it."""
     found = stored[sql.mark]
-    return mark_of(found) if sql.lists else found
+    return digest_prefix(found) if sql.lists else found
 
 
 def _reason(error: Exception) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from a3s_store.backends.sqlite.errors import damage_named
 from a3s_store.backends.sqlite.read import messages
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
-from a3s_store.backends.sqlite.rows.message_log import Part
+from a3s_store.backends.sqlite.rows.message_log import Segment
 from a3s_store.backends.sqlite.salvage.row_recovery import Carved
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS
 from a3s_store.core.conversation import Head
@@ -245,7 +245,7 @@ def _join_branches(conn: sqlite3.Connection) -> None:
         "ORDER BY 1",
     )
     for key in keys:
-        if key is not None and not _is_joined(message_log.parts_of(conn, key, None)):
+        if key is not None and not _is_joined(message_log.segments_of(conn, key, None)):
             parts = _joined(conn, key, set())
             if parts is not None:
                 conn.execute("DELETE FROM branch_part WHERE branch_key = ?", (key,))
@@ -256,35 +256,35 @@ def _join_branches(conn: sqlite3.Connection) -> None:
                 )
 
 
-def _is_joined(parts: list[Part]) -> bool:
+def _is_joined(parts: list[Segment]) -> bool:
     """Whether these stretches follow each other, from the first position to an open end."""
     starts = [0, *(part.end for part in parts)]
     return bool(parts) and starts == [*(part.start for part in parts), None]
 
 
-def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Part] | None:
+def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment] | None:
     """The stretches of a branch; None when it has no messages of its own to tell.
 
     Its first own message names, by its chain, the message it follows, on whichever branch that is.
     """
-    parts = message_log.parts_of(conn, key, None)
+    parts = message_log.segments_of(conn, key, None)
     if _is_joined(parts):
         return parts
     first = _column(conn, "SELECT min(seq) FROM message WHERE branch_key = ?", key)[0]
     if first is None:
         return None
     if first == 0 or key in been:
-        return [Part(0, None, key)]
+        return [Segment(0, None, key)]
     before = _before(conn, key, first)
     front = None if before is None else _joined(conn, before, {*been, key})
     if front is None:
-        return [Part(0, None, key)]  # whatever came first is lost
+        return [Segment(0, None, key)]  # whatever came first is lost
     cut = [
-        Part(part.start, first if part.end is None else min(part.end, first), part.source)
+        Segment(part.start, first if part.end is None else min(part.end, first), part.source)
         for part in front
         if part.start < first
     ]
-    return [*cut, Part(first, None, key)]
+    return [*cut, Segment(first, None, key)]
 
 
 def _before(conn: sqlite3.Connection, key: int, first: int) -> int | None:
@@ -358,7 +358,7 @@ def _reach(conn: sqlite3.Connection, heads: Iterable[tuple[int, int]]) -> dict[i
     """
     reach: dict[int, int] = {}
     for branch, length in heads:
-        parts = message_log.parts_of(conn, branch, length) or [Part(0, length, branch)]
+        parts = message_log.segments_of(conn, branch, length) or [Segment(0, length, branch)]
         for part in parts:
             reach[part.source] = max(reach.get(part.source, 0), part.end or 0)
     return reach

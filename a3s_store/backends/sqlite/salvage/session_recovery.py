@@ -191,7 +191,9 @@ def _begins(conn: sqlite3.Connection, present: Head, earlier: Head) -> bool:
     if earlier.branch == present.branch or earlier.length == 0:
         return True
     own, other = (
-        message_log.link_if_any(conn, message_log.parts_of(conn, head.branch, None), earlier.length)
+        message_log.chain_hash_if_stored(
+            conn, message_log.segments_of(conn, head.branch, None), earlier.length
+        )
         for head in (present, earlier)
     )
     return own is not None and own == other

@@ -16,7 +16,7 @@ import attrs
 
 from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.backends.sqlite.rows.statements import Statements, extent_in, statements, upsert
-from a3s_store.core.checksums import mark_of
+from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.digests import EMPTY_LIST, ListDigest, digest_with, item_digest
 from a3s_store.core.list_diff import Plan, plan, recognise
@@ -295,7 +295,7 @@ def _items(to: Target, values: Values, start: int) -> list[Item]:
     for position, value in enumerate(values, start):
         tree = _encode(to, value, position)
         digest = item_digest(tree, to.sql.rows)
-        items.append(Item((*row(tree), mark_of(digest)), digest, {}))
+        items.append(Item((*row(tree), digest_prefix(digest)), digest, {}))
     return items
 
 

@@ -49,7 +49,7 @@ def _put_loop(
     own = {
         "head_branch": head.branch,
         "head_length": head.length,
-        "digest": checkpoint_digest(LOOP_CHECKPOINTS, tree, line.link),
+        "digest": checkpoint_digest(LOOP_CHECKPOINTS, tree, line.chain_hash),
     }
     statements.put_one(conn, LOOP_CHECKPOINTS.rows, LOOP_CHECKPOINTS.key, own, tree)
     grew = last is not None and last.branch == head.branch and last.length <= head.length

@@ -29,7 +29,7 @@ from a3s_store.core.collections import (
     SESSION_ROWS,
     Collection,
 )
-from a3s_store.core.conversation import Head, Line
+from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
 from a3s_store.core.session_cache import HISTORY, CacheEntry, CacheTransaction
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
@@ -53,18 +53,20 @@ class _Save:
         self.known = known
         self.head = before.head
         self.parts = dict(before.parts)
-        self.line: Line | None = None
+        self.line: CachedConversation | None = None
 
     def put_session(self, session: SessionData, head: Head | None) -> None:
         """With a `head`, that is its history, and its messages are not looked at."""
         if head is None:
             line = self._put_messages(session)
             self.head = line.head
-            self.parts["messages"] = ListDigest(line.head.length, line.link)
+            self.parts["messages"] = ListDigest(line.head.length, line.chain_hash)
             self.line = line
         else:
             self.head = head
-            self.parts["messages"] = ListDigest(head.length, message_log.link_at(self.conn, head))
+            self.parts["messages"] = ListDigest(
+                head.length, message_log.chain_hash_at(self.conn, head)
+            )
         self._put_config(session)
         self._put_row(session, self.head)
         for name, part in SESSION_ROWS.lists.items():
@@ -72,7 +74,7 @@ class _Save:
             to = list_writer.target(part, "owner_key", self.before.key, Place("SessionData", name))
             self._put_list(name, to, values)
 
-    def _put_messages(self, session: SessionData) -> Line:
+    def _put_messages(self, session: SessionData) -> CachedConversation:
         messages = array(session.messages, "SessionData", "messages")
         return message_log.write(
             self.conn,
@@ -226,7 +228,7 @@ def write_for(
     run_id: str,
     first: list[int],
     messages: tuple[Message, ...],
-) -> Line:
+) -> CachedConversation:
     """A line for messages that belong to a session without being its history: a checkpoint's.
 
     `first` are the branches to look at before the session's own.
@@ -278,7 +280,7 @@ def rewind(conn: sqlite3.Connection, session_id: str, length: int, now_ms: int) 
     before, head = _saved(conn, session_id, length)
     after = Head(head.branch, length)
     conn.execute("UPDATE session SET head_length = ? WHERE owner_key = ?", (length, before.key))
-    messages = ListDigest(length, message_log.link_at(conn, after))
+    messages = ListDigest(length, message_log.chain_hash_at(conn, after))
     parts = {**before.parts, "messages": messages}
     return session_header.write(conn, before, after, parts, now_ms).generation
 
