@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from a3s_store.core.base_store import BaseStore
-from a3s_store.core.batch import Batch, Found, refuse_unwritable
+from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
 from a3s_store.core.collections import CHECKPOINTS, LOOP_CHECKPOINTS, CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction import Redact, Redactor
@@ -81,10 +81,10 @@ class MemorySessionStore(BaseStore):
 
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
-    ) -> Found:
+    ) -> LoadResult:
         with self._lock:
             entry = self._entries.get(session_id, _Entry())
-            return Found(
+            return LoadResult(
                 session=entry.session if session else None,
                 collections={family: entry.shelves.get(family) for family in families},
                 retained_artifact_uris=entry.retained_artifact_uris,

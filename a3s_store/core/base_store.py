@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 import attrs
 
-from a3s_store.core.batch import Batch, Found
+from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import (
     ARTIFACTS,
     COLLECTIONS,
@@ -70,7 +70,7 @@ class BaseStore(ABC):
     @abstractmethod
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
-    ) -> Found:
+    ) -> LoadResult:
         """The session if `session`, and these shelves, as of one moment."""
 
     @abstractmethod

@@ -36,7 +36,7 @@ class Batch:
 
 
 @attrs.frozen(kw_only=True)
-class Found:
+class LoadResult:
     """What a fetch found: the session if it was asked for, and the collections that were."""
 
     session: SessionData | None

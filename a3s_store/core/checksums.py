@@ -18,7 +18,7 @@ from zlib import crc32
 
 from a3s_store.core.batch import encode_collection
 from a3s_store.core.collections import SESSION_ROWS, CheckpointKind, Collection, TableLayout
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import EMPTY_LIST, ListDigest, item_digest, session_parts
 from a3s_store.models import SessionData
 from a3s_store.wire import canonical, encode_without
@@ -70,7 +70,7 @@ def digest_prefix(digest: bytes) -> int:
 def check_session(
     session: SessionData, parts: Mapping[str, ListDigest], marks: Mapping[str, Sequence[int]]
 ) -> None:
-    """Raise DamagedError unless all but the messages is what is on record.
+    """Raise CorruptRowError unless all but the messages is what is on record.
 
     `marks` are those of the rows of its lists.
     """
@@ -80,20 +80,20 @@ def check_session(
             continue
         rows = SESSION_ROWS.lists.get(name)
         if rows is None:
-            raise DamagedError(NOT_WRITTEN, name)
-        raise DamagedError(NOT_WRITTEN, name, _first_wrong(tree[name], rows, marks[name]))
+            raise CorruptRowError(NOT_WRITTEN, name)
+        raise CorruptRowError(NOT_WRITTEN, name, _first_wrong(tree[name], rows, marks[name]))
 
 
 def check_collection(
     family: Collection, values: tuple[Any, ...], extent: ListDigest, marks: Sequence[int]
 ) -> None:
-    """Raise DamagedError unless the values of a shelf are what is on record.
+    """Raise CorruptRowError unless the values of a shelf are what is on record.
 
     `marks` are those of its rows.
     """
     trees = encode_collection(family, values)
     if EMPTY_LIST.appended([item_digest(tree, family.rows) for tree in trees]) != extent:
-        raise DamagedError(NOT_WRITTEN, family.name, _first_wrong(trees, family.rows, marks))
+        raise CorruptRowError(NOT_WRITTEN, family.name, _first_wrong(trees, family.rows, marks))
 
 
 def _first_wrong(trees: Sequence[Tree], rows: TableLayout, marks: Sequence[int]) -> int | None:
@@ -107,10 +107,10 @@ def _first_wrong(trees: Sequence[Tree], rows: TableLayout, marks: Sequence[int])
 
 
 def check_checkpoint(kind: CheckpointKind, value: Any, digest: bytes, link: bytes | None) -> None:
-    """Raise DamagedError unless the checkpoint is what is on record of it."""
+    """Raise CorruptRowError unless the checkpoint is what is on record of it."""
     tree = encode_without(value, frozenset() if link is None else _MESSAGES)
     if checkpoint_digest(kind, tree, link) != digest:
-        raise DamagedError(NOT_WRITTEN, kind.name)
+        raise CorruptRowError(NOT_WRITTEN, kind.name)
 
 
 def checkpoint_digest(kind: CheckpointKind, tree: Tree, link: bytes | None) -> bytes:

@@ -1,7 +1,7 @@
-"""How damage is said: what was read is not what was written, whose it is, and where.
+"""Errors of damaged rows: which session, collection and position a stored value belongs to.
 
-Readers raise `DamagedError` where they know the place; `damage_named` makes a `CorruptionError` of
-it, and of whatever else a damaged value makes them stumble over.
+Readers raise `CorruptRowError` where they know the position; `corruption_named` makes a
+`CorruptionError` of it, and of any other error that a damaged value causes in a reader.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEEP: Final = (
 _PLACE: Final = re.compile(r"(?:SessionData\.)?([a-z_]+)?\.?(?:\[(\d+)\])?")
 
 
-class DamagedError(ValueError):
+class CorruptRowError(ValueError):
     """What is there is not what was written: in this family, at this position, where that is known.
 
     Its text never repeats what is there.
@@ -33,23 +33,25 @@ class DamagedError(ValueError):
         self.position = position
 
     def __str__(self) -> str:
-        return f"{place_of(self.family, self.position)}: {self.what}" if self.family else self.what
+        return (
+            f"{location_of(self.family, self.position)}: {self.what}" if self.family else self.what
+        )
 
 
-class MovedOnError(DamagedError):
+class StaleReadError(CorruptRowError):
     """The messages are not there any more, or are damaged."""
 
 
 NOT_WRITTEN: Final = "what is there is not what was written"
 
 
-def place_of(family: str | None, position: int | None) -> str:
+def location_of(family: str | None, position: int | None) -> str:
     """`run_records[3]`, or the family alone."""
     return family or "" if position is None else f"{family}[{position}]"
 
 
 @contextlib.contextmanager
-def damage_named(session_id: str | None = None) -> Iterator[None]:
+def corruption_named(session_id: str | None = None) -> Iterator[None]:
     """What was written well and cannot be read is damage, whatever the reader stumbled over."""
     try:
         yield
@@ -60,7 +62,7 @@ def damage_named(session_id: str | None = None) -> Iterator[None]:
         raise _of_decoding(error, session_id) from error
     except StoreError:
         raise
-    except DamagedError as error:
+    except CorruptRowError as error:
         raise CorruptionError(
             str(error),
             session_id=session_id,

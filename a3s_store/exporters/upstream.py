@@ -28,12 +28,12 @@ from a3s_store.core.transfer_report import (
 )
 from a3s_store.importers.store_item import (
     ITS_OWN,
-    KEPT,
-    CheckpointParcel,
+    SAVED,
+    CheckpointItem,
     OnConflict,
+    Outcome,
     Parcel,
-    SessionParcel,
-    Verdict,
+    SessionItem,
     check_mode,
     keep_or_refuse,
     load_collections,
@@ -133,7 +133,7 @@ class _Export:
             return [] if unit.kind is not None else [self._refused(unit, what)]
         verdict = await keep_or_refuse(self.target, parcel, self.on_conflict)
         entries = await asyncio.to_thread(self._entries, parcel, verdict)
-        if unit.with_runs and isinstance(parcel, SessionParcel) and parcel.snapshot is not None:
+        if unit.with_runs and isinstance(parcel, SessionItem) and parcel.snapshot is not None:
             runs = parcel.snapshot.run_records or ()
             for run_id in sorted({run.snapshot.id for run in runs}):
                 entries += await self.move(_Unit(run_id, LOOP_CHECKPOINTS))
@@ -145,7 +145,7 @@ class _Export:
             wanted = unit.of_sessions
             if value is None or (wanted is not None and value.session_id not in wanted):
                 return None
-            return CheckpointParcel(kind=unit.kind, key=unit.key, value=value)
+            return CheckpointItem(kind=unit.kind, key=unit.key, value=value)
         snapshot = await self.store.load_snapshot(unit.key)
         if snapshot is None:
             shelves = await load_collections(self.store, unit.key)
@@ -155,17 +155,17 @@ class _Export:
             }
         if snapshot is None and not shelves:
             return None
-        return SessionParcel(owner=unit.key, snapshot=snapshot, shelves=shelves)
+        return SessionItem(owner=unit.key, snapshot=snapshot, shelves=shelves)
 
-    def _entries(self, parcel: Parcel, verdict: Verdict) -> list[TransferEntry]:
+    def _entries(self, parcel: Parcel, verdict: Outcome) -> list[TransferEntry]:
         return [self._entry(path, parcel, verdict) for path in self._paths(parcel)]
 
     def _paths(self, parcel: Parcel) -> list[Path | None]:
         """The files a parcel becomes; None when no file could be named after its id."""
-        name = name_of(parcel.key if isinstance(parcel, CheckpointParcel) else parcel.owner)
+        name = name_of(parcel.key if isinstance(parcel, CheckpointItem) else parcel.owner)
         if name is None:
             return [None]
-        if isinstance(parcel, CheckpointParcel):
+        if isinstance(parcel, CheckpointItem):
             return [self.layout.checkpoint(parcel.kind, name)]
         paths: list[Path | None] = [
             self.layout.collection(family, name)
@@ -176,8 +176,8 @@ class _Export:
             return [self.layout.session(name), *paths]
         return paths if name == parcel.owner else [*paths, self.layout.claim(name)]
 
-    def _entry(self, path: Path | None, parcel: Parcel, verdict: Verdict) -> TransferEntry:
-        written = verdict is KEPT and path is not None
+    def _entry(self, path: Path | None, parcel: Parcel, verdict: Outcome) -> TransferEntry:
+        written = verdict is SAVED and path is not None
         return TransferEntry(
             path="" if path is None else path.relative_to(self.layout.root).as_posix(),
             outcome="written" if verdict.outcome == "kept" else verdict.outcome,

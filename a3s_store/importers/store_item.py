@@ -18,7 +18,7 @@ OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
 
 
 @attrs.frozen(kw_only=True)
-class SessionParcel:
+class SessionItem:
     """A session with its families, or, where `snapshot` is None, the families alone."""
 
     owner: str
@@ -32,7 +32,7 @@ class SessionParcel:
 
 
 @attrs.frozen(kw_only=True)
-class CheckpointParcel:
+class CheckpointItem:
     """A checkpoint and the id it is kept under."""
 
     kind: CheckpointKind
@@ -46,23 +46,23 @@ class CheckpointParcel:
         return found
 
 
-Parcel: TypeAlias = SessionParcel | CheckpointParcel
+Parcel: TypeAlias = SessionItem | CheckpointItem
 
 
 @attrs.frozen
-class Verdict:
+class Outcome:
     """What became of a parcel."""
 
     outcome: Literal["kept", "skipped", "refused"]
     reason: str | None = None
 
 
-KEPT: Final = Verdict("kept")
-THERE: Final = Verdict("skipped", "already there")
+SAVED: Final = Outcome("kept")
+UNCHANGED: Final = Outcome("skipped", "already there")
 # By the `on_conflict` under which each is the answer.
 CONFLICTS: Final = {
-    "refuse": Verdict("refused", "something else is there under this id"),
-    "skip": Verdict("skipped", "something else is there under this id"),
+    "refuse": Outcome("refused", "something else is there under this id"),
+    "skip": Outcome("skipped", "something else is there under this id"),
 }
 
 # What is wrong with one value; everything else is wrong with the store.
@@ -75,17 +75,17 @@ def check_mode(on_conflict: str) -> None:
         raise ValueError(f"on_conflict is refuse, replace or skip, not {on_conflict!r}")
 
 
-async def keep_or_refuse(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> Verdict:
+async def keep_or_refuse(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> Outcome:
     """`keep`, with what is wrong with the parcel itself as a verdict."""
     try:
         return await keep(store, parcel, on_conflict)
     except ITS_OWN as error:
-        return Verdict("refused", reason_of(error))
+        return Outcome("refused", reason_of(error))
 
 
-async def keep(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> Verdict:
+async def keep(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> Outcome:
     """Put a parcel into a store, unless it is there. Raises what the store raises."""
-    if isinstance(parcel, CheckpointParcel):
+    if isinstance(parcel, CheckpointItem):
         return await _keep_checkpoint(store, parcel, on_conflict)
     if parcel.snapshot is not None:
         return await _keep_session(store, parcel.snapshot, on_conflict)
@@ -94,7 +94,7 @@ async def keep(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> 
 
 async def _keep_session(
     store: SessionStore, snapshot: SessionSnapshot, on_conflict: OnConflict
-) -> Verdict:
+) -> Outcome:
     try:
         there = await store.load_snapshot(snapshot.session.id)
     except ITS_OWN as error:
@@ -103,10 +103,10 @@ async def _keep_session(
             reason = f"what is there cannot be read: {reason_of(error)}"
             return attrs.evolve(CONFLICTS[on_conflict], reason=reason)
         await store.save_snapshot(snapshot)
-        return KEPT
+        return SAVED
     if there is not None:
         if there.digest() == snapshot.digest():
-            return THERE
+            return UNCHANGED
         conflict = True
     else:
         # A transfer that was interrupted may have left families that are the same, no others.
@@ -116,35 +116,35 @@ async def _keep_session(
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
     await store.save_snapshot(snapshot)
-    return KEPT
+    return SAVED
 
 
 async def _keep_families(
-    store: SessionStore, parcel: SessionParcel, on_conflict: OnConflict
-) -> Verdict:
+    store: SessionStore, parcel: SessionItem, on_conflict: OnConflict
+) -> Outcome:
     kept = await load_collections(store, parcel.owner)
     missing = {f: vs for f, vs in parcel.shelves.items() if not _same(kept.get(f), vs)}
     if not missing:
-        return THERE
+        return UNCHANGED
     # Families that a saved session does not have are something else than those of no session.
     conflict = await store.exists(parcel.owner) or any(family in kept for family in missing)
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
     for family, values in missing.items():
         await getattr(store, f"save_{family.name}")(parcel.owner, values)
-    return KEPT
+    return SAVED
 
 
 async def _keep_checkpoint(
-    store: SessionStore, parcel: CheckpointParcel, on_conflict: OnConflict
-) -> Verdict:
+    store: SessionStore, parcel: CheckpointItem, on_conflict: OnConflict
+) -> Outcome:
     there = await getattr(store, f"load_{parcel.kind.name}")(parcel.key)
     if there is not None and _same((there,), (parcel.value,)):
-        return THERE
+        return UNCHANGED
     if there is not None and on_conflict != "replace":
         return CONFLICTS[on_conflict]
     await getattr(store, f"save_{parcel.kind.name}")(parcel.key, parcel.value)
-    return KEPT
+    return SAVED
 
 
 def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:

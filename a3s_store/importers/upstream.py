@@ -21,7 +21,7 @@ from a3s_store.core.transfer_report import (
     TransferReport,
     reason_of,
 )
-from a3s_store.importers.store_item import KEPT, OnConflict, Verdict, check_mode, keep_or_refuse
+from a3s_store.importers.store_item import SAVED, OnConflict, Outcome, check_mode, keep_or_refuse
 from a3s_store.importers.upstream_files import Content, Group, RefusedError, SourceFile, Unit
 from a3s_store.importers.upstream_scan import Source
 
@@ -70,21 +70,21 @@ async def _import_unit(
     except RefusedError as refused:
         reason = f"{refused.file.path}: {reason_of(refused.error)}"
         name = unit.name if isinstance(unit, Group) else None
-        return [_entry(file, Verdict("refused", reason), name) for file in files]
+        return [_entry(file, Outcome("refused", reason), name) for file in files]
     verdict = await keep_or_refuse(store, content.parcel, on_conflict)
     return [_content_entry(file, content, verdict) for file in files]
 
 
-def _content_entry(file: SourceFile, content: Content, verdict: Verdict) -> TransferEntry:
+def _content_entry(file: SourceFile, content: Content, verdict: Outcome) -> TransferEntry:
     session_id = content.parcel.session_id
     if file.path in content.ignored:
-        return _entry(file, Verdict("skipped", content.ignored[file.path]), session_id)
-    if verdict is KEPT:
+        return _entry(file, Outcome("skipped", content.ignored[file.path]), session_id)
+    if verdict is SAVED:
         verdict = attrs.evolve(verdict, reason=content.remarks.get(file.path))
     return _entry(file, verdict, session_id)
 
 
-def _entry(file: SourceFile, verdict: Verdict, session_id: str | None) -> TransferEntry:
+def _entry(file: SourceFile, verdict: Outcome, session_id: str | None) -> TransferEntry:
     return TransferEntry(
         path=file.path,
         outcome="read" if verdict.outcome == "kept" else verdict.outcome,

@@ -24,7 +24,7 @@ from a3s_store.core.base_store import check_checkpoint
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import DecodeError, InvalidSnapshotError, StoreError, during
-from a3s_store.importers.store_item import CheckpointParcel, Parcel, SessionParcel
+from a3s_store.importers.store_item import CheckpointItem, Parcel, SessionItem
 from a3s_store.models import SessionData
 from a3s_store.wire import decode, parse
 
@@ -110,7 +110,7 @@ def read_group(group: Group) -> Content:
     retained = [uri for shelf in shelves.values() for uri in shelf.manifest.retained_uris]
     snapshot = SessionSnapshot.of(session, values, tuple(retained))
     return Content(
-        parcel=SessionParcel(owner=session.id, snapshot=snapshot, shelves=values),
+        parcel=SessionItem(owner=session.id, snapshot=snapshot, shelves=values),
         ignored=_claim_ignored(group),
         remarks=_remarks(group, shelves),
     )
@@ -126,7 +126,7 @@ def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
     _check_name(snapshot.session.id, group.name)
     reason = "the session file is a whole snapshot and has its families in it"
     beside = {file.path: reason for file in group.shelves.values()}
-    parcel = SessionParcel(owner=snapshot.session.id, snapshot=snapshot, shelves={})
+    parcel = SessionItem(owner=snapshot.session.id, snapshot=snapshot, shelves={})
     return Content(parcel=parcel, ignored=beside | _claim_ignored(group))
 
 
@@ -147,7 +147,7 @@ def _read_families(group: Group) -> Content:
             if shelf.manifest.retained_uris:
                 raise InvalidSnapshotError("retained URIs cannot be kept without a session")
     values = {family: shelf.values for family, shelf in shelves.items()}
-    parcel = SessionParcel(owner=owner, snapshot=None, shelves=values)
+    parcel = SessionItem(owner=owner, snapshot=None, shelves=values)
     return Content(parcel=parcel, remarks=_remarks(group, shelves))
 
 
@@ -183,7 +183,7 @@ def read_checkpoint(unit: CheckpointFile) -> Content:
         key = check_id(getattr(value, unit.kind.key), unit.kind.key.replace("_", " "))
         _check_name(key, unit.name)
         check_checkpoint(unit.kind, key, value, "")
-    return Content(parcel=CheckpointParcel(kind=unit.kind, key=key, value=value))
+    return Content(parcel=CheckpointItem(kind=unit.kind, key=key, value=value))
 
 
 def _check_name(key: str, name: str) -> None:

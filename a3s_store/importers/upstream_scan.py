@@ -17,7 +17,7 @@ from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.backends.jsonfiles.store import DEFAULT_TIMEOUT
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, Collection
 from a3s_store.errors import during
-from a3s_store.importers.store_item import Verdict
+from a3s_store.importers.store_item import Outcome
 from a3s_store.importers.upstream_files import (
     CheckpointFile,
     Content,
@@ -43,7 +43,7 @@ class Source:
         self._lock = DirectoryLock(root, DEFAULT_TIMEOUT)
         self._groups: dict[str, Group] = {}
         self.checkpoints: list[CheckpointFile] = []
-        self.strays: list[tuple[SourceFile, Verdict]] = []
+        self.strays: list[tuple[SourceFile, Outcome]] = []
 
     @property
     def groups(self) -> list[Group]:
@@ -90,7 +90,7 @@ class Source:
             self.checkpoints.append(CheckpointFile(kind=kind, name=stem, file=file))
         elif len(parts) == 1 and head in _FAMILIES.keys() | _CHECKPOINTS.keys():
             # A link, most likely; upstream follows it, so something is missing without it.
-            self.strays.append((file, Verdict("refused", "not a folder")))
+            self.strays.append((file, Outcome("refused", "not a folder")))
         elif head == CLAIMS and len(parts) == 2:
             self._group(last).claim = file
         elif any(part.endswith(TEMPORARY) for part in parts):
@@ -101,7 +101,7 @@ class Source:
             self._leave(file, file.problem or _UNKNOWN)
 
     def _leave(self, file: SourceFile, reason: str) -> None:
-        self.strays.append((file, Verdict("skipped", reason)))
+        self.strays.append((file, Outcome("skipped", reason)))
 
     def read(self, unit: Unit) -> Content:
         """What is in the files of a unit, as of one moment.

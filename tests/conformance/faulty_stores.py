@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from a3s_store.backends.memory import MemorySessionStore
-from a3s_store.core.batch import Batch, Found
+from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import LOOP_CHECKPOINTS, RUN_RECORDS, CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities
 from a3s_store.core.snapshot import SessionSnapshot
@@ -120,7 +120,7 @@ class TakesNoneForEmpty(MemorySessionStore):
 
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
-    ) -> Found:
+    ) -> LoadResult:
         found = await super()._fetch(op, session_id, families, session=session)
         if session_id in self._entries:
             shelves = {family: values or () for family, values in found.collections.items()}
@@ -174,7 +174,7 @@ class _Renaming(MemorySessionStore):
 
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
-    ) -> Found:
+    ) -> LoadResult:
         return await super()._fetch(op, self._name(session_id), families, session=session)
 
     async def _exists(self, session_id: str) -> bool:

@@ -308,7 +308,7 @@ def log_not_looked_at(path: Path) -> Any:
 
 def every_log_suspected(path: Path) -> Any:
     """Any log that somebody left is taken for damaged."""
-    inner: Any = wal_file.LogAudit
+    inner: Any = wal_file.WalAudit
     inner.is_damaged = property(lambda found: found.frames > 0)
     return SqliteSessionStore.open(path)
 

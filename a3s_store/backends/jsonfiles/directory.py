@@ -25,7 +25,7 @@ from a3s_store.backends.jsonfiles.atomic_write import (
 from a3s_store.backends.jsonfiles.content import NO_MANIFEST, CollectionFile
 from a3s_store.backends.jsonfiles.layout import CLAIMS, HEALTH_PROBE, Layout, name_of, require_name
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
-from a3s_store.core.batch import Batch, Found, Trees, encode_batch
+from a3s_store.core.batch import Batch, LoadResult, Trees, encode_batch
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.protocol import Inventory
 from a3s_store.core.snapshot import SessionSnapshot
@@ -100,18 +100,20 @@ class Directory:
             manifest = stored.manifest if stored else manifest
         return content.collection_text(family, trees, manifest)
 
-    def fetch(self, session_id: str, families: Sequence[Collection], *, session: bool) -> Found:
+    def fetch(
+        self, session_id: str, families: Sequence[Collection], *, session: bool
+    ) -> LoadResult:
         """See `BaseStore._fetch`."""
         name = name_of(session_id)
         with self._lock.shared():
             if name is None or owners.owner(self.layout, name, session_id) != session_id:
-                return Found(session=None, collections=dict.fromkeys(families))
+                return LoadResult(session=None, collections=dict.fromkeys(families))
             return self._read(name, families, session=session)
 
-    def _read(self, name: str, families: Sequence[Collection], *, session: bool) -> Found:
+    def _read(self, name: str, families: Sequence[Collection], *, session: bool) -> LoadResult:
         shelves = {family: self._shelf(family, name) for family in families}
         retained = [shelf.manifest.retained_uris for shelf in shelves.values() if shelf]
-        return Found(
+        return LoadResult(
             session=self._session(name) if session else None,
             collections={
                 family: None if shelf is None else shelf.values for family, shelf in shelves.items()

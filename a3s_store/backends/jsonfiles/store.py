@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from a3s_store.backends.jsonfiles.atomic_write import make_folder
 from a3s_store.backends.jsonfiles.directory import Directory
 from a3s_store.core.base_store import BaseStore, Opening
-from a3s_store.core.batch import Batch, Found
+from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction import Redact, Redactor
@@ -86,8 +86,8 @@ class FileSessionStore(BaseStore):
 
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
-    ) -> Found:
-        def fetch() -> Found:
+    ) -> LoadResult:
+        def fetch() -> LoadResult:
             return self._directory.fetch(session_id, families, session=session)
 
         return await self._run(op, _named(session_id), fetch)

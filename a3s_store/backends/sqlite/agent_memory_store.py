@@ -33,7 +33,7 @@ from a3s_store.backends.sqlite.rows.agent_memory import Remembered
 from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.redaction import Redactor
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import EncodeError
@@ -200,7 +200,7 @@ class SqliteMemoryStore:
     def _rows(self, conn: sqlite3.Connection, keys: Sequence[int]) -> Iterator[Remembered]:
         for found in agent_memory.with_keys(conn, self._owner, keys):
             if found is None:  # though its seal was there a moment ago, in this transaction
-                raise DamagedError(NOT_WRITTEN, agent_memory.FAMILY)
+                raise CorruptRowError(NOT_WRITTEN, agent_memory.FAMILY)
             yield found
 
     async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:

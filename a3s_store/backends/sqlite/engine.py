@@ -21,11 +21,11 @@ from a3s_store.backends.sqlite.connection import connect, file_facts, wal_checkp
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Afterwards, Worker
-from a3s_store.backends.sqlite.errors import damage_named, during
+from a3s_store.backends.sqlite.errors import corruption_named, during
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.write import group_commit
 from a3s_store.backends.sqlite.write.group_commit import Change, Outcome
-from a3s_store.core.corruption import MovedOnError
+from a3s_store.core.corruption import StaleReadError
 from a3s_store.core.gil_yield import LOOK_EVERY
 from a3s_store.core.job_queue import Job
 from a3s_store.core.session_cache import CacheTransaction, SessionCache
@@ -43,7 +43,7 @@ class _Writing:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.cache = SessionCache(settings.cache_max_sessions, settings.cache_max_items)
-        self.keeper = wal_checkpoint.LogKeeper(settings.wal)
+        self.keeper = wal_checkpoint.WalCheckpointer(settings.wal)
         self._failure: StoreError | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -189,13 +189,13 @@ class Engine:
         """
 
         def run(conn: WorkConnection) -> R:
-            with during(op, where), damage_named(session_id), self._collector():
-                self._keeper.give_way()
+            with during(op, where), corruption_named(session_id), self._collector():
+                self._keeper.throttle_readers()
                 try:
                     with transaction.read(conn):
                         fetched = fetch(conn)
                     return build(conn, fetched)
-                except MovedOnError:
+                except StaleReadError:
                     # What is missing was deleted meanwhile, or is damaged: one moment will tell.
                     with transaction.read(conn):
                         return build(conn, fetch(conn))

@@ -1,7 +1,7 @@
 """Errors of sqlite3 as errors of this package: mapped by code, never by text.
 
-The modules of this backend take `during`, `explain` and `damage_named` from here, so that whatever
-sqlite3 raises reaches a caller as a StoreError.
+The modules of this backend take `during`, `explain` and `corruption_named` from here, so that
+whatever sqlite3 raises reaches a caller as a StoreError.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ during: Final = functools.partial(errors.during, driver=SQLITE)
 
 
 @contextlib.contextmanager
-def damage_named(session_id: str | None = None) -> Iterator[None]:
-    """As `core.corruption.damage_named`, and for the damage that SQLite itself reports."""
+def corruption_named(session_id: str | None = None) -> Iterator[None]:
+    """As `core.corruption.corruption_named`, and for the damage that SQLite itself reports."""
     try:
-        with corruption.damage_named(session_id):
+        with corruption.corruption_named(session_id):
             yield
     except sqlite3.DatabaseError as error:
         if type(error) is sqlite3.OperationalError and not hasattr(error, "sqlite_errorcode"):

@@ -23,13 +23,13 @@ from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.api import CareMethods
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.read import fetch as fetching
-from a3s_store.backends.sqlite.read.fetch import Stored
-from a3s_store.backends.sqlite.read.stored_checkpoint import StoredCheckpoint
+from a3s_store.backends.sqlite.read.fetch import FetchedRows
+from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.base_store import Opening
-from a3s_store.core.batch import Batch, Found, refuse_unwritable, refuse_unwritable_value
+from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
 from a3s_store.core.protocol import Capabilities, Generation, Inventory, SessionSummary
 from a3s_store.core.redaction import Redact, Redactor
@@ -312,7 +312,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
 
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
-    ) -> Found:
+    ) -> LoadResult:
         return await self._load(op, session_id, families, session)
 
     async def _load(
@@ -322,16 +322,16 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         families: Sequence[Collection],
         session: bool,
         generation: int | None = None,
-    ) -> Found:
+    ) -> LoadResult:
         recall = self._engine.cache
 
-        def fetch(conn: sqlite3.Connection) -> Stored:
+        def fetch(conn: sqlite3.Connection) -> FetchedRows:
             known = recall.get(session_id)
             return fetching.fetch(
                 conn, known, session_id, families, session=session, generation=generation
             )
 
-        def build(conn: sqlite3.Connection, stored: Stored) -> Found:
+        def build(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
             found = decode.to_found(conn, stored)
             if stored.record is not None and generation is None:
                 recall.learn(session_id, lambda known: decode.learned(known, stored, found))
@@ -370,7 +370,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
         recall = self._engine.cache
 
-        def build(conn: sqlite3.Connection, stored: StoredCheckpoint | None) -> Any | None:
+        def build(conn: sqlite3.Connection, stored: FetchedCheckpoint | None) -> Any | None:
             value = decode.to_checkpoint(conn, kind, stored)
             if value is not None and stored is not None and stored.messages is not None:
                 line = decode.line_of(value.messages, stored.messages)

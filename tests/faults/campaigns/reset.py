@@ -304,11 +304,11 @@ def _bare(path: Path, pause: _Pause) -> None:
 
 
 async def _ours(way: str, path: Path, subject: str, pause: _Pause) -> None:
-    checkpoint = wal_checkpoint.LogKeeper.checkpoint
+    checkpoint = wal_checkpoint.WalCheckpointer.checkpoint
     # What follows reads the same lines, so it waits until the scene is over.
     played, over = threading.Event(), threading.Event()
 
-    def paused(keeper: wal_checkpoint.LogKeeper, conn: Any) -> None:
+    def paused(keeper: wal_checkpoint.WalCheckpointer, conn: Any) -> None:
         if played.is_set():
             checkpoint(keeper, conn)
             return
@@ -324,7 +324,7 @@ async def _ours(way: str, path: Path, subject: str, pause: _Pause) -> None:
 
     store = await subjects.find(subject)(path)
     await store._engine.writer.run(map_memory)
-    keepers: Any = wal_checkpoint.LogKeeper
+    keepers: Any = wal_checkpoint.WalCheckpointer
     keepers.checkpoint = paused
     if way == "a save":
         turn = 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOG_BYTES: Final = 4 * 1024 * 1024
 # Commits into a log of full size after which it is due again.
 COMMITS: Final = 100
-# A log this long is not being begun again because somebody always reads: see `give_way`.
+# A log this long is not being begun again because somebody always reads: see `throttle_readers`.
 LONG: Final = 4 * LOG_BYTES
 # How often, in commits, a checkpoint is tried then, and how long a reader waits, in seconds: once
 # for each `LONG` bytes of log, at most so many times.
@@ -33,7 +33,7 @@ PAUSES: Final = 10
 WORTH_COPYING: Final = 16
 
 
-class LogKeeper:
+class WalCheckpointer:
     """Decides, on the writer's thread once callers are told, whether it is time to checkpoint.
 
     SQLite does not tell how much of the log is in use, and its size says so only while it grows; so
@@ -80,7 +80,7 @@ class LogKeeper:
         """Whether a checkpoint of an idle store is worth its syncs."""
         return self._commits >= WORTH_COPYING
 
-    def give_way(self) -> None:
+    def throttle_readers(self) -> None:
         """On a reader's thread, before it reads: wait a moment if the log is very long.
 
         The log is begun again only by a commit that finds it copied and nobody reading in it. Where
@@ -118,7 +118,7 @@ def checkpoint(conn: WorkConnection) -> tuple[int, int] | None:
     return pages, copied
 
 
-def read_log(conn: WorkConnection, path: Path) -> bytes:
+def read_wal(conn: WorkConnection, path: Path) -> bytes:
     """The bytes of the log while nobody writes to it.
 
     SQLite locks the database and its index, never the log, so reading it here costs no lock.

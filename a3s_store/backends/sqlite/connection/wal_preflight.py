@@ -23,7 +23,7 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.format import wal_file
-from a3s_store.backends.sqlite.format.wal_file import LogAudit
+from a3s_store.backends.sqlite.format.wal_file import WalAudit
 from a3s_store.errors import CorruptionError, NotAStoreError
 
 # The row of `meta` that says that the file was written with durability "normal".
@@ -34,7 +34,7 @@ _LOOKED_AT: Final = 64 * 1024 * 1024
 _LOOKS: Final = 4
 _BETWEEN: Final = 0.05
 
-Look = tuple[tuple[int, int], LogAudit]
+Look = tuple[tuple[int, int], WalAudit]
 
 
 def check(path: Path) -> None:
@@ -125,7 +125,7 @@ def _look(path: Path) -> Look | None:
     return (info.st_size, info.st_mtime_ns), found
 
 
-def _is_older_page(path: Path, data: bytes, found: LogAudit) -> bool:
+def _is_older_page(path: Path, data: bytes, found: WalAudit) -> bool:
     """Whether what is wrong in a log may be a page that was not written when the power went.
 
     Then an older version of the page lies there, and two versions may differ in a counter or in

@@ -43,7 +43,7 @@ Place = tuple[int, int]
 
 
 @attrs.frozen(kw_only=True)
-class LogAudit:
+class WalAudit:
     """What a log holds. A log that was never begun, or is no log, has 0 frames.
 
     `header` "damaged" means that recovery ignores the whole log. `suspects` are places, byte and
@@ -69,10 +69,10 @@ class LogAudit:
         return self.chained_behind > _LEGAL
 
 
-def audit(data: bytes) -> LogAudit:
+def audit(data: bytes) -> WalAudit:
     """Go through the bytes of a log file. Raises nothing, whatever they are."""
     if len(data) < _HEADER:
-        return LogAudit(header="none")
+        return WalAudit(header="none")
     head = data[:_HEADER]
     if _is_header(head):
         return _Walk(data, head).result()
@@ -91,10 +91,10 @@ def audit(data: bytes) -> LogAudit:
             if _looks_like_frames(data, page_size, order):
                 made = _header_for(data, page_size, order)
                 return _Walk(data, made, header_is_whole=False).result()
-    return LogAudit(header="none")
+    return WalAudit(header="none")
 
 
-def page_of(data: bytes, found: LogAudit) -> tuple[int, bytes]:
+def page_of(data: bytes, found: WalAudit) -> tuple[int, bytes]:
     """The number and the content of the page in the first wrong frame."""
     assert found.broken is not None, "the log has a wrong frame behind a whole header"
     (number,) = struct.unpack_from(">I", data, found.broken)
@@ -102,7 +102,7 @@ def page_of(data: bytes, found: LogAudit) -> tuple[int, bytes]:
     return number, data[begin : begin + found.page_size]
 
 
-def mended(data: bytes, found: LogAudit) -> bytes:
+def mended(data: bytes, found: WalAudit) -> bytes:
     """The log with its wrong bit turned back, where it is certain which one is; else as it is."""
     return _turned(data, *found.suspects[0]) if len(found.suspects) == 1 else data
 
@@ -129,8 +129,8 @@ class _Walk:
                 self.broken = _HEADER + broken * (_FRAME + self.page_size)
             self._walk_behind(broken, start)
 
-    def result(self) -> LogAudit:
-        return LogAudit(
+    def result(self) -> WalAudit:
+        return WalAudit(
             header="whole" if self.header_is_whole else "damaged",
             page_size=self.page_size,
             frames=self.frames,

@@ -71,22 +71,22 @@ class CareMethods(BaseStore):
         await self._note_verified(where, report)
         return report
 
-    async def _audit_log(self, where: str, skipped: list[str]) -> wal_file.LogAudit:
+    async def _audit_log(self, where: str, skipped: list[str]) -> wal_file.WalAudit:
         writer = self._engine.writer
         wal_path = self._engine.settings.wal
         if writer is None:
             skipped.append("the log: the store is open for reading only")
-            return wal_file.LogAudit(header="none")
+            return wal_file.WalAudit(header="none")
         try:
             with during("verify", where):
-                data = await writer.run(lambda conn: wal_checkpoint.read_log(conn, wal_path))
+                data = await writer.run(lambda conn: wal_checkpoint.read_wal(conn, wal_path))
         except StoreBusyError as error:
             skipped.append(f"the log: {error.what}")
-            return wal_file.LogAudit(header="none")
+            return wal_file.WalAudit(header="none")
         found = await asyncio.to_thread(wal_file.audit, data)
         if found.is_damaged and await writer.run(_says_normal):
             skipped.append("whether the log is whole: a power cut may leave one like it")
-            return wal_file.LogAudit(header="none")
+            return wal_file.WalAudit(header="none")
         return found
 
     async def _note_verified(self, where: str, report: VerifyReport) -> None:
@@ -163,7 +163,7 @@ def _says_normal(conn: sqlite3.Connection) -> bool:
     return False
 
 
-def _damage_of(log: wal_file.LogAudit) -> tuple[Damage, ...]:
+def _damage_of(log: wal_file.WalAudit) -> tuple[Damage, ...]:
     if not log.is_damaged:
         return ()
     what = f"behind a damaged page there are {log.commits_behind} commits that recovery would drop"

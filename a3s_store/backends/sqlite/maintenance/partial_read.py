@@ -29,7 +29,7 @@ from a3s_store.core.collections import (
     Collection,
 )
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import (
     URIS,
     ListDigest,
@@ -165,7 +165,7 @@ def _own_rows(
 def _prove(name: str, tree: Tree, parts: Mapping[str, ListDigest]) -> bool:
     found = session_parts(encode_without(decode(SessionData, tree), frozenset({"messages"})))
     if found[name] != parts[name]:
-        raise DamagedError(NOT_WRITTEN)
+        raise CorruptRowError(NOT_WRITTEN)
     return True
 
 
@@ -273,7 +273,7 @@ def checkpoint(
     def prove() -> Any:
         value: Any = decode(kind.model, {**tree, **{name: [] for name in extents}})
         if digest_with(encode_without(value, frozenset(extents)), extents) != digest:
-            raise DamagedError(NOT_WRITTEN)
+            raise CorruptRowError(NOT_WRITTEN)
         return value
 
     value = prover.attempt(kind.name, prove)
@@ -296,7 +296,7 @@ def _loop(prover: Prover, tree: Tree, digest: bytes, head: Head, *, messages: bo
             checkpoint_digest(LOOP_CHECKPOINTS, bare, message_log.chain_hash_at(prover.conn, head))
             != digest
         ):
-            raise DamagedError(NOT_WRITTEN)
+            raise CorruptRowError(NOT_WRITTEN)
         return value
 
     value = prover.attempt(LOOP_CHECKPOINTS.name, prove)

@@ -14,13 +14,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
-from a3s_store.backends.sqlite.errors import damage_named
+from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import blobs, message_log, statements
 from a3s_store.backends.sqlite.rows.statements import Statements
 from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import (
     EMPTY_CHAIN,
     EMPTY_LIST,
@@ -68,7 +68,7 @@ class Prover:
     def attempt(self, family: str, read: Callable[[], R], position: int | None = None) -> R | None:
         """What `read` answers; None, and a note, when it meets damage."""
         try:
-            with damage_named():
+            with corruption_named():
                 return read()
         except (CorruptionError, sqlite3.DatabaseError) as error:
             if getattr(error, "sqlite_errorcode", None) in _NOT_DAMAGE:
@@ -104,7 +104,7 @@ class Prover:
     def _value(self, name: str, sql: Statements, row: tuple[Any, ...]) -> tuple[Any, bytes]:
         """A value, and its digest. What is damaged inside its lists is left out of them.
 
-        Raises DamagedError, or whatever a damaged column makes the decoder stumble over.
+        Raises CorruptRowError, or whatever a damaged column makes the decoder stumble over.
         """
         columns = row[1:]
         tree = sql.shape.tree(columns[: len(sql.shape.names)])
@@ -118,7 +118,7 @@ class Prover:
             else item_digest(encode(value), sql.rows)
         )
         if digest_prefix(digest) != statements.mark_in(sql, row):
-            raise DamagedError(NOT_WRITTEN)
+            raise CorruptRowError(NOT_WRITTEN)
         parts = {
             inner: self.values(
                 f"{name}.{inner}", statements.statements(part, sql.key), row[0], extents[inner]

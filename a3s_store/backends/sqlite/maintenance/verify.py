@@ -34,7 +34,7 @@ from a3s_store.core.collections import (
     CheckpointKind,
 )
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import DamagedError
+from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.reports import Damage, Depth, VerifyReport
 
@@ -147,7 +147,7 @@ class _Verification:
         if self.deep:
             blobs.get(self.conn, blob_key)
         elif len(digest) != hashlib.sha256().digest_size:
-            raise DamagedError(f"blob {blob_key} has no hash")
+            raise CorruptRowError(f"blob {blob_key} has no hash")
 
     # -- Sessions ---------------------------------------------------------------------------------
 
@@ -188,11 +188,11 @@ class _Verification:
                 prover.attempt("generation", reach, number)
 
     def _reach(self, head: Head) -> None:
-        """Raise DamagedError unless the log has the messages of a head, as far as that is said."""
+        """Raise CorruptRowError unless the message log covers the whole length of a head."""
         message_log.chain_hash_at(self.conn, head)
         parts = message_log.segments_of(self.conn, head.branch, head.length)
         if (parts[-1].end if parts else 0) != head.length:
-            raise DamagedError(f"nothing says where {head.length} messages are")
+            raise CorruptRowError(f"nothing says where {head.length} messages are")
 
     def _checkpoint(self, prover: Prover, kind: CheckpointKind, key: str) -> None:
         self.counts["values"] += 1
@@ -209,7 +209,7 @@ class _Verification:
             self.counts["values"] += agent_memory.count(self.conn, owner)
             return
 
-        def note(error: DamagedError) -> None:
+        def note(error: CorruptRowError) -> None:
             prover.note(agent_memory.FAMILY, error.what)
 
         for found in agent_memory.whole_ones(self.conn, owner, note):

@@ -32,7 +32,7 @@ def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, 
 
 
 def exists(conn: sqlite3.Connection, session_id: str) -> bool:
-    """Whether a session was saved under an id. Raises DamagedError when its index lost it."""
+    """Whether a session was saved under an id. Raises CorruptRowError when its index lost it."""
     row = conn.execute(
         "SELECT s.owner_key IS NOT NULL FROM owner LEFT JOIN session AS s USING (owner_key) "
         "WHERE id = ?",

@@ -14,14 +14,14 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.read.fetch import FetchedCollection, Stored, StoredSession
-from a3s_store.backends.sqlite.read.messages import Wanted
-from a3s_store.backends.sqlite.read.stored_checkpoint import StoredCheckpoint
-from a3s_store.core.batch import Found
+from a3s_store.backends.sqlite.read.fetch import FetchedCollection, FetchedRows, FetchedSession
+from a3s_store.backends.sqlite.read.messages import MessageRange
+from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
+from a3s_store.core.batch import LoadResult
 from a3s_store.core.checksums import check_checkpoint, check_collection, check_session
 from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.conversation import CachedConversation
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import URIS, uris_digest
 from a3s_store.core.session_cache import HISTORY, CacheEntry
 from a3s_store.errors import DecodeError
@@ -36,19 +36,19 @@ def as_is(_: sqlite3.Connection, fetched: R) -> R:
     return fetched
 
 
-def to_found(conn: sqlite3.Connection, stored: Stored) -> Found:
+def to_found(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
     """The values of what was fetched.
 
     Raises:
-        MovedOnError: a message is not there any more, or damaged.
+        StaleReadError: a message is not there any more, or damaged.
         DecodeError, ValueError: something is damaged.
     """
     if stored.record is None:
-        return Found(session=None, collections=dict.fromkeys(stored.shelves))
+        return LoadResult(session=None, collections=dict.fromkeys(stored.shelves))
     extent = stored.record.parts.get(URIS)
     if extent is not None and uris_digest(stored.uris) != extent:
-        raise DamagedError(NOT_WRITTEN, URIS)
-    return Found(
+        raise CorruptRowError(NOT_WRITTEN, URIS)
+    return LoadResult(
         session=None if stored.session is None else _to_session(conn, stored, stored.session),
         collections={
             family: None if shelf is None else _to_values(family, shelf)
@@ -58,7 +58,9 @@ def to_found(conn: sqlite3.Connection, stored: Stored) -> Found:
     )
 
 
-def _to_session(conn: sqlite3.Connection, stored: Stored, session: StoredSession) -> SessionData:
+def _to_session(
+    conn: sqlite3.Connection, stored: FetchedRows, session: FetchedSession
+) -> SessionData:
     assert stored.record is not None
     messages = () if session.messages is None else conversation.read(conn, session.messages)
     found = session.known
@@ -80,7 +82,7 @@ def _to_values(family: Collection, stored: FetchedCollection) -> tuple[Any, ...]
     return values
 
 
-def learned(known: CacheEntry, stored: Stored, found: Found) -> CacheEntry:
+def learned(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheEntry:
     """What is known once this was read: the values and what stands for them.
 
     A save that was committed meanwhile has taught something newer, which stays.
@@ -105,13 +107,13 @@ def learned(known: CacheEntry, stored: Stored, found: Found) -> CacheEntry:
     )
 
 
-def line_of(messages: tuple[Any, ...], stored: Wanted) -> CachedConversation:
+def line_of(messages: tuple[Any, ...], stored: MessageRange) -> CachedConversation:
     """What is known of a conversation once it was read."""
     return CachedConversation(messages, stored.head, stored.link)
 
 
 def to_checkpoint(
-    conn: sqlite3.Connection, kind: CheckpointKind, stored: StoredCheckpoint | None
+    conn: sqlite3.Connection, kind: CheckpointKind, stored: FetchedCheckpoint | None
 ) -> Any | None:
     """The checkpoint that was fetched. Raises as `to_found`."""
     if stored is None:

@@ -13,12 +13,12 @@ from typing import Any
 import attrs
 
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.read.messages import Wanted
+from a3s_store.backends.sqlite.read.messages import MessageRange
 from a3s_store.backends.sqlite.rows import session_header, statements
-from a3s_store.backends.sqlite.rows.session_header import Record
+from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Collection
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import DamagedError
+from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import URIS, ListDigest
 from a3s_store.core.session_cache import CacheEntry
 from a3s_store.errors import SessionNotFoundError
@@ -28,7 +28,7 @@ Tree = dict[str, Any]
 
 
 @attrs.frozen
-class StoredSession:
+class FetchedSession:
     """A session as it was fetched: its JSON object without messages, or the value if it is known.
 
     `messages` is None when they were not asked for; `marks` tell which value of a list is damaged.
@@ -37,7 +37,7 @@ class StoredSession:
     tree: Tree
     marks: Mapping[str, list[int]]
     known: SessionData | None
-    messages: Wanted | None
+    messages: MessageRange | None
 
 
 @attrs.frozen
@@ -51,14 +51,14 @@ class FetchedCollection:
 
 
 @attrs.frozen
-class Stored:
+class FetchedRows:
     """What was fetched of one session id. `record` is None when nothing was saved under it.
 
     `session` is None when none was saved, or it was not asked for.
     """
 
-    record: Record | None
-    session: StoredSession | None
+    record: SessionHeader | None
+    session: FetchedSession | None
     shelves: Mapping[Collection, FetchedCollection | None]
     uris: tuple[str, ...]
 
@@ -72,7 +72,7 @@ def fetch(
     session: bool,
     messages: bool = True,
     generation: int | None = None,
-) -> Stored:
+) -> FetchedRows:
     """The session, if it is asked for, and these shelves.
 
     With a `generation`, the conversation is the one of then.
@@ -83,23 +83,27 @@ def fetch(
     """
     found = session_header.find(conn, session_id)
     if found is None:
-        return Stored(None, None, dict.fromkeys(families), ())
+        return FetchedRows(None, None, dict.fromkeys(families), ())
     session_header.check(found)
     stored = None
     if session and found.head is not None:
         head = found.head if generation is None else _head_at(conn, found, generation)
         stored = _fetch_session(conn, known, session_id, found, head if messages else None)
     shelves = {family: _fetch_shelf(conn, known, found, family) for family in families}
-    return Stored(found, stored, shelves, _fetch_uris(conn, found))
+    return FetchedRows(found, stored, shelves, _fetch_uris(conn, found))
 
 
 def _fetch_session(
-    conn: sqlite3.Connection, known: CacheEntry, session_id: str, found: Record, head: Head | None
-) -> StoredSession:
+    conn: sqlite3.Connection,
+    known: CacheEntry,
+    session_id: str,
+    found: SessionHeader,
+    head: Head | None,
+) -> FetchedSession:
     messages = None if head is None else conversation.find(conn, head, known.conversations.values())
     own = ("session", "config", *SESSION_ROWS.lists)
     if known.session is not None and all(known.has(name, found.parts) for name in own):
-        return StoredSession({}, {}, known.session, messages)
+        return FetchedSession({}, {}, known.session, messages)
     row = statements.fetch_one(conn, SESSION_ROWS, "owner_key", found.key)
     config = statements.fetch_one(conn, CONFIG_ROWS, "owner_key", found.key)
     assert row is not None, "the record was made from these rows"
@@ -109,14 +113,14 @@ def _fetch_session(
     for name, part in SESSION_ROWS.lists.items():
         extent = found.parts.get(name)
         if extent is None:
-            raise DamagedError("there is no record of it", name)
+            raise CorruptRowError("there is no record of it", name)
         tree[name], marks[name] = statements.fetch_list(
             conn, name, part, "owner_key", found.key, extent.count
         )
-    return StoredSession(tree, marks, None, messages)
+    return FetchedSession(tree, marks, None, messages)
 
 
-def _head_at(conn: sqlite3.Connection, found: Record, generation: int) -> Head:
+def _head_at(conn: sqlite3.Connection, found: SessionHeader, generation: int) -> Head:
     head = next((save.head for save in session_header.saves(conn, found.key, generation)), None)
     if head is None:
         raise SessionNotFoundError(
@@ -127,7 +131,7 @@ def _head_at(conn: sqlite3.Connection, found: Record, generation: int) -> Head:
 
 
 def _fetch_shelf(
-    conn: sqlite3.Connection, known: CacheEntry, found: Record, family: Collection
+    conn: sqlite3.Connection, known: CacheEntry, found: SessionHeader, family: Collection
 ) -> FetchedCollection | None:
     extent = found.parts.get(family.name)
     if extent is None:
@@ -141,7 +145,7 @@ def _fetch_shelf(
     return FetchedCollection(*fetched, None, extent)
 
 
-def _fetch_uris(conn: sqlite3.Connection, found: Record) -> tuple[str, ...]:
+def _fetch_uris(conn: sqlite3.Connection, found: SessionHeader) -> tuple[str, ...]:
     if URIS not in found.parts:
         return ()
     uris = conn.execute(

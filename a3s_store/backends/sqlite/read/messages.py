@@ -22,7 +22,7 @@ from a3s_store.core.checksums import message_checksums
 from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
 from a3s_store.core.conversation import CachedConversation, Head
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError, MovedOnError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError, StaleReadError
 from a3s_store.errors import DecodeError
 from a3s_store.models import Message
 from a3s_store.wire import decode, decode_many, parse_each, parse_own
@@ -41,7 +41,7 @@ _CHAIN: Final = 1
 
 
 @attrs.frozen
-class Wanted:
+class MessageRange:
     """A conversation to be read: `known` messages are remembered, the others follow them."""
 
     known: tuple[Message, ...]
@@ -49,7 +49,9 @@ class Wanted:
     link: bytes
 
 
-def find(conn: sqlite3.Connection, head: Head, lines: Iterable[CachedConversation] = ()) -> Wanted:
+def find(
+    conn: sqlite3.Connection, head: Head, lines: Iterable[CachedConversation] = ()
+) -> MessageRange:
     """What there is to read of a head, given what `lines` have already."""
     parts = message_log.segments_of(conn, head.branch, head.length)
     link = message_log.chain_hash_at(conn, head)
@@ -57,19 +59,20 @@ def find(conn: sqlite3.Connection, head: Head, lines: Iterable[CachedConversatio
     for line in lines:
         length = line.head.length
         if line.chain_hash == link and length == head.length:
-            return Wanted(line.messages, head, link)
+            return MessageRange(line.messages, head, link)
         if (
             len(known) < length < head.length
             and message_log.chain_hash_if_stored(conn, parts, length) == line.chain_hash
         ):
             known = line.messages
-    return Wanted(known, head, link)
+    return MessageRange(known, head, link)
 
 
-def read(conn: sqlite3.Connection, wanted: Wanted) -> tuple[Message, ...]:
-    """The messages, each held against its seal.
+def read(conn: sqlite3.Connection, wanted: MessageRange) -> tuple[Message, ...]:
+    """The messages, each verified against its row checksum.
 
-    Raises MovedOnError, DecodeError or DamagedError, with the position, when one is gone or not so.
+    Raises StaleReadError, DecodeError or CorruptRowError, with the position, when a message is
+    missing or damaged.
     """
     if len(wanted.known) == wanted.head.length:
         return wanted.known
@@ -86,11 +89,11 @@ def read(conn: sqlite3.Connection, wanted: Wanted) -> tuple[Message, ...]:
 def read_one(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[Message, bytes]:
     """The message in one row of a branch, held against its seal, and its chain.
 
-    Raises DamagedError or DecodeError.
+    Raises CorruptRowError or DecodeError.
     """
     found = _stored(conn, branch, seq, seq + 1)
     if not found:
-        raise DamagedError("it is missing", "messages", seq)
+        raise CorruptRowError("it is missing", "messages", seq)
     (message,) = _decode(_trees(found, _images(conn, found), seq), seq)
     return message, found[0][_CHAIN]
 
@@ -104,17 +107,17 @@ def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list
         conn.text_factory = str
 
 
-def _next_rows(conn: sqlite3.Connection, wanted: Wanted, start: int) -> list[tuple[Any, ...]]:
+def _next_rows(conn: sqlite3.Connection, wanted: MessageRange, start: int) -> list[tuple[Any, ...]]:
     """The next rows, read at a moment at which the head still names this conversation."""
     parts = message_log.segments_of(conn, wanted.head.branch, wanted.head.length)
     if message_log.chain_hash_if_stored(conn, parts, wanted.head.length) != wanted.link:
-        raise MovedOnError("the messages are not those of the session", "messages")
+        raise StaleReadError("the messages are not those of the session", "messages")
     # The last link is there, so the parts reach it.
     part = next(part for part in parts if part.end is None or start < part.end)
     end = min(start + _CHUNK, part.end or start)
     rows = _stored(conn, part.source, start, end)
     if len(rows) != end - start:
-        raise MovedOnError(
+        raise StaleReadError(
             f"of messages {start} to {end - 1} only {len(rows)} are there", "messages", start
         )
     return rows
@@ -154,7 +157,7 @@ def _trees(
     found = message_checksums(start, links, roles, reasonings, extras, contents)
     if found != [*seals]:
         index = next(i for i, seal in enumerate(seals) if seal != found[i])
-        raise DamagedError(NOT_WRITTEN, "messages", start + index)
+        raise CorruptRowError(NOT_WRITTEN, "messages", start + index)
     parsed = zip(map(_role, roles), parse_each(contents), strict=True)
     trees: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in parsed]
     for tree, reasoning in zip(trees, reasonings, strict=True):

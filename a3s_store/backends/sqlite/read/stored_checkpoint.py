@@ -6,15 +6,15 @@ from typing import Any
 
 import attrs
 
-from a3s_store.backends.sqlite.read.messages import Wanted
+from a3s_store.backends.sqlite.read.messages import MessageRange
 
 Tree = dict[str, Any]
 
 
 @attrs.frozen
-class StoredCheckpoint:
+class FetchedCheckpoint:
     """A checkpoint as it was fetched: its JSON object, its digest, a loop's messages."""
 
     tree: Tree
     digest: bytes
-    messages: Wanted | None
+    messages: MessageRange | None

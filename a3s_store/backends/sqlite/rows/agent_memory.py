@@ -19,7 +19,7 @@ from a3s_store.agent_memory import MemoryItem
 from a3s_store.agent_memory.protocol import Rank, first
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.columns import shape
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.wire import decode, encode, parse_own
 
 FAMILY: Final = "memories"
@@ -81,7 +81,7 @@ class Remembered(NamedTuple):
 
 
 def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> None:
-    """Keep items, each in the place of the one with its id. Raises EncodeError, DamagedError."""
+    """Keep items, each in the place of the one with its id. Raises EncodeError, CorruptRowError."""
     count, total = shelf(conn, owner)
     before = count, total
     for item in items:
@@ -99,7 +99,7 @@ def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> No
 
 
 def drop(conn: sqlite3.Connection, owner: str, item_id: str) -> None:
-    """Remove an item; none is fine too. Raises DamagedError."""
+    """Remove an item; none is fine too. Raises CorruptRowError."""
     count, total = shelf(conn, owner)
     old = _find(conn, owner, item_id)
     if old is not None:
@@ -136,16 +136,16 @@ def _write_shelf(conn: sqlite3.Connection, owner: str, count: int, total: int) -
 def find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | None:
     """The row of an item; None only once all others were proven, since it may be one of those.
 
-    Raises DamagedError.
+    Raises CorruptRowError.
     """
     found = _find(conn, owner, item_id)
     if found is None and any(other.row[_ID] == item_id for other in every(conn, owner)):
-        raise DamagedError("its index does not know one of them", FAMILY)
+        raise CorruptRowError("its index does not know one of them", FAMILY)
     return found
 
 
 def count(conn: sqlite3.Connection, owner: str) -> int:
-    """How many there are. Raises DamagedError when there are not as many as were saved."""
+    """How many there are. Raises CorruptRowError when there are not as many as were saved."""
     expected, _ = shelf(conn, owner)
     (there,) = conn.execute("SELECT count(*) FROM memory WHERE owner = ?", (owner,)).fetchone()
     _check_count(expected, there)
@@ -159,7 +159,7 @@ def best(
     rank: Rank,
     limit: int,
 ) -> list[Remembered]:
-    """The first `limit` that fit, by rank; of equals the one stored first. Raises DamagedError."""
+    """The first `limit` that fit, by rank, then by age. Raises CorruptRowError."""
     return first(
         (found for found in every(conn, owner) if fits(found)),
         lambda found: (*rank(found.importance, found.timestamp), found.key),
@@ -170,20 +170,20 @@ def best(
 def every(conn: sqlite3.Connection, owner: str) -> Iterator[Remembered]:
     """All rows of an owner, in no order; at the end it is proven that it was all.
 
-    Raises DamagedError.
+    Raises CorruptRowError.
     """
     return whole_ones(conn, owner, _raise)
 
 
 def whole_ones(
-    conn: sqlite3.Connection, owner: str, damaged: Callable[[DamagedError], None]
+    conn: sqlite3.Connection, owner: str, damaged: Callable[[CorruptRowError], None]
 ) -> Iterator[Remembered]:
     """As `every`, without those that are damaged; `damaged` is told of each, and of what lacks."""
     expected: int | None = None
     total: int | None = None
     try:
         expected, total = shelf(conn, owner)
-    except DamagedError as error:
+    except CorruptRowError as error:
         damaged(error)
     there, sum_of_seals = 0, 0
     cursor = conn.execute(
@@ -195,7 +195,7 @@ def whole_ones(
                 there += 1
                 try:
                     found = _proven(owner, row)
-                except DamagedError as error:
+                except CorruptRowError as error:
                     total = None  # nothing more can be said of the sum
                     damaged(error)
                     continue
@@ -206,19 +206,21 @@ def whole_ones(
     try:
         _check_count(there if expected is None else expected, there)
         if total is not None and sum_of_seals % _SEALS != total:
-            raise DamagedError("each is whole, together they are not what was saved last", FAMILY)
-    except DamagedError as error:
+            raise CorruptRowError(
+                "each is whole, together they are not what was saved last", FAMILY
+            )
+    except CorruptRowError as error:
         damaged(error)
 
 
-def _raise(error: DamagedError) -> None:
+def _raise(error: CorruptRowError) -> None:
     raise error
 
 
 def with_keys(
     conn: sqlite3.Connection, owner: str, keys: Sequence[int]
 ) -> Iterator[Remembered | None]:
-    """The rows with these keys, in their order; None where there is none. Raises DamagedError."""
+    """The rows with these keys, in order; None where one is missing. Raises CorruptRowError."""
     for key in keys:
         row = conn.execute(
             f"SELECT memory_key, seal, {_COLUMNS} FROM memory WHERE memory_key = ? AND owner = ?",
@@ -228,14 +230,14 @@ def with_keys(
 
 
 def seals(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
-    """The seal of each row by its key: what tells whether anything changed. Raises DamagedError."""
+    """The digest prefix of each row by its key, which changes with it. Raises CorruptRowError."""
     expected, total = shelf(conn, owner)
     found = dict(
         conn.execute("SELECT memory_key, seal FROM memory WHERE owner = ?", (owner,)).fetchall()
     )
     _check_count(expected, len(found))
     if sum(found.values()) % _SEALS != total:
-        raise DamagedError(NOT_WRITTEN, FAMILY)
+        raise CorruptRowError(NOT_WRITTEN, FAMILY)
     return found
 
 
@@ -243,7 +245,7 @@ def adds_up(conn: sqlite3.Connection, owner: str, found: Sequence[int]) -> bool:
     """Whether rows with these seals are all that was saved, as far as that is on record."""
     try:
         return shelf(conn, owner) == (len(found), sum(found) % _SEALS)
-    except DamagedError:
+    except CorruptRowError:
         return False
 
 
@@ -254,12 +256,12 @@ OWNERS: Final = (
 
 
 def shelf(conn: sqlite3.Connection, owner: str) -> tuple[int, int]:
-    """How many there should be and the sum of their seals. Raises DamagedError."""
+    """How many there should be and the sum of their seals. Raises CorruptRowError."""
     row = conn.execute("SELECT count, seal FROM memory_shelf WHERE owner = ?", (owner,)).fetchone()
     if row is not None:
         return row[0], row[1]
     if conn.execute("SELECT 1 FROM memory WHERE owner = ? LIMIT 1", (owner,)).fetchone():
-        raise DamagedError("there is no record of what they should be", FAMILY)
+        raise CorruptRowError("there is no record of what they should be", FAMILY)
     return 0, 0
 
 
@@ -273,7 +275,7 @@ def _find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | No
 
 def _check_count(expected: int, there: int) -> None:
     if there != expected:
-        raise DamagedError(f"{expected} should be there, {there} are", FAMILY)
+        raise CorruptRowError(f"{expected} should be there, {there} are", FAMILY)
 
 
 # -- Seals ----------------------------------------------------------------------------------------
@@ -283,7 +285,7 @@ def _proven(owner: str, stored: tuple[Any, ...]) -> Remembered:
     key, seal, *columns = stored
     row = tuple(columns)
     if seal_of(key, owner, row) != seal:
-        raise DamagedError(f"what is in row {key} is not what was written", FAMILY)
+        raise CorruptRowError(f"what is in row {key} is not what was written", FAMILY)
     return Remembered(key, seal, row)
 
 

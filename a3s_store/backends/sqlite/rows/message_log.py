@@ -24,7 +24,7 @@ from a3s_store.core.checksums import message_checksums
 from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
 from a3s_store.core.conversation import CachedConversation, Head
-from a3s_store.core.corruption import DamagedError
+from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import EMPTY_CHAIN, chain
 from a3s_store.core.list_diff import common
 from a3s_store.errors import EncodeError
@@ -314,7 +314,7 @@ def _tip(conn: sqlite3.Connection, branch: int) -> int:
 def _link(conn: sqlite3.Connection, parts: list[Segment], length: int) -> bytes:
     link = chain_hash_if_stored(conn, parts, length)
     if link is None:
-        raise DamagedError("it is missing from the log", "messages", length - 1)
+        raise CorruptRowError("it is missing from the log", "messages", length - 1)
     return link
 
 

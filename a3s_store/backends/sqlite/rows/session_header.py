@@ -16,7 +16,7 @@ import attrs
 from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import NOT_WRITTEN, DamagedError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import ListDigest, snapshot_digest_of_parts
 
 _RECORD = """
@@ -33,7 +33,7 @@ LIMIT 1
 
 
 @attrs.frozen
-class Record:
+class SessionHeader:
     """What the file says of one session id. `head` is None when no session was saved under it.
 
     `digest` is that of the snapshot, None without a session. `parts` has what stands for each part
@@ -47,7 +47,7 @@ class Record:
     parts: Mapping[str, ListDigest]
 
 
-def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
+def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
     """What is on record under an id; None when nothing was saved under it.
 
     Raises ValueError when the rows contradict each other.
@@ -59,7 +59,7 @@ def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
     *save, seal, branch, length, session, config = row
     key, generation, _, _, digest, _, _ = save
     if row_checksum(*save) != seal:
-        raise DamagedError(NOT_WRITTEN, "generation", generation)
+        raise CorruptRowError(NOT_WRITTEN, "generation", generation)
     # What was saved of its lists?
     parts = {
         name: ListDigest(count, shelf_digest)
@@ -70,16 +70,16 @@ def find(conn: sqlite3.Connection, session_id: str) -> Record | None:
     head = None
     if branch is not None:
         if session is None or config is None:
-            raise DamagedError("it is missing", "config" if session is not None else "session")
+            raise CorruptRowError("it is missing", "config" if session is not None else "session")
         head = Head(branch, length)
         parts["session"] = ListDigest(1, session)
         parts["config"] = ListDigest(1, config)
         parts["messages"] = ListDigest(length, message_log.chain_hash_at(conn, head))
-    return Record(key, generation, digest, head, parts)
+    return SessionHeader(key, generation, digest, head, parts)
 
 
 def refuse_lost(conn: sqlite3.Connection, table: str, column: str, key: str, family: str) -> None:
-    """Raise DamagedError when a row has this key, and the index by which it was looked for has not.
+    """Raise CorruptRowError when a row has this key and its index does not.
 
     To say that nothing was saved under a key, the table itself is asked: an application would begin
     anew, and save beside what is there. That costs half a millisecond with 10 000 sessions.
@@ -87,42 +87,42 @@ def refuse_lost(conn: sqlite3.Connection, table: str, column: str, key: str, fam
     # Names come from families.py and from here only.
     sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE {column} = ? LIMIT 1"
     if conn.execute(sql, (key,)).fetchall():
-        raise DamagedError("its index does not know it, or no save of it is on record", family)
+        raise CorruptRowError("its index does not know it, or no save of it is on record", family)
 
 
-def check(record: Record) -> None:
+def check(record: SessionHeader) -> None:
     """Raise ValueError unless the parts add up to the digest of the last save.
 
     The digests of the parts are read from rows that may be damaged themselves.
     """
     if record.head is None and record.digest is not None:
-        raise DamagedError("it is missing", "session")
+        raise CorruptRowError("it is missing", "session")
     if record.head is not None and snapshot_digest_of_parts(record.parts) != record.digest:
-        raise DamagedError(
+        raise CorruptRowError(
             "what is on record of its parts does not add up to its digest", "generation"
         )
 
 
-def add_owner(conn: sqlite3.Connection, session_id: str) -> Record:
+def add_owner(conn: sqlite3.Connection, session_id: str) -> SessionHeader:
     """A record for an id under which nothing was saved yet."""
     key = conn.execute("INSERT INTO owner (id) VALUES (?)", (session_id,)).lastrowid
     assert key is not None
-    return Record(key, 0, None, None, {})
+    return SessionHeader(key, 0, None, None, {})
 
 
 def write(
     conn: sqlite3.Connection,
-    before: Record,
+    before: SessionHeader,
     head: Head | None,
     parts: Mapping[str, ListDigest],
     now_ms: int,
-) -> Record:
+) -> SessionHeader:
     """Put on record what was saved, as the next generation.
 
     The rows of the session and its configuration have their digests already.
     """
     digest = None if head is None else snapshot_digest_of_parts(parts)
-    after = Record(before.key, before.generation + 1, digest, head, parts)
+    after = SessionHeader(before.key, before.generation + 1, digest, head, parts)
     _write_shelves(conn, before, after)
     if head is not None and (before.head is None or before.head.branch != head.branch):
         conn.execute(
@@ -154,8 +154,8 @@ def add_generation(
     )
 
 
-class SaveOnRecord(NamedTuple):
-    """The row of one generation, which is what was written. `head` as in `Record`."""
+class StoredGeneration(NamedTuple):
+    """The row of one generation, which is what was written. `head` as in `SessionHeader`."""
 
     number: int
     head: Head | None
@@ -163,10 +163,12 @@ class SaveOnRecord(NamedTuple):
     saved_at_ms: int
 
 
-def saves(conn: sqlite3.Connection, key: int, number: int | None = None) -> Iterator[SaveOnRecord]:
+def saves(
+    conn: sqlite3.Connection, key: int, number: int | None = None
+) -> Iterator[StoredGeneration]:
     """Every save of a session, or the one with this number, in order.
 
-    Raises DamagedError, with the number as position, where a row is not what was written.
+    Raises CorruptRowError, with the number as position, where a row is not what was written.
     """
     which, parameters = ("", (key,)) if number is None else (" AND generation = ?", (key, number))
     for row in conn.execute(
@@ -177,8 +179,8 @@ def saves(conn: sqlite3.Connection, key: int, number: int | None = None) -> Iter
         *columns, seal = row
         _, found, branch, length, digest, saved_at_ms, _ = columns
         if row_checksum(*columns) != seal:
-            raise DamagedError(NOT_WRITTEN, "generation", found)
-        yield SaveOnRecord(
+            raise CorruptRowError(NOT_WRITTEN, "generation", found)
+        yield StoredGeneration(
             found, None if branch is None else Head(branch, length), digest, saved_at_ms
         )
 
@@ -187,7 +189,7 @@ def saves(conn: sqlite3.Connection, key: int, number: int | None = None) -> Iter
 _ELSEWHERE = frozenset({"session", "config", "messages"})
 
 
-def _write_shelves(conn: sqlite3.Connection, before: Record, after: Record) -> None:
+def _write_shelves(conn: sqlite3.Connection, before: SessionHeader, after: SessionHeader) -> None:
     conn.executemany(
         "INSERT INTO shelf (owner_key, family, count, digest) VALUES (?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET count = excluded.count, digest = excluded.digest",

@@ -15,7 +15,7 @@ from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.columns import Shape, shape
-from a3s_store.core.corruption import DamagedError
+from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
 
 Tree = dict[str, Any]
@@ -106,18 +106,18 @@ def fetch_list(
 ) -> FetchedList:
     """The JSON objects of the list `name` under a parent, in order.
 
-    Raises DamagedError, with the position, when there are not `count` of them or one is damaged.
+    Raises CorruptRowError, with the position, when there are not `count` of them or one is damaged.
     """
     sql = statements(rows, parent)
     stored = conn.execute(sql.select, sql.stretch(parent_key)).fetchall()
     if len(stored) != count:
-        raise DamagedError(f"{count} rows should be there, {len(stored)} are", name)
+        raise CorruptRowError(f"{count} rows should be there, {len(stored)} are", name)
     trees: list[Tree] = []
     for position, row in enumerate(stored):
         try:
             trees.append(tree_of(conn, sql, row))
         except (ValueError, TypeError, AttributeError) as error:
-            raise DamagedError(_reason(error), name, position) from error
+            raise CorruptRowError(_reason(error), name, position) from error
     return FetchedList(trees, [mark_in(sql, row) for row in stored])
 
 

@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, Final
 
-from a3s_store.backends.sqlite.errors import damage_named
+from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.read import messages
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
 from a3s_store.backends.sqlite.rows.message_log import Segment
@@ -166,7 +166,7 @@ def _stranger(runs: list[list[tuple[int, int]]], loose: set[int]) -> int | None:
 def _hash_and_link(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[bytes, bytes] | None:
     """What a message adds to the chain, and the chain with it; None when it is not whole."""
     try:
-        with damage_named():
+        with corruption_named():
             message, link = messages.read_one(conn, branch, seq)
     except CorruptionError:
         return None
@@ -209,7 +209,7 @@ def _name_owners(conn: sqlite3.Connection, damage: list[Damage]) -> None:
 def _is_id_of(conn: sqlite3.Connection, key: int, session_id: str) -> bool:
     """Whether the digest on record of a session says that this is its id."""
     try:
-        with damage_named():
+        with corruption_named():
             row = statements.fetch_one(conn, SESSION_ROWS, "owner_key", key, ("digest",))
             config = statements.fetch_one(conn, CONFIG_ROWS, "owner_key", key)
             if row is None or config is None:

@@ -15,17 +15,17 @@ import attrs
 
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.errors import damage_named
+from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.row_checks import Prover
 from a3s_store.backends.sqlite.read import decode, fetch
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, statements
 from a3s_store.backends.sqlite.write import run_checkpoints
-from a3s_store.core.batch import Found
+from a3s_store.core.batch import LoadResult
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import DamagedError
+from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NO_ENTRY, SessionCache
@@ -113,9 +113,9 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
     )
 
 
-def _whole(conn: sqlite3.Connection, session_id: str) -> Found | None:
+def _whole(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:
     """All that was saved under an id; None unless it is whole."""
-    with contextlib.suppress(CorruptionError), damage_named(session_id):
+    with contextlib.suppress(CorruptionError), corruption_named(session_id):
         with transaction.read(conn):
             stored = fetch.fetch(conn, NO_ENTRY, session_id, COLLECTIONS, session=True)
         return decode.to_found(conn, stored) if stored.record is not None else None
@@ -201,7 +201,7 @@ def _begins(conn: sqlite3.Connection, present: Head, earlier: Head) -> bool:
 
 def _front(conn: sqlite3.Connection, head: Head) -> Messages:
     """The messages of a head up to the first that is not whole."""
-    with contextlib.suppress(CorruptionError), damage_named():
+    with contextlib.suppress(CorruptionError), corruption_named():
         with transaction.read(conn):
             wanted = conversation.find(conn, head)
         return conversation.read(conn, wanted)
@@ -219,7 +219,7 @@ def _front(conn: sqlite3.Connection, head: Head) -> Messages:
 
 def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Recovered[Any]:
     """What is to be kept of a checkpoint."""
-    with contextlib.suppress(CorruptionError), damage_named():
+    with contextlib.suppress(CorruptionError), corruption_named():
         with transaction.read(conn):
             stored = run_checkpoints.get(conn, SessionCache(0, 0), kind, key)
         return Recovered(value=decode.to_checkpoint(conn, kind, stored))
@@ -237,7 +237,7 @@ def memories(conn: sqlite3.Connection, owner: str) -> Recovered[tuple[MemoryItem
     """
     prover = Prover(conn, session_id=owner)
 
-    def note(error: DamagedError) -> None:
+    def note(error: CorruptRowError) -> None:
         prover.note(agent_memory.FAMILY, error.what)
 
     with transaction.read(conn):

@@ -16,7 +16,7 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.errors import NO_ROOM, damage_named, during
+from a3s_store.backends.sqlite.errors import NO_ROOM, corruption_named, during
 from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCache
 
 
@@ -32,7 +32,7 @@ class Change:
     def named(self, error: BaseException) -> BaseException:
         """The error under the name callers know, with what was tried and where."""
         try:
-            with during(self.op, self.where), damage_named(self.session_id):
+            with during(self.op, self.where), corruption_named(self.session_id):
                 raise error
         except BaseException as named:
             return named

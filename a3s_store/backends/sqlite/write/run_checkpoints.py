@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any
 
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.read.stored_checkpoint import StoredCheckpoint
+from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import message_log, session_header, statements
 from a3s_store.backends.sqlite.write import list_writer, session_writer
 from a3s_store.core.checksums import checkpoint_digest
@@ -93,7 +93,7 @@ def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> List
 
 def get(
     conn: sqlite3.Connection, recall: SessionCache, kind: CheckpointKind, key: str
-) -> StoredCheckpoint | None:
+) -> FetchedCheckpoint | None:
     """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
     loop = kind is LOOP_CHECKPOINTS
     also = [f"{kind.rows.table}_key", "digest"]
@@ -106,11 +106,11 @@ def get(
     tree, (row_key, digest, *rest) = found
     if loop:
         lines = recall.get(tree["session_id"]).conversations.values()
-        return StoredCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
+        return FetchedCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
     for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
         parent = f"{kind.rows.table}_key"
         tree[name] = statements.fetch_list(conn, name, part, parent, row_key, count).trees
-    return StoredCheckpoint(tree, digest, None)
+    return FetchedCheckpoint(tree, digest, None)
 
 
 def drop(conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str) -> None:

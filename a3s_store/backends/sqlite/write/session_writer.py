@@ -19,7 +19,7 @@ from a3s_store.backends.sqlite.rows import (
     session_header,
     statements,
 )
-from a3s_store.backends.sqlite.rows.session_header import Record
+from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.backends.sqlite.write import list_writer
 from a3s_store.backends.sqlite.write.list_writer import Place
 from a3s_store.core.batch import Batch
@@ -46,7 +46,9 @@ _BESIDE_SESSION: Final = frozenset({"messages", *SESSION_ROWS.lists, *CONFIG_PAR
 class _Save:
     """A batch on its way into the file: what is on record, what is known, what comes of it."""
 
-    def __init__(self, conn: sqlite3.Connection, batch: Batch, before: Record, known: CacheEntry):
+    def __init__(
+        self, conn: sqlite3.Connection, batch: Batch, before: SessionHeader, known: CacheEntry
+    ):
         self.conn = conn
         self.batch = batch
         self.before = before
@@ -195,7 +197,7 @@ def commit(
     return True
 
 
-def _conditions_hold(batch: Batch, before: Record | None) -> bool:
+def _conditions_hold(batch: Batch, before: SessionHeader | None) -> bool:
     generation = before.generation if before is not None else 0
     expected = batch.expected_generation
     if expected is not None and expected != generation:
@@ -246,7 +248,9 @@ def write_for(
     return line
 
 
-def likely_branches(conn: sqlite3.Connection, owner: Record | None, session_id: str) -> list[int]:
+def likely_branches(
+    conn: sqlite3.Connection, owner: SessionHeader | None, session_id: str
+) -> list[int]:
     """The branch of a session's history, and those of the checkpoints of its runs."""
     found = [] if owner is None or owner.head is None else [owner.head.branch]
     rows_found = conn.execute(
@@ -257,7 +261,7 @@ def likely_branches(conn: sqlite3.Connection, owner: Record | None, session_id: 
     return found + [row[0] for row in rows_found]
 
 
-def older_branches(conn: sqlite3.Connection, owner: Record | None) -> list[int]:
+def older_branches(conn: sqlite3.Connection, owner: SessionHeader | None) -> list[int]:
     """The branches of a session's earlier histories, the last first."""
     if owner is None:
         return []
@@ -285,7 +289,9 @@ def rewind(conn: sqlite3.Connection, session_id: str, length: int, now_ms: int) 
     return session_header.write(conn, before, after, parts, now_ms).generation
 
 
-def _saved(conn: sqlite3.Connection, session_id: str, length: int | None) -> tuple[Record, Head]:
+def _saved(
+    conn: sqlite3.Connection, session_id: str, length: int | None
+) -> tuple[SessionHeader, Head]:
     found = session_header.find(conn, session_id)
     if found is None or found.head is None:
         raise SessionNotFoundError("no session was saved under this id", hint="list() names all")

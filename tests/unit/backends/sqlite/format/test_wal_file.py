@@ -296,7 +296,7 @@ def test_a_page_that_was_not_written_when_the_power_went_is_no_flipped_bit(tmp_p
     conn.close()
     page = slice(32 + 24, 32 + 24 + 4096)
 
-    def check(content: bytes) -> wal_file.LogAudit:
+    def check(content: bytes) -> wal_file.WalAudit:
         log = after[: page.start] + content + after[page.stop :]
         path.write_bytes(database)
         path.with_name("store-wal").write_bytes(log)
