@@ -15,7 +15,7 @@ from a3s_store.backends.sqlite.connection import connect, file_facts, permission
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import health
-from a3s_store.backends.sqlite.maintenance.health import Advice
+from a3s_store.backends.sqlite.maintenance.health import Recommendation
 from a3s_store.backends.sqlite.read import catalog
 from a3s_store.cli import output
 from a3s_store.cli.failures import DAMAGED, Failure
@@ -42,9 +42,9 @@ def doctor_command(store: Path, as_json: bool) -> None:
     """
     require_store(store)
     path = connect.resolve(store)
-    facts = file_facts.place(path)
+    facts = file_facts.read(path)
     said = [
-        Advice(f"The store will not be opened: {what}. {hint}.", attention=True)
+        Recommendation(f"The store will not be opened: {what}. {hint}.", attention=True)
         for what, hint in permissions.refusals(path)
     ]
     damage: str | None = None
@@ -57,11 +57,11 @@ def doctor_command(store: Path, as_json: bool) -> None:
         except StoreError as error:
             raise Failure(str(error)) from error
     if "schema" in facts:
-        said += health.advice(facts, time.time())
+        said += health.recommendations(facts, time.time())
     if damage is not None:
         what = f"The store is damaged: {damage}"
         hint = "Keep the file, restore a backup beside it, or salvage what is whole."
-        said.insert(0, Advice(f"{what.rstrip('.')}. {hint}", attention=True))
+        said.insert(0, Recommendation(f"{what.rstrip('.')}. {hint}", attention=True))
     is_damaged = damage is not None or health.damage(facts) > 0
     state = "damaged" if is_damaged else _state(said)
     if as_json:
@@ -72,7 +72,7 @@ def doctor_command(store: Path, as_json: bool) -> None:
     sys.exit({"damaged": DAMAGED, "needs attention": _ATTENTION}.get(state, 0))
 
 
-def _state(said: list[Advice]) -> str:
+def _state(said: list[Recommendation]) -> str:
     return "needs attention" if any(one.attention for one in said) else "well"
 
 
@@ -89,7 +89,7 @@ def _look(path: Path) -> tuple[dict[str, Any], str | None]:
         conn.close()
 
 
-def _print(path: Path, state: str, facts: dict[str, Any], said: list[Advice]) -> None:
+def _print(path: Path, state: str, facts: dict[str, Any], said: list[Recommendation]) -> None:
     console = output.stdout()
     output.print_table(console, output.facts([("store", path), *_pairs(facts), ("state", state)]))
     for one in said:

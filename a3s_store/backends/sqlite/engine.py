@@ -71,7 +71,7 @@ class _Writing:
 
     def _note_failure(self, error: BaseException | None) -> None:
         self._failure = StoreUnavailableError(str(error))
-        connect.distrust(self.settings.path)
+        connect.require_integrity_check(self.settings.path)
 
     def _refusal(self) -> Exception | None:
         """Why nothing can be saved: nobody would find it, or an I/O error came before.
@@ -171,7 +171,7 @@ class Engine:
                 )
             self.writer.check_alive()
             self._note_write()
-            answer: R = await self.writer.run_together(Change(op, where, apply, session_id), lane)
+            answer: R = await self.writer.run_batchable(Change(op, where, apply, session_id), lane)
         return answer
 
     async def read(
@@ -281,7 +281,7 @@ class Engine:
         return {
             "read_only": self.writer is None,
             "durability": self.settings.durability,
-            **file_facts.place(self.settings.path),
+            **file_facts.read(self.settings.path),
             "checkpoints_failed": self._keeper.failures,
             "checkpoint_error": None if error is None else f"{error or type(error).__name__}",
         }

@@ -40,7 +40,7 @@ from a3s_store.testing.conformance import values as _values
 from a3s_store.testing.conformance.suite import (
     Check,
     ConformanceReport,
-    NotPromised,
+    NotSupported,
     OpenStore,
     Outcome,
     StoreMaker,
@@ -51,7 +51,7 @@ from a3s_store.testing.conformance.suite import (
 __all__ = [
     "Check",
     "ConformanceReport",
-    "NotPromised",
+    "NotSupported",
     "OpenStore",
     "Outcome",
     "StoreMaker",

@@ -1,6 +1,6 @@
 """The registry of checks, the maker of stores they are given, and the report.
 
-A check is an async function that raises AssertionError when the rule is broken and `NotPromised`
+A check is an async function that raises AssertionError when the rule is broken and `NotSupported`
 when the store never promised it. It opens stores through a `StoreMaker`, always at the same place:
 the first is empty, and what a later one finds there is the store's own business.
 """
@@ -23,7 +23,7 @@ from a3s_store.core.protocol import Capabilities, SessionStore
 OpenStore: TypeAlias = Callable[[Path], Awaitable[SessionStore]]
 
 
-class NotPromised(unittest.SkipTest):
+class NotSupported(unittest.SkipTest):
     """The check is about a capability that this store does not declare; a skip, no failure."""
 
 
@@ -52,11 +52,11 @@ class StoreMaker:
 
     @contextlib.asynccontextmanager
     async def session(self, capability: str | None) -> AsyncIterator[SessionStore]:
-        """An open store, closed afterwards. Raises NotPromised."""
+        """An open store, closed afterwards. Raises NotSupported."""
         store = await self.open()
         try:
             if capability is not None and not getattr(store.capabilities(), capability):
-                raise NotPromised(f"{store.backend_name} does not promise {capability}")
+                raise NotSupported(f"{store.backend_name} does not promise {capability}")
             yield store
         finally:
             await self.close_all()
@@ -80,7 +80,7 @@ class Check:
         return self.name
 
     async def run(self, maker: StoreMaker) -> None:
-        """Check the store. Raises AssertionError when the rule is broken, NotPromised."""
+        """Check the store. Raises AssertionError when the rule is broken, NotSupported."""
         async with asyncio.timeout(_PATIENCE_SECONDS), maker.session(self.capability) as store:
             await self.body(store, maker)
 
@@ -218,7 +218,7 @@ async def run_conformance(
 async def _outcome(check: Check, maker: StoreMaker) -> Outcome:
     try:
         await check.run(maker)
-    except NotPromised as reason:
+    except NotSupported as reason:
         return Outcome(check, "not promised", reason)
     except Exception as error:  # whatever a store raises is a finding, not the end of the report
         return Outcome(check, "failed", error)

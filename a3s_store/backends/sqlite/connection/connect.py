@@ -42,7 +42,7 @@ _LENGTH_LIMIT: Final = 512 * 1024 * 1024
 # Creating a file and opening it are one step for this process: see invariant 1.
 _CREATING = threading.Lock()
 # Files whose disk failed while they were open here: they are checked when they are opened again.
-_DISTRUSTED: set[Path] = set()
+_UNCHECKED: set[Path] = set()
 
 
 # Those of this process that are open, and some that were.
@@ -160,20 +160,20 @@ def may_write(settings: Settings) -> bool:
             conn.close()
 
 
-def distrust(path: Path) -> None:
+def require_integrity_check(path: Path) -> None:
     """Have the file checked before this process writes to it again: its disk failed."""
-    _DISTRUSTED.add(path)
+    _UNCHECKED.add(path)
 
 
 def _check_distrusted(conn: sqlite3.Connection, path: Path) -> None:
-    if path not in _DISTRUSTED:
+    if path not in _UNCHECKED:
         return
     (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise CorruptionError(
             "after an I/O error the file is damaged", family="file", hint="See `verify`"
         )
-    _DISTRUSTED.discard(path)
+    _UNCHECKED.discard(path)
 
 
 def identity(path: Path) -> tuple[int, int]:

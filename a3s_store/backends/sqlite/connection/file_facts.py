@@ -9,7 +9,7 @@ from a3s_store.backends.sqlite.connection import network_mounts, wal_checkpoint
 from a3s_store.backends.sqlite.connection import permissions as access
 
 
-def place(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """What the system says of a file, which must exist, without opening it."""
     mount = network_mounts.mount_of(path)
     return {

@@ -10,14 +10,14 @@ from typing import Any
 from a3s_store.backends.sqlite.schema import migrate
 
 
-class Work(str):
+class QueuedCall(str):
     """A unit of work on its way through `execute`: the only text that is not SQL."""
 
     __slots__ = ("_run",)
     _run: Callable[[sqlite3.Connection], Any] | None
 
     @classmethod
-    def of(cls, run: Callable[[sqlite3.Connection], Any]) -> Work:
+    def of(cls, run: Callable[[sqlite3.Connection], Any]) -> QueuedCall:
         work = cls("-- a unit of work")
         work._run = run
         return work
@@ -29,7 +29,7 @@ class Work(str):
         return run
 
 
-class _Answer:
+class _CallResult:
     """What a unit of work answered, where `execute` would answer a cursor."""
 
     def __init__(self, value: Any) -> None:
@@ -52,8 +52,8 @@ class WorkConnection(sqlite3.Connection):
     migrated: migrate.Migrated | None = None
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        if type(sql) is Work:
-            return _Answer(sql.take()(self))
+        if type(sql) is QueuedCall:
+            return _CallResult(sql.take()(self))
         return super().execute(sql, parameters)
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 
 import aiosqlite
 
-from a3s_store.backends.sqlite.connection.work_connection import Work, WorkConnection
+from a3s_store.backends.sqlite.connection.work_connection import QueuedCall, WorkConnection
 from a3s_store.core.gil_yield import Patience
 from a3s_store.core.job_queue import Job, JobQueue
 from a3s_store.errors import StoreClosedError, StoreForkedError
@@ -125,7 +125,7 @@ class Worker:
         answer: R = await self._done(Job(function, None))
         return answer
 
-    async def run_together(self, work: Any, lane: str | None) -> Any:
+    async def run_batchable(self, work: Any, lane: str | None) -> Any:
         """Have `together` do this with others that wait, in order among those of the same lane.
 
         With no lane it is done by itself, after all that came before it and before all that come
@@ -216,7 +216,7 @@ class Worker:
 
     def _carry(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
         """One trip to the thread. It tells the callers itself, and reports to nobody."""
-        trip = self._db.execute_fetchall(Work.of(self._drain)).__await__()
+        trip = self._db.execute_fetchall(QueuedCall.of(self._drain)).__await__()
         try:
             with _reporting_to_nobody():
                 next(trip)  # into the thread's queue; the rest would be waiting for the report

@@ -153,7 +153,7 @@ class CareMethods(BaseStore):
             backend=self.backend_name,
             location=where,
             facts=facts,
-            advice=tuple(said.text for said in health.advice(facts, self._clock())),
+            advice=tuple(said.text for said in health.recommendations(facts, self._clock())),
         )
 
 

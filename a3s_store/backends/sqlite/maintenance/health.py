@@ -1,7 +1,7 @@
-"""What is to be said about the condition of a store, and what of it needs attention.
+"""Measurements of a store's health, and recommendations made of them.
 
-`facts` measures what needs no more than a look, `advice` makes sentences of measurements: a pure
-function, which `health_check` and the command `doctor` share.
+`facts` measures what costs little; `recommendations` is a pure function of measurements, which
+`health_check` and the command `doctor` share.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FREE_PAGES: Final = 1_000
 _STALE: Final = 4 * _WEEK
 
 
-class Advice(NamedTuple):
+class Recommendation(NamedTuple):
     """One sentence on what could be better; whether it needs attention, or is for information."""
 
     text: str
@@ -32,55 +32,59 @@ def damage(facts: Mapping[str, Any]) -> int:
     return int(last.get("damage") or 0) if last else 0
 
 
-def advice(facts: Mapping[str, Any], now: float) -> Iterator[Advice]:
+def recommendations(facts: Mapping[str, Any], now: float) -> Iterator[Recommendation]:
     """What could be better, the most urgent first. `now` is Unix seconds."""
     yield from _about_damage(facts, now)
     yield from _about_access(facts)
     yield from _about_place(facts)
     yield from _about_size(facts)
     if facts.get("wal_reset_bug") == "affected":
-        yield Advice(
+        yield Recommendation(
             f"SQLite {sqlite3.sqlite_version} has the WAL-reset bug. This store's own checkpoints "
             "avoid it; do not let other programs checkpoint the open file.",
             attention=False,
         )
 
 
-def _about_damage(facts: Mapping[str, Any], now: float) -> Iterator[Advice]:
+def _about_damage(facts: Mapping[str, Any], now: float) -> Iterator[Recommendation]:
     count, last = damage(facts), facts.get("last_verify")
     if count:
-        yield Advice(
+        yield Recommendation(
             f"The last verification found {count} damaged. See what `verify` says, and restore a "
             "backup or salvage what is whole.",
             attention=True,
         )
     elif last is None:
-        yield Advice("It was never verified: run `verify` now and then.", attention=False)
+        yield Recommendation("It was never verified: run `verify` now and then.", attention=False)
     elif now - last["at"] > _STALE:
         days = int((now - last["at"]) // 86_400)
-        yield Advice(f"It was last verified {days} days ago: run `verify`.", attention=False)
+        yield Recommendation(
+            f"It was last verified {days} days ago: run `verify`.", attention=False
+        )
     error = facts.get("checkpoint_error")
     if error is not None:
-        yield Advice(f"The last checkpoint failed: {error}. Check the disk.", attention=True)
+        yield Recommendation(
+            f"The last checkpoint failed: {error}. Check the disk.", attention=True
+        )
 
 
-def _about_access(facts: Mapping[str, Any]) -> Iterator[Advice]:
+def _about_access(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
     permissions = facts.get("permissions")
     if permissions is not None and int(permissions, 8) & 0o077:
-        yield Advice(
+        yield Recommendation(
             f"Others may open the file (permissions {permissions}): opening the store narrows "
             "that where the file system can, else `chmod 600`.",
             attention=True,
         )
     before = facts.get("permissions_before")
     if before is not None:
-        yield Advice(
+        yield Recommendation(
             f"Others could open the file (permissions {before}) until it was opened here; that was "
             "taken from them. See whether somebody has a copy.",
             attention=True,
         )
     if facts.get("hard_links", 1) > 1:
-        yield Advice(
+        yield Recommendation(
             f"The file has {facts['hard_links']} names (hard links). Remove the others: under each "
             "it would get a log of its own.",
             attention=True,
@@ -88,40 +92,40 @@ def _about_access(facts: Mapping[str, Any]) -> Iterator[Advice]:
     folder = facts.get("folder_permissions")
     if folder is not None and int(folder, 8) & 0o022:
         sticky = bool(int(folder, 8) & 0o1000)
-        yield Advice(
+        yield Recommendation(
             f"Others may write to its folder (permissions {folder}): keep it in one of your own.",
             attention=not sticky,
         )
 
 
-def _about_place(facts: Mapping[str, Any]) -> Iterator[Advice]:
+def _about_place(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
     kind = facts.get("file_system")
     if kind is None:
         return
     mount = network_mounts.Mount("", kind)
     if mount.is_network:
-        yield Advice(
+        yield Recommendation(
             f"It is on a network file system ({kind}): only one machine may ever use it.",
             attention=True,
         )
     elif mount.is_unsure:
-        yield Advice(
+        yield Recommendation(
             f"It is on a {kind} file system: only one machine, real or virtual, may use it at a "
             "time.",
             attention=False,
         )
 
 
-def _about_size(facts: Mapping[str, Any]) -> Iterator[Advice]:
+def _about_size(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
     log, free, pages = (facts.get(n, 0) for n in ("log_bytes", "freelist_count", "page_count"))
     if log >= _LONG_LOG:
-        yield Advice(
+        yield Recommendation(
             f"The log has {log // 2**20} MiB: somebody reads in it for long, or it could not be "
             "copied. End what reads, or close all who have it open.",
             attention=True,
         )
     if free >= _FREE_PAGES and free * 2 > pages:
-        yield Advice(
+        yield Recommendation(
             f"{free} of {pages} pages are free and will be used again; a backup of the file is "
             "without them.",
             attention=False,

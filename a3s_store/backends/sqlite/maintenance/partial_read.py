@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from a3s_store.backends.sqlite.maintenance.row_checks import Prover
+from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.rows import message_log, session_header, statements
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import (
@@ -58,7 +58,7 @@ def recover(
     With a `generation`, the conversation is the one of then. `value` is None when no session was
     saved under the id, or when nothing says so any more.
     """
-    prover = Prover(conn, session_id=session_id)
+    prover = RowChecker(conn, session_id=session_id)
     return Recovered(
         value=session(prover, session_id, families, generation), damage=tuple(prover.damage)
     )
@@ -66,12 +66,12 @@ def recover(
 
 def recover_checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Recovered[Any]:
     """What can be proven of a checkpoint: all of it but single messages or steps, or None."""
-    prover = Prover(conn, key=key)
+    prover = RowChecker(conn, key=key)
     return Recovered(value=checkpoint(prover, kind, key), damage=tuple(prover.damage))
 
 
 def session(
-    prover: Prover,
+    prover: RowChecker,
     session_id: str,
     families: Sequence[Collection] = COLLECTIONS,
     generation: int | None = None,
@@ -114,7 +114,7 @@ def _owner(conn: sqlite3.Connection, session_id: str) -> int | None:
     return None if row is None else row[0]
 
 
-def _shelves_on_record(prover: Prover, key: int) -> dict[str, ListDigest]:
+def _shelves_on_record(prover: RowChecker, key: int) -> dict[str, ListDigest]:
     # What was saved of its lists?
     found = prover.attempt(
         "session",
@@ -131,7 +131,7 @@ def _blank(session_id: str) -> SessionData:
 
 
 def _own_rows(
-    prover: Prover, session_id: str, key: int, parts: dict[str, ListDigest]
+    prover: RowChecker, session_id: str, key: int, parts: dict[str, ListDigest]
 ) -> SessionData | None:
     """The session without its lists, as far as its two rows are what was written; None: no rows.
 
@@ -179,7 +179,7 @@ SELECT * FROM (
 """
 
 
-def _head(prover: Prover, key: int, parts: Mapping[str, ListDigest]) -> Head | None:
+def _head(prover: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Head | None:
     """The head with which everything on record adds up, or else the longest there is."""
     # Where is the history, by the session and by its last generation, and what is the digest then?
     stored = prover.attempt(
@@ -212,7 +212,7 @@ def _head(prover: Prover, key: int, parts: Mapping[str, ListDigest]) -> Head | N
     return max(heads, key=lambda head: head.length, default=None)
 
 
-def _head_at(prover: Prover, key: int, generation: int) -> Head | None:
+def _head_at(prover: RowChecker, key: int, generation: int) -> Head | None:
     saves = prover.attempt(
         "generation", lambda: [*session_header.saves(prover.conn, key, generation)]
     )
@@ -224,14 +224,14 @@ def _head_at(prover: Prover, key: int, generation: int) -> Head | None:
 
 
 def _shelf(
-    prover: Prover, family: Collection, key: int, parts: Mapping[str, ListDigest]
+    prover: RowChecker, family: Collection, key: int, parts: Mapping[str, ListDigest]
 ) -> tuple[Any, ...] | None:
     extent = parts.get(family.name)
     found = prover.values(family.name, statements.statements(family.rows, "owner_key"), key, extent)
     return found if found or extent is not None else None
 
 
-def _uris(prover: Prover, key: int, parts: Mapping[str, ListDigest]) -> tuple[str, ...]:
+def _uris(prover: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> tuple[str, ...]:
     # Which artifacts must collection spare?
     stored = prover.attempt(
         URIS,
@@ -248,7 +248,7 @@ def _uris(prover: Prover, key: int, parts: Mapping[str, ListDigest]) -> tuple[st
 
 
 def checkpoint(
-    prover: Prover, kind: CheckpointKind, key: str, *, messages: bool = True
+    prover: RowChecker, kind: CheckpointKind, key: str, *, messages: bool = True
 ) -> Any | None:
     """What can be proven of a checkpoint; None when there is none, or its own row is damaged.
 
@@ -288,7 +288,9 @@ def checkpoint(
     return value.evolve(**lists)
 
 
-def _loop(prover: Prover, tree: Tree, digest: bytes, head: Head, *, messages: bool) -> Any | None:
+def _loop(
+    prover: RowChecker, tree: Tree, digest: bytes, head: Head, *, messages: bool
+) -> Any | None:
     def prove() -> Any:
         value: Any = decode(LOOP_CHECKPOINTS.model, {**tree, "messages": []})
         bare = encode_without(value, frozenset({"messages"}))

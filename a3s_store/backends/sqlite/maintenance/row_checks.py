@@ -40,7 +40,7 @@ R = TypeVar("R")
 _NOT_DAMAGE: Final = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM}
 
 
-class Prover:
+class RowChecker:
     """Reads the parts of one thing. `damage` is what was noted, in the order of reading."""
 
     def __init__(

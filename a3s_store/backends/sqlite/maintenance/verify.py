@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.maintenance import partial_read
-from a3s_store.backends.sqlite.maintenance.row_checks import Prover
+from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.rows import (
     agent_memory,
     blobs,
@@ -109,7 +109,7 @@ class _Verification:
         self, family: str, look: Callable[..., None], *arguments: Any, **owner: str | None
     ) -> None:
         """Look at one thing in one read transaction; whatever is stumbled over is damage of it."""
-        prover = Prover(self.conn, **owner)
+        prover = RowChecker(self.conn, **owner)
         with transaction.read(self.conn):
             prover.attempt(family, lambda: look(prover, *arguments))
         self.counts["values"] += prover.values_read
@@ -117,13 +117,13 @@ class _Verification:
 
     # -- The file ---------------------------------------------------------------------------------
 
-    def _structure(self, prover: Prover) -> None:
+    def _structure(self, prover: RowChecker) -> None:
         check = "integrity_check" if self.deep else "quick_check"
         for (found,) in self.conn.execute(f"PRAGMA {check}({_REPORTED})").fetchall():
             if found != "ok":
                 prover.note("file", found)
 
-    def _references(self, prover: Prover) -> None:
+    def _references(self, prover: RowChecker) -> None:
         broken = self.conn.execute("PRAGMA foreign_key_check").fetchmany(_REPORTED)
         for table, _, parent, _ in broken:
             prover.note("file", f"a row of {table} refers to a row of {parent} that is not there")
@@ -142,7 +142,7 @@ class _Verification:
             if lost:
                 prover.note("file", f"{lost} rows of {table} have no {parent}")
 
-    def _blob(self, _: Prover, blob_key: int, digest: bytes) -> None:
+    def _blob(self, _: RowChecker, blob_key: int, digest: bytes) -> None:
         self.counts["blobs"] += 1
         if self.deep:
             blobs.get(self.conn, blob_key)
@@ -151,7 +151,7 @@ class _Verification:
 
     # -- Sessions ---------------------------------------------------------------------------------
 
-    def _session(self, prover: Prover, key: int, session_id: str) -> None:
+    def _session(self, prover: RowChecker, key: int, session_id: str) -> None:
         self.counts["sessions"] += 1
         self._generations(prover, key)
         if self.deep:
@@ -168,7 +168,7 @@ class _Verification:
             if there != (0 if extent is None else extent.count):
                 prover.note(name, f"{extent.count if extent else 0} should be there, {there} are")
 
-    def _generations(self, prover: Prover, key: int) -> None:
+    def _generations(self, prover: RowChecker, key: int) -> None:
         """Every save is on record, and each conversation of then is still there."""
         stored = self.conn.execute(
             "SELECT generation, head_branch, head_length FROM generation "
@@ -194,7 +194,7 @@ class _Verification:
         if (parts[-1].end if parts else 0) != head.length:
             raise CorruptRowError(f"nothing says where {head.length} messages are")
 
-    def _checkpoint(self, prover: Prover, kind: CheckpointKind, key: str) -> None:
+    def _checkpoint(self, prover: RowChecker, kind: CheckpointKind, key: str) -> None:
         self.counts["values"] += 1
         if self.deep:
             partial_read.checkpoint(prover, kind, key, messages=False)
@@ -204,7 +204,7 @@ class _Verification:
 
     # -- Memories ---------------------------------------------------------------------------------
 
-    def _memories(self, prover: Prover, owner: str) -> None:
+    def _memories(self, prover: RowChecker, owner: str) -> None:
         if not self.deep:
             self.counts["values"] += agent_memory.count(self.conn, owner)
             return
@@ -218,7 +218,7 @@ class _Verification:
 
     # -- Messages ---------------------------------------------------------------------------------
 
-    def _branch(self, prover: Prover, branch: int) -> None:
+    def _branch(self, prover: RowChecker, branch: int) -> None:
         """A branch's own rows: none missing, each as it was written, each linked to the last."""
         parts = message_log.segments_of(self.conn, branch, None)
         own = [part for part in parts if part.source == branch]

@@ -17,7 +17,7 @@ from a3s_store.agent_memory import MemoryItem
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.maintenance import partial_read
-from a3s_store.backends.sqlite.maintenance.row_checks import Prover
+from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.read import decode, fetch
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, statements
@@ -81,7 +81,7 @@ def contents(conn: sqlite3.Connection) -> Contents:
 
 def session(conn: sqlite3.Connection, session_id: str) -> Kept:
     """What is to be kept under an id."""
-    prover = Prover(conn, session_id=session_id)
+    prover = RowChecker(conn, session_id=session_id)
     (owner_key,) = conn.execute(
         "SELECT owner_key FROM owner WHERE id = ?", (session_id,)
     ).fetchone()
@@ -122,7 +122,7 @@ def _whole(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:
     return None
 
 
-def _shelves(prover: Prover, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
+def _shelves(prover: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
     """The families that were saved without a session, value by value."""
     parts = {
         name: ListDigest(count, digest)
@@ -157,7 +157,7 @@ def _saved(conn: sqlite3.Connection, owner_key: int) -> Saved:
     return [(g, at, None if branch is None else Head(branch, n)) for g, at, branch, n in found]
 
 
-def _earlier(prover: Prover, owner_key: int, saved: Saved) -> list[tuple[int, Messages]]:
+def _earlier(prover: RowChecker, owner_key: int, saved: Saved) -> list[tuple[int, Messages]]:
     """The conversations of generations that are no beginning of the present one."""
     conn = prover.conn
     present = [head for _, _, head in saved[-1:] if head is not None]
@@ -207,7 +207,7 @@ def _front(conn: sqlite3.Connection, head: Head) -> Messages:
         return conversation.read(conn, wanted)
     found: list[Message] = []
     with transaction.read(conn):
-        for position, message in Prover(conn).messages(head):
+        for position, message in RowChecker(conn).messages(head):
             if position > len(found):
                 break
             found.append(message)
@@ -235,7 +235,7 @@ def memories(conn: sqlite3.Connection, owner: str) -> Recovered[tuple[MemoryItem
 
     Each proves itself, and whose it is.
     """
-    prover = Prover(conn, session_id=owner)
+    prover = RowChecker(conn, session_id=owner)
 
     def note(error: CorruptRowError) -> None:
         prover.note(agent_memory.FAMILY, error.what)

@@ -10,7 +10,7 @@ import pytest
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import network_mounts
 from a3s_store.backends.sqlite.connection.network_mounts import Mount, mount_of
-from a3s_store.backends.sqlite.maintenance.health import advice
+from a3s_store.backends.sqlite.maintenance.health import recommendations
 from a3s_store.errors import StoreUnavailableError
 from tests.support import session, with_store
 
@@ -73,7 +73,7 @@ def test_a_network_file_system_is_refused_unless_permitted(kind: str) -> None:
     assert "/mnt/far" in str(caught.value)
     network_mounts.refuse(path, permitted=True, mountinfo=text)
     network_mounts.refuse(Path("/mnt/s.db"), permitted=False, mountinfo=text)
-    (said,) = advice({"file_system": kind, "last_verify": {"at": 0, "damage": 0}}, 0)
+    (said,) = recommendations({"file_system": kind, "last_verify": {"at": 0, "damage": 0}}, 0)
     assert said.attention
 
 
@@ -81,14 +81,16 @@ def test_a_network_file_system_is_refused_unless_permitted(kind: str) -> None:
 def test_what_may_be_shared_is_advised_of_only(kind: str) -> None:
     text = f"{LOCAL}60 24 0:70 / /mnt rw - {kind} x rw\n"
     network_mounts.refuse(Path("/mnt/s.db"), permitted=False, mountinfo=text)
-    (said,) = advice({"file_system": kind, "last_verify": {"at": 0, "damage": 0}}, 0)
+    (said,) = recommendations({"file_system": kind, "last_verify": {"at": 0, "damage": 0}}, 0)
     assert not said.attention
     assert kind in said.text
 
 
 @pytest.mark.parametrize("kind", ["ext4", "btrfs", "xfs", "tmpfs", "overlay", "zfs"])
 def test_a_local_file_system_needs_no_word(kind: str) -> None:
-    assert list(advice({"file_system": kind, "last_verify": {"at": 0, "damage": 0}}, 0)) == []
+    assert (
+        list(recommendations({"file_system": kind, "last_verify": {"at": 0, "damage": 0}}, 0)) == []
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there is the list of mounts")

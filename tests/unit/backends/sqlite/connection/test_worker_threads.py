@@ -18,7 +18,7 @@ import pytest
 
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.connection.connect import Settings, open_writer
-from a3s_store.backends.sqlite.connection.work_connection import Work, WorkConnection
+from a3s_store.backends.sqlite.connection.work_connection import QueuedCall, WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Worker
 from a3s_store.core.session_cache import CacheEntry, CacheTransaction
 from a3s_store.errors import StoreClosedError
@@ -84,7 +84,7 @@ class Busy:
             loop.run_until_complete(asyncio.sleep(0.001))
 
     async def _keep(self, worker: Worker) -> None:
-        await worker._db.execute_fetchall(Work.of(self._wait))
+        await worker._db.execute_fetchall(QueuedCall.of(self._wait))
 
     def _wait(self, conn: object) -> None:
         self._inside.set()
@@ -262,7 +262,7 @@ def test_an_unexpected_error_leaves_no_caller_of_the_group_waiting(tmp_path: Pat
         worker = Worker(lambda: open_writer(settings), together=together)
         await worker.start()
         try:
-            jobs = [worker.run_together(None, "a") for _ in range(3)]
+            jobs = [worker.run_batchable(None, "a") for _ in range(3)]
             waiting = asyncio.gather(*jobs, return_exceptions=True)
             answers = await asyncio.wait_for(waiting, SURELY)
             assert [type(answer) for answer in answers] == [ZeroDivisionError] * 3

@@ -45,8 +45,8 @@ def healthy(**facts: Any) -> dict[str, Any]:
     return given | facts
 
 
-def said(now: float = NOW, **facts: Any) -> list[condition.Advice]:
-    return list(condition.advice(healthy(**facts), now))
+def said(now: float = NOW, **facts: Any) -> list[condition.Recommendation]:
+    return list(condition.recommendations(healthy(**facts), now))
 
 
 def test_the_facts_are_those_of_the_file(tmp_path: Path) -> None:
