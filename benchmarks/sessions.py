@@ -301,9 +301,9 @@ def payload(before: SessionSnapshot | None, after: SessionSnapshot) -> bytes:
     new: list[Any] = [session.total_usage, session.context_usage]
     new += session.messages[len(before.session.messages) if before else 0 :]
     new += session.cost_records[len(before.session.cost_records) if before else 0 :]
-    for family in COLLECTIONS:
-        had = getattr(before, family.name) if before else None
-        new += (getattr(after, family.name) or ())[len(had or ()) :]
+    for collection in COLLECTIONS:
+        had = getattr(before, collection.name) if before else None
+        new += (getattr(after, collection.name) or ())[len(had or ()) :]
     return b"\n".join(compact(encode(value)) for value in new)
 
 

@@ -69,11 +69,11 @@ class MemorySessionStore(BaseStore):
                     return False
             if batch.session is not None:
                 entry.session = batch.session
-            for family, values in batch.collections.items():
+            for collection, values in batch.collections.items():
                 if values is None:
-                    entry.shelves.pop(family, None)
+                    entry.shelves.pop(collection, None)
                 else:
-                    entry.shelves[family] = values
+                    entry.shelves[collection] = values
             if batch.retained_artifact_uris is not None:
                 entry.retained_artifact_uris = batch.retained_artifact_uris
             self._entries[batch.session_id] = entry
@@ -86,7 +86,7 @@ class MemorySessionStore(BaseStore):
             entry = self._entries.get(session_id, _Entry())
             return LoadResult(
                 session=entry.session if session else None,
-                collections={family: entry.shelves.get(family) for family in families},
+                collections={collection: entry.shelves.get(collection) for collection in families},
                 retained_artifact_uris=entry.retained_artifact_uris,
             )
 

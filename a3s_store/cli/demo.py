@@ -106,13 +106,15 @@ async def _save(path: Path) -> dict[str, Any]:
         milliseconds = (time.monotonic() - began) * 1000
         await store.save_loop_checkpoint(demo_session.RUN_ID, demo_session.checkpoint(now))
         equal = await store.load_snapshot(snapshot.session.id) == snapshot
-    counts = {family.name: len(values or ()) for family, values in snapshot.collections().items()}
+    counts = {
+        collection.name: len(values or ()) for collection, values in snapshot.collections().items()
+    }
     return {
         "id": snapshot.session.id,
         "messages": len(snapshot.session.messages),
         "cost_records": len(snapshot.session.cost_records),
         "tasks": len(snapshot.session.tasks),
-        **{family.name: counts[family.name] for family in COLLECTIONS},
+        **{collection.name: counts[collection.name] for collection in COLLECTIONS},
         "loop_checkpoints": 1,
         "milliseconds": round(milliseconds, 1),
         "loaded_equal": equal,

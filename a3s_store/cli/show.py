@@ -47,7 +47,7 @@ _FIELDS: Final = {"costs": "cost_records", "tasks": "tasks"}
 def show_command(
     store: Path,
     session_id: str,
-    family: str | None,
+    collection: str | None,
     generation: int | None,
     last: int | None,
     full: bool,
@@ -58,27 +58,27 @@ def show_command(
     With --json: the session as the engine writes it to its file, or the list of the family's
     values, null when it was never saved.
     """
-    if family is not None and generation is not None:
+    if collection is not None and generation is not None:
         raise click.UsageError("Only the conversation has generations; leave out --family.")
     page = Page(output.stdout(), full)
-    if family is None:
+    if collection is None:
         session = asyncio.run(_load(store, session_id, generation))
         _show_session(page, session, generation, last, as_json)
         return
-    values = asyncio.run(_load_family(store, session_id, family))
+    values = asyncio.run(_load_family(store, session_id, collection))
     if values is not None and last is not None:
         values = values[max(0, len(values) - last) :]
     if as_json:
         output.print_json(None if values is None else [encode(value) for value in values])
     elif values:
-        FAMILY_WORDS[family](page, values)
+        FAMILY_WORDS[collection](page, values)
     else:
         state = "were never saved" if values is None else "were saved, and there are none"
-        output.note(f"The {_called(family)} of {session_id!r} {state}.")
+        output.note(f"The {_called(collection)} of {session_id!r} {state}.")
 
 
-def _called(family: str) -> str:
-    return "verification reports" if family == "verification" else family
+def _called(collection: str) -> str:
+    return "verification reports" if collection == "verification" else collection
 
 
 def _show_session(
@@ -101,17 +101,17 @@ async def _load(store: Path, session_id: str, generation: int | None) -> Session
     return session
 
 
-async def _load_family(store: Path, session_id: str, family: str) -> Sequence[Any] | None:
+async def _load_family(store: Path, session_id: str, collection: str) -> Sequence[Any] | None:
     async with existing(store) as opened:
-        if family in _FIELDS:
+        if collection in _FIELDS:
             session = await opened.load(session_id)
             if session is None:
                 raise not_found(session_id)
-            fields: Sequence[Any] = getattr(session, _FIELDS[family])
+            fields: Sequence[Any] = getattr(session, _FIELDS[collection])
             return fields
         found: Sequence[Any] | None
-        if family in _SHELVES:
-            found = await getattr(opened, f"load_{_SHELVES[family]}")(session_id)
+        if collection in _SHELVES:
+            found = await getattr(opened, f"load_{_SHELVES[collection]}")(session_id)
         else:
             found = await _checkpoints_of(opened, session_id)
         if not found:

@@ -316,19 +316,21 @@ class BaseStore(ABC):
         )
 
     async def _save_collection(
-        self, family: Collection, session_id: str, values: Sequence[Any]
+        self, collection: Collection, session_id: str, values: Sequence[Any]
     ) -> None:
-        op = f"save_{family.name}"
+        op = f"save_{collection.name}"
         if not isinstance(values, list | tuple):
             raise EncodeError(f"expected a list, found {type(values).__name__}", op=op)
-        shelves = {family: tuple(values)}
+        shelves = {collection: tuple(values)}
         await self._put(Batch(op=op, session_id=check_id(session_id), collections=shelves))
 
-    async def _load_collection(self, family: Collection, session_id: str) -> tuple[Any, ...] | None:
-        op = f"load_{family.name}"
+    async def _load_collection(
+        self, collection: Collection, session_id: str
+    ) -> tuple[Any, ...] | None:
+        op = f"load_{collection.name}"
         self._check_open(op)
-        found = await self._fetch(op, check_id(session_id), (family,), session=False)
-        return found.collections[family]
+        found = await self._fetch(op, check_id(session_id), (collection,), session=False)
+        return found.collections[collection]
 
     async def _save_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         op = f"save_{kind.name}"

@@ -61,21 +61,21 @@ def encode_batch(batch: Batch) -> Trees:
     return Trees(
         session=None if batch.session is None else encode(batch.session),
         collections={
-            family: None if values is None else encode_collection(family, values)
-            for family, values in batch.collections.items()
+            collection: None if values is None else encode_collection(collection, values)
+            for collection, values in batch.collections.items()
         },
     )
 
 
-def encode_collection(family: Collection, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+def encode_collection(collection: Collection, values: tuple[Any, ...]) -> list[dict[str, Any]]:
     """The JSON objects of a shelf's values. Raises EncodeError."""
-    return [_encode_item(family, index, value) for index, value in enumerate(values)]
+    return [_encode_item(collection, index, value) for index, value in enumerate(values)]
 
 
-def _encode_item(family: Collection, index: int, value: Any) -> dict[str, Any]:
-    place = f"{family.name}[{index}]"
-    if type(value) is not family.model:
-        what = f"expected a {family.model.__name__}, found {type(value).__name__}"
+def _encode_item(collection: Collection, index: int, value: Any) -> dict[str, Any]:
+    place = f"{collection.name}[{index}]"
+    if type(value) is not collection.model:
+        what = f"expected a {collection.model.__name__}, found {type(value).__name__}"
         raise EncodeError(what, path=place)
     try:
         return encode(value)
@@ -92,9 +92,9 @@ def refuse_unwritable(batch: Batch) -> None:
     trees = encode_batch(batch)
     if trees.session is not None:
         _try_to_write(trees.session, "SessionData", "")
-    for family, items in trees.collections.items():
+    for collection, items in trees.collections.items():
         for index, tree in enumerate(items or ()):
-            _try_to_write(tree, "", f"{family.name}[{index}]")
+            _try_to_write(tree, "", f"{collection.name}[{index}]")
     _try_to_write(list(batch.retained_artifact_uris or ()), "", "retained_artifact_uris")
 
 

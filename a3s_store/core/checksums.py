@@ -85,15 +85,17 @@ def check_session(
 
 
 def check_collection(
-    family: Collection, values: tuple[Any, ...], extent: ListDigest, marks: Sequence[int]
+    collection: Collection, values: tuple[Any, ...], extent: ListDigest, marks: Sequence[int]
 ) -> None:
     """Raise CorruptRowError unless the values of a shelf are what is on record.
 
     `marks` are those of its rows.
     """
-    trees = encode_collection(family, values)
-    if EMPTY_LIST.appended([item_digest(tree, family.rows) for tree in trees]) != extent:
-        raise CorruptRowError(NOT_WRITTEN, family.name, _first_wrong(trees, family.rows, marks))
+    trees = encode_collection(collection, values)
+    if EMPTY_LIST.appended([item_digest(tree, collection.rows) for tree in trees]) != extent:
+        raise CorruptRowError(
+            NOT_WRITTEN, collection.name, _first_wrong(trees, collection.rows, marks)
+        )
 
 
 def _first_wrong(trees: Sequence[Tree], rows: TableLayout, marks: Sequence[int]) -> int | None:

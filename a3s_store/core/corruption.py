@@ -26,10 +26,12 @@ class CorruptRowError(ValueError):
     Its text never repeats what is there.
     """
 
-    def __init__(self, what: str, family: str | None = None, position: int | None = None) -> None:
+    def __init__(
+        self, what: str, collection: str | None = None, position: int | None = None
+    ) -> None:
         super().__init__(what)
         self.what = what
-        self.family = family
+        self.family = collection
         self.position = position
 
     def __str__(self) -> str:
@@ -45,9 +47,9 @@ class StaleReadError(CorruptRowError):
 NOT_WRITTEN: Final = "what is there is not what was written"
 
 
-def location_of(family: str | None, position: int | None) -> str:
+def location_of(collection: str | None, position: int | None) -> str:
     """`run_records[3]`, or the family alone."""
-    return family or "" if position is None else f"{family}[{position}]"
+    return collection or "" if position is None else f"{collection}[{position}]"
 
 
 @contextlib.contextmanager
@@ -86,11 +88,11 @@ def _said(error: Exception) -> str:
 def _of_decoding(error: DecodeError, session_id: str | None) -> CorruptionError:
     place = ".".join(part for part in (error.model, error.path) if part)
     found = _PLACE.match(place)
-    family, position = found.groups() if found is not None else (None, None)
+    collection, position = found.groups() if found is not None else (None, None)
     return CorruptionError(
         f"{place}: {error.what}",
         session_id=session_id,
-        family=family,
+        family=collection,
         position=None if position is None else int(position),
         hint=KEEP,
     )

@@ -52,7 +52,7 @@ _LASTING: Final = frozenset(
         Message,
         SessionConfig,
         LlmConfigData,
-        *(family.model for family in COLLECTIONS),
+        *(collection.model for collection in COLLECTIONS),
         *(m for kept in (*COLLECTIONS, *CHECKPOINTS) for m in _listed(kept.rows)),
         *_listed(SESSION_ROWS),
     }

@@ -75,12 +75,12 @@ class SessionSnapshot(Model):
         retained_artifact_uris: tuple[str, ...] = (),
     ) -> SessionSnapshot:
         """A snapshot of a session and its shelves by family; a family left out was never saved."""
-        named: Any = {family.name: values for family, values in collections.items()}
+        named: Any = {collection.name: values for collection, values in collections.items()}
         return cls(session=session, retained_artifact_uris=retained_artifact_uris, **named)
 
     def collections(self) -> dict[Collection, tuple[Any, ...] | None]:
         """Every family's values, None where it was never saved."""
-        return {family: getattr(self, family.name) for family in COLLECTIONS}
+        return {collection: getattr(self, collection.name) for collection in COLLECTIONS}
 
     def fork(self, session_id: str, *, workspace: str | None = None) -> SessionSnapshot:
         """A copy under another id, with its runs and subagent tasks bound to that id.
@@ -155,7 +155,7 @@ def check_snapshot(snapshot: SessionSnapshot) -> None:
 def _check_lists(snapshot: SessionSnapshot) -> None:
     """Refuse what is no tuple: an iterator would be empty once it was encoded."""
     uris = snapshot.retained_artifact_uris
-    lists = {family.name: values for family, values in snapshot.collections().items()}
+    lists = {collection.name: values for collection, values in snapshot.collections().items()}
     for name, values in {**lists, "retained_artifact_uris": uris}.items():
         if type(values) is not tuple and (values is not None or values is uris):
             what = f"expected an array, found {type(values).__name__}"
@@ -178,9 +178,9 @@ def snapshot_digest(snapshot: SessionSnapshot) -> str:
     links = chain(hashlib.sha256(canonical(message)).digest() for message in session["messages"])
     parts = {"messages": ListDigest(len(links), links[-1] if links else EMPTY_CHAIN)}
     parts |= session_parts(session)
-    for family in COLLECTIONS:
-        if tree.get(family.name) is not None:
-            parts[family.name] = list_digest(tree[family.name], family.rows)
+    for collection in COLLECTIONS:
+        if tree.get(collection.name) is not None:
+            parts[collection.name] = list_digest(tree[collection.name], collection.rows)
     if snapshot.retained_artifact_uris:
         parts[URIS] = uris_digest(snapshot.retained_artifact_uris)
     return snapshot_digest_of_parts(parts)

@@ -168,9 +168,9 @@ class _Export:
         if isinstance(parcel, CheckpointItem):
             return [self.layout.checkpoint(parcel.kind, name)]
         paths: list[Path | None] = [
-            self.layout.collection(family, name)
-            for family in COLLECTIONS
-            if family in parcel.shelves
+            self.layout.collection(collection, name)
+            for collection in COLLECTIONS
+            if collection in parcel.shelves
         ]
         if parcel.snapshot is not None:
             return [self.layout.session(name), *paths]

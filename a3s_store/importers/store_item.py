@@ -112,7 +112,7 @@ async def _keep_session(
         # A transfer that was interrupted may have left families that are the same, no others.
         kept = await load_collections(store, snapshot.session.id)
         mine = snapshot.collections()
-        conflict = any(not _same(values, mine[family]) for family, values in kept.items())
+        conflict = any(not _same(values, mine[collection]) for collection, values in kept.items())
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
     await store.save_snapshot(snapshot)
@@ -127,11 +127,11 @@ async def _keep_families(
     if not missing:
         return UNCHANGED
     # Families that a saved session does not have are something else than those of no session.
-    conflict = await store.exists(parcel.owner) or any(family in kept for family in missing)
+    conflict = await store.exists(parcel.owner) or any(collection in kept for collection in missing)
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
-    for family, values in missing.items():
-        await getattr(store, f"save_{family.name}")(parcel.owner, values)
+    for collection, values in missing.items():
+        await getattr(store, f"save_{collection.name}")(parcel.owner, values)
     return SAVED
 
 
@@ -156,5 +156,8 @@ def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
 
 async def load_collections(store: SessionStore, owner: str) -> dict[Collection, tuple[Any, ...]]:
     """The families that were ever saved under an id."""
-    found = {family: await getattr(store, f"load_{family.name}")(owner) for family in COLLECTIONS}
-    return {family: tuple(values) for family, values in found.items() if values is not None}
+    found = {
+        collection: await getattr(store, f"load_{collection.name}")(owner)
+        for collection in COLLECTIONS
+    }
+    return {collection: tuple(values) for collection, values in found.items() if values is not None}

@@ -106,7 +106,7 @@ def read_group(group: Group) -> Content:
         session = decode(SessionData, tree)
         _check_name(session.id, group.name)
     shelves = _read_shelves(group)
-    values = {family: shelf.values for family, shelf in shelves.items()}
+    values = {collection: shelf.values for collection, shelf in shelves.items()}
     retained = [uri for shelf in shelves.values() for uri in shelf.manifest.retained_uris]
     snapshot = SessionSnapshot.of(session, values, tuple(retained))
     return Content(
@@ -118,9 +118,9 @@ def read_group(group: Group) -> Content:
 
 def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
     """A newer release's session: one document with all families, where None does not exist."""
-    for family in COLLECTIONS:
-        if tree.get(family.name) is None:
-            tree[family.name] = []
+    for collection in COLLECTIONS:
+        if tree.get(collection.name) is None:
+            tree[collection.name] = []
     snapshot = decode(SessionSnapshot, tree)
     check_snapshot(snapshot)
     _check_name(snapshot.session.id, group.name)
@@ -142,22 +142,22 @@ def _read_families(group: Group) -> Content:
     with _refusing(group.files()[-1]):
         _check_name(owner, group.name)
     shelves = _read_shelves(group)
-    for family, shelf in shelves.items():
-        with _refusing(group.shelves[family]):
+    for collection, shelf in shelves.items():
+        with _refusing(group.shelves[collection]):
             if shelf.manifest.retained_uris:
                 raise InvalidSnapshotError("retained URIs cannot be kept without a session")
-    values = {family: shelf.values for family, shelf in shelves.items()}
+    values = {collection: shelf.values for collection, shelf in shelves.items()}
     parcel = SessionItem(owner=owner, snapshot=None, shelves=values)
     return Content(parcel=parcel, remarks=_remarks(group, shelves))
 
 
 def _read_shelves(group: Group) -> dict[Collection, CollectionFile]:
     shelves: dict[Collection, CollectionFile] = {}
-    for family, file in group.shelves.items():
+    for collection, file in group.shelves.items():
         with _refusing(file):
             empty = CollectionFile(())
-            shelves[family] = (
-                empty if file.empty else read_collection(family, _bytes(file), file.full)
+            shelves[collection] = (
+                empty if file.empty else read_collection(collection, _bytes(file), file.full)
             )
     return shelves
 
@@ -165,8 +165,8 @@ def _read_shelves(group: Group) -> dict[Collection, CollectionFile]:
 def _remarks(group: Group, shelves: dict[Collection, CollectionFile]) -> dict[str, str]:
     """What stands around the artifacts in their file has no place in a store."""
     return {
-        group.shelves[family].path: "without the unknown keys " + ", ".join(_keys(shelf))
-        for family, shelf in shelves.items()
+        group.shelves[collection].path: "without the unknown keys " + ", ".join(_keys(shelf))
+        for collection, shelf in shelves.items()
         if _keys(shelf)
     }
 

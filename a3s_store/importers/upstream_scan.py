@@ -31,7 +31,7 @@ from a3s_store.importers.upstream_files import (
 OP: Final = "import_directory"
 _UNKNOWN: Final = "not a file of a session store"
 _TEMPORARY: Final = "a temporary file; its save did not finish"
-_FAMILIES: Final = {family.folder: family for family in COLLECTIONS}
+_FAMILIES: Final = {collection.folder: collection for collection in COLLECTIONS}
 _CHECKPOINTS: Final = {kind.folder: kind for kind in CHECKPOINTS}
 
 
@@ -55,23 +55,23 @@ class Source:
         with during(OP, str(self._root)), self._lock.shared():
             for file, parts in _walk(self._root):
                 self._place(file, parts)
-            for family in COLLECTIONS:
-                self._place_empty_folders(family)
+            for collection in COLLECTIONS:
+                self._place_empty_folders(collection)
         for name, group in list(self._groups.items()):
             if group.session is None and not group.shelves:
                 assert group.claim is not None, "a group begins with a file"
                 self._leave(group.claim, "nothing is kept under this id")
                 del self._groups[name]
 
-    def _place_empty_folders(self, family: Collection) -> None:
+    def _place_empty_folders(self, collection: Collection) -> None:
         """A folder of artifacts without the file is a shelf that was saved empty."""
-        folder = self._root / family.folder
-        if "/" in family.file and folder.is_dir() and not folder.is_symlink():
+        folder = self._root / collection.folder
+        if "/" in collection.file and folder.is_dir() and not folder.is_symlink():
             for entry in sorted(folder.iterdir()):
                 if entry.is_dir() and not entry.is_symlink():
-                    path = shown(f"{family.folder}/{entry.name}/")
+                    path = shown(f"{collection.folder}/{entry.name}/")
                     file = SourceFile(path=path, full=entry, size_bytes=0, empty=True)
-                    self._group(entry.name).shelves.setdefault(family, file)
+                    self._group(entry.name).shelves.setdefault(collection, file)
 
     def _group(self, name: str) -> Group:
         return self._groups.setdefault(name, Group(name=name))
@@ -142,9 +142,9 @@ def shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _shelf_name(family: Collection, parts: tuple[str, ...], file: SourceFile) -> str | None:
+def _shelf_name(collection: Collection, parts: tuple[str, ...], file: SourceFile) -> str | None:
     """The name whose shelf is in this file; the empty id's artifacts lie in the folder of all."""
-    tail = family.file.removeprefix("{}")
+    tail = collection.file.removeprefix("{}")
     if not tail.startswith("/"):
         return parts[1].removesuffix(SUFFIX) if len(parts) == 2 and _is_value(parts) else None
     is_link_to_folder = len(parts) == 2 and file.problem is not None

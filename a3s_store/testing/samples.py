@@ -313,9 +313,9 @@ MAKERS: Final[dict[str, Callable[..., Any]]] = {
 }
 
 
-def shelf(family: str, *names: str) -> tuple[Any, ...]:
+def shelf(collection: str, *names: str) -> tuple[Any, ...]:
     """Values of a family, one for each name; the same name twice gives equal values."""
-    return tuple(MAKERS[family](name) for name in names)
+    return tuple(MAKERS[collection](name) for name in names)
 
 
 def loop_checkpoint(run_id: str, session_id: str = "s", **changes: Any) -> LoopCheckpoint:
@@ -354,7 +354,9 @@ CHECKPOINT_MAKERS: Final[dict[str, Callable[..., Any]]] = {
 
 def rich_snapshot(session_id: str) -> SessionSnapshot:
     """A snapshot in which every family has values."""
-    families: dict[str, Any] = {family: shelf(family, "1", "2", "1") for family in MAKERS}
+    families: dict[str, Any] = {
+        collection: shelf(collection, "1", "2", "1") for collection in MAKERS
+    }
     return SessionSnapshot(
         session=rich_session(session_id),
         retained_artifact_uris=("a3s://artifacts/1", "a3s://artifacts/not-there"),
@@ -364,5 +366,5 @@ def rich_snapshot(session_id: str) -> SessionSnapshot:
 
 def small_snapshot(session_id: str, text: str) -> SessionSnapshot:
     """A snapshot that says `text` in its session and in each of its families."""
-    families: dict[str, Any] = {family: shelf(family, text) for family in MAKERS}
+    families: dict[str, Any] = {collection: shelf(collection, text) for collection in MAKERS}
     return SessionSnapshot(session=session(session_id, (text, text)), **families)

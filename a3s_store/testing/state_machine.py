@@ -258,13 +258,13 @@ class StoreMachine(RuleBasedStateMachine):
         self, one: str, shelf: tuple[str, tuple[Any, ...]], trim: int, fresh: bool
     ) -> None:
         """Add values at the end and drop some at the front, as the live collections do."""
-        family, more = shelf
+        collection, more = shelf
 
         async def step(store: Any) -> None:
-            values = ((await load_shelf(store, family, one) or ()) + more)[trim // 3 :]
-            await save_shelf(store, family, one, copied(values) if fresh else values)
+            values = ((await load_shelf(store, collection, one) or ()) + more)[trim // 3 :]
+            await save_shelf(store, collection, one, copied(values) if fresh else values)
 
-        self.change(f"grow {family}", step, one)
+        self.change(f"grow {collection}", step, one)
         self.look(one)
 
     @rule(one=ids, value=LOOKALIKES, at=NUMBERS, fresh=st.booleans())
@@ -272,13 +272,13 @@ class StoreMachine(RuleBasedStateMachine):
         """One value of each shelf gets another unknown key, or one that only looks equal."""
 
         async def step(store: Any) -> None:
-            for family in COLLECTIONS:
-                values = list(await load_shelf(store, family.name, one) or ())
+            for collection in COLLECTIONS:
+                values = list(await load_shelf(store, collection.name, one) or ())
                 if values:
                     old = values[at % len(values)]
                     new = with_unknown_key(old, value)
                     values[at % len(values)] = copied(new) if fresh else new
-                    await save_shelf(store, family.name, one, values)
+                    await save_shelf(store, collection.name, one, values)
 
         self.change("change a value", step, one)
 
@@ -417,7 +417,9 @@ class StoreMachine(RuleBasedStateMachine):
         async def source(store: Any) -> SessionSnapshot | None:
             """What may be forked: a session that is long enough, to an id that is free."""
             found: SessionSnapshot | None = await store.load_snapshot(one)
-            shelves = [await load_shelf(store, family.name, other) for family in COLLECTIONS]
+            shelves = [
+                await load_shelf(store, collection.name, other) for collection in COLLECTIONS
+            ]
             free = not await store.exists(other) and all(shelf is None for shelf in shelves)
             return found if found and free and (at or 0) <= len(found.session.messages) else None
 

@@ -13,7 +13,7 @@ from a3s_store.models import Message
 from a3s_store.wire import compact, decode, encode
 from benchmarks.engine import Engine, Keeps
 
-_TABLES = ("message", *(family.name for family in COLLECTIONS))
+_TABLES = ("message", *(collection.name for collection in COLLECTIONS))
 
 
 class Naive(Engine):
@@ -43,7 +43,9 @@ class Naive(Engine):
         session = prepared.session
         head = compact(encode(session.evolve(messages=()))).decode()
         await self._db.execute("INSERT OR REPLACE INTO session VALUES (?, ?)", (session.id, head))
-        lists = {family.name: getattr(prepared, family.name) or () for family in COLLECTIONS}
+        lists = {
+            collection.name: getattr(prepared, collection.name) or () for collection in COLLECTIONS
+        }
         for table, values in {"message": session.messages, **lists}.items():
             rows = [
                 (session.id, seq, compact(encode(value)).decode())

@@ -110,7 +110,7 @@ class EndsTextAtNul(_Rewriting):
 @caught_by("saved_empty_is_empty[trace_events]")
 class ForgetsEmptyShelves(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
-        shelves = {family: values or None for family, values in batch.collections.items()}
+        shelves = {collection: values or None for collection, values in batch.collections.items()}
         return await super()._commit(attrs.evolve(batch, collections=shelves))
 
 
@@ -123,7 +123,7 @@ class TakesNoneForEmpty(MemorySessionStore):
     ) -> LoadResult:
         found = await super()._fetch(op, session_id, families, session=session)
         if session_id in self._entries:
-            shelves = {family: values or () for family, values in found.collections.items()}
+            shelves = {collection: values or () for collection, values in found.collections.items()}
             found = attrs.evolve(found, collections=shelves)
         return found
 
@@ -132,7 +132,9 @@ class TakesNoneForEmpty(MemorySessionStore):
 class KeepsFamiliesASnapshotLeavesOut(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
         shelves = {
-            family: values for family, values in batch.collections.items() if values is not None
+            collection: values
+            for collection, values in batch.collections.items()
+            if values is not None
         }
         return await super()._commit(attrs.evolve(batch, collections=shelves))
 

@@ -79,13 +79,13 @@ def _test_session(session_id: str = "test-session-1") -> SessionData:
     )
 
 
-async def _save_load_and_delete(store: Any, family: str) -> None:
-    values = samples.shelf(family, "1", "2")
+async def _save_load_and_delete(store: Any, collection: str) -> None:
+    values = samples.shelf(collection, "1", "2")
     await store.save(_test_session())
-    await getattr(store, f"save_{family}")("test-session-1", values)
-    assert await getattr(store, f"load_{family}")("test-session-1") == values
+    await getattr(store, f"save_{collection}")("test-session-1", values)
+    assert await getattr(store, f"load_{collection}")("test-session-1") == values
     await store.delete("test-session-1")
-    assert await getattr(store, f"load_{family}")("test-session-1") is None
+    assert await getattr(store, f"load_{collection}")("test-session-1") is None
 
 
 def test_memory_store_save_load_and_delete_artifacts() -> None:
@@ -258,8 +258,8 @@ def test_aggregate_save_default_fails_without_fragmented_side_effects() -> None:
                 with pytest.raises(StoreError, match="does not support aggregate"):
                     await act(samples.rich_snapshot("s"))
             assert await store.list() == []
-            for family in samples.MAKERS:
-                assert await getattr(store, f"load_{family}")("s") is None
+            for collection in samples.MAKERS:
+                assert await getattr(store, f"load_{collection}")("s") is None
 
     asyncio.run(body())
 

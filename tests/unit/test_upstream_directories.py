@@ -219,8 +219,8 @@ def test_a_bad_file_refuses_its_session_and_no_other(tmp_path: Path, bad: str, k
             assert reason.startswith(f"{bad}: ")
             assert str(tmp_path) not in reason
         assert await store.list() == ["plain"]
-        for family in FAMILY_NAMES:
-            assert await getattr(store, f"load_{family}")("a/b") is None
+        for collection in FAMILY_NAMES:
+            assert await getattr(store, f"load_{collection}")("a/b") is None
         assert await store.load_loop_checkpoint("r/1") is not None
 
     in_memory(work)

@@ -52,12 +52,12 @@ def tree_text(tree: Any, *, model: str = "", place: str = "") -> bytes:
 
 
 def collection_text(
-    family: Collection, trees: list[dict[str, Any]], manifest: ArtifactStore
+    collection: Collection, trees: list[dict[str, Any]], manifest: ArtifactStore
 ) -> bytes:
     """The bytes of the file of a shelf. Raises EncodeError."""
-    if family.wrapped is None:
-        return tree_text(trees, place=family.name)
-    return tree_text({**encode(manifest), family.wrapped: trees})
+    if collection.wrapped is None:
+        return tree_text(trees, place=collection.name)
+    return tree_text({**encode(manifest), collection.wrapped: trees})
 
 
 def read_value(cls: type[M], data: bytes, path: Path) -> M:
@@ -66,18 +66,18 @@ def read_value(cls: type[M], data: bytes, path: Path) -> M:
         return decode(cls, parse(data, model=cls.__name__))
 
 
-def read_collection(family: Collection, data: bytes, path: Path) -> CollectionFile:
+def read_collection(collection: Collection, data: bytes, path: Path) -> CollectionFile:
     """The shelf in a file. Raises DecodeError."""
     with in_file(path):
-        tree = parse(data, model=family.name)
-        if family.wrapped is not None:
+        tree = parse(data, model=collection.name)
+        if collection.wrapped is not None:
             manifest = decode(ArtifactStore, tree)
-            values: tuple[Any, ...] = getattr(manifest, family.wrapped)
+            values: tuple[Any, ...] = getattr(manifest, collection.wrapped)
             return CollectionFile(values, manifest.evolve(artifacts=()))
         try:
-            return CollectionFile(decode_many(family.model, tree))
+            return CollectionFile(decode_many(collection.model, tree))
         except DecodeError as error:
-            error.model, error.path = "", family.name + error.path
+            error.model, error.path = "", collection.name + error.path
             raise
 
 

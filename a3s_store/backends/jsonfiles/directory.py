@@ -67,8 +67,8 @@ class Directory:
 
     def _stage(self, batch: Batch, trees: Trees, name: str, changes: Changes) -> None:
         shelves = {
-            family: None if items is None else self._shelf_text(batch, family, items, name)
-            for family, items in trees.collections.items()
+            collection: None if items is None else self._shelf_text(batch, collection, items, name)
+            for collection, items in trees.collections.items()
         }
         session = (
             None
@@ -78,9 +78,9 @@ class Directory:
         claim, session_path = self.layout.claim(name), self.layout.session(name)
         if batch.session_id != name and any(shelves.values()) and not present(session_path):
             changes.put(claim, content.claim_text(batch.session_id))
-        for family, text in shelves.items():
-            own_folder = self.layout.own_folder(family, name)
-            path = self.layout.collection(family, name)
+        for collection, text in shelves.items():
+            own_folder = self.layout.own_folder(collection, name)
+            path = self.layout.collection(collection, name)
             if text is None:
                 changes.drop(own_folder or path)
             else:
@@ -90,15 +90,15 @@ class Directory:
             changes.drop(claim)
 
     def _shelf_text(
-        self, batch: Batch, family: Collection, trees: list[dict[str, Any]], name: str
+        self, batch: Batch, collection: Collection, trees: list[dict[str, Any]], name: str
     ) -> bytes:
         manifest = NO_MANIFEST
-        if family.wrapped is not None and batch.retained_artifact_uris is not None:
+        if collection.wrapped is not None and batch.retained_artifact_uris is not None:
             manifest = manifest.evolve(retained_uris=batch.retained_artifact_uris)
-        elif family.wrapped is not None:
-            stored = self._shelf(family, name)
+        elif collection.wrapped is not None:
+            stored = self._shelf(collection, name)
             manifest = stored.manifest if stored else manifest
-        return content.collection_text(family, trees, manifest)
+        return content.collection_text(collection, trees, manifest)
 
     def fetch(
         self, session_id: str, families: Sequence[Collection], *, session: bool
@@ -111,12 +111,13 @@ class Directory:
             return self._read(name, families, session=session)
 
     def _read(self, name: str, families: Sequence[Collection], *, session: bool) -> LoadResult:
-        shelves = {family: self._shelf(family, name) for family in families}
+        shelves = {collection: self._shelf(collection, name) for collection in families}
         retained = [shelf.manifest.retained_uris for shelf in shelves.values() if shelf]
         return LoadResult(
             session=self._session(name) if session else None,
             collections={
-                family: None if shelf is None else shelf.values for family, shelf in shelves.items()
+                collection: None if shelf is None else shelf.values
+                for collection, shelf in shelves.items()
             },
             retained_artifact_uris=next(filter(None, retained), ()),
         )
@@ -126,12 +127,12 @@ class Directory:
         data = read(path)
         return None if data is None else content.read_value(SessionData, data, path)
 
-    def _shelf(self, family: Collection, name: str) -> CollectionFile | None:
-        path = self.layout.collection(family, name)
+    def _shelf(self, collection: Collection, name: str) -> CollectionFile | None:
+        path = self.layout.collection(collection, name)
         data = read(path)
         if data is not None:
-            return content.read_collection(family, data, path)
-        own_folder = self.layout.own_folder(family, name)
+            return content.read_collection(collection, data, path)
+        own_folder = self.layout.own_folder(collection, name)
         return CollectionFile(()) if own_folder is not None and present(own_folder) else None
 
     def _digest(self, name: str) -> str | None:
@@ -159,9 +160,9 @@ class Directory:
                 for path in listing.loop_checkpoints_of(self.layout, session_id):
                     changes.drop(path)
                 if name is not None and owns:
-                    for family in COLLECTIONS:
-                        folder = self.layout.own_folder(family, name)
-                        changes.drop(folder or self.layout.collection(family, name))
+                    for collection in COLLECTIONS:
+                        folder = self.layout.own_folder(collection, name)
+                        changes.drop(folder or self.layout.collection(collection, name))
                     changes.drop(self.layout.session(name))
                     changes.drop(self.layout.claim(name))
                 changes.land()

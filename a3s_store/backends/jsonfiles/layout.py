@@ -74,14 +74,14 @@ class Layout:
         """The folder of a family or of a kind of checkpoint."""
         return self.root / kept.folder
 
-    def collection(self, family: Collection, name: str) -> Path:
+    def collection(self, collection: Collection, name: str) -> Path:
         """The file of a shelf."""
-        return self.folder(family) / family.file.replace("{}", name)
+        return self.folder(collection) / collection.file.replace("{}", name)
 
-    def own_folder(self, family: Collection, name: str) -> Path | None:
+    def own_folder(self, collection: Collection, name: str) -> Path | None:
         """The folder a shelf has for itself alone; None when it is a file among others."""
-        path = self.collection(family, name)
-        return None if path.parent == self.folder(family) else path.parent
+        path = self.collection(collection, name)
+        return None if path.parent == self.folder(collection) else path.parent
 
     def checkpoint(self, kind: CheckpointKind, name: str) -> Path:
         """The file of a checkpoint."""

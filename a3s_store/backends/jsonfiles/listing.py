@@ -68,9 +68,9 @@ def _sessions(layout: Layout, *, damaged: bool) -> dict[str, str]:
 
 def _families_only(layout: Layout) -> Iterator[str]:
     names: set[str] = set()
-    for family in COLLECTIONS:
-        has_folder = layout.own_folder(family, "x") is not None
-        for entry in _entries(layout.folder(family)):
+    for collection in COLLECTIONS:
+        has_folder = layout.own_folder(collection, "x") is not None
+        for entry in _entries(layout.folder(collection)):
             if has_folder and entry.is_dir():
                 names.add(entry.name)
             elif not has_folder and entry.name.endswith(SUFFIX):

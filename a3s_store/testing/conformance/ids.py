@@ -140,9 +140,9 @@ async def what_is_no_id_is_refused(store: SessionStore, one: Any) -> None:
     before = await contents(store, "s")
     for method in ("load", "load_snapshot", "delete", "exists"):
         await raises(InvalidIdError, method, getattr(store, method), one)
-    for family in samples.MAKERS:
-        await raises(InvalidIdError, f"save_{family}", save_shelf, store, family, one, ())
-        await raises(InvalidIdError, f"load_{family}", load_shelf, store, family, one)
+    for collection in samples.MAKERS:
+        await raises(InvalidIdError, f"save_{collection}", save_shelf, store, collection, one, ())
+        await raises(InvalidIdError, f"load_{collection}", load_shelf, store, collection, one)
     for kind, make in samples.CHECKPOINT_MAKERS.items():
         for verb in ("load", "delete"):
             name = f"{verb}_{kind}"

@@ -109,9 +109,9 @@ def _every_method(store: SessionStore) -> dict[str, Callable[[], Awaitable[Any]]
         "health_check": store.health_check,
         "entering it": store.__aenter__,
     }
-    for family in samples.MAKERS:
-        acts[f"save_{family}"] = at(save_shelf, store, family, "s", shelf(family, "1"))
-        acts[f"load_{family}"] = at(load_shelf, store, family, "s")
+    for collection in samples.MAKERS:
+        acts[f"save_{collection}"] = at(save_shelf, store, collection, "s", shelf(collection, "1"))
+        acts[f"load_{collection}"] = at(load_shelf, store, collection, "s")
     for kind, make in samples.CHECKPOINT_MAKERS.items():
         acts[f"save_{kind}"] = at(getattr(store, f"save_{kind}"), "r", make("r"))
         for name in (f"load_{kind}", f"delete_{kind}"):
@@ -164,7 +164,10 @@ async def parts_saved_at_once_all_land(store: SessionStore) -> None:
     await asyncio.gather(
         store.save(whole.session),
         store.save_loop_checkpoint("s", loop),
-        *(save_shelf(store, family, "s", getattr(whole, family)) for family in samples.MAKERS),
+        *(
+            save_shelf(store, collection, "s", getattr(whole, collection))
+            for collection in samples.MAKERS
+        ),
     )
     same(whole, await store.load_snapshot("s"), "load_snapshot")
     same(loop, await store.load_loop_checkpoint("s"), "the checkpoint")
@@ -224,8 +227,8 @@ async def _fill(store: SessionStore) -> None:
     await store.save_snapshot(rich_snapshot("rich"))
     await store.save(session("bare"))
     await store.save(session("../../../etc/passwd", ("a", "b")))
-    for family in samples.MAKERS:
-        await save_shelf(store, family, "empty", ())
+    for collection in samples.MAKERS:
+        await save_shelf(store, collection, "empty", ())
     await save_shelf(store, "artifacts", "only", shelf("artifacts", "1"))
     await store.save_loop_checkpoint("run", samples.loop_checkpoint("run", "rich"))
     await store.save_workflow_checkpoint("flow", samples.workflow_checkpoint("flow"))

@@ -100,13 +100,13 @@ def _shelves() -> dict[str, tuple[str, Callable[[], Any]]]:
     return cases
 
 
-def _bad_shelves(family: str) -> dict[str, Callable[[], Any]]:
-    make: Callable[[], Any] = samples.MAKERS[family]
+def _bad_shelves(collection: str) -> dict[str, Callable[[], Any]]:
+    make: Callable[[], Any] = samples.MAKERS[collection]
     other: Callable[[], Any] = samples.MAKERS[
-        "trace_events" if family == "artifacts" else "artifacts"
+        "trace_events" if collection == "artifacts" else "artifacts"
     ]
     key = {"artifacts": "content", "trace_events": "name", "run_records": "events"}
-    known = {key.get(family, "status"): "x"}
+    known = {key.get(collection, "status"): "x"}
     return {
         "None": lambda: None,
         "a str": lambda: "text",
@@ -187,23 +187,23 @@ async def a_bad_session_is_refused(store: SessionStore, build: Callable[[], Any]
 @owed(_GROUP, cases=tuple((label, (label, build)) for label, build in _ITEMS.items()))
 async def a_bad_value_is_refused(store: SessionStore, case: tuple[str, Callable[[], Any]]) -> None:
     """EncodeError for a bad value among good ones, and the shelf that was there stays whole."""
-    family, build = case[0].partition(":")[0], case[1]
+    collection, build = case[0].partition(":")[0], case[1]
 
     async def act() -> None:
-        await save_shelf(store, family, "s", (*samples.shelf(family, "x", "y"), build()))
+        await save_shelf(store, collection, "s", (*samples.shelf(collection, "x", "y"), build()))
 
-    await _refused(store, act, f"save_{family}")
+    await _refused(store, act, f"save_{collection}")
 
 
 @owed(_GROUP, cases=tuple(_shelves().items()))
 async def a_bad_shelf_is_refused(store: SessionStore, case: tuple[str, Callable[[], Any]]) -> None:
     """EncodeError, and the shelf that was there stays whole."""
-    family, build = case
+    collection, build = case
 
     async def act() -> None:
-        await save_shelf(store, family, "s", build())
+        await save_shelf(store, collection, "s", build())
 
-    await _refused(store, act, f"save_{family}")
+    await _refused(store, act, f"save_{collection}")
 
 
 @owed(_GROUP, cases=tuple(_CHECKPOINTS.items()))

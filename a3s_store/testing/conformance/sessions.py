@@ -89,8 +89,8 @@ async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
         loaded = await store.load_snapshot("s")
         assert loaded is not None
         await store.save(loaded.session)
-        for family, values in loaded.collections().items():
-            await save_shelf(store, family.name, "s", values)
+        for collection, values in loaded.collections().items():
+            await save_shelf(store, collection.name, "s", values)
         await store.save_snapshot(loaded)
         unchanged(before, await contents(store, "s"), "after saving what was loaded")
 
@@ -117,8 +117,8 @@ async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore)
     same(None, await store.load_snapshot("s"), "load_snapshot")
     same(False, await store.exists("s"), "exists")
     same([], await store.list(), "list")
-    for family in samples.MAKERS:
-        same(None, await load_shelf(store, family, "s"), f"load_{family}")
+    for collection in samples.MAKERS:
+        same(None, await load_shelf(store, collection, "s"), f"load_{collection}")
     for run in ("r1", "r2"):
         same(None, await store.load_loop_checkpoint(run), f"load_loop_checkpoint of {run}")
 

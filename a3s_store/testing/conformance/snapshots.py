@@ -36,8 +36,12 @@ async def a_snapshot_comes_back_as_it_was_saved(store: SessionStore) -> None:
     await store.save_snapshot(saved)
     same(saved, await store.load_snapshot("s"), "load_snapshot")
     same(saved.session, await store.load("s"), "load")
-    for family in samples.MAKERS:
-        same(getattr(saved, family), await load_shelf(store, family, "s"), f"load_{family}")
+    for collection in samples.MAKERS:
+        same(
+            getattr(saved, collection),
+            await load_shelf(store, collection, "s"),
+            f"load_{collection}",
+        )
     same(["s"], await store.list(), "list")
 
 
@@ -45,8 +49,8 @@ async def a_snapshot_comes_back_as_it_was_saved(store: SessionStore) -> None:
 async def a_snapshot_is_put_together_from_parts(store: SessionStore) -> None:
     """save() and save_X() make the same as save_snapshot() of it all."""
     whole = rich_snapshot("s").evolve(retained_artifact_uris=())
-    for family in samples.MAKERS:
-        await save_shelf(store, family, "s", getattr(whole, family))
+    for collection in samples.MAKERS:
+        await save_shelf(store, collection, "s", getattr(whole, collection))
     await store.save(whole.session)
     same(whole, await store.load_snapshot("s"), "load_snapshot")
 
@@ -60,15 +64,15 @@ async def a_snapshot_replaces_everything(store: SessionStore) -> None:
     for saved in (bare, full, bare, full, empty, bare, empty, full, small_snapshot("s", "x"), bare):
         await store.save_snapshot(saved)
         same(saved, await store.load_snapshot("s"), "load_snapshot")
-    for family in samples.MAKERS:
-        same(None, await load_shelf(store, family, "s"), f"load_{family}")
+    for collection in samples.MAKERS:
+        same(None, await load_shelf(store, collection, "s"), f"load_{collection}")
 
 
 @owed(_GROUP)
 async def a_snapshot_removes_families_saved_without_a_session(store: SessionStore) -> None:
     """What was on the shelves before the first snapshot is not mixed into it."""
-    for family in samples.MAKERS:
-        await save_shelf(store, family, "s", shelf(family, "old"))
+    for collection in samples.MAKERS:
+        await save_shelf(store, collection, "s", shelf(collection, "old"))
     bare = SessionSnapshot(session=session("s"))
     await store.save_snapshot(bare)
     same(bare, await store.load_snapshot("s"), "load_snapshot")
@@ -118,14 +122,14 @@ async def digests_are_equal_for_equal_values(store: SessionStore) -> None:
     assert loaded is not None
     same(saved.digest(), loaded.digest(), "digest")
     seen = {saved.digest()}
-    for family in (None, *samples.MAKERS):
-        if family is None:
+    for collection in (None, *samples.MAKERS):
+        if collection is None:
             await store.save(session("s"))
         else:
-            await save_shelf(store, family, "s", shelf(family, "other"))
+            await save_shelf(store, collection, "s", shelf(collection, "other"))
         loaded = await store.load_snapshot("s")
         assert loaded is not None
-        holds(loaded.digest() not in seen, f"the digest does not see the change of {family}")
+        holds(loaded.digest() not in seen, f"the digest does not see the change of {collection}")
         seen.add(loaded.digest())
 
 
@@ -281,13 +285,13 @@ def _edits() -> dict[str, Callable[[SessionStore], Any]]:
         "a time": lambda store: store.save(samples.rich_session("s").evolve(updated_at=0)),
         "an unknown key": lambda store: store.save(samples.rich_session("s").evolve(extra={})),
     }
-    for family in samples.MAKERS:
-        edits[family] = functools.partial(_save_two, family)
+    for collection in samples.MAKERS:
+        edits[collection] = functools.partial(_save_two, collection)
     return edits
 
 
-async def _save_two(family: str, store: SessionStore) -> None:
-    await save_shelf(store, family, "s", shelf(family, "1", "2"))
+async def _save_two(collection: str, store: SessionStore) -> None:
+    await save_shelf(store, collection, "s", shelf(collection, "1", "2"))
 
 
 @owed(_CAS, capability="aggregate_cas", cases=tuple(_edits().items()))
@@ -310,9 +314,9 @@ async def a_change_and_its_undoing_match_again(store: SessionStore) -> None:
     """The digest is of values: what is equal again has the digest it had."""
     old = rich_snapshot("s")
     await store.save_snapshot(old)
-    for family in samples.MAKERS:
-        await save_shelf(store, family, "s", ())
-        await save_shelf(store, family, "s", getattr(old, family))
+    for collection in samples.MAKERS:
+        await save_shelf(store, collection, "s", ())
+        await save_shelf(store, collection, "s", getattr(old, collection))
     await store.save(session("s"))
     await store.save(old.session)
     same(True, await store.save_snapshot_cas(small_snapshot("s", "x"), old.digest()), "the answer")

@@ -183,10 +183,10 @@ async def unknown_keys_survive(store: SessionStore) -> None:
     for one in (saved, saved.evolve(extra={}), saved, saved.evolve(config=SessionConfig())):
         await store.save(one)
         same(one, await store.load("s"), "the session")
-    for family, make in samples.MAKERS.items():
+    for collection, make in samples.MAKERS.items():
         values = (make("1").evolve(extra=extra), make("1"), make("2").evolve(extra=extra))
-        await getattr(store, f"save_{family}")("s", values)
-        same(values, await getattr(store, f"load_{family}")("s"), family)
+        await getattr(store, f"save_{collection}")("s", values)
+        same(values, await getattr(store, f"load_{collection}")("s"), collection)
 
 
 @owed(_GROUP)

@@ -290,9 +290,9 @@ def _good(snapshot: Any, workflow: Any) -> list[tuple[str, Any]]:
     session = snapshot.session.evolve(id="victim")
     whole = snapshot.evolve(session=session)
     ways: list[tuple[str, Any]] = [("save", session), ("save_snapshot", whole)]
-    for family in COLLECTIONS:
-        values = getattr(snapshot, family.name)
-        ways += [(f"save_{family.name}", values)] if values else []
+    for collection in COLLECTIONS:
+        values = getattr(snapshot, collection.name)
+        ways += [(f"save_{collection.name}", values)] if values else []
     return [*ways, ("save_workflow_checkpoint", workflow)]
 
 
@@ -316,7 +316,7 @@ _ROADS: Final[dict[str, tuple[Save, Load]]] = {
         ),
         lambda store, value: store.load_workflow_checkpoint(value.workflow_id),
     ),
-    **{f"save_{family.name}": _family_road(family.name) for family in COLLECTIONS},
+    **{f"save_{collection.name}": _family_road(collection.name) for collection in COLLECTIONS},
 }
 
 
@@ -336,8 +336,8 @@ _BY_ID: Final[dict[str, Callable[[Any, Any], Awaitable[Any]]]] = {
     "fork to": lambda store, name: store.fork("nobody", name),
     "rewind": lambda store, name: store.rewind(name, 0),
     **{
-        f"load_{family.name}": functools.partial(_call, f"load_{family.name}")
-        for family in COLLECTIONS
+        f"load_{collection.name}": functools.partial(_call, f"load_{collection.name}")
+        for collection in COLLECTIONS
     },
     **{
         f"{verb}_{kind.name}": functools.partial(_call, f"{verb}_{kind.name}")

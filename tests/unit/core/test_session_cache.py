@@ -307,8 +307,8 @@ def test_a_reload_at_an_unchanged_generation_hands_out_the_same_objects(tmp_path
         assert again is not None
         assert first == now
         assert again.session is first.session
-        for family, values in first.collections().items():
-            assert again.collections()[family] is values
+        for collection, values in first.collections().items():
+            assert again.collections()[collection] is values
         await store.save_snapshot(again)
         assert await store.load("fix-login") is first.session
         await store.save(first.session.evolve(messages=messages(2)))

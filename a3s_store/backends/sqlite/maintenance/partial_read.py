@@ -93,7 +93,7 @@ def session(
         for name, part in SESSION_ROWS.lists.items()
     }
     uris = _uris(prover, key, parts)
-    shelves = {family: _shelf(prover, family, key, parts) for family in families}
+    shelves = {collection: _shelf(prover, collection, key, parts) for collection in families}
     if uris and ARTIFACTS in shelves and shelves[ARTIFACTS] is None:
         shelves[ARTIFACTS] = ()
     if own is None and head is None:
@@ -224,10 +224,12 @@ def _head_at(prover: RowChecker, key: int, generation: int) -> Head | None:
 
 
 def _shelf(
-    prover: RowChecker, family: Collection, key: int, parts: Mapping[str, ListDigest]
+    prover: RowChecker, collection: Collection, key: int, parts: Mapping[str, ListDigest]
 ) -> tuple[Any, ...] | None:
-    extent = parts.get(family.name)
-    found = prover.values(family.name, statements.statements(family.rows, "owner_key"), key, extent)
+    extent = parts.get(collection.name)
+    found = prover.values(
+        collection.name, statements.statements(collection.rows, "owner_key"), key, extent
+    )
     return found if found or extent is not None else None
 
 

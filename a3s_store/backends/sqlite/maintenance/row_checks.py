@@ -53,11 +53,11 @@ class RowChecker:
         self._session_id = session_id
         self._key = key
 
-    def note(self, family: str, what: str, position: int | None = None) -> None:
+    def note(self, collection: str, what: str, position: int | None = None) -> None:
         """Note that something is not what was written."""
         self.damage.append(
             Damage(
-                family=family,
+                family=collection,
                 what=what,
                 position=position,
                 session_id=self._session_id,
@@ -65,7 +65,9 @@ class RowChecker:
             )
         )
 
-    def attempt(self, family: str, read: Callable[[], R], position: int | None = None) -> R | None:
+    def attempt(
+        self, collection: str, read: Callable[[], R], position: int | None = None
+    ) -> R | None:
         """What `read` answers; None, and a note, when it meets damage."""
         try:
             with corruption_named():
@@ -74,7 +76,7 @@ class RowChecker:
             if getattr(error, "sqlite_errorcode", None) in _NOT_DAMAGE:
                 raise
             what = error.what if isinstance(error, CorruptionError) else str(error)
-            self.note(family, what, position)
+            self.note(collection, what, position)
         return None
 
     # -- Lists ------------------------------------------------------------------------------------

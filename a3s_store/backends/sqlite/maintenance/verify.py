@@ -50,7 +50,10 @@ _HANGING: Final = (
 )
 # How many of one kind of finding are told.
 _REPORTED: Final = 100
-_LISTS: Final = {**SESSION_ROWS.lists, **{family.name: family.rows for family in COLLECTIONS}}
+_LISTS: Final = {
+    **SESSION_ROWS.lists,
+    **{collection.name: collection.rows for collection in COLLECTIONS},
+}
 
 
 def verify(conn: sqlite3.Connection, *, location: str, depth: Depth) -> VerifyReport:

@@ -51,8 +51,8 @@ def to_found(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
     return LoadResult(
         session=None if stored.session is None else _to_session(conn, stored, stored.session),
         collections={
-            family: None if shelf is None else _to_values(family, shelf)
-            for family, shelf in stored.shelves.items()
+            collection: None if shelf is None else _to_values(collection, shelf)
+            for collection, shelf in stored.shelves.items()
         },
         retained_artifact_uris=stored.uris,
     )
@@ -70,15 +70,15 @@ def _to_session(
     return found if found.messages is messages else found.evolve(messages=messages)
 
 
-def _to_values(family: Collection, stored: FetchedCollection) -> tuple[Any, ...]:
+def _to_values(collection: Collection, stored: FetchedCollection) -> tuple[Any, ...]:
     if stored.known is not None:
         return stored.known
     try:
-        values: tuple[Any, ...] = decode_many(family.model, stored.trees)
+        values: tuple[Any, ...] = decode_many(collection.model, stored.trees)
     except DecodeError as error:
-        error.model = family.name
+        error.model = collection.name
         raise
-    check_collection(family, values, stored.extent, stored.marks)
+    check_collection(collection, values, stored.extent, stored.marks)
     return values
 
 
@@ -92,10 +92,10 @@ def learned(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheE
         return known
     parts = dict(known.parts)
     shelves = dict(known.collections)
-    for family, values in found.collections.items():
+    for collection, values in found.collections.items():
         if values is not None:
-            shelves[family.name] = values
-            parts[family.name] = stored.record.parts[family.name]
+            shelves[collection.name] = values
+            parts[collection.name] = stored.record.parts[collection.name]
     generation = stored.record.generation
     known = attrs.evolve(known, generation=generation, collections=shelves, parts=parts)
     if found.session is None or stored.session is None or stored.session.messages is None:

@@ -89,7 +89,7 @@ def fetch(
     if session and found.head is not None:
         head = found.head if generation is None else _head_at(conn, found, generation)
         stored = _fetch_session(conn, known, session_id, found, head if messages else None)
-    shelves = {family: _fetch_shelf(conn, known, found, family) for family in families}
+    shelves = {collection: _fetch_shelf(conn, known, found, collection) for collection in families}
     return FetchedRows(found, stored, shelves, _fetch_uris(conn, found))
 
 
@@ -131,16 +131,16 @@ def _head_at(conn: sqlite3.Connection, found: SessionHeader, generation: int) ->
 
 
 def _fetch_shelf(
-    conn: sqlite3.Connection, known: CacheEntry, found: SessionHeader, family: Collection
+    conn: sqlite3.Connection, known: CacheEntry, found: SessionHeader, collection: Collection
 ) -> FetchedCollection | None:
-    extent = found.parts.get(family.name)
+    extent = found.parts.get(collection.name)
     if extent is None:
         return None
-    values = known.values(family.name, found.parts)
+    values = known.values(collection.name, found.parts)
     if values is not None:
         return FetchedCollection([], [], values, extent)
     fetched = statements.fetch_list(
-        conn, family.name, family.rows, "owner_key", found.key, extent.count
+        conn, collection.name, collection.rows, "owner_key", found.key, extent.count
     )
     return FetchedCollection(*fetched, None, extent)
 

@@ -78,7 +78,9 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
     return SessionHeader(key, generation, digest, head, parts)
 
 
-def refuse_lost(conn: sqlite3.Connection, table: str, column: str, key: str, family: str) -> None:
+def refuse_lost(
+    conn: sqlite3.Connection, table: str, column: str, key: str, collection: str
+) -> None:
     """Raise CorruptRowError when a row has this key and its index does not.
 
     To say that nothing was saved under a key, the table itself is asked: an application would begin
@@ -87,7 +89,9 @@ def refuse_lost(conn: sqlite3.Connection, table: str, column: str, key: str, fam
     # Names come from families.py and from here only.
     sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE {column} = ? LIMIT 1"
     if conn.execute(sql, (key,)).fetchall():
-        raise CorruptRowError("its index does not know it, or no save of it is on record", family)
+        raise CorruptRowError(
+            "its index does not know it, or no save of it is on record", collection
+        )
 
 
 def check(record: SessionHeader) -> None:

@@ -249,8 +249,8 @@ class _Writing:
             self._messages += len(snapshot.session.messages)
             return True
         self._now = kept.saved_at_ms / 1000
-        for family, values in kept.shelves.items():
-            await getattr(store, f"save_{family.name}")(session_id, values)
+        for collection, values in kept.shelves.items():
+            await getattr(store, f"save_{collection.name}")(session_id, values)
         return bool(kept.shelves)
 
     async def _bring_checkpoint(
@@ -260,12 +260,12 @@ class _Writing:
         self._damage += found.damage
         if found.value is None:
             if not found.damage:
-                self._damage.append(_lost(family=kind.name, key=key))
+                self._damage.append(_lost(collection=kind.name, key=key))
             return
         try:
             await getattr(store, f"save_{kind.name}")(key, found.value)
         except (CodecError, InvalidIdError, InvalidSnapshotError) as error:
-            self._damage.append(_lost(family=kind.name, key=key, why=error.what))
+            self._damage.append(_lost(collection=kind.name, key=key, why=error.what))
         else:
             self._checkpoints += 1
 
@@ -276,7 +276,7 @@ class _Writing:
             try:
                 await store.memories(owner).store(item)
             except (CodecError, InvalidIdError) as error:
-                self._damage.append(_lost(session_id=owner, family=FAMILY, why=error.what))
+                self._damage.append(_lost(session_id=owner, collection=FAMILY, why=error.what))
             else:
                 self._memories += 1
 
@@ -284,8 +284,8 @@ class _Writing:
 def _lost(
     *,
     session_id: str | None = None,
-    family: str = "session",
+    collection: str = "session",
     key: str | None = None,
     why: str = "nothing of it can be proven",
 ) -> Damage:
-    return Damage(family=family, what=why, session_id=session_id, key=key)
+    return Damage(family=collection, what=why, session_id=session_id, key=key)

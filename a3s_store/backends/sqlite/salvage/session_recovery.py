@@ -98,7 +98,9 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
             shelves = _shelves(prover, owner_key)
     elif whole.session is None:
         shelves = {
-            family: values for family, values in whole.collections.items() if values is not None
+            collection: values
+            for collection, values in whole.collections.items()
+            if values is not None
         }
     else:
         snapshot = SessionSnapshot.of(
@@ -131,12 +133,12 @@ def _shelves(prover: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, 
         ).fetchall()
     }
     found: dict[Collection, tuple[Any, ...]] = {}
-    for family in COLLECTIONS:
-        extent = parts.get(family.name)
-        sql = statements.statements(family.rows, "owner_key")
-        values = prover.values(family.name, sql, owner_key, extent)
+    for collection in COLLECTIONS:
+        extent = parts.get(collection.name)
+        sql = statements.statements(collection.rows, "owner_key")
+        values = prover.values(collection.name, sql, owner_key, extent)
         if values or extent is not None:
-            found[family] = values
+            found[collection] = values
     if not parts:
         prover.note("generation", "it is missing")
     return found

@@ -114,13 +114,15 @@ class _Save:
             statements.put_one(self.conn, SESSION_ROWS, "owner_key", own, tree)
         self.parts["session"] = extent
 
-    def put_collection(self, family: Collection, values: tuple[Any, ...] | None) -> None:
+    def put_collection(self, collection: Collection, values: tuple[Any, ...] | None) -> None:
         """None takes the shelf away."""
-        to = list_writer.target(family.rows, "owner_key", self.before.key, Place("", family.name))
+        to = list_writer.target(
+            collection.rows, "owner_key", self.before.key, Place("", collection.name)
+        )
         if values is not None:
-            self._put_list(family.name, to, values)
-        elif self.parts.pop(family.name, None) is not None:
-            list_writer.put_list(self.conn, to, (), None, self.before.parts[family.name])
+            self._put_list(collection.name, to, values)
+        elif self.parts.pop(collection.name, None) is not None:
+            list_writer.put_list(self.conn, to, (), None, self.before.parts[collection.name])
 
     def _put_list(self, name: str, to: list_writer.Target, values: tuple[Any, ...]) -> None:
         before = self.before.parts.get(name)
@@ -144,7 +146,7 @@ class _Save:
     def learned(self, generation: int) -> CacheEntry:
         """What is known of the session once this is committed."""
         batch, known = self.batch, self.known
-        mine = {family.name for family in batch.collections}
+        mine = {collection.name for collection in batch.collections}
         session = known.session
         if batch.session is not None:
             mine |= {"session", "config", "messages", *SESSION_ROWS.lists}
@@ -152,7 +154,7 @@ class _Save:
             session = batch.session if self.line is not None else None
         if self.line is not None:
             known = known.with_line(HISTORY, self.line)
-        saved = {family.name: values for family, values in batch.collections.items()}
+        saved = {collection.name: values for collection, values in batch.collections.items()}
         shelves = {**known.collections, **saved}
         parts = {name: extent for name, extent in known.parts.items() if name not in mine}
         parts |= {name: extent for name, extent in self.parts.items() if name in mine}
@@ -188,8 +190,8 @@ def commit(
     save = _Save(conn, batch, before, cache.get(batch.session_id))
     if batch.session is not None:
         save.put_session(batch.session, head)
-    for family, values in batch.collections.items():
-        save.put_collection(family, values)
+    for collection, values in batch.collections.items():
+        save.put_collection(collection, values)
     if batch.retained_artifact_uris is not None:
         save.put_uris(batch.retained_artifact_uris)
     after = session_header.write(conn, before, save.head, save.parts, now_ms)

@@ -64,7 +64,7 @@ def session(session_id: str, *texts: str, updated_at: int = 1700000100) -> Sessi
     )
 
 
-def values(family: str, tag: str = "1") -> tuple[Any, ...]:
+def values(collection: str, tag: str = "1") -> tuple[Any, ...]:
     """One value of a family, told apart by `tag`."""
     made: dict[str, Any] = {
         "artifacts": ToolArtifact(
@@ -107,12 +107,12 @@ def values(family: str, tag: str = "1") -> tuple[Any, ...]:
             updated_ms=2,
         ),
     }
-    return (made[family],)
+    return (made[collection],)
 
 
 def snapshot(session_id: str, tag: str = "1", **changes: Any) -> SessionSnapshot:
     """A session with one value in every family."""
-    families = {family: values(family, tag) for family in FAMILY_NAMES}
+    families = {collection: values(collection, tag) for collection in FAMILY_NAMES}
     return SessionSnapshot(session=session(session_id, tag), **{**families, **changes})
 
 
@@ -128,12 +128,12 @@ def checkpoint(kind: str, key: str, session_id: str = "s", at: int = 5) -> Any:
     return WorkflowCheckpoint(workflow_id=key, steps=(step,), checkpoint_ms=at)
 
 
-async def save_family(store: Any, family: str, session_id: str, given: tuple[Any, ...]) -> None:
-    await getattr(store, f"save_{family}")(session_id, given)
+async def save_family(store: Any, collection: str, session_id: str, given: tuple[Any, ...]) -> None:
+    await getattr(store, f"save_{collection}")(session_id, given)
 
 
-async def load_family(store: Any, family: str, session_id: str) -> Any:
-    return await getattr(store, f"load_{family}")(session_id)
+async def load_family(store: Any, collection: str, session_id: str) -> Any:
+    return await getattr(store, f"load_{collection}")(session_id)
 
 
 def run(directory: Path, work: Callable[[FileSessionStore], Awaitable[T]], **options: Any) -> T:

@@ -209,11 +209,11 @@ def test_temporary_names_are_new_beside_the_file_and_short_enough(
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_session_snapshot_does_not_write_through_a_familys_symlink(
-    tmp_path: Path, family: str
+    tmp_path: Path, collection: str
 ) -> None:
     """Upstream: session_snapshot_does_not_write_through_a_sessions_symlink."""
     store_at, outside = tmp_path / "store", tmp_path / "outside"
-    run(store_at, lambda store: save_family(store, family, "x", values(family)))
+    run(store_at, lambda store: save_family(store, collection, "x", values(collection)))
     (folder,) = store_at.iterdir()
     folder.rename(outside)
     folder.symlink_to(outside)
@@ -221,7 +221,7 @@ def test_session_snapshot_does_not_write_through_a_familys_symlink(
 
     async def work(store: FileSessionStore) -> None:
         for call in (
-            save_family(store, family, "x", values(family, "2")),
+            save_family(store, collection, "x", values(collection, "2")),
             store.save_snapshot(snapshot("x", "2")),
             store.delete("x"),
         ):

@@ -32,8 +32,8 @@ async def _finds_nothing(store: FileSessionStore, session_id: str) -> None:
     assert await store.load(session_id) is None
     assert await store.load_snapshot(session_id) is None
     assert await store.exists(session_id) is False
-    for family in FAMILY_NAMES:
-        assert await load_family(store, family, session_id) is None
+    for collection in FAMILY_NAMES:
+        assert await load_family(store, collection, session_id) is None
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
@@ -51,9 +51,9 @@ def test_a_session_is_never_given_to_nor_taken_by_another_id(
             await store.save_snapshot(snapshot(second, "2"))
         with pytest.raises(IdCollisionError):
             await store.save_snapshot_cas(snapshot(second, "2"), None)
-        for family in FAMILY_NAMES:
+        for collection in FAMILY_NAMES:
             with pytest.raises(IdCollisionError):
-                await save_family(store, family, second, values(family, "2"))
+                await save_family(store, collection, second, values(collection, "2"))
         await _finds_nothing(store, second)
         await store.delete(second)
         assert files_in(tmp_path) == before
@@ -66,10 +66,10 @@ def test_a_session_is_never_given_to_nor_taken_by_another_id(
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 @pytest.mark.parametrize(("first", "second"), [("a/b", "a_b"), ("a_b", "a/b"), ("a/b", "a..b")])
 def test_a_shelf_without_a_session_has_one_owner(
-    tmp_path: Path, family: str, first: str, second: str
+    tmp_path: Path, collection: str, first: str, second: str
 ) -> None:
     async def work(store: FileSessionStore) -> None:
-        await save_family(store, family, first, values(family))
+        await save_family(store, collection, first, values(collection))
         before = files_in(tmp_path)
         for other in FAMILY_NAMES:
             with pytest.raises(IdCollisionError):
@@ -79,13 +79,13 @@ def test_a_shelf_without_a_session_has_one_owner(
         await _finds_nothing(store, second)
         await store.delete(second)
         assert files_in(tmp_path) == before
-        assert await load_family(store, family, first) == values(family)
+        assert await load_family(store, collection, first) == values(collection)
         inventory = await store.inventory()
         assert (inventory.sessions, inventory.families_only) == ((), (first,))
         await store.delete(first)
         assert files_in(tmp_path) == {}
-        await save_family(store, family, second, values(family, "2"))
-        assert await load_family(store, family, second) == values(family, "2")
+        await save_family(store, collection, second, values(collection, "2"))
+        assert await load_family(store, collection, second) == values(collection, "2")
 
     run(tmp_path, work)
 

@@ -138,10 +138,10 @@ def test_ids_without_a_file_name_are_refused_and_harm_nobody(
             with pytest.raises(InvalidIdError, match="no file can be named") as caught:
                 await save
             assert caught.value.hint
-        for family in FAMILY_NAMES:
+        for collection in FAMILY_NAMES:
             with pytest.raises(InvalidIdError):
-                await save_family(store, family, session_id, values(family))
-            assert await load_family(store, family, session_id) is None
+                await save_family(store, collection, session_id, values(collection))
+            assert await load_family(store, collection, session_id) is None
         for kind in CHECKPOINT_NAMES:
             with pytest.raises(InvalidIdError):
                 await getattr(store, f"save_{kind}")(session_id, checkpoint(kind, session_id))

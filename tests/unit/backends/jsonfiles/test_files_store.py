@@ -55,8 +55,8 @@ def test_file_store_load_nonexistent(tmp_path: Path) -> None:
 def test_load_nonexistent_returns_none(tmp_path: Path) -> None:
     async def work(store: FileSessionStore) -> None:
         assert await store.load_snapshot("none") is None
-        for family in FAMILY_NAMES:
-            assert await load_family(store, family, "none") is None
+        for collection in FAMILY_NAMES:
+            assert await load_family(store, collection, "none") is None
         for kind in CHECKPOINT_NAMES:
             assert await getattr(store, f"load_{kind}")("none") is None
 
@@ -82,18 +82,18 @@ def test_file_store_delete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
-def test_file_store_save_and_load_of_a_family(tmp_path: Path, family: str) -> None:
+def test_file_store_save_and_load_of_a_family(tmp_path: Path, collection: str) -> None:
     """Upstream: file_store_save_and_load_artifacts, ..._trace_events and so on, one test each."""
 
     async def work(store: FileSessionStore) -> None:
-        await save_family(store, family, "a/b", values(family))
-        assert await load_family(store, family, "a/b") == values(family)
-        await save_family(store, family, "a/b", ())
-        assert await load_family(store, family, "a/b") == ()
+        await save_family(store, collection, "a/b", values(collection))
+        assert await load_family(store, collection, "a/b") == values(collection)
+        await save_family(store, collection, "a/b", ())
+        assert await load_family(store, collection, "a/b") == ()
         assert await store.exists("a/b") is False
         assert await store.list() == []
         await store.delete("a/b")
-        assert await load_family(store, family, "a/b") is None
+        assert await load_family(store, collection, "a/b") is None
 
     run(tmp_path, work)
 
@@ -206,14 +206,14 @@ def test_an_unreadable_session_is_an_error_and_never_missing(tmp_path: Path, tex
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 @pytest.mark.parametrize("text", [b"", b"[", b"[{}]", b"[null]", b'{"artifacts": [{}]}', b"null"])
 def test_an_unreadable_shelf_is_an_error_and_never_missing(
-    tmp_path: Path, family: str, text: bytes
+    tmp_path: Path, collection: str, text: bytes
 ) -> None:
     async def work(store: FileSessionStore) -> None:
-        await save_family(store, family, "x", ())
+        await save_family(store, collection, "x", ())
         (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
         path.write_bytes(text)
         with pytest.raises(DecodeError) as caught:
-            await load_family(store, family, "x")
+            await load_family(store, collection, "x")
         assert caught.value.where == str(path)
 
     run(tmp_path, work)
@@ -297,8 +297,8 @@ def test_file_store_load_snapshot_falls_back_to_legacy_fragments(tmp_path: Path)
 
     async def work(store: FileSessionStore) -> None:
         await store.save(session("x", "1"))
-        for family in FAMILY_NAMES[:3]:
-            await save_family(store, family, "x", values(family))
+        for collection in FAMILY_NAMES[:3]:
+            await save_family(store, collection, "x", values(collection))
         expected = snapshot("x", verification_reports=None, subagent_tasks=None)
         assert await store.load_snapshot("x") == expected
         await store.save_snapshot(snapshot("x", "2", artifacts=None, run_records=()))

@@ -106,8 +106,8 @@ def contents(path: Path) -> dict[str, Any]:
                 found[session_id] = await store.load_snapshot(session_id)
             for session_id in inventory.families_only:
                 found[session_id] = {
-                    family.name: await getattr(store, f"load_{family.name}")(session_id)
-                    for family in COLLECTIONS
+                    collection.name: await getattr(store, f"load_{collection.name}")(session_id)
+                    for collection in COLLECTIONS
                 }
             for key in inventory.loop_checkpoints:
                 found[f"{LOOP} {key}"] = await store.load_loop_checkpoint(key)
@@ -331,9 +331,9 @@ class Truth:
             if name.startswith("recovered-") or kept == (was := self.whole.owners[name]):
                 continue
             self._check_conversation(name, kept)
-            for family in COLLECTIONS:
-                saved, again = (_values(one, family) for one in (was, kept))
-                assert is_part(map(_plain, again), [*map(_plain, saved)]), (name, family.name)
+            for collection in COLLECTIONS:
+                saved, again = (_values(one, collection) for one in (was, kept))
+                assert is_part(map(_plain, again), [*map(_plain, saved)]), (name, collection.name)
                 _check_lists(again, saved)
             if kept.snapshot is not None and was.snapshot is not None:
                 mine, session = kept.snapshot.session, was.snapshot.session
@@ -361,10 +361,10 @@ class Truth:
             assert any(is_part(messages, one) for one in saved), name
 
 
-def _values(kept: Kept, family: Any) -> tuple[Any, ...]:
+def _values(kept: Kept, collection: Any) -> tuple[Any, ...]:
     if kept.snapshot is not None:
-        return getattr(kept.snapshot, family.name) or ()
-    return kept.shelves.get(family, ())
+        return getattr(kept.snapshot, collection.name) or ()
+    return kept.shelves.get(collection, ())
 
 
 _LISTS = ("events", "checks", "progress")

@@ -271,23 +271,23 @@ _INNER = {"run_records": "events", "verification_reports": "checks", "subagent_t
     ],
 )
 def test_a_damaged_value_is_named_and_the_others_come_back(
-    store_path: Path, family: str, statement: str
+    store_path: Path, collection: str, statement: str
 ) -> None:
     whole = recovered(store_path).value
     assert whole is not None
     changed(store_path, statement)
     error = refused(store_path)
-    assert (error.family, error.position) == (family, 1)
+    assert (error.family, error.position) == (collection, 1)
     rest = recovered(store_path)
-    assert {(d.family, d.position) for d in rest.damage} == {(family, 1)}
+    assert {(d.family, d.position) for d in rest.damage} == {(collection, 1)}
     assert rest.value is not None
     holder, was = (
         (rest.value.session, whole.session)
-        if family in ("cost_records", "tasks")
+        if collection in ("cost_records", "tasks")
         else (rest.value, whole)
     )
-    values = getattr(was, family)
-    assert getattr(holder, family) == values[:1] + values[2:]
+    values = getattr(was, collection)
+    assert getattr(holder, collection) == values[:1] + values[2:]
 
 
 def test_of_a_run_with_a_damaged_event_the_other_events_come_back(store_path: Path) -> None:

@@ -111,7 +111,7 @@ ALL_ROWS = [
         SESSION_ROWS,
         CONFIG_ROWS,
         MESSAGE_ROWS,
-        *(family.rows for family in COLLECTIONS),
+        *(collection.rows for collection in COLLECTIONS),
         *(kind.rows for kind in CHECKPOINTS),
     )
     for table in _tables(rows)
