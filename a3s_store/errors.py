@@ -187,8 +187,9 @@ class MigrationError(SchemaError):
 class CorruptionError(StoreError):
     """The file is damaged at the place named; nothing was repaired and nothing skipped.
 
-    `session_id` and `family` say whose what is damaged, and `position` which of it, from 0; each is
-    None where that is not known or does not apply.
+    `session_id` says whose; `part` is the name of a collection, "messages", "file", "wal" or
+    "header"; `position` is the index in it, from 0. Each is None where it is not known or does not
+    apply.
     """
 
     def __init__(
@@ -196,13 +197,13 @@ class CorruptionError(StoreError):
         what: str,
         *,
         session_id: str | None = None,
-        family: str | None = None,
+        part: str | None = None,
         position: int | None = None,
         **where: str,
     ) -> None:
         super().__init__(what, **where)
         self.session_id = session_id
-        self.family = family
+        self.part = part
         self.position = position
 
 
@@ -308,7 +309,7 @@ def explain(error: BaseException) -> StoreError | None:
         return StoreUnavailableError(what, where=where, hint=hint)
     if isinstance(error, UnicodeDecodeError):
         # For one, a damaged schema: even SQLite's own message about it is not UTF-8.
-        return CorruptionError("a text in the file is not UTF-8", family="file")
+        return CorruptionError("a text in the file is not UTF-8", part="file")
     return None
 
 

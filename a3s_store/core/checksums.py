@@ -75,8 +75,8 @@ def check_session(
     `marks` are those of the rows of its lists.
     """
     tree = encode_without(session, _MESSAGES)
-    for name, extent in session_parts(tree).items():
-        if extent == parts.get(name):
+    for name, digest in session_parts(tree).items():
+        if digest == parts.get(name):
             continue
         rows = SESSION_ROWS.lists.get(name)
         if rows is None:
@@ -85,14 +85,14 @@ def check_session(
 
 
 def check_collection(
-    collection: Collection, values: tuple[Any, ...], extent: ListDigest, marks: Sequence[int]
+    collection: Collection, values: tuple[Any, ...], digest: ListDigest, marks: Sequence[int]
 ) -> None:
     """Raise CorruptRowError unless the values of a shelf are what is on record.
 
     `marks` are those of its rows.
     """
     trees = encode_collection(collection, values)
-    if EMPTY_LIST.appended([item_digest(tree, collection.rows) for tree in trees]) != extent:
+    if EMPTY_LIST.appended([item_digest(tree, collection.rows) for tree in trees]) != digest:
         raise CorruptRowError(
             NOT_WRITTEN, collection.name, _first_wrong(trees, collection.rows, marks)
         )

@@ -31,13 +31,11 @@ class CorruptRowError(ValueError):
     ) -> None:
         super().__init__(what)
         self.what = what
-        self.family = collection
+        self.part = collection
         self.position = position
 
     def __str__(self) -> str:
-        return (
-            f"{location_of(self.family, self.position)}: {self.what}" if self.family else self.what
-        )
+        return f"{location_of(self.part, self.position)}: {self.what}" if self.part else self.what
 
 
 class StaleReadError(CorruptRowError):
@@ -68,7 +66,7 @@ def corruption_named(session_id: str | None = None) -> Iterator[None]:
         raise CorruptionError(
             str(error),
             session_id=session_id,
-            family=error.family,
+            part=error.part,
             position=error.position,
             hint=KEEP,
         ) from error
@@ -92,7 +90,7 @@ def _of_decoding(error: DecodeError, session_id: str | None) -> CorruptionError:
     return CorruptionError(
         f"{place}: {error.what}",
         session_id=session_id,
-        family=collection,
+        part=collection,
         position=None if position is None else int(position),
         hint=KEEP,
     )

@@ -90,8 +90,8 @@ def item_digest(tree: Mapping[str, Any], rows: TableLayout) -> bytes:
 def digest_with(rest: Mapping[str, Any], lists: Mapping[str, ListDigest]) -> bytes:
     """As `item_digest`, of a value without its lists and what stands for these, in order."""
     whole = hashlib.sha256(canonical(rest))
-    for extent in lists.values():
-        whole.update(extent.count.to_bytes(8, "big") + extent.digest)
+    for digest in lists.values():
+        whole.update(digest.count.to_bytes(8, "big") + digest.digest)
     return whole.digest()
 
 

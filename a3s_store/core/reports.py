@@ -22,20 +22,20 @@ Depth = Literal["quick", "deep"]
 class Damage:
     """One thing that is not what was written.
 
-    `family` is that of the families table ("messages", "run_records", "loop_checkpoint", ...) or
-    "file", "log", "schema", "session", "config", "generation", "blob". `position` is the index in
-    the family from 0, None for all of it. `key` is the run or workflow id of a checkpoint. What
+    `part` is the name of a collection, "messages", the kind of a checkpoint, or "file", "wal",
+    "schema", "session", "config", "generation", "blob". `position` is the index in it from 0, None
+    for all of it. `key` is the run or workflow id of a checkpoint. What
     concerns no session has `session_id` None.
     """
 
-    family: str
+    part: str
     what: str
     session_id: str | None = None
     key: str | None = None
     position: int | None = None
 
     def __str__(self) -> str:
-        place = self.family if self.position is None else f"{self.family}[{self.position}]"
+        place = self.part if self.position is None else f"{self.part}[{self.position}]"
         owner = self.session_id if self.session_id is not None else self.key
         named = f"{place} of {_short(owner)}" if owner is not None else place
         return f"{named}: {self.what}"
@@ -44,7 +44,7 @@ class Damage:
     def of(cls, error: CorruptionError, **where: Any) -> Damage:
         """The same as an error said it; `where` fills in what that does not know."""
         known = {
-            "family": error.family or "file",
+            "part": error.part or "file",
             "session_id": error.session_id,
             "position": error.position,
         }
@@ -76,8 +76,11 @@ class _Report:
     __slots__ = ()
 
     def as_json(self) -> dict[str, Any]:
-        """What the command line prints with `--json`."""
-        return attrs.asdict(self)  # type: ignore[arg-type]
+        """What the command line prints with `--json`; the keys stay what they are until 1.0."""
+        tree = attrs.asdict(self)  # type: ignore[arg-type]
+        if "damage" in tree:
+            tree["damage"] = [{"family": one.pop("part"), **one} for one in tree["damage"]]
+        return tree
 
 
 class _Finding(_Report, ABC):

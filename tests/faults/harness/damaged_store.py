@@ -104,7 +104,7 @@ async def _ask(found: Finding, store: Any, question: Question, answer: Any) -> N
         if isinstance(error, CorruptionError) and question[0] in {"snapshot", "load"}:
             if error.session_id != question[1]:
                 found.failures.append(f"{question}: the error names no session: {error!r}")
-            found.counts["with_family"] += error.family is not None
+            found.counts["with_family"] += error.part is not None
     except Exception as error:
         found.failures.append(f"UNTYPED {question}: {error!r}")
     else:
@@ -142,7 +142,7 @@ def wrong_parts(given: Recovered[SessionSnapshot], answer: SessionSnapshot) -> s
     foreign = foreign_part(given.value, answer)
     if foreign:
         return f"{foreign}: something that was not saved there"
-    families = {damage.family for damage in given.damage}
+    families = {damage.part for damage in given.damage}
     if not families & {"session", "config", "file", "schema", "generation", "tasks"}:
         own = [one.session.evolve(messages=(), cost_records=()) for one in (given.value, answer)]
         if own[0] != own[1]:

@@ -171,7 +171,7 @@ def _check_distrusted(conn: sqlite3.Connection, path: Path) -> None:
     (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise CorruptionError(
-            "after an I/O error the file is damaged", family="file", hint="See `verify`"
+            "after an I/O error the file is damaged", part="file", hint="See `verify`"
         )
     _UNCHECKED.discard(path)
 

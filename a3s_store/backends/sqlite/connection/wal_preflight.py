@@ -60,7 +60,7 @@ def check(path: Path) -> None:
     raise CorruptionError(
         f"the log is damaged: opening the file would drop the last {lost} or more commits in "
         "silence; nothing was touched",
-        family="log",
+        part="wal",
         hint="Keep the file and its -wal as they are; `a3s-store salvage` brings back what is whole"
         " of both",
     )

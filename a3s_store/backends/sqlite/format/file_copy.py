@@ -128,7 +128,7 @@ def check_structure(conn: sqlite3.Connection) -> None:
     (found,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         what = " ".join(str(found).split())
-        raise CorruptionError(f"the file is damaged: {what}", family="file", hint=KEEP)
+        raise CorruptionError(f"the file is damaged: {what}", part="file", hint=KEEP)
 
 
 def place(made: Path, target: Path) -> None:

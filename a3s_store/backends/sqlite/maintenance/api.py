@@ -167,4 +167,4 @@ def _damage_of(log: wal_file.WalAudit) -> tuple[Damage, ...]:
     if not log.is_damaged:
         return ()
     what = f"behind a damaged page there are {log.commits_behind} commits that recovery would drop"
-    return (Damage(family="log", what=what, position=log.good_frames),)
+    return (Damage(part="wal", what=what, position=log.good_frames),)

@@ -58,20 +58,20 @@ def recover(
     With a `generation`, the conversation is the one of then. `value` is None when no session was
     saved under the id, or when nothing says so any more.
     """
-    prover = RowChecker(conn, session_id=session_id)
+    checker = RowChecker(conn, session_id=session_id)
     return Recovered(
-        value=session(prover, session_id, families, generation), damage=tuple(prover.damage)
+        value=session(checker, session_id, families, generation), damage=tuple(checker.damage)
     )
 
 
 def recover_checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Recovered[Any]:
     """What can be proven of a checkpoint: all of it but single messages or steps, or None."""
-    prover = RowChecker(conn, key=key)
-    return Recovered(value=checkpoint(prover, kind, key), damage=tuple(prover.damage))
+    checker = RowChecker(conn, key=key)
+    return Recovered(value=checkpoint(checker, kind, key), damage=tuple(checker.damage))
 
 
 def session(
-    prover: RowChecker,
+    checker: RowChecker,
     session_id: str,
     families: Sequence[Collection] = COLLECTIONS,
     generation: int | None = None,
@@ -79,27 +79,27 @@ def session(
     messages: bool = True,
 ) -> SessionSnapshot | None:
     """As `recover`; without `messages` the conversation is not read, only where it is."""
-    key = prover.attempt("session", lambda: _owner(prover.conn, session_id))
+    key = checker.attempt("session", lambda: _owner(checker.conn, session_id))
     if key is None:
         return None
-    parts = _shelves_on_record(prover, key)
-    own = _own_rows(prover, session_id, key, parts)
-    head = _head(prover, key, parts) if generation is None else _head_at(prover, key, generation)
+    parts = _shelves_on_record(checker, key)
+    own = _own_rows(checker, session_id, key, parts)
+    head = _head(checker, key, parts) if generation is None else _head_at(checker, key, generation)
     history: tuple[Message, ...] = ()
     if head is not None and messages:
-        history = tuple(message for _, message in prover.messages(head))
+        history = tuple(message for _, message in checker.messages(head))
     lists: Any = {
-        name: prover.values(name, statements.statements(part, "owner_key"), key, parts.get(name))
+        name: checker.values(name, statements.statements(part, "owner_key"), key, parts.get(name))
         for name, part in SESSION_ROWS.lists.items()
     }
-    uris = _uris(prover, key, parts)
-    shelves = {collection: _shelf(prover, collection, key, parts) for collection in families}
+    uris = _uris(checker, key, parts)
+    shelves = {collection: _shelf(checker, collection, key, parts) for collection in families}
     if uris and ARTIFACTS in shelves and shelves[ARTIFACTS] is None:
         shelves[ARTIFACTS] = ()
     if own is None and head is None:
         return None  # its families were saved without it
     if own is None:
-        prover.note("session", "nothing of it but its lists and messages is left")
+        checker.note("session", "nothing of it but its lists and messages is left")
         own = _blank(session_id)
     return SessionSnapshot.of(own.evolve(messages=history, **lists), shelves, uris)
 
@@ -114,11 +114,11 @@ def _owner(conn: sqlite3.Connection, session_id: str) -> int | None:
     return None if row is None else row[0]
 
 
-def _shelves_on_record(prover: RowChecker, key: int) -> dict[str, ListDigest]:
+def _shelves_on_record(checker: RowChecker, key: int) -> dict[str, ListDigest]:
     # What was saved of its lists?
-    found = prover.attempt(
+    found = checker.attempt(
         "session",
-        lambda: prover.conn.execute(
+        lambda: checker.conn.execute(
             "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (key,)
         ).fetchall(),
     )
@@ -131,7 +131,7 @@ def _blank(session_id: str) -> SessionData:
 
 
 def _own_rows(
-    prover: RowChecker, session_id: str, key: int, parts: dict[str, ListDigest]
+    checker: RowChecker, session_id: str, key: int, parts: dict[str, ListDigest]
 ) -> SessionData | None:
     """The session without its lists, as far as its two rows are what was written; None: no rows.
 
@@ -141,10 +141,10 @@ def _own_rows(
     tree = blank
     there = False
     for name, table in (("session", SESSION_ROWS), ("config", CONFIG_ROWS)):
-        row = prover.attempt(
+        row = checker.attempt(
             name,
             functools.partial(
-                statements.fetch_one, prover.conn, table, "owner_key", key, ("digest",)
+                statements.fetch_one, checker.conn, table, "owner_key", key, ("digest",)
             ),
         )
         if row is None:
@@ -153,12 +153,12 @@ def _own_rows(
         found, (digest,) = row
         parts[name] = ListDigest(1, digest)
         whole = {**blank, **found, "id": session_id}
-        if prover.attempt(name, functools.partial(_prove, name, whole, parts)):
+        if checker.attempt(name, functools.partial(_prove, name, whole, parts)):
             tree = {**tree, **found}
     if there and not {"session", "config"} <= parts.keys():
         missing = "config" if "session" in parts else "session"
-        if not any(damage.family == missing for damage in prover.damage):
-            prover.note(missing, "it is missing")
+        if not any(damage.part == missing for damage in checker.damage):
+            checker.note(missing, "it is missing")
     return decode(SessionData, tree) if there else None
 
 
@@ -179,11 +179,11 @@ SELECT * FROM (
 """
 
 
-def _head(prover: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Head | None:
+def _head(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Head | None:
     """The head with which everything on record adds up, or else the longest there is."""
     # Where is the history, by the session and by its last generation, and what is the digest then?
-    stored = prover.attempt(
-        "generation", lambda: prover.conn.execute(_HEADS, {"key": key}).fetchall()
+    stored = checker.attempt(
+        "generation", lambda: checker.conn.execute(_HEADS, {"key": key}).fetchall()
     )
     # The pages of another table may stand here, with values of other kinds.
     heads = [
@@ -193,28 +193,28 @@ def _head(prover: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Head
     ]
     digests = {digest for *_, digest in stored or ()} - {None}
     if stored and stored[0][:2] != stored[-1][:2]:
-        prover.note("session", "its history is not that of its last save")
+        checker.note("session", "its history is not that of its last save")
     for head in heads:
-        link = prover.attempt(
-            "messages", functools.partial(message_log.chain_hash_at, prover.conn, head)
+        link = checker.attempt(
+            "messages", functools.partial(message_log.chain_hash_at, checker.conn, head)
         )
         if link is None:
             continue
         whole = {**parts, "messages": ListDigest(head.length, link)}
         # Of a damaged row even what should be a digest may be something else.
         if (
-            prover.attempt("generation", functools.partial(snapshot_digest_of_parts, whole))
+            checker.attempt("generation", functools.partial(snapshot_digest_of_parts, whole))
             in digests
         ):
             return head
     if heads or digests:
-        prover.note("generation", "what is on record of its parts does not add up to its digest")
+        checker.note("generation", "what is on record of its parts does not add up to its digest")
     return max(heads, key=lambda head: head.length, default=None)
 
 
-def _head_at(prover: RowChecker, key: int, generation: int) -> Head | None:
-    saves = prover.attempt(
-        "generation", lambda: [*session_header.saves(prover.conn, key, generation)]
+def _head_at(checker: RowChecker, key: int, generation: int) -> Head | None:
+    saves = checker.attempt(
+        "generation", lambda: [*session_header.saves(checker.conn, key, generation)]
     )
     if saves is None:
         return None
@@ -224,33 +224,33 @@ def _head_at(prover: RowChecker, key: int, generation: int) -> Head | None:
 
 
 def _shelf(
-    prover: RowChecker, collection: Collection, key: int, parts: Mapping[str, ListDigest]
+    checker: RowChecker, collection: Collection, key: int, parts: Mapping[str, ListDigest]
 ) -> tuple[Any, ...] | None:
-    extent = parts.get(collection.name)
-    found = prover.values(
-        collection.name, statements.statements(collection.rows, "owner_key"), key, extent
+    digest = parts.get(collection.name)
+    found = checker.values(
+        collection.name, statements.statements(collection.rows, "owner_key"), key, digest
     )
-    return found if found or extent is not None else None
+    return found if found or digest is not None else None
 
 
-def _uris(prover: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> tuple[str, ...]:
+def _uris(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> tuple[str, ...]:
     # Which artifacts must collection spare?
-    stored = prover.attempt(
+    stored = checker.attempt(
         URIS,
-        lambda: prover.conn.execute(
+        lambda: checker.conn.execute(
             "SELECT uri, seq FROM retained_artifact_uri WHERE owner_key = ? ORDER BY seq", (key,)
         ).fetchall(),
     )
     uris = tuple(row[0] for row in stored or ())
     numbered = [row[1] for row in stored or ()] == [*range(len(uris))]
     if not numbered or uris_digest(uris) != parts.get(URIS, uris_digest(())):
-        prover.note(URIS, NOT_WRITTEN)
+        checker.note(URIS, NOT_WRITTEN)
         return ()
     return uris
 
 
 def checkpoint(
-    prover: RowChecker, kind: CheckpointKind, key: str, *, messages: bool = True
+    checker: RowChecker, kind: CheckpointKind, key: str, *, messages: bool = True
 ) -> Any | None:
     """What can be proven of a checkpoint; None when there is none, or its own row is damaged.
 
@@ -259,14 +259,14 @@ def checkpoint(
     also = [f"{kind.rows.table}_key", "digest"]
     also += [f"{name}_{what}" for name in kind.rows.lists for what in ("count", "digest")]
     also += ["head_branch", "head_length"] if kind is LOOP_CHECKPOINTS else []
-    row = prover.attempt(
-        kind.name, lambda: statements.fetch_one(prover.conn, kind.rows, kind.key, key, also)
+    row = checker.attempt(
+        kind.name, lambda: statements.fetch_one(checker.conn, kind.rows, kind.key, key, also)
     )
     if row is None:
         return None
     tree, (row_key, digest, *rest) = row
     if kind is LOOP_CHECKPOINTS:
-        return _loop(prover, tree, digest, Head(*rest), messages=messages)
+        return _loop(checker, tree, digest, Head(*rest), messages=messages)
     extents = {
         name: ListDigest(*rest[2 * index : 2 * index + 2])
         for index, name in enumerate(kind.rows.lists)
@@ -278,11 +278,11 @@ def checkpoint(
             raise CorruptRowError(NOT_WRITTEN)
         return value
 
-    value = prover.attempt(kind.name, prove)
+    value = checker.attempt(kind.name, prove)
     if value is None:
         return None
     lists = {
-        name: prover.values(
+        name: checker.values(
             name, statements.statements(part, f"{kind.rows.table}_key"), row_key, extents[name]
         )
         for name, part in kind.rows.lists.items()
@@ -291,19 +291,19 @@ def checkpoint(
 
 
 def _loop(
-    prover: RowChecker, tree: Tree, digest: bytes, head: Head, *, messages: bool
+    checker: RowChecker, tree: Tree, digest: bytes, head: Head, *, messages: bool
 ) -> Any | None:
     def prove() -> Any:
         value: Any = decode(LOOP_CHECKPOINTS.model, {**tree, "messages": []})
         bare = encode_without(value, frozenset({"messages"}))
         if (
-            checkpoint_digest(LOOP_CHECKPOINTS, bare, message_log.chain_hash_at(prover.conn, head))
+            checkpoint_digest(LOOP_CHECKPOINTS, bare, message_log.chain_hash_at(checker.conn, head))
             != digest
         ):
             raise CorruptRowError(NOT_WRITTEN)
         return value
 
-    value = prover.attempt(LOOP_CHECKPOINTS.name, prove)
+    value = checker.attempt(LOOP_CHECKPOINTS.name, prove)
     if value is None or not messages:
         return value
-    return value.evolve(messages=tuple(message for _, message in prover.messages(head)))
+    return value.evolve(messages=tuple(message for _, message in checker.messages(head)))

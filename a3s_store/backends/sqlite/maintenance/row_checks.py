@@ -57,7 +57,7 @@ class RowChecker:
         """Note that something is not what was written."""
         self.damage.append(
             Damage(
-                family=collection,
+                part=collection,
                 what=what,
                 position=position,
                 session_id=self._session_id,
@@ -82,7 +82,7 @@ class RowChecker:
     # -- Lists ------------------------------------------------------------------------------------
 
     def values(
-        self, name: str, sql: Statements, parent_key: int, extent: ListDigest | None
+        self, name: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> tuple[Any, ...]:
         """The values of a list that are what was written, in order.
 
@@ -90,16 +90,16 @@ class RowChecker:
         """
         found: list[Any] = []
         hashes: list[bytes] = []
-        for position, row in self._rows(name, sql, parent_key, extent):
+        for position, row in self._rows(name, sql, parent_key, digest):
             self.values_read += 1
             proven = self.attempt(name, functools.partial(self._value, name, sql, row), position)
             if proven is not None:
                 found.append(proven[0])
                 hashes.append(proven[1])
-        if extent is None:
+        if digest is None:
             if found:
                 self.note(name, "there is no record of what it should be")
-        elif len(found) == extent.count and EMPTY_LIST.appended(hashes) != extent:
+        elif len(found) == digest.count and EMPTY_LIST.appended(hashes) != digest:
             self.note(name, "each value is whole, together they are not what was saved last")
         return tuple(found)
 
@@ -130,20 +130,20 @@ class RowChecker:
         return (value.evolve(**parts) if parts else value), digest
 
     def _rows(
-        self, name: str, sql: Statements, parent_key: int, extent: ListDigest | None
+        self, name: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """The rows of a list that can be read, each with its position; others are noted."""
         placed = sql.between(", ".join(["seq", sql.head, *sql.columns]))
         try:
             stored = self.conn.execute(placed, sql.stretch(parent_key)).fetchall()
         except sqlite3.Error:
-            stored = [*self._readable(placed, sql, parent_key, extent)]
-        count = len(stored) if extent is None else extent.count
+            stored = [*self._readable(placed, sql, parent_key, digest)]
+        count = len(stored) if digest is None else digest.count
         if len(stored) != count:
             self.note(name, f"{count} rows should be there, {len(stored)} can be read")
         if len(stored) > count:
             # Where pages changed places, a stretch of keys has others in it: ask for each.
-            stored = [*self._readable(placed, sql, parent_key, extent)]
+            stored = [*self._readable(placed, sql, parent_key, digest)]
         if not stored:
             return []
         if stored[-1][0] - stored[0][0] != len(stored) - 1 and len(stored) == count:
@@ -153,10 +153,10 @@ class RowChecker:
         return [(row[0] - first, row[1:]) for row in stored]
 
     def _readable(
-        self, select: str, sql: Statements, parent_key: int, extent: ListDigest | None
+        self, select: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> Iterator[tuple[Any, ...]]:
         """Row by row, over pages that cannot be read."""
-        count = 0 if extent is None else extent.count
+        count = 0 if digest is None else digest.count
         start = 0
         with contextlib.suppress(sqlite3.Error):
             (end,) = self.conn.execute(sql.next_seq, sql.stretch(parent_key)).fetchone()

@@ -109,31 +109,31 @@ class _Verification:
         return found
 
     def _look(
-        self, family: str, look: Callable[..., None], *arguments: Any, **owner: str | None
+        self, part: str, look: Callable[..., None], *arguments: Any, **owner: str | None
     ) -> None:
         """Look at one thing in one read transaction; whatever is stumbled over is damage of it."""
-        prover = RowChecker(self.conn, **owner)
+        checker = RowChecker(self.conn, **owner)
         with transaction.read(self.conn):
-            prover.attempt(family, lambda: look(prover, *arguments))
-        self.counts["values"] += prover.values_read
-        self.damage += prover.damage
+            checker.attempt(part, lambda: look(checker, *arguments))
+        self.counts["values"] += checker.values_read
+        self.damage += checker.damage
 
     # -- The file ---------------------------------------------------------------------------------
 
-    def _structure(self, prover: RowChecker) -> None:
+    def _structure(self, checker: RowChecker) -> None:
         check = "integrity_check" if self.deep else "quick_check"
         for (found,) in self.conn.execute(f"PRAGMA {check}({_REPORTED})").fetchall():
             if found != "ok":
-                prover.note("file", found)
+                checker.note("file", found)
 
-    def _references(self, prover: RowChecker) -> None:
+    def _references(self, checker: RowChecker) -> None:
         broken = self.conn.execute("PRAGMA foreign_key_check").fetchmany(_REPORTED)
         for table, _, parent, _ in broken:
-            prover.note("file", f"a row of {table} refers to a row of {parent} that is not there")
+            checker.note("file", f"a row of {table} refers to a row of {parent} that is not there")
         # Which conversations of which saves would be collected under them?
         (unowned,) = self.conn.execute(_UNOWNED).fetchone()
         if unowned:
-            prover.note(
+            checker.note(
                 "generation", f"{unowned} saves are not on record as owners of their branch"
             )
         for table, column, parent in _HANGING:
@@ -143,7 +143,7 @@ class _Verification:
                 f"(SELECT {parent}_key FROM {parent})"
             ).fetchone()
             if lost:
-                prover.note("file", f"{lost} rows of {table} have no {parent}")
+                checker.note("file", f"{lost} rows of {table} have no {parent}")
 
     def _blob(self, _: RowChecker, blob_key: int, digest: bytes) -> None:
         self.counts["blobs"] += 1
@@ -154,11 +154,11 @@ class _Verification:
 
     # -- Sessions ---------------------------------------------------------------------------------
 
-    def _session(self, prover: RowChecker, key: int, session_id: str) -> None:
+    def _session(self, checker: RowChecker, key: int, session_id: str) -> None:
         self.counts["sessions"] += 1
-        self._generations(prover, key)
+        self._generations(checker, key)
         if self.deep:
-            partial_read.session(prover, session_id, messages=False)
+            partial_read.session(checker, session_id, messages=False)
             return
         found = session_header.find(self.conn, session_id)
         if found is None:
@@ -167,11 +167,11 @@ class _Verification:
         for name, part in _LISTS.items():
             sql = statements.statements(part, "owner_key")
             (there,) = self.conn.execute(sql.count, sql.stretch(key)).fetchone()
-            extent = found.parts.get(name)
-            if there != (0 if extent is None else extent.count):
-                prover.note(name, f"{extent.count if extent else 0} should be there, {there} are")
+            digest = found.parts.get(name)
+            if there != (0 if digest is None else digest.count):
+                checker.note(name, f"{digest.count if digest else 0} should be there, {there} are")
 
-    def _generations(self, prover: RowChecker, key: int) -> None:
+    def _generations(self, checker: RowChecker, key: int) -> None:
         """Every save is on record, and each conversation of then is still there."""
         stored = self.conn.execute(
             "SELECT generation, head_branch, head_length FROM generation "
@@ -179,16 +179,16 @@ class _Verification:
             (key,),
         ).fetchall()
         if not stored:
-            prover.note("generation", "no save of it is on record")
-        prover.attempt("generation", lambda: [*session_header.saves(self.conn, key)])
+            checker.note("generation", "no save of it is on record")
+        checker.attempt("generation", lambda: [*session_header.saves(self.conn, key)])
         for expected, (number, branch, length) in enumerate(stored, 1):
             self.counts["generations"] += 1
             if number != expected:
-                prover.note("generation", f"{number} stands where {expected} should", expected)
+                checker.note("generation", f"{number} stands where {expected} should", expected)
                 return
             if branch is not None:
                 reach = functools.partial(self._reach, Head(branch, length))
-                prover.attempt("generation", reach, number)
+                checker.attempt("generation", reach, number)
 
     def _reach(self, head: Head) -> None:
         """Raise CorruptRowError unless the message log covers the whole length of a head."""
@@ -197,42 +197,42 @@ class _Verification:
         if (parts[-1].end if parts else 0) != head.length:
             raise CorruptRowError(f"nothing says where {head.length} messages are")
 
-    def _checkpoint(self, prover: RowChecker, kind: CheckpointKind, key: str) -> None:
+    def _checkpoint(self, checker: RowChecker, kind: CheckpointKind, key: str) -> None:
         self.counts["values"] += 1
         if self.deep:
-            partial_read.checkpoint(prover, kind, key, messages=False)
+            partial_read.checkpoint(checker, kind, key, messages=False)
         elif kind is LOOP_CHECKPOINTS:
             sql = f"SELECT head_branch, head_length FROM {kind.rows.table} WHERE {kind.key} = ?"
             self._reach(Head(*self.conn.execute(sql, (key,)).fetchone()))
 
     # -- Memories ---------------------------------------------------------------------------------
 
-    def _memories(self, prover: RowChecker, owner: str) -> None:
+    def _memories(self, checker: RowChecker, owner: str) -> None:
         if not self.deep:
             self.counts["values"] += agent_memory.count(self.conn, owner)
             return
 
         def note(error: CorruptRowError) -> None:
-            prover.note(agent_memory.FAMILY, error.what)
+            checker.note(agent_memory.FAMILY, error.what)
 
         for found in agent_memory.whole_ones(self.conn, owner, note):
-            prover.attempt(agent_memory.FAMILY, found.item)
-            prover.values_read += 1
+            checker.attempt(agent_memory.FAMILY, found.item)
+            checker.values_read += 1
 
     # -- Messages ---------------------------------------------------------------------------------
 
-    def _branch(self, prover: RowChecker, branch: int) -> None:
+    def _branch(self, checker: RowChecker, branch: int) -> None:
         """A branch's own rows: none missing, each as it was written, each linked to the last."""
         parts = message_log.segments_of(self.conn, branch, None)
         own = [part for part in parts if part.source == branch]
         ends = [0, *(part.end for part in parts)]
         if ends[:-1] != [part.start for part in parts] or None in ends[:-1]:
-            prover.note("messages", "the stretches of its branch do not follow each other")
+            checker.note("messages", "the stretches of its branch do not follow each other")
             parts = []  # where they lead says nothing any more, and there may be any number
         for part in parts:
             beginning = message_log.segments_of(self.conn, part.source, None)
             if part.start and _link(self.conn, parts, part) != _link(self.conn, beginning, part):
-                prover.note("messages", "another conversation begins here", part.start)
+                checker.note("messages", "another conversation begins here", part.start)
         (first, last, count) = self.conn.execute(
             "SELECT min(seq), max(seq), count(*) FROM message WHERE branch_key = ?", (branch,)
         ).fetchone()
@@ -241,13 +241,13 @@ class _Verification:
             return
         start = own[0].start if own else first
         if (first, last) != (start, start + count - 1):
-            prover.note("messages", f"{count} are there, numbered from {first} to {last}", start)
+            checker.note("messages", f"{count} are there, numbered from {first} to {last}", start)
         if not self.deep:
             return
         before = (
             message_log.chain_hash_if_stored(self.conn, parts, start) if start and own else None
         )
-        for _ in prover.rows(branch, range(start, last + 1), before if start else EMPTY_CHAIN):
+        for _ in checker.rows(branch, range(start, last + 1), before if start else EMPTY_CHAIN):
             pass
 
 

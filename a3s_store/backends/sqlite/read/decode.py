@@ -45,8 +45,8 @@ def to_found(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
     """
     if stored.record is None:
         return LoadResult(session=None, collections=dict.fromkeys(stored.shelves))
-    extent = stored.record.parts.get(URIS)
-    if extent is not None and uris_digest(stored.uris) != extent:
+    digest = stored.record.parts.get(URIS)
+    if digest is not None and uris_digest(stored.uris) != digest:
         raise CorruptRowError(NOT_WRITTEN, URIS)
     return LoadResult(
         session=None if stored.session is None else _to_session(conn, stored, stored.session),
@@ -100,7 +100,7 @@ def learned(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheE
     known = attrs.evolve(known, generation=generation, collections=shelves, parts=parts)
     if found.session is None or stored.session is None or stored.session.messages is None:
         return known
-    own = {name: extent for name, extent in stored.record.parts.items() if name not in shelves}
+    own = {name: digest for name, digest in stored.record.parts.items() if name not in shelves}
     line = line_of(found.session.messages, stored.session.messages)
     return attrs.evolve(
         known.with_line(HISTORY, line), session=found.session, parts={**parts, **own}

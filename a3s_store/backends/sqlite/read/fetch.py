@@ -111,11 +111,11 @@ def _fetch_session(
     tree = {**config[0], **row[0], "id": session_id}
     marks: dict[str, list[int]] = {}
     for name, part in SESSION_ROWS.lists.items():
-        extent = found.parts.get(name)
-        if extent is None:
+        digest = found.parts.get(name)
+        if digest is None:
             raise CorruptRowError("there is no record of it", name)
         tree[name], marks[name] = statements.fetch_list(
-            conn, name, part, "owner_key", found.key, extent.count
+            conn, name, part, "owner_key", found.key, digest.count
         )
     return FetchedSession(tree, marks, None, messages)
 
@@ -133,16 +133,16 @@ def _head_at(conn: sqlite3.Connection, found: SessionHeader, generation: int) ->
 def _fetch_shelf(
     conn: sqlite3.Connection, known: CacheEntry, found: SessionHeader, collection: Collection
 ) -> FetchedCollection | None:
-    extent = found.parts.get(collection.name)
-    if extent is None:
+    digest = found.parts.get(collection.name)
+    if digest is None:
         return None
     values = known.values(collection.name, found.parts)
     if values is not None:
-        return FetchedCollection([], [], values, extent)
+        return FetchedCollection([], [], values, digest)
     fetched = statements.fetch_list(
-        conn, collection.name, collection.rows, "owner_key", found.key, extent.count
+        conn, collection.name, collection.rows, "owner_key", found.key, digest.count
     )
-    return FetchedCollection(*fetched, None, extent)
+    return FetchedCollection(*fetched, None, digest)
 
 
 def _fetch_uris(conn: sqlite3.Connection, found: SessionHeader) -> tuple[str, ...]:

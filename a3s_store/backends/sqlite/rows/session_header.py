@@ -198,9 +198,9 @@ def _write_shelves(conn: sqlite3.Connection, before: SessionHeader, after: Sessi
         "INSERT INTO shelf (owner_key, family, count, digest) VALUES (?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET count = excluded.count, digest = excluded.digest",
         [
-            (after.key, name, extent.count, extent.digest)
-            for name, extent in after.parts.items()
-            if name not in _ELSEWHERE and extent != before.parts.get(name)
+            (after.key, name, digest.count, digest.digest)
+            for name, digest in after.parts.items()
+            if name not in _ELSEWHERE and digest != before.parts.get(name)
         ],
     )
     for name in before.parts:

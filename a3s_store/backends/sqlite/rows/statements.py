@@ -128,8 +128,8 @@ def tree_of(conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...]) 
     if sql.rows.blob and values[-1] is not None:
         tree[sql.rows.blob] = blobs.get(conn, values[-1])
     for name, part in sql.rows.lists.items():
-        extent = extent_in(sql, name, values)
-        tree[name] = fetch_list(conn, name, part, sql.key, stored[0], extent.count).trees
+        digest = extent_in(sql, name, values)
+        tree[name] = fetch_list(conn, name, part, sql.key, stored[0], digest.count).trees
     return tree
 
 

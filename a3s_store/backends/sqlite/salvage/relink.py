@@ -203,7 +203,7 @@ def _name_owners(conn: sqlite3.Connection, damage: list[Damage]) -> None:
         name = _add_owner(conn, name, key)
         if proven is None and len(names) != 1:
             what = "two ids are on record" if names else "its id is lost"
-            damage.append(Damage(family="session", what=what, session_id=name))
+            damage.append(Damage(part="session", what=what, session_id=name))
 
 
 def _is_id_of(conn: sqlite3.Connection, key: int, session_id: str) -> bool:
@@ -346,7 +346,7 @@ def _find_heads(conn: sqlite3.Connection, damage: list[Damage]) -> None:
         if not owners:
             owners = [_add_owner(conn, f"recovered-{key}")]
             what = f"nothing says whose the messages of branch {key} were"
-            damage.append(Damage(family="messages", what=what, session_id=owners[0]))
+            damage.append(Damage(part="messages", what=what, session_id=owners[0]))
         for owner in owners:
             _add_head(conn, owner, key, length, damage)
 
@@ -383,4 +383,4 @@ def _add_head(
         )
     _add_generation(conn, owner_key, first - 1, branch, length)
     what = f"nothing says when it had the conversation of {length} messages on branch {branch}"
-    damage.append(Damage(family="generation", what=what, session_id=owner))
+    damage.append(Damage(part="generation", what=what, session_id=owner))

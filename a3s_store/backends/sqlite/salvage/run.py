@@ -137,13 +137,13 @@ def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> list[Da
 def _of_file(image: Image) -> list[Damage]:
     damage = []
     if not image.has_header():
-        damage.append(Damage(family="file", what="its header is damaged"))
+        damage.append(Damage(part="file", what="its header is damaged"))
     elif (version := int.from_bytes((image.page(1) or b"")[60:64], "big")) > migrate.newest():
         what = f"it says it has schema {version}, this release knows up to {migrate.newest()}"
-        damage.append(Damage(family="schema", what=what))
+        damage.append(Damage(part="schema", what=what))
     if image.log.is_damaged:
         what = f"it is damaged; of what it held, {image.log.lost} pages are lost"
-        damage.append(Damage(family="log", what=what))
+        damage.append(Damage(part="wal", what=what))
     return damage
 
 
@@ -153,9 +153,9 @@ def _of_tables(carved: row_recovery.Carved) -> list[Damage]:
         known = [str(page) for page in sorted(pages) if page]
         named = f"pages {', '.join(known[:_MOST_NAMED])}" if known else "its first page"
         more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
-        damage.append(Damage(family="file", what=f"table {table}: {named}{more} cannot be read"))
+        damage.append(Damage(part="file", what=f"table {table}: {named}{more} cannot be read"))
     for table, count in carved.lost_rows.items():
-        damage.append(Damage(family="file", what=f"table {table}: {count} rows cannot be read"))
+        damage.append(Damage(part="file", what=f"table {table}: {count} rows cannot be read"))
     return damage
 
 
@@ -288,4 +288,4 @@ def _lost(
     key: str | None = None,
     why: str = "nothing of it can be proven",
 ) -> Damage:
-    return Damage(family=collection, what=why, session_id=session_id, key=key)
+    return Damage(part=collection, what=why, session_id=session_id, key=key)

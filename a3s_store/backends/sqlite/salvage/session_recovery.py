@@ -81,7 +81,7 @@ def contents(conn: sqlite3.Connection) -> Contents:
 
 def session(conn: sqlite3.Connection, session_id: str) -> Kept:
     """What is to be kept under an id."""
-    prover = RowChecker(conn, session_id=session_id)
+    checker = RowChecker(conn, session_id=session_id)
     (owner_key,) = conn.execute(
         "SELECT owner_key FROM owner WHERE id = ?", (session_id,)
     ).fetchone()
@@ -93,9 +93,9 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
     shelves: dict[Collection, tuple[Any, ...]] = {}
     if whole is None:
         with transaction.read(conn):
-            snapshot = partial_read.session(prover, session_id)
+            snapshot = partial_read.session(checker, session_id)
         if snapshot is None:
-            shelves = _shelves(prover, owner_key)
+            shelves = _shelves(checker, owner_key)
     elif whole.session is None:
         shelves = {
             collection: values
@@ -109,9 +109,9 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
     return Kept(
         snapshot=snapshot,
         shelves=shelves,
-        earlier=() if snapshot is None else tuple(_earlier(prover, owner_key, saved)),
+        earlier=() if snapshot is None else tuple(_earlier(checker, owner_key, saved)),
         saved_at_ms=saved[-1][1] if saved else 0,
-        damage=tuple(prover.damage),
+        damage=tuple(checker.damage),
     )
 
 
@@ -124,11 +124,11 @@ def _whole(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:
     return None
 
 
-def _shelves(prover: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
+def _shelves(checker: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
     """The families that were saved without a session, value by value."""
     parts = {
         name: ListDigest(count, digest)
-        for name, count, digest in prover.conn.execute(
+        for name, count, digest in checker.conn.execute(
             "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (owner_key,)
         ).fetchall()
     }
@@ -136,11 +136,11 @@ def _shelves(prover: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, 
     for collection in COLLECTIONS:
         extent = parts.get(collection.name)
         sql = statements.statements(collection.rows, "owner_key")
-        values = prover.values(collection.name, sql, owner_key, extent)
+        values = checker.values(collection.name, sql, owner_key, extent)
         if values or extent is not None:
             found[collection] = values
     if not parts:
-        prover.note("generation", "it is missing")
+        checker.note("generation", "it is missing")
     return found
 
 
@@ -159,9 +159,9 @@ def _saved(conn: sqlite3.Connection, owner_key: int) -> Saved:
     return [(g, at, None if branch is None else Head(branch, n)) for g, at, branch, n in found]
 
 
-def _earlier(prover: RowChecker, owner_key: int, saved: Saved) -> list[tuple[int, Messages]]:
+def _earlier(checker: RowChecker, owner_key: int, saved: Saved) -> list[tuple[int, Messages]]:
     """The conversations of generations that are no beginning of the present one."""
-    conn = prover.conn
+    conn = checker.conn
     present = [head for _, _, head in saved[-1:] if head is not None]
     row = conn.execute(
         "SELECT head_branch, head_length FROM session WHERE owner_key = ?", (owner_key,)
@@ -180,7 +180,7 @@ def _earlier(prover: RowChecker, owner_key: int, saved: Saved) -> list[tuple[int
     for index, (generation, at, head) in enumerate(others):
         messages = read[head.branch][: head.length]
         if len(messages) < head.length:
-            prover.note("generation", f"the conversation of generation {generation} is not whole")
+            checker.note("generation", f"the conversation of generation {generation} is not whole")
         elif index == 0 or head != others[index - 1][2]:
             found.append((at, messages))
     return found
@@ -237,14 +237,14 @@ def memories(conn: sqlite3.Connection, owner: str) -> Recovered[tuple[MemoryItem
 
     Each proves itself, and whose it is.
     """
-    prover = RowChecker(conn, session_id=owner)
+    checker = RowChecker(conn, session_id=owner)
 
     def note(error: CorruptRowError) -> None:
-        prover.note(agent_memory.FAMILY, error.what)
+        checker.note(agent_memory.FAMILY, error.what)
 
     with transaction.read(conn):
         found = sorted(agent_memory.whole_ones(conn, owner, note))
-        items = [prover.attempt(agent_memory.FAMILY, one.item) for one in found]
+        items = [checker.attempt(agent_memory.FAMILY, one.item) for one in found]
     return Recovered(
-        value=tuple(item for item in items if item is not None), damage=tuple(prover.damage)
+        value=tuple(item for item in items if item is not None), damage=tuple(checker.damage)
     )

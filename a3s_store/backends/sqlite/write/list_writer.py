@@ -102,19 +102,19 @@ def _put_changes(
     conn: sqlite3.Connection, to: Target, values: Values, known: Values, before: ListDigest
 ) -> ListDigest:
     steps = recognise(known, values)
-    extent = before
+    digest = before
     (end,) = conn.execute(to.sql.next_seq, to.stretch()).fetchone()
     first = end - len(known)
     start = first + steps.drop_front
     if (steps.drop_front, steps.keep) != (0, len(known)):
-        extent = _remove(conn, to, known, steps, before, first)
+        digest = _remove(conn, to, known, steps, before, first)
     for position in steps.replace:
         old = known[steps.drop_front + position]
-        extent = _replace(conn, to, extent, position, old, values[position], start + position)
+        digest = _replace(conn, to, digest, position, old, values[position], start + position)
     added = _items(to, values[steps.keep :], steps.keep)
     seq = start + steps.keep if steps.keep else 0
     _insert(conn, to, added, seq)
-    return extent.appended([item.digest for item in added])
+    return digest.appended([item.digest for item in added])
 
 
 def _remove(
@@ -123,14 +123,14 @@ def _remove(
     """Remove the rows before and after those that stay; answers what stands for those."""
     end = first + len(known)
     keep_from, keep_to = first + steps.drop_front, first + steps.drop_front + steps.keep
-    extent = EMPTY_LIST
+    digest = EMPTY_LIST
     if steps.keep:
         front = _hashes(conn, to, known, first, first, keep_from)
         back = _hashes(conn, to, known, first, keep_to, end)
-        extent = before.without_first(front).without_last(back)
+        digest = before.without_first(front).without_last(back)
     _delete(conn, to, first, keep_from)
     _delete(conn, to, keep_to, end)
-    return extent
+    return digest
 
 
 def _hashes(
@@ -307,7 +307,7 @@ def _item(to: Target, value: Any, position: int | None) -> Item:
         inner = target(part, sql.key, 0, to.place.at(position, name))
         items = _items(inner, _list_of(to, value, name, position), 0)
         lists[name] = items, EMPTY_LIST.appended([item.digest for item in items])
-    extents = {name: extent for name, (_, extent) in lists.items()}
+    extents = {name: digest for name, (_, digest) in lists.items()}
     digest = digest_with(tree, extents)
     columns = sql.shape.row(tree)
     if sql.lists:
@@ -335,7 +335,7 @@ def _list_of(to: Target, value: Any, name: str, position: int | None) -> Values:
 
 
 def _flat(extents: Mapping[str, ListDigest]) -> tuple[Any, ...]:
-    return tuple(part for extent in extents.values() for part in (extent.count, extent.digest))
+    return tuple(part for digest in extents.values() for part in (digest.count, digest.digest))
 
 
 def _insert(conn: sqlite3.Connection, to: Target, items: Sequence[Item], seq: int) -> None:

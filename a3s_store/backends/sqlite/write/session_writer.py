@@ -95,24 +95,24 @@ class _Save:
         ):
             return
         tree = encode_without(session, _BESIDE_CONFIG)
-        extent = scalar_digest({key: tree[key] for key in CONFIG_PARTS if key in tree})
-        if extent != self.before.parts.get("config"):
-            own = {"owner_key": self.before.key, "digest": extent.digest}
+        digest = scalar_digest({key: tree[key] for key in CONFIG_PARTS if key in tree})
+        if digest != self.before.parts.get("config"):
+            own = {"owner_key": self.before.key, "digest": digest.digest}
             statements.put_one(self.conn, CONFIG_ROWS, "owner_key", own, tree)
-        self.parts["config"] = extent
+        self.parts["config"] = digest
 
     def _put_row(self, session: SessionData, head: Head) -> None:
         tree = encode_without(session, _BESIDE_SESSION)
-        extent = scalar_digest(tree)
-        if extent != self.before.parts.get("session") or head != self.before.head:
+        digest = scalar_digest(tree)
+        if digest != self.before.parts.get("session") or head != self.before.head:
             own = {
                 "owner_key": self.before.key,
                 "head_branch": head.branch,
                 "head_length": head.length,
-                "digest": extent.digest,
+                "digest": digest.digest,
             }
             statements.put_one(self.conn, SESSION_ROWS, "owner_key", own, tree)
-        self.parts["session"] = extent
+        self.parts["session"] = digest
 
     def put_collection(self, collection: Collection, values: tuple[Any, ...] | None) -> None:
         """None takes the shelf away."""
@@ -131,15 +131,15 @@ class _Save:
 
     def put_uris(self, uris: tuple[str, ...]) -> None:
         """Make these the retained URIs."""
-        extent = uris_digest(uris)
-        if extent != self.before.parts.get(URIS, uris_digest(())):
+        digest = uris_digest(uris)
+        if digest != self.before.parts.get(URIS, uris_digest(())):
             key = self.before.key
             self.conn.execute("DELETE FROM retained_artifact_uri WHERE owner_key = ?", (key,))
             self.conn.executemany(
                 "INSERT INTO retained_artifact_uri (owner_key, seq, uri) VALUES (?, ?, ?)",
                 [(key, seq, uri) for seq, uri in enumerate(uris)],
             )
-        self.parts[URIS] = extent
+        self.parts[URIS] = digest
         if not uris:
             del self.parts[URIS]
 
@@ -156,8 +156,8 @@ class _Save:
             known = known.with_line(HISTORY, self.line)
         saved = {collection.name: values for collection, values in batch.collections.items()}
         shelves = {**known.collections, **saved}
-        parts = {name: extent for name, extent in known.parts.items() if name not in mine}
-        parts |= {name: extent for name, extent in self.parts.items() if name in mine}
+        parts = {name: digest for name, digest in known.parts.items() if name not in mine}
+        parts |= {name: digest for name, digest in self.parts.items() if name in mine}
         return attrs.evolve(
             known,
             generation=generation,

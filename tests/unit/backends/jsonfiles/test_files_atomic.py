@@ -207,7 +207,7 @@ def test_temporary_names_are_new_beside_the_file_and_short_enough(
         assert made.pop().name.startswith(f"x.json.{time.time_ns() // 10**11}")
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("collection", FAMILY_NAMES)
 def test_session_snapshot_does_not_write_through_a_familys_symlink(
     tmp_path: Path, collection: str
 ) -> None:

@@ -63,7 +63,7 @@ def test_a_session_is_never_given_to_nor_taken_by_another_id(
     run(tmp_path, work)
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("collection", FAMILY_NAMES)
 @pytest.mark.parametrize(("first", "second"), [("a/b", "a_b"), ("a_b", "a/b"), ("a/b", "a..b")])
 def test_a_shelf_without_a_session_has_one_owner(
     tmp_path: Path, collection: str, first: str, second: str

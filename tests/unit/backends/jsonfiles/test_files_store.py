@@ -81,7 +81,7 @@ def test_file_store_delete(tmp_path: Path) -> None:
     run(tmp_path, work)
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("collection", FAMILY_NAMES)
 def test_file_store_save_and_load_of_a_family(tmp_path: Path, collection: str) -> None:
     """Upstream: file_store_save_and_load_artifacts, ..._trace_events and so on, one test each."""
 
@@ -203,7 +203,7 @@ def test_an_unreadable_session_is_an_error_and_never_missing(tmp_path: Path, tex
     run(tmp_path, work)
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("collection", FAMILY_NAMES)
 @pytest.mark.parametrize("text", [b"", b"[", b"[{}]", b"[null]", b'{"artifacts": [{}]}', b"null"])
 def test_an_unreadable_shelf_is_an_error_and_never_missing(
     tmp_path: Path, collection: str, text: bytes

@@ -355,7 +355,7 @@ def test_what_is_not_what_was_written_is_not_given_out(path: Path, column: str) 
             assert caught.value.session_id == "fix-login"
             assert "use tabs" not in str(caught.value)
         report = await store.verify(depth="deep")
-        assert {damage.family for damage in report.damage} == {"memories"}
+        assert {damage.part for damage in report.damage} == {"memories"}
 
     with_store(path, use)
 
@@ -384,7 +384,7 @@ def test_what_is_lost_is_missed(path: Path, statement: str) -> None:
         ):
             with pytest.raises(CorruptionError) as caught:
                 await call
-            assert caught.value.family == "memories"
+            assert caught.value.part == "memories"
         assert not (await store.verify(depth="quick")).ok
         assert not (await store.verify(depth="deep")).ok
         await memories.clear()
@@ -566,7 +566,7 @@ def test_salvage_leaves_out_what_is_damaged_and_names_whose_it_was(path: Path) -
     """What is whole comes back."""
     changed(path, "UPDATE memory SET content = 'x' WHERE owner = 'fix-login' AND memory_key = 2")
     report, target = salvaged(path)
-    assert {(damage.family, damage.session_id) for damage in report.damage} == {
+    assert {(damage.part, damage.session_id) for damage in report.damage} == {
         ("memories", "fix-login")
     }
     assert items(target) == (THREE[0], THREE[2])
@@ -593,7 +593,7 @@ def test_pages_of_memories_that_nothing_leads_to_are_found(tmp_path: Path) -> No
     source.write_bytes(zeroed(source.read_bytes(), root))
     report, target = salvaged(source)
     assert items(target) == many
-    assert [damage.family for damage in report.damage] == ["file"]
+    assert [damage.part for damage in report.damage] == ["file"]
 
 
 @pytest.mark.parametrize("lost", ["the header", "the list of free pages", "the root"])

@@ -271,7 +271,7 @@ def test_a_store_whose_log_is_damaged_is_not_opened_and_not_touched(tmp_path: Pa
     with pytest.raises(CorruptionError, match="salvage") as raised:
         ids_in(path)
 
-    assert raised.value.family == "log"
+    assert raised.value.part == "wal"
     assert log_of(path) == damaged
     assert path.read_bytes() == database
 

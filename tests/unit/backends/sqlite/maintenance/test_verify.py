@@ -158,7 +158,7 @@ def test_the_digest_of_the_last_save_does_not_change_unseen(store_path: Path) ->
         "UPDATE generation SET digest = 'sha256:' || hex(randomblob(32)) WHERE generation = 2",
     )
     found = verified(store_path)
-    assert {damage.family for damage in found.damage} == {"generation"}
+    assert {damage.part for damage in found.damage} == {"generation"}
     assert {damage.session_id for damage in found.damage} == {"fix-login", "again"}
 
 
@@ -179,7 +179,7 @@ def test_a_file_that_stays_locked_is_verified_without_a_note(store_path: Path) -
             return await store.verify(depth="deep")
 
     report = with_store(store_path, use, busy_timeout_ms=50)
-    assert {damage.family for damage in report.damage} == {"run_records"}
+    assert {damage.part for damage in report.damage} == {"run_records"}
     assert "the log" in report.skipped[0]
 
 
@@ -246,9 +246,9 @@ def test_a_damaged_message_is_named_and_the_others_come_back(
         position,
     )
     error = refused(store_path)
-    assert (error.family, error.position) == ("messages", position)
+    assert (error.part, error.position) == ("messages", position)
     rest = recovered(store_path)
-    assert [(d.family, d.position, d.session_id) for d in rest.damage] == [
+    assert [(d.part, d.position, d.session_id) for d in rest.damage] == [
         ("messages", position, "fix-login")
     ]
     left = [m for i, m in enumerate(whole.session.messages) if i != position]
@@ -259,7 +259,7 @@ _INNER = {"run_records": "events", "verification_reports": "checks", "subagent_t
 
 
 @pytest.mark.parametrize(
-    ("family", "statement"),
+    ("collection", "statement"),
     [
         ("cost_records", "UPDATE cost_record SET prompt_tokens = 77 WHERE seq = 1"),
         ("tasks", "UPDATE task SET content = 'other' WHERE seq = 1"),
@@ -277,9 +277,9 @@ def test_a_damaged_value_is_named_and_the_others_come_back(
     assert whole is not None
     changed(store_path, statement)
     error = refused(store_path)
-    assert (error.family, error.position) == (collection, 1)
+    assert (error.part, error.position) == (collection, 1)
     rest = recovered(store_path)
-    assert {(d.family, d.position) for d in rest.damage} == {(collection, 1)}
+    assert {(d.part, d.position) for d in rest.damage} == {(collection, 1)}
     assert rest.value is not None
     holder, was = (
         (rest.value.session, whole.session)
@@ -299,9 +299,9 @@ def test_of_a_run_with_a_damaged_event_the_other_events_come_back(store_path: Pa
         "UPDATE run_event SET timestamp_ms = 99 WHERE seq = 1 AND run_key = "
         "(SELECT min(run_key) FROM run WHERE owner_key = 1)",
     )
-    assert (refused(store_path).family, refused(store_path).position) == ("run_records", 0)
+    assert (refused(store_path).part, refused(store_path).position) == ("run_records", 0)
     rest = recovered(store_path)
-    assert {(d.family, d.position) for d in rest.damage} == {("run_records.events", 1)}
+    assert {(d.part, d.position) for d in rest.damage} == {("run_records.events", 1)}
     assert rest.value is not None
     assert rest.value.run_records is not None
     first, *others = rest.value.run_records
@@ -319,16 +319,16 @@ def test_of_a_session_without_its_row_the_conversation_and_the_families_come_bac
     changed(store_path, "DELETE FROM session_config WHERE owner_key = 1")
     rest = recovered(store_path)
     assert rest.value is not None
-    assert "session" in {damage.family for damage in rest.damage}
+    assert "session" in {damage.part for damage in rest.damage}
     assert rest.value.session.messages == whole.session.messages
     assert rest.value.session.cost_records == whole.session.cost_records
     assert rest.value.run_records == whole.run_records
 
 
 def test_what_is_said_of_damage_has_a_place_and_no_text() -> None:
-    error = CorruptionError("it is wrong", session_id="s", family="messages", position=3)
+    error = CorruptionError("it is wrong", session_id="s", part="messages", position=3)
     assert str(Damage.of(error)) == "messages[3] of 's': it is wrong"
-    assert str(Damage(family="file", what="it is wrong")) == "file: it is wrong"
+    assert str(Damage(part="file", what="it is wrong")) == "file: it is wrong"
 
 
 def test_damaged_messages_do_not_come_back_in_the_place_of_others(store_path: Path) -> None:

@@ -384,7 +384,7 @@ def test_commits_behind_a_damaged_one_in_the_log_come_back(
     log.write_bytes(data)
     report = run(logged, tmp_path / "new.a3s")
     found = contents(tmp_path / "new.a3s")
-    assert [one.family for one in report.damage][:1] == ["log"]
+    assert [one.part for one in report.damage][:1] == ["wal"]
     for name in ("one", "two"):
         texts = tuple(f"{name} {number}" for number in range(20))
         assert found[name].session.messages == samples.talk(*texts)
