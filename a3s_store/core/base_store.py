@@ -321,8 +321,8 @@ class BaseStore(ABC):
         op = f"save_{collection.name}"
         if not isinstance(values, list | tuple):
             raise EncodeError(f"expected a list, found {type(values).__name__}", op=op)
-        shelves = {collection: tuple(values)}
-        await self._put(Batch(op=op, session_id=check_id(session_id), collections=shelves))
+        collections = {collection: tuple(values)}
+        await self._put(Batch(op=op, session_id=check_id(session_id), collections=collections))
 
     async def _load_collection(
         self, collection: Collection, session_id: str

@@ -148,14 +148,14 @@ class _Export:
             return CheckpointItem(kind=unit.kind, key=unit.key, value=value)
         snapshot = await self.store.load_snapshot(unit.key)
         if snapshot is None:
-            shelves = await load_collections(self.store, unit.key)
+            collections = await load_collections(self.store, unit.key)
         else:
-            shelves = {
+            collections = {
                 f: values for f, values in snapshot.collections().items() if values is not None
             }
-        if snapshot is None and not shelves:
+        if snapshot is None and not collections:
             return None
-        return SessionItem(owner=unit.key, snapshot=snapshot, shelves=shelves)
+        return SessionItem(owner=unit.key, snapshot=snapshot, shelves=collections)
 
     def _entries(self, parcel: Parcel, verdict: Outcome) -> list[TransferEntry]:
         return [self._entry(path, parcel, verdict) for path in self._paths(parcel)]

@@ -105,14 +105,14 @@ def read_group(group: Group) -> Content:
             return _take_apart(group, tree)
         session = decode(SessionData, tree)
         _check_name(session.id, group.name)
-    shelves = _read_shelves(group)
-    values = {collection: shelf.values for collection, shelf in shelves.items()}
-    retained = [uri for shelf in shelves.values() for uri in shelf.manifest.retained_uris]
+    collections = _read_shelves(group)
+    values = {collection: values.values for collection, values in collections.items()}
+    retained = [uri for values in collections.values() for uri in values.manifest.retained_uris]
     snapshot = SessionSnapshot.of(session, values, tuple(retained))
     return Content(
         parcel=SessionItem(owner=session.id, snapshot=snapshot, shelves=values),
         ignored=_claim_ignored(group),
-        remarks=_remarks(group, shelves),
+        remarks=_remarks(group, collections),
     )
 
 
@@ -141,38 +141,38 @@ def _read_families(group: Group) -> Content:
             owner = read_claim(_bytes(group.claim), group.claim.full)
     with _refusing(group.files()[-1]):
         _check_name(owner, group.name)
-    shelves = _read_shelves(group)
-    for collection, shelf in shelves.items():
+    collections = _read_shelves(group)
+    for collection, shelf in collections.items():
         with _refusing(group.shelves[collection]):
             if shelf.manifest.retained_uris:
                 raise InvalidSnapshotError("retained URIs cannot be kept without a session")
-    values = {collection: shelf.values for collection, shelf in shelves.items()}
+    values = {collection: values.values for collection, values in collections.items()}
     parcel = SessionItem(owner=owner, snapshot=None, shelves=values)
-    return Content(parcel=parcel, remarks=_remarks(group, shelves))
+    return Content(parcel=parcel, remarks=_remarks(group, collections))
 
 
 def _read_shelves(group: Group) -> dict[Collection, CollectionFile]:
-    shelves: dict[Collection, CollectionFile] = {}
+    collections: dict[Collection, CollectionFile] = {}
     for collection, file in group.shelves.items():
         with _refusing(file):
             empty = CollectionFile(())
-            shelves[collection] = (
+            collections[collection] = (
                 empty if file.empty else read_collection(collection, _bytes(file), file.full)
             )
-    return shelves
+    return collections
 
 
-def _remarks(group: Group, shelves: dict[Collection, CollectionFile]) -> dict[str, str]:
+def _remarks(group: Group, collections: dict[Collection, CollectionFile]) -> dict[str, str]:
     """What stands around the artifacts in their file has no place in a store."""
     return {
-        group.shelves[collection].path: "without the unknown keys " + ", ".join(_keys(shelf))
-        for collection, shelf in shelves.items()
-        if _keys(shelf)
+        group.shelves[collection].path: "without the unknown keys " + ", ".join(_keys(values))
+        for collection, values in collections.items()
+        if _keys(values)
     }
 
 
-def _keys(shelf: CollectionFile) -> list[str]:
-    extra = shelf.manifest.extra
+def _keys(values: CollectionFile) -> list[str]:
+    extra = values.manifest.extra
     return sorted(extra) if isinstance(extra, dict) else []
 
 

@@ -247,9 +247,9 @@ class StoreMachine(RuleBasedStateMachine):
     # -- Families -----------------------------------------------------------------------------
 
     @rule(one=ids, shelf=SHELVES)
-    def save_a_shelf(self, one: str, shelf: tuple[str, tuple[Any, ...]]) -> None:
+    def save_a_shelf(self, one: str, values: tuple[str, tuple[Any, ...]]) -> None:
         self.change(
-            f"save_{shelf[0]}", lambda store: save_shelf(store, shelf[0], one, shelf[1]), one
+            f"save_{values[0]}", lambda store: save_shelf(store, values[0], one, values[1]), one
         )
         self.look(one)
 
@@ -417,10 +417,10 @@ class StoreMachine(RuleBasedStateMachine):
         async def source(store: Any) -> SessionSnapshot | None:
             """What may be forked: a session that is long enough, to an id that is free."""
             found: SessionSnapshot | None = await store.load_snapshot(one)
-            shelves = [
+            collections = [
                 await load_shelf(store, collection.name, other) for collection in COLLECTIONS
             ]
-            free = not await store.exists(other) and all(shelf is None for shelf in shelves)
+            free = not await store.exists(other) and all(values is None for values in collections)
             return found if found and free and (at or 0) <= len(found.session.messages) else None
 
         async def plainly(store: Any) -> None:

@@ -110,8 +110,10 @@ class EndsTextAtNul(_Rewriting):
 @caught_by("saved_empty_is_empty[trace_events]")
 class ForgetsEmptyShelves(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
-        shelves = {collection: values or None for collection, values in batch.collections.items()}
-        return await super()._commit(attrs.evolve(batch, collections=shelves))
+        collections = {
+            collection: values or None for collection, values in batch.collections.items()
+        }
+        return await super()._commit(attrs.evolve(batch, collections=collections))
 
 
 @caught_by("never_saved_is_none[artifacts]")
@@ -123,20 +125,22 @@ class TakesNoneForEmpty(MemorySessionStore):
     ) -> LoadResult:
         found = await super()._fetch(op, session_id, families, session=session)
         if session_id in self._entries:
-            shelves = {collection: values or () for collection, values in found.collections.items()}
-            found = attrs.evolve(found, collections=shelves)
+            collections = {
+                collection: values or () for collection, values in found.collections.items()
+            }
+            found = attrs.evolve(found, collections=collections)
         return found
 
 
 @caught_by("a_snapshot_replaces_everything")
 class KeepsFamiliesASnapshotLeavesOut(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
-        shelves = {
+        collections = {
             collection: values
             for collection, values in batch.collections.items()
             if values is not None
         }
-        return await super()._commit(attrs.evolve(batch, collections=shelves))
+        return await super()._commit(attrs.evolve(batch, collections=collections))
 
 
 @caught_by("a_delete_takes_the_session_and_what_belongs_to_it")
@@ -269,14 +273,14 @@ class EvictsArtifacts(MemorySessionStore):
 @caught_by("a_shelf_comes_back_as_it_was_saved[run_records]")
 class SortsEvents(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
-        shelves = dict(batch.collections)
-        runs = shelves.get(RUN_RECORDS)
+        collections = dict(batch.collections)
+        runs = collections.get(RUN_RECORDS)
         if runs and all(type(run) is RUN_RECORDS.model for run in runs):
-            shelves[RUN_RECORDS] = tuple(
+            collections[RUN_RECORDS] = tuple(
                 run.evolve(events=tuple(sorted(run.events, key=lambda e: e.sequence)))
                 for run in runs
             )
-        return await super()._commit(attrs.evolve(batch, collections=shelves))
+        return await super()._commit(attrs.evolve(batch, collections=collections))
 
 
 @caught_by("a_checkpoint_and_its_session_go_their_own_ways")

@@ -66,7 +66,7 @@ class Directory:
         return True
 
     def _stage(self, batch: Batch, trees: Trees, name: str, changes: Changes) -> None:
-        shelves = {
+        collections = {
             collection: None if items is None else self._shelf_text(batch, collection, items, name)
             for collection, items in trees.collections.items()
         }
@@ -76,9 +76,9 @@ class Directory:
             else content.tree_text(trees.session, model=SessionData.__name__)
         )
         claim, session_path = self.layout.claim(name), self.layout.session(name)
-        if batch.session_id != name and any(shelves.values()) and not present(session_path):
+        if batch.session_id != name and any(collections.values()) and not present(session_path):
             changes.put(claim, content.claim_text(batch.session_id))
-        for collection, text in shelves.items():
+        for collection, text in collections.items():
             own_folder = self.layout.own_folder(collection, name)
             path = self.layout.collection(collection, name)
             if text is None:
@@ -111,13 +111,13 @@ class Directory:
             return self._read(name, families, session=session)
 
     def _read(self, name: str, families: Sequence[Collection], *, session: bool) -> LoadResult:
-        shelves = {collection: self._shelf(collection, name) for collection in families}
-        retained = [shelf.manifest.retained_uris for shelf in shelves.values() if shelf]
+        collections = {collection: self._shelf(collection, name) for collection in families}
+        retained = [values.manifest.retained_uris for values in collections.values() if values]
         return LoadResult(
             session=self._session(name) if session else None,
             collections={
-                collection: None if shelf is None else shelf.values
-                for collection, shelf in shelves.items()
+                collection: None if values is None else values.values
+                for collection, values in collections.items()
             },
             retained_artifact_uris=next(filter(None, retained), ()),
         )

@@ -84,7 +84,7 @@ async def load_checked_snapshot(store: SessionStore, session_id: str) -> Session
 
 async def _load_in_steps(store: SessionStore, session_id: str) -> SessionSnapshot:
     session = await load_session_data(store, session_id)
-    shelves: dict[str, Any] = {}
+    collections: dict[str, Any] = {}
     for name, load in (
         ("artifacts", store.load_artifacts),
         ("trace_events", store.load_trace_events),
@@ -93,11 +93,11 @@ async def _load_in_steps(store: SessionStore, session_id: str) -> SessionSnapsho
         ("subagent_tasks", store.load_subagent_tasks),
     ):
         try:
-            shelves[name] = await load(session_id)
+            collections[name] = await load(session_id)
         except StoreError as error:
             what = f"Failed to load {name.replace('_', ' ')} for session {session_id}"
             raise _failed(what, session_id, error) from error
-    return SessionSnapshot(session=session, **shelves)
+    return SessionSnapshot(session=session, **collections)
 
 
 def _found(value: T | None, session_id: str) -> T:

@@ -280,14 +280,14 @@ async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> 
     call = ToolUseBlock(id="c", name="n", input=arguments)
     messages = [Message(role="user", content=[*texts, call])]  # type: ignore[arg-type]
     saved = session("s").evolve(messages=messages, extra=extra)
-    shelf = [samples.trace_event(details=arguments)]
+    values = [samples.trace_event(details=arguments)]
     await store.save(saved)
-    await store.save_trace_events("s", shelf)
+    await store.save_trace_events("s", values)
     before = await contents(store, "s")
     messages.clear()
     arguments["paths"].append("y")
     extra["list"].append(2)
-    shelf.clear()
+    values.clear()
     unchanged(before, await contents(store, "s"), "after changing what was handed in")
 
 

@@ -153,16 +153,16 @@ def test_results_stand_behind_the_system_prompt_with_empty_lines_between() -> No
 
 def test_providers_are_asked_in_order_and_what_they_found_is_told() -> None:
     """9."""
-    shelves = [Shelf("memory", 5, 7), Shelf("empty"), Shelf("docs", 100)]
+    collections = [Shelf("memory", 5, 7), Shelf("empty"), Shelf("docs", 100)]
     events: list[AgentEvent] = []
     query = ContextQuery(query="how", session_id="fix-login")
-    results = asyncio.run(resolve_context(shelves, query, events.append))
+    results = asyncio.run(resolve_context(collections, query, events.append))
     assert [result.provider for result in results] == ["memory", "docs"]
     assert [[i.content for i in result.items] for result in results] == [
         ["memory 0", "memory 1"],
         ["docs 0"],
     ]
-    assert all(shelf.asked == [query] for shelf in shelves)
+    assert all(values.asked == [query] for values in collections)
     assert events == [
         ContextResolving(providers=("memory", "empty", "docs")),
         ContextResolved(total_items=3, total_tokens=112),
@@ -179,9 +179,9 @@ def test_without_providers_nothing_is_told() -> None:
 def test_a_provider_that_fails_is_logged_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
     """9. The log says who and what kind of failure, and not a word of the conversation."""
     caplog.set_level(logging.DEBUG, logger="a3s_store.session.context")
-    shelf, events = Shelf("docs", 3), list[AgentEvent]()
+    values, events = Shelf("docs", 3), list[AgentEvent]()
     query = ContextQuery(query=SECRET)
-    results = asyncio.run(resolve_context((Broken(), shelf), query, events.append))
+    results = asyncio.run(resolve_context((Broken(), values), query, events.append))
     assert [result.provider for result in results] == ["docs"]
     assert events[-1] == ContextResolved(total_items=1, total_tokens=3)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -193,9 +193,9 @@ def test_a_provider_that_fails_is_logged_and_skipped(caplog: pytest.LogCaptureFi
 def test_every_provider_hears_of_the_turn_that_ended(caplog: pytest.LogCaptureFixture) -> None:
     """9. Failures are logged; a provider need not care."""
     caplog.set_level(logging.DEBUG, logger="a3s_store.session.context")
-    shelf = Shelf("memory")
-    asyncio.run(turn_complete((Broken(), Deaf(), shelf), "fix-login", SECRET, "done " + SECRET))
-    assert shelf.turns == [("fix-login", SECRET, "done " + SECRET)]
+    values = Shelf("memory")
+    asyncio.run(turn_complete((Broken(), Deaf(), values), "fix-login", SECRET, "done " + SECRET))
+    assert values.turns == [("fix-login", SECRET, "done " + SECRET)]
     assert "broken" in caplog.text
     assert "OSError" in caplog.text
     assert SECRET not in caplog.text
@@ -212,10 +212,10 @@ def test_cancellation_is_no_failure_of_a_provider() -> None:
             raise asyncio.CancelledError
 
     events: list[AgentEvent] = []
-    shelf = Shelf("docs", 1)
+    values = Shelf("docs", 1)
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(resolve_context((Slow(), shelf), ContextQuery(query="how"), events.append))
+        asyncio.run(resolve_context((Slow(), values), ContextQuery(query="how"), events.append))
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(turn_complete((Slow(), shelf), "fix-login", "a", "b"))
-    assert shelf.asked == []
-    assert shelf.turns == []
+        asyncio.run(turn_complete((Slow(), values), "fix-login", "a", "b"))
+    assert values.asked == []
+    assert values.turns == []

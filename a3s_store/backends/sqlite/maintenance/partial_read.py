@@ -93,15 +93,15 @@ def session(
         for name, part in SESSION_ROWS.lists.items()
     }
     uris = _uris(checker, key, parts)
-    shelves = {collection: _shelf(checker, collection, key, parts) for collection in families}
-    if uris and ARTIFACTS in shelves and shelves[ARTIFACTS] is None:
-        shelves[ARTIFACTS] = ()
+    collections = {collection: _shelf(checker, collection, key, parts) for collection in families}
+    if uris and ARTIFACTS in collections and collections[ARTIFACTS] is None:
+        collections[ARTIFACTS] = ()
     if own is None and head is None:
         return None  # its families were saved without it
     if own is None:
         checker.note("session", "nothing of it but its lists and messages is left")
         own = _blank(session_id)
-    return SessionSnapshot.of(own.evolve(messages=history, **lists), shelves, uris)
+    return SessionSnapshot.of(own.evolve(messages=history, **lists), collections, uris)
 
 
 def _owner(conn: sqlite3.Connection, session_id: str) -> int | None:

@@ -51,8 +51,8 @@ def to_found(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
     return LoadResult(
         session=None if stored.session is None else _to_session(conn, stored, stored.session),
         collections={
-            collection: None if shelf is None else _to_values(collection, shelf)
-            for collection, shelf in stored.shelves.items()
+            collection: None if values is None else _to_values(collection, values)
+            for collection, values in stored.shelves.items()
         },
         retained_artifact_uris=stored.uris,
     )
@@ -91,16 +91,16 @@ def learned(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheE
     if known.generation > stored.record.generation:
         return known
     parts = dict(known.parts)
-    shelves = dict(known.collections)
+    collections = dict(known.collections)
     for collection, values in found.collections.items():
         if values is not None:
-            shelves[collection.name] = values
+            collections[collection.name] = values
             parts[collection.name] = stored.record.parts[collection.name]
     generation = stored.record.generation
-    known = attrs.evolve(known, generation=generation, collections=shelves, parts=parts)
+    known = attrs.evolve(known, generation=generation, collections=collections, parts=parts)
     if found.session is None or stored.session is None or stored.session.messages is None:
         return known
-    own = {name: digest for name, digest in stored.record.parts.items() if name not in shelves}
+    own = {name: digest for name, digest in stored.record.parts.items() if name not in collections}
     line = line_of(found.session.messages, stored.session.messages)
     return attrs.evolve(
         known.with_line(HISTORY, line), session=found.session, parts={**parts, **own}

@@ -89,8 +89,10 @@ def fetch(
     if session and found.head is not None:
         head = found.head if generation is None else _head_at(conn, found, generation)
         stored = _fetch_session(conn, known, session_id, found, head if messages else None)
-    shelves = {collection: _fetch_shelf(conn, known, found, collection) for collection in families}
-    return FetchedRows(found, stored, shelves, _fetch_uris(conn, found))
+    collections = {
+        collection: _fetch_shelf(conn, known, found, collection) for collection in families
+    }
+    return FetchedRows(found, stored, collections, _fetch_uris(conn, found))
 
 
 def _fetch_session(

@@ -94,14 +94,14 @@ def refuse_lost(
         )
 
 
-def check(record: SessionHeader) -> None:
+def check(header: SessionHeader) -> None:
     """Raise ValueError unless the parts add up to the digest of the last save.
 
     The digests of the parts are read from rows that may be damaged themselves.
     """
-    if record.head is None and record.digest is not None:
+    if header.head is None and header.digest is not None:
         raise CorruptRowError("it is missing", "session")
-    if record.head is not None and snapshot_digest_of_parts(record.parts) != record.digest:
+    if header.head is not None and snapshot_digest_of_parts(header.parts) != header.digest:
         raise CorruptRowError(
             "what is on record of its parts does not add up to its digest", "generation"
         )

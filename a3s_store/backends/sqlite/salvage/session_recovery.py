@@ -90,14 +90,14 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
     if whole is not None and whole.session is None and any(head for *_, head in saved):
         whole = None  # a session was saved, and nothing is left of its own row
     snapshot: SessionSnapshot | None = None
-    shelves: dict[Collection, tuple[Any, ...]] = {}
+    collections: dict[Collection, tuple[Any, ...]] = {}
     if whole is None:
         with transaction.read(conn):
             snapshot = partial_read.session(checker, session_id)
         if snapshot is None:
-            shelves = _shelves(checker, owner_key)
+            collections = _shelves(checker, owner_key)
     elif whole.session is None:
-        shelves = {
+        collections = {
             collection: values
             for collection, values in whole.collections.items()
             if values is not None
@@ -108,7 +108,7 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
         )
     return Kept(
         snapshot=snapshot,
-        shelves=shelves,
+        shelves=collections,
         earlier=() if snapshot is None else tuple(_earlier(checker, owner_key, saved)),
         saved_at_ms=saved[-1][1] if saved else 0,
         damage=tuple(checker.damage),

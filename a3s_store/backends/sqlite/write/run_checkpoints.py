@@ -75,8 +75,8 @@ def _put_lists(
     list_writer.put_alone(conn, kind.rows, kind.key, value, last)
     now = _digest_of(conn, kind, key)
     assert now is not None, "it was just written"
-    shelves = {name: getattr(value, name) for name in kind.rows.lists}
-    cache.put(remembered, CacheEntry(alone=value, collections=shelves, parts={kind.name: now}))
+    collections = {name: getattr(value, name) for name in kind.rows.lists}
+    cache.put(remembered, CacheEntry(alone=value, collections=collections, parts={kind.name: now}))
 
 
 def _remembered(kind: CheckpointKind, key: str) -> str:

@@ -155,14 +155,16 @@ class _Save:
         if self.line is not None:
             known = known.with_line(HISTORY, self.line)
         saved = {collection.name: values for collection, values in batch.collections.items()}
-        shelves = {**known.collections, **saved}
+        collections = {**known.collections, **saved}
         parts = {name: digest for name, digest in known.parts.items() if name not in mine}
         parts |= {name: digest for name, digest in self.parts.items() if name in mine}
         return attrs.evolve(
             known,
             generation=generation,
             session=session,
-            collections={name: values for name, values in shelves.items() if values is not None},
+            collections={
+                name: values for name, values in collections.items() if values is not None
+            },
             parts=parts,
         )
 
