@@ -65,7 +65,7 @@ def show_command(
         session = asyncio.run(_load(store, session_id, generation))
         _show_session(page, session, generation, last, as_json)
         return
-    values = asyncio.run(_load_family(store, session_id, collection))
+    values = asyncio.run(_load_collection(store, session_id, collection))
     if values is not None and last is not None:
         values = values[max(0, len(values) - last) :]
     if as_json:
@@ -101,7 +101,7 @@ async def _load(store: Path, session_id: str, generation: int | None) -> Session
     return session
 
 
-async def _load_family(store: Path, session_id: str, collection: str) -> Sequence[Any] | None:
+async def _load_collection(store: Path, session_id: str, collection: str) -> Sequence[Any] | None:
     async with existing(store) as opened:
         if collection in _FIELDS:
             session = await opened.load(session_id)

@@ -89,7 +89,7 @@ async def keep(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> 
         return await _keep_checkpoint(store, parcel, on_conflict)
     if parcel.snapshot is not None:
         return await _keep_session(store, parcel.snapshot, on_conflict)
-    return await _keep_families(store, parcel, on_conflict)
+    return await _save_collections(store, parcel, on_conflict)
 
 
 async def _keep_session(
@@ -119,7 +119,7 @@ async def _keep_session(
     return SAVED
 
 
-async def _keep_families(
+async def _save_collections(
     store: SessionStore, parcel: SessionItem, on_conflict: OnConflict
 ) -> Outcome:
     kept = await load_collections(store, parcel.owner)

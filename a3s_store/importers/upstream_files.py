@@ -98,14 +98,14 @@ class RefusedError(Exception):
 def read_group(group: Group) -> Content:
     """A session with its families, or families alone. Raises RefusedError."""
     if group.session is None:
-        return _read_families(group)
+        return _read_collections_only(group)
     with _refusing(group.session):
         tree = parse(_bytes(group.session), model=SessionData.__name__)
         if isinstance(tree, dict) and ("schema_version" in tree or "session" in tree):
             return _take_apart(group, tree)
         session = decode(SessionData, tree)
         _check_name(session.id, group.name)
-    collections = _read_shelves(group)
+    collections = _read_collections(group)
     values = {collection: values.values for collection, values in collections.items()}
     retained = [uri for values in collections.values() for uri in values.manifest.retained_uris]
     snapshot = SessionSnapshot.of(session, values, tuple(retained))
@@ -134,14 +134,14 @@ def _claim_ignored(group: Group) -> dict[str, str]:
     return {group.claim.path: "the session file says whose it is"} if group.claim else {}
 
 
-def _read_families(group: Group) -> Content:
+def _read_collections_only(group: Group) -> Content:
     owner = group.name
     if group.claim is not None:
         with _refusing(group.claim):
             owner = read_claim(_bytes(group.claim), group.claim.full)
     with _refusing(group.files()[-1]):
         _check_name(owner, group.name)
-    collections = _read_shelves(group)
+    collections = _read_collections(group)
     for collection, shelf in collections.items():
         with _refusing(group.shelves[collection]):
             if shelf.manifest.retained_uris:
@@ -151,7 +151,7 @@ def _read_families(group: Group) -> Content:
     return Content(parcel=parcel, remarks=_remarks(group, collections))
 
 
-def _read_shelves(group: Group) -> dict[Collection, CollectionFile]:
+def _read_collections(group: Group) -> dict[Collection, CollectionFile]:
     collections: dict[Collection, CollectionFile] = {}
     for collection, file in group.shelves.items():
         with _refusing(file):

@@ -83,7 +83,10 @@ class Source:
             self._leave(file, "the layout v1 of newer releases is not read")
         elif len(parts) == 1 and is_value:
             self._group(stem).session = file
-        elif head in _FAMILIES and (name := _shelf_name(_FAMILIES[head], parts, file)) is not None:
+        elif (
+            head in _FAMILIES
+            and (name := _collection_name(_FAMILIES[head], parts, file)) is not None
+        ):
             self._group(name).shelves[_FAMILIES[head]] = file
         elif head in _CHECKPOINTS and len(parts) == 2 and is_value:
             kind = _CHECKPOINTS[head]
@@ -142,7 +145,9 @@ def shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _shelf_name(collection: Collection, parts: tuple[str, ...], file: SourceFile) -> str | None:
+def _collection_name(
+    collection: Collection, parts: tuple[str, ...], file: SourceFile
+) -> str | None:
     """The name whose shelf is in this file; the empty id's artifacts lie in the folder of all."""
     tail = collection.file.removeprefix("{}")
     if not tail.startswith("/"):

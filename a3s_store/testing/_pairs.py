@@ -124,7 +124,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "subagent_tasks": strategies.subagent_tasks(size=2),
 }
 SHELVES = st.sampled_from(sorted(VALUES)).flatmap(
-    lambda name: st.tuples(st.just(name), strategies.shelves(VALUES[name]))
+    lambda name: st.tuples(st.just(name), strategies.collections(VALUES[name]))
 )
 NUMBERS = st.integers(0, 6)
 

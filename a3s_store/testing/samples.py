@@ -313,7 +313,7 @@ MAKERS: Final[dict[str, Callable[..., Any]]] = {
 }
 
 
-def shelf(collection: str, *names: str) -> tuple[Any, ...]:
+def items(collection: str, *names: str) -> tuple[Any, ...]:
     """Values of a family, one for each name; the same name twice gives equal values."""
     return tuple(MAKERS[collection](name) for name in names)
 
@@ -355,7 +355,7 @@ CHECKPOINT_MAKERS: Final[dict[str, Callable[..., Any]]] = {
 def rich_snapshot(session_id: str) -> SessionSnapshot:
     """A snapshot in which every family has values."""
     families: dict[str, Any] = {
-        collection: shelf(collection, "1", "2", "1") for collection in MAKERS
+        collection: items(collection, "1", "2", "1") for collection in MAKERS
     }
     return SessionSnapshot(
         session=rich_session(session_id),
@@ -366,5 +366,5 @@ def rich_snapshot(session_id: str) -> SessionSnapshot:
 
 def small_snapshot(session_id: str, text: str) -> SessionSnapshot:
     """A snapshot that says `text` in its session and in each of its families."""
-    families: dict[str, Any] = {collection: shelf(collection, text) for collection in MAKERS}
+    families: dict[str, Any] = {collection: items(collection, text) for collection in MAKERS}
     return SessionSnapshot(session=session(session_id, (text, text)), **families)

@@ -60,7 +60,7 @@ from a3s_store.testing._pairs import (
     take_snapshot,
     with_unknown_key,
 )
-from a3s_store.testing.conformance.expect import load_shelf, same, save_shelf
+from a3s_store.testing.conformance.expect import load_collection, same, save_collection
 
 
 def store_machine(
@@ -249,7 +249,9 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(one=ids, shelf=SHELVES)
     def save_a_shelf(self, one: str, values: tuple[str, tuple[Any, ...]]) -> None:
         self.change(
-            f"save_{values[0]}", lambda store: save_shelf(store, values[0], one, values[1]), one
+            f"save_{values[0]}",
+            lambda store: save_collection(store, values[0], one, values[1]),
+            one,
         )
         self.look(one)
 
@@ -261,8 +263,8 @@ class StoreMachine(RuleBasedStateMachine):
         collection, more = shelf
 
         async def step(store: Any) -> None:
-            values = ((await load_shelf(store, collection, one) or ()) + more)[trim // 3 :]
-            await save_shelf(store, collection, one, copied(values) if fresh else values)
+            values = ((await load_collection(store, collection, one) or ()) + more)[trim // 3 :]
+            await save_collection(store, collection, one, copied(values) if fresh else values)
 
         self.change(f"grow {collection}", step, one)
         self.look(one)
@@ -273,12 +275,12 @@ class StoreMachine(RuleBasedStateMachine):
 
         async def step(store: Any) -> None:
             for collection in COLLECTIONS:
-                values = list(await load_shelf(store, collection.name, one) or ())
+                values = list(await load_collection(store, collection.name, one) or ())
                 if values:
                     old = values[at % len(values)]
                     new = with_unknown_key(old, value)
                     values[at % len(values)] = copied(new) if fresh else new
-                    await save_shelf(store, collection.name, one, values)
+                    await save_collection(store, collection.name, one, values)
 
         self.change("change a value", step, one)
 
@@ -418,7 +420,7 @@ class StoreMachine(RuleBasedStateMachine):
             """What may be forked: a session that is long enough, to an id that is free."""
             found: SessionSnapshot | None = await store.load_snapshot(one)
             collections = [
-                await load_shelf(store, collection.name, other) for collection in COLLECTIONS
+                await load_collection(store, collection.name, other) for collection in COLLECTIONS
             ]
             free = not await store.exists(other) and all(values is None for values in collections)
             return found if found and free and (at or 0) <= len(found.session.messages) else None

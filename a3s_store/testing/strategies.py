@@ -1,7 +1,7 @@
 """A strategy for every model, derived from its wire rules, so that a new model has one already.
 
-Like hypothesis's own, each function answers a strategy of single values; `shelves` makes tuples of
-them. `size` is the length of the longest list; lists inside lists are shorter by one.
+Like hypothesis's own, each function returns a strategy of single values; `collections` makes
+tuples of them. `size` is the length of the longest list; lists inside lists are shorter by one.
 
 Invariants: 1. every value can be encoded; 2. unknown keys and unknown members of unions occur, and
 none of them repeats a known one; 3. ids are never empty, hold no NUL and no lone surrogate.
@@ -31,6 +31,7 @@ from a3s_store.wire import EMPTY, Codec, Model, Wired, codec_for, kinds, model_k
 __all__ = [
     "agent_events",
     "artifacts",
+    "collections",
     "content_blocks",
     "json_values",
     "loop_checkpoints",
@@ -41,7 +42,6 @@ __all__ = [
     "session_ids",
     "session_snapshot",
     "sessions",
-    "shelves",
     "subagent_tasks",
     "trace_events",
     "verification_reports",
@@ -148,7 +148,9 @@ def session_snapshot(
     return st.builds(lambda one, name: one.evolve(session=one.session.evolve(id=name)), found, ids)
 
 
-def shelves(values: st.SearchStrategy[T], *, size: int = SIZE) -> st.SearchStrategy[tuple[T, ...]]:
+def collections(
+    values: st.SearchStrategy[T], *, size: int = SIZE
+) -> st.SearchStrategy[tuple[T, ...]]:
     """Tuples of up to `size` values, where the first now and then comes again at the end."""
     listed = st.lists(values, max_size=size)
     return st.builds(_with_repeat, listed, st.booleans(), st.just(size))
@@ -239,9 +241,9 @@ def _kind(kind: kinds.Kind, size: int) -> st.SearchStrategy[Any]:
         case model_kinds.Tagged():
             return _union(kind, size)
         case kinds.TextOrMany():
-            return texts() | shelves(_kind(kind.item, shorter), size=size)
+            return texts() | collections(_kind(kind.item, shorter), size=size)
         case kinds.Many():
-            return shelves(_kind(kind.item, shorter), size=size)
+            return collections(_kind(kind.item, shorter), size=size)
         case kinds.EnumSet():
             return st.frozensets(_kind(kind.item, size))
         case kinds.EnumMap():

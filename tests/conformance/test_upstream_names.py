@@ -80,7 +80,7 @@ def _test_session(session_id: str = "test-session-1") -> SessionData:
 
 
 async def _save_load_and_delete(store: Any, collection: str) -> None:
-    values = samples.shelf(collection, "1", "2")
+    values = samples.items(collection, "1", "2")
     await store.save(_test_session())
     await getattr(store, f"save_{collection}")("test-session-1", values)
     assert await getattr(store, f"load_{collection}")("test-session-1") == values
@@ -231,7 +231,7 @@ def test_memory_store_replaces_complete_snapshot_generation_atomically(run: Run)
 
 def test_snapshot_rehydration_does_not_apply_smaller_default_artifact_limits(run: Run) -> None:
     async def use(store: SessionStore) -> None:
-        artifacts = samples.shelf("artifacts", *map(str, range(257)))
+        artifacts = samples.items("artifacts", *map(str, range(257)))
         await store.save_snapshot(SessionSnapshot(session=_test_session(), artifacts=artifacts))
         found = await store.load_snapshot("test-session-1")
         assert found is not None

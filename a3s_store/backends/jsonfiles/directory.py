@@ -67,7 +67,9 @@ class Directory:
 
     def _stage(self, batch: Batch, trees: Trees, name: str, changes: Changes) -> None:
         collections = {
-            collection: None if items is None else self._shelf_text(batch, collection, items, name)
+            collection: None
+            if items is None
+            else self._collection_text(batch, collection, items, name)
             for collection, items in trees.collections.items()
         }
         session = (
@@ -89,14 +91,14 @@ class Directory:
             changes.put(session_path, session)
             changes.drop(claim)
 
-    def _shelf_text(
+    def _collection_text(
         self, batch: Batch, collection: Collection, trees: list[dict[str, Any]], name: str
     ) -> bytes:
         manifest = NO_MANIFEST
         if collection.wrapped is not None and batch.retained_artifact_uris is not None:
             manifest = manifest.evolve(retained_uris=batch.retained_artifact_uris)
         elif collection.wrapped is not None:
-            stored = self._shelf(collection, name)
+            stored = self._read_collection(collection, name)
             manifest = stored.manifest if stored else manifest
         return content.collection_text(collection, trees, manifest)
 
@@ -111,7 +113,9 @@ class Directory:
             return self._read(name, families, session=session)
 
     def _read(self, name: str, families: Sequence[Collection], *, session: bool) -> LoadResult:
-        collections = {collection: self._shelf(collection, name) for collection in families}
+        collections = {
+            collection: self._read_collection(collection, name) for collection in families
+        }
         retained = [values.manifest.retained_uris for values in collections.values() if values]
         return LoadResult(
             session=self._session(name) if session else None,
@@ -127,7 +131,7 @@ class Directory:
         data = read(path)
         return None if data is None else content.read_value(SessionData, data, path)
 
-    def _shelf(self, collection: Collection, name: str) -> CollectionFile | None:
+    def _read_collection(self, collection: Collection, name: str) -> CollectionFile | None:
         path = self.layout.collection(collection, name)
         data = read(path)
         if data is not None:

@@ -33,7 +33,7 @@ def inventory(layout: Layout) -> Inventory:
     loops, workflows = (sorted(_checkpoint_ids(layout, kind)) for kind in CHECKPOINTS)
     return Inventory(
         sessions=tuple(sorted(sessions.values())),
-        families_only=tuple(sorted(_families_only(layout))),
+        families_only=tuple(sorted(_collections_only(layout))),
         loop_checkpoints=tuple(loops),
         workflow_checkpoints=tuple(workflows),
     )
@@ -66,7 +66,7 @@ def _sessions(layout: Layout, *, damaged: bool) -> dict[str, str]:
     return found
 
 
-def _families_only(layout: Layout) -> Iterator[str]:
+def _collections_only(layout: Layout) -> Iterator[str]:
     names: set[str] = set()
     for collection in COLLECTIONS:
         has_folder = layout.own_folder(collection, "x") is not None

@@ -190,7 +190,7 @@ class SqliteMemoryStore:
         def fetch(conn: sqlite3.Connection) -> list[Remembered]:
             index = self._store._indexes.of(self._owner)
             index.bring_up(
-                agent_memory.seals(conn, self._owner),
+                agent_memory.digest_prefixes(conn, self._owner),
                 lambda keys: ((one.key, one.content) for one in self._rows(conn, keys)),
             )
             return [*self._rows(conn, index.best(query, limit))]

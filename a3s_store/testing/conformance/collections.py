@@ -6,31 +6,31 @@ from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import SessionStore
 from a3s_store.models import RunEventRecord, TextDelta
 from a3s_store.testing import samples
-from a3s_store.testing.conformance.expect import load_shelf, same, save_shelf
+from a3s_store.testing.conformance.expect import load_collection, same, save_collection
 from a3s_store.testing.conformance.suite import owed
-from a3s_store.testing.samples import session, shelf
+from a3s_store.testing.samples import items, session
 
 _GROUP = "families"
 _EACH = tuple((collection.name, collection.name) for collection in COLLECTIONS)
 
 
 @owed(_GROUP, cases=_EACH)
-async def a_shelf_comes_back_as_it_was_saved(store: SessionStore, collection: str) -> None:
+async def a_collection_comes_back_as_it_was_saved(store: SessionStore, collection: str) -> None:
     """Every field of its values survives, in their order, equal ones that repeat included."""
-    values = shelf(collection, "2", "1", "2", "2", "3")
-    await save_shelf(store, collection, "s", values)
-    same(values, await load_shelf(store, collection, "s"), f"load_{collection}")
+    values = items(collection, "2", "1", "2", "2", "3")
+    await save_collection(store, collection, "s", values)
+    same(values, await load_collection(store, collection, "s"), f"load_{collection}")
 
 
 @owed(_GROUP, cases=_EACH)
 async def never_saved_is_none(store: SessionStore, collection: str) -> None:
     """None, whatever else was saved under the same id."""
-    same(None, await load_shelf(store, collection, "s"), "before anything was saved")
+    same(None, await load_collection(store, collection, "s"), "before anything was saved")
     await store.save(session("s"))
     for other in samples.MAKERS:
         if other != collection:
-            await save_shelf(store, other, "s", shelf(other, "1"))
-    same(None, await load_shelf(store, collection, "s"), "after everything else was saved")
+            await save_collection(store, other, "s", items(other, "1"))
+    same(None, await load_collection(store, collection, "s"), "after everything else was saved")
     loaded = await store.load_snapshot("s")
     same(None, getattr(loaded, collection), "in the snapshot")
 
@@ -38,65 +38,71 @@ async def never_saved_is_none(store: SessionStore, collection: str) -> None:
 @owed(_GROUP, cases=_EACH)
 async def saved_empty_is_empty(store: SessionStore, collection: str) -> None:
     """An empty shelf is (), not None: at first, after values, with and without a session."""
-    await save_shelf(store, collection, "s", ())
-    same((), await load_shelf(store, collection, "s"), "saved empty")
-    await save_shelf(store, collection, "s", shelf(collection, "1", "2"))
-    await save_shelf(store, collection, "s", [])
-    same((), await load_shelf(store, collection, "s"), "saved empty after values")
+    await save_collection(store, collection, "s", ())
+    same((), await load_collection(store, collection, "s"), "saved empty")
+    await save_collection(store, collection, "s", items(collection, "1", "2"))
+    await save_collection(store, collection, "s", [])
+    same((), await load_collection(store, collection, "s"), "saved empty after values")
     await store.save(session("s"))
-    same((), await load_shelf(store, collection, "s"), "after the session was saved")
+    same((), await load_collection(store, collection, "s"), "after the session was saved")
     loaded = await store.load_snapshot("s")
     same((), getattr(loaded, collection), "in the snapshot")
 
 
 @owed(_GROUP, cases=_EACH)
-async def a_save_replaces_the_whole_shelf(store: SessionStore, collection: str) -> None:
+async def a_save_replaces_the_whole_collection(store: SessionStore, collection: str) -> None:
     """Grown, trimmed at the front, changed inside, reordered, shortened: it is what it is."""
     for names in ("12", "1234", "234", "2x4", "42x", "4", "4444", "12345", "345678", "1"):
-        values = shelf(collection, *names)
-        await save_shelf(store, collection, "s", list(values))
-        same(values, await load_shelf(store, collection, "s"), f"load_{collection} of {names}")
+        values = items(collection, *names)
+        await save_collection(store, collection, "s", list(values))
+        same(values, await load_collection(store, collection, "s"), f"load_{collection} of {names}")
 
 
 @owed(_GROUP, cases=_EACH)
-async def a_shelf_needs_no_session(store: SessionStore, collection: str) -> None:
+async def a_collection_needs_no_session(store: SessionStore, collection: str) -> None:
     """It is saved, loaded and deleted without one; list, exists and the loads do not see it."""
-    values = shelf(collection, "1")
-    await save_shelf(store, collection, "no/session", values)
-    same(values, await load_shelf(store, collection, "no/session"), "load")
+    values = items(collection, "1")
+    await save_collection(store, collection, "no/session", values)
+    same(values, await load_collection(store, collection, "no/session"), "load")
     same([], await store.list(), "list")
     same(False, await store.exists("no/session"), "exists")
     same(None, await store.load("no/session"), "load")
     same(None, await store.load_snapshot("no/session"), "load_snapshot")
     await store.save(session("no/session"))
-    same(values, await load_shelf(store, collection, "no/session"), "after the session came")
+    same(values, await load_collection(store, collection, "no/session"), "after the session came")
     await store.delete("no/session")
-    same(None, await load_shelf(store, collection, "no/session"), "after delete")
-    await save_shelf(store, collection, "no/session", values)
+    same(None, await load_collection(store, collection, "no/session"), "after delete")
+    await save_collection(store, collection, "no/session", values)
     await store.delete("no/session")
-    same(None, await load_shelf(store, collection, "no/session"), "after delete without a session")
-
-
-@owed(_GROUP, cases=_EACH)
-async def shelves_of_two_owners_are_apart(store: SessionStore, collection: str) -> None:
-    """Equal values under two ids are two shelves."""
-    for owner in ("s", "t"):
-        await save_shelf(store, collection, owner, shelf(collection, "1", "2"))
-    await save_shelf(store, collection, "s", shelf(collection, "2"))
-    same(shelf(collection, "1", "2"), await load_shelf(store, collection, "t"), "the other")
-    await store.delete("s")
     same(
-        shelf(collection, "1", "2"), await load_shelf(store, collection, "t"), "after delete of one"
+        None,
+        await load_collection(store, collection, "no/session"),
+        "after delete without a session",
     )
 
 
 @owed(_GROUP, cases=_EACH)
-async def a_shelf_is_saved_alone(store: SessionStore, collection: str) -> None:
+async def collections_of_two_owners_are_apart(store: SessionStore, collection: str) -> None:
+    """Equal values under two ids are two shelves."""
+    for owner in ("s", "t"):
+        await save_collection(store, collection, owner, items(collection, "1", "2"))
+    await save_collection(store, collection, "s", items(collection, "2"))
+    same(items(collection, "1", "2"), await load_collection(store, collection, "t"), "the other")
+    await store.delete("s")
+    same(
+        items(collection, "1", "2"),
+        await load_collection(store, collection, "t"),
+        "after delete of one",
+    )
+
+
+@owed(_GROUP, cases=_EACH)
+async def a_collection_is_saved_alone(store: SessionStore, collection: str) -> None:
     """Saving one family leaves the session and the other families as they are."""
     snapshot = samples.rich_snapshot("s")
     await store.save_snapshot(snapshot)
-    values = shelf(collection, "other")
-    await save_shelf(store, collection, "s", values)
+    values = items(collection, "other")
+    await save_collection(store, collection, "s", values)
     same(snapshot.evolve(**{collection: values}), await store.load_snapshot("s"), "load_snapshot")
 
 
@@ -128,7 +134,7 @@ async def a_subagent_reports_progress(store: SessionStore) -> None:
 @owed(_GROUP)
 async def nothing_is_evicted(store: SessionStore) -> None:
     """Limits belong to the live collection: 300 artifacts and 20 large ones all come back."""
-    many = shelf("artifacts", *map(str, range(300)))
+    many = items("artifacts", *map(str, range(300)))
     await store.save_artifacts("many", many)
     same(many, await store.load_artifacts("many"), "300 artifacts")
     large = tuple(samples.artifact(str(n), content=f"{n} " * 100_000) for n in range(20))

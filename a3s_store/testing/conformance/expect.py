@@ -84,7 +84,9 @@ async def contents(store: SessionStore, *ids: str) -> dict[str, Any]:
         found[f"load_loop_checkpoint {one}"] = await store.load_loop_checkpoint(one)
         found[f"load_workflow_checkpoint {one}"] = await store.load_workflow_checkpoint(one)
         for collection in COLLECTIONS:
-            found[f"load_{collection.name} {one}"] = await load_shelf(store, collection.name, one)
+            found[f"load_{collection.name} {one}"] = await load_collection(
+                store, collection.name, one
+            )
     return found
 
 
@@ -94,11 +96,13 @@ def unchanged(before: dict[str, Any], after: dict[str, Any], what: str) -> None:
         same(answer, after[question], f"{what}: {question}")
 
 
-async def save_shelf(store: SessionStore, collection: str, session_id: Any, values: Any) -> None:
+async def save_collection(
+    store: SessionStore, collection: str, session_id: Any, values: Any
+) -> None:
     """The store's `save_{family}`."""
     await getattr(store, f"save_{collection}")(session_id, values)
 
 
-async def load_shelf(store: SessionStore, collection: str, session_id: Any) -> Any:
+async def load_collection(store: SessionStore, collection: str, session_id: Any) -> Any:
     """The store's `load_{family}`."""
     return await getattr(store, f"load_{collection}")(session_id)

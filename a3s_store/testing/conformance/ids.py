@@ -9,10 +9,10 @@ from a3s_store.errors import IdCollisionError, InvalidIdError
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
-    load_shelf,
+    load_collection,
     raises,
     same,
-    save_shelf,
+    save_collection,
     unchanged,
 )
 from a3s_store.testing.conformance.suite import owed
@@ -141,8 +141,10 @@ async def what_is_no_id_is_refused(store: SessionStore, one: Any) -> None:
     for method in ("load", "load_snapshot", "delete", "exists"):
         await raises(InvalidIdError, method, getattr(store, method), one)
     for collection in samples.MAKERS:
-        await raises(InvalidIdError, f"save_{collection}", save_shelf, store, collection, one, ())
-        await raises(InvalidIdError, f"load_{collection}", load_shelf, store, collection, one)
+        await raises(
+            InvalidIdError, f"save_{collection}", save_collection, store, collection, one, ()
+        )
+        await raises(InvalidIdError, f"load_{collection}", load_collection, store, collection, one)
     for kind, make in samples.CHECKPOINT_MAKERS.items():
         for verb in ("load", "delete"):
             name = f"{verb}_{kind}"

@@ -15,14 +15,14 @@ from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
     holds,
-    load_shelf,
+    load_collection,
     raises,
     same,
-    save_shelf,
+    save_collection,
     unchanged,
 )
 from a3s_store.testing.conformance.suite import StoreMaker, owed
-from a3s_store.testing.samples import rich_snapshot, session, shelf, small_snapshot
+from a3s_store.testing.samples import items, rich_snapshot, session, small_snapshot
 
 _CARE = "care"
 _TASKS = "tasks at once"
@@ -66,11 +66,11 @@ async def an_inventory_has_every_id(store: SessionStore) -> None:
         return
     for one in ("b", "a"):
         await store.save(session(one))
-        await save_shelf(store, "trace_events", f"shelf {one}", ())
+        await save_collection(store, "trace_events", f"shelf {one}", ())
         await store.save_loop_checkpoint(f"run {one}", samples.loop_checkpoint(f"run {one}", "a"))
         flow = samples.workflow_checkpoint(f"flow {one}")
         await store.save_workflow_checkpoint(flow.workflow_id, flow)
-    await save_shelf(store, "artifacts", "a", ())
+    await save_collection(store, "artifacts", "a", ())
     found = await store.inventory()
     same(("a", "b"), found.sessions, "sessions")
     same(("shelf a", "shelf b"), found.families_only, "families_only")
@@ -110,8 +110,10 @@ def _every_method(store: SessionStore) -> dict[str, Callable[[], Awaitable[Any]]
         "entering it": store.__aenter__,
     }
     for collection in samples.MAKERS:
-        acts[f"save_{collection}"] = at(save_shelf, store, collection, "s", shelf(collection, "1"))
-        acts[f"load_{collection}"] = at(load_shelf, store, collection, "s")
+        acts[f"save_{collection}"] = at(
+            save_collection, store, collection, "s", items(collection, "1")
+        )
+        acts[f"load_{collection}"] = at(load_collection, store, collection, "s")
     for kind, make in samples.CHECKPOINT_MAKERS.items():
         acts[f"save_{kind}"] = at(getattr(store, f"save_{kind}"), "r", make("r"))
         for name in (f"load_{kind}", f"delete_{kind}"):
@@ -165,7 +167,7 @@ async def parts_saved_at_once_all_land(store: SessionStore) -> None:
         store.save(whole.session),
         store.save_loop_checkpoint("s", loop),
         *(
-            save_shelf(store, collection, "s", getattr(whole, collection))
+            save_collection(store, collection, "s", getattr(whole, collection))
             for collection in samples.MAKERS
         ),
     )
@@ -228,8 +230,8 @@ async def _fill(store: SessionStore) -> None:
     await store.save(session("bare"))
     await store.save(session("../../../etc/passwd", ("a", "b")))
     for collection in samples.MAKERS:
-        await save_shelf(store, collection, "empty", ())
-    await save_shelf(store, "artifacts", "only", shelf("artifacts", "1"))
+        await save_collection(store, collection, "empty", ())
+    await save_collection(store, "artifacts", "only", items("artifacts", "1"))
     await store.save_loop_checkpoint("run", samples.loop_checkpoint("run", "rich"))
     await store.save_workflow_checkpoint("flow", samples.workflow_checkpoint("flow"))
 
@@ -257,7 +259,7 @@ async def work_goes_on_after_reopening(store: SessionStore, maker: StoreMaker) -
     for end in (3, 6, 9):
         saved = session("s", tuple(texts[:end]))
         await store.save(saved)
-        traced = shelf("trace_events", *texts[end - 3 : end])
+        traced = items("trace_events", *texts[end - 3 : end])
         await store.save_trace_events("s", traced)
         loop = samples.loop_checkpoint("r", "s", messages=saved.messages)
         await store.save_loop_checkpoint("r", loop)
@@ -318,7 +320,7 @@ async def two_stores_may_write_in_turn(store: SessionStore, maker: StoreMaker) -
         texts = [*texts[: number // 2], f"turn {number}", "end"]
         saved = session("s", tuple(texts))
         await writer.save(saved)
-        traced = shelf("trace_events", *texts)
+        traced = items("trace_events", *texts)
         await writer.save_trace_events("s", traced)
         for reader in (store, other):
             same(saved, await reader.load("s"), f"turn {number}")

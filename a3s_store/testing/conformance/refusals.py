@@ -21,7 +21,7 @@ from a3s_store.models import (
     UnknownBlock,
 )
 from a3s_store.testing import samples
-from a3s_store.testing.conformance.expect import contents, raises, save_shelf, unchanged
+from a3s_store.testing.conformance.expect import contents, raises, save_collection, unchanged
 from a3s_store.testing.conformance.suite import owed
 from a3s_store.testing.samples import session
 
@@ -91,16 +91,16 @@ def _nested(levels: int) -> Any:
     return value
 
 
-def _shelves() -> dict[str, tuple[str, Callable[[], Any]]]:
+def _collections() -> dict[str, tuple[str, Callable[[], Any]]]:
     """Of each family: what is no list of its values, and lists whose last item is bad."""
     cases: dict[str, tuple[str, Callable[[], Any]]] = {}
     for name in samples.MAKERS:
-        for label, build in _bad_shelves(name).items():
+        for label, build in _bad_collections(name).items():
             cases[f"{name}: {label}"] = (name, build)
     return cases
 
 
-def _bad_shelves(collection: str) -> dict[str, Callable[[], Any]]:
+def _bad_collections(collection: str) -> dict[str, Callable[[], Any]]:
     make: Callable[[], Any] = samples.MAKERS[collection]
     other: Callable[[], Any] = samples.MAKERS[
         "trace_events" if collection == "artifacts" else "artifacts"
@@ -190,18 +190,22 @@ async def a_bad_value_is_refused(store: SessionStore, case: tuple[str, Callable[
     collection, build = case[0].partition(":")[0], case[1]
 
     async def act() -> None:
-        await save_shelf(store, collection, "s", (*samples.shelf(collection, "x", "y"), build()))
+        await save_collection(
+            store, collection, "s", (*samples.items(collection, "x", "y"), build())
+        )
 
     await _refused(store, act, f"save_{collection}")
 
 
-@owed(_GROUP, cases=tuple(_shelves().items()))
-async def a_bad_shelf_is_refused(store: SessionStore, case: tuple[str, Callable[[], Any]]) -> None:
+@owed(_GROUP, cases=tuple(_collections().items()))
+async def a_bad_collection_is_refused(
+    store: SessionStore, case: tuple[str, Callable[[], Any]]
+) -> None:
     """EncodeError, and the shelf that was there stays whole."""
     collection, build = case
 
     async def act() -> None:
-        await save_shelf(store, collection, "s", build())
+        await save_collection(store, collection, "s", build())
 
     await _refused(store, act, f"save_{collection}")
 

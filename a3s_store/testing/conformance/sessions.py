@@ -10,9 +10,9 @@ from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
     holds,
-    load_shelf,
+    load_collection,
     same,
-    save_shelf,
+    save_collection,
     unchanged,
 )
 from a3s_store.testing.conformance.suite import owed
@@ -68,7 +68,7 @@ async def times_are_the_callers(store: SessionStore) -> None:
 
 
 @owed(_GROUP)
-async def a_save_leaves_the_families_as_they_are(store: SessionStore) -> None:
+async def a_save_leaves_the_collections_as_they_are(store: SessionStore) -> None:
     """save() changes the session and nothing beside it."""
     await store.save_snapshot(samples.rich_snapshot("s"))
     await store.save_loop_checkpoint("r", samples.loop_checkpoint("r", "s"))
@@ -90,7 +90,7 @@ async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
         assert loaded is not None
         await store.save(loaded.session)
         for collection, values in loaded.collections().items():
-            await save_shelf(store, collection.name, "s", values)
+            await save_collection(store, collection.name, "s", values)
         await store.save_snapshot(loaded)
         unchanged(before, await contents(store, "s"), "after saving what was loaded")
 
@@ -99,7 +99,7 @@ async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
 async def loading_never_writes(store: SessionStore) -> None:
     """Any number of loads, of what is there and of what is not, leaves every answer as it was."""
     await store.save(samples.rich_session("s"))
-    await save_shelf(store, "trace_events", "shelf only", samples.shelf("trace_events", "1"))
+    await save_collection(store, "trace_events", "shelf only", samples.items("trace_events", "1"))
     before = await contents(store, "s", "shelf only", "nothing")
     for _ in range(2):
         after = await contents(store, "s", "shelf only", "nothing")
@@ -118,7 +118,7 @@ async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore)
     same(False, await store.exists("s"), "exists")
     same([], await store.list(), "list")
     for collection in samples.MAKERS:
-        same(None, await load_shelf(store, collection, "s"), f"load_{collection}")
+        same(None, await load_collection(store, collection, "s"), f"load_{collection}")
     for run in ("r1", "r2"):
         same(None, await store.load_loop_checkpoint(run), f"load_loop_checkpoint of {run}")
 

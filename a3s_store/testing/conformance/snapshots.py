@@ -15,14 +15,14 @@ from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
     holds,
-    load_shelf,
+    load_collection,
     raises,
     same,
-    save_shelf,
+    save_collection,
     unchanged,
 )
 from a3s_store.testing.conformance.suite import owed
-from a3s_store.testing.samples import rich_snapshot, session, shelf, small_snapshot
+from a3s_store.testing.samples import items, rich_snapshot, session, small_snapshot
 
 _GROUP = "snapshots"
 _CAS = "compare and swap"
@@ -39,7 +39,7 @@ async def a_snapshot_comes_back_as_it_was_saved(store: SessionStore) -> None:
     for collection in samples.MAKERS:
         same(
             getattr(saved, collection),
-            await load_shelf(store, collection, "s"),
+            await load_collection(store, collection, "s"),
             f"load_{collection}",
         )
     same(["s"], await store.list(), "list")
@@ -50,7 +50,7 @@ async def a_snapshot_is_put_together_from_parts(store: SessionStore) -> None:
     """save() and save_X() make the same as save_snapshot() of it all."""
     whole = rich_snapshot("s").evolve(retained_artifact_uris=())
     for collection in samples.MAKERS:
-        await save_shelf(store, collection, "s", getattr(whole, collection))
+        await save_collection(store, collection, "s", getattr(whole, collection))
     await store.save(whole.session)
     same(whole, await store.load_snapshot("s"), "load_snapshot")
 
@@ -65,14 +65,14 @@ async def a_snapshot_replaces_everything(store: SessionStore) -> None:
         await store.save_snapshot(saved)
         same(saved, await store.load_snapshot("s"), "load_snapshot")
     for collection in samples.MAKERS:
-        same(None, await load_shelf(store, collection, "s"), f"load_{collection}")
+        same(None, await load_collection(store, collection, "s"), f"load_{collection}")
 
 
 @owed(_GROUP)
-async def a_snapshot_removes_families_saved_without_a_session(store: SessionStore) -> None:
+async def a_snapshot_removes_collections_saved_without_a_session(store: SessionStore) -> None:
     """What was on the shelves before the first snapshot is not mixed into it."""
     for collection in samples.MAKERS:
-        await save_shelf(store, collection, "s", shelf(collection, "old"))
+        await save_collection(store, collection, "s", items(collection, "old"))
     bare = SessionSnapshot(session=session("s"))
     await store.save_snapshot(bare)
     same(bare, await store.load_snapshot("s"), "load_snapshot")
@@ -126,7 +126,7 @@ async def digests_are_equal_for_equal_values(store: SessionStore) -> None:
         if collection is None:
             await store.save(session("s"))
         else:
-            await save_shelf(store, collection, "s", shelf(collection, "other"))
+            await save_collection(store, collection, "s", items(collection, "other"))
         loaded = await store.load_snapshot("s")
         assert loaded is not None
         holds(loaded.digest() not in seen, f"the digest does not see the change of {collection}")
@@ -291,7 +291,7 @@ def _edits() -> dict[str, Callable[[SessionStore], Any]]:
 
 
 async def _save_two(collection: str, store: SessionStore) -> None:
-    await save_shelf(store, collection, "s", shelf(collection, "1", "2"))
+    await save_collection(store, collection, "s", items(collection, "1", "2"))
 
 
 @owed(_CAS, capability="aggregate_cas", cases=tuple(_edits().items()))
@@ -315,8 +315,8 @@ async def a_change_and_its_undoing_match_again(store: SessionStore) -> None:
     old = rich_snapshot("s")
     await store.save_snapshot(old)
     for collection in samples.MAKERS:
-        await save_shelf(store, collection, "s", ())
-        await save_shelf(store, collection, "s", getattr(old, collection))
+        await save_collection(store, collection, "s", ())
+        await save_collection(store, collection, "s", getattr(old, collection))
     await store.save(session("s"))
     await store.save(old.session)
     same(True, await store.save_snapshot_cas(small_snapshot("s", "x"), old.digest()), "the answer")

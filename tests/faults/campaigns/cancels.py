@@ -88,7 +88,7 @@ def block(report: Report, beside: Beside, number: int) -> None:
 
 
 class _Attack:
-    """A block. `turns`, `kept` and `shelves` are what is on record, by what was seen last."""
+    """A block. `turns`, `kept` and `collections` are what is on record, by what was seen last."""
 
     def __init__(self, report: Report, beside: Beside, number: int, path: Path) -> None:
         self.name = f"{report.seed}/{number}"

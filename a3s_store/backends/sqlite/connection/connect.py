@@ -165,7 +165,7 @@ def require_integrity_check(path: Path) -> None:
     _UNCHECKED.add(path)
 
 
-def _check_distrusted(conn: sqlite3.Connection, path: Path) -> None:
+def _check_integrity_if_required(conn: sqlite3.Connection, path: Path) -> None:
     if path not in _UNCHECKED:
         return
     (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
@@ -303,7 +303,7 @@ def _prepare_writer(
         conn.execute("PRAGMA page_size = 4096").close()
     _switch_to_wal(conn, settings)
     _set_common(conn, settings)
-    _check_distrusted(conn, settings.path)
+    _check_integrity_if_required(conn, settings.path)
     conn.migrated = migrate.migrate(conn, settings.path)
     file_copy.sync_folder(settings.path.parent)
     conn.guard = _connect(settings.path, settings)

@@ -82,7 +82,7 @@ def session(
     key = checker.attempt("session", lambda: _owner(checker.conn, session_id))
     if key is None:
         return None
-    parts = _shelves_on_record(checker, key)
+    parts = _stored_list_digests(checker, key)
     own = _own_rows(checker, session_id, key, parts)
     head = _head(checker, key, parts) if generation is None else _head_at(checker, key, generation)
     history: tuple[Message, ...] = ()
@@ -93,7 +93,9 @@ def session(
         for name, part in SESSION_ROWS.lists.items()
     }
     uris = _uris(checker, key, parts)
-    collections = {collection: _shelf(checker, collection, key, parts) for collection in families}
+    collections = {
+        collection: _collection(checker, collection, key, parts) for collection in families
+    }
     if uris and ARTIFACTS in collections and collections[ARTIFACTS] is None:
         collections[ARTIFACTS] = ()
     if own is None and head is None:
@@ -114,7 +116,7 @@ def _owner(conn: sqlite3.Connection, session_id: str) -> int | None:
     return None if row is None else row[0]
 
 
-def _shelves_on_record(checker: RowChecker, key: int) -> dict[str, ListDigest]:
+def _stored_list_digests(checker: RowChecker, key: int) -> dict[str, ListDigest]:
     # What was saved of its lists?
     found = checker.attempt(
         "session",
@@ -223,7 +225,7 @@ def _head_at(checker: RowChecker, key: int, generation: int) -> Head | None:
     return saves[0].head
 
 
-def _shelf(
+def _collection(
     checker: RowChecker, collection: Collection, key: int, parts: Mapping[str, ListDigest]
 ) -> tuple[Any, ...] | None:
     digest = parts.get(collection.name)

@@ -113,7 +113,7 @@ class RowChecker:
         if sql.rows.blob and columns[-1] is not None:
             tree[sql.rows.blob] = blobs.get(self.conn, columns[-1])
         value: Any = decode(sql.rows.model, {**tree, **{inner: [] for inner in sql.lists}})
-        extents = {inner: statements.extent_in(sql, inner, columns) for inner in sql.rows.lists}
+        extents = {inner: statements.digest_in(sql, inner, columns) for inner in sql.rows.lists}
         digest = (
             digest_with(encode_without(value, sql.lists), extents)
             if extents

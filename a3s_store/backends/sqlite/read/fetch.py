@@ -90,7 +90,7 @@ def fetch(
         head = found.head if generation is None else _head_at(conn, found, generation)
         stored = _fetch_session(conn, known, session_id, found, head if messages else None)
     collections = {
-        collection: _fetch_shelf(conn, known, found, collection) for collection in families
+        collection: _fetch_collection(conn, known, found, collection) for collection in families
     }
     return FetchedRows(found, stored, collections, _fetch_uris(conn, found))
 
@@ -132,7 +132,7 @@ def _head_at(conn: sqlite3.Connection, found: SessionHeader, generation: int) ->
     return head
 
 
-def _fetch_shelf(
+def _fetch_collection(
     conn: sqlite3.Connection, known: CacheEntry, found: SessionHeader, collection: Collection
 ) -> FetchedCollection | None:
     digest = found.parts.get(collection.name)

@@ -82,29 +82,29 @@ class Remembered(NamedTuple):
 
 def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> None:
     """Keep items, each in the place of the one with its id. Raises EncodeError, CorruptRowError."""
-    count, total = shelf(conn, owner)
+    count, total = stored_total(conn, owner)
     before = count, total
     for item in items:
         columns = _SHAPE.row(encode(item))
         old = _find(conn, owner, item.id)
         key = _next_key(conn) if old is None else old.key
-        seal = seal_of(key, owner, columns)
+        seal = digest_prefix_of(key, owner, columns)
         if old is not None and old.seal == seal:
             continue
         conn.execute(_INSERT, (key, owner, seal, *columns))
         count += old is None
         total += seal - (0 if old is None else old.seal)
     if (count, total) != before:
-        _write_shelf(conn, owner, count, total)
+        _write_total(conn, owner, count, total)
 
 
 def drop(conn: sqlite3.Connection, owner: str, item_id: str) -> None:
     """Remove an item; none is fine too. Raises CorruptRowError."""
-    count, total = shelf(conn, owner)
+    count, total = stored_total(conn, owner)
     old = _find(conn, owner, item_id)
     if old is not None:
         conn.execute("DELETE FROM memory WHERE memory_key = ?", (old.key,))
-        _write_shelf(conn, owner, count - 1, total - old.seal)
+        _write_total(conn, owner, count - 1, total - old.seal)
 
 
 def clear(conn: sqlite3.Connection, owner: str) -> bool:
@@ -119,7 +119,7 @@ def _next_key(conn: sqlite3.Connection) -> int:
     return int(key)
 
 
-def _write_shelf(conn: sqlite3.Connection, owner: str, count: int, total: int) -> None:
+def _write_total(conn: sqlite3.Connection, owner: str, count: int, total: int) -> None:
     if count == 0:
         conn.execute("DELETE FROM memory_shelf WHERE owner = ?", (owner,))
         return
@@ -146,7 +146,7 @@ def find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | Non
 
 def count(conn: sqlite3.Connection, owner: str) -> int:
     """How many there are. Raises CorruptRowError when there are not as many as were saved."""
-    expected, _ = shelf(conn, owner)
+    expected, _ = stored_total(conn, owner)
     (there,) = conn.execute("SELECT count(*) FROM memory WHERE owner = ?", (owner,)).fetchone()
     _check_count(expected, there)
     return expected
@@ -182,7 +182,7 @@ def whole_ones(
     expected: int | None = None
     total: int | None = None
     try:
-        expected, total = shelf(conn, owner)
+        expected, total = stored_total(conn, owner)
     except CorruptRowError as error:
         damaged(error)
     there, sum_of_seals = 0, 0
@@ -229,9 +229,9 @@ def with_keys(
         yield None if row is None else _proven(owner, row)
 
 
-def seals(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
+def digest_prefixes(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
     """The digest prefix of each row by its key, which changes with it. Raises CorruptRowError."""
-    expected, total = shelf(conn, owner)
+    expected, total = stored_total(conn, owner)
     found = dict(
         conn.execute("SELECT memory_key, seal FROM memory WHERE owner = ?", (owner,)).fetchall()
     )
@@ -244,7 +244,7 @@ def seals(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
 def adds_up(conn: sqlite3.Connection, owner: str, found: Sequence[int]) -> bool:
     """Whether rows with these seals are all that was saved, as far as that is on record."""
     try:
-        return shelf(conn, owner) == (len(found), sum(found) % _SEALS)
+        return stored_total(conn, owner) == (len(found), sum(found) % _SEALS)
     except CorruptRowError:
         return False
 
@@ -255,7 +255,7 @@ OWNERS: Final = (
 )
 
 
-def shelf(conn: sqlite3.Connection, owner: str) -> tuple[int, int]:
+def stored_total(conn: sqlite3.Connection, owner: str) -> tuple[int, int]:
     """How many there should be and the sum of their seals. Raises CorruptRowError."""
     row = conn.execute("SELECT count, seal FROM memory_shelf WHERE owner = ?", (owner,)).fetchone()
     if row is not None:
@@ -284,12 +284,12 @@ def _check_count(expected: int, there: int) -> None:
 def _proven(owner: str, stored: tuple[Any, ...]) -> Remembered:
     key, seal, *columns = stored
     row = tuple(columns)
-    if seal_of(key, owner, row) != seal:
+    if digest_prefix_of(key, owner, row) != seal:
         raise CorruptRowError(f"what is in row {key} is not what was written", FAMILY)
     return Remembered(key, seal, row)
 
 
-def seal_of(key: int, owner: str, columns: tuple[Any, ...]) -> int:
+def digest_prefix_of(key: int, owner: str, columns: tuple[Any, ...]) -> int:
     """The seal of a row: 63 bits of a SHA-256 over its other columns, each with kind and length."""
     parts: list[bytes] = []
     for value in (key, owner, *columns):

@@ -127,7 +127,7 @@ def write(
     """
     digest = None if head is None else snapshot_digest_of_parts(parts)
     after = SessionHeader(before.key, before.generation + 1, digest, head, parts)
-    _write_shelves(conn, before, after)
+    _write_collections(conn, before, after)
     if head is not None and (before.head is None or before.head.branch != head.branch):
         conn.execute(
             "INSERT OR IGNORE INTO branch_owner (owner_key, branch_key) VALUES (?, ?)",
@@ -193,7 +193,9 @@ def saves(
 _ELSEWHERE = frozenset({"session", "config", "messages"})
 
 
-def _write_shelves(conn: sqlite3.Connection, before: SessionHeader, after: SessionHeader) -> None:
+def _write_collections(
+    conn: sqlite3.Connection, before: SessionHeader, after: SessionHeader
+) -> None:
     conn.executemany(
         "INSERT INTO shelf (owner_key, family, count, digest) VALUES (?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET count = excluded.count, digest = excluded.digest",

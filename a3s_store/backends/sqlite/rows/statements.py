@@ -128,7 +128,7 @@ def tree_of(conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...]) 
     if sql.rows.blob and values[-1] is not None:
         tree[sql.rows.blob] = blobs.get(conn, values[-1])
     for name, part in sql.rows.lists.items():
-        digest = extent_in(sql, name, values)
+        digest = digest_in(sql, name, values)
         tree[name] = fetch_list(conn, name, part, sql.key, stored[0], digest.count).trees
     return tree
 
@@ -143,7 +143,7 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
-def extent_in(sql: Statements, name: str, values: tuple[Any, ...]) -> ListDigest:
+def digest_in(sql: Statements, name: str, values: tuple[Any, ...]) -> ListDigest:
     """What the columns of a row have on record of a list inside the value."""
     place = sql.columns.index(f"{name}_count")
     return ListDigest(values[place], values[place + 1])

@@ -20,7 +20,7 @@ from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.read import messages
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
 from a3s_store.backends.sqlite.rows.message_log import Segment
-from a3s_store.backends.sqlite.salvage.row_recovery import Carved
+from a3s_store.backends.sqlite.salvage.row_recovery import RecoveredRows
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS
 from a3s_store.core.conversation import Head
 from a3s_store.core.digests import chain, session_parts
@@ -56,7 +56,7 @@ _NAMED: Final = (
 )
 
 
-def mend(conn: sqlite3.Connection, carved: Carved) -> list[Damage]:
+def mend(conn: sqlite3.Connection, carved: RecoveredRows) -> list[Damage]:
     """Put back what follows from the rest; answers what had to be guessed."""
     damage: list[Damage] = []
     conn.execute("BEGIN")
@@ -300,7 +300,7 @@ def _before(conn: sqlite3.Connection, key: int, first: int) -> int | None:
     return None
 
 
-def _add_last(conn: sqlite3.Connection, carved: Carved) -> None:
+def _add_last(conn: sqlite3.Connection, carved: RecoveredRows) -> None:
     """Where the last generations are missing, the session itself still says where it is.
 
     Where they are not, they are believed: they have a digest of everything.

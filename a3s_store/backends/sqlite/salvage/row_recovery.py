@@ -145,7 +145,7 @@ def _stored(conn: sqlite3.Connection, table: str, without_rowid: bool) -> Stored
 
 
 @attrs.define
-class Carved:
+class RecoveredRows:
     """What was found: rows by table, and what could not be read of each tree.
 
     `lost_pages` are those that a tree names and that are none of it; 0 stands for one that cannot
@@ -195,7 +195,7 @@ def _make_tables(conn: sqlite3.Connection) -> None:
         conn.execute(f"DROP TRIGGER {name}")
 
 
-def carve(image: Image, conn: sqlite3.Connection, tick: Callable[[], None]) -> Carved:
+def recover_rows(image: Image, conn: sqlite3.Connection, tick: Callable[[], None]) -> RecoveredRows:
     """Put every row that is found into an empty database. `tick` is called now and then."""
     return _Carving(image, conn, tick).run()
 
@@ -205,10 +205,10 @@ class _Carving:
         self._image = image
         self._conn = conn
         self._tick = tick
-        self._found = Carved()
+        self._found = RecoveredRows()
         self._reached: set[int] = set()
 
-    def run(self) -> Carved:
+    def run(self) -> RecoveredRows:
         self._conn.execute("BEGIN")
         schema = [row for rows in self._walk(_SCHEMA, 1) for row in rows]
         roots = {(kind, name): root or 0 for kind, name, _, root, _ in schema}

@@ -124,7 +124,7 @@ def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> list[Da
             raise backup.StoppedError
 
     with Image(path) as image:
-        carved = row_recovery.carve(image, conn, tick)
+        carved = row_recovery.recover_rows(image, conn, tick)
         image.check_unchanged()
         if not carved.rows.total() and (carved.lost_pages or not image.has_header()):
             raise NotAStoreError(
@@ -147,7 +147,7 @@ def _of_file(image: Image) -> list[Damage]:
     return damage
 
 
-def _of_tables(carved: row_recovery.Carved) -> list[Damage]:
+def _of_tables(carved: row_recovery.RecoveredRows) -> list[Damage]:
     damage = []
     for table, pages in carved.lost_pages.items():
         known = [str(page) for page in sorted(pages) if page]

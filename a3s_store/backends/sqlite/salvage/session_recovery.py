@@ -95,7 +95,7 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
         with transaction.read(conn):
             snapshot = partial_read.session(checker, session_id)
         if snapshot is None:
-            collections = _shelves(checker, owner_key)
+            collections = _collections(checker, owner_key)
     elif whole.session is None:
         collections = {
             collection: values
@@ -124,7 +124,7 @@ def _whole(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:
     return None
 
 
-def _shelves(checker: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
+def _collections(checker: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
     """The families that were saved without a session, value by value."""
     parts = {
         name: ListDigest(count, digest)

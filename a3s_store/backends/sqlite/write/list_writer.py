@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from a3s_store.backends.sqlite.rows import blobs
-from a3s_store.backends.sqlite.rows.statements import Statements, extent_in, statements, upsert
+from a3s_store.backends.sqlite.rows.statements import Statements, digest_in, statements, upsert
 from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.digests import EMPTY_LIST, ListDigest, digest_with, item_digest
@@ -275,7 +275,7 @@ def _rewrite(conn: sqlite3.Connection, to: Target, items: list[Item]) -> None:
         row = stored[steps.drop_front + position]
         _update(conn, to, items[position].columns, start + position)
         for name, part in sql.rows.lists.items():
-            was = extent_in(sql, name, row[1:])
+            was = digest_in(sql, name, row[1:])
             inner = target(part, sql.key, row[0], to.place)
             _put_items(conn, inner, items[position].lists[name][0], was)
     _delete(conn, to, first, start)

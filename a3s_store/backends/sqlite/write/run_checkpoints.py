@@ -68,7 +68,7 @@ def _loop(conn: sqlite3.Connection, key: str) -> tuple[str, Head | None]:
 def _put_lists(
     conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str, value: Any
 ) -> None:
-    remembered = _remembered(kind, key)
+    remembered = _cache_key(kind, key)
     known = cache.get(remembered)
     found = _digest_of(conn, kind, key)
     last = known.alone if found is not None and known.has(kind.name, {kind.name: found}) else None
@@ -79,7 +79,7 @@ def _put_lists(
     cache.put(remembered, CacheEntry(alone=value, collections=collections, parts={kind.name: now}))
 
 
-def _remembered(kind: CheckpointKind, key: str) -> str:
+def _cache_key(kind: CheckpointKind, key: str) -> str:
     """Where it is remembered among the sessions, whose ids have no NUL."""
     return f"{kind.name}\0{key}"
 
@@ -115,7 +115,7 @@ def get(
 
 def drop(conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str) -> None:
     """Remove a checkpoint, and messages nobody else needs; none is fine too."""
-    cache.forget(_remembered(kind, key))
+    cache.forget(_cache_key(kind, key))
     session_id, head = _loop(conn, key) if kind is LOOP_CHECKPOINTS else ("", None)
     conn.execute(f"DELETE FROM {kind.rows.table} WHERE {kind.key} = ?", (key,))
     if head is not None:

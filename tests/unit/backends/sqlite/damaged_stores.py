@@ -163,7 +163,7 @@ class Layout:
         self.table: dict[int, str] = {}
         self.inner: set[int] = set()
         with contextlib.closing(row_recovery.scratch()) as self._conn, Image(path) as self._image:
-            row_recovery.carve(self._image, self._conn, lambda: None)
+            row_recovery.recover_rows(self._image, self._conn, lambda: None)
             self._ids = dict(self._conn.execute("SELECT owner_key, id FROM owner"))
             self._on = self._owners_of_branches()
             for name, root in self._roots().items():

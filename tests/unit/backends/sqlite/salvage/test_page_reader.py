@@ -42,9 +42,9 @@ def walk_everything(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def carved(path: Path) -> Iterator[tuple[sqlite3.Connection, row_recovery.Carved]]:
+def carved(path: Path) -> Iterator[tuple[sqlite3.Connection, row_recovery.RecoveredRows]]:
     with contextlib.closing(row_recovery.scratch()) as conn, Image(path) as image:
-        yield conn, row_recovery.carve(image, conn, lambda: None)
+        yield conn, row_recovery.recover_rows(image, conn, lambda: None)
 
 
 # -- A file that is well --------------------------------------------------------------------------
