@@ -1,6 +1,6 @@
 """Attacks on a store, each a campaign with a seed: what was promised is tried, not asserted.
 
-    python -m tests.faults kill --seed 1 --size short
+    python -m tests.faults kill --short --seed 1
 
 A campaign runs a *workload* (sessions whose every state is a function of the seed) on a *subject*
 (a store, by default ours, behind its public methods) while something goes wrong, and afterwards

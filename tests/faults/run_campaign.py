@@ -27,7 +27,7 @@ class Outcome:
 def attack(campaign: str, subject: str = "sqlite", seed: int = 1) -> Outcome:
     """The outcome of the short form; `subject` may name a planted fault."""
     planted = subject if subject == "sqlite" else f"tests.faults.planted_faults:{subject}"
-    command = [sys.executable, "-m", "tests.faults", campaign, "--json"]
+    command = [sys.executable, "-m", "tests.faults", campaign, "--short", "--json"]
     done = subprocess.run(
         [*command, "--seed", str(seed), "--subject", planted],
         cwd=ROOT,

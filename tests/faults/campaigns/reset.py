@@ -45,7 +45,7 @@ from tests.faults.harness import store_under_test as subjects
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.workload import state
 
-SLOWMAP: Final = Path(__file__).with_name("slowmap.c")
+SLOWMAP: Final = shim.SOURCE.with_name("slowmap.c")
 WAYS: Final = ("a save", "idle", "close", "call", "bare")
 # How long two processes race in the long form, in seconds.
 RACE: Final = 600.0
