@@ -19,7 +19,7 @@ from a3s_store.errors import StoreError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo", "Show what a store does, in seconds; nothing is left behind."),
     "list": ("listing", "List the sessions in STORE, those updated last first."),
-    "show": ("show", "Show a session's conversation, or one of its families."),
+    "show": ("show", "Show a session's conversation, or one of its collections."),
     "info": ("listing", "Say what the file STORE is, and whether it is well."),
     "import": ("transfer", "Read a directory of the engine's JSON files into STORE."),
     "export": ("transfer", "Write sessions into DIR as the engine's JSON files."),

@@ -293,7 +293,7 @@ def _say_what_next(page: Page, keep: Path | None) -> None:
         page.put(f"a3s-store demo --keep {path}", indent=3)
     for line in (
         f"a3s-store show {path} {demo_session.SESSION_ID}",
-        f"a3s-store show {path} {demo_session.SESSION_ID} --family runs",
+        f"a3s-store show {path} {demo_session.SESSION_ID} --collection runs",
         f"a3s-store export {path} exported",
         f'sqlite3 {path} "SELECT role, content FROM conversation '
         f"WHERE session_id = '{demo_session.SESSION_ID}'\"",

@@ -1,6 +1,6 @@
 """The families of a session, one printer for each: a table, or lines where a table says too little.
 
-The words users type are shorter than the families' names; `FAMILY_WORDS` has them.
+The words users type are shorter than the families' names; `COLLECTION_WORDS` has them.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def _print_checkpoints(page: Page, checkpoints: Sequence[LoopCheckpoint]) -> Non
 
 
 # The word on the command line, and who prints its values.
-FAMILY_WORDS: Final[dict[str, Callable[[Page, Sequence[Any]], None]]] = {
+COLLECTION_WORDS: Final[dict[str, Callable[[Page, Sequence[Any]], None]]] = {
     "runs": _print_runs,
     "traces": _print_traces,
     "artifacts": _print_artifacts,

@@ -1,4 +1,4 @@
-"""`show`: a conversation, or one family of a session."""
+"""`show`: a conversation, or one collection of a session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.cli import output
 from a3s_store.cli.opening import PATH, existing, not_found, require_known
 from a3s_store.cli.page import Page
-from a3s_store.cli.shelves import FAMILY_WORDS
+from a3s_store.cli.shelves import COLLECTION_WORDS
 from a3s_store.cli.transcript import print_heading, print_messages
 from a3s_store.models import LoopCheckpoint, SessionData
 from a3s_store.wire import encode
@@ -32,7 +32,13 @@ _FIELDS: Final = {"costs": "cost_records", "tasks": "tasks"}
 @click.command("show")
 @click.argument("store", type=PATH)
 @click.argument("session_id", metavar="ID")
-@click.option("--family", type=click.Choice(list(FAMILY_WORDS)), help="Show this instead.")
+@click.option(
+    "--collection",
+    "--family",
+    "collection",
+    type=click.Choice(list(COLLECTION_WORDS)),
+    help="Show this instead; --family is the older spelling.",
+)
 @click.option(
     "--generation",
     type=click.IntRange(min=1),
@@ -53,13 +59,13 @@ def show_command(
     full: bool,
     as_json: bool,
 ) -> None:
-    """Show a session's conversation, or one of its families.
+    """Show a session's conversation, or one of its collections.
 
-    With --json: the session as the engine writes it to its file, or the list of the family's
+    With --json: the session as the engine writes it to its file, or the list of the collection's
     values, null when it was never saved.
     """
     if collection is not None and generation is not None:
-        raise click.UsageError("Only the conversation has generations; leave out --family.")
+        raise click.UsageError("Only the conversation has generations; leave out --collection.")
     page = Page(output.stdout(), full)
     if collection is None:
         session = asyncio.run(_load(store, session_id, generation))
@@ -71,7 +77,7 @@ def show_command(
     if as_json:
         output.print_json(None if values is None else [encode(value) for value in values])
     elif values:
-        FAMILY_WORDS[collection](page, values)
+        COLLECTION_WORDS[collection](page, values)
     else:
         state = "were never saved" if values is None else "were saved, and there are none"
         output.note(f"The {_called(collection)} of {session_id!r} {state}.")

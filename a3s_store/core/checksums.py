@@ -35,7 +35,7 @@ def message_checksums(
     extras: Sequence[bytes | None],
     contents: Sequence[bytes],
 ) -> list[int]:
-    """The seal of each row of some messages that follow each other from position `start`.
+    """The row checksum of each of some messages that follow each other from position `start`.
 
     It is the CRC-32 of role, reasoning, extra keys, chain and content, with the position in it: a
     whole row in the place of another is damage too. Rows of messages are never changed, so no
@@ -58,7 +58,7 @@ def _plain_head(role: bytes) -> int:
 
 
 def row_checksum(*columns: int | str | None) -> int:
-    """The seal of the row of a generation: the CRC-32 of its other columns, in order."""
+    """The checksum of the row of a generation: the CRC-32 of its other columns, in order."""
     return crc32("\0".join(map(str, columns)).encode())
 
 

@@ -155,7 +155,7 @@ class _Export:
             }
         if snapshot is None and not collections:
             return None
-        return SessionItem(owner=unit.key, snapshot=snapshot, shelves=collections)
+        return SessionItem(owner=unit.key, snapshot=snapshot, collections=collections)
 
     def _entries(self, parcel: Parcel, verdict: Outcome) -> list[TransferEntry]:
         return [self._entry(path, parcel, verdict) for path in self._paths(parcel)]
@@ -170,7 +170,7 @@ class _Export:
         paths: list[Path | None] = [
             self.layout.collection(collection, name)
             for collection in COLLECTIONS
-            if collection in parcel.shelves
+            if collection in parcel.collections
         ]
         if parcel.snapshot is not None:
             return [self.layout.session(name), *paths]

@@ -23,7 +23,7 @@ class SessionItem:
 
     owner: str
     snapshot: SessionSnapshot | None
-    shelves: Mapping[Collection, tuple[Any, ...]]
+    collections: Mapping[Collection, tuple[Any, ...]]
 
     @property
     def session_id(self) -> str:
@@ -123,7 +123,7 @@ async def _save_collections(
     store: SessionStore, parcel: SessionItem, on_conflict: OnConflict
 ) -> Outcome:
     kept = await load_collections(store, parcel.owner)
-    missing = {f: vs for f, vs in parcel.shelves.items() if not _same(kept.get(f), vs)}
+    missing = {f: vs for f, vs in parcel.collections.items() if not _same(kept.get(f), vs)}
     if not missing:
         return UNCHANGED
     # Families that a saved session does not have are something else than those of no session.

@@ -110,7 +110,7 @@ def read_group(group: Group) -> Content:
     retained = [uri for values in collections.values() for uri in values.manifest.retained_uris]
     snapshot = SessionSnapshot.of(session, values, tuple(retained))
     return Content(
-        parcel=SessionItem(owner=session.id, snapshot=snapshot, shelves=values),
+        parcel=SessionItem(owner=session.id, snapshot=snapshot, collections=values),
         ignored=_claim_ignored(group),
         remarks=_remarks(group, collections),
     )
@@ -126,7 +126,7 @@ def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
     _check_name(snapshot.session.id, group.name)
     reason = "the session file is a whole snapshot and has its families in it"
     beside = {file.path: reason for file in group.shelves.values()}
-    parcel = SessionItem(owner=snapshot.session.id, snapshot=snapshot, shelves={})
+    parcel = SessionItem(owner=snapshot.session.id, snapshot=snapshot, collections={})
     return Content(parcel=parcel, ignored=beside | _claim_ignored(group))
 
 
@@ -147,7 +147,7 @@ def _read_collections_only(group: Group) -> Content:
             if shelf.manifest.retained_uris:
                 raise InvalidSnapshotError("retained URIs cannot be kept without a session")
     values = {collection: values.values for collection, values in collections.items()}
-    parcel = SessionItem(owner=owner, snapshot=None, shelves=values)
+    parcel = SessionItem(owner=owner, snapshot=None, collections=values)
     return Content(parcel=parcel, remarks=_remarks(group, collections))
 
 

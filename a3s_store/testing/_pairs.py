@@ -123,7 +123,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "verification_reports": strategies.verification_reports(size=2),
     "subagent_tasks": strategies.subagent_tasks(size=2),
 }
-SHELVES = st.sampled_from(sorted(VALUES)).flatmap(
+COLLECTION_VALUES = st.sampled_from(sorted(VALUES)).flatmap(
     lambda name: st.tuples(st.just(name), strategies.collections(VALUES[name]))
 )
 NUMBERS = st.integers(0, 6)

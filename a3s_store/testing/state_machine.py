@@ -42,13 +42,13 @@ from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.testing import strategies
 from a3s_store.testing._pairs import (
+    COLLECTION_VALUES,
     COSTS,
     LOOKALIKE_GROUPS,
     LOOKALIKES,
     MESSAGES,
     NUMBERS,
     PLAIN,
-    SHELVES,
     TURNS,
     OpenStore,
     Pair,
@@ -244,10 +244,10 @@ class StoreMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.each(Pair.reopen)
 
-    # -- Families -----------------------------------------------------------------------------
+    # -- Collections --------------------------------------------------------------------------
 
-    @rule(one=ids, shelf=SHELVES)
-    def save_a_shelf(self, one: str, values: tuple[str, tuple[Any, ...]]) -> None:
+    @rule(one=ids, values=COLLECTION_VALUES)
+    def save_a_collection(self, one: str, values: tuple[str, tuple[Any, ...]]) -> None:
         self.change(
             f"save_{values[0]}",
             lambda store: save_collection(store, values[0], one, values[1]),
@@ -255,12 +255,12 @@ class StoreMachine(RuleBasedStateMachine):
         )
         self.look(one)
 
-    @rule(one=ids, shelf=SHELVES, trim=NUMBERS, fresh=st.booleans())
-    def grow_a_shelf(
-        self, one: str, shelf: tuple[str, tuple[Any, ...]], trim: int, fresh: bool
+    @rule(one=ids, added=COLLECTION_VALUES, trim=NUMBERS, fresh=st.booleans())
+    def grow_a_collection(
+        self, one: str, added: tuple[str, tuple[Any, ...]], trim: int, fresh: bool
     ) -> None:
         """Add values at the end and drop some at the front, as the live collections do."""
-        collection, more = shelf
+        collection, more = added
 
         async def step(store: Any) -> None:
             values = ((await load_collection(store, collection, one) or ()) + more)[trim // 3 :]
@@ -271,7 +271,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(one=ids, value=LOOKALIKES, at=NUMBERS, fresh=st.booleans())
     def change_a_value(self, one: str, value: Any, at: int, fresh: bool) -> None:
-        """One value of each shelf gets another unknown key, or one that only looks equal."""
+        """One value of each collection gets another unknown key, or one that only looks equal."""
 
         async def step(store: Any) -> None:
             for collection in COLLECTIONS:

@@ -157,7 +157,7 @@ class DeletesTheRunOfThatName(MemorySessionStore):
         self._checkpoints[LOOP_CHECKPOINTS].pop(session_id, None)
 
 
-@caught_by("a_shelf_needs_no_session[run_records]")
+@caught_by("a_collection_needs_no_session[run_records]")
 class ListsEverySessionIdItSaw(MemorySessionStore):
     async def _ids(self) -> list[str]:
         return sorted(self._entries)
@@ -254,7 +254,7 @@ class SwallowsErrors(MemorySessionStore):
             pass
 
 
-@caught_by("a_shelf_comes_back_as_it_was_saved[subagent_tasks]")
+@caught_by("a_collection_comes_back_as_it_was_saved[subagent_tasks]")
 class DropsWhatItDoesNotSupport(MemorySessionStore):
     """As upstream's default before 3.x: a save that succeeds and does nothing."""
 
@@ -270,7 +270,7 @@ class EvictsArtifacts(MemorySessionStore):
         await super().save_artifacts(session_id, values[-256:] if len(values) > 256 else values)
 
 
-@caught_by("a_shelf_comes_back_as_it_was_saved[run_records]")
+@caught_by("a_collection_comes_back_as_it_was_saved[run_records]")
 class SortsEvents(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
         collections = dict(batch.collections)

@@ -39,7 +39,7 @@ from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import EncodeError
 
 # Who has memories?
-_OWNERS: Final = "SELECT owner FROM memory_shelf ORDER BY owner"
+_OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
 
 
 class MemoryMethods(BaseStore):
@@ -199,7 +199,9 @@ class SqliteMemoryStore:
 
     def _rows(self, conn: sqlite3.Connection, keys: Sequence[int]) -> Iterator[Remembered]:
         for found in agent_memory.with_keys(conn, self._owner, keys):
-            if found is None:  # though its seal was there a moment ago, in this transaction
+            if (
+                found is None
+            ):  # though its digest prefix was there a moment ago, in this transaction
                 raise CorruptRowError(NOT_WRITTEN, agent_memory.FAMILY)
             yield found
 

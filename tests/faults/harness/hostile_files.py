@@ -153,8 +153,8 @@ HANDMADE: Final[Mapping[str, Make]] = {
     # Something in it would run.
     "a trigger": _sql("CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM owner; END"),
     "a trigger of ours that does more": _sql(
-        "DROP TRIGGER run_deleted",
-        "CREATE TRIGGER run_deleted AFTER DELETE ON run BEGIN DELETE FROM message; END",
+        "DROP TRIGGER run_event_cascade",
+        "CREATE TRIGGER run_event_cascade AFTER DELETE ON run BEGIN DELETE FROM message; END",
     ),
     "a view instead of a table": _sql(
         "ALTER TABLE task RENAME TO task_kept", "CREATE VIEW task AS SELECT * FROM task_kept"
@@ -203,23 +203,23 @@ HANDMADE: Final[Mapping[str, Make]] = {
         "PRAGMA foreign_keys = OFF", "UPDATE message_blob SET blob_key = blob_key + 1000"
     ),
     "branches in a circle": _sql(
-        "UPDATE OR IGNORE branch_part SET source_branch = 1 + (branch_key % "
+        "UPDATE OR IGNORE branch_segment SET source_branch = 1 + (branch_key % "
         "(SELECT max(branch_key) FROM branch))"
     ),
     "branches without end": _sql(
-        "UPDATE branch_part SET end_seq = :n, source_branch = branch_key", n=_MOST
+        "UPDATE branch_segment SET end_seq = :n, source_branch = branch_key", n=_MOST
     ),
     "a hundred thousand parts": _sql(
         "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 101000) "
-        "INSERT INTO branch_part (branch_key, start_seq, end_seq, source_branch) "
+        "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch) "
         "SELECT 1, i, i + 1, 1 FROM n"
     ),
     "heads beyond the log": _sql("UPDATE session SET head_length = 1000000000000"),
     "heads beyond everything": _sql("UPDATE session SET head_length = :n", n=_MOST),
     "heads before the log": _sql("UPDATE session SET head_length = -5"),
     "checkpoints beyond the log": _sql("UPDATE loop_checkpoint SET head_length = :n", n=_MOST),
-    "huge counts": _sql("UPDATE shelf SET count = :n", n=_MOST),
-    "negative counts": _sql("UPDATE shelf SET count = -1", "UPDATE run SET events_count = -1"),
+    "huge counts": _sql("UPDATE collection SET count = :n", n=_MOST),
+    "negative counts": _sql("UPDATE collection SET count = -1", "UPDATE run SET events_count = -1"),
     "huge counts inside": _sql("UPDATE run SET events_count = :n", n=_MOST),
     "huge generations": _sql("UPDATE generation SET generation = :n - generation", n=_MOST),
     "huge times": _sql(
@@ -235,8 +235,10 @@ HANDMADE: Final[Mapping[str, Make]] = {
     "names that are not UTF-8": _sql("UPDATE session_config SET name = CAST(x'fffe' AS TEXT)"),
     "ids of a megabyte": _sql("UPDATE owner SET id = hex(zeroblob(500000)) || owner_key"),
     "ids that are empty": _sql("UPDATE owner SET id = '' WHERE owner_key = 1"),
-    "digests of nothing": _sql("UPDATE shelf SET digest = x''", "UPDATE session SET digest = x''"),
-    "chains of nothing": _sql("UPDATE message SET chain = x''"),
+    "digests of nothing": _sql(
+        "UPDATE collection SET digest = x''", "UPDATE session SET digest = x''"
+    ),
+    "chains of nothing": _sql("UPDATE message SET chain_hash = x''"),
     # It is something else.
     "a pipe": _replaced(os.mkfifo),
     "a folder": _replaced(Path.mkdir),

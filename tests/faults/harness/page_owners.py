@@ -42,7 +42,7 @@ _WHOSE: Final[Mapping[str, str]] = {
     "run_event": _UNDER.format("run_event", "run"),
     "verification_check": _UNDER.format("verification_check", "verification_report"),
     "subagent_progress": _UNDER.format("subagent_progress", "subagent_task"),
-    "message": "SELECT (SELECT group_concat(DISTINCT id || char(10)) FROM branch_part AS p "
+    "message": "SELECT (SELECT group_concat(DISTINCT id || char(10)) FROM branch_segment AS p "
     "JOIN branch_owner AS b USING (branch_key) JOIN owner USING (owner_key) "
     "WHERE p.source_branch = t.branch_key) FROM message AS t ORDER BY message_key",
 }
@@ -53,8 +53,8 @@ _NOBODYS: Final = frozenset(
         "loop_checkpoint",
         "workflow_checkpoint",
         "workflow_step",
-        "memory",
-        "memory_shelf",
+        "agent_memory",
+        "agent_memory_total",
     }
 )
 

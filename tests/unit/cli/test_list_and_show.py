@@ -14,7 +14,7 @@ from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.cli import demo_session
 from a3s_store.cli.listing import sessions_table
 from a3s_store.cli.page import fold
-from a3s_store.cli.shelves import FAMILY_WORDS
+from a3s_store.cli.shelves import COLLECTION_WORDS
 from a3s_store.core.protocol import SessionSummary
 from a3s_store.models import (
     ImageBlock,
@@ -181,7 +181,7 @@ FAMILY_SAYS = {
 }
 
 
-@pytest.mark.parametrize("word", FAMILY_WORDS)
+@pytest.mark.parametrize("word", COLLECTION_WORDS)
 def test_each_family_can_be_shown(word: str, store: Path) -> None:
     done = invoke("show", store, SESSION_ID, "--family", word)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -206,7 +206,7 @@ def test_never_saved_saved_empty_and_not_there_are_three_things(tmp_path: Path) 
     empty = invoke("show", path, "bare", "--family", "artifacts", "--json")
     assert json.loads(empty.stdout) == []
     assert invoke("show", path, "families-only", "--family", "traces").exit_code == 0
-    for args in (["nope"], ["families-only"], *(["nope", "--family", w] for w in FAMILY_WORDS)):
+    for args in (["nope"], ["families-only"], *(["nope", "--family", w] for w in COLLECTION_WORDS)):
         result = invoke("show", path, *args)
         assert (result.exit_code, result.stdout) == (3, "")
         assert "there is no session" in result.stderr

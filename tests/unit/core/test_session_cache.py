@@ -193,7 +193,7 @@ def test_a_foreign_change_to_one_shelf_leaves_the_others_recognised(
             written = changes(before, all_rows(path))
             assert written == {
                 "trace_event": (19, 1, 0),
-                "shelf": (0, 1, 0),
+                "collection": (0, 1, 0),
                 "generation": (1, 0, 0),
             }
             loaded = await a.load_snapshot("fix-login")
@@ -621,7 +621,7 @@ def test_a_session_beyond_the_bounds_is_saved_as_well_and_no_row_twice(
         assert written == {
             "message": (2, 0, 0),
             "trace_event": (1, 0, 0),
-            "shelf": (0, 1, 0),
+            "collection": (0, 1, 0),
             "session": (0, 1, 0),
             "generation": (1, 0, 0),
         }

@@ -110,7 +110,7 @@ def remove(
         there = conn.execute(
             "SELECT EXISTS (SELECT 1 FROM owner WHERE id = :id) "
             "OR EXISTS (SELECT 1 FROM loop_checkpoint WHERE session_id = :id) "
-            "OR EXISTS (SELECT 1 FROM memory_shelf WHERE owner = :id)",
+            "OR EXISTS (SELECT 1 FROM agent_memory_total WHERE owner = :id)",
             {"id": session_id},
         ).fetchone()[0]
         session_writer.delete(conn, memory, session_id)
@@ -148,7 +148,7 @@ def _users(conn: sqlite3.Connection, part: message_log.Segment) -> Iterator[str]
     """The sessions with a head over some row of this stretch."""
     # Which branches are made of these rows?
     using = conn.execute(
-        "SELECT branch_key, start_seq FROM branch_part "
+        "SELECT branch_key, start_seq FROM branch_segment "
         "WHERE source_branch = ? AND start_seq < ? AND coalesce(end_seq > ?, 1)",
         (part.source, part.end, part.start),
     ).fetchall()

@@ -121,7 +121,7 @@ def _stored_list_digests(checker: RowChecker, key: int) -> dict[str, ListDigest]
     found = checker.attempt(
         "session",
         lambda: checker.conn.execute(
-            "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (key,)
+            "SELECT name, count, digest FROM collection WHERE owner_key = ?", (key,)
         ).fetchall(),
     )
     return {name: ListDigest(count, digest) for name, count, digest in found or ()}

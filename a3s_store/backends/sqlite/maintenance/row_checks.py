@@ -1,8 +1,8 @@
-"""Reads lists and messages one by one, keeps what can be proven and notes what cannot.
+"""Read lists and messages one by one; keep the values that verify and note those that do not.
 
-A value proves itself by the mark in its row, a message by its seal and by the chain that links it
-to the one before. Plain functions of a connection, each inside a read transaction that somebody
-else opened. Nothing is raised for damage.
+A value is verified against the digest prefix in its row, a message against its row checksum and
+its chain hash. Plain functions of a connection, each inside a read transaction that the caller
+opened. Nothing is raised for damage.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Holds everything in a file against everything else: `verify` finds a flipped bit.
+"""Verify a whole file: every structure, count and value against what is stored of it.
 
-"quick" looks at SQLite's own structure, at what is on record of each session and at how many rows
-of each list there are; "deep" reads every message, value and blob as well and holds each against
-its seal, its mark, its hash, its chain. Each session is looked at in a read transaction of its own,
-so that no log is pinned for long. Plain functions of a connection; nothing is raised for damage.
+"quick" checks SQLite's own structure, the header of each session and the number of rows of each
+list; "deep" reads every message, value and blob as well and verifies each against its row checksum,
+digest prefix or chain hash. Each session is read in a transaction of its own, so that the WAL is
+never kept from being reset for long. Plain functions of a connection; nothing is raised for damage.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Rows of messages never change, and a head's last link names all of them, so they need not be read as
 of one moment: it is done a few hundred at a time, while the last link is still there, and no log is
 pinned while ten thousand are decoded. Should somebody delete the session meanwhile, it is all done
-again. Each row has a seal, a checksum of what it holds, that tells damage from what was
+again. Each row has a checksum of what it holds, that tells damage from what was
 written. Messages that are remembered are not read again.
 """
 
@@ -33,8 +33,8 @@ _SHAPE = shape(MESSAGE_ROWS)
 # How many rows are read at a time: enough to be quick, few enough to stay in the cache.
 _CHUNK: Final = 256
 _ROWS: Final = (
-    "SELECT seal, chain, role, reasoning_content, extra, content, message_key FROM message "
-    "WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq"
+    "SELECT row_checksum, chain_hash, role, reasoning_content, extra, content, message_key "
+    "FROM message WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq"
 )
 _KEY: Final = 6
 _CHAIN: Final = 1
@@ -87,7 +87,7 @@ def read(conn: sqlite3.Connection, wanted: MessageRange) -> tuple[Message, ...]:
 
 
 def read_one(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[Message, bytes]:
-    """The message in one row of a branch, held against its seal, and its chain.
+    """The message in one row of a branch, verified against its row checksum, and its chain hash.
 
     Raises CorruptRowError or DecodeError.
     """
@@ -99,7 +99,7 @@ def read_one(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[Message, 
 
 
 def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list[tuple[Any, ...]]:
-    # Texts stay bytes: the seal is made of those, and orjson takes them as they are.
+    # Texts stay bytes: the checksum is made of those, and orjson takes them as they are.
     conn.text_factory = bytes
     try:
         return conn.execute(_ROWS, (branch, start, end)).fetchall()
@@ -153,10 +153,10 @@ def _trees(
 
     Column by column: a loop over rows in Python takes longer than to parse them.
     """
-    seals, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
+    checksums, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
     found = message_checksums(start, links, roles, reasonings, extras, contents)
-    if found != [*seals]:
-        index = next(i for i, seal in enumerate(seals) if seal != found[i])
+    if found != [*checksums]:
+        index = next(i for i, one in enumerate(checksums) if one != found[i])
         raise CorruptRowError(NOT_WRITTEN, "messages", start + index)
     parsed = zip(map(_role, roles), parse_each(contents), strict=True)
     trees: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in parsed]

@@ -1,11 +1,11 @@
-"""Memories in the file: a row each, under whose they are, and a row that says how many there are.
+"""Agent memory in the file: a row for each item, and for each owner a row with their number.
 
-Plain functions of a connection, each inside a transaction that somebody else opened.
+Plain functions of a connection, each inside a transaction that the caller opened.
 
-Invariants: 1. what is answered was proven: a row by its seal, and whatever looks at all of an
-owner's rows, by their number and the sum of their seals; 2. what must look at all rows holds no
-more of them at once than it answers. Looking at all is how search keeps the meaning that it has in
-every store: SQL and FTS5 fold upper and lower case otherwise than Python and Rust do.
+Invariants: 1. every value returned was verified: a row by its digest prefix, all rows of an owner
+by their number and the sum of their digest prefixes; 2. a function that reads all rows keeps no
+more of them at once than it returns. Reading all is how search means the same in every store: SQL
+and FTS5 fold upper and lower case otherwise than Python and Rust do.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ _ID: Final = _AT["id"]
 _CONTENT, _TAGS = _AT["content"], _AT["tags"]
 _IMPORTANCE, _TIMESTAMP = _AT["importance"], _AT["timestamp"]
 # Seals, and their sum, are numbers below this.
-_SEALS: Final = 2**63
+_MODULUS: Final = 2**63
 # How many rows are fetched at once.
 _BATCH: Final = 256
 
 _INSERT: Final = (
-    f"INSERT INTO memory (memory_key, owner, seal, {_COLUMNS}) "
+    f"INSERT INTO agent_memory (memory_key, owner, digest_prefix, {_COLUMNS}) "
     f"VALUES (?, ?, ?{', ?' * len(_SHAPE.names)}) ON CONFLICT (owner, id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in ("seal", *_SHAPE.names))
+    + ", ".join(f"{name} = excluded.{name}" for name in ("digest_prefix", *_SHAPE.names))
 )
 
 
 class Remembered(NamedTuple):
-    """A row that was proven: its key, its seal, and the columns of the item."""
+    """A row that was proven: its key, its digest prefix, and the columns of the item."""
 
     key: int
-    seal: int
+    digest_prefix: int
     row: tuple[Any, ...]
 
     @property
@@ -88,12 +88,12 @@ def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> No
         columns = _SHAPE.row(encode(item))
         old = _find(conn, owner, item.id)
         key = _next_key(conn) if old is None else old.key
-        seal = digest_prefix_of(key, owner, columns)
-        if old is not None and old.seal == seal:
+        prefix = digest_prefix_of(key, owner, columns)
+        if old is not None and old.digest_prefix == prefix:
             continue
-        conn.execute(_INSERT, (key, owner, seal, *columns))
+        conn.execute(_INSERT, (key, owner, prefix, *columns))
         count += old is None
-        total += seal - (0 if old is None else old.seal)
+        total += prefix - (0 if old is None else old.digest_prefix)
     if (count, total) != before:
         _write_total(conn, owner, count, total)
 
@@ -103,30 +103,30 @@ def drop(conn: sqlite3.Connection, owner: str, item_id: str) -> None:
     count, total = stored_total(conn, owner)
     old = _find(conn, owner, item_id)
     if old is not None:
-        conn.execute("DELETE FROM memory WHERE memory_key = ?", (old.key,))
-        _write_total(conn, owner, count - 1, total - old.seal)
+        conn.execute("DELETE FROM agent_memory WHERE memory_key = ?", (old.key,))
+        _write_total(conn, owner, count - 1, total - old.digest_prefix)
 
 
 def clear(conn: sqlite3.Connection, owner: str) -> bool:
     """Remove all that is there under an owner, damaged or not; whether that was anything."""
-    gone = conn.execute("DELETE FROM memory WHERE owner = ?", (owner,)).rowcount
-    gone += conn.execute("DELETE FROM memory_shelf WHERE owner = ?", (owner,)).rowcount
+    gone = conn.execute("DELETE FROM agent_memory WHERE owner = ?", (owner,)).rowcount
+    gone += conn.execute("DELETE FROM agent_memory_total WHERE owner = ?", (owner,)).rowcount
     return gone > 0
 
 
 def _next_key(conn: sqlite3.Connection) -> int:
-    (key,) = conn.execute("SELECT coalesce(max(memory_key), 0) + 1 FROM memory").fetchone()
+    (key,) = conn.execute("SELECT coalesce(max(memory_key), 0) + 1 FROM agent_memory").fetchone()
     return int(key)
 
 
 def _write_total(conn: sqlite3.Connection, owner: str, count: int, total: int) -> None:
     if count == 0:
-        conn.execute("DELETE FROM memory_shelf WHERE owner = ?", (owner,))
+        conn.execute("DELETE FROM agent_memory_total WHERE owner = ?", (owner,))
         return
     conn.execute(
-        "INSERT INTO memory_shelf (owner, count, seal) VALUES (?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET count = excluded.count, seal = excluded.seal",
-        (owner, count, total % _SEALS),
+        "INSERT INTO agent_memory_total (owner, count, digest_sum) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET count = excluded.count, digest_sum = excluded.digest_sum",
+        (owner, count, total % _MODULUS),
     )
 
 
@@ -147,7 +147,9 @@ def find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | Non
 def count(conn: sqlite3.Connection, owner: str) -> int:
     """How many there are. Raises CorruptRowError when there are not as many as were saved."""
     expected, _ = stored_total(conn, owner)
-    (there,) = conn.execute("SELECT count(*) FROM memory WHERE owner = ?", (owner,)).fetchone()
+    (there,) = conn.execute(
+        "SELECT count(*) FROM agent_memory WHERE owner = ?", (owner,)
+    ).fetchone()
     _check_count(expected, there)
     return expected
 
@@ -185,9 +187,9 @@ def whole_ones(
         expected, total = stored_total(conn, owner)
     except CorruptRowError as error:
         damaged(error)
-    there, sum_of_seals = 0, 0
+    there, digest_sum = 0, 0
     cursor = conn.execute(
-        f"SELECT memory_key, seal, {_COLUMNS} FROM memory WHERE owner = ?", (owner,)
+        f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory WHERE owner = ?", (owner,)
     )
     try:
         while stored := cursor.fetchmany(_BATCH):
@@ -199,13 +201,13 @@ def whole_ones(
                     total = None  # nothing more can be said of the sum
                     damaged(error)
                     continue
-                sum_of_seals += found.seal
+                digest_sum += found.digest_prefix
                 yield found
     finally:
         cursor.close()  # a half-read one would keep its place in the file
     try:
         _check_count(there if expected is None else expected, there)
-        if total is not None and sum_of_seals % _SEALS != total:
+        if total is not None and digest_sum % _MODULUS != total:
             raise CorruptRowError(
                 "each is whole, together they are not what was saved last", FAMILY
             )
@@ -223,7 +225,8 @@ def with_keys(
     """The rows with these keys, in order; None where one is missing. Raises CorruptRowError."""
     for key in keys:
         row = conn.execute(
-            f"SELECT memory_key, seal, {_COLUMNS} FROM memory WHERE memory_key = ? AND owner = ?",
+            f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory "
+            "WHERE memory_key = ? AND owner = ?",
             (key, owner),
         ).fetchone()
         yield None if row is None else _proven(owner, row)
@@ -233,41 +236,47 @@ def digest_prefixes(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
     """The digest prefix of each row by its key, which changes with it. Raises CorruptRowError."""
     expected, total = stored_total(conn, owner)
     found = dict(
-        conn.execute("SELECT memory_key, seal FROM memory WHERE owner = ?", (owner,)).fetchall()
+        conn.execute(
+            "SELECT memory_key, digest_prefix FROM agent_memory WHERE owner = ?", (owner,)
+        ).fetchall()
     )
     _check_count(expected, len(found))
-    if sum(found.values()) % _SEALS != total:
+    if sum(found.values()) % _MODULUS != total:
         raise CorruptRowError(NOT_WRITTEN, FAMILY)
     return found
 
 
 def adds_up(conn: sqlite3.Connection, owner: str, found: Sequence[int]) -> bool:
-    """Whether rows with these seals are all that was saved, as far as that is on record."""
+    """Whether rows with these digest prefixes are all that was saved, if that is stored."""
     try:
-        return stored_total(conn, owner) == (len(found), sum(found) % _SEALS)
+        return stored_total(conn, owner) == (len(found), sum(found) % _MODULUS)
     except CorruptRowError:
         return False
 
 
 # Who has memories, by either table? Each is asked as it is: an index may be what is damaged.
 OWNERS: Final = (
-    "SELECT owner FROM memory NOT INDEXED UNION SELECT owner FROM memory_shelf ORDER BY owner"
+    "SELECT owner FROM agent_memory NOT INDEXED "
+    "UNION SELECT owner FROM agent_memory_total ORDER BY owner"
 )
 
 
 def stored_total(conn: sqlite3.Connection, owner: str) -> tuple[int, int]:
-    """How many there should be and the sum of their seals. Raises CorruptRowError."""
-    row = conn.execute("SELECT count, seal FROM memory_shelf WHERE owner = ?", (owner,)).fetchone()
+    """The stored number of rows of an owner and sum of their prefixes. Raises CorruptRowError."""
+    row = conn.execute(
+        "SELECT count, digest_sum FROM agent_memory_total WHERE owner = ?", (owner,)
+    ).fetchone()
     if row is not None:
         return row[0], row[1]
-    if conn.execute("SELECT 1 FROM memory WHERE owner = ? LIMIT 1", (owner,)).fetchone():
+    if conn.execute("SELECT 1 FROM agent_memory WHERE owner = ? LIMIT 1", (owner,)).fetchone():
         raise CorruptRowError("there is no record of what they should be", FAMILY)
     return 0, 0
 
 
 def _find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | None:
     row = conn.execute(
-        f"SELECT memory_key, seal, {_COLUMNS} FROM memory WHERE owner = ? AND id = ?",
+        f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory "
+        "WHERE owner = ? AND id = ?",
         (owner, item_id),
     ).fetchone()
     return None if row is None else _proven(owner, row)
@@ -282,15 +291,15 @@ def _check_count(expected: int, there: int) -> None:
 
 
 def _proven(owner: str, stored: tuple[Any, ...]) -> Remembered:
-    key, seal, *columns = stored
+    key, prefix, *columns = stored
     row = tuple(columns)
-    if digest_prefix_of(key, owner, row) != seal:
+    if digest_prefix_of(key, owner, row) != prefix:
         raise CorruptRowError(f"what is in row {key} is not what was written", FAMILY)
-    return Remembered(key, seal, row)
+    return Remembered(key, prefix, row)
 
 
 def digest_prefix_of(key: int, owner: str, columns: tuple[Any, ...]) -> int:
-    """The seal of a row: 63 bits of a SHA-256 over its other columns, each with kind and length."""
+    """63 bits of a SHA-256 over the other columns of a row, each with its kind and length."""
     parts: list[bytes] = []
     for value in (key, owner, *columns):
         if type(value) is str:

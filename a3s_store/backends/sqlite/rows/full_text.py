@@ -1,16 +1,16 @@
 """Full-text search over an owner's memories, best match first: FTS5 and BM25, in memory.
 
-The index is made from the rows when it is first asked for, brought up to date by their seals each
-time, and lies in no file. One in the file was considered: its segments keep the words of what was
-deleted until they are merged, damage in them fails every save, a file from somebody else could
-bring its own, which is then given to C code that trusts it, without FTS5 such a file cannot be
-written to, and each release of SQLite writes its shadow tables as it likes, which `pinning` could
-not tell from tampering. Here the file holds nothing that is not proven, opens with every SQLite,
-and how rare a word is, is said by the owner's memories alone. The price is paid by the first
+The index is made from the rows when it is first asked for, brought up to date each time by their
+digest prefixes, and lies in no file. One in the file was considered: its segments keep the words of
+deleted text until they are merged, damage in them fails every save, a foreign file could bring its
+own, which is then given to C code that trusts it, without FTS5 such a file cannot be written to,
+and each release of SQLite writes its shadow tables as it likes, which `verify_schema` could not
+tell from tampering. Here the file holds nothing that is not verified, opens with every SQLite, and
+how rare a word is, depends on the owner's memories alone. The price is paid by the first
 search: about a second for 20 000 memories of 200 characters, and twice the memory of their text.
 
 Invariants: 1. a query is words, never FTS5's language: no text is an error; 2. an index answers for
-exactly the rows whose seals it was brought up to; 3. used on the reader's thread only.
+exactly the rows whose prefixes it was brought up to; 3. used on the reader's thread only.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Index:
     """The contents of one owner's memories, by key."""
 
     def __init__(self) -> None:
-        self._seals: dict[int, int] = {}
+        self._prefixes: dict[int, int] = {}
         self._lengths: dict[int, int] = {}
-        # The seals of rows that were too much text together, so that they are read for it once.
+        # The prefixes of rows that were too much text together, so that they are read for it once.
         self._too_much: dict[int, int] | None = None
         self._conn = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
@@ -71,16 +71,16 @@ class Index:
                 hint="Use search(), or a Python whose SQLite was built with FTS5",
             ) from error
 
-    def bring_up(self, seals: dict[int, int], contents: Contents) -> None:
-        """Make this the index of the rows with these seals, by key.
+    def bring_up(self, prefixes: dict[int, int], contents: Contents) -> None:
+        """Make this the index of the rows with these prefixes, by key.
 
         Raises:
             StoreError: they have more text than is held in memory; the index is as it was.
         """
-        if self._too_much is not None and self._too_much.items() <= seals.items():
+        if self._too_much is not None and self._too_much.items() <= prefixes.items():
             raise _too_much_text()
-        gone = {key for key in self._seals if seals.get(key) != self._seals[key]}
-        new = [key for key in seals if self._seals.get(key) != seals[key]]
+        gone = {key for key in self._prefixes if prefixes.get(key) != self._prefixes[key]}
+        new = [key for key in prefixes if self._prefixes.get(key) != prefixes[key]]
         if not gone and not new:
             return
         lengths = {key: length for key, length in self._lengths.items() if key not in gone}
@@ -92,7 +92,7 @@ class Index:
                 lengths[key] = len(content)
                 total += len(content)
                 if total > MAX_CHARACTERS:
-                    self._too_much = {key: seals[key] for key in lengths}
+                    self._too_much = {key: prefixes[key] for key in lengths}
                     raise _too_much_text()
                 self._conn.execute(
                     "INSERT INTO entry (rowid, content) VALUES (?, ?)", (key, _spaced(content))
@@ -101,7 +101,7 @@ class Index:
         except BaseException:
             self._conn.execute("ROLLBACK").close()
             raise
-        self._seals, self._lengths, self._too_much = seals, lengths, None
+        self._prefixes, self._lengths, self._too_much = prefixes, lengths, None
 
     def best(self, query: str, limit: int) -> list[int]:
         """The keys of what has any of the words, best first; of equals the one stored first."""

@@ -1,13 +1,13 @@
 """The message log: branches, heads, and where new messages go (design decision D5).
 
-A *branch* is a line of messages that only grows at its end. It may begin with stretches of other
-branches (`branch_part`), so a branch that forks another copies nothing; the parts always name the
-branches that physically hold the rows, so reading never walks a chain. A *head* is (branch,
-length).
+A *branch* is a line of messages that only grows at its end. It may begin with segments of other
+branches (`branch_segment`), so a branch that forks another copies nothing; segments always name the
+branch that physically holds the rows, so reading never goes from branch to branch. A *head* is
+(branch, length).
 
-Invariants: 1. a row, once written, never changes; 2. `chain` at a position names everything up to
-it, so two heads share their first n messages exactly when their chains at n are equal; 3. rows
-that no head needs are removed by `collect`, whoever dropped the last head.
+Invariants: 1. a row, once written, never changes; 2. the chain hash at a position names every
+message up to it: two heads share their first n messages exactly when their chain hashes at n are
+equal; 3. rows that no head needs are removed by `collect`, whichever call dropped the last head.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Tree = dict[str, Any]
 _SHAPE = shape(MESSAGE_ROWS)
 _COLUMNS = ", ".join(_SHAPE.names)
 _INSERT = (
-    f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain, seal) "
+    f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain_hash, row_checksum) "
     f"VALUES (?, ?, {', '.join('?' * len(_SHAPE.names))}, ?, ?)"
 )
 # No conversation is that long.
@@ -158,8 +158,8 @@ def _is_end(conn: sqlite3.Connection, line: CachedConversation) -> bool:
     A branch that no head is on may be there for its rows only: nothing may be added to it.
     """
     last = conn.execute(
-        "SELECT seq, chain FROM message WHERE branch_key = :branch AND EXISTS "
-        "(SELECT 1 FROM branch_part WHERE branch_key = :branch AND end_seq IS NULL) "
+        "SELECT seq, chain_hash FROM message WHERE branch_key = :branch AND EXISTS "
+        "(SELECT 1 FROM branch_segment WHERE branch_key = :branch AND end_seq IS NULL) "
         "ORDER BY seq DESC LIMIT 1",
         {"branch": line.head.branch},
     ).fetchone()
@@ -260,8 +260,8 @@ def _append(conn: sqlite3.Connection, branch: int, links: _ChainHashes, shared: 
         columns = _SHAPE.row(tree)
         texts: list[Any] = [None if text is None else text.encode() for text in columns]
         role, content, reasoning, extra = texts
-        (seal,) = message_checksums(seq, [link], [role], [reasoning], [extra], [content])
-        row = (branch, seq, *columns, link, seal)
+        (checksum,) = message_checksums(seq, [link], [role], [reasoning], [extra], [content])
+        row = (branch, seq, *columns, link, checksum)
         if not keys:
             rows.append(row)
             continue
@@ -278,7 +278,7 @@ def _new_branch(conn: sqlite3.Connection, prefix: list[Segment]) -> int:
     assert branch is not None
     start = prefix[-1].end if prefix else 0
     conn.executemany(
-        "INSERT INTO branch_part (branch_key, start_seq, end_seq, source_branch) "
+        "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch) "
         "VALUES (?, ?, ?, ?)",
         [(branch, p.start, p.end, p.source) for p in prefix] + [(branch, start, None, branch)],
     )
@@ -289,7 +289,7 @@ def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> li
     """Where a branch's first `length` messages lie; with None, all parts, the open one last."""
     # Which stretches make up this branch?
     rows = conn.execute(
-        "SELECT start_seq, end_seq, source_branch FROM branch_part "
+        "SELECT start_seq, end_seq, source_branch FROM branch_segment "
         "WHERE branch_key = ? AND start_seq < ? ORDER BY start_seq",
         (branch, _ENDLESS if length is None else length),
     ).fetchall()
@@ -305,7 +305,7 @@ def _tip(conn: sqlite3.Connection, branch: int) -> int:
     """How many messages a branch has: its own last row, or the end of what it begins with."""
     row = conn.execute(
         "SELECT coalesce((SELECT max(seq) + 1 FROM message WHERE branch_key = :branch), "
-        "(SELECT max(start_seq) FROM branch_part WHERE branch_key = :branch), 0)",
+        "(SELECT max(start_seq) FROM branch_segment WHERE branch_key = :branch), 0)",
         {"branch": branch},
     ).fetchone()
     return int(row[0])
@@ -325,7 +325,7 @@ def chain_hash_if_stored(
     for part in parts:
         if part.start < length and (part.end is None or length <= part.end):
             row = conn.execute(
-                "SELECT chain FROM message WHERE branch_key = ? AND seq = ?",
+                "SELECT chain_hash FROM message WHERE branch_key = ? AND seq = ?",
                 (part.source, length - 1),
             ).fetchone()
             return None if row is None else bytes(row[0])
@@ -365,7 +365,7 @@ def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
         parts = segments_of(conn, branch, None)
         sources.update(part.source for part in parts)
         if _needed(conn, branch) is None:
-            conn.execute("DELETE FROM branch_part WHERE branch_key = ?", (branch,))
+            conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (branch,))
     blob_keys: list[int] = []
     for source in sorted(sources):
         blob_keys += _trim(conn, source)
@@ -380,7 +380,7 @@ def _trim(conn: sqlite3.Connection, source: int) -> list[int]:
     ).fetchone()
     # Which branches are made of these rows? Those that reach furthest first: one is mostly enough.
     parts = conn.execute(
-        "SELECT branch_key, start_seq, end_seq FROM branch_part WHERE source_branch = ? "
+        "SELECT branch_key, start_seq, end_seq FROM branch_segment WHERE source_branch = ? "
         "ORDER BY end_seq IS NOT NULL, end_seq DESC",
         (source,),
     ).fetchall()

@@ -21,7 +21,7 @@ from a3s_store.core.digests import ListDigest, snapshot_digest_of_parts
 
 _RECORD = """
 SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.saved_at_ms, g.holder,
-    g.seal, s.head_branch, s.head_length, s.digest, c.digest
+    g.row_checksum, s.head_branch, s.head_length, s.digest, c.digest
 FROM owner AS o
 JOIN generation AS g ON g.owner_key = o.owner_key
 LEFT JOIN session AS s ON s.owner_key = o.owner_key
@@ -56,15 +56,15 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
         return None
-    *save, seal, branch, length, session, config = row
+    *save, checksum, branch, length, session, config = row
     key, generation, _, _, digest, _, _ = save
-    if row_checksum(*save) != seal:
+    if row_checksum(*save) != checksum:
         raise CorruptRowError(NOT_WRITTEN, "generation", generation)
     # What was saved of its lists?
     parts = {
         name: ListDigest(count, shelf_digest)
         for name, count, shelf_digest in conn.execute(
-            "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (key,)
+            "SELECT name, count, digest FROM collection WHERE owner_key = ?", (key,)
         ).fetchall()
     }
     head = None
@@ -137,7 +137,7 @@ def write(
     return after
 
 
-# In the order in which the seal of a row is made of them.
+# In the order in which the row checksum is made of them.
 _GENERATION = "owner_key, generation, head_branch, head_length, digest, saved_at_ms, holder"
 
 
@@ -153,7 +153,7 @@ def add_generation(
     branch, length = (None, None) if head is None else (head.branch, head.length)
     columns = (key, number, branch, length, digest, saved_at_ms, None)
     conn.execute(
-        f"INSERT INTO generation ({_GENERATION}, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO generation ({_GENERATION}, row_checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (*columns, row_checksum(*columns)),
     )
 
@@ -176,13 +176,13 @@ def saves(
     """
     which, parameters = ("", (key,)) if number is None else (" AND generation = ?", (key, number))
     for row in conn.execute(
-        f"SELECT {_GENERATION}, seal FROM generation WHERE owner_key = ?{which} "
+        f"SELECT {_GENERATION}, row_checksum FROM generation WHERE owner_key = ?{which} "
         "ORDER BY generation",
         parameters,
     ).fetchall():
-        *columns, seal = row
+        *columns, checksum = row
         _, found, branch, length, digest, saved_at_ms, _ = columns
-        if row_checksum(*columns) != seal:
+        if row_checksum(*columns) != checksum:
             raise CorruptRowError(NOT_WRITTEN, "generation", found)
         yield StoredGeneration(
             found, None if branch is None else Head(branch, length), digest, saved_at_ms
@@ -197,7 +197,7 @@ def _write_collections(
     conn: sqlite3.Connection, before: SessionHeader, after: SessionHeader
 ) -> None:
     conn.executemany(
-        "INSERT INTO shelf (owner_key, family, count, digest) VALUES (?, ?, ?, ?) "
+        "INSERT INTO collection (owner_key, name, count, digest) VALUES (?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET count = excluded.count, digest = excluded.digest",
         [
             (after.key, name, digest.count, digest.digest)
@@ -207,7 +207,9 @@ def _write_collections(
     )
     for name in before.parts:
         if name not in after.parts:
-            conn.execute("DELETE FROM shelf WHERE owner_key = ? AND family = ?", (after.key, name))
+            conn.execute(
+                "DELETE FROM collection WHERE owner_key = ? AND name = ?", (after.key, name)
+            )
 
 
 def generation_of(conn: sqlite3.Connection, session_id: str) -> int:

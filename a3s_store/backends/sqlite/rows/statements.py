@@ -36,7 +36,7 @@ class Statements:
         # What stands for each list inside a value.
         self.extents = [f"{name}_{what}" for name in rows.lists for what in ("count", "digest")]
         # What tells which value of a list is damaged: its digest, or the beginning of that.
-        self.columns += ["digest", *self.extents] if rows.lists else ["seal"]
+        self.columns += ["digest", *self.extents] if rows.lists else ["digest_prefix"]
         if rows.blob:
             self.columns.append("blob_key")
         # Where that stands among what `select` reads: the key comes first.

@@ -35,7 +35,7 @@ _OWNED: Final = (
     "session",
     "session_config",
     "generation",
-    "shelf",
+    "collection",
     "branch_owner",
     "retained_artifact_uri",
     "artifact",
@@ -100,13 +100,15 @@ def _drop_forgotten(conn: sqlite3.Connection, loose: set[int]) -> None:
     They were deleted, and the list of free pages no longer says so.
     """
     found: dict[str, list[tuple[int, int]]] = {}
-    for key, owner, seal in conn.execute("SELECT memory_key, owner, seal FROM memory").fetchall():
-        found.setdefault(owner, []).append((key, seal))
+    for key, owner, prefix in conn.execute(
+        "SELECT memory_key, owner, digest_prefix FROM agent_memory"
+    ).fetchall():
+        found.setdefault(owner, []).append((key, prefix))
     for owner, rows_found in found.items():
-        others = [seal for key, seal in rows_found if key not in loose]
+        others = [prefix for key, prefix in rows_found if key not in loose]
         if agent_memory.adds_up(conn, owner, others):
             conn.executemany(
-                "DELETE FROM memory WHERE memory_key = ?",
+                "DELETE FROM agent_memory WHERE memory_key = ?",
                 [(key,) for key, _ in rows_found if key in loose],
             )
 
@@ -248,9 +250,9 @@ def _join_branches(conn: sqlite3.Connection) -> None:
         if key is not None and not _is_joined(message_log.segments_of(conn, key, None)):
             parts = _joined(conn, key, set())
             if parts is not None:
-                conn.execute("DELETE FROM branch_part WHERE branch_key = ?", (key,))
+                conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (key,))
                 conn.executemany(
-                    "INSERT INTO branch_part (branch_key, start_seq, end_seq, source_branch) "
+                    "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch) "
                     "VALUES (?, ?, ?, ?)",
                     [(key, part.start, part.end, part.source) for part in parts],
                 )
@@ -293,7 +295,8 @@ def _before(conn: sqlite3.Connection, key: int, first: int) -> int | None:
     if found is None:
         return None
     for branch, before in conn.execute(
-        "SELECT branch_key, chain FROM message WHERE seq = ? AND branch_key <> ?", (first - 1, key)
+        "SELECT branch_key, chain_hash FROM message WHERE seq = ? AND branch_key <> ?",
+        (first - 1, key),
     ).fetchall():
         if chain([found[0]], before) == [found[1]]:
             return int(branch)
@@ -376,9 +379,9 @@ def _add_head(
     first = _column(
         conn, "SELECT coalesce(min(generation), 1) FROM generation WHERE owner_key = ?", owner_key
     )[0]
-    if _column(conn, "SELECT count(*) FROM branch_part WHERE branch_key = ?", branch)[0] == 0:
+    if _column(conn, "SELECT count(*) FROM branch_segment WHERE branch_key = ?", branch)[0] == 0:
         conn.execute(
-            "INSERT INTO branch_part (branch_key, start_seq, source_branch) VALUES (?, 0, ?)",
+            "INSERT INTO branch_segment (branch_key, start_seq, source_branch) VALUES (?, 0, ?)",
             (branch, branch),
         )
     _add_generation(conn, owner_key, first - 1, branch, length)

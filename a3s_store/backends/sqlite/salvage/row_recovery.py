@@ -3,7 +3,7 @@
 Each table is walked from its root, as far as its pages are there. Where something of a table is
 missing, leaves that no walk reached are looked at as well, and belong to the one table into whose
 declared columns their records fit. Nothing is judged here beyond that: whether a row is what was
-written is said by seals and digests later.
+written is said by checksums and digests later.
 
 Invariants: 1. what a walk reached goes before what lay about; 2. free pages and free space are
 never read: what was deleted stays so; 3. a table that is there whole is not added to; 4. a row has
@@ -13,6 +13,7 @@ the types its columns declare, or it is left out and counted.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import sqlite3
 from collections import Counter
@@ -29,7 +30,7 @@ from a3s_store.backends.sqlite.salvage.page_reader import (
     Image,
     Node,
 )
-from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.backends.sqlite.schema import migrate, renames
 
 Row = tuple[Any, ...]
 
@@ -52,7 +53,9 @@ class Stored:
     """How the rows of a table, or the entries of an index to it, lie in pages.
 
     `columns` are those a record holds, in its order, and `accepted` the classes of value each may
-    have. `key` is the place of the column that is the row's number and NULL in the record.
+    have. Records older than a column that was added end before it: `fewest` is the number of
+    columns that the table was made with. `key` is the place of the column that is the row's number
+    and NULL in the record.
     """
 
     name: str
@@ -60,13 +63,14 @@ class Stored:
     columns: tuple[str, ...]
     accepted: tuple[frozenset[int], ...]
     leaf: int
+    fewest: int
     key: int | None = None
 
     def fits(self, serials: tuple[int, ...]) -> bool:
         """Whether a record whose columns have these serial types can be one of these."""
-        return len(serials) == len(self.accepted) and all(
+        return self.fewest <= len(serials) <= len(self.accepted) and all(
             (_SMALL[serial] if serial < 12 else _BLOB + (serial & 1)) in accepted
-            for serial, accepted in zip(serials, self.accepted, strict=True)
+            for serial, accepted in zip(serials, self.accepted, strict=False)
         )
 
 
@@ -76,6 +80,7 @@ _SCHEMA: Final = Stored(
     ("type", "name", "tbl_name", "rootpage", "sql"),
     tuple(frozenset(one) for one in ({_TEXT}, {_TEXT}, {_TEXT}, {_INTEGER, _NULL}, {_TEXT, _NULL})),
     TABLE_LEAF,
+    fewest=5,
 )
 # Whose a key is, is told twice: in the table and in the index that keeps ids unique. What that
 # says is put into a table of its own.
@@ -85,6 +90,7 @@ _OWNERS_BY_ID: Final = Stored(
     ("id", "owner_key"),
     (frozenset({_TEXT}), frozenset({_INTEGER})),
     INDEX_LEAF,
+    fewest=2,
 )
 
 
@@ -109,12 +115,27 @@ def stored_tables() -> Mapping[str, Stored]:
 @functools.cache
 def _step_of(table: str) -> int:
     """The number of the step that makes a table."""
-    made = re.compile(rf"CREATE TABLE {table}\b")
+    made = re.compile(rf"CREATE TABLE {renames.first_name(table)}\b")
     return min(
         number
         for number, statements in migrate.steps().items()
         if any(made.search(statement) for statement in statements)
     )
+
+
+def _columns_at_first(table: str) -> int:
+    """The number of columns in a record of a table as its first step made it."""
+    conn = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        _make_tables(conn, up_to=_step_of(table))
+        name = renames.first_name(table)
+        ((count,),) = conn.execute(
+            "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden = 0", (name,)
+        ).fetchall()
+    finally:
+        conn.close()
+    found: int = count
+    return found
 
 
 def _schema_of(image: Image) -> int:
@@ -141,7 +162,7 @@ def _stored(conn: sqlite3.Connection, table: str, without_rowid: bool) -> Stored
         may_be_null = not not_null and not (primary and without_rowid)
         accepted.append(frozenset(_CLASSES[kind] | ({_NULL} if may_be_null else set())))
     leaf = INDEX_LEAF if without_rowid else TABLE_LEAF
-    return Stored(table, table, columns, tuple(accepted), leaf, key)
+    return Stored(table, table, columns, tuple(accepted), leaf, _columns_at_first(table), key)
 
 
 @attrs.define
@@ -186,10 +207,10 @@ def scratch() -> sqlite3.Connection:
     return conn
 
 
-def _make_tables(conn: sqlite3.Connection) -> None:
+def _make_tables(conn: sqlite3.Connection, up_to: int | None = None) -> None:
     conn.execute("PRAGMA foreign_keys = OFF")
-    for statements in migrate.steps().values():
-        for statement in statements:
+    for number, statements in migrate.steps().items():
+        for statement in statements if up_to is None or number <= up_to else ():
             conn.execute(statement)
     for (name,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
         conn.execute(f"DROP TRIGGER {name}")
@@ -214,21 +235,30 @@ class _Carving:
         roots = {(kind, name): root or 0 for kind, name, _, root, _ in schema}
         tables = stored_tables()
         for name, table in tables.items():
-            if ("table", name) not in roots and _step_of(name) > _schema_of(self._image):
+            root = next(
+                filter(None, (roots.get(("table", one)) for one in self._names(name))), None
+            )
+            if root is None and _step_of(name) > _schema_of(self._image):
                 continue  # the file is older than the table
-            for rows in self._walk(table, roots.get(("table", name), 0)):
+            for rows in self._walk(table, root or 0):
                 self._put(table, rows)
         for rows in self._walk(_OWNERS_BY_ID, roots.get(("index", _OWNERS_BY_ID.name), 0)):
             self._put(_OWNERS_BY_ID, rows)
         self._found.forget(_OWNERS_BY_ID.name)
         if self._found.lost_pages:
             # Tables that others made in the file are theirs, pages and all.
+            known = {"meta", *tables, *map(renames.first_name, tables)}
             for _, _, table, root, _ in schema:
-                if table not in tables and table != "meta":
+                if table not in known:
                     self._pass_over(root or 0)
             self._add_strays()
         self._conn.execute("COMMIT")
         return self._found
+
+    def _names(self, table: str) -> tuple[str, str]:
+        """The names that a table may have in the file, its name at the file's schema first."""
+        names = (table, renames.first_name(table))
+        return names if _schema_of(self._image) >= renames.STEP else names[::-1]
 
     def _walk(self, table: Stored, root: int) -> Iterator[list[Row]]:
         """The rows of a tree, page by page; what is missing is noted."""
@@ -293,11 +323,12 @@ class _Carving:
 
     def _put(self, table: Stored, rows: list[Row], *, loose: bool = False) -> None:
         before = self._conn.total_changes
-        self._conn.executemany(_insert(table), rows)
+        for length, alike in itertools.groupby(sorted(rows, key=len), key=len):
+            self._conn.executemany(_insert(table, length), alike)
         self._found.rows[table.table] += self._conn.total_changes - before
         if loose and table.table == "message":
             self._found.loose.update(row[table.key or 0] for row in rows)
-        elif loose and table.table == "memory":
+        elif loose and table.table == "agent_memory":
             self._found.loose_memories.update(row[table.key or 0] for row in rows)
 
 
@@ -324,7 +355,8 @@ def _only_one(node: Node, cells: list[Cell | None]) -> Stored | None:
 
 
 @functools.cache
-def _insert(table: Stored) -> str:
-    names = ", ".join(table.columns)
-    values = ", ".join("?" * len(table.columns))
+def _insert(table: Stored, length: int) -> str:
+    """The statement that adds a row of so many columns; the others get their defaults."""
+    names = ", ".join(table.columns[:length])
+    values = ", ".join("?" * length)
     return f"INSERT OR IGNORE INTO {table.table} ({names}) VALUES ({values})"

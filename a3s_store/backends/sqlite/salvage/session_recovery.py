@@ -129,7 +129,7 @@ def _collections(checker: RowChecker, owner_key: int) -> dict[Collection, tuple[
     parts = {
         name: ListDigest(count, digest)
         for name, count, digest in checker.conn.execute(
-            "SELECT family, count, digest FROM shelf WHERE owner_key = ?", (owner_key,)
+            "SELECT name, count, digest FROM collection WHERE owner_key = ?", (owner_key,)
         ).fetchall()
     }
     found: dict[Collection, tuple[Any, ...]] = {}

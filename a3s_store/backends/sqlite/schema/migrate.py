@@ -1,4 +1,4 @@
-"""Brings a file to the newest schema, or refuses; the only room that knows numbers of schemas.
+"""Bring a file to the newest schema, or refuse; the only module that knows schema numbers.
 
 `PRAGMA application_id` says that a file is ours, `PRAGMA user_version` by which numbered file in
 schema/ it was last changed. Both change inside the transaction that changes the tables.
@@ -6,7 +6,7 @@ schema/ it was last changed. Both change inside the transaction that changes the
 Invariants: 1. a file that is not ours, or newer, is never written to; 2. after an interruption at
 any moment the file has the schema before or after a step, never between; 3. a file with tables is
 changed only once a checked backup of it lies beside it; 4. nothing of a file is run before its
-tables were found to be those that our steps make (`pinning`).
+tables were found to be those that our steps make (`verify_schema`).
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ from a3s_store.errors import (
 )
 
 APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
-MIN_READER: Final = 1
+# The oldest schema whose release may read a file, by the first schema for which that holds.
+MIN_READERS: Final = {1: 1, 3: 3}
 # How long to wait for another process that is at it already, and copies a large file first.
 _PATIENCE_MS: Final = 120_000
 
 
 def schema_dir() -> Path:
     """The numbered files: inside the package where it was built, beside it in a checkout."""
-    packed = Path(__file__).parents[3] / "schema"
-    return packed if packed.is_dir() else packed.parent.parent / "schema"
+    packed = Path(__file__).parents[3] / "schema" / "sqlite"
+    return packed if packed.is_dir() else packed.parents[2] / "schema" / "sqlite"
 
 
 @functools.cache
@@ -64,6 +65,11 @@ def steps() -> dict[int, tuple[str, ...]]:
 def newest() -> int:
     """The schema this release works with."""
     return max(steps())
+
+
+def min_reader(number: int) -> int:
+    """The oldest schema whose release may read a file of schema `number`."""
+    return MIN_READERS[max(first for first in MIN_READERS if first <= number)]
 
 
 def split(script: str) -> Iterator[str]:
@@ -111,14 +117,15 @@ def _may_write(conn: sqlite3.Connection) -> bool:
     if version <= newest():
         verify_schema.check(conn, version, steps())
         return True
-    verify_schema.check_newer(conn, steps())
-    # What does that release say about older ones?
+    verify_schema.check_meta(conn, steps())
+    # The oldest schema whose release may read the file, as the newer release wrote it.
     row = conn.execute("SELECT value FROM meta WHERE name = 'min_reader'").fetchone()
     if row is None or type(row[0]) is not int or row[0] > newest():
         raise SchemaTooNewError(
             f"the file has schema {version}, this release knows up to {newest()}",
             hint="Install the release that wrote it, or a newer one",
         )
+    verify_schema.check_newer(conn, steps())
     return False
 
 
@@ -200,6 +207,7 @@ def _foreign_keys_off(conn: sqlite3.Connection) -> contextlib.AbstractContextMan
 
 def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -> None:
     try:
+        verify_schema.check_names_free(conn, number, steps())
         for statement in statements:
             conn.execute(statement).close()
         broken = conn.execute("PRAGMA foreign_key_check").fetchone()
@@ -207,7 +215,10 @@ def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -
         known = explain(error)
         if isinstance(known, StoreBusyError | StoreFullError | StoreUnavailableError):
             raise  # the disk's or a neighbour's fault, not the step's
-        raise MigrationError(f"step {number} failed: {error}") from error
+        raise MigrationError(
+            f"step {number} failed: {error}",
+            hint="If that names a view of yours, drop it with the sqlite3 program and open again",
+        ) from error
     if broken is not None:
         raise MigrationError(
             f"step {number} failed: a row of {broken[0]} refers to one of {broken[2]} not there"
@@ -215,7 +226,7 @@ def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -
     conn.execute(
         "INSERT INTO meta (name, value) VALUES ('min_reader', ?) "
         "ON CONFLICT DO UPDATE SET value = excluded.value",
-        (MIN_READER,),
+        (min_reader(number),),
     )
     conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     conn.execute(f"PRAGMA user_version = {number}")

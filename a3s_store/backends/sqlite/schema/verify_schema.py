@@ -1,31 +1,31 @@
-"""Holds what a file says its tables are against what our own steps make.
+"""Verify that a file has exactly the tables, indexes, triggers and views that our steps make.
 
-A database carries code: triggers, views, expressions in indexes. A file from somebody else may
-carry theirs, so before any statement that could run some of it, the list of objects is read (which
-runs nothing) and compared. What is ours must be exactly ours, letter by letter. Further plain
-tables and plain views are the user's own business, since no statement of ours names them. A
-trigger, a virtual table or an index on one of our tables would run inside ours, and is refused.
+A database carries code: triggers, views, expressions in indexes. A file from somewhere else may
+carry foreign code, so before any statement that could run some of it, the list of objects is read
+(which runs nothing) and compared. Our objects must be exactly ours, letter by letter but for the
+quotes around plain names, which SQLite adds to renamed tables. Further plain tables and plain views
+belong to the user: no statement of ours names them. A trigger, a virtual table or an index on one
+of our tables would run inside ours, and is refused.
 
 A file of a newer release is opened for reading only, and there no trigger ever runs; further
-objects of any kind are let be, since that release may need them. What this release reads must be
-what it takes it for: our tables must be tables, each with pages of its own (they may have gained
-columns), and our views must be those we know. So a release that changes a view gives it a new name
-or no longer permits older ones to read.
-
-Steps are compared as text, so they must not use what SQLite's releases write differently: in
-ALTER TABLE only ADD COLUMN, DROP COLUMN and RENAME TO.
+objects of any kind are left alone, since that release may need them. The objects that this release
+reads must be of the kind it expects: our tables must be tables, each with pages of its own (they
+may have gained columns), and our views must be those we know. So a release that changes a view
+gives it a new name or no longer permits older ones to read.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from a3s_store.errors import SchemaError, SchemaTooNewError
+from a3s_store.errors import MigrationError, SchemaError, SchemaTooNewError
 
 _MOST_OBJECTS: Final = 5_000
+_QUOTED: Final = re.compile(r'"([A-Za-z_]\w*)"', re.ASCII)
 
 
 class _Object(NamedTuple):
@@ -48,7 +48,7 @@ def check(conn: sqlite3.Connection, version: int, steps: dict[int, tuple[str, ..
     for thing in found:
         if thing.name in ours:
             kind, sql = missing.pop(thing.name, ("", None))
-            if (thing.kind, thing.sql) != (kind, sql):
+            if (thing.kind, _unquoted(thing.sql)) != (kind, _unquoted(sql)):
                 raise SchemaError(
                     f"{thing.kind} {_shown(thing.name)} is not the {kind or 'one'} "
                     f"that schema {version} has under this name",
@@ -63,8 +63,40 @@ def check(conn: sqlite3.Connection, version: int, steps: dict[int, tuple[str, ..
         )
 
 
+def check_names_free(
+    conn: sqlite3.Connection, number: int, steps: dict[int, tuple[str, ...]]
+) -> None:
+    """Refuse a file in which an object of the user's has a name that step `number` gives to ours.
+
+    Raises MigrationError.
+    """
+    before = _made_by(tuple(sql for at, sql in steps.items() if at < number))
+    after = _made_by(tuple(sql for at, sql in steps.items() if at <= number))
+    taken = {name.lower() for name in after.keys() - before.keys()}
+    for thing in _objects(conn):
+        if thing.name.lower() in taken and thing.name not in before:
+            raise MigrationError(
+                f"step {number} failed: the file has a {thing.kind} {_shown(thing.name)} of yours, "
+                "whose name it needs",
+                hint="Rename or drop yours with the sqlite3 program, then open the store again",
+            )
+
+
+def check_meta(conn: sqlite3.Connection, steps: dict[int, tuple[str, ...]]) -> None:
+    """Refuse a newer release's file whose table meta cannot be asked what that release permits.
+
+    To be called inside a read transaction. Raises SchemaError.
+    """
+    kind, sql = _made_by(tuple(steps.values()))["meta"]
+    found = _objects(conn)
+    _refuse_shared_pages(found)
+    meta = next((thing for thing in found if thing.name == "meta"), None)
+    if meta is None or not _is_plain_table(meta) or (meta.kind, meta.sql) != (kind, sql):
+        raise SchemaError("the file has no table meta as ours", hint="Restore a backup")
+
+
 def check_newer(conn: sqlite3.Connection, steps: dict[int, tuple[str, ...]]) -> None:
-    """Refuse a newer release's file in which a name this release reads stands for something else.
+    """Refuse a newer release's file in which an object this release reads is of another kind.
 
     To be called inside a read transaction. Raises SchemaError, or SchemaTooNewError for a view.
     """
@@ -76,9 +108,9 @@ def check_newer(conn: sqlite3.Connection, steps: dict[int, tuple[str, ...]]) -> 
         thing = kinds.get(name)
         if kind == "table" and (thing is None or not _is_plain_table(thing)):
             raise SchemaError(f"the file has no table {name}", hint="Restore a backup")
-        if kind == "table" and name == "meta" and thing is not None and thing.sql != sql:
-            raise SchemaError("the table meta is not ours", hint="Restore a backup")
-        if kind == "view" and (thing is None or (thing.kind, thing.sql) != (kind, sql)):
+        if kind == "view" and (
+            thing is None or (thing.kind, _unquoted(thing.sql)) != (kind, _unquoted(sql))
+        ):
             raise SchemaTooNewError(
                 f"the view {name} is not the one this release knows",
                 hint="Install the release that wrote the file",
@@ -147,6 +179,15 @@ def _how_to_drop(thing: _Object) -> str:
         return f"If it is yours, drop this {thing.kind} with the sqlite3 program"
     name = thing.name.replace('"', '""')
     return f'If it is yours, run in the sqlite3 program: DROP {thing.kind.upper()} "{name}"'
+
+
+def _unquoted(sql: str | None) -> str | None:
+    """The text of a statement without quotes around plain names.
+
+    SQLite writes some there when it renames a table. A name means the same with them, unless it is
+    a keyword; none of ours is.
+    """
+    return None if sql is None else _QUOTED.sub(r"\1", sql)
 
 
 def _shown(name: str) -> str:

@@ -225,7 +225,7 @@ class Layout:
             heads[branch].add(f"{LOOP} {run}")
         found: dict[int, set[str]] = collections.defaultdict(set)
         for branch, source in self._conn.execute(
-            "SELECT branch_key, source_branch FROM branch_part"
+            "SELECT branch_key, source_branch FROM branch_segment"
         ):
             found[source] |= heads[branch]
             found[branch] |= heads[branch]
@@ -247,7 +247,7 @@ class Layout:
             return {
                 self._ids[key] for (key,) in self._conn.execute(sql, (row[f"{table}_key"] >> 32,))
             }
-        if table in {"message", "branch", "branch_part"}:
+        if table in {"message", "branch", "branch_segment"}:
             return self._on[row["branch_key"]]
         if table == "blob":
             return self._owners_of_blob(row["blob_key"])
@@ -257,7 +257,7 @@ class Layout:
             return {f"{WORKFLOW} {row['workflow_id']}"}
         if table == "workflow_step":
             return {f"{WORKFLOW} wf"}
-        if table in {"memory", "memory_shelf"}:
+        if table in {"agent_memory", "agent_memory_total"}:
             return {f"{MEMORIES} {row['owner']}"}
         assert table == "message_blob", table
         return set()

@@ -23,7 +23,7 @@ from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.maintenance import backup, restore
 from a3s_store.backends.sqlite.rows import agent_memory
 from a3s_store.backends.sqlite.salvage import salvage
-from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.backends.sqlite.schema import migrate, renames
 from a3s_store.core.columns import SQL_TYPES, shape
 from a3s_store.errors import (
     CorruptionError,
@@ -130,7 +130,7 @@ def test_deleting_a_session_takes_its_memories_along_and_forking_leaves_them(pat
 
     with_store(path, use)
     with database(path) as conn:
-        for table in ("memory", "memory_shelf"):
+        for table in ("agent_memory", "agent_memory_total"):
             assert conn.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
@@ -147,15 +147,18 @@ def test_a_memory_is_one_row_and_one_row_on_record(path: Path) -> None:
 
     one = (0, 1, 0)
     assert done(lambda memories: memories.store(memory(9))) == {
-        "memory": (1, 0, 0),
-        "memory_shelf": one,
+        "agent_memory": (1, 0, 0),
+        "agent_memory_total": one,
     }
     replaced = memory(9).evolve(content="other")
-    assert done(lambda memories: memories.store(replaced)) == {"memory": one, "memory_shelf": one}
+    assert done(lambda memories: memories.store(replaced)) == {
+        "agent_memory": one,
+        "agent_memory_total": one,
+    }
     assert done(lambda memories: memories.store(replaced)) == {}
     assert done(lambda memories: memories.delete(replaced.id)) == {
-        "memory": (0, 0, 1),
-        "memory_shelf": one,
+        "agent_memory": (0, 0, 1),
+        "agent_memory_total": one,
     }
     assert done(lambda memories: memories.delete(replaced.id)) == {}
 
@@ -285,12 +288,14 @@ def test_a_newer_releases_memories_are_read_and_never_written(path: Path) -> Non
 def test_every_attribute_has_its_column_and_every_column_its_attribute(path: Path) -> None:
     """As for the families."""
     with database(path) as conn:
-        columns = {row[1]: row for row in conn.execute("PRAGMA table_info(memory)").fetchall()}
+        columns = {
+            row[1]: row for row in conn.execute("PRAGMA table_info(agent_memory)").fetchall()
+        }
     for column in shape(agent_memory.ROWS).columns:
         found = columns.pop(column.name)
         assert found[2] == SQL_TYPES[column.kind]
         assert bool(found[3]) != column.may_be_null, column.name
-    assert set(columns) == {"memory_key", "owner", "seal"}
+    assert set(columns) == {"memory_key", "owner", "digest_prefix"}
 
 
 def test_a_store_of_the_first_schema_gains_empty_tables_and_keeps_a_backup(tmp_path: Path) -> None:
@@ -305,9 +310,13 @@ def test_a_store_of_the_first_schema_gains_empty_tables_and_keeps_a_backup(tmp_p
         await store.memories("rich").store(THREE[0])
 
     with_store(path, use)
-    after = all_rows(path)
+    after = {renames.first_name(table): rows for table, rows in all_rows(path).items()}
     assert {name for name in after if name not in before} == {"memory", "memory_shelf"}
-    assert {name: rows for name, rows in after.items() if name in before} == before
+    meta = {**before["meta"], ("min_reader",): ("min_reader", 3)}
+    assert {name: rows for name, rows in after.items() if name in before} == {
+        **before,
+        "meta": meta,
+    }
     assert all_rows(path.with_name("agent.a3s.schema-1.backup")) == before
 
 
@@ -324,7 +333,7 @@ COLUMNS = {
     "access_count": "access_count + 1",
     "last_accessed": "NULL",
     "extra": "NULL",
-    "seal": "seal + 1",
+    "digest_prefix": "digest_prefix + 1",
     "content": "replace(content, 'tabs', 'tags')",
     "memory_key": "memory_key + 100",
 }
@@ -335,7 +344,8 @@ def test_what_is_not_what_was_written_is_not_given_out(path: Path, column: str) 
     """Whichever way it is looked for, and whether or not it would be found."""
     changed(
         path,
-        f"UPDATE memory SET {column} = {COLUMNS[column]} WHERE owner = 'fix-login' AND id = ?",
+        f"UPDATE agent_memory SET {column} = {COLUMNS[column]} "
+        "WHERE owner = 'fix-login' AND id = ?",
         THREE[1].id,
     )
 
@@ -363,10 +373,10 @@ def test_what_is_not_what_was_written_is_not_given_out(path: Path, column: str) 
 @pytest.mark.parametrize(
     "statement",
     [
-        "DELETE FROM memory WHERE memory_key = 2",
-        "DELETE FROM memory_shelf WHERE owner = 'fix-login'",
-        "UPDATE memory_shelf SET count = 4 WHERE owner = 'fix-login'",
-        "UPDATE memory_shelf SET owner = 'x' WHERE owner = 'fix-login'",
+        "DELETE FROM agent_memory WHERE memory_key = 2",
+        "DELETE FROM agent_memory_total WHERE owner = 'fix-login'",
+        "UPDATE agent_memory_total SET count = 4 WHERE owner = 'fix-login'",
+        "UPDATE agent_memory_total SET owner = 'x' WHERE owner = 'fix-login'",
     ],
 )
 def test_what_is_lost_is_missed(path: Path, statement: str) -> None:
@@ -405,7 +415,7 @@ def whole(
     every = tuple(memory(n, "use tabs " * (n * n)) for n in range(1, 25))
     with_store(path, lambda store: store.memories("fix-login").store_all(every))
     layout = Layout(path)
-    names = ("memory", "memory_shelf", "sqlite_autoindex_memory_1")
+    names = ("agent_memory", "agent_memory_total", "sqlite_autoindex_agent_memory_1")
     return path.read_bytes(), [page for name in names for page in layout.pages(name)], every
 
 
@@ -446,7 +456,7 @@ def test_a_flipped_bit_is_an_error_or_makes_no_difference(
 
 def test_nothing_is_stored_beside_what_is_not_on_record(path: Path) -> None:
     """It would bless what is there."""
-    changed(path, "DELETE FROM memory_shelf WHERE owner = 'fix-login'")
+    changed(path, "DELETE FROM agent_memory_total WHERE owner = 'fix-login'")
     before = all_rows(path)
 
     async def use(store: SqliteSessionStore) -> None:
@@ -473,7 +483,7 @@ def test_memories_are_in_a_backup_and_come_back_with_it(path: Path, tmp_path: Pa
 
 def test_a_backup_of_damaged_memories_is_refused(path: Path, tmp_path: Path) -> None:
     """As of anything damaged."""
-    changed(path, "UPDATE memory SET content = 'other' WHERE memory_key = 1")
+    changed(path, "UPDATE agent_memory SET content = 'other' WHERE memory_key = 1")
     with pytest.raises(CorruptionError):
         backup.take(Settings(path=path), tmp_path / "copy.a3s")
 
@@ -564,7 +574,9 @@ def test_memories_are_salvaged(path: Path) -> None:
 
 def test_salvage_leaves_out_what_is_damaged_and_names_whose_it_was(path: Path) -> None:
     """What is whole comes back."""
-    changed(path, "UPDATE memory SET content = 'x' WHERE owner = 'fix-login' AND memory_key = 2")
+    changed(
+        path, "UPDATE agent_memory SET content = 'x' WHERE owner = 'fix-login' AND memory_key = 2"
+    )
     report, target = salvaged(path)
     assert {(damage.part, damage.session_id) for damage in report.damage} == {
         ("memories", "fix-login")
@@ -575,7 +587,7 @@ def test_salvage_leaves_out_what_is_damaged_and_names_whose_it_was(path: Path) -
 
 def test_salvage_needs_no_record_of_whose_memories_there_are(path: Path) -> None:
     """Each row says whose it is, and proves it."""
-    changed(path, "DELETE FROM memory_shelf")
+    changed(path, "DELETE FROM agent_memory_total")
     report, target = salvaged(path)
     assert {damage.session_id for damage in report.damage} == {"fix-login", "an agent"}
     assert items(target) == THREE
@@ -588,7 +600,7 @@ def test_pages_of_memories_that_nothing_leads_to_are_found(tmp_path: Path) -> No
     with_store(source, lambda store: store.memories("fix-login").store_all(many))
     with database(source) as conn:
         (root,) = conn.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'memory'"
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'agent_memory'"
         ).fetchone()
     source.write_bytes(zeroed(source.read_bytes(), root))
     report, target = salvaged(source)
@@ -615,7 +627,7 @@ def test_deleted_memories_are_not_salvaged(tmp_path: Path, lost: str) -> None:
     trunk = int.from_bytes(data[32:36], "big")
     with database(source) as conn:
         (root,) = conn.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'memory'"
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'agent_memory'"
         ).fetchone()
     pages = {"the header": 1, "the list of free pages": trunk, "the root": root}
     source.write_bytes(zeroed(data, pages[lost]))

@@ -320,12 +320,12 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
         ("UPDATE message SET content = replace(content, 'm 1', 'm 9')", "messages[1]"),
         ("UPDATE message SET seq = 9 - seq WHERE seq > 0", "message"),
         ("UPDATE message SET reasoning_content = 'so' WHERE seq = 2", "messages[2]"),
-        ("UPDATE message SET chain = zeroblob(32) WHERE seq = 0", "messages[0]"),
+        ("UPDATE message SET chain_hash = zeroblob(32) WHERE seq = 0", "messages[0]"),
         ("UPDATE session_config SET workspace = 'elsewhere'", "session"),
         ("UPDATE session SET total_tokens = 7", "session"),
-        ("UPDATE shelf SET digest = x'01' WHERE family = 'tasks'", "does not add up"),
+        ("UPDATE collection SET digest = x'01' WHERE name = 'tasks'", "does not add up"),
         ("UPDATE session SET head_length = 2", "does not add up"),
-        ("DELETE FROM shelf WHERE family = 'tasks'", "does not add up"),
+        ("DELETE FROM collection WHERE name = 'tasks'", "does not add up"),
     ],
 )
 def test_damage_is_a_typed_error_that_says_where(tmp_path: Path, sql: str, words: str) -> None:
@@ -610,7 +610,7 @@ def test_a_family_that_vanished_is_noticed_when_it_is_loaded_by_itself(tmp_path:
     whole = SessionSnapshot(session=session(), trace_events=(trace(1),))
     with_store(path, lambda store: store.save_snapshot(whole))
     with database(path) as conn:
-        conn.execute("DELETE FROM shelf WHERE family = 'trace_events'")
+        conn.execute("DELETE FROM collection WHERE name = 'trace_events'")
         conn.commit()
     with pytest.raises(CorruptionError, match="does not add up"):
         with_store(path, lambda store: store.load_trace_events("fix-login"))

@@ -123,7 +123,7 @@ def test_one_more_event_of_the_last_run_writes_one_event(tmp_path: Path) -> None
         assert written == {
             "run": (0, 1, 0),
             "run_event": (1, 0, 0),
-            "shelf": (0, 1, 0),
+            "collection": (0, 1, 0),
             **GENERATION,
         }
 
@@ -136,7 +136,7 @@ def test_a_trace_buffer_with_a_cap_writes_what_came_and_removes_what_went(tmp_pa
         written = await count(
             store.save_trace_events("fix-login", [trace(n) for n in range(3, 103)])
         )
-        assert written == {"trace_event": (3, 0, 3), "shelf": (0, 1, 0), **GENERATION}
+        assert written == {"trace_event": (3, 0, 3), "collection": (0, 1, 0), **GENERATION}
 
     scenario(tmp_path, steps)
 

@@ -165,7 +165,7 @@ def test_a_full_trace_buffer_writes_what_came_and_removes_what_went(tmp_path: Pa
             await store.save_trace_events("fix-login", events)
             assert changes(rows, all_rows(path)) == {
                 "trace_event": (3, 0, 3),
-                "shelf": (0, 1, 0),
+                "collection": (0, 1, 0),
                 "generation": (1, 0, 0),
             }
             assert await statements_changed(store) - before == 8

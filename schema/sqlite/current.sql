@@ -20,24 +20,25 @@ CREATE TABLE owner (
     id TEXT NOT NULL UNIQUE  -- the session id as it was given
 ) STRICT;
 
--- A list that was saved: none of it is not the same as never saved. Retained artifact URIs are one too.
-CREATE TABLE shelf (
+-- A collection that was saved, empty or not; one without a row was never saved. Lists inside a session
+-- and retained artifact URIs have a row too.
+CREATE TABLE collection (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
-    family TEXT NOT NULL,  -- its name in the families table
+    name TEXT NOT NULL,  -- as in core/collections.py
     count INTEGER NOT NULL,  -- how many values
-    digest BLOB NOT NULL,  -- their rolling digest; SHA-256 for the URIs
-    PRIMARY KEY (owner_key, family)
+    digest BLOB NOT NULL,  -- their list digest; SHA-256 for the URIs
+    PRIMARY KEY (owner_key, name)
 ) STRICT, WITHOUT ROWID;
 
--- A line of messages. It may begin with stretches of other branches; it only ever grows at its end.
+-- A line of messages. It may begin with segments of other branches; it only ever grows at its end.
 CREATE TABLE branch (
     branch_key INTEGER PRIMARY KEY  -- what heads refer to
 ) STRICT;
 
--- Where the messages of a branch lie, stretch by stretch: seq start_seq up to end_seq of source_branch.
-CREATE TABLE branch_part (
+-- Where the messages of a branch lie, segment by segment: seq start_seq up to end_seq of source_branch.
+CREATE TABLE branch_segment (
     branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,  -- the branch described
-    start_seq INTEGER NOT NULL,  -- first position of the stretch
+    start_seq INTEGER NOT NULL,  -- first position of the segment
     end_seq INTEGER,  -- one past the last; NULL: open, the branch's own rows
     source_branch INTEGER NOT NULL REFERENCES branch,  -- the branch whose rows they are
     PRIMARY KEY (branch_key, start_seq)
@@ -56,8 +57,8 @@ CREATE TABLE message (
     message_key INTEGER PRIMARY KEY,  -- in order of arrival
     branch_key INTEGER NOT NULL REFERENCES branch,  -- branch that holds it
     seq INTEGER NOT NULL,  -- position in the conversation, from 0
-    chain BLOB NOT NULL,  -- SHA-256 over everything up to and including this message
-    seal INTEGER NOT NULL,  -- CRC-32 of the role, reasoning, extra keys, chain and content, XOR seq
+    chain_hash BLOB NOT NULL,  -- SHA-256 over this message and the chain hash of the one before
+    row_checksum INTEGER NOT NULL,  -- CRC-32 of the role, reasoning, extra keys, chain hash and content, XOR seq
     role TEXT NOT NULL,  -- user, assistant or any other text
     reasoning_content TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
@@ -147,7 +148,7 @@ CREATE TABLE generation (
     digest TEXT,  -- of the whole snapshot then, sha256:...; NULL: no session was saved yet
     saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; never compared
     holder TEXT,  -- who held the writer lease; NULL: nobody
-    seal INTEGER NOT NULL,  -- CRC-32 of the other columns
+    row_checksum INTEGER NOT NULL,  -- CRC-32 of the other columns
     PRIMARY KEY (owner_key, generation)
 ) STRICT, WITHOUT ROWID;
 
@@ -165,7 +166,7 @@ CREATE TABLE cost_record (
     timestamp TEXT NOT NULL,  -- RFC 3339, UTC
     session_id TEXT,  -- as the record says; no foreign key
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- One item of a session's task list.
@@ -181,7 +182,7 @@ CREATE TABLE task (
     dependencies TEXT,  -- JSON array of task ids; NULL: none
     success_criteria TEXT,  -- when it is done
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- Artifacts that collection must spare.
@@ -204,7 +205,7 @@ CREATE TABLE artifact (
     original_bytes INTEGER,  -- as the tool said
     shown_bytes INTEGER,  -- how much the model saw
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    seal INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
     blob_key INTEGER REFERENCES blob,  -- where the text lies when it is large
     UNIQUE (owner_key, seq)
 ) STRICT;
@@ -225,7 +226,7 @@ CREATE TABLE trace_event (
     artifact_uris TEXT,  -- JSON array; NULL: none
     details TEXT,  -- any JSON; NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- One run of the agent.
@@ -260,7 +261,7 @@ CREATE TABLE run_event (
     type TEXT NOT NULL,  -- kind of event
     payload TEXT,  -- JSON object: the event's other keys; NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- What was checked about one subject.
@@ -293,7 +294,7 @@ CREATE TABLE verification_check (
     evidence_uris TEXT,  -- JSON array; NULL: none
     residual_risk TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- A task given to a subagent.
@@ -328,7 +329,7 @@ CREATE TABLE subagent_progress (
     status TEXT NOT NULL,  -- free text
     metadata TEXT NOT NULL,  -- any JSON
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- A run after one of its tool rounds. Its messages are a head, not a copy.
@@ -379,12 +380,12 @@ CREATE TABLE workflow_step (
     outcome_success INTEGER NOT NULL,  -- 0 or 1
     outcome_structured TEXT,  -- any JSON; NULL: none
     outcome_extra TEXT,  -- as extra, of the outcome
-    seal INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
 -- What an agent recollects beyond a conversation, by whose it is. Those of a session have its id, and
 -- need no session to be saved. Content comes last, as in a message.
-CREATE TABLE memory (
+CREATE TABLE agent_memory (
     memory_key INTEGER PRIMARY KEY,  -- in order of arrival
     owner TEXT NOT NULL,  -- whose it is
     id TEXT NOT NULL,  -- its own id, one of a kind among the owner's
@@ -396,16 +397,16 @@ CREATE TABLE memory (
     access_count INTEGER NOT NULL,  -- how often it was used
     last_accessed TEXT,  -- when it was last used, RFC 3339 in UTC
     extra TEXT,  -- unknown keys
-    seal INTEGER NOT NULL,  -- first 63 bits of the SHA-256 over the other columns
+    digest_prefix INTEGER NOT NULL,  -- first 63 bits of the SHA-256 over the other columns
     content TEXT NOT NULL,  -- the text itself
     UNIQUE (owner, id)
 ) STRICT;
 
 -- How many memories an owner has. Without any there is no row.
-CREATE TABLE memory_shelf (
+CREATE TABLE agent_memory_total (
     owner TEXT NOT NULL PRIMARY KEY,  -- whose
     count INTEGER NOT NULL,  -- how many there are
-    seal INTEGER NOT NULL  -- the sum of their seals, modulo 2^63
+    digest_sum INTEGER NOT NULL  -- the sum of their digest prefixes, modulo 2^63
 ) STRICT, WITHOUT ROWID;
 
 -- Blobs are reclaimed by asking who still refers to them.
@@ -414,8 +415,8 @@ WHERE blob_key IS NOT NULL;
 
 CREATE INDEX message_blob_by_blob ON message_blob (blob_key);
 
--- Branches are reclaimed by asking which heads and stretches still need them.
-CREATE INDEX branch_part_by_source ON branch_part (source_branch);
+-- Branches are reclaimed by asking which heads and segments still need them.
+CREATE INDEX branch_segment_by_source ON branch_segment (source_branch);
 
 CREATE INDEX branch_owner_by_branch ON branch_owner (branch_key);
 
@@ -424,35 +425,44 @@ CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
 -- Deleting a session takes the checkpoints of its runs along.
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
 
--- Rows with such keys go with their parent.
-CREATE TRIGGER owner_deleted AFTER DELETE ON owner BEGIN
+-- Rows with packed keys are deleted with their parent.
+CREATE TRIGGER cost_record_cascade AFTER DELETE ON owner BEGIN
     DELETE FROM cost_record
-    WHERE cost_record_key >= old.owner_key << 32 AND cost_record_key < (old.owner_key + 1) << 32;
-    DELETE FROM task
-    WHERE task_key >= old.owner_key << 32 AND task_key < (old.owner_key + 1) << 32;
-    DELETE FROM trace_event
-    WHERE trace_event_key >= old.owner_key << 32 AND trace_event_key < (old.owner_key + 1) << 32;
+    WHERE cost_record_key >= old.owner_key << 32
+    AND cost_record_key < (old.owner_key + 1) << 32;
 END;
 
-CREATE TRIGGER run_deleted AFTER DELETE ON run BEGIN
+CREATE TRIGGER task_cascade AFTER DELETE ON owner BEGIN
+    DELETE FROM task
+    WHERE task_key >= old.owner_key << 32
+    AND task_key < (old.owner_key + 1) << 32;
+END;
+
+CREATE TRIGGER trace_event_cascade AFTER DELETE ON owner BEGIN
+    DELETE FROM trace_event
+    WHERE trace_event_key >= old.owner_key << 32
+    AND trace_event_key < (old.owner_key + 1) << 32;
+END;
+
+CREATE TRIGGER run_event_cascade AFTER DELETE ON run BEGIN
     DELETE FROM run_event
     WHERE run_event_key >= old.run_key << 32
     AND run_event_key < (old.run_key + 1) << 32;
 END;
 
-CREATE TRIGGER verification_report_deleted AFTER DELETE ON verification_report BEGIN
+CREATE TRIGGER verification_check_cascade AFTER DELETE ON verification_report BEGIN
     DELETE FROM verification_check
     WHERE verification_check_key >= old.verification_report_key << 32
     AND verification_check_key < (old.verification_report_key + 1) << 32;
 END;
 
-CREATE TRIGGER subagent_task_deleted AFTER DELETE ON subagent_task BEGIN
+CREATE TRIGGER subagent_progress_cascade AFTER DELETE ON subagent_task BEGIN
     DELETE FROM subagent_progress
     WHERE subagent_progress_key >= old.subagent_task_key << 32
     AND subagent_progress_key < (old.subagent_task_key + 1) << 32;
 END;
 
-CREATE TRIGGER workflow_checkpoint_deleted AFTER DELETE ON workflow_checkpoint BEGIN
+CREATE TRIGGER workflow_step_cascade AFTER DELETE ON workflow_checkpoint BEGIN
     DELETE FROM workflow_step
     WHERE workflow_step_key >= old.workflow_checkpoint_key << 32
     AND workflow_step_key < (old.workflow_checkpoint_key + 1) << 32;
@@ -486,7 +496,7 @@ SELECT
     m.reasoning_content
 FROM session AS s
 JOIN owner AS o USING (owner_key)
-JOIN branch_part AS p
+JOIN branch_segment AS p
     ON p.branch_key = s.head_branch AND p.start_seq < s.head_length
 JOIN message AS m
     ON m.branch_key = p.source_branch
