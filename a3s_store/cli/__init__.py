@@ -2,7 +2,7 @@
 
 `app` knows the commands and what they exit with, `output` how things are printed, `opening` how a
 store is opened without making one. `listing`, `show` (with `transcript` and `shelves`), `transfer`
-and `demo` (with `demo_session` and `crash`) are the commands.
+and `demo`, which runs the package examples/demo, are the commands.
 
 Invariants: 1. data goes to stdout, everything else to stderr; with `--json` stdout has one JSON
 document; 2. no character of stored text reaches the terminal as a control character, none is taken

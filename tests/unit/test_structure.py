@@ -67,14 +67,14 @@ def test_a_circle_inside_one_unit_is_found(tmp_path: Path) -> None:
 
 
 def test_only_the_sqlite_backend_imports_a_database_driver() -> None:
-    """The command line tells the version of SQLite, and its demonstration looks into a file."""
+    """The command line prints the version of SQLite."""
     knowing = {
         path.relative_to(PACKAGE).as_posix()
         for path in modules()
         if re.search(r"^\s*import sqlite3$", path.read_text(encoding="utf-8"), re.M)
     }
     outside = {path for path in knowing if not path.startswith("backends/sqlite/")}
-    assert outside == {"cli/app.py", "cli/demo.py"}
+    assert outside == {"cli/app.py"}
 
 
 def test_only_the_worker_knows_aiosqlite() -> None:

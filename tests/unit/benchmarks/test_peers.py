@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from a3s_store import SessionSnapshot
-from a3s_store.cli import demo_session
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock, ToolUseBlock
 from benchmarks.engine import Engine
 from benchmarks.peers import PEERS, available, missing
 from benchmarks.peers.peer import Peer, plain
+from examples.demo import session as demo_session
 
 NOW = 1_750_000_000
 A_TURN_WITH_A_TOOL = (

@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 
 import a3s_store
 from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.cli import demo_session
 from a3s_store.cli.app import app
 from a3s_store.models import SessionData
+from examples.demo import session as demo_session
 
 ROOT = Path(a3s_store.__file__).parents[1]
 NOW = 1_779_100_000

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from a3s_store.cli import crash, demo, demo_session
 from a3s_store.errors import StoreError
+from examples.demo import crash, session, steps
 from tests.support import database, with_store
 from tests.unit.cli.cli_runs import NOW, environment, files_under, invoke, run
 
@@ -75,7 +75,7 @@ def test_the_commands_to_try_next_work(tmp_path: Path) -> None:
 
 
 def test_the_session_has_a_value_of_every_family() -> None:
-    snapshot = demo_session.snapshot(NOW)
+    snapshot = session.snapshot(NOW)
     assert all(snapshot.collections().values())
     assert snapshot.session.cost_records
     assert snapshot.session.tasks
@@ -89,7 +89,7 @@ def test_a_child_that_cannot_save_is_an_error_and_no_success(tmp_path: Path) -> 
 def test_a_store_that_is_not_as_it_should_be_fails_the_demo(tmp_path: Path) -> None:
     """The check after the kill can fail: it is given digests of another save."""
     path = tmp_path / "agent.a3s"
-    with_store(path, lambda store: store.save_snapshot(demo_session.snapshot(NOW)))
+    with_store(path, lambda store: store.save_snapshot(session.snapshot(NOW)))
     crashed = crash.crash(path)
     wrong = crash.Crash(
         acknowledged=crashed.acknowledged,
@@ -98,8 +98,8 @@ def test_a_store_that_is_not_as_it_should_be_fails_the_demo(tmp_path: Path) -> N
         exit_code=-9,
     )
     with pytest.raises(StoreError, match="not as it should be"):
-        asyncio.run(demo._look_after_crash(path, wrong))
-    assert asyncio.run(demo._look_after_crash(path, crashed))["integrity"] == "ok"
+        asyncio.run(steps.verify_after_crash(path, wrong))
+    assert asyncio.run(steps.verify_after_crash(path, crashed))["integrity"] == "ok"
 
 
 def test_a_line_cut_off_by_the_kill_is_not_believed() -> None:

@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 
 from a3s_store.backends.sqlite.schema import migrate
-from a3s_store.cli import demo_session
 from a3s_store.cli.listing import sessions_table
 from a3s_store.cli.page import fold
 from a3s_store.cli.shelves import COLLECTION_WORDS
@@ -30,6 +29,7 @@ from a3s_store.models import (
     UnknownBlock,
 )
 from a3s_store.wire import encode, pretty
+from examples.demo import session as demo_session
 from tests.support import with_store
 from tests.unit.cli.cli_runs import NOW, SESSION_ID, files_under, invoke, make_store, run
 

@@ -1,6 +1,6 @@
-"""The session the demo keeps: an agent finds out why a login fails, and mends it.
+"""The session that the demonstration saves: an agent finds out why a login fails, and repairs it.
 
-Small, but with a value of every family, as an engine would have saved it.
+It is small, but has a value in every collection, as an engine would have saved it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, Final
 
-from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store import SessionSnapshot
 from a3s_store.models import (
     AgentEvent,
     AgentStart,
@@ -43,7 +43,6 @@ from a3s_store.models import (
     VerificationReport,
     VerificationStatus,
 )
-from a3s_store.wire import timestamp_of
 
 SESSION_ID: Final = "fix-login"
 RUN_ID: Final = "run-1"
@@ -103,7 +102,7 @@ TWO_MORE: Final = (
 
 
 def snapshot(now: int) -> SessionSnapshot:
-    """The session with all its families, last updated at `now`, in Unix seconds."""
+    """Return the session with all its collections, last updated at `now` (Unix seconds)."""
     start_ms = (now - 95) * 1000
     return SessionSnapshot(
         session=_session(now),
@@ -126,7 +125,7 @@ def snapshot(now: int) -> SessionSnapshot:
 
 
 def checkpoint(now: int) -> LoopCheckpoint:
-    """The run after its third tool round: what it would go on from after a crash."""
+    """Return the run after its third tool round, as it would go on after a crash."""
     return LoopCheckpoint(
         run_id=RUN_ID,
         session_id=SESSION_ID,
@@ -172,7 +171,7 @@ def _costs(now: int) -> tuple[LlmCostRecord, ...]:
             completion_tokens=received,
             total_tokens=sent + received,
             cost_usd=cost,
-            timestamp=timestamp_of(first + datetime.timedelta(seconds=30 * number)),
+            timestamp=(first + datetime.timedelta(seconds=30 * number)).isoformat(),
             session_id=SESSION_ID,
         )
         for number, (sent, received, cost) in enumerate(calls)

@@ -1,14 +1,17 @@
-"""The demo's crash: a child process saves without pause until it is killed in the middle of a save.
+"""A crash: a child process saves without pause until it is killed in the middle of a save.
 
-The child announces each save before it begins (`next`), with the digest the store will have after
-it, and says when it was acknowledged (`kept`). So the parent knows after the kill what may be in
-the store: what was acknowledged last, or what was announced after it, and nothing else.
+The child prints a line before each save (`next`), with the digest of the snapshot it will save, and
+another when the save was acknowledged (`kept`). So the parent knows after the kill which snapshots
+the store may contain: the last one that was acknowledged, or the one printed after it.
+
+The child is this file, run as a program: it imports the public API and nothing beside it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import subprocess
 import sys
@@ -19,9 +22,7 @@ from typing import IO, Final
 
 import attrs
 
-from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import StoreError
+from a3s_store import SessionSnapshot, SqliteSessionStore, StoreError
 from a3s_store.models import Message, SessionConfig, SessionData
 
 SESSION_ID: Final = "port-to-async"
@@ -33,10 +34,10 @@ _ATTEMPTS: Final = 20
 
 @attrs.frozen(kw_only=True)
 class Crash:
-    """A child that was killed: the save it was in, and the digests before and after that save.
+    """The end of a child that was killed in a save, and the digests before and after that save.
 
-    `acknowledged` is the number of the last save that was; `exit_code` what the system said of the
-    end, -9 where it was a SIGKILL.
+    `acknowledged` is the number of the last save that was acknowledged; `exit_code` is negative for
+    a signal, -9 for SIGKILL.
     """
 
     acknowledged: int
@@ -47,7 +48,7 @@ class Crash:
 
 @attrs.define
 class _Heard:
-    """What the child said so far."""
+    """What the child has printed so far."""
 
     number: int = 0
     kept: str = ""
@@ -71,12 +72,12 @@ class _Heard:
 
 
 def crash(path: Path) -> Crash:
-    """Let a child save into the store at `path`, and kill it in the middle of a save.
+    """Start a child that saves into the store at `path`, and kill it in the middle of a save.
 
-    A kill that came between two saves does not count; another child goes on from there.
+    A kill between two saves does not count: another child is started.
 
     Raises:
-        StoreError: the child could not save, or never was in a save.
+        StoreError: the child could not save, or no kill came in the middle of a save.
     """
     for _ in range(_ATTEMPTS):
         heard, exit_code = _kill_one(path)
@@ -92,7 +93,10 @@ def crash(path: Path) -> Crash:
 
 def _kill_one(path: Path) -> tuple[_Heard, int]:
     child = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(path)],
+        # It imports from where this process does, which may be a folder that only this process
+        # was given. -P: no file of this folder hides a module of the same name.
+        [sys.executable, "-P", __file__, str(path)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -101,13 +105,13 @@ def _kill_one(path: Path) -> tuple[_Heard, int]:
     )
     assert child.stdout is not None, "it is a pipe"
     assert child.stderr is not None, "it is a pipe"
-    # A child that hangs must not hang the demo: without it, reading from it ends.
+    # A child that hangs must not hang its parent: once it is killed, reading from it ends.
     watchdog = threading.Timer(_SECONDS, child.kill)
     watchdog.start()
     heard = _Heard()
     try:
         _listen(child.stdout, heard)
-        # Some moment of the save that was just announced, or shortly after it.
+        # A moment within the save that has just begun, or shortly after it.
         time.sleep(random.uniform(0, heard.took))
         alive = child.poll() is None
         child.kill()
@@ -129,7 +133,7 @@ def _kill_one(path: Path) -> tuple[_Heard, int]:
 
 
 def _listen(said: IO[str], heard: _Heard) -> None:
-    """Follow the child until it has saved often enough and has begun another save."""
+    """Read what the child prints until it has saved often enough and has begun another save."""
     goal = _SAVES_BEFORE + random.randrange(_SAVES_BEFORE)
     first: int | None = None
     for line in said:
@@ -140,7 +144,7 @@ def _listen(said: IO[str], heard: _Heard) -> None:
 
 
 async def save_for_ever(path: Path) -> None:
-    """What the child does: one more turn of a conversation, and again."""
+    """Add a turn to a conversation and save it, again and again; the work of the child."""
     async with SqliteSessionStore.open(path) as store:
         found = await store.load_snapshot(SESSION_ID)
         snapshot = found or SessionSnapshot(session=_empty_session())
