@@ -5,7 +5,8 @@ The values of one family under one owner are a *shelf*: an ordered tuple, None w
 saved, empty when it was saved empty. Everything the stores do with a family follows from its row
 here: they name no model.
 
-A new family is its model, one row here, one numbered file in schema/.
+A new collection begins with its model and a row here; CONTRIBUTING.md says where the rest is
+listed.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -146,6 +147,12 @@ def test_modules_can_be_read_in_one_sitting() -> None:
     assert long == {}, f"is there a seam in these? {os.linesep.join(long)}"
 
 
-def test_the_version_is_the_projects() -> None:
+def test_the_version_is_written_in_the_package_and_nowhere_else() -> None:
+    """`.ci/run` compares it with the wheel's metadata: an editable install keeps an old one."""
     text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'version = "{a3s_store.__version__}"' in text
+    settings = tomllib.loads(text)
+    assert settings["project"]["dynamic"] == ["version"]
+    assert "version" not in settings["project"]
+    source = PACKAGE.parent / settings["tool"]["hatch"]["version"]["path"]
+    found = re.findall(r'^__version__ = "(.+)"$', source.read_text(encoding="utf-8"), re.M)
+    assert found == [a3s_store.__version__]
