@@ -311,12 +311,13 @@ def test_a_store_of_the_first_schema_gains_empty_tables_and_keeps_a_backup(tmp_p
 
     with_store(path, use)
     after = {renames.first_name(table): rows for table, rows in all_rows(path).items()}
-    assert {name for name in after if name not in before} == {"memory", "memory_shelf"}
-    meta = {**before["meta"], ("min_reader",): ("min_reader", 3)}
-    assert {name: rows for name, rows in after.items() if name in before} == {
-        **before,
-        "meta": meta,
-    }
+    assert {"memory", "memory_shelf"} <= after.keys() - before.keys()
+    needed = migrate.min_reader(migrate.newest())
+    for table, rows in before.items():
+        for key, row in rows.items():
+            # Later steps may add columns at the end.
+            expected = ("min_reader", needed) if key == ("min_reader",) else row
+            assert after[table][key][: len(row)] == expected
     assert all_rows(path.with_name("agent.a3s.schema-1.backup")) == before
 
 

@@ -56,12 +56,12 @@ def test_the_numbered_files_make_what_current_sql_describes() -> None:
 
 def test_a_column_that_a_numbered_file_adds_is_described_by_a_line_of_current_sql() -> None:
     """How a column is added: one ALTER TABLE in a numbered file, one commented line here."""
-    last = "    total_usage_extra TEXT  -- as extra, of the usage\n) STRICT;"
-    described = _current().replace(
-        last,
-        "    total_usage_extra TEXT,  -- as extra, of the usage\n"
-        "    project_id TEXT  -- project the session belongs to\n) STRICT;",
-        1,
+    described = re.sub(
+        r"(CREATE TABLE session \(.*?[^,\n ])(  --[^\n]*\n)\) STRICT;",
+        r"\1,\2    project_id TEXT  -- project the session belongs to\n) STRICT;",
+        _current(),
+        count=1,
+        flags=re.DOTALL,
     )
     step = "ALTER TABLE session ADD COLUMN project_id TEXT;"
     assert described != _current()
