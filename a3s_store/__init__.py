@@ -13,6 +13,8 @@ The names below are imported when they are first used, so that `import a3s_store
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from a3s_store._deprecated import names_of
+
 if TYPE_CHECKING:
     from a3s_store.backends.jsonfiles import FileSessionStore
     from a3s_store.backends.memory import MemorySessionStore
@@ -74,12 +76,14 @@ _HOMES = {
 }
 
 
+_deprecated_names = names_of(__name__)
+
 if not TYPE_CHECKING:  # a checker that saw it would believe in every name
 
     def __getattr__(name: str) -> Any:
         home = _HOMES.get(name)
         if home is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _deprecated_names(name, stacklevel=3)
         value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
         globals()[name] = value
         return value

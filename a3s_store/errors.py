@@ -44,6 +44,8 @@ import contextlib
 import errno
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 
+from a3s_store._deprecated import renamed, warn
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -192,6 +194,7 @@ class CorruptionError(StoreError):
     apply.
     """
 
+    @renamed(family="part")
     def __init__(
         self,
         what: str,
@@ -205,6 +208,12 @@ class CorruptionError(StoreError):
         self.session_id = session_id
         self.part = part
         self.position = position
+
+    @property
+    def family(self) -> str | None:
+        """Deprecated: `part`."""
+        warn("CorruptionError.family", "CorruptionError.part", stacklevel=2)
+        return self.part
 
 
 class SharedMessagesError(StoreError):

@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 
+from a3s_store._deprecated import warn
 from a3s_store.errors import CorruptionError
 
 T = TypeVar("T")
@@ -33,6 +34,12 @@ class Damage:
     session_id: str | None = None
     key: str | None = None
     position: int | None = None
+
+    @property
+    def family(self) -> str:
+        """Deprecated: `part`."""
+        warn("Damage.family", "Damage.part", stacklevel=2)
+        return self.part
 
     def __str__(self) -> str:
         place = self.part if self.position is None else f"{self.part}[{self.position}]"

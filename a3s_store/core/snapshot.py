@@ -20,6 +20,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from a3s_store._deprecated import renamed, warn
 from a3s_store.core.collections import COLLECTIONS, Collection, check_id
 from a3s_store.core.digests import (
     EMPTY_CHAIN,
@@ -68,6 +69,7 @@ class SessionSnapshot(Model):
         return snapshot_digest(self)
 
     @classmethod
+    @renamed(shelves="collections")
     def of(
         cls,
         session: SessionData,
@@ -81,6 +83,11 @@ class SessionSnapshot(Model):
     def collections(self) -> dict[Collection, tuple[Any, ...] | None]:
         """Every family's values, None where it was never saved."""
         return {collection: getattr(self, collection.name) for collection in COLLECTIONS}
+
+    def shelves(self) -> dict[Collection, tuple[Any, ...] | None]:
+        """Deprecated: `collections()`."""
+        warn("SessionSnapshot.shelves()", "SessionSnapshot.collections()", stacklevel=2)
+        return self.collections()
 
     def fork(self, session_id: str, *, workspace: str | None = None) -> SessionSnapshot:
         """A copy under another id, with its runs and subagent tasks bound to that id.

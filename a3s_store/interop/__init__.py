@@ -4,8 +4,7 @@
 from a store, byte for byte what upstream would have there. Both account for every file, go on after
 a bad one, and may simply be run again after an interruption: what is there already is passed over.
 
-`source` finds out what a directory holds and `reading` what is in it, `keep` puts things into a
-store and decides conflicts, `importing` and `exporting` go through it all, `report` is the answer.
+These names stay here; the modules are in `a3s_store.importers` and `a3s_store.exporters`.
 """
 
 from a3s_store.core.transfer_report import Progress, TransferEntry, TransferReport

@@ -9,12 +9,13 @@ none of them repeats a known one; 3. ids are never empty, hold no NUL and no lon
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 from hypothesis import strategies as st
 
 from a3s_store import models
+from a3s_store._deprecated import names_of
 from a3s_store.core.snapshot import SNAPSHOT_VERSION, SessionSnapshot
 from a3s_store.testing._ids import session_ids
 from a3s_store.testing._scalars import (
@@ -275,3 +276,8 @@ def _item_of(cls: type, attribute: str, size: int) -> st.SearchStrategy[Any]:
 def _mostly(usual: Any, rare: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """`usual`, and one time in six something else: models nest, and each has unknown keys."""
     return st.one_of([*[st.just(usual)] * 5, rare])
+
+
+# Hidden from type checkers, which would believe in every name.
+if not TYPE_CHECKING:
+    __getattr__ = names_of(__name__)

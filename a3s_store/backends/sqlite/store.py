@@ -1,7 +1,6 @@
-"""SqliteSessionStore: each method is one trip to a worker's thread.
+"""SqliteSessionStore: each method runs functions of `read` and `write` on a worker's thread.
 
-What a method does is in `sessions`, `checkpoints`, `log`, `rows` and `listing`, as plain functions
-of a connection; `engine` runs them. This room says which, and in which transaction.
+Those are plain functions of a connection; `engine` runs them, each call in one transaction.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
+from a3s_store._deprecated import renamed
 from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
 from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Durability, Settings
@@ -57,6 +57,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         self._indexes = Indexes()
 
     @classmethod
+    @renamed(remembered_sessions="cache_max_sessions", remembered_values="cache_max_items")
     def open(
         cls,
         path: str | PathLike[str],

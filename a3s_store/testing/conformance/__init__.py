@@ -28,6 +28,9 @@ Like hypothesis's own database tests and ZODB's BasicStorage: the suite ships wi
 our own stores pass the same one. It imports neither pytest nor hypothesis.
 """
 
+from typing import TYPE_CHECKING
+
+from a3s_store._deprecated import names_of
 from a3s_store.testing.conformance import checkpoints as _checkpoints
 from a3s_store.testing.conformance import collections as _families
 from a3s_store.testing.conformance import generations as _generations
@@ -76,3 +79,8 @@ _FILES = (
 def checks() -> tuple[Check, ...]:
     """Every check there is."""
     return registered()
+
+
+# Hidden from type checkers, which would believe in every name.
+if not TYPE_CHECKING:
+    __getattr__ = names_of(__name__)

@@ -1,0 +1,145 @@
+"""Names of release 0.1.0 that changed: every one works, warns once and is the new object."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import a3s_store
+from a3s_store import SessionSnapshot, SqliteSessionStore, _deprecated
+from a3s_store._deprecated import MODULES, NAMES
+from a3s_store.core import reports
+from a3s_store.core.collections import TRACE_EVENTS
+from a3s_store.errors import CorruptionError
+from a3s_store.models import SessionData
+from tests.support import trace
+
+# The names that 0.1.0 promised, by its modules.
+PROMISED = {
+    "a3s_store.session": ("Agent", "Session", "SessionManager", "SessionOptions"),
+    "a3s_store.memories": ("AgentMemory", "InMemoryMemoryStore", "MemoryItem"),
+    "a3s_store.sqlite": ("SqliteSessionStore",),
+    "a3s_store.files": ("FileSessionStore",),
+    "a3s_store.memory": ("MemorySessionStore",),
+    "a3s_store.store": ("Capabilities", "SessionStore"),
+    "a3s_store.base": ("FamilyStore",),
+    "a3s_store.snapshot": ("SessionSnapshot",),
+    "a3s_store.families": ("FAMILIES", "Family", "Rows"),
+    "a3s_store.testing.machine": ("store_machine",),
+}
+EVERY = [
+    *((module, name) for module, names in PROMISED.items() for name in names),
+    *(
+        (module, name)
+        for module, names in NAMES.items()
+        if not module.startswith("a3s_store.core.")
+        for name in names
+    ),
+]
+
+
+def new_of(module: str, name: str) -> Any:
+    target = MODULES.get(module, module)
+    return getattr(importlib.import_module(target), NAMES.get(target, {}).get(name, name))
+
+
+def test_every_deprecated_module_has_a_promised_name_here() -> None:
+    assert PROMISED.keys() == MODULES.keys()
+
+
+@pytest.mark.parametrize(("module", "name"), EVERY, ids=lambda part: part)
+def test_an_old_name_is_the_new_object_and_warns_once_naming_it(module: str, name: str) -> None:
+    found = importlib.import_module(module)
+    vars(found).pop(name, None)  # as at its first use
+    with pytest.warns(DeprecationWarning, match=r"goes with a3s_store 1\.0; use a3s_store") as said:
+        old = getattr(found, name)
+    assert old is new_of(module, name)
+    assert said[0].filename == __file__, "the warning names the line that uses it"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert getattr(found, name) is old
+    vars(found).pop(name, None)
+
+
+@pytest.mark.parametrize("module", [*MODULES, *NAMES])
+def test_a_name_that_never_was_is_an_attribute_error(module: str) -> None:
+    if module.startswith("a3s_store.core."):
+        return
+    with pytest.raises(AttributeError):
+        _ = importlib.import_module(module).never_was
+
+
+def test_an_import_statement_of_a_user_works_and_warns() -> None:
+    program = (
+        "from a3s_store.session import SessionManager\n"
+        "from a3s_store import FamilyStore\n"
+        "print(SessionManager.__name__, FamilyStore.__name__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "SessionManager BaseStore\n"
+    assert done.stderr.count("DeprecationWarning") == 2
+
+
+def test_older_keywords_of_open_work_and_warn(tmp_path: Path) -> None:
+    async def main() -> None:
+        with pytest.warns(DeprecationWarning, match="cache_max_sessions="):
+            opening = SqliteSessionStore.open(
+                tmp_path / "agent.a3s",
+                remembered_sessions=0,  # type: ignore[call-arg]
+            )
+        async with opening as store:
+            assert store._engine.settings.cache_max_sessions == 0
+
+    asyncio.run(main())
+
+
+def test_both_spellings_of_a_keyword_at_once_are_refused(tmp_path: Path) -> None:
+    both: dict[str, Any] = {"remembered_values": 1, "cache_max_items": 1}
+    with pytest.raises(TypeError, match="remembered_values is the old name of cache_max_items"):
+        SqliteSessionStore.open(tmp_path / "agent.a3s", **both)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_part_of_damage_has_its_older_name_too() -> None:
+    old: dict[str, Any] = {"family": "run_records"}
+    with pytest.warns(DeprecationWarning, match="part="):
+        error = CorruptionError("damaged", **old)
+    damage = reports.Damage.of(error)
+    for found in (error, pickle.loads(pickle.dumps(error)), damage):
+        assert found.part == "run_records"
+        with pytest.warns(DeprecationWarning, match=r"\.part"):
+            assert found.family == "run_records"
+
+
+def test_the_collections_of_a_snapshot_have_their_older_name_too() -> None:
+    session = SessionData(id="s", created_at=1, updated_at=1)
+    old: dict[str, Any] = {"shelves": {TRACE_EVENTS: (trace(1),)}}
+    with pytest.warns(DeprecationWarning, match="collections="):
+        snapshot = SessionSnapshot.of(session, **old)
+    with pytest.warns(DeprecationWarning, match=r"collections\(\)"):
+        assert snapshot.shelves() == snapshot.collections()
+
+
+def test_interop_is_promised_and_does_not_warn() -> None:
+    program = "from a3s_store.interop import import_directory, export_directory"
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+def test_importing_the_package_loads_no_deprecated_module() -> None:
+    program = "import a3s_store, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert not MODULES.keys() & set(done.stdout.split())
+    assert a3s_store.__all__ == sorted(a3s_store.__all__, key=lambda n: (n[0].islower(), n))
+    assert _deprecated.__doc__
