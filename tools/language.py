@@ -49,7 +49,6 @@ SKIPPED: Final = (
     "tests/unit/backends/sqlite/schema/test_renames.py",
     "tests/unit/test_deprecated_names.py",
     "tests/unit/test_language.py",
-    "tools/language.py",
 )
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 

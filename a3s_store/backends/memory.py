@@ -80,13 +80,15 @@ class MemorySessionStore(BaseStore):
         return True
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
+        self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
         with self._lock:
             entry = self._entries.get(session_id, _Entry())
             return LoadResult(
                 session=entry.session if session else None,
-                collections={collection: entry.shelves.get(collection) for collection in families},
+                collections={
+                    collection: entry.shelves.get(collection) for collection in collections
+                },
                 retained_artifact_uris=entry.retained_artifact_uris,
             )
 

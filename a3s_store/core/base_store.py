@@ -69,7 +69,7 @@ class BaseStore(ABC):
 
     @abstractmethod
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
+        self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
         """The session if `session`, and these shelves, as of one moment."""
 

@@ -89,9 +89,9 @@ class _Remembered(weakref.ref[Any]):
 class Redactor:
     """Asks a hook about the texts of values, and remembers what became of them."""
 
-    def __init__(self, hook: Redact, remembered: int = REMEMBERED) -> None:
+    def __init__(self, hook: Redact, cached: int = REMEMBERED) -> None:
         self._hook = hook
-        self._room = remembered
+        self._room = cached
         self._known: dict[int, _Remembered] = {}
 
     def value(self, value: Any, name: str = "") -> Any:

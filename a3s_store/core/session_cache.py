@@ -145,8 +145,8 @@ class SessionCache:
 class CacheTransaction:
     """What a transaction learns: seen by what follows in it, remembered once it is committed."""
 
-    def __init__(self, recall: SessionCache) -> None:
-        self._recall = recall
+    def __init__(self, cache: SessionCache) -> None:
+        self._recall = cache
         self._learned: dict[str, CacheEntry | None] = {}
 
     def get(self, key: str) -> CacheEntry:

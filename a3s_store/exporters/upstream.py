@@ -30,9 +30,9 @@ from a3s_store.importers.store_item import (
     ITS_OWN,
     SAVED,
     CheckpointItem,
+    Item,
     OnConflict,
     Outcome,
-    Parcel,
     SessionItem,
     check_mode,
     keep_or_refuse,
@@ -125,21 +125,21 @@ class _Export:
 
     async def move(self, unit: _Unit) -> list[TransferEntry]:
         try:
-            parcel = await self._load(unit)
+            item = await self._load(unit)
         except ITS_OWN as error:
             return [self._refused(unit, reason_of(error))]
-        if parcel is None:
+        if item is None:
             what = "nothing is stored under this id"
             return [] if unit.kind is not None else [self._refused(unit, what)]
-        verdict = await keep_or_refuse(self.target, parcel, self.on_conflict)
-        entries = await asyncio.to_thread(self._entries, parcel, verdict)
-        if unit.with_runs and isinstance(parcel, SessionItem) and parcel.snapshot is not None:
-            runs = parcel.snapshot.run_records or ()
+        outcome = await keep_or_refuse(self.target, item, self.on_conflict)
+        entries = await asyncio.to_thread(self._entries, item, outcome)
+        if unit.with_runs and isinstance(item, SessionItem) and item.snapshot is not None:
+            runs = item.snapshot.run_records or ()
             for run_id in sorted({run.snapshot.id for run in runs}):
                 entries += await self.move(_Unit(run_id, LOOP_CHECKPOINTS))
         return entries
 
-    async def _load(self, unit: _Unit) -> Parcel | None:
+    async def _load(self, unit: _Unit) -> Item | None:
         if unit.kind is not None:
             value = await getattr(self.store, f"load_{unit.kind.name}")(unit.key)
             wanted = unit.of_sessions
@@ -157,32 +157,32 @@ class _Export:
             return None
         return SessionItem(owner=unit.key, snapshot=snapshot, collections=collections)
 
-    def _entries(self, parcel: Parcel, verdict: Outcome) -> list[TransferEntry]:
-        return [self._entry(path, parcel, verdict) for path in self._paths(parcel)]
+    def _entries(self, item: Item, outcome: Outcome) -> list[TransferEntry]:
+        return [self._entry(path, item, outcome) for path in self._paths(item)]
 
-    def _paths(self, parcel: Parcel) -> list[Path | None]:
-        """The files a parcel becomes; None when no file could be named after its id."""
-        name = name_of(parcel.key if isinstance(parcel, CheckpointItem) else parcel.owner)
+    def _paths(self, item: Item) -> list[Path | None]:
+        """The files an item becomes; None when no file could be named after its id."""
+        name = name_of(item.key if isinstance(item, CheckpointItem) else item.owner)
         if name is None:
             return [None]
-        if isinstance(parcel, CheckpointItem):
-            return [self.layout.checkpoint(parcel.kind, name)]
+        if isinstance(item, CheckpointItem):
+            return [self.layout.checkpoint(item.kind, name)]
         paths: list[Path | None] = [
             self.layout.collection(collection, name)
             for collection in COLLECTIONS
-            if collection in parcel.collections
+            if collection in item.collections
         ]
-        if parcel.snapshot is not None:
+        if item.snapshot is not None:
             return [self.layout.session(name), *paths]
-        return paths if name == parcel.owner else [*paths, self.layout.claim(name)]
+        return paths if name == item.owner else [*paths, self.layout.claim(name)]
 
-    def _entry(self, path: Path | None, parcel: Parcel, verdict: Outcome) -> TransferEntry:
-        written = verdict is SAVED and path is not None
+    def _entry(self, path: Path | None, item: Item, outcome: Outcome) -> TransferEntry:
+        written = outcome is SAVED and path is not None
         return TransferEntry(
             path="" if path is None else path.relative_to(self.layout.root).as_posix(),
-            outcome="written" if verdict.outcome == "kept" else verdict.outcome,
-            session_id=parcel.session_id,
-            reason=verdict.reason,
+            outcome="written" if outcome.outcome == "kept" else outcome.outcome,
+            session_id=item.session_id,
+            reason=outcome.reason,
             size_bytes=path.stat().st_size if written and path is not None else 0,
         )
 

@@ -46,12 +46,12 @@ class CheckpointItem:
         return found
 
 
-Parcel: TypeAlias = SessionItem | CheckpointItem
+Item: TypeAlias = SessionItem | CheckpointItem
 
 
 @attrs.frozen
 class Outcome:
-    """What became of a parcel."""
+    """What became of an item."""
 
     outcome: Literal["kept", "skipped", "refused"]
     reason: str | None = None
@@ -75,21 +75,21 @@ def check_mode(on_conflict: str) -> None:
         raise ValueError(f"on_conflict is refuse, replace or skip, not {on_conflict!r}")
 
 
-async def keep_or_refuse(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> Outcome:
-    """`keep`, with what is wrong with the parcel itself as a verdict."""
+async def keep_or_refuse(store: SessionStore, item: Item, on_conflict: OnConflict) -> Outcome:
+    """`keep`, with what is wrong with the item itself as an outcome."""
     try:
-        return await keep(store, parcel, on_conflict)
+        return await keep(store, item, on_conflict)
     except ITS_OWN as error:
         return Outcome("refused", reason_of(error))
 
 
-async def keep(store: SessionStore, parcel: Parcel, on_conflict: OnConflict) -> Outcome:
-    """Put a parcel into a store, unless it is there. Raises what the store raises."""
-    if isinstance(parcel, CheckpointItem):
-        return await _keep_checkpoint(store, parcel, on_conflict)
-    if parcel.snapshot is not None:
-        return await _keep_session(store, parcel.snapshot, on_conflict)
-    return await _save_collections(store, parcel, on_conflict)
+async def keep(store: SessionStore, item: Item, on_conflict: OnConflict) -> Outcome:
+    """Put an item into a store, unless it is there. Raises what the store raises."""
+    if isinstance(item, CheckpointItem):
+        return await _keep_checkpoint(store, item, on_conflict)
+    if item.snapshot is not None:
+        return await _keep_session(store, item.snapshot, on_conflict)
+    return await _save_collections(store, item, on_conflict)
 
 
 async def _keep_session(
@@ -120,30 +120,30 @@ async def _keep_session(
 
 
 async def _save_collections(
-    store: SessionStore, parcel: SessionItem, on_conflict: OnConflict
+    store: SessionStore, item: SessionItem, on_conflict: OnConflict
 ) -> Outcome:
-    kept = await load_collections(store, parcel.owner)
-    missing = {f: vs for f, vs in parcel.collections.items() if not _same(kept.get(f), vs)}
+    kept = await load_collections(store, item.owner)
+    missing = {f: vs for f, vs in item.collections.items() if not _same(kept.get(f), vs)}
     if not missing:
         return UNCHANGED
     # Families that a saved session does not have are something else than those of no session.
-    conflict = await store.exists(parcel.owner) or any(collection in kept for collection in missing)
+    conflict = await store.exists(item.owner) or any(collection in kept for collection in missing)
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
     for collection, values in missing.items():
-        await getattr(store, f"save_{collection.name}")(parcel.owner, values)
+        await getattr(store, f"save_{collection.name}")(item.owner, values)
     return SAVED
 
 
 async def _keep_checkpoint(
-    store: SessionStore, parcel: CheckpointItem, on_conflict: OnConflict
+    store: SessionStore, item: CheckpointItem, on_conflict: OnConflict
 ) -> Outcome:
-    there = await getattr(store, f"load_{parcel.kind.name}")(parcel.key)
-    if there is not None and _same((there,), (parcel.value,)):
+    there = await getattr(store, f"load_{item.kind.name}")(item.key)
+    if there is not None and _same((there,), (item.value,)):
         return UNCHANGED
     if there is not None and on_conflict != "replace":
         return CONFLICTS[on_conflict]
-    await getattr(store, f"save_{parcel.kind.name}")(parcel.key, parcel.value)
+    await getattr(store, f"save_{item.kind.name}")(item.key, item.value)
     return SAVED
 
 

@@ -52,7 +52,7 @@ async def import_directory(
     check_mode(on_conflict)
     source = Source(Path(directory).absolute())
     await asyncio.to_thread(source.scan)
-    entries = [_entry(file, verdict, None) for file, verdict in source.strays]
+    entries = [_entry(file, outcome, None) for file, outcome in source.strays]
     units: list[Unit] = [*source.groups, *source.checkpoints]
     for index, unit in enumerate(units):
         entries += await _import_unit(store, source, unit, on_conflict)
@@ -71,24 +71,24 @@ async def _import_unit(
         reason = f"{refused.file.path}: {reason_of(refused.error)}"
         name = unit.name if isinstance(unit, Group) else None
         return [_entry(file, Outcome("refused", reason), name) for file in files]
-    verdict = await keep_or_refuse(store, content.parcel, on_conflict)
-    return [_content_entry(file, content, verdict) for file in files]
+    outcome = await keep_or_refuse(store, content.item, on_conflict)
+    return [_content_entry(file, content, outcome) for file in files]
 
 
-def _content_entry(file: SourceFile, content: Content, verdict: Outcome) -> TransferEntry:
-    session_id = content.parcel.session_id
+def _content_entry(file: SourceFile, content: Content, outcome: Outcome) -> TransferEntry:
+    session_id = content.item.session_id
     if file.path in content.ignored:
         return _entry(file, Outcome("skipped", content.ignored[file.path]), session_id)
-    if verdict is SAVED:
-        verdict = attrs.evolve(verdict, reason=content.remarks.get(file.path))
-    return _entry(file, verdict, session_id)
+    if outcome is SAVED:
+        outcome = attrs.evolve(outcome, reason=content.remarks.get(file.path))
+    return _entry(file, outcome, session_id)
 
 
-def _entry(file: SourceFile, verdict: Outcome, session_id: str | None) -> TransferEntry:
+def _entry(file: SourceFile, outcome: Outcome, session_id: str | None) -> TransferEntry:
     return TransferEntry(
         path=file.path,
-        outcome="read" if verdict.outcome == "kept" else verdict.outcome,
+        outcome="read" if outcome.outcome == "kept" else outcome.outcome,
         session_id=session_id,
-        reason=verdict.reason,
+        reason=outcome.reason,
         size_bytes=file.size_bytes,
     )

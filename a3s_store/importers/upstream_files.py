@@ -24,7 +24,7 @@ from a3s_store.core.base_store import check_checkpoint
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import DecodeError, InvalidSnapshotError, StoreError, during
-from a3s_store.importers.store_item import CheckpointItem, Parcel, SessionItem
+from a3s_store.importers.store_item import CheckpointItem, Item, SessionItem
 from a3s_store.models import SessionData
 from a3s_store.wire import decode, parse
 
@@ -81,7 +81,7 @@ class Content:
     file that is; both by path.
     """
 
-    parcel: Parcel
+    item: Item
     ignored: dict[str, str] = attrs.field(factory=dict)
     remarks: dict[str, str] = attrs.field(factory=dict)
 
@@ -110,7 +110,7 @@ def read_group(group: Group) -> Content:
     retained = [uri for values in collections.values() for uri in values.manifest.retained_uris]
     snapshot = SessionSnapshot.of(session, values, tuple(retained))
     return Content(
-        parcel=SessionItem(owner=session.id, snapshot=snapshot, collections=values),
+        item=SessionItem(owner=session.id, snapshot=snapshot, collections=values),
         ignored=_claim_ignored(group),
         remarks=_remarks(group, collections),
     )
@@ -126,8 +126,8 @@ def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
     _check_name(snapshot.session.id, group.name)
     reason = "the session file is a whole snapshot and has its families in it"
     beside = {file.path: reason for file in group.shelves.values()}
-    parcel = SessionItem(owner=snapshot.session.id, snapshot=snapshot, collections={})
-    return Content(parcel=parcel, ignored=beside | _claim_ignored(group))
+    item = SessionItem(owner=snapshot.session.id, snapshot=snapshot, collections={})
+    return Content(item=item, ignored=beside | _claim_ignored(group))
 
 
 def _claim_ignored(group: Group) -> dict[str, str]:
@@ -147,8 +147,8 @@ def _read_collections_only(group: Group) -> Content:
             if shelf.manifest.retained_uris:
                 raise InvalidSnapshotError("retained URIs cannot be kept without a session")
     values = {collection: values.values for collection, values in collections.items()}
-    parcel = SessionItem(owner=owner, snapshot=None, collections=values)
-    return Content(parcel=parcel, remarks=_remarks(group, collections))
+    item = SessionItem(owner=owner, snapshot=None, collections=values)
+    return Content(item=item, remarks=_remarks(group, collections))
 
 
 def _read_collections(group: Group) -> dict[Collection, CollectionFile]:
@@ -183,7 +183,7 @@ def read_checkpoint(unit: CheckpointFile) -> Content:
         key = check_id(getattr(value, unit.kind.key), unit.kind.key.replace("_", " "))
         _check_name(key, unit.name)
         check_checkpoint(unit.kind, key, value, "")
-    return Content(parcel=CheckpointItem(kind=unit.kind, key=key, value=value))
+    return Content(item=CheckpointItem(kind=unit.kind, key=key, value=value))
 
 
 def _check_name(key: str, name: str) -> None:

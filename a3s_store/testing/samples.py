@@ -354,17 +354,17 @@ CHECKPOINT_MAKERS: Final[dict[str, Callable[..., Any]]] = {
 
 def rich_snapshot(session_id: str) -> SessionSnapshot:
     """A snapshot in which every family has values."""
-    families: dict[str, Any] = {
+    collections: dict[str, Any] = {
         collection: items(collection, "1", "2", "1") for collection in MAKERS
     }
     return SessionSnapshot(
         session=rich_session(session_id),
         retained_artifact_uris=("a3s://artifacts/1", "a3s://artifacts/not-there"),
-        **families,
+        **collections,
     )
 
 
 def small_snapshot(session_id: str, text: str) -> SessionSnapshot:
     """A snapshot that says `text` in its session and in each of its families."""
-    families: dict[str, Any] = {collection: items(collection, text) for collection in MAKERS}
-    return SessionSnapshot(session=session(session_id, (text, text)), **families)
+    collections: dict[str, Any] = {collection: items(collection, text) for collection in MAKERS}
+    return SessionSnapshot(session=session(session_id, (text, text)), **collections)

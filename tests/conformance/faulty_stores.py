@@ -179,9 +179,9 @@ class _Renaming(MemorySessionStore):
         return await super()._commit(attrs.evolve(batch, session_id=self._name(batch.session_id)))
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
+        self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
-        return await super()._fetch(op, self._name(session_id), families, session=session)
+        return await super()._fetch(op, self._name(session_id), collections, session=session)
 
     async def _exists(self, session_id: str) -> bool:
         return await super()._exists(self._name(session_id))

@@ -24,8 +24,8 @@ def take_memory_away() -> None:
 def checkpoint(engine: Engine, conn: WorkConnection) -> None:
     """Nothing is raised, and what it failed with is known."""
     take_memory_away()
-    engine._keeper.checkpoint(conn)
-    assert isinstance(engine._keeper.error, MemoryError)
+    engine._checkpointer.checkpoint(conn)
+    assert isinstance(engine._checkpointer.error, MemoryError)
 
 
 def lock(engine: Engine, conn: WorkConnection) -> None:

@@ -22,9 +22,6 @@ EXTRAS: Final[dict[str, list[str]]] = PROJECT["project"]["optional-dependencies"
 GROUPS: Final[dict[str, list[str]]] = PROJECT["dependency-groups"]
 NAME: Final[str] = PROJECT["project"]["name"]
 
-# A gate that is added by a change of its own.
-COMING: Final = "tools.language"
-
 
 def hooks() -> list[str]:
     """The commands of pre-commit's hooks, in their order."""
@@ -71,8 +68,6 @@ def test_every_other_hook_is_a_tool_that_a_test_runs() -> None:
         module = hook.split()[2]
         package, _, name = module.partition(".")
         assert hook.startswith(f"python -m {package}.{name}")
-        if module == COMING and importlib.util.find_spec(module) is None:
-            continue
         assert any(f"from {package} import {name}" in text for text in tests), hook
 
 
@@ -111,8 +106,6 @@ def test_no_requirement_is_written_twice() -> None:
 @pytest.mark.parametrize("module", sorted(set(re.findall(r"python3? -m ([\w.]+)", PAGE))))
 def test_every_module_that_is_run_exists(module: str) -> None:
     found = importlib.util.find_spec(module)
-    if module == COMING and found is None:
-        pytest.skip(f"{COMING} is added by a change of its own")
     assert found is not None
     if found.submodule_search_locations is not None:
         assert importlib.util.find_spec(f"{module}.__main__") is not None
@@ -136,8 +129,7 @@ def test_every_campaign_extra_group_and_test_that_is_named_exists() -> None:
     for name in re.findall(r"`(test_\w+)`", PAGE):
         assert f"def {name}(" in tests
     for path in re.findall(r"\b(?:tests|docs|tools)/[\w/]+(?:\.\w+)?", PAGE):
-        coming = path == "tools/thresholds.tsv" and importlib.util.find_spec(COMING) is None
-        assert coming or (ROOT / path).exists(), path
+        assert (ROOT / path).exists(), path
 
 
 def test_it_is_one_page() -> None:

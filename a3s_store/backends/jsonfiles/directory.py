@@ -103,14 +103,14 @@ class Directory:
         return content.collection_text(collection, trees, manifest)
 
     def fetch(
-        self, session_id: str, families: Sequence[Collection], *, session: bool
+        self, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
         """See `BaseStore._fetch`."""
         name = name_of(session_id)
         with self._lock.shared():
             if name is None or owners.owner(self.layout, name, session_id) != session_id:
-                return LoadResult(session=None, collections=dict.fromkeys(families))
-            return self._read(name, families, session=session)
+                return LoadResult(session=None, collections=dict.fromkeys(collections))
+            return self._read(name, collections, session=session)
 
     def _read(self, name: str, families: Sequence[Collection], *, session: bool) -> LoadResult:
         collections = {

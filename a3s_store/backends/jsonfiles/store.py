@@ -85,10 +85,10 @@ class FileSessionStore(BaseStore):
         return await self._run(batch.op, _named(batch.session_id), self._directory.commit, batch)
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
+        self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
         def fetch() -> LoadResult:
-            return self._directory.fetch(session_id, families, session=session)
+            return self._directory.fetch(session_id, collections, session=session)
 
         return await self._run(op, _named(session_id), fetch)
 

@@ -43,7 +43,7 @@ class _Writing:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.cache = SessionCache(settings.cache_max_sessions, settings.cache_max_items)
-        self.keeper = wal_checkpoint.WalCheckpointer(settings.wal)
+        self.checkpointer = wal_checkpoint.WalCheckpointer(settings.wal)
         self._failure: StoreError | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -67,7 +67,7 @@ class _Writing:
         for job, change, outcome in zip(jobs, changes, outcomes, strict=True):
             job.settle(functools.partial(_answer, change, outcome))
             job.leftover = outcome.gone
-        return self.keeper.checkpoint if self.keeper.is_due() else None
+        return self.checkpointer.checkpoint if self.checkpointer.is_due() else None
 
     def _note_failure(self, error: BaseException | None) -> None:
         self._failure = StoreUnavailableError(str(error))
@@ -79,8 +79,8 @@ class _Writing:
         After that nobody knows what the disk holds. A file that was moved, removed or replaced
         would take saves along.
         """
-        if self._failure is None and group_commit.is_io_failure(self.keeper.error):
-            self._note_failure(self.keeper.error)
+        if self._failure is None and group_commit.is_io_failure(self.checkpointer.error):
+            self._note_failure(self.checkpointer.error)
         if self._failure is not None:
             refusal = StoreUnavailableError(
                 "an earlier save or checkpoint met an I/O error",
@@ -118,7 +118,7 @@ class Engine:
         self.writer = writer
         self.reader = reader
         self.cache = writing.cache
-        self._keeper = writing.keeper
+        self._checkpointer = writing.checkpointer
         self._wrote = 0.0
         self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
         self._closing: concurrent.futures.Future[None] | None = None
@@ -190,7 +190,7 @@ class Engine:
 
         def run(conn: WorkConnection) -> R:
             with during(op, where), corruption_named(session_id), self._collector():
-                self._keeper.throttle_readers()
+                self._checkpointer.throttle_readers()
                 try:
                     with transaction.read(conn):
                         fetched = fetch(conn)
@@ -240,8 +240,8 @@ class Engine:
             return
         if left > 0:
             self._wait_for_idle(loop, left)
-        elif self._keeper.has_work():
-            self.writer.run_later(self._keeper.checkpoint)
+        elif self._checkpointer.has_work():
+            self.writer.run_later(self._checkpointer.checkpoint)
 
     async def close(self) -> None:
         """Finish what was accepted, checkpoint, leave one file; twice is fine, from any loop."""
@@ -271,18 +271,18 @@ class Engine:
             if self.writer is not None:
                 try:
                     with contextlib.suppress(StoreClosedError):
-                        await self.writer.run(self._keeper.checkpoint)
+                        await self.writer.run(self._checkpointer.checkpoint)
                 finally:
                     await self.writer.close()
 
     def facts(self) -> dict[str, Any]:
         """Measurements that need no connection."""
-        error = self._keeper.error
+        error = self._checkpointer.error
         return {
             "read_only": self.writer is None,
             "durability": self.settings.durability,
             **file_facts.read(self.settings.path),
-            "checkpoints_failed": self._keeper.failures,
+            "checkpoints_failed": self._checkpointer.failures,
             "checkpoint_error": None if error is None else f"{error or type(error).__name__}",
         }
 

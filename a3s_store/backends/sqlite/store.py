@@ -215,11 +215,11 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         self,
         op: str,
         session_id: str,
-        families: Sequence[Collection],
+        collections: Sequence[Collection],
         generation: int | None = None,
     ) -> Recovered[SessionSnapshot]:
         def read(conn: sqlite3.Connection) -> Recovered[SessionSnapshot]:
-            return partial_read.recover(conn, session_id, families, generation)
+            return partial_read.recover(conn, session_id, collections, generation)
 
         return await self._engine.read(
             op, self._where(session_id), read, decode.as_is, session_id=session_id
@@ -312,30 +312,30 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         )
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
+        self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
-        return await self._load(op, session_id, families, session)
+        return await self._load(op, session_id, collections, session)
 
     async def _load(
         self,
         op: str,
         session_id: str,
-        families: Sequence[Collection],
+        collections: Sequence[Collection],
         session: bool,
         generation: int | None = None,
     ) -> LoadResult:
-        recall = self._engine.cache
+        cache = self._engine.cache
 
         def fetch(conn: sqlite3.Connection) -> FetchedRows:
-            known = recall.get(session_id)
+            known = cache.get(session_id)
             return fetching.fetch(
-                conn, known, session_id, families, session=session, generation=generation
+                conn, known, session_id, collections, session=session, generation=generation
             )
 
         def build(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
             found = decode.to_found(conn, stored)
             if stored.record is not None and generation is None:
-                recall.learn(session_id, lambda known: decode.learned(known, stored, found))
+                cache.learn(session_id, lambda known: decode.learned(known, stored, found))
             return found
 
         return await self._engine.read(
@@ -369,19 +369,19 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         await self._engine.write(f"save_{kind.name}", where, apply, f"{kind.name}\0{key}")
 
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
-        recall = self._engine.cache
+        cache = self._engine.cache
 
         def build(conn: sqlite3.Connection, stored: FetchedCheckpoint | None) -> Any | None:
             value = decode.to_checkpoint(conn, kind, stored)
             if value is not None and stored is not None and stored.messages is not None:
                 line = decode.line_of(value.messages, stored.messages)
-                recall.learn(value.session_id, lambda known: known.with_line(key, line))
+                cache.learn(value.session_id, lambda known: known.with_line(key, line))
             return value
 
         return await self._engine.read(
             f"load_{kind.name}",
             self._where(key, kind.key),
-            lambda conn: run_checkpoints.get(conn, recall, kind, key),
+            lambda conn: run_checkpoints.get(conn, cache, kind, key),
             build,
         )
 

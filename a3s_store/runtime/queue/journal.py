@@ -1,6 +1,6 @@
 """Keeps a queue's dead letters and external tasks across a crash. An extension; upstream has none.
 
-The queue holds both; a `QueueJournal` is where they are written, and `JournalKeeper` decides when.
+The queue holds both; a `QueueJournal` is where they are written, and `JournalWriter` decides when.
 `StoreJournal` writes them into any session store, as the steps of one workflow checkpoint: one
 call, which lands whole or not at all.
 
@@ -117,7 +117,7 @@ class StoreJournal:
         return WorkflowStepRecord(task_id=entry_id, outcome=outcome)
 
 
-class JournalKeeper:
+class JournalWriter:
     """Brings what a queue holds onto its journal.
 
     `current` is asked for the state when a save begins, `absorb` is given what was on record before

@@ -39,7 +39,7 @@ from a3s_store.runtime.queue.handlers import (
     closed,
     frozen_payload,
 )
-from a3s_store.runtime.queue.journal import JournalKeeper, Kept, QueueJournal
+from a3s_store.runtime.queue.journal import JournalWriter, Kept, QueueJournal
 from a3s_store.runtime.queue.lane_config import dlq_size, lane_id, rules_of
 from a3s_store.runtime.queue.metrics import LaneStatus, MetricsSnapshot, QueueMetrics, QueueStats
 from a3s_store.runtime.queue.scheduler import LaneRunner
@@ -83,9 +83,9 @@ class LaneQueue:
         self._externals = ExternalTasks(
             session_id, emit=emit, clock=clock, changed=self._record_changed
         )
-        self._keeper: JournalKeeper | None = None
+        self._journal_writer: JournalWriter | None = None
         if journal is not None:
-            self._keeper = JournalKeeper(
+            self._journal_writer = JournalWriter(
                 journal, current=self._kept, absorb=self._absorb, failed=self._not_saved
             )
         self._runner = LaneRunner(
@@ -163,8 +163,8 @@ class LaneQueue:
         self._runner.close()
         self._externals.close()
         await self._runner.end(timeout_ms)
-        if self._keeper is not None:
-            await self._keeper.settle()
+        if self._journal_writer is not None:
+            await self._journal_writer.settle()
 
     # -- Handlers outside ---------------------------------------------------------------------
 
@@ -235,8 +235,8 @@ class LaneQueue:
         Raises:
             PersistenceError: it could not be read.
         """
-        if self._keeper is not None:
-            await self._keeper.recover()
+        if self._journal_writer is not None:
+            await self._journal_writer.recover()
 
     # -- What the runner and the journal ask --------------------------------------------------
 
@@ -269,7 +269,7 @@ class LaneQueue:
         return True
 
     def _record_changed(self) -> asyncio.Future[None] | None:
-        return None if self._keeper is None else self._keeper.changed()
+        return None if self._journal_writer is None else self._journal_writer.changed()
 
     def _kept(self) -> Kept:
         return self._dead_letters.listed(), self._externals.listed()

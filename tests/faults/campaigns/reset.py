@@ -187,7 +187,7 @@ class _Scene:
 async def _checkpoint(store: Any) -> None:
     """Have A's log copied: as the store does it, only now."""
     engine = store._engine
-    await engine.writer.run(engine._keeper.checkpoint)
+    await engine.writer.run(engine._checkpointer.checkpoint)
 
 
 @contextlib.contextmanager
@@ -308,13 +308,13 @@ async def _ours(way: str, path: Path, subject: str, pause: _Pause) -> None:
     # What follows reads the same lines, so it waits until the scene is over.
     played, over = threading.Event(), threading.Event()
 
-    def paused(keeper: wal_checkpoint.WalCheckpointer, conn: Any) -> None:
+    def paused(checkpointer: wal_checkpoint.WalCheckpointer, conn: Any) -> None:
         if played.is_set():
-            checkpoint(keeper, conn)
+            checkpoint(checkpointer, conn)
             return
         played.set()
         pause.before()
-        checkpoint(keeper, conn)
+        checkpoint(checkpointer, conn)
         pause.after()
         over.set()
 
@@ -337,7 +337,7 @@ async def _ours(way: str, path: Path, subject: str, pause: _Pause) -> None:
             await store.save_snapshot(state("B", 100, turn))
     elif way == "call":
         await store.save_snapshot(state("B", 100, 1))
-        await store._engine.writer.run(store._engine._keeper.checkpoint)
+        await store._engine.writer.run(store._engine._checkpointer.checkpoint)
     if way == "close":
         await store.close()
     await asyncio.to_thread(over.wait, _SURELY)

@@ -142,11 +142,11 @@ def wrong_parts(given: Recovered[SessionSnapshot], answer: SessionSnapshot) -> s
     foreign = foreign_part(given.value, answer)
     if foreign:
         return f"{foreign}: something that was not saved there"
-    families = {damage.part for damage in given.damage}
-    if not families & {"session", "config", "file", "schema", "generation", "tasks"}:
+    collections = {damage.part for damage in given.damage}
+    if not collections & {"session", "config", "file", "schema", "generation", "tasks"}:
         own = [one.session.evolve(messages=(), cost_records=()) for one in (given.value, answer)]
         if own[0] != own[1]:
-            return f"session: not what was saved, and damage of {sorted(families)} only"
+            return f"session: not what was saved, and damage of {sorted(collections)} only"
     return ""
 
 

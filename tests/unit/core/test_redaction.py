@@ -206,7 +206,7 @@ def test_the_same_value_becomes_the_same_value() -> None:
 
 
 def test_what_is_remembered_ends_with_the_value_and_has_a_bound() -> None:
-    redactor = Redactor(redact, remembered=3)
+    redactor = Redactor(redact, cached=3)
     kept = [told().evolve(reasoning_content=str(n)) for n in range(10)]
     for message in kept:
         redactor.value(message)

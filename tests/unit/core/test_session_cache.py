@@ -462,13 +462,13 @@ def test_what_a_transaction_learned_before_it_failed_is_not_remembered(tmp_path:
         raise EncodeError("after all that")
 
     async def use(store: SqliteSessionStore) -> None:
-        recall, writer = store._engine.cache, store._engine.writer
+        cache, writer = store._engine.cache, store._engine.writer
         assert writer is not None
         for count in (1, 3):
             bad = [Change("save", "here", learn_then_fail)] * count
-            outcomes = await writer.run(functools.partial(commit, recall=recall, changes=bad))
+            outcomes = await writer.run(functools.partial(commit, cache=cache, changes=bad))
             assert [type(outcome.cause) for outcome in outcomes] == [EncodeError] * count
-            assert recall.get("fix-login") is NO_ENTRY
+            assert cache.get("fix-login") is NO_ENTRY
 
     with_store(tmp_path / "agent.a3s", use)
 
@@ -525,27 +525,27 @@ def known(size: int) -> CacheEntry:
 def test_the_bounds_hold_after_any_number_of_saves_and_deletes(
     sessions: int, values: int, steps: list[tuple[str, int | None]]
 ) -> None:
-    recall = SessionCache(sessions, values)
+    cache = SessionCache(sessions, values)
     for key, size in steps:
         if size is None:
-            recall.forget(key)
+            cache.forget(key)
         else:
-            recall.put(key, known(size))
-        kept = [recall.get(name) for name in "abcdef"]
+            cache.put(key, known(size))
+        kept = [cache.get(name) for name in "abcdef"]
         found = [item for item in kept if item is not NO_ENTRY]
         assert len(found) <= sessions
         assert sum(item.weight() for item in found) <= values
 
 
 def test_what_was_used_longest_ago_goes_first() -> None:
-    recall = SessionCache(2, 100)
-    recall.put("a", known(1))
-    recall.put("b", known(1))
-    recall.get("a")
-    recall.put("c", known(1))
-    assert recall.get("b") is NO_ENTRY
-    assert recall.get("a") is not NO_ENTRY
-    assert recall.get("c") is not NO_ENTRY
+    cache = SessionCache(2, 100)
+    cache.put("a", known(1))
+    cache.put("b", known(1))
+    cache.get("a")
+    cache.put("c", known(1))
+    assert cache.get("b") is NO_ENTRY
+    assert cache.get("a") is not NO_ENTRY
+    assert cache.get("c") is not NO_ENTRY
 
 
 def test_a_part_is_known_only_while_the_record_says_the_same_of_it() -> None:
@@ -559,9 +559,9 @@ def test_a_part_is_known_only_while_the_record_says_the_same_of_it() -> None:
 
 
 def test_what_a_transaction_learns_is_its_own_until_it_is_committed() -> None:
-    recall = SessionCache(10, 100)
-    recall.put("old", known(1))
-    memory = CacheTransaction(recall)
+    cache = SessionCache(10, 100)
+    cache.put("old", known(1))
+    memory = CacheTransaction(cache)
     memory.put("kept", known(1))
     memory.forget("old")
     mark = memory.mark()
@@ -571,12 +571,12 @@ def test_what_a_transaction_learns_is_its_own_until_it_is_committed() -> None:
     memory.back_to(mark)
     assert memory.get("undone") is NO_ENTRY
     assert memory.get("old") is NO_ENTRY
-    assert recall.get("kept") is NO_ENTRY
-    assert recall.get("old") is not NO_ENTRY
+    assert cache.get("kept") is NO_ENTRY
+    assert cache.get("old") is not NO_ENTRY
     memory.committed()
-    assert recall.get("kept") is not NO_ENTRY
-    assert recall.get("old") is NO_ENTRY
-    assert recall.get("undone") is NO_ENTRY
+    assert cache.get("kept") is not NO_ENTRY
+    assert cache.get("old") is NO_ENTRY
+    assert cache.get("undone") is NO_ENTRY
 
 
 def test_only_so_many_sessions_are_remembered(tmp_path: Path) -> None:

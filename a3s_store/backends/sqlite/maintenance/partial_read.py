@@ -50,7 +50,7 @@ Tree = dict[str, Any]
 def recover(
     conn: sqlite3.Connection,
     session_id: str,
-    families: Sequence[Collection] = COLLECTIONS,
+    collections: Sequence[Collection] = COLLECTIONS,
     generation: int | None = None,
 ) -> Recovered[SessionSnapshot]:
     """What can be proven of a session and these families; see `Recovered`.
@@ -60,7 +60,7 @@ def recover(
     """
     checker = RowChecker(conn, session_id=session_id)
     return Recovered(
-        value=session(checker, session_id, families, generation), damage=tuple(checker.damage)
+        value=session(checker, session_id, collections, generation), damage=tuple(checker.damage)
     )
 
 

@@ -47,11 +47,11 @@ class Statements:
         self._packed = not rows.lists and not rows.blob
         if self._packed:
             place, at = [self.key], f"{self.key} = ?"
-            stretch = f"{self.key} >= ? AND {self.key} < ?"
+            segment = f"{self.key} >= ? AND {self.key} < ?"
             last = f"(max({self.key}) & {_SEQ})"
         else:
             place, at = [parent, "seq"], f"{parent} = ? AND seq = ?"
-            stretch = f"{parent} = ? AND seq >= ? AND seq < ?"
+            segment = f"{parent} = ? AND seq >= ? AND seq < ?"
             last = "max(seq)"
         every = [*place, *self.columns]
         # A new value at a place.
@@ -62,16 +62,16 @@ class Statements:
         changes = ", ".join(f"{name} = ?" for name in self.columns)
         self.update = f"UPDATE {table} SET {changes} WHERE {at}"
         # Values in order; what is asked of them comes in between.
-        self._select = "SELECT {} " + f"FROM {table} WHERE {stretch} ORDER BY {place[-1]}"
+        self._select = "SELECT {} " + f"FROM {table} WHERE {segment} ORDER BY {place[-1]}"
         # The values whole, with the key that lists inside them hang on.
         self.head = self.key if rows.lists else "seq"
         self.select = self.between(", ".join([self.head, *self.columns]))
         # Values that are no longer in the list.
-        self.delete = f"DELETE FROM {table} WHERE {stretch}"
+        self.delete = f"DELETE FROM {table} WHERE {segment}"
         # How many values are there?
-        self.count = f"SELECT count(*) FROM {table} WHERE {stretch}"
+        self.count = f"SELECT count(*) FROM {table} WHERE {segment}"
         # Where does the next value go?
-        self.next_seq = f"SELECT coalesce({last} + 1, 0) FROM {table} WHERE {stretch}"
+        self.next_seq = f"SELECT coalesce({last} + 1, 0) FROM {table} WHERE {segment}"
 
     def between(self, columns: str) -> str:
         """The statement that reads columns of the values in a stretch, in order."""

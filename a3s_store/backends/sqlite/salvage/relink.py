@@ -56,18 +56,18 @@ _NAMED: Final = (
 )
 
 
-def mend(conn: sqlite3.Connection, carved: RecoveredRows) -> list[Damage]:
+def mend(conn: sqlite3.Connection, recovered: RecoveredRows) -> list[Damage]:
     """Put back what follows from the rest; answers what had to be guessed."""
     damage: list[Damage] = []
     conn.execute("BEGIN")
     _link_blobs(conn)
-    if carved.loose:
-        _drop_strangers(conn, carved.loose)
-    if carved.loose_memories:
-        _drop_forgotten(conn, carved.loose_memories)
+    if recovered.loose:
+        _drop_strangers(conn, recovered.loose)
+    if recovered.loose_memories:
+        _drop_forgotten(conn, recovered.loose_memories)
     _name_owners(conn, damage)
     _join_branches(conn)
-    _add_last(conn, carved)
+    _add_last(conn, recovered)
     _find_heads(conn, damage)
     conn.execute("COMMIT")
     return damage
@@ -303,7 +303,7 @@ def _before(conn: sqlite3.Connection, key: int, first: int) -> int | None:
     return None
 
 
-def _add_last(conn: sqlite3.Connection, carved: RecoveredRows) -> None:
+def _add_last(conn: sqlite3.Connection, recovered: RecoveredRows) -> None:
     """Where the last generations are missing, the session itself still says where it is.
 
     Where they are not, they are believed: they have a digest of everything.
@@ -316,7 +316,7 @@ def _add_last(conn: sqlite3.Connection, carved: RecoveredRows) -> None:
         "SELECT owner_key, head_branch, head_length FROM (SELECT owner_key, head_branch, "
         "head_length, max(generation) FROM generation GROUP BY owner_key)"
     ).fetchall():
-        if key not in last or carved.is_broken("generation"):
+        if key not in last or recovered.is_broken("generation"):
             _add_generation(conn, key, last.get(key, 0) + 1, branch, length)
 
 

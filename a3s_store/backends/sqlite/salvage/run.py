@@ -124,14 +124,14 @@ def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> list[Da
             raise backup.StoppedError
 
     with Image(path) as image:
-        carved = row_recovery.recover_rows(image, conn, tick)
+        recovered = row_recovery.recover_rows(image, conn, tick)
         image.check_unchanged()
-        if not carved.rows.total() and (carved.lost_pages or not image.has_header()):
+        if not recovered.rows.total() and (recovered.lost_pages or not image.has_header()):
             raise NotAStoreError(
                 "nothing of a store is in this file", hint="Name another, or restore a backup"
             )
-        damage = [*_of_file(image), *_of_tables(carved)]
-    return [*damage, *mend(conn, carved)]
+        damage = [*_of_file(image), *_of_tables(recovered)]
+    return [*damage, *mend(conn, recovered)]
 
 
 def _of_file(image: Image) -> list[Damage]:
@@ -147,14 +147,14 @@ def _of_file(image: Image) -> list[Damage]:
     return damage
 
 
-def _of_tables(carved: row_recovery.RecoveredRows) -> list[Damage]:
+def _of_tables(recovered: row_recovery.RecoveredRows) -> list[Damage]:
     damage = []
-    for table, pages in carved.lost_pages.items():
+    for table, pages in recovered.lost_pages.items():
         known = [str(page) for page in sorted(pages) if page]
         named = f"pages {', '.join(known[:_MOST_NAMED])}" if known else "its first page"
         more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
         damage.append(Damage(part="file", what=f"table {table}: {named}{more} cannot be read"))
-    for table, count in carved.lost_rows.items():
+    for table, count in recovered.lost_rows.items():
         damage.append(Damage(part="file", what=f"table {table}: {count} rows cannot be read"))
     return damage
 

@@ -54,9 +54,9 @@ class Outcome:
 _HOPELESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
 
 
-def commit(conn: WorkConnection, recall: SessionCache, changes: Sequence[Change]) -> list[Outcome]:
+def commit(conn: WorkConnection, cache: SessionCache, changes: Sequence[Change]) -> list[Outcome]:
     """Apply changes in order and commit them together; what each came to, never an error."""
-    memory = CacheTransaction(recall)
+    memory = CacheTransaction(cache)
     outcomes: list[Outcome] = []
     try:
         with transaction.write(conn):
@@ -69,7 +69,7 @@ def commit(conn: WorkConnection, recall: SessionCache, changes: Sequence[Change]
         assert cause is not None, "it was raised from the error it stands for"
         if len(changes) == 1 or _primary(cause) in _HOPELESS:
             return [Outcome(cause=cause)] * len(changes)
-        return [outcome for change in changes for outcome in commit(conn, recall, [change])]
+        return [outcome for change in changes for outcome in commit(conn, cache, [change])]
     # It is saved, whatever becomes of remembering it.
     with contextlib.suppress(MemoryError):
         outcomes[0] = attrs.evolve(outcomes[0], gone=memory.committed())

@@ -147,13 +147,13 @@ def _hashes(
 def _delete(conn: sqlite3.Connection, to: Target, start: int, end: int) -> None:
     if start >= end:
         return
-    stretch = to.stretch(start, end)
+    segment = to.stretch(start, end)
     released: list[int] = []
     if to.sql.rows.blob:
         # Which blobs do these values refer to?
-        found = conn.execute(to.sql.between("blob_key"), stretch).fetchall()
+        found = conn.execute(to.sql.between("blob_key"), segment).fetchall()
         released = [row[0] for row in found if row[0] is not None]
-    conn.execute(to.sql.delete, stretch)
+    conn.execute(to.sql.delete, segment)
     blobs.reclaim(conn, released)
 
 

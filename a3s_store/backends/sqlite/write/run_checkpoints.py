@@ -68,15 +68,15 @@ def _loop(conn: sqlite3.Connection, key: str) -> tuple[str, Head | None]:
 def _put_lists(
     conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str, value: Any
 ) -> None:
-    remembered = _cache_key(kind, key)
-    known = cache.get(remembered)
+    cached = _cache_key(kind, key)
+    known = cache.get(cached)
     found = _digest_of(conn, kind, key)
     last = known.alone if found is not None and known.has(kind.name, {kind.name: found}) else None
     list_writer.put_alone(conn, kind.rows, kind.key, value, last)
     now = _digest_of(conn, kind, key)
     assert now is not None, "it was just written"
     collections = {name: getattr(value, name) for name in kind.rows.lists}
-    cache.put(remembered, CacheEntry(alone=value, collections=collections, parts={kind.name: now}))
+    cache.put(cached, CacheEntry(alone=value, collections=collections, parts={kind.name: now}))
 
 
 def _cache_key(kind: CheckpointKind, key: str) -> str:
@@ -92,7 +92,7 @@ def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> List
 
 
 def get(
-    conn: sqlite3.Connection, recall: SessionCache, kind: CheckpointKind, key: str
+    conn: sqlite3.Connection, cache: SessionCache, kind: CheckpointKind, key: str
 ) -> FetchedCheckpoint | None:
     """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
     loop = kind is LOOP_CHECKPOINTS
@@ -105,7 +105,7 @@ def get(
         return None
     tree, (row_key, digest, *rest) = found
     if loop:
-        lines = recall.get(tree["session_id"]).conversations.values()
+        lines = cache.get(tree["session_id"]).conversations.values()
         return FetchedCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
     for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
         parent = f"{kind.rows.table}_key"

@@ -112,8 +112,8 @@ def values(collection: str, tag: str = "1") -> tuple[Any, ...]:
 
 def snapshot(session_id: str, tag: str = "1", **changes: Any) -> SessionSnapshot:
     """A session with one value in every family."""
-    families = {collection: values(collection, tag) for collection in FAMILY_NAMES}
-    return SessionSnapshot(session=session(session_id, tag), **{**families, **changes})
+    collections = {collection: values(collection, tag) for collection in FAMILY_NAMES}
+    return SessionSnapshot(session=session(session_id, tag), **{**collections, **changes})
 
 
 def checkpoint(kind: str, key: str, session_id: str = "s", at: int = 5) -> Any:

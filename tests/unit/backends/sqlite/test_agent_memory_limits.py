@@ -120,9 +120,9 @@ def test_what_is_too_much_text_to_rank_is_read_once(monkeypatch: pytest.MonkeyPa
             read.append(key)
             yield key, "tabs and"
 
-    for seals in ({1: 10, 2: 20}, {1: 10, 2: 20}, {1: 10, 2: 20, 3: 30}):
+    for checksums in ({1: 10, 2: 20}, {1: 10, 2: 20}, {1: 10, 2: 20, 3: 30}):
         with pytest.raises(StoreError, match="more than 10 characters"):
-            index.bring_up(seals, contents)
+            index.bring_up(checksums, contents)
     assert read == [1, 2]
     index.bring_up({2: 21}, contents)
     assert index.best("tabs", 9) == [2]

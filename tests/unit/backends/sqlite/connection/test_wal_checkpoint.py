@@ -153,7 +153,9 @@ def test_a_few_saves_are_not_worth_copying(tmp_path: Path) -> None:
             await store.save(session(count=number))
             # The caller is told before the save is counted; this comes behind both.
             await writer.run(lambda _: None)
-            assert store._engine._keeper.has_work() is (number == wal_checkpoint.WORTH_COPYING)
+            assert store._engine._checkpointer.has_work() is (
+                number == wal_checkpoint.WORTH_COPYING
+            )
 
     with_store(tmp_path / "agent.a3s", use)
 
