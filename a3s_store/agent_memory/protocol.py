@@ -9,6 +9,7 @@ again under its id keeps its place; 3. one moment of the clock is used for a who
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -16,6 +17,7 @@ from a3s_store.agent_memory.item import MemoryItem, check_item, score
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.collections import check_id
 from a3s_store.errors import EncodeError
+from a3s_store.wire.numbers import to_f32
 
 T = TypeVar("T")
 # Tells items apart by rank: the least goes first. Takes importance and timestamp.
@@ -140,12 +142,15 @@ def check_tags(tags: Sequence[str]) -> Sequence[str]:
 
 
 def check_threshold(threshold: float) -> float:
-    """Refuse what nothing can be compared with. Raises EncodeError."""
+    """The 32-bit float that importances are compared with, as upstream. Raises EncodeError."""
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise EncodeError(f"expected a number, found {type(threshold).__name__}", path="threshold")
     if threshold != threshold:  # not `isnan`, for which an integer can be too large
         raise EncodeError("NaN is no JSON number", path="threshold")
-    return threshold
+    try:
+        return to_f32(float(threshold))
+    except OverflowError:  # an integer beyond every float
+        return math.inf if threshold > 0 else -math.inf
 
 
 def check_limit(limit: int) -> int:

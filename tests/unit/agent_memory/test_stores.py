@@ -322,6 +322,11 @@ def test_important_ones_reach_the_threshold(opener: Any, tmp_path: Path) -> None
         assert ids(await store.get_important(threshold, 10)) == ["high", "mid", "mid too"]
         assert ids(await store.get_important(threshold, 2)) == ["high", "mid"]
         assert await store.get_important(1, 10) == ()
+        # An importance is an f32, and so is what it is compared with: 0.7 is no f32.
+        assert ids(await store.get_important(0.7, 10)) == ["high", "mid", "mid too"]
+        assert ids(await store.get_important(0.9, 10)) == ["high"]
+        for huge, found in ((10**400, 0), (-(10**400), 4), (float("inf"), 0), (1e300, 0)):
+            assert len(await store.get_important(huge, 10)) == found
 
     used(opener, tmp_path, use)
 
