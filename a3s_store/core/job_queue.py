@@ -26,10 +26,10 @@ class Job:
     called once, whether or not the caller still waits. `leftover` is let go of there, after that.
     """
 
-    def __init__(self, work: Any, lane: str | None, *, together: bool = False) -> None:
+    def __init__(self, work: Any, lane: str | None, *, batchable: bool = False) -> None:
         self.work = work
         self.lane = lane
-        self.together = together
+        self.batchable = batchable
         self.loop = asyncio.get_running_loop()
         self.answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self.when_done: Callable[[], None] | None = None
@@ -81,14 +81,14 @@ class JobQueue:
             first = self._waiting.popleft()
         except IndexError:
             return []
-        if not first.together or first.lane is None:
+        if not first.batchable or first.lane is None:
             return [first]
         taken = [first]
         passed: list[Job] = []
         lanes = collections.Counter([first.lane])
         while self._waiting and len(taken) < GROUP:
             job = self._waiting[0]
-            if not job.together or job.lane is None:
+            if not job.batchable or job.lane is None:
                 break
             self._waiting.popleft()
             if lanes[job.lane] < PER_LANE:

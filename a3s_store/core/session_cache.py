@@ -1,12 +1,11 @@
-"""What this process last saved or loaded, so that only what changed is encoded (decision D11).
+"""The session cache: values this process last saved or loaded, so that a save encodes only changes.
 
-Values are frozen: the same object is the same value. What is remembered of a session is used only
-for the parts whose digest on record is still the one they were remembered with, as read inside the
-transaction. So whatever other stores and processes write meanwhile, a stale memory costs time and
-never a wrong write.
+Values are frozen: the same object is the same value. A cached part is used only while its stored
+digest, read inside the transaction, is the one it was cached with (decision D11). So whatever other
+stores and processes write meanwhile, a stale entry costs time and never a wrong write.
 
-Nothing is copied: the values are the very objects the application holds. They are let go once
-`sessions` others were used since, or `values` values are exceeded.
+Nothing is copied: the values are the very objects the application holds. Entries are evicted once
+`sessions` others were used since, or more than `values` values are cached.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ from a3s_store.core.conversation import CachedConversation
 from a3s_store.core.digests import ListDigest
 from a3s_store.models import SessionData
 
-# How many conversations are remembered of one session: its history and its checkpoints' last ones.
+# The most conversations cached of one session: its history and those of its last checkpoints.
 _LINES: Final = 4
-# The name of the session's own history among them; a run's id is never empty.
+# The name of the session's own history among them; the id of a run is never empty.
 HISTORY: Final = ""
 
 
 @attrs.frozen(kw_only=True)
 class CacheEntry:
-    """One session as it was saved or loaded here; `parts` says what stood for each value kept.
+    """One session as it was saved or loaded here, with the digest of each part in `parts`.
 
-    `generation` is the last that taught something. `alone` is what is no session's: a workflow's
-    checkpoint.
+    `generation` is the last that updated the entry. `alone` is a value that belongs to no session:
+    the checkpoint of a workflow.
     """
 
     generation: int = 0
@@ -44,34 +43,34 @@ class CacheEntry:
     parts: Mapping[str, ListDigest] = attrs.field(factory=dict)
     conversations: Mapping[str, CachedConversation] = attrs.field(factory=dict)
 
-    def has(self, part: str, record: Mapping[str, ListDigest]) -> bool:
-        """Whether a part is still what it was."""
+    def has(self, part: str, stored: Mapping[str, ListDigest]) -> bool:
+        """Whether a part is cached with its stored digest."""
         mine = self.parts.get(part)
-        return mine is not None and mine == record.get(part)
+        return mine is not None and mine == stored.get(part)
 
-    def values(self, name: str, record: Mapping[str, ListDigest]) -> tuple[Any, ...] | None:
-        """The values of a list or shelf that are on record; None when they are not known."""
-        if not self.has(name, record):
+    def values(self, name: str, stored: Mapping[str, ListDigest]) -> tuple[Any, ...] | None:
+        """The stored values of a list or collection; None when they are not cached."""
+        if not self.has(name, stored):
             return None
         if name in self.collections:
             return self.collections[name]
         return getattr(self.session, name, None)
 
-    def with_line(self, name: str, line: CachedConversation) -> CacheEntry:
-        """Knowing one more conversation, in place of the last one of that name."""
+    def with_conversation(self, name: str, line: CachedConversation) -> CacheEntry:
+        """The entry with one more conversation, in place of the last one of that name."""
         lines = {key: item for key, item in self.conversations.items() if key != name}
         while len(lines) >= _LINES:
             del lines[next(key for key in lines if key != HISTORY)]
         return attrs.evolve(self, conversations={**lines, name: line})
 
-    def without_line(self, name: str) -> CacheEntry:
-        """Not knowing that conversation."""
+    def without_conversation(self, name: str) -> CacheEntry:
+        """The entry without that conversation."""
         lines = {key: item for key, item in self.conversations.items() if key != name}
         return attrs.evolve(self, conversations=lines)
 
     def weight(self) -> int:
-        """How many values are kept, and one; a run with its events counts as one, too."""
-        # Of conversations on one branch each begins like the longest, with the same messages.
+        """The number of values in the entry, plus one; a run with its events counts as one, too."""
+        # Conversations on one branch share their messages with the longest of them.
         longest: dict[int, int] = {}
         for line in self.conversations.values():
             branch = line.head.branch
@@ -86,95 +85,95 @@ NO_ENTRY: Final = CacheEntry()
 
 
 class SessionCache:
-    """What is remembered of all sessions, within bounds; used from several threads."""
+    """Entries of the sessions used last, within bounds; used from several threads."""
 
     def __init__(self, sessions: int, values: int) -> None:
         self._sessions = sessions
         self._values = values
         self._weight = 0
-        self._known: collections.OrderedDict[str, CacheEntry] = collections.OrderedDict()
+        self._entries: collections.OrderedDict[str, CacheEntry] = collections.OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: str) -> CacheEntry:
-        """What is known under a key; `NO_ENTRY` when nothing is."""
+        """The entry under a key; `NO_ENTRY` when there is none."""
         with self._lock:
-            known = self._known.get(key)
-            if known is None:
+            entry = self._entries.get(key)
+            if entry is None:
                 return NO_ENTRY
-            self._known.move_to_end(key)
-            return known
+            self._entries.move_to_end(key)
+            return entry
 
-    def put(self, key: str, known: CacheEntry) -> list[CacheEntry]:
-        """Remember, and let go of what was used longest ago; one too large takes none along.
+    def put(self, key: str, entry: CacheEntry) -> list[CacheEntry]:
+        """Store an entry and evict those used longest ago; one that is too large evicts none.
 
-        Answers what was let go of: to free the references to ten thousand messages takes a while,
+        Return the evicted entries: to free the references to ten thousand messages takes a while,
         and the caller may have a better moment for it.
         """
         with self._lock:
-            return self._put(key, known)
+            return self._put(key, entry)
 
-    def learn(self, key: str, learn: Callable[[CacheEntry], CacheEntry]) -> None:
-        """Remember what `learn` makes of what is known under a key."""
+    def update(self, key: str, change: Callable[[CacheEntry], CacheEntry]) -> None:
+        """Replace the entry under a key by what `change` returns for it."""
         with self._lock:
-            self._put(key, learn(self._known.get(key, NO_ENTRY)))
+            self._put(key, change(self._entries.get(key, NO_ENTRY)))
 
-    def _put(self, key: str, known: CacheEntry) -> list[CacheEntry]:
+    def _put(self, key: str, entry: CacheEntry) -> list[CacheEntry]:
         gone = self._drop(key)
-        weight = known.weight()
+        weight = entry.weight()
         if weight > self._values:
             return gone
-        self._known[key] = known
+        self._entries[key] = entry
         self._weight += weight
-        while len(self._known) > self._sessions or self._weight > self._values:
-            gone += self._drop(next(iter(self._known)))
+        while len(self._entries) > self._sessions or self._weight > self._values:
+            gone += self._drop(next(iter(self._entries)))
         return gone
 
-    def forget(self, key: str) -> list[CacheEntry]:
-        """Let go of what is known under a key, and answer that."""
+    def evict(self, key: str) -> list[CacheEntry]:
+        """Remove the entry under a key, and return it if there was one."""
         with self._lock:
             return self._drop(key)
 
     def _drop(self, key: str) -> list[CacheEntry]:
-        known = self._known.pop(key, None)
-        if known is None:
+        entry = self._entries.pop(key, None)
+        if entry is None:
             return []
-        self._weight -= known.weight()
-        return [known]
+        self._weight -= entry.weight()
+        return [entry]
 
 
 class CacheTransaction:
-    """What a transaction learns: seen by what follows in it, remembered once it is committed."""
+    """Changes to the cache that later steps of one transaction see, applied when it commits."""
 
     def __init__(self, cache: SessionCache) -> None:
-        self._recall = cache
-        self._learned: dict[str, CacheEntry | None] = {}
+        self._cache = cache
+        self._updated: dict[str, CacheEntry | None] = {}
 
     def get(self, key: str) -> CacheEntry:
-        """What is known under a key, as of now in this transaction."""
-        if key in self._learned:
-            return self._learned[key] or NO_ENTRY
-        return self._recall.get(key)
+        """The entry under a key, as of now in this transaction."""
+        if key in self._updated:
+            return self._updated[key] or NO_ENTRY
+        return self._cache.get(key)
 
-    def put(self, key: str, known: CacheEntry) -> None:
-        """Know this under a key from now on."""
-        self._learned[key] = known
+    def put(self, key: str, entry: CacheEntry) -> None:
+        """Store an entry under a key."""
+        self._updated[key] = entry
 
-    def forget(self, key: str) -> None:
-        """Know nothing under a key from now on."""
-        self._learned[key] = None
+    def evict(self, key: str) -> None:
+        """Remove the entry under a key."""
+        self._updated[key] = None
 
     def mark(self) -> dict[str, CacheEntry | None]:
-        """What was learned so far, for `back_to`."""
-        return dict(self._learned)
+        """The changes so far, for `back_to`."""
+        return dict(self._updated)
 
     def back_to(self, mark: dict[str, CacheEntry | None]) -> None:
-        """Unlearn what came after the mark: it was rolled back."""
-        self._learned = mark
+        """Undo the changes after the mark: they were rolled back."""
+        self._updated = mark
 
     def committed(self) -> list[CacheEntry]:
-        """Remember what was learned; answers what was let go of, as `Recall.put`."""
+        """Apply the changes to the cache; return the evicted entries, as `SessionCache.put`."""
         gone: list[CacheEntry] = []
-        for key, known in self._learned.items():
-            gone += self._recall.forget(key) if known is None else self._recall.put(key, known)
-        self._learned = {}
+        for key, entry in self._updated.items():
+            gone += self._cache.evict(key) if entry is None else self._cache.put(key, entry)
+        self._updated = {}
         return gone

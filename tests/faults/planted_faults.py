@@ -42,15 +42,26 @@ _detach = blobs.detach
 _session_found = session_recovery.session
 
 
+def plant(target: object, name: str, broken: object) -> None:
+    """Put a broken part in the place of one that is there: a name nothing has would break nothing.
+
+    Raises:
+        AttributeError: the part was renamed or is gone, and the fault would not be planted.
+    """
+    if not hasattr(target, name):
+        raise AttributeError(f"{target!r} has no {name!r} to be broken")
+    setattr(target, name, broken)
+
+
 def acknowledged_before_commit(path: Path) -> Any:
     """Callers are told that they are saved, then they are saved."""
 
-    def together(self: Any, conn: WorkConnection, jobs: Sequence[Job]) -> Any:
+    def commit_group(self: Any, conn: WorkConnection, jobs: Sequence[Job]) -> Any:
         for job in jobs:
             job.settle(lambda: True)
         return lambda conn: group_commit.commit(conn, self.cache, [job.work for job in jobs])
 
-    setattr(engine._Writing, "together", together)  # noqa: B010
+    plant(engine._Writing, "commit_group", commit_group)
     return SqliteSessionStore.open(path)
 
 
@@ -61,8 +72,8 @@ def _nothing(conn: sqlite3.Connection) -> Iterator[None]:
 
 def no_transaction(path: Path) -> Any:
     """Every statement of a save commits by itself."""
-    setattr(transaction, "write", _nothing)  # noqa: B010
-    setattr(transaction, "part", _nothing)  # noqa: B010
+    plant(transaction, "write", _nothing)
+    plant(transaction, "part", _nothing)
     return SqliteSessionStore.open(path)
 
 
@@ -74,8 +85,8 @@ def split_transaction(path: Path) -> Any:
         conn.execute("BEGIN IMMEDIATE")
         return _write_record(conn, *args)
 
-    setattr(transaction, "part", _nothing)  # noqa: B010
-    setattr(session_header, "write", split)  # noqa: B010
+    plant(transaction, "part", _nothing)
+    plant(session_header, "write", split)
     return SqliteSessionStore.open(path)
 
 
@@ -86,19 +97,19 @@ def journal_in_memory(path: Path) -> Any:
         conn.execute("PRAGMA journal_mode = MEMORY").close()
         conn.execute("PRAGMA cache_size = 10").close()  # so that much is written before the commit
 
-    setattr(connect, "_switch_to_wal", switch)  # noqa: B010
+    plant(connect, "_switch_to_wal", switch)
     return SqliteSessionStore.open(path)
 
 
 def conditions_not_looked_at(path: Path) -> Any:
     """Who saves if nobody else did is not asked whether somebody did."""
-    setattr(session_writer, "_conditions_hold", lambda batch, before: True)  # noqa: B010
+    plant(session_writer, "_conditions_hold", lambda batch, before: True)
     return SqliteSessionStore.open(path)
 
 
 def error_swallowed(path: Path) -> Any:
     """A save that fails says that it is saved."""
-    setattr(engine, "_answer", lambda change, outcome: outcome.answer or True)  # noqa: B010
+    plant(engine, "_answer", lambda change, outcome: outcome.answer or True)
     return SqliteSessionStore.open(path)
 
 
@@ -109,7 +120,7 @@ def synchronous_off(path: Path) -> Any:
         _set_common(conn, settings)
         conn.execute("PRAGMA synchronous = OFF").close()
 
-    setattr(connect, "_set_common", set_common)  # noqa: B010
+    plant(connect, "_set_common", set_common)
     return SqliteSessionStore.open(path)
 
 
@@ -119,13 +130,13 @@ def rollback_journal(path: Path) -> Any:
     def switch(conn: sqlite3.Connection, settings: Settings) -> None:
         conn.execute("PRAGMA journal_mode = DELETE").close()
 
-    setattr(connect, "_switch_to_wal", switch)  # noqa: B010
+    plant(connect, "_switch_to_wal", switch)
     return SqliteSessionStore.open(path)
 
 
 def goes_on_after_an_io_error(path: Path) -> Any:
     """A save after one that met an I/O error is taken as if nothing had happened."""
-    setattr(group_commit, "is_io_failure", lambda error: False)  # noqa: B010
+    plant(group_commit, "is_io_failure", lambda error: False)
     return SqliteSessionStore.open(path)
 
 
@@ -164,8 +175,8 @@ def drops_at_exit(path: Path) -> Any:
     """Nobody waits, at exit, until what was accepted is done, one by one on a slow disk."""
     inner: Any = worker.Worker
     inner.finish = lambda self, seconds: self._queue._waiting.clear()
-    setattr(job_queue, "GROUP", 1)  # noqa: B010
-    setattr(transaction, "write", _slow_write)  # noqa: B010
+    plant(job_queue, "GROUP", 1)
+    plant(transaction, "write", _slow_write)
     return SqliteSessionStore.open(path)
 
 
@@ -238,14 +249,14 @@ class _LikeAnything(list[int]):
 
 def seals_not_checked(path: Path) -> Any:
     """Messages are not held against their seals."""
-    setattr(conversation, "message_checksums", lambda *columns: _LikeAnything())  # noqa: B010
+    plant(conversation, "message_checksums", lambda *columns: _LikeAnything())
     return SqliteSessionStore.open(path)
 
 
 def digests_not_checked(path: Path) -> Any:
     """Nothing but messages is held against its digest."""
     for name in ("check_session", "check_collection", "check_checkpoint"):
-        setattr(decode, name, lambda *what: None)
+        plant(decode, name, lambda *what: None)
     return SqliteSessionStore.open(path)
 
 
@@ -255,7 +266,7 @@ def memories_not_checked(path: Path) -> Any:
     def believed(owner: str, stored: tuple[Any, ...]) -> agent_memory.Remembered:
         return agent_memory.Remembered(stored[0], stored[1], tuple(stored[2:]))
 
-    setattr(agent_memory, "_proven", believed)  # noqa: B010
+    plant(agent_memory, "_proven", believed)
     return SqliteSessionStore.open(path)
 
 
@@ -296,13 +307,13 @@ def blobs_not_linked(path: Path) -> Any:
         message, _ = _detach(*arguments)
         return message, []
 
-    setattr(blobs, "detach", unlinked)  # noqa: B010
+    plant(blobs, "detach", unlinked)
     return SqliteSessionStore.open(path)
 
 
 def log_not_looked_at(path: Path) -> Any:
     """SQLite recovers the log before anybody looked at it."""
-    setattr(wal_preflight, "check", lambda path: None)  # noqa: B010
+    plant(wal_preflight, "check", lambda path: None)
     return SqliteSessionStore.open(path)
 
 
@@ -315,13 +326,13 @@ def every_log_suspected(path: Path) -> Any:
 
 def schema_not_pinned(path: Path) -> Any:
     """What a file says its tables are is believed."""
-    setattr(verify_schema, "check", lambda *what: None)  # noqa: B010
+    plant(verify_schema, "check", lambda *what: None)
     return SqliteSessionStore.open(path)
 
 
 def blobs_unbounded(path: Path) -> Any:
     """A blob is unpacked whatever it unpacks to."""
-    setattr(blobs, "_unpack", lambda data, *what: zlib.decompressobj().decompress(data))  # noqa: B010
+    plant(blobs, "_unpack", lambda data, *what: zlib.decompressobj().decompress(data))
     return SqliteSessionStore.open(path)
 
 
@@ -336,5 +347,5 @@ def salvage_forgets(path: Path) -> Any:
         shorter = session.evolve(messages=session.messages[:-1])
         return attrs.evolve(found, snapshot=found.snapshot.evolve(session=shorter))
 
-    setattr(session_recovery, "session", shorter)  # noqa: B010
+    plant(session_recovery, "session", shorter)
     return SqliteSessionStore.open(path)

@@ -51,7 +51,7 @@ class _Writing:
         """The file that is at the path now is the one that was opened."""
         self._identity = connect.identity(self.settings.path)
 
-    def together(self, conn: WorkConnection, jobs: Sequence[Job]) -> Afterwards | None:
+    def commit_group(self, conn: WorkConnection, jobs: Sequence[Job]) -> Afterwards | None:
         """Commit the changes of these jobs and set their answers.
 
         Answers what is to be done once the callers were told: they need not wait for a checkpoint.
@@ -136,7 +136,7 @@ class Engine:
         if await asyncio.to_thread(connect.may_write, settings):
             writer = Worker(
                 lambda: connect.open_writer(settings),
-                together=writing.together,
+                run_group=writing.commit_group,
             )
             await writer.start()
             writing.remember_file()

@@ -335,7 +335,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         def build(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
             found = decode.to_found(conn, stored)
             if stored.record is not None and generation is None:
-                cache.learn(session_id, lambda known: decode.learned(known, stored, found))
+                cache.update(session_id, lambda known: decode.refreshed(known, stored, found))
             return found
 
         return await self._engine.read(
@@ -375,7 +375,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
             value = decode.to_checkpoint(conn, kind, stored)
             if value is not None and stored is not None and stored.messages is not None:
                 line = decode.line_of(value.messages, stored.messages)
-                cache.learn(value.session_id, lambda known: known.with_line(key, line))
+                cache.update(value.session_id, lambda known: known.with_conversation(key, line))
             return value
 
         return await self._engine.read(

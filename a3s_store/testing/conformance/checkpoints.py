@@ -10,7 +10,7 @@ from a3s_store.errors import InvalidSnapshotError
 from a3s_store.models import Message
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import raises, same
-from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import loop_checkpoint, session, talk
 
 _GROUP = "checkpoints"
@@ -29,7 +29,7 @@ async def _load(store: SessionStore, kind: str, key: str) -> Any:
     return await getattr(store, f"load_{kind}")(key)
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_checkpoint_comes_back_as_it_was_saved(store: SessionStore, kind: str) -> None:
     """Every field survives; version 0 stays version 0; an unknown id is None."""
     for version in (0, 1):
@@ -39,7 +39,7 @@ async def a_checkpoint_comes_back_as_it_was_saved(store: SessionStore, kind: str
     same(None, await _load(store, kind, "K"), "an unknown id")
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_checkpoint_replaces_the_last_one(store: SessionStore, kind: str) -> None:
     """The next checkpoint of the same id is the only one there is."""
     await _save(store, kind, "k", _make(kind, "k"))
@@ -49,7 +49,7 @@ async def a_checkpoint_replaces_the_last_one(store: SessionStore, kind: str) -> 
     same(second, await _load(store, kind, "k"), "load")
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_checkpoint_is_deleted_alone(store: SessionStore, kind: str) -> None:
     """Its neighbours stay, a second delete and that of an unknown id are successes."""
     for key in ("k", "l"):
@@ -60,7 +60,7 @@ async def a_checkpoint_is_deleted_alone(store: SessionStore, kind: str) -> None:
     same(_make(kind, "l"), await _load(store, kind, "l"), "its neighbour")
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_checkpoint_of_a_newer_version_is_refused(store: SessionStore, kind: str) -> None:
     """InvalidSnapshotError, and the one that was there stays."""
     await _save(store, kind, "k", _make(kind, "k"))
@@ -69,7 +69,7 @@ async def a_checkpoint_of_a_newer_version_is_refused(store: SessionStore, kind: 
     same(_make(kind, "k"), await _load(store, kind, "k"), "afterwards")
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_checkpoint_under_another_id_is_refused(store: SessionStore, kind: str) -> None:
     """InvalidSnapshotError when the value names another id, and nothing is written."""
     other = _make(kind, "l")
@@ -78,7 +78,7 @@ async def a_checkpoint_under_another_id_is_refused(store: SessionStore, kind: st
         same(None, await _load(store, kind, key), f"load of {key}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def ids_of_sessions_runs_and_workflows_are_apart(store: SessionStore) -> None:
     """One text may be the id of all three."""
     await store.save(session("x", ("a",)))
@@ -93,7 +93,7 @@ async def ids_of_sessions_runs_and_workflows_are_apart(store: SessionStore) -> N
     same(session("x", ("a",)), await store.load("x"), "the session")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def checkpoints_do_not_make_a_session(store: SessionStore) -> None:
     """They need none, and list, exists and load do not see them."""
     await store.save_loop_checkpoint("r", loop_checkpoint("r", "s"))
@@ -103,7 +103,7 @@ async def checkpoints_do_not_make_a_session(store: SessionStore) -> None:
     same(None, await store.load_snapshot("s"), "load_snapshot")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_checkpoint_and_its_session_go_their_own_ways(store: SessionStore) -> None:
     """The conversation of a checkpoint stays what it was, whatever the session's becomes."""
     common = talk("a", "b", "c")
@@ -129,7 +129,7 @@ async def a_checkpoint_and_its_session_go_their_own_ways(store: SessionStore) ->
         same(saved, await store.load("s"), f"the session without checkpoint {one.run_id}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_checkpoint_grows_with_its_run(store: SessionStore) -> None:
     """A checkpoint after every tool round, then the session with all of it."""
     messages = talk(*(f"round {number}" for number in range(12)))
@@ -147,7 +147,7 @@ async def a_checkpoint_grows_with_its_run(store: SessionStore) -> None:
     same(value, await store.load_loop_checkpoint("r"), "the checkpoint at the end")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_run_may_change_its_session(store: SessionStore) -> None:
     """The session last named owns the checkpoint: only its deletion takes it along."""
     for owner in ("s", "t"):

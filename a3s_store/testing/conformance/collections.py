@@ -7,14 +7,14 @@ from a3s_store.core.protocol import SessionStore
 from a3s_store.models import RunEventRecord, TextDelta
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import load_collection, same, save_collection
-from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import items, session
 
 _GROUP = "families"
 _EACH = tuple((collection.name, collection.name) for collection in COLLECTIONS)
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_collection_comes_back_as_it_was_saved(store: SessionStore, collection: str) -> None:
     """Every field of its values survives, in their order, equal ones that repeat included."""
     values = items(collection, "2", "1", "2", "2", "3")
@@ -22,7 +22,7 @@ async def a_collection_comes_back_as_it_was_saved(store: SessionStore, collectio
     same(values, await load_collection(store, collection, "s"), f"load_{collection}")
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def never_saved_is_none(store: SessionStore, collection: str) -> None:
     """None, whatever else was saved under the same id."""
     same(None, await load_collection(store, collection, "s"), "before anything was saved")
@@ -35,7 +35,7 @@ async def never_saved_is_none(store: SessionStore, collection: str) -> None:
     same(None, getattr(loaded, collection), "in the snapshot")
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def saved_empty_is_empty(store: SessionStore, collection: str) -> None:
     """An empty shelf is (), not None: at first, after values, with and without a session."""
     await save_collection(store, collection, "s", ())
@@ -49,7 +49,7 @@ async def saved_empty_is_empty(store: SessionStore, collection: str) -> None:
     same((), getattr(loaded, collection), "in the snapshot")
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_save_replaces_the_whole_collection(store: SessionStore, collection: str) -> None:
     """Grown, trimmed at the front, changed inside, reordered, shortened: it is what it is."""
     for names in ("12", "1234", "234", "2x4", "42x", "4", "4444", "12345", "345678", "1"):
@@ -58,7 +58,7 @@ async def a_save_replaces_the_whole_collection(store: SessionStore, collection: 
         same(values, await load_collection(store, collection, "s"), f"load_{collection} of {names}")
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_collection_needs_no_session(store: SessionStore, collection: str) -> None:
     """It is saved, loaded and deleted without one; list, exists and the loads do not see it."""
     values = items(collection, "1")
@@ -81,7 +81,7 @@ async def a_collection_needs_no_session(store: SessionStore, collection: str) ->
     )
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def collections_of_two_owners_are_apart(store: SessionStore, collection: str) -> None:
     """Equal values under two ids are two shelves."""
     for owner in ("s", "t"):
@@ -96,7 +96,7 @@ async def collections_of_two_owners_are_apart(store: SessionStore, collection: s
     )
 
 
-@owed(_GROUP, cases=_EACH)
+@required_by(_GROUP, cases=_EACH)
 async def a_collection_is_saved_alone(store: SessionStore, collection: str) -> None:
     """Saving one family leaves the session and the other families as they are."""
     snapshot = samples.rich_snapshot("s")
@@ -106,7 +106,7 @@ async def a_collection_is_saved_alone(store: SessionStore, collection: str) -> N
     same(snapshot.evolve(**{collection: values}), await store.load_snapshot("s"), "load_snapshot")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_run_grows_by_events(store: SessionStore) -> None:
     """Events are added to the last run, and the oldest ones trimmed, as a live run does."""
     done, live = samples.run_record("done"), samples.run_record("live", events=0)
@@ -120,7 +120,7 @@ async def a_run_grows_by_events(store: SessionStore) -> None:
         same((done, live), await store.load_run_records("s"), f"after event {number}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_subagent_reports_progress(store: SessionStore) -> None:
     """Progress entries are added to one task while others stay, and may be taken away."""
     other, task = samples.subagent_task("other"), samples.subagent_task("live", progress=())
@@ -131,7 +131,7 @@ async def a_subagent_reports_progress(store: SessionStore) -> None:
         same((task, other), await store.load_subagent_tasks("s"), f"with {count} entries")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def nothing_is_evicted(store: SessionStore) -> None:
     """Limits belong to the live collection: 300 artifacts and 20 large ones all come back."""
     many = items("artifacts", *map(str, range(300)))
@@ -142,7 +142,7 @@ async def nothing_is_evicted(store: SessionStore) -> None:
     same(large, await store.load_artifacts("large"), "20 large artifacts")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def ids_inside_values_are_free(store: SessionStore) -> None:
     """No uniqueness and no references: equal ids, other sessions' runs, artifacts nobody has."""
     first, second = samples.artifact("1", "a"), samples.artifact("1", "b")

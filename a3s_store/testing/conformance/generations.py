@@ -14,7 +14,7 @@ from a3s_store.errors import InvalidIdError, SessionNotFoundError, StaleGenerati
 from a3s_store.models import Message
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import contents, holds, raises, same, unchanged
-from a3s_store.testing.conformance.suite import StoreMaker, owed
+from a3s_store.testing.conformance.suite import StoreMaker, required_by
 from a3s_store.testing.samples import rich_snapshot, session, small_snapshot, talk
 
 _GROUP = "generations"
@@ -37,7 +37,7 @@ async def _then(store: Any, number: int, session_id: str = "s") -> Any:
     return getattr(await store.load(session_id, generation=number), "messages", None)
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def the_generation_rises_by_one_with_each_save(store: Any) -> None:
     """Saves of the session, of a family and of snapshots count; reads and refusals do not."""
     same((0, ()), (await store.generation("s"), await store.generations("s")), "before any save")
@@ -55,7 +55,7 @@ async def the_generation_rises_by_one_with_each_save(store: Any) -> None:
     same([1, 2, 3], [one.number for one in await store.generations("s")], "generations")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def every_generation_can_be_loaded(store: Any) -> None:
     """The conversation as it was then, whatever was saved since; other fields as they are now."""
     saved = await _history(store)
@@ -69,7 +69,7 @@ async def every_generation_can_be_loaded(store: Any) -> None:
         same(len(messages), found[number], f"the length of generation {number}")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def the_digest_of_a_generation_is_its_snapshots(store: Any) -> None:
     """What generations() says is what SessionSnapshot.digest() says."""
     for snapshot in (rich_snapshot("s"), small_snapshot("s", "x"), rich_snapshot("s")):
@@ -78,7 +78,7 @@ async def the_digest_of_a_generation_is_its_snapshots(store: Any) -> None:
         same(snapshot.digest(), last.digest, f"generation {last.number}")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def an_unknown_generation_is_an_error(store: Any) -> None:
     """SessionNotFoundError, as for a generation in which there was no session."""
     await store.save_trace_events("s", ())
@@ -88,7 +88,7 @@ async def an_unknown_generation_is_an_error(store: Any) -> None:
     same(session("s", ("a",)), await store.load("s", generation=2), "the known one")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def a_stale_writer_is_refused(store: Any) -> None:
     """StaleGenerationError names both generations, and nothing is written."""
     new, snapshot = session("s", ("new",)), small_snapshot("s", "new")
@@ -106,7 +106,7 @@ async def a_stale_writer_is_refused(store: Any) -> None:
     same(snapshot, await store.load_snapshot("s"), "the right one")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def one_of_many_writers_wins(store: Any) -> None:
     """Of five tasks at the same generation one saves."""
     await store.save(session("s"))
@@ -120,7 +120,7 @@ async def one_of_many_writers_wins(store: Any) -> None:
     same(won, [await store.load("s")], "what is there")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def a_rewind_is_a_generation(store: Any) -> None:
     """The first messages are the history; the longer one is the generation before."""
     messages = talk(*"abcdef")
@@ -142,7 +142,7 @@ async def a_rewind_is_a_generation(store: Any) -> None:
     same(messages, await _then(store, 2), "the generation before, afterwards")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def a_fork_goes_its_own_way(store: Any) -> None:
     """All of the source bound to the new id; then neither sees what the other does."""
     source = rich_snapshot("s")
@@ -163,7 +163,7 @@ async def a_fork_goes_its_own_way(store: Any) -> None:
     same(source.session.messages, loaded.messages[:-1], "a fork without its source")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def a_bad_fork_changes_nothing(store: Any) -> None:
     """No such session, not that long, a new id in use or none at all."""
     await store.save(session("s", ("a", "b")))
@@ -181,7 +181,7 @@ async def a_bad_fork_changes_nothing(store: Any) -> None:
         unchanged(before, await contents(store, "s", "used", "new"), f"after fork{given}")
 
 
-@owed(_GROUP, capability="generations")
+@required_by(_GROUP, capability="generations")
 async def a_delete_takes_the_generations_along(store: Any) -> None:
     """Nothing of the history is left, and a new session of that name has its own."""
     await _history(store)
@@ -192,7 +192,7 @@ async def a_delete_takes_the_generations_along(store: Any) -> None:
     same(1, len(await store.generations("s")), "how many there are")
 
 
-@owed(_GROUP, capability="generations", reopens=True)
+@required_by(_GROUP, capability="generations", reopens=True)
 async def generations_survive_reopening(store: Any, maker: StoreMaker) -> None:
     """Where the store is durable: the history goes on after the next opening."""
     if not store.capabilities().durable:

@@ -15,7 +15,7 @@ from a3s_store.testing.conformance.expect import (
     save_collection,
     unchanged,
 )
-from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import session, small_snapshot
 
 _GROUP = "ids"
@@ -62,7 +62,7 @@ async def _keep(store: SessionStore, one: str, text: str) -> None:
     await store.save_workflow_checkpoint(one, flow)
 
 
-@owed(_GROUP, cases=tuple((ascii(one)[1:25], one) for one in ODD_IDS))
+@required_by(_GROUP, cases=tuple((ascii(one)[1:25], one) for one in ODD_IDS))
 async def an_odd_id_is_an_id(store: SessionStore, one: str) -> None:
     """Saved, found, listed under its own spelling and deleted; its neighbour stays."""
     await _keep(store, "neighbour", "n")
@@ -78,7 +78,9 @@ async def an_odd_id_is_an_id(store: SessionStore, one: str) -> None:
     unchanged(before, await contents(store, "neighbour"), "the neighbour")
 
 
-@owed(_GROUP, cases=tuple((f"{ascii(one)[1:13]}*{len(one)}", one) for one in UPSTREAM_REFUSES))
+@required_by(
+    _GROUP, cases=tuple((f"{ascii(one)[1:13]}*{len(one)}", one) for one in UPSTREAM_REFUSES)
+)
 async def an_id_upstream_cannot_store_is_kept_or_refused(store: SessionStore, one: str) -> None:
     """Kept like any other, or InvalidIdError with nothing changed."""
     await _keep(store, "neighbour", "n")
@@ -94,7 +96,7 @@ async def an_id_upstream_cannot_store_is_kept_or_refused(store: SessionStore, on
     unchanged(before, await contents(store, "neighbour"), "after delete")
 
 
-@owed(_GROUP, cases=tuple((f"{ascii(a)[1:-1]},{ascii(b)[1:-1]}", (a, b)) for a, b in PAIRS))
+@required_by(_GROUP, cases=tuple((f"{ascii(a)[1:-1]},{ascii(b)[1:-1]}", (a, b)) for a, b in PAIRS))
 async def two_ids_are_never_one(store: SessionStore, pair: tuple[str, str]) -> None:
     """Both are kept apart, or the second is an IdCollisionError and nothing is lost."""
     first, second = pair
@@ -113,7 +115,7 @@ async def two_ids_are_never_one(store: SessionStore, pair: tuple[str, str]) -> N
     unchanged(before, await contents(store, first), "the first after the second was deleted")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def another_id_is_not_answered_for(store: SessionStore) -> None:
     """Asking for, or deleting, an id never saved does not reach what is under a similar one."""
     first, second = "a/b", "a_b"
@@ -133,7 +135,7 @@ async def another_id_is_not_answered_for(store: SessionStore) -> None:
     unchanged(before, await contents(store, first), "after the delete of the other")
 
 
-@owed(_GROUP, cases=NOT_IDS)
+@required_by(_GROUP, cases=NOT_IDS)
 async def what_is_no_id_is_refused(store: SessionStore, one: Any) -> None:
     """InvalidIdError, a ValueError, from every method that takes an id; nothing is changed."""
     await _keep(store, "s", "kept")

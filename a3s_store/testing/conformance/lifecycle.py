@@ -21,7 +21,7 @@ from a3s_store.testing.conformance.expect import (
     save_collection,
     unchanged,
 )
-from a3s_store.testing.conformance.suite import StoreMaker, owed
+from a3s_store.testing.conformance.suite import StoreMaker, required_by
 from a3s_store.testing.samples import items, rich_snapshot, session, small_snapshot
 
 _CARE = "care"
@@ -30,14 +30,14 @@ _DURABLE = "durable"
 _SHARED = "shared"
 
 
-@owed(_CARE)
+@required_by(_CARE)
 async def it_is_a_session_store(store: SessionStore) -> None:
     """Every method of the protocol is there, and the name is a name."""
     holds(isinstance(store, SessionStore), f"{type(store).__name__} lacks methods of SessionStore")
     holds(isinstance(store.backend_name, str) and store.backend_name, "backend_name is no name")
 
 
-@owed(_CARE)
+@required_by(_CARE)
 async def it_is_healthy(store: SessionStore) -> None:
     """health_check() of a store that works answers its name, and writes nothing one can read."""
     await store.save(session("s"))
@@ -48,7 +48,7 @@ async def it_is_healthy(store: SessionStore) -> None:
     unchanged(before, await contents(store, "s"), "after health_check")
 
 
-@owed(_CARE)
+@required_by(_CARE)
 async def capabilities_are_plain_and_do_not_change(store: SessionStore) -> None:
     """A Capabilities of booleans, the same at every call: what is False must not be relied on."""
     first = store.capabilities()
@@ -59,7 +59,7 @@ async def capabilities_are_plain_and_do_not_change(store: SessionStore) -> None:
     same(first, store.capabilities(), "capabilities() after a save")
 
 
-@owed(_CARE)
+@required_by(_CARE)
 async def an_inventory_has_every_id(store: SessionStore) -> None:
     """Where a store can say everything it holds: sessions, families alone, both checkpoints."""
     if not isinstance(store, Inventoried):
@@ -78,14 +78,14 @@ async def an_inventory_has_every_id(store: SessionStore) -> None:
     same(("flow a", "flow b"), found.workflow_checkpoints, "workflow_checkpoints")
 
 
-@owed(_CARE)
+@required_by(_CARE)
 async def closing_twice_is_success(store: SessionStore) -> None:
     """close() may be called again, in turn and at once."""
     await asyncio.gather(store.close(), store.close())
     await store.close()
 
 
-@owed(_CARE)
+@required_by(_CARE)
 async def a_closed_store_refuses_everything(store: SessionStore) -> None:
     """StoreClosedError from every method, and from entering it again."""
     await store.save_snapshot(rich_snapshot("s"))
@@ -121,7 +121,7 @@ def _every_method(store: SessionStore) -> dict[str, Callable[[], Awaitable[Any]]
     return acts
 
 
-@owed(_CARE)
+@required_by(_CARE)
 async def leaving_the_context_closes(store: SessionStore) -> None:
     """`async with` answers the store and closes it, also when the block raised."""
 
@@ -138,7 +138,7 @@ async def leaving_the_context_closes(store: SessionStore) -> None:
     await raises(StoreClosedError, "load after the block", store.load, "s")
 
 
-@owed(_TASKS)
+@required_by(_TASKS)
 async def saves_of_one_id_leave_one_of_them(store: SessionStore) -> None:
     """Five tasks save one id: all succeed, and what is left is one of the values, whole."""
     versions = [session("s", (f"task {n}",) * (n + 1), updated_at=n) for n in range(5)]
@@ -148,7 +148,7 @@ async def saves_of_one_id_leave_one_of_them(store: SessionStore) -> None:
     same(["s"], await store.list(), "list")
 
 
-@owed(_TASKS)
+@required_by(_TASKS)
 async def saves_of_different_ids_all_land(store: SessionStore) -> None:
     """Twenty tasks save twenty snapshots, and each is there."""
     snapshots = [small_snapshot(f"s{n:02}", f"text {n}") for n in range(20)]
@@ -158,7 +158,7 @@ async def saves_of_different_ids_all_land(store: SessionStore) -> None:
     same(snapshots, loaded, "load_snapshot of all")
 
 
-@owed(_TASKS)
+@required_by(_TASKS)
 async def parts_saved_at_once_all_land(store: SessionStore) -> None:
     """The session, each family and a checkpoint, all of one id and at the same time."""
     whole = rich_snapshot("s").evolve(retained_artifact_uris=())
@@ -175,7 +175,7 @@ async def parts_saved_at_once_all_land(store: SessionStore) -> None:
     same(loop, await store.load_loop_checkpoint("s"), "the checkpoint")
 
 
-@owed(_TASKS)
+@required_by(_TASKS)
 async def a_reader_sees_whole_sessions(store: SessionStore) -> None:
     """Loads during saves answer one of the saved values, and lists know the session."""
     versions = [session("s", (str(n),) * (n % 7 + 1), updated_at=n) for n in range(20)]
@@ -195,7 +195,7 @@ async def a_reader_sees_whole_sessions(store: SessionStore) -> None:
     same(versions[-1], await store.load("s"), "the last one")
 
 
-@owed(_TASKS)
+@required_by(_TASKS)
 async def a_bad_save_among_good_ones_fails_alone(store: SessionStore) -> None:
     """The others land, and only the bad one raises."""
     good = [session(f"s{n}", (f"text {n}",)) for n in range(6)]
@@ -206,7 +206,7 @@ async def a_bad_save_among_good_ones_fails_alone(store: SessionStore) -> None:
     same(good, [await store.load(one.id) for one in good], "the others")
 
 
-@owed(_TASKS)
+@required_by(_TASKS)
 async def a_cancelled_save_happened_or_did_not(store: SessionStore) -> None:
     """Whenever the caller is cancelled, the session is the old or the new one, and work goes on."""
     for steps in range(12):
@@ -239,7 +239,7 @@ async def _fill(store: SessionStore) -> None:
 _FILLED = ("rich", "bare", "../../../etc/passwd", "empty", "only", "run", "flow", "never")
 
 
-@owed(_DURABLE, capability="durable", reopens=True)
+@required_by(_DURABLE, capability="durable", reopens=True)
 async def everything_is_there_after_reopening(store: SessionStore, maker: StoreMaker) -> None:
     """Each answer is what it was, twice over, None and empty included."""
     await _fill(store)
@@ -252,7 +252,7 @@ async def everything_is_there_after_reopening(store: SessionStore, maker: StoreM
         same(digest, found.digest() if found else None, "the digest after reopening")
 
 
-@owed(_DURABLE, capability="durable", reopens=True)
+@required_by(_DURABLE, capability="durable", reopens=True)
 async def work_goes_on_after_reopening(store: SessionStore, maker: StoreMaker) -> None:
     """Growth, changes and deletes land on what an earlier process left."""
     texts = [f"message {n}" for n in range(9)]
@@ -273,7 +273,7 @@ async def work_goes_on_after_reopening(store: SessionStore, maker: StoreMaker) -
     same(None, await store.load_loop_checkpoint("r"), "checkpoint after delete")
 
 
-@owed(_DURABLE, capability="durable", reopens=True)
+@required_by(_DURABLE, capability="durable", reopens=True)
 async def close_finishes_what_was_begun(store: SessionStore, maker: StoreMaker) -> None:
     """Saves that were acknowledged while close() ran are there afterwards."""
     snapshots = [small_snapshot(f"s{n}", "x") for n in range(8)]
@@ -289,7 +289,7 @@ async def close_finishes_what_was_begun(store: SessionStore, maker: StoreMaker) 
         same(one if answer is None else None, found, f"{one.session.id}, answered {answer!r}")
 
 
-@owed(_SHARED, capability="shared_by_processes", reopens=True)
+@required_by(_SHARED, capability="shared_by_processes", reopens=True)
 async def two_stores_of_one_place_see_each_other(store: SessionStore, maker: StoreMaker) -> None:
     """What one acknowledged the other loads, whatever either remembers."""
     other = await maker.open()
@@ -310,7 +310,7 @@ async def two_stores_of_one_place_see_each_other(store: SessionStore, maker: Sto
     same(session("s", ("a",)), await other.load("s"), "saved again")
 
 
-@owed(_SHARED, capability="shared_by_processes", reopens=True)
+@required_by(_SHARED, capability="shared_by_processes", reopens=True)
 async def two_stores_may_write_in_turn(store: SessionStore, maker: StoreMaker) -> None:
     """A writer that remembers what it wrote notices that another wrote since."""
     other = await maker.open()
@@ -327,7 +327,7 @@ async def two_stores_may_write_in_turn(store: SessionStore, maker: StoreMaker) -
             same(traced, await reader.load_trace_events("s"), f"turn {number}, trace events")
 
 
-@owed(_SHARED, capability="shared_by_processes", reopens=True)
+@required_by(_SHARED, capability="shared_by_processes", reopens=True)
 async def two_stores_compare_and_swap(store: SessionStore, maker: StoreMaker) -> None:
     """Only one of two that saw the same snapshot saves; nobody's message is lost."""
     if not store.capabilities().aggregate_cas:

@@ -22,7 +22,7 @@ from a3s_store.models import (
 )
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import contents, raises, save_collection, unchanged
-from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import session
 
 _GROUP = "refusals"
@@ -174,7 +174,7 @@ async def _refused(store: SessionStore, act: Callable[[], Awaitable[Any]], what:
     unchanged(before, await contents(store, "s"), "after the refusal")
 
 
-@owed(_GROUP, cases=tuple(_SESSIONS.items()))
+@required_by(_GROUP, cases=tuple(_SESSIONS.items()))
 async def a_bad_session_is_refused(store: SessionStore, build: Callable[[], Any]) -> None:
     """EncodeError, and the session that was there stays."""
 
@@ -184,7 +184,7 @@ async def a_bad_session_is_refused(store: SessionStore, build: Callable[[], Any]
     await _refused(store, act, "save")
 
 
-@owed(_GROUP, cases=tuple((label, (label, build)) for label, build in _ITEMS.items()))
+@required_by(_GROUP, cases=tuple((label, (label, build)) for label, build in _ITEMS.items()))
 async def a_bad_value_is_refused(store: SessionStore, case: tuple[str, Callable[[], Any]]) -> None:
     """EncodeError for a bad value among good ones, and the shelf that was there stays whole."""
     collection, build = case[0].partition(":")[0], case[1]
@@ -197,7 +197,7 @@ async def a_bad_value_is_refused(store: SessionStore, case: tuple[str, Callable[
     await _refused(store, act, f"save_{collection}")
 
 
-@owed(_GROUP, cases=tuple(_collections().items()))
+@required_by(_GROUP, cases=tuple(_collections().items()))
 async def a_bad_collection_is_refused(
     store: SessionStore, case: tuple[str, Callable[[], Any]]
 ) -> None:
@@ -210,7 +210,7 @@ async def a_bad_collection_is_refused(
     await _refused(store, act, f"save_{collection}")
 
 
-@owed(_GROUP, cases=tuple(_CHECKPOINTS.items()))
+@required_by(_GROUP, cases=tuple(_CHECKPOINTS.items()))
 async def a_bad_checkpoint_is_refused(
     store: SessionStore, case: tuple[str, Callable[[], Any]]
 ) -> None:
@@ -223,7 +223,7 @@ async def a_bad_checkpoint_is_refused(
     await _refused(store, act, f"save_{kind}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def an_error_says_where_and_never_what(store: SessionStore) -> None:
     """`path` leads to the bad value, and the text holds none of the conversation."""
     secret = "the secret of the conversation"

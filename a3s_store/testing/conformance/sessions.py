@@ -15,13 +15,13 @@ from a3s_store.testing.conformance.expect import (
     save_collection,
     unchanged,
 )
-from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import session, talk
 
 _GROUP = "sessions"
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_session_comes_back_as_it_was_saved(store: SessionStore) -> None:
     """Every field of a session survives, set to something or to its default."""
     for saved in (samples.rich_session("rich"), SessionData(id="bare", created_at=0, updated_at=0)):
@@ -29,7 +29,7 @@ async def a_session_comes_back_as_it_was_saved(store: SessionStore) -> None:
         same(saved, await store.load(saved.id), f"load of {saved.id}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def an_unknown_id_loads_as_none(store: SessionStore) -> None:
     """What was never saved is None, and asking for it creates nothing."""
     await store.save(session("other"))
@@ -39,7 +39,7 @@ async def an_unknown_id_loads_as_none(store: SessionStore) -> None:
     same(["other"], await store.list(), "list")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_save_replaces_the_whole_session(store: SessionStore) -> None:
     """Nothing of the session that was there before is left."""
     await store.save(samples.rich_session("s"))
@@ -48,7 +48,7 @@ async def a_save_replaces_the_whole_session(store: SessionStore) -> None:
     same(bare, await store.load("s"), "load")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def the_last_save_wins(store: SessionStore) -> None:
     """Saves are not merged and not ordered by their times."""
     await store.save(session("s", ("new",), updated_at=2_000))
@@ -57,7 +57,7 @@ async def the_last_save_wins(store: SessionStore) -> None:
     same(older, await store.load("s"), "load")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def times_are_the_callers(store: SessionStore) -> None:
     """created_at and updated_at are stored as given, whatever they are."""
     for created, updated in ((0, 0), (-(2**63), 2**63 - 1), (2**63 - 1, -(2**63))):
@@ -67,7 +67,7 @@ async def times_are_the_callers(store: SessionStore) -> None:
         same((created, updated), (loaded.created_at, loaded.updated_at), "times")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_save_leaves_the_collections_as_they_are(store: SessionStore) -> None:
     """save() changes the session and nothing beside it."""
     await store.save_snapshot(samples.rich_snapshot("s"))
@@ -80,7 +80,7 @@ async def a_save_leaves_the_collections_as_they_are(store: SessionStore) -> None
     same(samples.loop_checkpoint("r", "s"), await store.load_loop_checkpoint("r"), "checkpoint")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
     """Load and save, twice over, and every answer is what it was."""
     await store.save_snapshot(samples.rich_snapshot("s"))
@@ -95,7 +95,7 @@ async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
         unchanged(before, await contents(store, "s"), "after saving what was loaded")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def loading_never_writes(store: SessionStore) -> None:
     """Any number of loads, of what is there and of what is not, leaves every answer as it was."""
     await store.save(samples.rich_session("s"))
@@ -106,7 +106,7 @@ async def loading_never_writes(store: SessionStore) -> None:
         unchanged(before, after, "after loading")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore) -> None:
     """Session, families and the loop checkpoints of its runs are gone after delete()."""
     await store.save_snapshot(samples.rich_snapshot("s"))
@@ -123,7 +123,7 @@ async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore)
         same(None, await store.load_loop_checkpoint(run), f"load_loop_checkpoint of {run}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_delete_leaves_everything_else(store: SessionStore) -> None:
     """Child sessions, other sessions' checkpoints and all workflow checkpoints stay."""
     await store.save_snapshot(samples.rich_snapshot("s"))
@@ -140,7 +140,7 @@ async def a_delete_leaves_everything_else(store: SessionStore) -> None:
     same(samples.workflow_checkpoint("s"), kept, "workflow named s")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def deleting_what_is_missing_is_success(store: SessionStore) -> None:
     """The first delete of an unknown id succeeds, and so does a second one of a known id."""
     await store.delete("unknown")
@@ -150,7 +150,7 @@ async def deleting_what_is_missing_is_success(store: SessionStore) -> None:
     same([], await store.list(), "list")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_session_saved_after_a_delete_starts_afresh(store: SessionStore) -> None:
     """Nothing of the deleted one comes back with the next of its name."""
     await store.save_snapshot(samples.rich_snapshot("s"))
@@ -164,7 +164,7 @@ async def a_session_saved_after_a_delete_starts_afresh(store: SessionStore) -> N
     same((), loaded.retained_artifact_uris, "retained_artifact_uris")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def list_answers_the_saved_ids_sorted(store: SessionStore) -> None:
     """Each saved session once, under its own id, in the order of code points."""
     ids = [
@@ -187,7 +187,7 @@ async def list_answers_the_saved_ids_sorted(store: SessionStore) -> None:
     same(sorted(set(ids) - {"B"}), await store.list(), "list after delete")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def exists_follows_save_and_delete(store: SessionStore) -> None:
     """True from the first save to the delete, and for no other id."""
     same(False, await store.exists("s"), "before the save")
@@ -204,14 +204,14 @@ async def _through(store: SessionStore, *conversations: tuple[Message, ...]) -> 
         same(saved, await store.load("s"), f"load after save {number}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_conversation_grows(store: SessionStore) -> None:
     """Some messages more with each save, none of them lost, doubled or moved."""
     messages = talk(*(f"message {number}" for number in range(40)))
     await _through(store, *(messages[:end] for end in (0, 1, 2, 2, 5, 6, 20, 40)))
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_conversation_may_be_compacted(store: SessionStore) -> None:
     """A summary in place of the beginning, and growth from there."""
     old, more = talk(*"abcdefgh"), talk("i", "j")
@@ -220,7 +220,7 @@ async def a_conversation_may_be_compacted(store: SessionStore) -> None:
     await _through(store, old, compacted, (*compacted, *more), old, middle, (*middle, *more))
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_conversation_may_be_rewound(store: SessionStore) -> None:
     """Fewer messages than before, none at all, and another continuation."""
     old = talk(*"abcdef")
@@ -228,7 +228,7 @@ async def a_conversation_may_be_rewound(store: SessionStore) -> None:
     await _through(store, old, old[:3], other, old[:1], (), old, other, old)
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def one_message_may_change(store: SessionStore) -> None:
     """The first, the last or one in between is another, with nothing else moved."""
     old = talk(*"abcdef")
@@ -237,7 +237,7 @@ async def one_message_may_change(store: SessionStore) -> None:
         await _through(store, old, changed, old)
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def equal_messages_repeat(store: SessionStore) -> None:
     """A message has no identity but its place: equal ones are all kept."""
     same_text = talk("ok")[0]
@@ -246,7 +246,7 @@ async def equal_messages_repeat(store: SessionStore) -> None:
         await _through(store, repeats[:2], repeats, repeats[:3], (*repeats, *repeats))
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def values_that_only_compare_equal_are_told_apart(store: SessionStore) -> None:
     """True, 1 and 1.0 are equal in Python and three values in JSON; so are 0, -0.0 and False."""
     # Each over the last one of its own kind: what is equal to what is there must still be saved.
@@ -264,7 +264,7 @@ async def values_that_only_compare_equal_are_told_apart(store: SessionStore) -> 
         same(traced, await store.load_trace_events("s"), f"details {value!r}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_float_keeps_its_sign_of_zero(store: SessionStore) -> None:
     """A cost of -0.0 saved over 0.0 is -0.0, in the session and in its lists."""
     for zero in (0.0, -0.0, 0.0):
@@ -273,7 +273,7 @@ async def a_float_keeps_its_sign_of_zero(store: SessionStore) -> None:
         same(saved, await store.load("s"), f"load after {zero}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> None:
     """Lists and dicts handed in are the caller's; changing them later changes nothing stored."""
     texts, arguments, extra = [TextBlock(text="a")], {"paths": ["x"]}, {"list": [1]}
@@ -291,7 +291,7 @@ async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> 
     unchanged(before, await contents(store, "s"), "after changing what was handed in")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def what_was_loaded_cannot_be_changed(store: SessionStore) -> None:
     """Loaded values are frozen, so that no caller can change another's."""
     await store.save_snapshot(samples.rich_snapshot("s"))

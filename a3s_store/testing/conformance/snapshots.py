@@ -21,7 +21,7 @@ from a3s_store.testing.conformance.expect import (
     save_collection,
     unchanged,
 )
-from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import items, rich_snapshot, session, small_snapshot
 
 _GROUP = "snapshots"
@@ -29,7 +29,7 @@ _CAS = "compare and swap"
 _WRONG = "sha256:" + "0" * 64
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_snapshot_comes_back_as_it_was_saved(store: SessionStore) -> None:
     """The session, every family and the retained URIs, in one value and one by one."""
     saved = rich_snapshot("s")
@@ -45,7 +45,7 @@ async def a_snapshot_comes_back_as_it_was_saved(store: SessionStore) -> None:
     same(["s"], await store.list(), "list")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_snapshot_is_put_together_from_parts(store: SessionStore) -> None:
     """save() and save_X() make the same as save_snapshot() of it all."""
     whole = rich_snapshot("s").evolve(retained_artifact_uris=())
@@ -55,7 +55,7 @@ async def a_snapshot_is_put_together_from_parts(store: SessionStore) -> None:
     same(whole, await store.load_snapshot("s"), "load_snapshot")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_snapshot_replaces_everything(store: SessionStore) -> None:
     """A family that is None is taken away, an empty one is emptied, and no URI stays retained."""
     bare = SessionSnapshot(session=session("s", ("a",)))
@@ -68,7 +68,7 @@ async def a_snapshot_replaces_everything(store: SessionStore) -> None:
         same(None, await load_collection(store, collection, "s"), f"load_{collection}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_snapshot_removes_collections_saved_without_a_session(store: SessionStore) -> None:
     """What was on the shelves before the first snapshot is not mixed into it."""
     for collection in samples.MAKERS:
@@ -78,7 +78,7 @@ async def a_snapshot_removes_collections_saved_without_a_session(store: SessionS
     same(bare, await store.load_snapshot("s"), "load_snapshot")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_snapshot_leaves_checkpoints_and_other_sessions(store: SessionStore) -> None:
     """Checkpoints are no part of a snapshot."""
     await store.save_snapshot(rich_snapshot("t"))
@@ -91,7 +91,7 @@ async def a_snapshot_leaves_checkpoints_and_other_sessions(store: SessionStore) 
     unchanged(before, await contents(store, "t", "r", "w"), "beside the snapshot")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def retained_uris_stay_with_the_session(store: SessionStore) -> None:
     """They come back in their order, and saves of parts leave them as they are."""
     saved = rich_snapshot("s").evolve(retained_artifact_uris=("b", "a", "b"))
@@ -103,7 +103,7 @@ async def retained_uris_stay_with_the_session(store: SessionStore) -> None:
     same(("b", "a", "b"), loaded.retained_artifact_uris, "retained_artifact_uris")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def runs_of_other_sessions_are_kept(store: SessionStore) -> None:
     """Whether runs and tasks belong to the session is not the store's to judge."""
     run = samples.run_record("1", session_id="foreign", event_count=0)
@@ -113,7 +113,7 @@ async def runs_of_other_sessions_are_kept(store: SessionStore) -> None:
     same(saved, await store.load_snapshot("s"), "load_snapshot")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def digests_are_equal_for_equal_values(store: SessionStore) -> None:
     """What is loaded has the digest of what was saved, and any change has another."""
     saved = rich_snapshot("s")
@@ -159,7 +159,7 @@ def _refused() -> dict[str, Any]:
     }
 
 
-@owed(_GROUP, cases=tuple((name, name) for name in _refused()))
+@required_by(_GROUP, cases=tuple((name, name) for name in _refused()))
 async def a_bad_snapshot_is_refused_whole(store: SessionStore, name: str) -> None:
     """A typed error from save_snapshot and from its CAS, and nothing of it is written."""
     bad = _refused()[name]
@@ -173,7 +173,7 @@ async def a_bad_snapshot_is_refused_whole(store: SessionStore, name: str) -> Non
     unchanged(before, await contents(store, "s", "new"), "after save_snapshot_cas")
 
 
-@owed(_GROUP, capability="atomic_session_snapshots")
+@required_by(_GROUP, capability="atomic_session_snapshots")
 async def a_reader_never_sees_half_a_snapshot(store: SessionStore) -> None:
     """While one task saves, others load all of the old one or all of the new one."""
     versions = [small_snapshot("s", str(number)) for number in range(12)]
@@ -200,7 +200,7 @@ async def a_reader_never_sees_half_a_snapshot(store: SessionStore) -> None:
     same(versions[-1], await store.load_snapshot("s"), "the last one")
 
 
-@owed(_CAS)
+@required_by(_CAS)
 async def without_an_expected_digest_it_saves(store: SessionStore) -> None:
     """expected_digest None is save_snapshot, whether or not something is there."""
     for text in ("first", "second"):
@@ -209,7 +209,7 @@ async def without_an_expected_digest_it_saves(store: SessionStore) -> None:
         same(saved, await store.load_snapshot("s"), f"after the {text}")
 
 
-@owed(_CAS)
+@required_by(_CAS)
 async def a_bad_digest_is_refused(store: SessionStore) -> None:
     """InvalidSnapshotError unless it is sha256: and 64 lower-case hex digits."""
     saved = small_snapshot("s", "old")
@@ -227,7 +227,7 @@ async def a_bad_digest_is_refused(store: SessionStore) -> None:
     same(saved, await store.load_snapshot("s"), "afterwards")
 
 
-@owed(_CAS)
+@required_by(_CAS)
 async def a_digest_is_compared_or_the_call_refused(store: SessionStore) -> None:
     """A store without aggregate_cas raises for an expected digest; it never saves regardless."""
     old = small_snapshot("s", "old")
@@ -241,7 +241,7 @@ async def a_digest_is_compared_or_the_call_refused(store: SessionStore) -> None:
     same(old, await store.load_snapshot("s"), "afterwards")
 
 
-@owed(_CAS, capability="aggregate_cas")
+@required_by(_CAS, capability="aggregate_cas")
 async def a_matching_digest_saves(store: SessionStore) -> None:
     """True, and everything is replaced; the old digest does not match a second time."""
     old, new = rich_snapshot("s"), small_snapshot("s", "new")
@@ -252,7 +252,7 @@ async def a_matching_digest_saves(store: SessionStore) -> None:
     same(new, await store.load_snapshot("s"), "after the second")
 
 
-@owed(_CAS, capability="aggregate_cas")
+@required_by(_CAS, capability="aggregate_cas")
 async def another_digest_writes_nothing(store: SessionStore) -> None:
     """False, and every answer is what it was."""
     await store.save_snapshot(rich_snapshot("s"))
@@ -264,7 +264,7 @@ async def another_digest_writes_nothing(store: SessionStore) -> None:
         unchanged(before, await contents(store, "s", "r"), "afterwards")
 
 
-@owed(_CAS, capability="aggregate_cas")
+@required_by(_CAS, capability="aggregate_cas")
 async def an_absent_session_matches_no_digest(store: SessionStore) -> None:
     """False for a session never saved, one deleted, and families without a session."""
     new = small_snapshot("s", "new")
@@ -294,7 +294,7 @@ async def _save_two(collection: str, store: SessionStore) -> None:
     await save_collection(store, collection, "s", items(collection, "1", "2"))
 
 
-@owed(_CAS, capability="aggregate_cas", cases=tuple(_edits().items()))
+@required_by(_CAS, capability="aggregate_cas", cases=tuple(_edits().items()))
 async def any_change_makes_a_digest_stale(store: SessionStore, edit: Any) -> None:
     """A part saved since the digest was taken is not overwritten; the new digest matches."""
     old = rich_snapshot("s")
@@ -309,7 +309,7 @@ async def any_change_makes_a_digest_stale(store: SessionStore, edit: Any) -> Non
     same(new, await store.load_snapshot("s"), "at the end")
 
 
-@owed(_CAS, capability="aggregate_cas")
+@required_by(_CAS, capability="aggregate_cas")
 async def a_change_and_its_undoing_match_again(store: SessionStore) -> None:
     """The digest is of values: what is equal again has the digest it had."""
     old = rich_snapshot("s")
@@ -322,7 +322,7 @@ async def a_change_and_its_undoing_match_again(store: SessionStore) -> None:
     same(True, await store.save_snapshot_cas(small_snapshot("s", "x"), old.digest()), "the answer")
 
 
-@owed(_CAS, capability="aggregate_cas")
+@required_by(_CAS, capability="aggregate_cas")
 async def one_of_many_at_once_wins(store: SessionStore) -> None:
     """Of five tasks that saw the same snapshot one saves, and what it saved is there whole."""
     old = small_snapshot("s", "old")
@@ -334,7 +334,7 @@ async def one_of_many_at_once_wins(store: SessionStore) -> None:
     same(attempts[answers.index(True)], await store.load_snapshot("s"), "what is there")
 
 
-@owed(_CAS, capability="aggregate_cas")
+@required_by(_CAS, capability="aggregate_cas")
 async def tries_again_lose_nothing(store: SessionStore) -> None:
     """Six tasks that each add a message, and begin anew when refused, leave six messages."""
     await store.save_snapshot(SessionSnapshot(session=session("s")))

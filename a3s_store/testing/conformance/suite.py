@@ -89,7 +89,7 @@ _CHECKS: Final[list[Check]] = []
 Body: TypeAlias = Callable[..., Awaitable[None]]
 
 
-def owed(
+def required_by(
     group: str,
     *,
     capability: str | None = None,

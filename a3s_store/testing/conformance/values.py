@@ -18,7 +18,7 @@ from a3s_store.models import (
 )
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import contents, holds, same
-from a3s_store.testing.conformance.suite import owed
+from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import U64_MAX, session, talk
 from a3s_store.wire import canonical, compact, encode
 
@@ -50,7 +50,7 @@ TEXTS: Final = (
 )
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def any_text_survives(store: SessionStore) -> None:
     """NUL, line separators, both forms of an accent, what looks like JSON or SQL."""
     for text in (*TEXTS, "".join(TEXTS)):
@@ -69,7 +69,7 @@ async def any_text_survives(store: SessionStore) -> None:
         same(pieces, await store.load_artifacts("s"), f"artifact of {text!a}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def the_largest_integers_survive(store: SessionStore) -> None:
     """u64 and i64 to their ends, which a signed column or a float cannot hold."""
     for number in (0, 2**53 + 1, 2**63 - 1, 2**63, U64_MAX):
@@ -94,7 +94,7 @@ async def the_largest_integers_survive(store: SessionStore) -> None:
         same(loop, await store.load_loop_checkpoint("r"), f"checkpoint with {number}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def floats_survive_to_the_last_bit(store: SessionStore) -> None:
     """The smallest, the largest, and those that two decimal digits cannot name."""
     for number in (
@@ -112,7 +112,7 @@ async def floats_survive_to_the_last_bit(store: SessionStore) -> None:
             same(saved, await store.load("s"), f"load of {sign!r}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def opaque_json_survives(store: SessionStore) -> None:
     """Any JSON value, alone or nested, where a value is any JSON."""
     deep: Any = "bottom"
@@ -141,7 +141,7 @@ async def opaque_json_survives(store: SessionStore) -> None:
         same(trace, await store.load_trace_events("s"), f"details {value!r:.40}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def none_and_empty_are_different(store: SessionStore) -> None:
     """In a value as on a shelf: None, False, 0, "" and () are five things."""
     for model_name in (None, "", "x", None):
@@ -161,7 +161,7 @@ async def none_and_empty_are_different(store: SessionStore) -> None:
         same(tools, getattr(await store.load("s"), "tool_names", None), "tool_names")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def unknown_keys_survive(store: SessionStore) -> None:
     """At every depth, null and empty ones too, and a save without them takes them away."""
     extra: dict[str, Any] = {
@@ -189,7 +189,7 @@ async def unknown_keys_survive(store: SessionStore) -> None:
         same(values, await getattr(store, f"load_{collection}")("s"), collection)
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def types_nobody_knows_survive(store: SessionStore) -> None:
     """Blocks and events of a later release come back whole, their keys included."""
     body: dict[str, Any] = {"z": 1, "a": {"type": "text"}, "null": None, "text": "x"}
@@ -204,7 +204,7 @@ async def types_nobody_knows_survive(store: SessionStore) -> None:
         same((run,), await store.load_run_records("s"), f"an event of type {tag!r}")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def keys_keep_their_order(store: SessionStore) -> None:
     """Opaque objects are written as they were read, so that a file comes back byte for byte."""
     saved = samples.rich_snapshot("s")
@@ -213,7 +213,7 @@ async def keys_keep_their_order(store: SessionStore) -> None:
     same(compact(encode(saved)), compact(encode(loaded)), "the JSON of the snapshot")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def a_secret_is_never_kept(store: SessionStore) -> None:
     """An api_key that was handed in is in nothing that can be read again."""
     secret = "sk-do-not-keep"
@@ -227,7 +227,7 @@ async def a_secret_is_never_kept(store: SessionStore) -> None:
     holds(secret not in repr(await contents(store, "s")), "the secret is in what was loaded")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def statuses_and_counts_are_as_given(store: SessionStore) -> None:
     """Nothing is recomputed: a passed report of failed checks, a count that fits no list."""
     snapshot = samples.rich_snapshot("s")
@@ -239,7 +239,7 @@ async def statuses_and_counts_are_as_given(store: SessionStore) -> None:
     same(snapshot.session.context_usage, loaded.session.context_usage, "context usage")
 
 
-@owed(_GROUP)
+@required_by(_GROUP)
 async def large_values_survive(store: SessionStore) -> None:
     """A message of 2 MB, a conversation of 3 000 messages, a run of 2 000 events."""
     big = "\u00e9\x00x" * 500_000

@@ -51,7 +51,7 @@ def run(program: Sequence[Put | None]) -> tuple[list[Job], list[list[Job]]]:
             groups.append(queue.take())
         else:
             for _ in range(step.count):
-                put.append(Job(len(put), step.lane, together=step.together))
+                put.append(Job(len(put), step.lane, batchable=step.together))
                 queue.put(put[-1])
     while group := queue.take():
         groups.append(group)
@@ -59,7 +59,7 @@ def run(program: Sequence[Put | None]) -> tuple[list[Job], list[list[Job]]]:
 
 
 def is_barrier(job: Job) -> bool:
-    return job.lane is None or not job.together
+    return job.lane is None or not job.batchable
 
 
 @given(PROGRAMS)
@@ -121,7 +121,7 @@ def test_a_group_takes_whoever_may_go_along(lanes: list[str]) -> None:
 
     async def test() -> None:
         queue = JobQueue()
-        jobs = [Job(number, lane, together=True) for number, lane in enumerate(lanes)]
+        jobs = [Job(number, lane, batchable=True) for number, lane in enumerate(lanes)]
         for job in jobs:
             queue.put(job)
         room: collections.Counter[str] = collections.Counter()
@@ -152,8 +152,8 @@ def test_a_thousand_saves_of_one_session_do_not_keep_another_waiting() -> None:
     async def test() -> None:
         queue = JobQueue()
         for number in range(1000):
-            queue.put(Job(number, "busy", together=True))
-        other = Job("other", "calm", together=True)
+            queue.put(Job(number, "busy", batchable=True))
+        other = Job("other", "calm", batchable=True)
         queue.put(other)
         first = queue.take()
         assert other in first

@@ -528,7 +528,7 @@ def test_the_bounds_hold_after_any_number_of_saves_and_deletes(
     cache = SessionCache(sessions, values)
     for key, size in steps:
         if size is None:
-            cache.forget(key)
+            cache.evict(key)
         else:
             cache.put(key, known(size))
         kept = [cache.get(name) for name in "abcdef"]
@@ -563,7 +563,7 @@ def test_what_a_transaction_learns_is_its_own_until_it_is_committed() -> None:
     cache.put("old", known(1))
     memory = CacheTransaction(cache)
     memory.put("kept", known(1))
-    memory.forget("old")
+    memory.evict("old")
     mark = memory.mark()
     memory.put("undone", known(1))
     memory.put("old", known(2))

@@ -2,9 +2,9 @@
 
 Every operation is one plain function of a connection, run on the worker's thread. Nothing
 interleaves with it, and a cancelled await cannot leave a transaction open: the job runs to its end
-whether or not somebody still waits for it. Jobs wait in a queue of our own; a *trip* to the thread
-runs all that are there when it arrives, so that sixteen callers need one, and those that may share
-a transaction are handed over together (`jobs`).
+whether or not its caller still waits. Jobs wait in a queue of our own; a *drain*, one call that is
+submitted to the thread, runs all that wait when it arrives, so that sixteen callers need one, and
+batchable jobs are handed over as a group (`job_queue`).
 
 Invariants: 1. a job that was accepted is run, also when its caller was cancelled, its event loop
 is being closed, or the interpreter ends; 2. nothing here keeps a process alive: the thread is a
@@ -12,8 +12,8 @@ daemon, and at exit the jobs still waiting get a bounded time; 3. after fork() t
 uses nor closes what it inherited; 4. once it is open, the thread reports to no caller's event loop
 but through `JobQueue.tell`, so that none can be closed under it.
 
-Rejected: awaiting each statement (eleven trips a save, and a cancelled one leaves its transaction
-open in nearly every case); `Connection._execute` (private, and no quicker).
+Rejected: awaiting each statement (eleven thread switches a save, and a cancelled one leaves its
+transaction open in nearly every case); `Connection._execute` (private, and no quicker).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 # Something to be done on the thread when callers were told.
 Afterwards = Callable[[WorkConnection], None]
-# Does jobs that may share a transaction, sets the answer of each, and says what comes afterwards.
-Together = Callable[[WorkConnection, Sequence[Job]], Afterwards | None]
+# Runs jobs that may share a transaction, settles each, and returns what to do afterwards.
+RunGroup = Callable[[WorkConnection, Sequence[Job]], Afterwards | None]
 
 # How many jobs one event loop may have waiting; further callers wait before theirs is accepted.
 ROOM: Final = 256
@@ -57,22 +57,22 @@ class _Here:
     def __init__(self, look: Callable[[_Here], None]) -> None:
         self.room = asyncio.Semaphore(ROOM)
         self.patience = Patience(lambda: look(self))
-        # How many trips had arrived when this loop last began one.
-        self.set_out_at = -1
+        # How many drains had begun when this loop last scheduled one.
+        self.scheduled_at = -1
 
 
 class Worker:
     """A thread that owns one connection and runs functions of it, one after the other.
 
-    Some jobs are done by `together`, several at a time.
+    Batchable jobs are run by `run_group`, several at a time.
     """
 
     def __init__(
-        self, connect: Callable[[], WorkConnection], *, together: Together | None = None
+        self, connect: Callable[[], WorkConnection], *, run_group: RunGroup | None = None
     ) -> None:
         self._pid = os.getpid()
         self._connect = connect
-        self._together = together
+        self._run_group = run_group
         self._queue = JobQueue()
         self._arrived = 0
         self._here: dict[asyncio.AbstractEventLoop, _Here] = {}
@@ -126,13 +126,13 @@ class Worker:
         return answer
 
     async def run_batchable(self, work: Any, lane: str | None) -> Any:
-        """Have `together` do this with others that wait, in order among those of the same lane.
+        """Have `run_group` do this with others that wait, in order among those of the same lane.
 
-        With no lane it is done by itself, after all that came before it and before all that come
-        after it. Cancelled as in `run`.
+        With no lane it is run alone, after all that came before it and before all that come after
+        it. Cancelled as in `run`.
         """
         self.check_alive()
-        return await self._done(Job(work, lane, together=True))
+        return await self._done(Job(work, lane, batchable=True))
 
     def run_later(self, function: Callable[[WorkConnection], object]) -> None:
         """Run a function on the worker's thread some time; nobody hears what became of it.
@@ -141,7 +141,7 @@ class Worker:
         """
         job = Job(function, None)
         self._queue.put(job)
-        self._set_out(self._here_on(job.loop), job.loop)
+        self._schedule(self._here_on(job.loop), job.loop)
 
     async def _done(self, job: Job) -> Any:
         here = self._here_on(job.loop)
@@ -161,7 +161,7 @@ class Worker:
                     raise StoreClosedError(
                         "the store's thread has ended", hint="Open the store again"
                     )
-                self._set_out(here, job.loop)
+                self._schedule(here, job.loop)
                 await job.news()
         finally:
             here.patience.end(job)
@@ -174,22 +174,22 @@ class Worker:
             here = self._here[loop] = _Here(self._look)
         return here
 
-    def _set_out(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin a trip to the thread, unless one of this loop's is on its way.
+    def _schedule(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
+        """Schedule a drain of the queue, unless one of this loop's is under way.
 
-        That one will find what waits by then: it sets out in the loop's next turn.
+        That one will run what waits by then: it is submitted in the loop's next turn.
         """
-        if here.set_out_at != self._arrived:
-            here.set_out_at = self._arrived
-            loop.call_soon(self._carry, here, loop)
+        if here.scheduled_at != self._arrived:
+            here.scheduled_at = self._arrived
+            loop.call_soon(self._submit, here, loop)
 
     def _look(self, here: _Here) -> None:
-        """Have those who wait look around: the thread, or the trip they rely on, may be gone."""
-        here.set_out_at = -1
+        """Wake all waiting callers: the thread, or the drain they rely on, may be gone."""
+        here.scheduled_at = -1
         self._queue.tell_all()
 
     def _drain(self, conn: sqlite3.Connection) -> None:
-        """Run what waits, in order. Those whose own trip never began are run as well."""
+        """Run what waits, in order. Jobs whose own drain was never submitted are run as well."""
         assert isinstance(conn, WorkConnection), "made by our own connector"
         if self._pid != os.getpid():
             return  # in a forked child: what was accepted is the parent's to do
@@ -199,14 +199,14 @@ class Worker:
             jobs = [job for job in taken if job.begin()]
             if not jobs:
                 continue
-            if not jobs[0].together:
+            if not jobs[0].batchable:
                 jobs[0].settle(functools.partial(jobs[0].work, conn))
                 self._queue.tell(jobs)
                 continue
-            assert self._together is not None, "only a writer is given such jobs"
+            assert self._run_group is not None, "only a writer is given such jobs"
             afterwards = None
             try:
-                afterwards = self._together(conn, jobs)
+                afterwards = self._run_group(conn, jobs)
             except BaseException as error:  # nobody must be left waiting
                 for job in jobs:
                     job.settle(functools.partial(_raise, error))
@@ -214,8 +214,8 @@ class Worker:
             if afterwards is not None:
                 afterwards(conn)
 
-    def _carry(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
-        """One trip to the thread. It tells the callers itself, and reports to nobody."""
+    def _submit(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
+        """Submit one drain to the thread, which tells the callers itself and reports to no loop."""
         trip = self._db.execute_fetchall(QueuedCall.of(self._drain)).__await__()
         try:
             with _reporting_to_nobody():

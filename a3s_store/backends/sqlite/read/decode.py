@@ -82,7 +82,7 @@ def _to_values(collection: Collection, stored: FetchedCollection) -> tuple[Any, 
     return values
 
 
-def learned(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheEntry:
+def refreshed(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheEntry:
     """What is known once this was read: the values and what stands for them.
 
     A save that was committed meanwhile has taught something newer, which stays.
@@ -103,7 +103,7 @@ def learned(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheE
     own = {name: digest for name, digest in stored.record.parts.items() if name not in collections}
     line = line_of(found.session.messages, stored.session.messages)
     return attrs.evolve(
-        known.with_line(HISTORY, line), session=found.session, parts={**parts, **own}
+        known.with_conversation(HISTORY, line), session=found.session, parts={**parts, **own}
     )
 
 

@@ -115,9 +115,9 @@ def get(
 
 def drop(conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str) -> None:
     """Remove a checkpoint, and messages nobody else needs; none is fine too."""
-    cache.forget(_cache_key(kind, key))
+    cache.evict(_cache_key(kind, key))
     session_id, head = _loop(conn, key) if kind is LOOP_CHECKPOINTS else ("", None)
     conn.execute(f"DELETE FROM {kind.rows.table} WHERE {kind.key} = ?", (key,))
     if head is not None:
-        cache.put(session_id, cache.get(session_id).without_line(key))
+        cache.put(session_id, cache.get(session_id).without_conversation(key))
         message_log.collect(conn, [head.branch])

@@ -143,7 +143,7 @@ class _Save:
         if not uris:
             del self.parts[URIS]
 
-    def learned(self, generation: int) -> CacheEntry:
+    def cache_entry(self, generation: int) -> CacheEntry:
         """What is known of the session once this is committed."""
         batch, known = self.batch, self.known
         mine = {collection.name for collection in batch.collections}
@@ -153,7 +153,7 @@ class _Save:
             # Messages that were not looked at are not known.
             session = batch.session if self.line is not None else None
         if self.line is not None:
-            known = known.with_line(HISTORY, self.line)
+            known = known.with_conversation(HISTORY, self.line)
         saved = {collection.name: values for collection, values in batch.collections.items()}
         collections = {**known.collections, **saved}
         parts = {name: digest for name, digest in known.parts.items() if name not in mine}
@@ -197,7 +197,7 @@ def commit(
     if batch.retained_artifact_uris is not None:
         save.put_uris(batch.retained_artifact_uris)
     after = session_header.write(conn, before, save.head, save.parts, now_ms)
-    cache.put(batch.session_id, save.learned(after.generation))
+    cache.put(batch.session_id, save.cache_entry(after.generation))
     return True
 
 
@@ -248,7 +248,7 @@ def write_for(
         lambda: older_branches(conn, owner),
         messages,
     )
-    memory.put(session_id, known.with_line(run_id, line))
+    memory.put(session_id, known.with_conversation(run_id, line))
     return line
 
 
@@ -332,7 +332,7 @@ def delete(conn: sqlite3.Connection, cache: CacheTransaction, session_id: str) -
 
     Its memories go too.
     """
-    cache.forget(session_id)
+    cache.evict(session_id)
     agent_memory.clear(conn, session_id)
     branches = _column(
         conn, "DELETE FROM loop_checkpoint WHERE session_id = ? RETURNING head_branch", session_id

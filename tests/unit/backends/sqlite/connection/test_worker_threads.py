@@ -254,12 +254,12 @@ def test_a_save_that_cannot_be_remembered_is_a_save_all_the_same(tmp_path: Path)
 
 
 def test_an_unexpected_error_leaves_no_caller_of_the_group_waiting(tmp_path: Path) -> None:
-    def together(conn: object, jobs: object) -> None:
+    def run_group(conn: object, jobs: object) -> None:
         raise ZeroDivisionError
 
     async def main() -> None:
         settings = Settings(path=tmp_path / "agent.a3s")
-        worker = Worker(lambda: open_writer(settings), together=together)
+        worker = Worker(lambda: open_writer(settings), run_group=run_group)
         await worker.start()
         try:
             jobs = [worker.run_batchable(None, "a") for _ in range(3)]
