@@ -312,9 +312,8 @@ def _prepare_writer(
     conn.guard.execute("BEGIN").close()
     conn.guard.execute("ROLLBACK").close()
     if settings.durability == "normal" and wal_preflight.note_normal(conn):
-        wal_checkpoint.checkpoint(
-            conn
-        )  # into the database itself, where it is found without the log
+        # Into the database itself, where it is found without the log.
+        wal_checkpoint.checkpoint(conn)
 
 
 def _switch_to_wal(conn: sqlite3.Connection, settings: Settings) -> None:

@@ -43,6 +43,9 @@ APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
 MIN_READERS: Final = {1: 1, 3: 3}
 # How long to wait for another process that is at it already, and copies a large file first.
 _PATIENCE_MS: Final = 120_000
+# Steps are synced whatever the store's durability. Several commits that were not look damaged after
+# a power cut, before the file can say that it is written with durability "normal".
+_FULL: Final = 2
 
 
 def schema_dir() -> Path:
@@ -156,7 +159,11 @@ def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
     backup: Path | None = None
     is_new = made_here = False
     if before < newest():
-        with _set(conn, "busy_timeout", _PATIENCE_MS), _foreign_keys_off(conn):
+        with (
+            _set(conn, "busy_timeout", _PATIENCE_MS),
+            _set(conn, "synchronous", _FULL),
+            _foreign_keys_off(conn),
+        ):
             for number, statements in steps().items():
                 with transaction.write(conn):
                     found = _version(conn)
