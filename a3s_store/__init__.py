@@ -4,8 +4,8 @@ Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (on
 transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). A store of
 your own is best made by subclassing `BaseStore`. `a3s_store.runtime` is a session while its agent
 runs, `a3s_store.agent_memory` what it remembers beyond it. What is promised is what is named
-here, in these two, `a3s_store.models`, `a3s_store.errors`, `a3s_store.interop` and
-`a3s_store.testing`.
+here, in these two, `a3s_store.models`, `a3s_store.errors`, `a3s_store.pairs`,
+`a3s_store.interop` and `a3s_store.testing`.
 
 The names below are imported when they are first used, so that `import a3s_store` costs nothing.
 """

@@ -301,7 +301,7 @@ class AgentSession:
             await self.persistence.save()
             await self._clear_checkpoints()
 
-    async def compact(self, summarizer: Summarizer | None, *, keep_pairs: bool = False) -> bool:
+    async def compact(self, summarizer: Summarizer | None, *, keep_pairs: bool = True) -> bool:
         """As `Session.compact`, then save if the session saves itself. Raises as that does."""
         with self.admission.enter("compact"):
             changed = await self.session.compact(summarizer, keep_pairs=keep_pairs)

@@ -231,13 +231,14 @@ class Session:
         return sum(task.status in _UNDER_WAY for task in self.tasks)
 
     async def compact(
-        self, summarizer: compaction.Summarizer | None, *, keep_pairs: bool = False
+        self, summarizer: compaction.Summarizer | None, *, keep_pairs: bool = True
     ) -> bool:
         """Put a summary in place of the middle of a long conversation; False: nothing to do.
 
-        Without a summarizer the last 20 messages stay. `keep_pairs` moves the cut so that a kept
-        tool result keeps its call. Messages added meanwhile are kept behind the others; the
-        history before stays reachable through the store's generations.
+        Without a summarizer the last 20 messages stay. A tool call and its results are kept or
+        summarised together; `keep_pairs` False cuts exactly where upstream cuts. Messages added
+        meanwhile are kept behind the others; the history before stays reachable through the
+        store's generations.
 
         Raises:
             CompactionError: no summary was made, or the conversation became another meanwhile; it

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.errors import (
@@ -52,6 +52,8 @@ class SessionManager(SessionRegistry):
 
     `agent` answers prompts in sessions that were given none of their own by `set_agent`;
     `summarizer` makes summaries and titles. Both are the application's, and None for none.
+    `compaction` "rounds" keeps a tool call and its results together; "upstream" cuts exactly where
+    upstream's first releases cut, and may part them. Raises ValueError for any other text.
     """
 
     def __init__(
@@ -61,12 +63,15 @@ class SessionManager(SessionRegistry):
         summarizer: Summarizer | None = None,
         prices: Mapping[str, ModelPricing] = DEFAULT_PRICES,
         keep_queues: bool = False,
+        compaction: Literal["rounds", "upstream"] = "rounds",
         clock: Clock = system_clock,
     ) -> None:
+        _check_compaction(compaction)
         super().__init__(prices=prices, keep_queues=keep_queues, clock=clock)
         self._agent = agent
         self._agents: dict[str, Agent] = {}
         self._summarizer = summarizer
+        self._keep_pairs = compaction == "rounds"
 
     # -- Talking ------------------------------------------------------------------------------
 
@@ -126,7 +131,7 @@ class SessionManager(SessionRegistry):
             return False
         before = len(live.session.messages)
         try:
-            changed = await live.compact(self._summarizer)
+            changed = await live.compact(self._summarizer, keep_pairs=self._keep_pairs)
         except (CompactionError, SessionBusyError, SessionClosedError) as error:
             _log.warning("session %s not compacted: %s", session_id, error)
             return False
@@ -143,7 +148,8 @@ class SessionManager(SessionRegistry):
 
     async def compact(self, session_id: str) -> bool:
         """Compact now; False when the conversation is short. Raises as `AgentSession.compact`."""
-        return await self.get_session(session_id).compact(self._summarizer)
+        live = self.get_session(session_id)
+        return await live.compact(self._summarizer, keep_pairs=self._keep_pairs)
 
     async def clear(self, session_id: str) -> None:
         """Forget the conversation; the store's older generations keep it.
@@ -319,3 +325,8 @@ class SessionManager(SessionRegistry):
         live.session.config = live.session.config.evolve(name=title)
         await live.persistence.auto_save_if_enabled("title_generation")
         return title
+
+
+def _check_compaction(value: object) -> None:
+    if value not in ("rounds", "upstream"):
+        raise ValueError(f"compaction is 'rounds' or 'upstream', not {value!r}")

@@ -5,12 +5,12 @@ application's (`Summarizer`). Everything here is a function of messages: whose c
 and when it is replaced is the session's.
 
 Invariants: 1. nothing is changed in place, a message that stays is the same object; 2. after an
-error the caller has what it had; 3. with `keep_pairs`, of a conversation whose tool results all
-follow their calls, no kept result is without its call, and the first of the recent messages is no
-result.
+error the caller has what it had; 3. unless the caller asks for upstream's cut, of a conversation
+whose tool results all follow their calls, no kept result is without its call, and the first of the
+recent messages is no result.
 
-Upstream: session/compaction.rs of the first releases (runtime 4.1); `keep_pairs` is the cut of the
-newest (4.2).
+Upstream: session/compaction.rs of the first releases (runtime 4.1), whose exact cut is
+`keep_pairs=False`; the newest keeps pairs (4.2).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def should_auto_compact(used: int, maximum: int, threshold: float = DEFAULT_THRE
 
 
 async def compact(
-    messages: Sequence[Message], summarizer: Summarizer | None, *, keep_pairs: bool = False
+    messages: Sequence[Message], summarizer: Summarizer | None, *, keep_pairs: bool = True
 ) -> tuple[Message, ...] | None:
     """The first 2 messages, a summary of the middle, the last 20; None when there is no need.
 
@@ -80,7 +80,7 @@ async def compact(
     `keep_pairs` moves the cuts, so that there may be more or fewer: a call among the first messages
     stays only together with its results, a result among the last only together with its call,
     and these do not begin with a result whose call is not there at all. Most models refuse a
-    conversation in which that is not so.
+    conversation in which that is not so. False cuts where upstream's first releases cut.
 
     Raises:
         CompactionError: the model failed, which is then `__cause__`, or it answered nothing.
@@ -100,7 +100,7 @@ async def compact(
 
 
 def keep_recent(
-    messages: Sequence[Message], count: int = KEEP_RECENT, *, keep_pairs: bool = False
+    messages: Sequence[Message], count: int = KEEP_RECENT, *, keep_pairs: bool = True
 ) -> tuple[Message, ...] | None:
     """The last messages alone, None when there are no more than that. `keep_pairs` as `compact`.
 

@@ -37,7 +37,9 @@ from a3s_store.models import (
     Task,
     TaskHandlerMode,
     TaskStatus,
+    ToolUseBlock,
 )
+from a3s_store.pairs import check_pairs
 from a3s_store.runtime.manager import SessionManager
 from a3s_store.runtime.queue.commands import Call
 from tests.support import messages, session
@@ -418,6 +420,44 @@ def test_a_full_context_is_compacted_after_the_answer() -> None:
             assert await sessions.maybe_auto_compact("main")
 
     asyncio.run(main())
+
+
+def _tool_rounds(count: int) -> tuple[Message, ...]:
+    """Rounds of two parallel calls, each result a message of its own, between two texts."""
+    made = [Message.user("fix the login")]
+    for number in range(count):
+        ids = (f"{number}a", f"{number}b")
+        blocks = tuple(ToolUseBlock(id=one, name="bash", input={}) for one in ids)
+        made.append(Message(role="assistant", content=blocks))
+        made += [Message.tool_result(one, "output") for one in ids]
+    return (*made, Message.assistant("done"))
+
+
+@pytest.mark.parametrize(("compaction", "parted"), [("rounds", False), ("upstream", True)])
+@pytest.mark.parametrize("summarizer", [None, Summaries()], ids=["recent ones", "summary"])
+def test_automatic_compaction_keeps_calls_and_results_together(
+    compaction: Any, parted: bool, summarizer: Any
+) -> None:
+    """Providers refuse a result without its call, and a call without its result."""
+
+    async def main() -> None:
+        store = MemorySessionStore()
+        async with manager(store, summarizer=summarizer, compaction=compaction) as sessions:
+            config = SessionConfig(auto_compact=True, max_context_length=10)
+            live = await sessions.create_session("main", config)
+            live.session.messages = _tool_rounds(20)
+            await sessions.generate("main", "hello")
+            kept = (await saved(store)).messages
+            assert len(kept) < 40
+            assert bool(check_pairs(kept)) is parted
+
+    asyncio.run(main())
+
+
+def test_a_manager_refuses_a_compaction_it_does_not_know() -> None:
+    unknown: Any = "pairs"
+    with pytest.raises(ValueError, match="'rounds' or 'upstream'"):
+        SessionManager(compaction=unknown)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,200 @@
+"""Tool calls and their results in a conversation: whole rounds, and what is broken in them.
+
+A *round* is a message with tool calls and the messages after it that bring their results: one
+message for all results or one for each, with or without text beside them. A message that brings no
+result of the round ends it. Providers refuse a conversation in which a result has no call, or a
+call no result, so a conversation is cut between rounds only.
+
+Pure functions of messages. Every function takes time in proportion to the conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+import attrs
+
+from a3s_store.models import (
+    ContentBlock,
+    ImageBlock,
+    Message,
+    TextBlock,
+    ToolResultBlock,
+    ToolResultImage,
+    ToolResultText,
+    ToolUseBlock,
+)
+
+INTERRUPTED: Final = "[interrupted: this call has no result]"
+
+ProblemKind = Literal["result_without_call", "call_without_result", "open_call"]
+
+
+@attrs.frozen
+class Round:
+    """Messages from `start` up to `stop` that stay together; a message of no round is one alone.
+
+    `waiting` are the ids of its calls that have no result.
+    """
+
+    start: int
+    stop: int
+    waiting: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class PairProblem:
+    """One block whose counterpart is missing: block `block` of message `position`, both from 0.
+
+    An `open_call` is a call without result in the last round, which is a problem only when a new
+    prompt follows it. `tool_name` is None for a result without call.
+    """
+
+    kind: ProblemKind
+    position: int
+    block: int
+    call_id: str
+    tool_name: str | None = None
+
+
+def rounds(messages: Sequence[Message]) -> tuple[Round, ...]:
+    """The conversation in rounds, in order and without gaps."""
+    found: list[Round] = []
+    start = 0
+    waiting: dict[str, int] = {}
+    for at, message in enumerate(messages):
+        brought = [one for one in _results(message) if waiting.get(one)]
+        if waiting and not brought:
+            found.append(Round(start, at, _listed(waiting)))
+            waiting = {}
+        if not waiting:
+            start = at
+        _settle(waiting, brought)
+        for call in _calls(message):
+            waiting[call] = waiting.get(call, 0) + 1
+        if not waiting:
+            found.append(Round(start, at + 1))
+    if waiting:
+        found.append(Round(start, len(messages), _listed(waiting)))
+    return tuple(found)
+
+
+def check_pairs(messages: Sequence[Message]) -> tuple[PairProblem, ...]:
+    """Every call without result and every result without call, in the order of their blocks."""
+    every = rounds(messages)
+    return tuple(
+        problem for one in every for problem in _problems(messages, one, is_last=one is every[-1])
+    )
+
+
+def repair_pairs(messages: Sequence[Message], *, open_calls: bool = True) -> tuple[Message, ...]:
+    """The conversation without problems; a message that needs no change is the same object.
+
+    A call without result gets one at the end of its round, an error that says "interrupted"; with
+    `open_calls` False those of the last round wait on. A result without call becomes text. No call
+    is removed, and a conversation that was repaired is not changed again.
+    """
+    repaired: list[Message] = []
+    every = rounds(messages)
+    for one in every:
+        is_last = one is every[-1]
+        problems = [*_problems(messages, one, is_last=is_last)]
+        lost: dict[int, set[int]] = {}
+        for problem in problems:
+            if problem.kind == "result_without_call":
+                lost.setdefault(problem.position, set()).add(problem.block)
+        mine = [
+            _as_text(messages[at], lost[at]) if at in lost else messages[at]
+            for at in range(one.start, one.stop)
+        ]
+        if one.waiting and (open_calls or not is_last):
+            missing = tuple(
+                ToolResultBlock(tool_use_id=call, content=INTERRUPTED, is_error=True)
+                for call in one.waiting
+            )
+            if any(isinstance(block, ToolResultBlock) for block in mine[-1].content) and not any(
+                isinstance(block, ToolUseBlock) for block in mine[-1].content
+            ):
+                # Providers want all results of a round in one message.
+                mine[-1] = mine[-1].evolve(content=mine[-1].content + missing)
+            else:
+                mine.append(Message(role="user", content=missing))
+        repaired += mine
+    return tuple(repaired)
+
+
+def cut_before(messages: Sequence[Message], at: int) -> int:
+    """The nearest position at or before `at` that separates no round."""
+    return next((one.start for one in rounds(messages) if one.start < at < one.stop), at)
+
+
+def cut_after(messages: Sequence[Message], at: int) -> int:
+    """The nearest position at or behind `at` that separates no round."""
+    return next((one.stop for one in rounds(messages) if one.start < at < one.stop), at)
+
+
+def _calls(message: Message) -> list[str]:
+    return [block.id for block in message.content if isinstance(block, ToolUseBlock)]
+
+
+def _results(message: Message) -> list[str]:
+    return [block.tool_use_id for block in message.content if isinstance(block, ToolResultBlock)]
+
+
+def _listed(waiting: dict[str, int]) -> tuple[str, ...]:
+    return tuple(call for call, count in waiting.items() for _ in range(count))
+
+
+def _settle(waiting: dict[str, int], results: Sequence[str]) -> None:
+    """Take results off the calls that wait for them; an id may have been used more than once."""
+    for result in results:
+        if result in waiting:
+            waiting[result] -= 1
+            if not waiting[result]:
+                del waiting[result]
+
+
+def _problems(messages: Sequence[Message], one: Round, *, is_last: bool) -> Iterator[PairProblem]:
+    found: list[PairProblem] = []
+    # Where the calls are that wait for a result, by id, the oldest first.
+    calls: dict[str, list[PairProblem]] = {}
+    kind: ProblemKind = "open_call" if is_last else "call_without_result"
+    for at in range(one.start, one.stop):
+        new: list[PairProblem] = []
+        for place, block in enumerate(messages[at].content):
+            if isinstance(block, ToolUseBlock):
+                new.append(PairProblem(kind, at, place, block.id, block.name))
+            elif isinstance(block, ToolResultBlock):
+                if waiting := calls.get(block.tool_use_id):
+                    waiting.pop()
+                else:
+                    lost = PairProblem("result_without_call", at, place, block.tool_use_id)
+                    found.append(lost)
+        for call in new:
+            calls.setdefault(call.call_id, []).append(call)
+    found += (call for waiting in calls.values() for call in waiting)
+    yield from sorted(found, key=lambda problem: (problem.position, problem.block))
+
+
+def _as_text(message: Message, places: set[int]) -> Message:
+    content: list[ContentBlock] = []
+    for place, block in enumerate(message.content):
+        if place in places and isinstance(block, ToolResultBlock):
+            content += _blocks_of(block)
+        else:
+            content.append(block)
+    return message.evolve(content=tuple(content))
+
+
+def _blocks_of(result: ToolResultBlock) -> Iterator[ContentBlock]:
+    """A result whose call is unknown, as text; its images and unknown parts stay what they are."""
+    parts = result.content if not isinstance(result.content, str) else ()
+    texts = [part.text for part in parts if isinstance(part, ToolResultText)]
+    text = result.content if isinstance(result.content, str) else "\n".join(texts)
+    yield TextBlock(text=f"[result of an unknown call {result.tool_use_id}]\n{text}")
+    for part in parts:
+        if isinstance(part, ToolResultImage):
+            yield ImageBlock(source=part.source)
+        elif not isinstance(part, ToolResultText):
+            yield part
