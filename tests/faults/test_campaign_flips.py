@@ -19,6 +19,12 @@ from tests.faults.campaigns import flips
     ],
 )
 def test_a_store_that_does_not_look_is_found_out(fault: str, seen: str) -> None:
-    report = flips.run(f"tests.faults.planted_faults:{fault}", 2, "short", share=0.1)
-
-    assert any(seen in failure for failure in report.failures)
+    """A hundred bits may all lie where the fault makes no difference: then another file."""
+    found: list[str] = []
+    for seed in range(2, 12):
+        found += flips.run(
+            f"tests.faults.planted_faults:{fault}", seed, "short", share=0.1
+        ).failures
+        if any(seen in failure for failure in found):
+            return
+    pytest.fail(f"in ten files nothing shows the fault: {found}")
