@@ -13,6 +13,7 @@ Upstream: `Session` (runtime 3).
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -49,7 +50,7 @@ from a3s_store.runtime.queue.journal import QueueJournal
 from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.ids import check_session_id
-from a3s_store.runtime.state.limits import check_writable
+from a3s_store.runtime.state.limits import Checked, check_writable
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import SubagentTracker
 from a3s_store.runtime.state.trace import TraceSink
@@ -74,8 +75,18 @@ class Session:
     The queue is made and not started; `queue_journal` keeps its dead letters and external tasks.
     Use it from one event loop.
 
-    Raises InvalidIdError for an id that is not fit (see `check_session_id`).
+    Raises InvalidIdError for an id that is not fit (see `check_session_id`), EncodeError for a
+    configuration that could not be saved; setting one of the attributes below raises it, too.
     """
+
+    config = Checked[SessionConfig]()
+    context_usage = Checked[ContextUsage]()
+    total_usage = Checked[TokenUsage]()
+    total_cost = Checked[float]()
+    model_name = Checked[str | None]()
+    llm_config = Checked[LlmConfigData | None]()
+    thinking_enabled = Checked[bool]()
+    thinking_budget = Checked[int | None]()
 
     def __init__(
         self,
@@ -109,10 +120,10 @@ class Session:
         self.total_usage = TokenUsage()
         self.total_cost = 0.0
         self.cost_records: tuple[LlmCostRecord, ...] = ()
-        self.model_name: str | None = None
-        self.llm_config: LlmConfigData | None = None
+        self.model_name = None
+        self.llm_config = None
         self.thinking_enabled = False
-        self.thinking_budget: int | None = None
+        self.thinking_budget = None
         self.created_at = self.updated_at = clock() // 1000
         self.tasks: tuple[Task, ...] = ()
         self.parent_id = self.config.parent_id
@@ -314,13 +325,17 @@ class Session:
         """Count a call of the model: totals, its cost when the price is known, how full it is.
 
         A cost record is kept in any case, its cost None for a model without a price. Cache
-        counters are not added here; `SessionPersistence.record_usage` has them. Raises EncodeError
-        for counts that are none; then nothing changed.
+        counters are not added here; `SessionPersistence.record_usage` has them. A cost beyond the
+        range of a float is as none, with a warning. Raises EncodeError for counts that are none;
+        then nothing changed.
         """
         check_writable(used)
         self.total_usage = usage.add_usage(self.total_usage, used)
         pricing = self.prices.get(self.model_name) if self.model_name is not None else None
         cost = None if pricing is None else usage.cost_of(used, pricing)
+        if cost is not None and not math.isfinite(self.total_cost + cost):
+            _log.warning("session %s: the price of %s gives no cost", self.id, self.model_name)
+            cost = None
         if cost is not None:
             self.total_cost += cost
         self.cost_records += (

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
+from a3s_store.core.clean import clean_text
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.errors import (
     CompactionError,
@@ -33,6 +34,7 @@ from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.registry import SessionRegistry
 from a3s_store.runtime.runs.active_run import Agent, AgentResult
 from a3s_store.runtime.state.compaction import Summarizer, should_auto_compact
+from a3s_store.runtime.state.limits import check_fields
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
 
 _log = logging.getLogger("a3s_store.session")
@@ -175,9 +177,14 @@ class SessionManager(SessionRegistry):
         budget: int | None = None,
         model: LlmConfigData | None = None,
     ) -> None:
-        """Set what is given: thinking, its budget in tokens, the model. A key is never kept."""
+        """Set what is given: thinking, its budget in tokens, the model. A key is never kept.
+
+        Raises EncodeError for a value that could not be saved; then nothing is set.
+        """
         live = self.get_session(session_id)
         session = live.session
+        given = {"thinking_enabled": thinking, "thinking_budget": budget, "llm_config": model}
+        check_fields(**{name: value for name, value in given.items() if value is not None})
         if thinking is not None:
             session.thinking_enabled = thinking
         if budget is not None:
@@ -319,7 +326,8 @@ class SessionManager(SessionRegistry):
         if self._summarizer is None or not beginning:
             return None
         lines = [f"{message.role}: {message.text[:TITLE_EACH]}" for message in beginning]
-        title = (await self._summarizer.summarize(_TITLE_PROMPT + "\n".join(lines))).strip()
+        title = await self._summarizer.summarize(_TITLE_PROMPT + "\n".join(lines))
+        title = clean_text(title).strip()
         if len(title) > TITLE_LENGTH:
             title = title[: TITLE_LENGTH - 3] + "..."
         live.session.config = live.session.config.evolve(name=title)

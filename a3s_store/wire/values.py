@@ -27,6 +27,11 @@ MAX_DEPTH = 119
 # Integers outside this range are no machine integers; they are written exactly all the same.
 I64_MIN, U64_MAX = -(2**63), 2**64 - 1
 
+# The longest integers that Python by default converts from and to text. A process may permit itself
+# longer ones, but another process could not read what it wrote.
+MAX_DIGITS = 4_300
+_TOO_LONG = 10**MAX_DIGITS
+
 
 def _refuse(self: object, *_: object, **__: object) -> NoReturn:
     raise TypeError("this JSON value is frozen; build a changed copy with dict(...) or list(...)")
@@ -125,7 +130,8 @@ def freeze(value: Any) -> Any:
 
     Raises:
         EncodeError: for anything JSON cannot hold: NaN, infinity, a lone surrogate, a key that is
-            no str, another type, more than `MAX_DEPTH` levels. `path` says where.
+            no str, another type, more than `MAX_DEPTH` levels, an integer of more than `MAX_DIGITS`
+            digits. `path` says where.
     """
     kind = type(value)
     if kind is FrozenDict or kind is FrozenList:
@@ -144,7 +150,10 @@ def freeze_part(value: Any, depth: int) -> tuple[Any, bool]:
     if kind is bool or value is None:
         return value, True
     if kind is int:
-        return value, I64_MIN <= value <= U64_MAX
+        plain = I64_MIN <= value <= U64_MAX
+        if not plain and not -_TOO_LONG < value < _TOO_LONG:
+            raise NotJsonError(f"an integer of more than {MAX_DIGITS} digits")
+        return value, plain
     if kind is float:
         if not math.isfinite(value):
             raise NotJsonError(f"{value} is no JSON number")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from a3s_store.errors import EncodeError
-from a3s_store.wire import EMPTY, FrozenDict, FrozenList, compact, freeze
+from a3s_store.wire import EMPTY, FrozenDict, FrozenList, compact, freeze, parse
 from a3s_store.wire.text import exact
 from a3s_store.wire.values import MAX_DEPTH, height
 
@@ -221,3 +221,15 @@ def test_equal_values_hash_alike_whatever_the_order_of_keys() -> None:
 def test_the_empty_object_is_empty() -> None:
     assert EMPTY == {}
     assert compact(exact(EMPTY)) == b"{}"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_integer_longer_than_python_converts_is_refused_where_it_stands(sign: int) -> None:
+    """Its text could be made by a process that permits itself more, and be read by no other."""
+    longest = sign * (10**4_300 - 1)
+    frozen = freeze({"n": [longest]})
+    assert parse(compact(exact(frozen))) == {"n": [longest]}
+    with pytest.raises(EncodeError) as caught:
+        freeze({"n": [1, longest + sign]})
+    assert caught.value.path == "n[1]"
+    assert "4300 digits" in str(caught.value)
