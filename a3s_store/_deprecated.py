@@ -15,10 +15,12 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 # New module by old module.
 MODULES: Final[Mapping[str, str]] = {
     "a3s_store.base": "a3s_store.core.base_store",
+    "a3s_store.batch": "a3s_store.core.batch",
     "a3s_store.families": "a3s_store.core.collections",
     "a3s_store.files": "a3s_store.backends.jsonfiles",
     "a3s_store.memories": "a3s_store.agent_memory",
@@ -27,6 +29,7 @@ MODULES: Final[Mapping[str, str]] = {
     "a3s_store.snapshot": "a3s_store.core.snapshot",
     "a3s_store.sqlite": "a3s_store.backends.sqlite",
     "a3s_store.store": "a3s_store.core.protocol",
+    "a3s_store.testing.conformance.samples": "a3s_store.testing.samples",
     "a3s_store.testing.machine": "a3s_store.testing.state_machine",
 }
 
@@ -34,11 +37,13 @@ MODULES: Final[Mapping[str, str]] = {
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "a3s_store": {"FamilyStore": "BaseStore"},
     "a3s_store.core.base_store": {"FamilyStore": "BaseStore"},
+    "a3s_store.core.batch": {"Found": "LoadResult", "encode_shelf": "encode_collection"},
     "a3s_store.core.collections": {
         "FAMILIES": "COLLECTIONS",
         "Family": "Collection",
         "Rows": "TableLayout",
     },
+    "a3s_store.testing.samples": {"shelf": "items"},
     "a3s_store.testing.conformance": {"NotPromised": "NotSupported"},
     "a3s_store.testing.strategies": {"shelves": "collections"},
 }
@@ -59,6 +64,9 @@ def names_of(module: str) -> Callable[..., Any]:
     renames = NAMES.get(target, {})
 
     def find(name: str, stacklevel: int = 2) -> Any:
+        if name == "__all__" and target != module:  # of `from module import *`
+            found = importlib.import_module(target)
+            return [*getattr(found, "__all__", (n for n in vars(found) if n[0] != "_")), *renames]
         new = renames.get(name, name if target != module else None)
         if new is None or (name.startswith("__") and name.endswith("__")):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
@@ -87,3 +95,33 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return call
 
     return wrap
+
+
+# New attribute by old attribute of classes that backends of 0.1.0 were written with.
+ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
+    "Batch": {"shelves": "collections"},
+    "LoadResult": {"shelves": "collections"},
+}
+
+
+def old_attributes(cls: type[T]) -> type[T]:
+    """Give a class its attributes and keywords of `ATTRIBUTES` by their old names too."""
+    names = ATTRIBUTES[cls.__name__]
+    for old, new in names.items():
+        setattr(cls, old, _alias(cls.__name__, old, new))
+    setattr(cls, "__init__", renamed(**names)(cls.__init__))  # noqa: B010 - mypy: no method
+    return cls
+
+
+def _alias(owner: str, old: str, new: str) -> property:
+    def get(self: object) -> Any:
+        warn(f"{owner}.{old}", f"{owner}.{new}", stacklevel=2)
+        return getattr(self, new)
+
+    return property(get)
+
+
+def today(state: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of an error as they are named today, pickled by 0.1.0 or now."""
+    names = {"family": "part"}
+    return {names.get(name, name): value for name, value in state.items()}

@@ -44,7 +44,7 @@ import contextlib
 import errno
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 
-from a3s_store._deprecated import renamed, warn
+from a3s_store._deprecated import renamed, today, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ class StoreError(Exception):
 def _rebuild(cls: type[StoreError], state: dict[str, Any], args: tuple[Any, ...]) -> StoreError:
     error = cls.__new__(cls, *args)
     error.args = args
-    error.__dict__.update(state)
+    error.__dict__.update(today(state))
     return error
 
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import attrs
 
+from a3s_store._deprecated import old_attributes
 from a3s_store.core.collections import Collection
 from a3s_store.errors import EncodeError
 from a3s_store.models import SessionData
 from a3s_store.wire import canonical, encode
 
 
+@old_attributes
 @attrs.frozen(kw_only=True)
 class Batch:
     """Changes to one session and its collections that are saved together or not at all.
@@ -35,6 +37,7 @@ class Batch:
     expected_generation: int | None = None
 
 
+@old_attributes
 @attrs.frozen(kw_only=True)
 class LoadResult:
     """What a fetch found: the session if it was asked for, and the collections that were."""

@@ -28,6 +28,7 @@ from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.schema import verify_schema
 from a3s_store.errors import (
+    CorruptionError,
     MigrationError,
     NotAStoreError,
     SchemaError,
@@ -63,6 +64,29 @@ def steps() -> dict[int, tuple[str, ...]]:
     if list(found) != list(range(1, len(found) + 1)):
         raise MigrationError(f"the schema files are numbered {sorted(found)}", op="open")
     return found
+
+
+@functools.cache
+def _whole() -> dict[int, tuple[str, ...]]:
+    """The statements of each file that has a whole schema, by its number."""
+    return {
+        int(path.stem.removeprefix("whole_")): tuple(split(path.read_text(encoding="utf-8")))
+        for path in schema_dir().glob("whole_[0-9][0-9][0-9][0-9].sql")
+    }
+
+
+def scripts(version: int) -> verify_schema.Scripts:
+    """The statements that make schema `version` from nothing: in one script if there is one."""
+    if version in _whole():
+        return (_whole()[version],)
+    return tuple(statements for number, statements in steps().items() if number <= version)
+
+
+def _next(version: int) -> tuple[int, tuple[str, ...]]:
+    """The schema that follows in a file of schema `version`, and the statements that make it."""
+    if version == 0 and newest() in _whole():
+        return newest(), _whole()[newest()]
+    return version + 1, steps()[version + 1]
 
 
 def newest() -> int:
@@ -118,9 +142,9 @@ def _may_write(conn: sqlite3.Connection) -> bool:
             "the file is the database of another program", hint="Name another file"
         )
     if version <= newest():
-        verify_schema.check(conn, version, steps())
+        verify_schema.check(conn, version, scripts(version))
         return True
-    verify_schema.check_meta(conn, steps())
+    verify_schema.check_meta(conn, scripts(newest()))
     # The oldest schema whose release may read the file, as the newer release wrote it.
     row = conn.execute("SELECT value FROM meta WHERE name = 'min_reader'").fetchone()
     if row is None or type(row[0]) is not int or row[0] > newest():
@@ -128,7 +152,7 @@ def _may_write(conn: sqlite3.Connection) -> bool:
             f"the file has schema {version}, this release knows up to {newest()}",
             hint="Install the release that wrote it, or a newer one",
         )
-    verify_schema.check_newer(conn, steps())
+    verify_schema.check_newer(conn, scripts(newest()))
     return False
 
 
@@ -147,6 +171,8 @@ class Migrated:
 def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
     """Apply every step the file at `path` does not have yet, each in a transaction of its own.
 
+    A file without tables gets the whole schema in one.
+
     Before anything changes in a file that has tables, a checked copy is laid beside it. Two
     processes may do this at once: each looks at the number again once it has the write lock, which
     it holds while it copies, so the second finds all done.
@@ -154,6 +180,7 @@ def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
     Raises:
         MigrationError: no backup could be made, or a step failed; the file has the schema it had
             before that step, and the backup stays if a step was applied.
+        CorruptionError: the file is damaged; it has the schema it had.
     """
     before = after = _version(conn)
     backup: Path | None = None
@@ -164,18 +191,25 @@ def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
             _set(conn, "synchronous", _FULL),
             _foreign_keys_off(conn),
         ):
-            for number, statements in steps().items():
-                with transaction.write(conn):
-                    found = _version(conn)
-                    if found >= number:
-                        continue  # somebody else was quicker
-                    made_here = made_here or found == 0
-                    if not made_here and backup is None and not _is_cared_for(conn, found):
-                        backup, is_new = _keep_backup(path, found)
-                    with _dropped_if_it_fails(backup if is_new and after == before else None):
+            try:
+                while _version(conn) < newest():
+                    with transaction.write(conn):
+                        found = _version(conn)
+                        if found >= newest():
+                            break  # another process was quicker
+                        made_here = made_here or found == 0
+                        if not made_here and backup is None and not _is_cared_for(conn, found):
+                            backup, is_new = _keep_backup(path, found)
+                        number, statements = _next(found)
                         _apply(conn, number, statements)
                         _note_more(conn, number)
                     after = number
+            except BaseException:
+                if backup is not None and is_new and after == before:
+                    # The file is as it was: its backup is no use, and would be made at each try.
+                    with contextlib.suppress(OSError):
+                        backup.unlink(missing_ok=True)
+                raise
     return Migrated(before, max(after, _version(conn)), backup)
 
 
@@ -185,10 +219,9 @@ def try_steps(copy: sqlite3.Connection) -> None:
     Raises MigrationError; the copy has the steps before the one that failed.
     """
     with _foreign_keys_off(copy):
-        for number, statements in steps().items():
-            if number > _version(copy):
-                with transaction.write(copy):
-                    _apply(copy, number, statements)
+        while (version := _version(copy)) < newest():
+            with transaction.write(copy):
+                _apply(copy, *_next(version))
 
 
 def _version(conn: sqlite3.Connection) -> int:
@@ -213,22 +246,29 @@ def _foreign_keys_off(conn: sqlite3.Connection) -> contextlib.AbstractContextMan
 
 
 def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -> None:
+    version = _version(conn)
     try:
-        verify_schema.check_names_free(conn, number, steps())
+        verify_schema.check_names_free(conn, number, scripts(version), scripts(number))
+        # Rows that refer to none there before are damage, or the user's; `verify` reports ours.
+        before = len(conn.execute("PRAGMA foreign_key_check").fetchall())
         for statement in statements:
             conn.execute(statement).close()
-        broken = conn.execute("PRAGMA foreign_key_check").fetchone()
+        broken = conn.execute("PRAGMA foreign_key_check").fetchall()
     except sqlite3.Error as error:
         known = explain(error)
         if isinstance(known, StoreBusyError | StoreFullError | StoreUnavailableError):
             raise  # the disk's or a neighbour's fault, not the step's
+        if isinstance(known, CorruptionError):
+            raise _damaged(known, version) from error
         raise MigrationError(
             f"step {number} failed: {error}",
-            hint="If that names a view of yours, drop it with the sqlite3 program and open again",
+            hint="If that names a view or a table of yours, which refers to a name that the step "
+            "changes or to nothing, drop it with the sqlite3 program and open the store again",
         ) from error
-    if broken is not None:
+    if len(broken) > before:
+        table, _, parent, _ = broken[-1]
         raise MigrationError(
-            f"step {number} failed: a row of {broken[0]} refers to one of {broken[2]} not there"
+            f"step {number} failed: a row of {table} refers to one of {parent} not there"
         )
     conn.execute(
         "INSERT INTO meta (name, value) VALUES ('min_reader', ?) "
@@ -238,9 +278,18 @@ def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -
     conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     conn.execute(f"PRAGMA user_version = {number}")
     try:
-        verify_schema.check(conn, number, steps())
+        verify_schema.check(conn, number, scripts(number))
     except SchemaError as error:
         raise MigrationError(f"step {number} failed: {error}") from error
+
+
+def _damaged(error: CorruptionError, version: int) -> CorruptionError:
+    """The error of a file that is damaged and therefore stays at its schema."""
+    return CorruptionError(
+        f"the file has schema {version} and is damaged, so it was not migrated: {error.what}",
+        part="file",
+        hint="Keep the file as it is; `a3s-store salvage` writes its intact rows into a new store",
+    )
 
 
 # -- The backup beforehand --------------------------------------------------------------------
@@ -290,13 +339,15 @@ def _keep_backup(path: Path, version: int) -> tuple[Path, bool]:
             with file_copy.opened(made) as conn:
                 file_copy.check_structure(conn)
                 with transaction.read(conn):
-                    verify_schema.check(conn, version, steps())
+                    verify_schema.check(conn, version, scripts(version))
                 for there in _earlier(name, made):
                     if _is_equal(conn, there):
                         return there, False
             return _place(made, name), True
     except (StoreError, sqlite3.Error, OSError) as error:
         known = error if isinstance(error, StoreError) else explain(error)
+        if isinstance(known, CorruptionError):
+            raise _damaged(known, version) from error
         raise MigrationError(
             f"no backup could be made, so nothing was migrated: {known}",
             hint="Free some space, or give the folder the rights; then open the store again",
@@ -338,7 +389,7 @@ def _is_equal(conn: sqlite3.Connection, there: Path) -> bool:
     other = sqlite3.connect(f"{there.as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
         with transaction.read(other):
-            verify_schema.check(other, _version(other), steps())
+            verify_schema.check(other, _version(other), scripts(_version(other)))
             if numbers(other) != numbers(conn):
                 return False
             file_copy.check_structure(other)
@@ -364,15 +415,3 @@ def _same_rows(one: sqlite3.Connection, two: sqlite3.Connection, table: str) -> 
     quoted = '"' + table.replace('"', '""') + '"'
     rows = (conn.execute(f"SELECT * FROM {quoted}") for conn in (one, two))
     return all(a == b for a, b in itertools.zip_longest(*rows))
-
-
-@contextlib.contextmanager
-def _dropped_if_it_fails(backup: Path | None) -> Iterator[None]:
-    """A backup of what is still there unchanged is no use: it would be made again each time."""
-    try:
-        yield
-    except BaseException:
-        if backup is not None:
-            with contextlib.suppress(OSError):
-                backup.unlink(missing_ok=True)
-        raise

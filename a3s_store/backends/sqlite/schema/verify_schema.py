@@ -20,7 +20,7 @@ import functools
 import re
 import sqlite3
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from a3s_store.errors import MigrationError, SchemaError, SchemaTooNewError
 
@@ -36,19 +36,23 @@ class _Object(NamedTuple):
     sql: str | None
 
 
-def check(conn: sqlite3.Connection, version: int, steps: dict[int, tuple[str, ...]]) -> None:
-    """Refuse a file of schema `version` whose objects are not those that our steps make.
+# The statements of one or more scripts, which make a schema in an empty database.
+Scripts: TypeAlias = tuple[tuple[str, ...], ...]
+
+
+def check(conn: sqlite3.Connection, version: int, scripts: Scripts) -> None:
+    """Refuse a file of schema `version` whose objects are not those that our scripts make.
 
     To be called inside a read transaction. Raises SchemaError, which names the object.
     """
-    ours = _made_by(tuple(sql for number, sql in steps.items() if number <= version))
+    ours = _made_by(scripts)
     found = _objects(conn)
     _refuse_shared_pages(found)
     missing = dict(ours)
     for thing in found:
         if thing.name in ours:
             kind, sql = missing.pop(thing.name, ("", None))
-            if (thing.kind, _unquoted(thing.sql)) != (kind, _unquoted(sql)):
+            if (thing.kind, unquoted(thing.sql)) != (kind, unquoted(sql)):
                 raise SchemaError(
                     f"{thing.kind} {_shown(thing.name)} is not the {kind or 'one'} "
                     f"that schema {version} has under this name",
@@ -64,30 +68,30 @@ def check(conn: sqlite3.Connection, version: int, steps: dict[int, tuple[str, ..
 
 
 def check_names_free(
-    conn: sqlite3.Connection, number: int, steps: dict[int, tuple[str, ...]]
+    conn: sqlite3.Connection, number: int, before: Scripts, after: Scripts
 ) -> None:
     """Refuse a file in which an object of the user's has a name that step `number` gives to ours.
 
     Raises MigrationError.
     """
-    before = _made_by(tuple(sql for at, sql in steps.items() if at < number))
-    after = _made_by(tuple(sql for at, sql in steps.items() if at <= number))
-    taken = {name.lower() for name in after.keys() - before.keys()}
+    ours = _made_by(before).keys()
+    taken = {name.lower() for name in _made_by(after).keys() - ours}
     for thing in _objects(conn):
-        if thing.name.lower() in taken and thing.name not in before:
+        if thing.name.lower() in taken and thing.name not in ours:
+            article = "an" if thing.kind == "index" else "a"
             raise MigrationError(
-                f"step {number} failed: the file has a {thing.kind} {_shown(thing.name)} of yours, "
-                "whose name it needs",
+                f"step {number} failed: the file has {article} {thing.kind} {_shown(thing.name)} "
+                "of yours, whose name it needs",
                 hint="Rename or drop yours with the sqlite3 program, then open the store again",
             )
 
 
-def check_meta(conn: sqlite3.Connection, steps: dict[int, tuple[str, ...]]) -> None:
+def check_meta(conn: sqlite3.Connection, scripts: Scripts) -> None:
     """Refuse a newer release's file whose table meta cannot be asked what that release permits.
 
     To be called inside a read transaction. Raises SchemaError.
     """
-    kind, sql = _made_by(tuple(steps.values()))["meta"]
+    kind, sql = _made_by(scripts)["meta"]
     found = _objects(conn)
     _refuse_shared_pages(found)
     meta = next((thing for thing in found if thing.name == "meta"), None)
@@ -95,12 +99,12 @@ def check_meta(conn: sqlite3.Connection, steps: dict[int, tuple[str, ...]]) -> N
         raise SchemaError("the file has no table meta as ours", hint="Restore a backup")
 
 
-def check_newer(conn: sqlite3.Connection, steps: dict[int, tuple[str, ...]]) -> None:
+def check_newer(conn: sqlite3.Connection, scripts: Scripts) -> None:
     """Refuse a newer release's file in which an object this release reads is of another kind.
 
     To be called inside a read transaction. Raises SchemaError, or SchemaTooNewError for a view.
     """
-    ours = _made_by(tuple(steps.values()))
+    ours = _made_by(scripts)
     found = _objects(conn)
     _refuse_shared_pages(found)
     kinds = {thing.name: thing for thing in found}
@@ -109,7 +113,7 @@ def check_newer(conn: sqlite3.Connection, steps: dict[int, tuple[str, ...]]) -> 
         if kind == "table" and (thing is None or not _is_plain_table(thing)):
             raise SchemaError(f"the file has no table {name}", hint="Restore a backup")
         if kind == "view" and (
-            thing is None or (thing.kind, _unquoted(thing.sql)) != (kind, _unquoted(sql))
+            thing is None or (thing.kind, unquoted(thing.sql)) != (kind, unquoted(sql))
         ):
             raise SchemaTooNewError(
                 f"the view {name} is not the one this release knows",
@@ -181,7 +185,7 @@ def _how_to_drop(thing: _Object) -> str:
     return f'If it is yours, run in the sqlite3 program: DROP {thing.kind.upper()} "{name}"'
 
 
-def _unquoted(sql: str | None) -> str | None:
+def unquoted(sql: str | None) -> str | None:
     """The text of a statement without quotes around plain names.
 
     SQLite writes some there when it renames a table. A name means the same with them, unless it is
@@ -195,11 +199,11 @@ def _shown(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _made_by(steps: tuple[tuple[str, ...], ...]) -> dict[str, tuple[str, str | None]]:
-    """(kind, SQL) by name of everything that these steps make in an empty database."""
+def _made_by(scripts: Scripts) -> dict[str, tuple[str, str | None]]:
+    """(kind, SQL) by name of everything that these scripts make in an empty database."""
     conn = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        for statements in steps:
+        for statements in scripts:
             for statement in statements:
                 conn.execute(statement).close()
         rows = conn.execute("SELECT name, type, sql FROM sqlite_schema").fetchall()

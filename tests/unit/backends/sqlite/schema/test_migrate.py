@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.backends.sqlite.schema import migrate, verify_schema
 from a3s_store.core.collections import (
     CHECKPOINTS,
     COLLECTIONS,
@@ -30,6 +30,7 @@ from a3s_store.errors import (
 )
 from tests.support import database, session, with_store
 from tests.unit.backends.sqlite.schema.schema_structure import structure
+from tools import generate
 
 
 def _structure(*scripts: str) -> dict[str, Any]:
@@ -283,3 +284,27 @@ def test_statements_are_split_without_losing_the_ones_with_semicolons_in_them() 
         "CREATE TABLE a (x);",
         "-- a; comment\nINSERT INTO a\nVALUES (';');",
     ]
+
+
+def test_the_script_of_the_whole_schema_is_what_the_steps_make() -> None:
+    """New files are made of it. `python -m tools.generate` writes it anew."""
+    path, text = generate.whole_schema()
+    assert path.read_text(encoding="utf-8") == text
+    assert [found.name for found in path.parent.glob("whole_*")] == [path.name]
+    (statements,) = migrate.scripts(migrate.newest())
+    whole = verify_schema._made_by((statements,))
+    stepped = verify_schema._made_by(tuple(migrate.steps().values()))
+    assert whole.keys() == stepped.keys()
+    for name, (kind, sql) in stepped.items():
+        assert whole[name] == (kind, verify_schema.unquoted(sql)), name
+
+
+def test_a_new_file_and_a_migrated_one_have_the_same_schema(tmp_path: Path) -> None:
+    _opened(tmp_path / "new.a3s")
+    with database(tmp_path / "stepped.a3s") as conn:
+        for number in migrate.steps():
+            for statement in migrate.steps()[number]:
+                conn.execute(statement)
+        stepped = structure(conn)
+    with database(tmp_path / "new.a3s") as conn:
+        assert structure(conn) == stepped

@@ -19,6 +19,7 @@ from a3s_store.backends.sqlite.maintenance import upgrade
 from a3s_store.backends.sqlite.salvage import row_recovery
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import (
+    CorruptionError,
     MigrationError,
     NotAStoreError,
     SchemaTooNewError,
@@ -249,7 +250,7 @@ def test_a_damaged_store_is_not_migrated(path: Path, release: Steps) -> None:
     with path.open("r+b") as file:
         file.seek((page - 1) * 4096 + 3)
         file.write(b"\0\0")  # an index without entries
-    with pytest.raises(MigrationError, match="nothing was migrated"):
+    with pytest.raises(CorruptionError, match="so it was not migrated"):
         listed(path)
     assert version(path) == NOW
 

@@ -12,7 +12,7 @@ import pytest
 
 from a3s_store import SqliteSessionStore, salvage
 from a3s_store.backends.sqlite.schema import migrate, renames
-from a3s_store.errors import MigrationError
+from a3s_store.errors import CorruptionError, MigrationError
 from tests.compat import make_file
 from tests.support import database, with_store
 
@@ -139,3 +139,39 @@ def _same_as_migrated(old_file: Path, new: Path) -> None:
     assert salvaged == migrated
     with database(new) as conn, pytest.raises(sqlite3.OperationalError):
         conn.execute("SELECT * FROM shelf")
+
+
+def test_a_damaged_old_file_says_that_it_is_damaged_and_what_to_do(old_file: Path) -> None:
+    """It is not migrated: a verified backup cannot be made of it."""
+    with database(old_file) as conn:
+        (root,) = conn.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'trace_event'"
+        ).fetchone()
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray(old_file.read_bytes())
+    data[(root - 1) * 4096 : root * 4096] = bytes(4096)
+    old_file.write_bytes(data)
+    with pytest.raises(CorruptionError, match="is damaged, so it was not migrated") as caught:
+        with_store(old_file, lambda store: store.list())
+    assert "a3s-store salvage" in caught.value.hint
+    assert old_file.read_bytes() == data
+    assert [path.name for path in old_file.parent.glob("agent.a3s.*backup*")] == []
+
+
+def test_a_row_that_referred_to_none_before_does_not_keep_a_file_from_being_migrated(
+    old_file: Path,
+) -> None:
+    """As before the step: the store opens, and `verify` reports the damage."""
+    with database(old_file) as conn:
+        conn.execute("PRAGMA foreign_keys = OFF")
+        conn.execute("CREATE TABLE mine (a REFERENCES theirs (x))")
+        conn.execute("CREATE TABLE theirs (x PRIMARY KEY)")
+        conn.execute("INSERT INTO mine VALUES (7)")
+        conn.execute("UPDATE branch_part SET source_branch = 99999 WHERE branch_key = 1")
+        conn.commit()
+
+    async def look(store: SqliteSessionStore) -> bool:
+        assert await store.list()
+        return (await store.verify(depth="deep")).ok
+
+    assert with_store(old_file, look) is False

@@ -1,0 +1,56 @@
+"""Write the files of this repository that are made from others, or check that they are up to date.
+
+    python -m tools.generate           # write them
+    python -m tools.generate --check   # exit 1 when one is not what would be written
+
+One so far: `schema/sqlite/whole_NNNN.sql`, the newest schema in one script, made of the numbered
+steps. New files are made of it, and opened files compared with it: the steps rename tables, for
+each of which SQLite reads the whole schema again (50 ms in all).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import sys
+from pathlib import Path
+
+from a3s_store.backends.sqlite.schema import migrate, verify_schema
+
+
+def whole_schema() -> tuple[Path, str]:
+    """The path and the text of the script of the newest schema."""
+    conn = sqlite3.connect(":memory:", isolation_level=None)
+    for statements in migrate.steps().values():
+        for statement in statements:
+            conn.execute(statement)
+    rows = conn.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+    made = [f"{verify_schema.unquoted(sql)};\n" for (sql,) in rows]
+    conn.close()
+    number = migrate.newest()
+    head = (
+        f"-- Schema {number} in one script, for new files. Made of the numbered steps by\n"
+        "-- `python -m tools.generate`; do not edit. What each column means is in current.sql.\n"
+    )
+    return migrate.schema_dir() / f"whole_{number:04}.sql", "\n".join([head, *made])
+
+
+def main() -> int:
+    """Run the command; return 1 when `--check` finds a file that is not up to date."""
+    parser = argparse.ArgumentParser(prog="python -m tools.generate")
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    chosen = parser.parse_args()
+    path, text = whole_schema()
+    if chosen.check:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return 0
+        print(f"{path.name} is not what `python -m tools.generate` writes")
+        return 1
+    for old in path.parent.glob("whole_*.sql"):
+        old.unlink()
+    path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
