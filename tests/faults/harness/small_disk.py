@@ -74,6 +74,13 @@ def fill(place: Path, leave: int) -> None:
             filler.write(bytes(wanted))
 
 
+def leave_free(place: Path, leave: int) -> None:
+    """Free so many bytes of what `fill` wrote, and at no moment more than that."""
+    filler = place / "filler"
+    with filler.open("r+b") as file:
+        file.truncate(max(0, filler.stat().st_size - max(0, leave - free(place))))
+
+
 def empty(place: Path) -> None:
     """Take away what `fill` wrote."""
     (place / "filler").unlink(missing_ok=True)
