@@ -205,7 +205,7 @@ def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
                         _note_more(conn, number)
                     after = number
             except BaseException:
-                if backup is not None and is_new and after == before:
+                if backup is not None and is_new and after == before and _is_at(conn, before):
                     # The file is as it was: its backup is no use, and would be made at each try.
                     with contextlib.suppress(OSError):
                         backup.unlink(missing_ok=True)
@@ -227,6 +227,14 @@ def try_steps(copy: sqlite3.Connection) -> None:
 def _version(conn: sqlite3.Connection) -> int:
     version: int = conn.execute("PRAGMA user_version").fetchone()[0]
     return version
+
+
+def _is_at(conn: sqlite3.Connection, version: int) -> bool:
+    """Whether the file surely has this schema: after a failed commit that is to be asked."""
+    try:
+        return _version(conn) == version
+    except sqlite3.Error:
+        return False
 
 
 @contextlib.contextmanager
