@@ -11,7 +11,6 @@ each of which SQLite reads the whole schema again (50 ms in all).
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -20,13 +19,8 @@ from a3s_store.backends.sqlite.schema import migrate, verify_schema
 
 def whole_schema() -> tuple[Path, str]:
     """The path and the text of the script of the newest schema."""
-    conn = sqlite3.connect(":memory:", isolation_level=None)
-    for statements in migrate.steps().values():
-        for statement in statements:
-            conn.execute(statement)
-    rows = conn.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
-    made = [f"{verify_schema.unquoted(sql)};\n" for (sql,) in rows]
-    conn.close()
+    stepped = verify_schema.made_by(tuple(migrate.steps().values()))
+    made = [f"{verify_schema.unquoted(sql)};\n" for _, sql in stepped.values() if sql]
     number = migrate.newest()
     head = (
         f"-- Schema {number} in one script, for new files. Made of the numbered steps by\n"

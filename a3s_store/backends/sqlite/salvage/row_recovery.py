@@ -99,7 +99,7 @@ def stored_tables() -> Mapping[str, Stored]:
     """How each table of today's schema is stored, as its declaration says."""
     conn = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        _make_tables(conn)
+        _make_tables(conn, migrate.newest())
         kinds = conn.execute(
             "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
         ).fetchall()
@@ -123,19 +123,21 @@ def _step_of(table: str) -> int:
     )
 
 
-def _columns_at_first(table: str) -> int:
-    """The number of columns in a record of a table as its first step made it."""
+@functools.cache
+def _columns_at(step: int) -> Mapping[str, int]:
+    """The number of columns in a record of each table of a schema, by the name it had there."""
     conn = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        _make_tables(conn, up_to=_step_of(table))
-        name = renames.first_name(table)
-        ((count,),) = conn.execute(
-            "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden = 0", (name,)
-        ).fetchall()
+        _make_tables(conn, step)
+        return dict(
+            conn.execute(
+                "SELECT t.name, count(*) "
+                "FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c "
+                "WHERE t.schema = 'main' AND c.hidden = 0 GROUP BY t.name"
+            ).fetchall()
+        )
     finally:
         conn.close()
-    found: int = count
-    return found
 
 
 def _schema_of(image: Image) -> int:
@@ -162,7 +164,8 @@ def _stored(conn: sqlite3.Connection, table: str, without_rowid: bool) -> Stored
         may_be_null = not not_null and not (primary and without_rowid)
         accepted.append(frozenset(_CLASSES[kind] | ({_NULL} if may_be_null else set())))
     leaf = INDEX_LEAF if without_rowid else TABLE_LEAF
-    return Stored(table, table, columns, tuple(accepted), leaf, _columns_at_first(table), key)
+    fewest = _columns_at(_step_of(table))[renames.first_name(table)]
+    return Stored(table, table, columns, tuple(accepted), leaf, fewest, key)
 
 
 @attrs.define
@@ -199,7 +202,7 @@ def scratch() -> sqlite3.Connection:
     conn = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     try:
         conn.execute("PRAGMA synchronous = OFF")
-        _make_tables(conn)
+        _make_tables(conn, migrate.newest())
         conn.execute("CREATE TABLE owner_by_id (id TEXT NOT NULL, owner_key INTEGER NOT NULL)")
     except BaseException:
         conn.close()
@@ -207,11 +210,10 @@ def scratch() -> sqlite3.Connection:
     return conn
 
 
-def _make_tables(conn: sqlite3.Connection, up_to: int | None = None) -> None:
+def _make_tables(conn: sqlite3.Connection, version: int) -> None:
     conn.execute("PRAGMA foreign_keys = OFF")
-    for number, statements in migrate.steps().items():
-        for statement in statements if up_to is None or number <= up_to else ():
-            conn.execute(statement)
+    for statement in itertools.chain.from_iterable(migrate.scripts(version)):
+        conn.execute(statement)
     for (name,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
         conn.execute(f"DROP TRIGGER {name}")
 

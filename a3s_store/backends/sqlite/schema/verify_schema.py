@@ -45,7 +45,7 @@ def check(conn: sqlite3.Connection, version: int, scripts: Scripts) -> None:
 
     To be called inside a read transaction. Raises SchemaError, which names the object.
     """
-    ours = _made_by(scripts)
+    ours = made_by(scripts)
     found = _objects(conn)
     _refuse_shared_pages(found)
     missing = dict(ours)
@@ -74,8 +74,8 @@ def check_names_free(
 
     Raises MigrationError.
     """
-    ours = _made_by(before).keys()
-    taken = {name.lower() for name in _made_by(after).keys() - ours}
+    ours = made_by(before).keys()
+    taken = {name.lower() for name in made_by(after).keys() - ours}
     for thing in _objects(conn):
         if thing.name.lower() in taken and thing.name not in ours:
             article = "an" if thing.kind == "index" else "a"
@@ -91,7 +91,7 @@ def check_meta(conn: sqlite3.Connection, scripts: Scripts) -> None:
 
     To be called inside a read transaction. Raises SchemaError.
     """
-    kind, sql = _made_by(scripts)["meta"]
+    kind, sql = made_by(scripts)["meta"]
     found = _objects(conn)
     _refuse_shared_pages(found)
     meta = next((thing for thing in found if thing.name == "meta"), None)
@@ -104,7 +104,7 @@ def check_newer(conn: sqlite3.Connection, scripts: Scripts) -> None:
 
     To be called inside a read transaction. Raises SchemaError, or SchemaTooNewError for a view.
     """
-    ours = _made_by(scripts)
+    ours = made_by(scripts)
     found = _objects(conn)
     _refuse_shared_pages(found)
     kinds = {thing.name: thing for thing in found}
@@ -199,7 +199,7 @@ def _shown(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _made_by(scripts: Scripts) -> dict[str, tuple[str, str | None]]:
+def made_by(scripts: Scripts) -> dict[str, tuple[str, str | None]]:
     """(kind, SQL) by name of everything that these scripts make in an empty database."""
     conn = sqlite3.connect(":memory:", isolation_level=None)
     try:

@@ -292,8 +292,8 @@ def test_the_script_of_the_whole_schema_is_what_the_steps_make() -> None:
     assert path.read_text(encoding="utf-8") == text
     assert [found.name for found in path.parent.glob("whole_*")] == [path.name]
     (statements,) = migrate.scripts(migrate.newest())
-    whole = verify_schema._made_by((statements,))
-    stepped = verify_schema._made_by(tuple(migrate.steps().values()))
+    whole = verify_schema.made_by((statements,))
+    stepped = verify_schema.made_by(tuple(migrate.steps().values()))
     assert whole.keys() == stepped.keys()
     for name, (kind, sql) in stepped.items():
         assert whole[name] == (kind, verify_schema.unquoted(sql)), name

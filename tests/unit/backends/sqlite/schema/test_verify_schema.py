@@ -277,7 +277,7 @@ def test_our_own_steps_are_made_once_for_each_schema() -> None:
         for statement in statements:
             conn.execute(statement)
         verify_schema.check(conn, number, migrate.scripts(number))
-        before = verify_schema._made_by.cache_info().misses
+        before = verify_schema.made_by.cache_info().misses
         verify_schema.check(conn, number, migrate.scripts(number))
-        assert verify_schema._made_by.cache_info().misses == before
+        assert verify_schema.made_by.cache_info().misses == before
     conn.close()
