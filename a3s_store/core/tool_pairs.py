@@ -64,14 +64,14 @@ def rounds(messages: Sequence[Message]) -> tuple[Round, ...]:
     start = 0
     waiting: dict[str, int] = {}
     for at, message in enumerate(messages):
-        brought = [one for one in _results(message) if waiting.get(one)]
+        brought = [one for one in results_of(message) if waiting.get(one)]
         if waiting and not brought:
             found.append(Round(start, at, _listed(waiting)))
             waiting = {}
         if not waiting:
             start = at
         _settle(waiting, brought)
-        for call in _calls(message):
+        for call in calls_of(message):
             waiting[call] = waiting.get(call, 0) + 1
         if not waiting:
             found.append(Round(start, at + 1))
@@ -134,11 +134,13 @@ def cut_after(messages: Sequence[Message], at: int) -> int:
     return next((one.stop for one in rounds(messages) if one.start < at < one.stop), at)
 
 
-def _calls(message: Message) -> list[str]:
+def calls_of(message: Message) -> list[str]:
+    """The ids of the calls in a message, in the order of its blocks."""
     return [block.id for block in message.content if isinstance(block, ToolUseBlock)]
 
 
-def _results(message: Message) -> list[str]:
+def results_of(message: Message) -> list[str]:
+    """The ids that the results in a message name, in the order of its blocks."""
     return [block.tool_use_id for block in message.content if isinstance(block, ToolResultBlock)]
 
 

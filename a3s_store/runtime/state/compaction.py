@@ -18,8 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from a3s_store.core.tool_pairs import calls_of, results_of
 from a3s_store.errors import CompactionError
-from a3s_store.models import ContentBlock, Message, ToolResultBlock, ToolResultText, ToolUseBlock
+from a3s_store.models import ContentBlock, Message, ToolResultBlock, ToolResultText
 from a3s_store.wire.numbers import to_f32
 
 KEEP_INITIAL: Final = 2
@@ -129,21 +130,13 @@ async def _summary_of(messages: Sequence[Message], summarizer: Summarizer) -> Me
     return Message.user(SUMMARY_PREFIX + answer)
 
 
-def _calls(message: Message) -> set[str]:
-    return {block.id for block in message.content if isinstance(block, ToolUseBlock)}
-
-
-def _results(message: Message) -> set[str]:
-    return {block.tool_use_id for block in message.content if isinstance(block, ToolResultBlock)}
-
-
 def _whole_head(messages: Sequence[Message], head: int) -> int:
     """How many of the first `head` messages stay so that no call among them lost its results."""
     while head > 0:
         waiting: set[str] = set()
         for message in messages[:head]:
-            waiting -= _results(message)
-            waiting |= _calls(message)
+            waiting.difference_update(results_of(message))
+            waiting.update(calls_of(message))
         if not waiting:
             break
         head -= 1
@@ -161,10 +154,10 @@ def _whole_tail(messages: Sequence[Message], cut: int, head: int) -> int:
     needs: list[int] = []
     orphan: list[bool] = []
     for index, message in enumerate(messages):
-        found = [last_call.get(result, -1) for result in _results(message)]
+        found = [last_call.get(result, -1) for result in results_of(message)]
         orphan.append(any(call < head for call in found))
         needs.append(min((call for call in found if call >= head), default=index))
-        last_call.update(dict.fromkeys(_calls(message), index))
+        last_call.update(dict.fromkeys(calls_of(message), index))
     while cut < len(messages) and orphan[cut]:
         cut += 1
     for index in range(len(messages) - 1, -1, -1):
