@@ -8,6 +8,7 @@
         DecodeError                                 a text that is not what it should be
       InvalidSnapshotError          (ValueError)    parts that do not belong together
       StaleGenerationError                          somebody else saved since you looked
+      RunClaimedError                               another live session has the run; .run_id
       SessionNotFoundError          (LookupError)   fork and rewind need one; load answers None
       StoreClosedError              (RuntimeError)
         StoreForkedError                            opened before fork(), used after it
@@ -27,6 +28,10 @@
         SessionPausedError          (RuntimeError)  resume it first
         SessionConfigError          (ValueError)    .field: an option that cannot be, or is missing
         PersistenceError                            a save or load of it failed; the cause says why
+          SessionNotSavedError                      it was closed and not saved; .closed
+        StaleSessionError   (StaleGenerationError)  somebody else changed it; .reason .forked_as
+          SessionDeletedError                       it was deleted elsewhere; .recreated
+        InterruptedRunError                         runs wait to be resumed or given up; .run_ids
         CompactionError                             no summary was made; the messages are as before
         RunCancelledError                           the host cancelled the run
         QueueClosedError            (RuntimeError)  its queue takes no more commands
@@ -138,12 +143,36 @@ class StaleGenerationError(StoreError):
     """The session moved on since the caller looked: `expected` and `actual` are generations.
 
     Nothing was written. Load again, apply the change to what is there, save again.
+    `expected_revision` and `actual_revision` are given where the condition was a `Revision`; the
+    actual one is None when there is no session any more, and `actual` then 0.
     """
 
-    def __init__(self, what: str, *, expected: int, actual: int, **where: str) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: int,
+        actual: int,
+        expected_revision: tuple[int, int] | None = None,
+        actual_revision: tuple[int, int] | None = None,
+        **where: str,
+    ) -> None:
         super().__init__(what, **where)
         self.expected = expected
         self.actual = actual
+        self.expected_revision = expected_revision
+        self.actual_revision = actual_revision
+
+
+class RunClaimedError(StoreError):
+    """Another live session has taken over the run `run_id`, or ended it; nothing was written.
+
+    What the run finished is that one's to keep.
+    """
+
+    def __init__(self, what: str, *, run_id: str, **where: str) -> None:
+        super().__init__(what, **where)
+        self.run_id = run_id
 
 
 class SessionNotFoundError(StoreError, LookupError):
@@ -264,6 +293,54 @@ class SessionConfigError(SessionError, ValueError):
 
 class PersistenceError(SessionError):
     """A live session could not be saved, loaded or restored; `__cause__` is the store's error."""
+
+
+class SessionNotSavedError(PersistenceError):
+    """A session was closed and not saved, or not all of it: `closed` says what came of it."""
+
+    def __init__(self, what: str, *, closed: Any = None, **where: str) -> None:
+        super().__init__(what, **where)
+        self.closed = closed
+
+
+class StaleSessionError(SessionError, StaleGenerationError):
+    """Somebody else changed the session, and what this one has cannot be saved beside it.
+
+    What is new here stays live. `reason` says why, `forked_as` names the session it became, if any.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        session_id: str,
+        reason: str = "",
+        forked_as: str | None = None,
+        **given: Any,
+    ) -> None:
+        super().__init__(what, **given)
+        self.session_id = session_id
+        self.reason = reason
+        self.forked_as = forked_as
+
+
+class SessionDeletedError(StaleSessionError):
+    """The session was deleted elsewhere; `recreated` says that there is another of its id now.
+
+    Nothing was written, and nothing is from now on. `save_as` keeps what is here under another id.
+    """
+
+    def __init__(self, what: str, *, recreated: bool = False, **given: Any) -> None:
+        super().__init__(what, **given)
+        self.recreated = recreated
+
+
+class InterruptedRunError(SessionError):
+    """Runs of the session, `run_ids`, were interrupted: resume or abandon them first."""
+
+    def __init__(self, what: str, *, run_ids: tuple[str, ...] = (), **where: str) -> None:
+        super().__init__(what, **where)
+        self.run_ids = run_ids
 
 
 class CompactionError(SessionError):

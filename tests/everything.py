@@ -168,6 +168,8 @@ async def fill(store: SqliteSessionStore) -> SessionSnapshot:
     assert forked is not None
     await store.save(forked.evolve(messages=(*forked.messages, *messages(4, tag="f"))))
     await store.save_trace_events("families-only", (trace(1),))
+    await store.save(session("deleted"))
+    await store.delete("deleted")
     await store.memories("fix-login").store_all(memory(n) for n in range(1, 4))
     await store.memories("an agent").store_all(memory(n) for n in range(1, 3))
     return compacted

@@ -108,15 +108,27 @@ def _first_wrong(trees: Sequence[Tree], rows: TableLayout, marks: Sequence[int])
     return next(wrong, None)
 
 
-def check_checkpoint(kind: CheckpointKind, value: Any, digest: bytes, link: bytes | None) -> None:
+def check_checkpoint(
+    kind: CheckpointKind,
+    value: Any,
+    digest: bytes,
+    link: bytes | None,
+    base_length: int | None = None,
+) -> None:
     """Raise CorruptRowError unless the checkpoint is what is on record of it."""
     tree = encode_without(value, frozenset() if link is None else _MESSAGES)
-    if checkpoint_digest(kind, tree, link) != digest:
+    if checkpoint_digest(kind, tree, link, base_length) != digest:
         raise CorruptRowError(NOT_WRITTEN, kind.name)
 
 
-def checkpoint_digest(kind: CheckpointKind, tree: Tree, link: bytes | None) -> bytes:
-    """The digest of a checkpoint; a loop's is without its messages, whose chain is `link`."""
+def checkpoint_digest(
+    kind: CheckpointKind, tree: Tree, link: bytes | None, base_length: int | None = None
+) -> bytes:
+    """The digest of a checkpoint; a loop's is without its messages, whose chain is `link`.
+
+    A loop's `base_length` is part of it where it is known.
+    """
     if link is None:
         return item_digest(tree, kind.rows)
-    return hashlib.sha256(canonical(tree) + link).digest()
+    base = b"" if base_length is None else base_length.to_bytes(8, "big")
+    return hashlib.sha256(canonical(tree) + link + base).digest()

@@ -268,11 +268,17 @@ class ContextCompacted(Model):
 
 @model(tag="persistence_failed")
 class PersistenceFailed(Model):
-    """A save failed and the run went on. Upstream: `AgentEvent::PersistenceFailed`."""
+    """A save failed and the run went on. Upstream: `AgentEvent::PersistenceFailed`.
+
+    Ours: `part` names what could not be written while the rest was saved, `outcome_unknown` says
+    that it may have been saved all the same.
+    """
 
     session_id: str
     operation: str
     error: str
+    part: str | None = field(default=None, write="omit")
+    outcome_unknown: bool | None = field(default=None, write="omit")
 
 
 @model(tag="budget_threshold_hit")

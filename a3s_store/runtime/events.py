@@ -14,9 +14,12 @@ from collections.abc import Callable
 from typing import Final, Self, TypeAlias
 
 from a3s_store.models import AgentEvent
+from a3s_store.runtime.session_events import SessionEvent
 
 CAPACITY: Final = 100
 
+# What a subscriber of a session hears.
+LiveEvent: TypeAlias = AgentEvent | SessionEvent
 # What parts of a session are given to tell what happened.
 Emit: TypeAlias = Callable[[AgentEvent], None]
 
@@ -29,7 +32,7 @@ class Broadcast:
         self._subscribers: list[Subscription] = []
         self._closed = False
 
-    def send(self, event: AgentEvent) -> None:
+    def send(self, event: LiveEvent) -> None:
         """Hand the event to those who listen now; without any it is gone, which is no error."""
         for subscriber in self._subscribers:
             subscriber._put(event)
@@ -58,21 +61,21 @@ class Subscription:
     """What one subscriber has yet to see. `missed` is how many events it was too slow for."""
 
     def __init__(self, capacity: int, leave: Callable[[Subscription], None]) -> None:
-        self._waiting: deque[AgentEvent] = deque()
+        self._waiting: deque[LiveEvent] = deque()
         self._capacity = capacity
         self._leave = leave
         self._arrived = asyncio.Event()
         self._closed = False
         self.missed = 0
 
-    def _put(self, event: AgentEvent) -> None:
+    def _put(self, event: LiveEvent) -> None:
         if len(self._waiting) == self._capacity:
             self._waiting.popleft()
             self.missed += 1
         self._waiting.append(event)
         self._arrived.set()
 
-    def pending(self) -> tuple[AgentEvent, ...]:
+    def pending(self) -> tuple[LiveEvent, ...]:
         """Everything that waits, taken out, oldest first."""
         found = tuple(self._waiting)
         self._waiting.clear()
@@ -88,7 +91,7 @@ class Subscription:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> AgentEvent:
+    async def __anext__(self) -> LiveEvent:
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration

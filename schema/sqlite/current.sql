@@ -17,8 +17,16 @@ CREATE TABLE meta (
 -- Every session id that has something, saved as a session or not.
 CREATE TABLE owner (
     owner_key INTEGER PRIMARY KEY,  -- what other tables refer to
-    id TEXT NOT NULL UNIQUE  -- the session id as it was given
+    id TEXT NOT NULL UNIQUE,  -- the session id as it was given
+    life INTEGER NOT NULL DEFAULT 1  -- the generation with which it began; after a deletion not 1
 ) STRICT;
+
+-- What is left of a deleted session: its id as a hash, and the last number that was given under it.
+CREATE TABLE tombstone (
+    id_hash BLOB NOT NULL PRIMARY KEY,  -- SHA-256 over the file's salt (in meta) and the id
+    last_generation INTEGER NOT NULL,  -- the deletion's own number
+    row_checksum INTEGER NOT NULL  -- CRC-32 of the other columns
+) STRICT, WITHOUT ROWID;
 
 -- A collection that was saved, empty or not; one without a row was never saved. Lists inside a session
 -- and retained artifact URIs have a row too.
@@ -136,7 +144,8 @@ CREATE TABLE session_config (
     security_config TEXT,  -- JSON object; NULL: none
     planning_mode TEXT NOT NULL,  -- Auto, Disabled or Enabled
     goal_tracking INTEGER NOT NULL,  -- 0 or 1
-    config_extra TEXT  -- as extra, of the configuration
+    config_extra TEXT,  -- as extra, of the configuration
+    name_source TEXT  -- made: the name was made by a model or a fork; NULL: by a person, or unknown
 ) STRICT;
 
 -- One row for every save of a session or of one of its families: lock, log and index of time travel.
@@ -149,6 +158,7 @@ CREATE TABLE generation (
     saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; never compared
     holder TEXT,  -- who held the writer lease; NULL: nobody
     row_checksum INTEGER NOT NULL,  -- CRC-32 of the other columns
+    save_id BLOB,  -- 16 random bytes by which the writer finds its save again; NULL: not given
     PRIMARY KEY (owner_key, generation)
 ) STRICT, WITHOUT ROWID;
 
@@ -351,7 +361,9 @@ CREATE TABLE loop_checkpoint (
     total_tokens INTEGER,  -- as the provider counted; not checked
     cache_read_tokens INTEGER,  -- tokens read from the provider's cache; NULL: not said
     cache_write_tokens INTEGER,  -- tokens written to it; NULL: not said
-    total_usage_extra TEXT  -- as extra, of the usage
+    total_usage_extra TEXT,  -- as extra, of the usage
+    base_length INTEGER,  -- how many of its messages were the session's when the run began; NULL: unknown
+    claimed_by TEXT  -- token of the live session that may write it; NULL: none has claimed it
 ) STRICT;
 
 -- A workflow and its finished steps.

@@ -22,6 +22,7 @@ from a3s_store.models import (
     TokenUsage,
     VerificationReport,
 )
+from a3s_store.runtime.events import LiveEvent
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.runs.run_checkpoints import LoopCheckpointSink
 from a3s_store.runtime.runs.write_through import WriteThrough
@@ -163,12 +164,12 @@ class Agent(Protocol):
 class RunStream:
     """The events of a run as they come: an async iterator; `result` waits for its end."""
 
-    def __init__(self, events: AsyncIterator[AgentEvent], work: asyncio.Task[AgentResult]) -> None:
+    def __init__(self, events: AsyncIterator[LiveEvent], work: asyncio.Task[AgentResult]) -> None:
         self._events = events
         self._work = work
         self.asked = False
 
-    def __aiter__(self) -> AsyncIterator[AgentEvent]:
+    def __aiter__(self) -> AsyncIterator[LiveEvent]:
         return self._events
 
     async def result(self) -> AgentResult:

@@ -60,7 +60,8 @@ goal_progress | GoalProgress | goal str, progress f32, completed_steps usize, to
 goal_achieved | GoalAchieved | goal str, total_steps usize, duration_ms i64
 context_compacted | ContextCompacted | session_id str, before_messages usize, \
 after_messages usize, percent_before f32
-persistence_failed | PersistenceFailed | session_id str, operation str, error str
+persistence_failed | PersistenceFailed | session_id str, operation str, error str, \
+part? str, outcome_unknown? bool
 budget_threshold_hit | BudgetThresholdHit | resource str, kind str, consumed f64, limit f64, \
 message? str
 passivation_requested | PassivationRequested | reason str, deadline_ms? u64

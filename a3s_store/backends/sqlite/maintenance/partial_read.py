@@ -260,7 +260,7 @@ def checkpoint(
     """
     also = [f"{kind.rows.table}_key", "digest"]
     also += [f"{name}_{what}" for name in kind.rows.lists for what in ("count", "digest")]
-    also += ["head_branch", "head_length"] if kind is LOOP_CHECKPOINTS else []
+    also += ["head_branch", "head_length", "base_length"] if kind is LOOP_CHECKPOINTS else []
     row = checker.attempt(
         kind.name, lambda: statements.fetch_one(checker.conn, kind.rows, kind.key, key, also)
     )
@@ -268,7 +268,8 @@ def checkpoint(
         return None
     tree, (row_key, digest, *rest) = row
     if kind is LOOP_CHECKPOINTS:
-        return _loop(checker, tree, digest, Head(*rest), messages=messages)
+        *head, base_length = rest
+        return _loop(checker, tree, digest, Head(*head), base_length, messages=messages)
     extents = {
         name: ListDigest(*rest[2 * index : 2 * index + 2])
         for index, name in enumerate(kind.rows.lists)
@@ -293,15 +294,19 @@ def checkpoint(
 
 
 def _loop(
-    checker: RowChecker, tree: Tree, digest: bytes, head: Head, *, messages: bool
+    checker: RowChecker,
+    tree: Tree,
+    digest: bytes,
+    head: Head,
+    base_length: int | None,
+    *,
+    messages: bool,
 ) -> Any | None:
     def prove() -> Any:
         value: Any = decode(LOOP_CHECKPOINTS.model, {**tree, "messages": []})
         bare = encode_without(value, frozenset({"messages"}))
-        if (
-            checkpoint_digest(LOOP_CHECKPOINTS, bare, message_log.chain_hash_at(checker.conn, head))
-            != digest
-        ):
+        link = message_log.chain_hash_at(checker.conn, head)
+        if checkpoint_digest(LOOP_CHECKPOINTS, bare, link, base_length) != digest:
             raise CorruptRowError(NOT_WRITTEN)
         return value
 

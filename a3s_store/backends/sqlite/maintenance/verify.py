@@ -25,6 +25,7 @@ from a3s_store.backends.sqlite.rows import (
     message_log,
     session_header,
     statements,
+    tombstones,
 )
 from a3s_store.core.collections import (
     CHECKPOINTS,
@@ -90,6 +91,7 @@ class _Verification:
     def run(self) -> None:
         self._look("file", self._structure)
         self._look("file", self._references)
+        self._look("generation", lambda _: tombstones.check(self.conn))
         for key, session_id in self._all("SELECT owner_key, id FROM owner"):
             self._look("session", self._session, key, session_id, session_id=session_id)
         for branch, session_id in self._all(_BRANCHES):
@@ -180,8 +182,9 @@ class _Verification:
         ).fetchall()
         if not stored:
             checker.note("generation", "no save of it is on record")
+        (life,) = self.conn.execute("SELECT life FROM owner WHERE owner_key = ?", (key,)).fetchone()
         checker.attempt("generation", lambda: [*session_header.saves(self.conn, key)])
-        for expected, (number, branch, length) in enumerate(stored, 1):
+        for expected, (number, branch, length) in enumerate(stored, life):
             self.counts["generations"] += 1
             if number != expected:
                 checker.note("generation", f"{number} stands where {expected} should", expected)

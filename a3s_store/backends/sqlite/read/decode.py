@@ -123,7 +123,7 @@ def to_checkpoint(
         check_checkpoint(kind, value, stored.digest, None)
         return value
     value = decode(kind.model, {**stored.tree, "messages": []})
-    check_checkpoint(kind, value, stored.digest, stored.messages.link)
+    check_checkpoint(kind, value, stored.digest, stored.messages.link, stored.base_length)
     return value.evolve(messages=conversation.read(conn, stored.messages))
 
 

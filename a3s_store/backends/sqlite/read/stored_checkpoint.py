@@ -13,8 +13,13 @@ Tree = dict[str, Any]
 
 @attrs.frozen
 class FetchedCheckpoint:
-    """A checkpoint as it was fetched: its JSON object, its digest, a loop's messages."""
+    """A checkpoint as it was fetched: its JSON object, its digest, a loop's messages.
+
+    `base_length` and `claimed_by` as in `RunCheckpoint`.
+    """
 
     tree: Tree
     digest: bytes
     messages: MessageRange | None
+    base_length: int | None = None
+    claimed_by: str | None = None

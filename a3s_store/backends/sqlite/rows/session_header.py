@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
-from a3s_store.backends.sqlite.rows import message_log
+from a3s_store.backends.sqlite.rows import message_log, tombstones
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import ListDigest, snapshot_digest_of_parts
+from a3s_store.core.revision import Revision
 
 _RECORD = """
 SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.saved_at_ms, g.holder,
-    g.row_checksum, s.head_branch, s.head_length, s.digest, c.digest
+    g.save_id, g.row_checksum, o.life, s.head_branch, s.head_length, s.digest, c.digest
 FROM owner AS o
 JOIN generation AS g ON g.owner_key = o.owner_key
 LEFT JOIN session AS s ON s.owner_key = o.owner_key
@@ -38,6 +39,7 @@ class SessionHeader:
 
     `digest` is that of the snapshot, None without a session. `parts` has what stands for each part
     of the snapshot, as `snapshot.combine` takes them; a list that was never saved is not in it.
+    `life` is the generation with which it began.
     """
 
     key: int
@@ -45,6 +47,12 @@ class SessionHeader:
     digest: str | None
     head: Head | None
     parts: Mapping[str, ListDigest]
+    life: int
+
+    @property
+    def revision(self) -> Revision:
+        """The last generation and the life it belongs to."""
+        return Revision(self.generation, self.life)
 
 
 def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
@@ -56,9 +64,9 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
         return None
-    *save, checksum, branch, length, session, config = row
-    key, generation, _, _, digest, _, _ = save
-    if row_checksum(*save) != checksum:
+    *save, checksum, life, branch, length, session, config = row
+    key, generation, _, _, digest, _, _, _ = save
+    if _checksum(*save) != checksum:
         raise CorruptRowError(NOT_WRITTEN, "generation", generation)
     # What was saved of its lists?
     parts = {
@@ -75,7 +83,7 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
         parts["session"] = ListDigest(1, session)
         parts["config"] = ListDigest(1, config)
         parts["messages"] = ListDigest(length, message_log.chain_hash_at(conn, head))
-    return SessionHeader(key, generation, digest, head, parts)
+    return SessionHeader(key, generation, digest, head, parts, life)
 
 
 def refuse_lost(
@@ -108,10 +116,13 @@ def check(header: SessionHeader) -> None:
 
 
 def add_owner(conn: sqlite3.Connection, session_id: str) -> SessionHeader:
-    """A record for an id under which nothing was saved yet."""
-    key = conn.execute("INSERT INTO owner (id) VALUES (?)", (session_id,)).lastrowid
+    """A record for an id under which nothing is saved; numbers go on after a deleted one's."""
+    last = tombstones.last_generation(conn, session_id)
+    key = conn.execute(
+        "INSERT INTO owner (id, life) VALUES (?, ?)", (session_id, last + 1)
+    ).lastrowid
     assert key is not None
-    return SessionHeader(key, 0, None, None, {})
+    return SessionHeader(key, last, None, None, {}, last + 1)
 
 
 def write(
@@ -120,25 +131,34 @@ def write(
     head: Head | None,
     parts: Mapping[str, ListDigest],
     now_ms: int,
+    save_id: bytes | None = None,
 ) -> SessionHeader:
     """Put on record what was saved, as the next generation.
 
     The rows of the session and its configuration have their digests already.
     """
     digest = None if head is None else snapshot_digest_of_parts(parts)
-    after = SessionHeader(before.key, before.generation + 1, digest, head, parts)
+    after = SessionHeader(before.key, before.generation + 1, digest, head, parts, before.life)
     _write_collections(conn, before, after)
     if head is not None and (before.head is None or before.head.branch != head.branch):
         conn.execute(
             "INSERT OR IGNORE INTO branch_owner (owner_key, branch_key) VALUES (?, ?)",
             (after.key, head.branch),
         )
-    add_generation(conn, after.key, after.generation, head, digest, now_ms)
+    add_generation(conn, after.key, after.generation, head, digest, now_ms, save_id)
     return after
 
 
 # In the order in which the row checksum is made of them.
-_GENERATION = "owner_key, generation, head_branch, head_length, digest, saved_at_ms, holder"
+_GENERATION = (
+    "owner_key, generation, head_branch, head_length, digest, saved_at_ms, holder, save_id"
+)
+
+
+def _checksum(*columns: Any) -> int:
+    """The row checksum of a generation; a save without an id has that of older releases."""
+    *others, save_id = columns
+    return row_checksum(*others) if save_id is None else row_checksum(*others, save_id.hex())
 
 
 def add_generation(
@@ -148,13 +168,14 @@ def add_generation(
     head: Head | None,
     digest: str | None,
     saved_at_ms: int,
+    save_id: bytes | None = None,
 ) -> None:
     """Put one save on record: where the conversation was then, and what it all came to."""
     branch, length = (None, None) if head is None else (head.branch, head.length)
-    columns = (key, number, branch, length, digest, saved_at_ms, None)
+    columns = (key, number, branch, length, digest, saved_at_ms, None, save_id)
     conn.execute(
-        f"INSERT INTO generation ({_GENERATION}, row_checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*columns, row_checksum(*columns)),
+        f"INSERT INTO generation ({_GENERATION}, row_checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*columns, _checksum(*columns)),
     )
 
 
@@ -181,8 +202,8 @@ def saves(
         parameters,
     ).fetchall():
         *columns, checksum = row
-        _, found, branch, length, digest, saved_at_ms, _ = columns
-        if row_checksum(*columns) != checksum:
+        _, found, branch, length, digest, saved_at_ms, _, _ = columns
+        if _checksum(*columns) != checksum:
             raise CorruptRowError(NOT_WRITTEN, "generation", found)
         yield StoredGeneration(
             found, None if branch is None else Head(branch, length), digest, saved_at_ms
@@ -219,3 +240,13 @@ def generation_of(conn: sqlite3.Connection, session_id: str) -> int:
         (session_id,),
     ).fetchone()
     return row[0] or 0
+
+
+def generation_saved_as(conn: sqlite3.Connection, session_id: str, save_id: bytes) -> int | None:
+    """The number of the save that was given this id; None when there is none."""
+    row = conn.execute(
+        "SELECT generation FROM generation JOIN owner USING (owner_key) "
+        "WHERE id = ? AND save_id = ? ORDER BY generation DESC LIMIT 1",
+        (session_id, save_id),
+    ).fetchone()
+    return None if row is None else row[0]

@@ -41,7 +41,7 @@ from a3s_store.errors import (
 
 APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
 # The oldest schema whose release may read a file, by the first schema for which that holds.
-MIN_READERS: Final = {1: 1, 3: 3}
+MIN_READERS: Final = {1: 1, 3: 3, 4: 4}
 # How long to wait for another process that is at it already, and copies a large file first.
 _PATIENCE_MS: Final = 120_000
 # Steps are synced whatever the store's durability. Several commits that were not look damaged after

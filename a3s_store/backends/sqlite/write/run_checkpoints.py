@@ -97,7 +97,7 @@ def get(
     """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
     loop = kind is LOOP_CHECKPOINTS
     also = [f"{kind.rows.table}_key", "digest"]
-    also += ["head_branch", "head_length"] if loop else []
+    also += ["head_branch", "head_length", "base_length", "claimed_by"] if loop else []
     also += [f"{name}_count" for name in kind.rows.lists]
     found = statements.fetch_one(conn, kind.rows, kind.key, key, also)
     if found is None:
@@ -106,7 +106,9 @@ def get(
     tree, (row_key, digest, *rest) = found
     if loop:
         lines = cache.get(tree["session_id"]).conversations.values()
-        return FetchedCheckpoint(tree, digest, conversation.find(conn, Head(*rest), lines))
+        *head, base_length, claimed_by = rest
+        messages = conversation.find(conn, Head(*head), lines)
+        return FetchedCheckpoint(tree, digest, messages, base_length, claimed_by)
     for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
         parent = f"{kind.rows.table}_key"
         tree[name] = statements.fetch_list(conn, name, part, parent, row_key, count).trees

@@ -18,6 +18,7 @@ from a3s_store.backends.sqlite.rows import (
     message_log,
     session_header,
     statements,
+    tombstones,
 )
 from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.backends.sqlite.write import list_writer
@@ -338,9 +339,11 @@ def delete(conn: sqlite3.Connection, cache: CacheTransaction, session_id: str) -
         conn, "DELETE FROM loop_checkpoint WHERE session_id = ? RETURNING head_branch", session_id
     )
     blob_keys: list[int] = []
-    owner = conn.execute("SELECT owner_key FROM owner WHERE id = ?", (session_id,)).fetchone()
+    owner = conn.execute("SELECT owner_key, life FROM owner WHERE id = ?", (session_id,)).fetchone()
     if owner is not None:
-        key = owner[0]
+        key, life = owner
+        last = max(session_header.generation_of(conn, session_id), life - 1)
+        tombstones.put(conn, session_id, last + 1)
         branches += _column(conn, "SELECT branch_key FROM branch_owner WHERE owner_key = ?", key)
         # Which blobs do its artifacts refer to?
         blob_keys = _column(

@@ -250,7 +250,8 @@ def test_a_save_that_cannot_be_remembered_is_a_save_all_the_same(tmp_path: Path)
     path = tmp_path / "agent.a3s"
     assert with_store(path, use) == "saved"
     with database(path) as conn:
-        assert conn.execute("SELECT id FROM owner").fetchall() == [("there",), ("next",)]
+        found = conn.execute("SELECT id FROM owner ORDER BY owner_key").fetchall()
+        assert found == [("there",), ("next",)]
 
 
 def test_an_unexpected_error_leaves_no_caller_of_the_group_waiting(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
--- Schema 3 in one script, for new files. Made of the numbered steps by
+-- Schema 4 in one script, for new files. Made of the numbered steps by
 -- `python -m tools.generate`; do not edit. What each column means is in current.sql.
 
 CREATE TABLE meta (
@@ -9,7 +9,7 @@ CREATE TABLE meta (
 CREATE TABLE owner (
     owner_key INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE
-) STRICT;
+, life INTEGER NOT NULL DEFAULT 1) STRICT;
 
 CREATE TABLE collection (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
@@ -117,7 +117,7 @@ CREATE TABLE session_config (
     planning_mode TEXT NOT NULL,
     goal_tracking INTEGER NOT NULL,
     config_extra TEXT
-) STRICT;
+, name_source TEXT) STRICT;
 
 CREATE TABLE generation (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
@@ -127,7 +127,7 @@ CREATE TABLE generation (
     digest TEXT,
     saved_at_ms INTEGER NOT NULL,
     holder TEXT,
-    row_checksum INTEGER NOT NULL,
+    row_checksum INTEGER NOT NULL, save_id BLOB,
     PRIMARY KEY (owner_key, generation)
 ) STRICT, WITHOUT ROWID;
 
@@ -319,7 +319,7 @@ CREATE TABLE loop_checkpoint (
     cache_read_tokens INTEGER,
     cache_write_tokens INTEGER,
     total_usage_extra TEXT
-) STRICT;
+, base_length INTEGER, claimed_by TEXT) STRICT;
 
 CREATE TABLE workflow_checkpoint (
     workflow_checkpoint_key INTEGER PRIMARY KEY,
@@ -486,3 +486,9 @@ CREATE TRIGGER workflow_step_cascade AFTER DELETE ON workflow_checkpoint BEGIN
     WHERE workflow_step_key >= old.workflow_checkpoint_key << 32
     AND workflow_step_key < (old.workflow_checkpoint_key + 1) << 32;
 END;
+
+CREATE TABLE tombstone (
+    id_hash BLOB NOT NULL PRIMARY KEY,
+    last_generation INTEGER NOT NULL,
+    row_checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

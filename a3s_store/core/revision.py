@@ -1,0 +1,37 @@
+"""Where a session stands: its revision, and the position in its conversation."""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple, TypeVar
+
+import attrs
+
+V_co = TypeVar("V_co", covariant=True)
+
+
+class Revision(NamedTuple):
+    """The generation a session is at, and the life that generation belongs to.
+
+    `life` is the number of the generation that made the session as it is: 1 at first, another after
+    it was deleted and made again. Numbers are given once under an id, so two equal revisions name
+    the same content.
+    """
+
+    generation: int
+    life: int
+
+
+class Position(NamedTuple):
+    """A place in a conversation: how many messages come before it, and their chain hash."""
+
+    length: int
+    chain_hash: bytes
+
+
+@attrs.frozen
+class Versioned(Generic[V_co]):
+    """A value with the revision and the position it was read at, all of one moment."""
+
+    value: V_co
+    revision: Revision
+    position: Position
