@@ -66,13 +66,17 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the system's own unit; empty where that cannot be seen."""
+    """When a process started, in the system's own unit; empty where that cannot be seen.
+
+    `ended` for one that has ended and whose parent has not asked how.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return ""
-    # The name, in parentheses, may hold anything; the 20th field behind it is the start.
-    return stat.rpartition(b")")[2].split()[19].decode()
+    # The name, in parentheses, may hold anything; behind it are the state and, as 20th, the start.
+    fields = stat.rpartition(b")")[2].split()
+    return "ended" if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 def _exists(pid: int) -> bool:
@@ -88,8 +92,7 @@ def _exists(pid: int) -> bool:
 
 
 def _exists_on_windows(pid: int) -> bool:
-    if sys.platform != "win32":
-        raise AssertionError("asked on Windows only")
+    assert sys.platform == "win32", "asked there only"
     import ctypes
 
     # To signal a process, as elsewhere, would end it here.
