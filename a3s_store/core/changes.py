@@ -10,7 +10,7 @@ import attrs
 from a3s_store.core.collections import Collection
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.models import LoopCheckpoint, SessionData
+from a3s_store.models import LoopCheckpoint, Message, SessionData
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +51,8 @@ class SessionChanges:
     `begins_run` there may be none yet, else one that is not there any more was taken over. The
     checkpoints of `ended_runs` are removed with the changes, if these are still whose they say.
 
-    `save_id` are 16 random bytes, by which the save is found again (`landed`).
+    `save_id` are 16 random bytes, by which the save is found again (`landed`). `uncompacted` are
+    messages that the session's own stand for and that are stored nowhere: a merge may need them.
     """
 
     session_id: str
@@ -60,6 +61,7 @@ class SessionChanges:
     session: SessionData | None = None
     name_source: str | None = None
     collections: Mapping[Collection, tuple[Any, ...] | None] = attrs.field(factory=dict)
+    uncompacted: tuple[Message, ...] = ()
     retained_artifact_uris: tuple[str, ...] | None = None
     checkpoint: RunCheckpoint | None = None
     begins_run: bool = False

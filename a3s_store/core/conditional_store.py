@@ -115,6 +115,7 @@ class ConditionalMethods(BaseStore):
             session=batch.session,
             collections=batch.collections,
             retained_artifact_uris=batch.retained_artifact_uris,
+            uncompacted=self._redactor.value(changes.uncompacted, "messages"),
             checkpoint=checkpoint,
         )
 

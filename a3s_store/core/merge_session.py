@@ -167,19 +167,19 @@ def _merge_config(
         changes[field.name] = merge_value(was, our, their, overwritten, field.name)
     was, our, their = _each("permission_policy", base, ours, theirs)
     return theirs.evolve(
-        permission_policy=_merge_policy(was, our, their, overwritten),
+        permission_policy=merge_policy(was, our, their, overwritten),
         extra=_merge_extra(base, ours, theirs, overwritten),
         **changes,
     )
 
 
-def _merge_policy(
+def merge_policy(
     base: PermissionPolicy | None,
     ours: PermissionPolicy | None,
     theirs: PermissionPolicy | None,
     overwritten: list[str],
 ) -> PermissionPolicy | None:
-    """Rule by rule; the other fields, and a policy against none, as any field."""
+    """A policy rule by rule; its other fields, and a policy against none, as any field."""
     if base is None or ours is None or theirs is None:
         return merge_value(base, ours, theirs, overwritten, "permission_policy")
     changes: dict[str, Any] = {

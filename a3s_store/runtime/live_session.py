@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryStore
 from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.history import History
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
     ConfirmationPolicy,
@@ -109,13 +110,16 @@ class Session:
     ) -> None:
         self.id = check_session_id(session_id)
         self.config = config if config is not None else SessionConfig()
+        # Who gave the session its name: `made`, or None for a person or unknown.
+        self.name_source: str | None = None
         self.tools = tuple(tools)
         self.tool_names = tuple(tool.name for tool in tools)
         self.clock = clock
         self.prices = prices
         self.events = Broadcast()
         self.state = SessionState.ACTIVE
-        self.messages: tuple[Message, ...] = ()
+        self._history = History(())
+        self._messages: tuple[Message, ...] = ()
         self.context_usage = ContextUsage()
         self.total_usage = TokenUsage()
         self.total_cost = 0.0
@@ -201,6 +205,26 @@ class Session:
         return self.parent_id is not None
 
     # -- Conversation and tasks ---------------------------------------------------------------
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation. One that is set is held against the one before: see `History.now`."""
+        return self._messages
+
+    @messages.setter
+    def messages(self, messages: tuple[Message, ...]) -> None:
+        self._history = self._history.now(messages)
+        self._messages = messages
+
+    @property
+    def history(self) -> History:
+        """The conversation since it was last read or stored."""
+        return self._history
+
+    def rebase(self, history: History) -> None:
+        """Make this the history: its base was read or stored."""
+        self._history = history
+        self._messages = history.view
 
     def add_message(self, message: Message) -> None:
         """Append a message, paused or not. `turns` counts messages, as upstream does.
@@ -389,7 +413,7 @@ class Session:
         Nor is `updated_at` moved: a load changes nothing. Upstream: `restore_from_data` (3.4).
         """
         self.state = data.state
-        self.messages = data.messages
+        self.rebase(History(data.messages))
         self.context_usage = data.context_usage
         self.total_usage = data.total_usage
         self.total_cost = data.total_cost
