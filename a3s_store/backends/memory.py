@@ -23,7 +23,13 @@ from a3s_store.core.changes import (
     SessionChanges,
     Stored,
 )
-from a3s_store.core.collections import CHECKPOINTS, LOOP_CHECKPOINTS, CheckpointKind, Collection
+from a3s_store.core.collections import (
+    CHECKPOINTS,
+    LOOP_CHECKPOINTS,
+    WORKFLOW_CHECKPOINTS,
+    CheckpointKind,
+    Collection,
+)
 from a3s_store.core.conditional_store import (
     ConditionalMethods,
     batch_of,
@@ -33,9 +39,18 @@ from a3s_store.core.conditional_store import (
 )
 from a3s_store.core.digests import EMPTY_CHAIN, chain
 from a3s_store.core.protocol import Capabilities, Health, Inventory
+from a3s_store.core.queue_entries import (
+    WORKFLOW_PREFIX,
+    EntryKey,
+    MayTake,
+    QueueEntry,
+    QueueEntryMethods,
+    entries_of,
+)
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import SessionNotFoundError
 from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.wire import canonical, encode
 
@@ -51,6 +66,8 @@ class _Entry:
     shelves: dict[Collection, tuple[Any, ...]] = attrs.field(factory=dict)
     retained_artifact_uris: tuple[str, ...] = ()
     saves: dict[bytes, int] = attrs.field(factory=dict)
+    # Queue entries with their claims, oldest first.
+    queue: dict[EntryKey, tuple[str | None, QueueEntry]] = attrs.field(factory=dict)
 
     def snapshot(self) -> SessionSnapshot | None:
         if self.session is None:
@@ -60,12 +77,17 @@ class _Entry:
     def revision(self) -> Revision | None:
         return None if self.session is None else Revision(self.generation, self.life)
 
+    def put_in_queue(self, claim: str | None, one: QueueEntry) -> None:
+        """Add or replace a queue entry, unless it has another claim."""
+        if self.queue.get(one.key, (claim,))[0] == claim:
+            self.queue[one.key] = claim, one
+
 
 # What is kept under an id under which nothing is.
 _NOTHING: Final = _Entry(0, 1)
 
 
-class MemorySessionStore(ConditionalMethods):
+class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
     """A `SessionStore` that forgets everything when the process ends.
 
     `redact` as in `SqliteSessionStore.open`.
@@ -231,6 +253,7 @@ class MemorySessionStore(ConditionalMethods):
             if entry is not None:
                 # The deletion takes a number, so that none is given twice.
                 self._last[session_id] = entry.generation + 1
+            self._checkpoints[WORKFLOW_CHECKPOINTS].pop(WORKFLOW_PREFIX + session_id, None)
             loops = self._checkpoints[LOOP_CHECKPOINTS]
             for run_id in [r for r, c in loops.items() if c.session_id == session_id]:
                 self._drop_run(run_id)
@@ -257,6 +280,45 @@ class MemorySessionStore(ConditionalMethods):
             self._checkpoints[kind].pop(key, None)
             if kind is LOOP_CHECKPOINTS:
                 self._runs.pop(key, None)
+
+    async def _save_entries(
+        self,
+        session_id: str,
+        claimed_by: str | None,
+        put: Sequence[QueueEntry],
+        remove: Sequence[EntryKey],
+    ) -> None:
+        with self._lock:
+            entry = self._entries.get(session_id, _NOTHING)
+            if put and entry.session is None:
+                raise SessionNotFoundError(
+                    "no session was saved under this id",
+                    op="save_queue_entries",
+                    where=f"session {session_id!r}",
+                    hint="Save the session, then its queue entries",
+                )
+            for key in remove:
+                if key in entry.queue and entry.queue[key][0] == claimed_by:
+                    del entry.queue[key]
+            for one in put:
+                entry.put_in_queue(claimed_by, one)
+
+    async def _claim_entries(
+        self, session_id: str, by: str, may_take: MayTake
+    ) -> tuple[QueueEntry, ...]:
+        with self._lock:
+            entry = self._entries.get(session_id, _NOTHING)
+            if entry.session is None:
+                return ()
+            left = self._checkpoints[WORKFLOW_CHECKPOINTS].get(WORKFLOW_PREFIX + session_id)
+            for claim, one in () if left is None else tuple(entries_of(left)):
+                entry.put_in_queue(claim, one)
+            self._checkpoints[WORKFLOW_CHECKPOINTS].pop(WORKFLOW_PREFIX + session_id, None)
+            claims = {claim for claim, _ in entry.queue.values()} - {by}
+            free = {by, *(claim for claim in claims if may_take(claim))}
+            taken = {k: (by, one) for k, (claim, one) in entry.queue.items() if claim in free}
+            entry.queue.update(taken)
+            return tuple(one for _, one in taken.values())
 
     async def _inventory(self) -> Inventory:
         with self._lock:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, overload
 
 from a3s_store._deprecated import renamed
 from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
@@ -27,6 +27,7 @@ from a3s_store.backends.sqlite.generation_methods import (
 )
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.api import CareMethods
+from a3s_store.backends.sqlite.queue_entry_store import SqliteQueueEntryMethods
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.read.fetch import FetchedRows
@@ -44,10 +45,10 @@ from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
 from a3s_store.models import SessionData
 
-R = TypeVar("R")
 
-
-class SqliteSessionStore(GenerationMethods, ConditionalWrites, MemoryMethods, CareMethods):
+class SqliteSessionStore(
+    GenerationMethods, ConditionalWrites, MemoryMethods, SqliteQueueEntryMethods, CareMethods
+):
     """A `SessionStore` in one SQLite file, which several tasks, threads and processes may share."""
 
     backend_name = "sqlite"

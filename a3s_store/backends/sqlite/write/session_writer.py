@@ -32,6 +32,7 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
+from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.session_cache import HISTORY, CacheEntry, CacheTransaction
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import Message, SessionData
@@ -359,7 +360,8 @@ def delete(
 ) -> None:
     """Remove everything under an id, and the loop checkpoints of its runs; nothing is fine too.
 
-    Its memories go too. The deletion takes a number, which is all that is left, with a hash.
+    Its agent memory goes too, and a queue that an older release kept in a workflow checkpoint. The
+    deletion takes a number, which is all that is left, with a hash.
 
     Raises:
         StaleGenerationError: the session is not at `expected_generation`.
@@ -367,6 +369,9 @@ def delete(
     refuse_other(expected_generation, session_header.generation_of(conn, session_id))
     cache.evict(session_id)
     agent_memory.clear(conn, session_id)
+    conn.execute(
+        "DELETE FROM workflow_checkpoint WHERE workflow_id = ?", (WORKFLOW_PREFIX + session_id,)
+    )
     branches = _column(
         conn, "DELETE FROM loop_checkpoint WHERE session_id = ? RETURNING head_branch", session_id
     )
