@@ -29,6 +29,7 @@ from a3s_store.core.queue_entries import (
     QueueEntryMethods,
     QueueEntryStore,
 )
+from a3s_store.core.reports import Depth
 from a3s_store.errors import (
     CorruptionError,
     EncodeError,
@@ -424,8 +425,9 @@ def test_a_damaged_entry_is_named_and_never_returned(tmp_path: Path) -> None:
         assert (caught.value.session_id, caught.value.part) == (SESSION, "queue_entries")
         assert caught.value.position == 1
         assert "make" not in str(caught.value)
-        for depth in ("quick", "deep"):
-            report = await store.verify(depth=depth)  # type: ignore[arg-type]
+        depths: tuple[Depth, ...] = ("quick", "deep")
+        for depth in depths:
+            report = await store.verify(depth=depth)
             found = [(one.part, one.position, one.session_id) for one in report.damage]
             assert found == [("queue_entries", 1, SESSION)]
 
