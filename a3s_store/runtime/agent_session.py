@@ -86,7 +86,13 @@ class AgentSession(SessionRuns):
         """
         with self.admission.enter("compact"):
             await self._refresh("compact")
-            await self.persistence.auto_save_if_enabled("compact")
+            if self.persistence.saves_itself:
+                try:
+                    await self.persistence.save()
+                except StaleSessionError:
+                    raise
+                except StoreError:
+                    _log.debug("session %s not saved before it is compacted", self.id)
             changed = await self.session.compact(summarizer, keep_pairs=keep_pairs)
             if changed:
                 await self.persistence.auto_save_if_enabled("compact")

@@ -281,7 +281,7 @@ class SessionRuns:
     ) -> ActiveRun:
         checkpoint = None if resumed is None else resumed.checkpoint
         run = ActiveRun(self.session, self, prompt=prompt, run_id=run_id, checkpoint=checkpoint)
-        UNDER_WAY.add((self.id, run.id))
+        UNDER_WAY[(self.id, run.id)] = self.persistence.token
         return run
 
     def _begin(self, agent: Agent, run: ActiveRun) -> None:
@@ -300,7 +300,7 @@ class SessionRuns:
             return self._doing.result()
         finally:
             if self._run is not None:
-                UNDER_WAY.discard((self.id, self._run.id))
+                UNDER_WAY.pop((self.id, self._run.id), None)
             self._doing, self._run, self._settling = None, None, False
 
     def _raise_cancelled(self) -> NoReturn:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -43,11 +42,6 @@ _log = logging.getLogger("a3s_store.session")
 
 class WindowBesideOthers(SessionWindow):
     """The part of a window that is about others."""
-
-    @property
-    @abstractmethod
-    def saves_itself(self) -> bool:
-        """Whether changes are saved at once."""
 
     def _stale(self, error: StaleGenerationError) -> StaleSessionError:
         known, actual = error.expected_revision, error.actual_revision
@@ -219,7 +213,12 @@ class WindowBesideOthers(SessionWindow):
         async with self._saving:
             self._refuse_ended(op)
             await self._resolve()
-            await self._save_changes(op, self.on_conflict)
+            try:
+                await self._save_changes(op, self.on_conflict)
+            except StaleSessionError:
+                raise
+            except StoreError:
+                _log.debug("session %s not saved before %s", self.session.id, op)
             history, usage = self.session.history, self.session.context_usage
             change()
             try:
@@ -231,6 +230,9 @@ class WindowBesideOthers(SessionWindow):
                 self.session.context_usage = usage
                 await self._take_theirs()
                 raise
+            except StoreError as error:
+                # A store that fails keeps nobody from changing what is live.
+                self.told_failed(op, error)
 
     # -- Forks --------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import weakref
 from abc import ABC, abstractmethod
 from typing import Any, Final, Literal, TypeAlias
 
@@ -81,6 +82,8 @@ class _Attempt:
     mode: OnConflict
     merged: Merged | None = None
     theirs: Stored | None = None
+    # The store's work, which goes on when whoever waits for it is cancelled.
+    work: asyncio.Task[Committed] | None = None
 
     def merge(self, changes: SessionChanges, theirs: Stored) -> SessionChanges:
         """See `Merge`. Raises HistoryConflictError."""
@@ -94,6 +97,23 @@ class _Attempt:
         # Should the outcome stay unknown, this is what was written.
         self.changes = bases.merged_changes(changes, self.merged)
         return self.changes
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the store is still at it, in this event loop."""
+        work = self.work
+        return (
+            work is not None and not work.done() and work.get_loop() is asyncio.get_running_loop()
+        )
+
+    async def result(self) -> Committed | None:
+        """The result of the store's work; None when it failed, or was another event loop's."""
+        if self.is_under_way:
+            assert self.work is not None, "it is under way"
+            await asyncio.wait([self.work])
+        if self.work is None or not self.work.done() or self.work.cancelled():
+            return None
+        return None if self.work.exception() is not None else self.work.result()
 
 
 class SessionWindow(ABC):
@@ -124,10 +144,23 @@ class SessionWindow(ABC):
         self._unsure: _Attempt | None = None
         # Parts that could not be written, each with the value that could not.
         self._refused: dict[str, Any] = {}
+        # What is dropped without being closed is not at work any more.
+        weakref.finalize(self, live_window.close_window, self.token)
+
+    @property
+    @abstractmethod
+    def saves_itself(self) -> bool:
+        """Whether changes are saved at once."""
 
     @abstractmethod
     def snapshot(self) -> SessionSnapshot:
         """What is live now, as it would be saved."""
+
+    @abstractmethod
+    def told_failed(
+        self, operation: str, error: Exception | None, *, part: str | None = None
+    ) -> Outcome:
+        """Say, by a warning and an event, that a save failed, or that of `part`."""
 
     @abstractmethod
     def _stale(self, error: StaleGenerationError) -> StaleSessionError:
@@ -216,28 +249,35 @@ class SessionWindow(ABC):
     async def save_run(self, run: RunCheckpoint, *, begins: bool) -> Outcome:
         """Keep the checkpoint of a run under way, with what changed of the session.
 
-        With `on_conflict` "raise" the checkpoint is kept even when the rest has to wait.
+        The checkpoint alone is kept where the session does not save itself, and where `on_conflict`
+        is "raise" and others changed the session: the rest waits then.
 
         Raises RunClaimedError when another live session took the run over, and as `save`.
         """
-        try:
-            return await self._save("checkpoint", self.on_conflict, run, begins=begins)
-        except SessionDeletedError:
-            raise
-        except StaleSessionError:
-            if self.base is None:
+        if self.saves_itself:
+            try:
+                return await self._save("checkpoint", self.on_conflict, run, begins=begins)
+            except SessionDeletedError:
                 raise
-            async with self._saving:
-                changes = SessionChanges(
-                    session_id=self.session.id,
-                    save_id=secrets.token_bytes(16),
-                    op="checkpoint",
-                    checkpoint=run,
-                    begins_run=begins,
-                )
-                assert self.writer is not None, "it was stale"
-                await self.writer.save(changes, self.base.revision, None)
+            except StaleSessionError:
+                if self.base is None:
+                    raise
+        if self.writer is None:
             return UNCHANGED
+        async with self._saving:
+            self._refuse_ended("checkpoint")
+            changes = SessionChanges(
+                session_id=self.session.id,
+                save_id=secrets.token_bytes(16),
+                op="checkpoint",
+                checkpoint=run,
+                begins_run=begins,
+            )
+            try:
+                await self.writer.save(changes, self.revision, None)
+            except StaleGenerationError as error:
+                raise self._stale(error) from error
+        return UNCHANGED
 
     async def _save(
         self, op: str, mode: OnConflict, run: RunCheckpoint | None = None, *, begins: bool = False
@@ -295,9 +335,10 @@ class SessionWindow(ABC):
         assert self.writer is not None, "asked before"
         on = None if attempt.base is None else attempt.base.revision
         merge = None if attempt.mode == "raise" else attempt.merge
+        attempt.work = asyncio.ensure_future(self.writer.save(attempt.changes, on, merge))
         self._unsure = attempt
         try:
-            committed = await self.writer.save(attempt.changes, on, merge)
+            committed = await asyncio.shield(attempt.work)
         except _NOT_WRITTEN as error:
             self._unsure = None
             if isinstance(error, StaleGenerationError):
@@ -365,12 +406,18 @@ class SessionWindow(ABC):
         """
         self._stopped = True
         async with self._saving:
+            if self._unsure is not None:
+                await self._unsure.result()
             live_window.close_window(self.token)
 
     async def _resolve(self) -> None:
         """Find out whether a save of unknown outcome was made, before anything is saved again."""
         attempt = self._unsure
         if attempt is None or self.writer is None:
+            return
+        if (committed := await attempt.result()) is not None:
+            self._unsure = None
+            self._committed(attempt, committed)
             return
         try:
             revision = await self.writer.landed(attempt.changes)

@@ -21,8 +21,9 @@ from a3s_store.models import LoopCheckpoint, Message, TokenUsage
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.state.runs import TERMINAL
 
-# Runs under way in this process: of a store without claims nobody else could tell.
-UNDER_WAY: Final[set[tuple[str, str]]] = set()
+# The token of the live session at work on a run of this process, by session and run. Of a store
+# without claims it could not be told otherwise.
+UNDER_WAY: Final[dict[tuple[str, str], str]] = {}
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +101,7 @@ def interrupted(
         _interrupted(session, run)
         for run in found
         if run.run_id not in ended
-        and (session.id, run.run_id) not in UNDER_WAY
+        and not live_window.is_open(UNDER_WAY.get((session.id, run.run_id)))
         and (run.claimed_by == token or not live_window.is_open(run.claimed_by))
     ]
 

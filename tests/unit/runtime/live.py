@@ -9,9 +9,12 @@ from typing import Any
 import attrs
 
 from a3s_store import MemorySessionStore
-from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core import live_window
+from a3s_store.core.changes import Committed, Merge, SessionChanges
+from a3s_store.core.revision import Revision
 from a3s_store.errors import StoreUnavailableError
 from a3s_store.models import Message, TokenUsage
+from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 
 START_MS = 1_780_000_000_000
@@ -94,6 +97,11 @@ class Hang:
         await asyncio.Event().wait()
 
 
+def crash(live: AgentSession) -> None:
+    """What is left when the process of a live session died: nothing of it is at work any more."""
+    live_window.close_window(live.persistence.token)
+
+
 class Moody(MemorySessionStore):
     """A store that fails when it is told to."""
 
@@ -105,9 +113,11 @@ class Moody(MemorySessionStore):
         if self.gone:
             raise StoreUnavailableError("the disk is gone")
 
-    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+    async def save_changes(
+        self, changes: SessionChanges, *, on: Revision | None, merge: Merge | None = None
+    ) -> Committed:
         self._say()
-        await super().save_snapshot(snapshot)
+        return await super().save_changes(changes, on=on, merge=merge)
 
     async def exists(self, session_id: str) -> bool:
         self._say()

@@ -42,7 +42,7 @@ from a3s_store.runtime.policies.tool_calls import Tool, ToolOutput, guarded_call
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 from tests.everything import report
 from tests.support import messages, trace
-from tests.unit.runtime.live import Echo, Hang, Moody, Summaries, Ticks, usage
+from tests.unit.runtime.live import Echo, Hang, Moody, Summaries, Ticks, crash, usage
 
 
 def make(store: SessionStore | None, *, auto_save: bool = True, **given: Any) -> AgentSession:
@@ -133,8 +133,8 @@ def test_a_run_without_a_store_is_a_run_all_the_same() -> None:
 # -- A run that does not --------------------------------------------------------------------------
 
 
-def test_a_run_that_fails_at_once_leaves_the_conversation() -> None:
-    """Section 1.7: marked as failed; what was said before is as it was."""
+def test_a_run_that_fails_at_once_leaves_its_prompt() -> None:
+    """Section 1.7: marked as failed. Upstream forgets the prompt; so does `keep_prompt=False`."""
 
     class Broken:
         async def run(self, run: ActiveRun) -> AgentResult:
@@ -146,7 +146,7 @@ def test_a_run_that_fails_at_once_leaves_the_conversation() -> None:
         before = live.session.messages
         with pytest.raises(RuntimeError):
             await live.send("again", Broken())
-        assert live.session.messages == before
+        assert live.session.messages == (*before, Message.user("again"))
         assert statuses(live.session) == [RunStatus.COMPLETED, RunStatus.FAILED]
         last = live.session.runs.records()[-1]
         assert last.events[-1].event == AgentError(message="no model today")
@@ -234,9 +234,12 @@ def test_a_failed_save_leaves_the_checkpoint() -> None:
 
     async def main() -> None:
         store = Moody()
-        store.gone = True
         live = make(store)
-        result = await live.send("hello", Echo(rounds=1))
+
+        async def fail(run: ActiveRun) -> None:
+            store.gone = True
+
+        result = await live.send("hello", Echo(rounds=1, between=fail))
         (run,) = live.session.runs.snapshots()
         checkpoint = await store.load_loop_checkpoint(run.id)
         assert checkpoint is not None
@@ -398,6 +401,7 @@ async def crashed(store: SessionStore, turn: int) -> str:
     await live.send("first", Echo())
     with contextlib.suppress(Died):
         await live.send("second", Dying(turn))
+    crash(live)
     return live.session.runs.snapshots()[-1].id
 
 
@@ -409,7 +413,7 @@ async def again(store: SessionStore) -> AgentSession:
 
 
 def test_resume_run_picks_up() -> None:
-    """Section 1.8: a new id, no new user message, the old checkpoint gone only once it is saved."""
+    """Section 1.8: a new id, no new user message, one checkpoint at any time."""
 
     async def main() -> None:
         store = MemorySessionStore()
@@ -422,7 +426,8 @@ def test_resume_run_picks_up() -> None:
 
         async def look(run: ActiveRun) -> None:
             seen.append(run)
-            assert await store.load_loop_checkpoint(run_id) is not None
+            assert await store.load_loop_checkpoint(run_id) is None
+            assert await store.load_loop_checkpoint(run.id) is not None
 
         result = await live.resume_run(run_id, Echo(rounds=1, between=look))
         (run,) = seen
@@ -464,23 +469,23 @@ def test_of_runs_that_went_on_from_each_other_the_last_is_the_interrupted_one() 
         live = await again(store)
         with contextlib.suppress(Died):
             await live.resume_run(first, Dying(3))
+        crash(live)
         live = await again(store)
         (checkpoint,) = await live.interrupted_runs()
         assert (checkpoint.run_id == first, checkpoint.turn) == (False, 3)
         with contextlib.suppress(Died):
-            # It dies at once: the one it went on from is still the furthest.
+            # It dies at once: it has what the one it went on from had.
             await live.resume_run(checkpoint.run_id, Dying(3))
+        crash(live)
         live = await again(store)
-        assert await live.interrupted_runs() == (checkpoint,)
+        (last,) = await live.interrupted_runs()
+        assert (last.messages, last.turn) == (checkpoint.messages, checkpoint.turn)
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(("rounds", "left"), [(0, 1), (2, 0)])
-def test_a_resumed_run_that_fails_takes_the_place_of_the_old_one_if_it_got_further(
-    rounds: int, left: int
-) -> None:
-    """Else it can be resumed again: nothing was done twice, nothing is lost."""
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_a_resumed_run_that_fails_keeps_what_it_and_the_old_one_finished(rounds: int) -> None:
 
     class Failing:
         async def run(self, run: ActiveRun) -> AgentResult:
@@ -493,28 +498,30 @@ def test_a_resumed_run_that_fails_takes_the_place_of_the_old_one_if_it_got_furth
         live = await again(store)
         with pytest.raises(RuntimeError):
             await live.resume_run(run_id, Failing())
-        assert len(await live.interrupted_runs()) == left
-        assert len((await store.inventory()).loop_checkpoints) == left
+        assert await live.interrupted_runs() == ()
+        assert (await store.inventory()).loop_checkpoints == ()
         saved = await store.load("fix-login")
         assert saved is not None
-        assert len(saved.messages) == 2 + (0 if left else 1 + 2 * 3)
+        assert len(saved.messages) == 2 + 1 + 2 * (1 + rounds)
 
     asyncio.run(main())
 
 
-def test_a_run_is_not_resumed_over_what_was_said_since_and_can_be_given_up() -> None:
+def test_a_run_is_not_resumed_over_what_was_said_since_and_can_be_kept() -> None:
     async def main() -> None:
         store = MemorySessionStore()
         run_id = await crashed(store, 1)
         live = await again(store)
-        await live.send("never mind", Echo())
+        live.session.add_message(Message.user("never mind"))
         said = live.session.messages
         with pytest.raises(SessionError, match="went on without run"):
             await live.resume_run(run_id, Echo())
         assert live.session.messages == said
-        assert [one.run_id for one in await live.interrupted_runs()] == [run_id]
-        await live.abandon_run(run_id)
-        await live.abandon_run("never was")
+        (one,) = await live.interrupted_runs()
+        assert (one.run_id, one.moved_on) == (run_id, True)
+        assert await live.abandon_run(run_id, repair=False) == 3
+        assert live.session.messages == (*said, *one.said)
+        assert await live.abandon_run("never was") == 0
         assert await live.interrupted_runs() == ()
         assert await (await again(store)).interrupted_runs() == ()
         assert (await store.inventory()).loop_checkpoints == ()

@@ -80,6 +80,9 @@ def test_store_snapshot_for_another_session_rejected() -> None:
     """Section 1.8, P15."""
 
     class Mistaken(MemorySessionStore):
+        def capabilities(self) -> Capabilities:
+            return Capabilities(atomic_session_snapshots=True)
+
         async def load_snapshot(self, session_id: str) -> SessionSnapshot | None:
             return SessionSnapshot(session=session("another"))
 
