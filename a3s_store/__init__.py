@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from a3s_store.backends.sqlite.salvage import salvage
     from a3s_store.core.base_store import BaseStore
     from a3s_store.core.clean import clean_text
+    from a3s_store.core.drafts import Draft
     from a3s_store.core.protocol import (
         Capabilities,
+        DraftStore,
         Generation,
         GenerationalStore,
         Health,
@@ -42,6 +44,8 @@ __version__ = "0.1.0"
 __all__ = [
     "BaseStore",
     "Capabilities",
+    "Draft",
+    "DraftStore",
     "FileSessionStore",
     "Generation",
     "GenerationalStore",
@@ -63,6 +67,8 @@ __all__ = [
 
 _HOMES = {
     "Capabilities": "core.protocol",
+    "Draft": "core.drafts",
+    "DraftStore": "core.protocol",
     "BaseStore": "core.base_store",
     "FileSessionStore": "backends.jsonfiles",
     "Generation": "core.protocol",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.queue_entries import QueueEntry
+from a3s_store.core.drafts import Draft
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     ImageBlock,
@@ -158,8 +159,8 @@ async def fill(store: SqliteSessionStore) -> SessionSnapshot:
     """Put something into every table; answers what "fix-login" is in the end.
 
     It was compacted once, so it has two branches; "again" is a fork of it and went on by itself;
-    "run-1" has a checkpoint that goes beyond the history, and "release" is a workflow. "fix-login"
-    has three memories and three queue entries, "an agent", which is no session, two.
+    "run-1" has a checkpoint that goes beyond the history and a draft, and "release" is a workflow.
+    "fix-login" has three memories and three queue entries, "an agent", which is no session, two.
     """
     first = everything(count=12)
     await store.save_snapshot(first)
@@ -172,6 +173,8 @@ async def fill(store: SqliteSessionStore) -> SessionSnapshot:
         "fix-login", claimed_by="a window", put=[entry(1), entry(2), entry(1, "dead_letter")]
     )
     await store.save_loop_checkpoint("run-1", checkpoint((*summary, *messages(3, tag="c"))))
+    draft = Draft(position=7, text="a part", reasoning_content="as I thought", updated_at_ms=9)
+    await store.save_draft("run-1", draft)
     await store.save_workflow_checkpoint("release", workflow())
     await store.fork("fix-login", "again", at=3)
     forked = await store.load("again")

@@ -38,6 +38,9 @@ from a3s_store.core.conditional_store import (
     run_taken,
 )
 from a3s_store.core.digests import EMPTY_CHAIN, chain
+from a3s_store.core.base_drafts import BaseDraftStore, refuse_ended, refuse_other_claim
+from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
+from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.queue_entries import (
     WORKFLOW_PREFIX,
@@ -87,7 +90,7 @@ class _Entry:
 _NOTHING: Final = _Entry(0, 1)
 
 
-class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
+class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
     """A `SessionStore` that forgets everything when the process ends.
 
     `redact` as in `SqliteSessionStore.open`.
@@ -103,6 +106,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
         self._checkpoints: dict[CheckpointKind, dict[str, Any]] = {k: {} for k in CHECKPOINTS}
         # Of loop checkpoints: where the run's own messages begin, and who has claimed it.
         self._runs: dict[str, tuple[int | None, str | None]] = {}
+        self._drafts: dict[str, Draft] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -115,6 +119,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
             aggregate_cas=True,
             conditional_writes=True,
             run_claims=True,
+            drafts=True,
         )
 
     async def _commit(self, batch: Batch) -> bool:
@@ -188,10 +193,14 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
     def _put_run(self, run: RunCheckpoint) -> None:
         self._checkpoints[LOOP_CHECKPOINTS][run.run_id] = run.checkpoint
         self._runs[run.run_id] = (run.base_length, run.claimed_by)
+        draft = self._drafts.get(run.run_id)
+        if draft is not None and draft.position < len(run.checkpoint.messages):
+            del self._drafts[run.run_id]
 
     def _drop_run(self, run_id: str) -> None:
         self._checkpoints[LOOP_CHECKPOINTS].pop(run_id, None)
         self._runs.pop(run_id, None)
+        self._drafts.pop(run_id, None)
 
     def _run(self, checkpoint: LoopCheckpoint) -> RunCheckpoint:
         base_length, claimed_by = self._runs.get(checkpoint.run_id, (None, None))
@@ -269,7 +278,10 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         canonical(encode(value))
         with self._lock:
-            self._checkpoints[kind][key] = value
+            if kind is LOOP_CHECKPOINTS:
+                self._put_run(self._run(value))
+            else:
+                self._checkpoints[kind][key] = value
 
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
         with self._lock:
@@ -277,9 +289,10 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
         with self._lock:
-            self._checkpoints[kind].pop(key, None)
             if kind is LOOP_CHECKPOINTS:
-                self._runs.pop(key, None)
+                self._drop_run(key)
+            else:
+                self._checkpoints[kind].pop(key, None)
 
     async def _save_entries(
         self,
@@ -320,6 +333,29 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
             entry.queue.update(taken)
             return tuple(one for _, one in taken.values())
 
+    async def _put_draft(self, run_id: str, draft: Draft, claimed_by: str | None) -> None:
+        with self._lock:
+            checkpoint = self._checkpoints[LOOP_CHECKPOINTS].get(run_id)
+            if checkpoint is None:
+                raise refuse_ended(run_id)
+            refuse_other_claim(run_id, claimed_by, self._claim_of(run_id))
+            if draft.position >= len(checkpoint.messages):
+                self._drafts[run_id] = draft
+
+    async def _get_draft(self, run_id: str) -> Draft | None:
+        with self._lock:
+            return self._drafts.get(run_id)
+
+    async def _drop_draft(self, run_id: str, claimed_by: str | None) -> None:
+        with self._lock:
+            if run_id in self._checkpoints[LOOP_CHECKPOINTS] and claimed_by is not None:
+                refuse_other_claim(run_id, claimed_by, self._claim_of(run_id))
+            self._drafts.pop(run_id, None)
+
+    def _claim_of(self, run_id: str) -> str | None:
+        """The live session that has claimed a run."""
+        return self._runs.get(run_id, (None, None))[1]
+
     async def _inventory(self) -> Inventory:
         with self._lock:
             ids = sorted(self._entries)
@@ -338,6 +374,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
     async def _close(self) -> None:
         self._entries.clear()
         self._runs.clear()
+        self._drafts.clear()
         for kept in self._checkpoints.values():
             kept.clear()
 

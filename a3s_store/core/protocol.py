@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self, overload, runtime_c
 import attrs
 
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges
+from a3s_store.core.drafts import Draft
 from a3s_store.core.reports import Depth, VerifyReport
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
@@ -49,6 +50,7 @@ class Capabilities:
     run_claims: bool = False  # a run's checkpoint is written by the live session that claimed it
     shared_by_processes: bool = False  # several processes may have it open and write
     generations: bool = False  # every save is a generation; older conversations can be loaded
+    drafts: bool = False  # the unfinished reply of a run can be stored: `DraftStore`
 
 
 @attrs.frozen(kw_only=True)
@@ -285,6 +287,41 @@ class Verifiable(Protocol):
 
     async def verify(self, *, depth: Depth = "quick") -> VerifyReport:
         """What was looked at, and what is damaged."""
+
+
+@runtime_checkable
+class DraftStore(SessionStore, Protocol):
+    """A store that promises `drafts`: each run with a checkpoint may have one draft.
+
+    A draft belongs to its run's checkpoint and is removed with it, also when the session is
+    deleted. It is no generation and no part of a session, snapshot, digest, fork or export.
+    """
+
+    async def save_draft(self, run_id: str, draft: Draft, *, claimed_by: str | None = None) -> None:
+        """Store the draft of a run in place of its last one.
+
+        A checkpoint with more messages than `draft.position` has the message already: then nothing
+        is written. Saving such a checkpoint removes the draft in the same commit.
+
+        A store that redacts asks its function about both texts.
+
+        Raises:
+            RunClaimedError: the run has no checkpoint, or another live session than `claimed_by`
+                has claimed it; nothing was written.
+            EncodeError: a field has a value that cannot be stored.
+        """
+
+    async def load_draft(self, run_id: str) -> Draft | None:
+        """Return the draft of a run, or None."""
+
+    async def delete_draft(self, run_id: str, *, claimed_by: str | None = None) -> None:
+        """Remove the draft of a run; success when there is none.
+
+        With `claimed_by` only while no other live session has claimed the run.
+
+        Raises:
+            RunClaimedError: another one has; nothing was removed.
+        """
 
 
 @attrs.frozen(kw_only=True)

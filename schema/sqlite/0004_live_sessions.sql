@@ -28,3 +28,13 @@ CREATE TABLE queue_entry (
     row_checksum INTEGER NOT NULL,
     UNIQUE (owner_key, kind, command_id)
 ) STRICT;
+
+-- The reply that a run is in the middle of, before it is a message. Overwritten in place.
+CREATE TABLE draft (
+    loop_checkpoint_key INTEGER PRIMARY KEY REFERENCES loop_checkpoint ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    reasoning_content TEXT,
+    updated_at_ms INTEGER NOT NULL,
+    row_checksum INTEGER NOT NULL
+) STRICT;

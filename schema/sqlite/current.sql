@@ -366,6 +366,16 @@ CREATE TABLE loop_checkpoint (
     claimed_by TEXT  -- token of the live session that may write it; NULL: none has claimed it
 ) STRICT;
 
+-- The reply that a run is in the middle of, before it is a message. Overwritten in place.
+CREATE TABLE draft (
+    loop_checkpoint_key INTEGER PRIMARY KEY REFERENCES loop_checkpoint ON DELETE CASCADE,  -- of which run
+    position INTEGER NOT NULL,  -- the position its message will have in the conversation, from 0
+    text TEXT NOT NULL,  -- what has come so far
+    reasoning_content TEXT,  -- NULL: none
+    updated_at_ms INTEGER NOT NULL,  -- Unix milliseconds by the writer's clock
+    row_checksum INTEGER NOT NULL  -- CRC-32 of the other columns and the run's id
+) STRICT;
+
 -- A workflow and its finished steps.
 CREATE TABLE workflow_checkpoint (
     workflow_checkpoint_key INTEGER PRIMARY KEY,  -- in order of arrival

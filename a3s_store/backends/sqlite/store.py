@@ -19,6 +19,7 @@ from a3s_store.backends.sqlite.conditional_methods import ConditionalWrites
 from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Durability, Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.draft_store import DraftMethods
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.generation_methods import (
     GenerationMethods,
@@ -47,7 +48,12 @@ from a3s_store.models import SessionData
 
 
 class SqliteSessionStore(
-    GenerationMethods, ConditionalWrites, MemoryMethods, SqliteQueueEntryMethods, CareMethods
+    GenerationMethods,
+    ConditionalWrites,
+    DraftMethods,
+    MemoryMethods,
+    SqliteQueueEntryMethods,
+    CareMethods,
 ):
     """A `SessionStore` in one SQLite file, which several tasks, threads and processes may share."""
 
@@ -88,9 +94,8 @@ class SqliteSessionStore(
         What was last saved or loaded is remembered, so that the next save encodes only what is new
         and an unchanged session is loaded in no time: the objects themselves, of at most
         `cache_max_sessions` sessions and `cache_max_items` messages and other values in all. A
-        longer session is saved as well, but encoded and compared whole each time. 0 remembers
-        nothing. `pause_gc` keeps the process's garbage collector from running while a load makes
-        its objects: quicker beside a large heap, and the whole process's business.
+        longer session is encoded and compared whole each time. 0 remembers nothing. `pause_gc`
+        stops the garbage collector while a load makes its objects: quicker beside a large heap.
 
         `redact` is asked about every text but ids, roles, types, keys of opaque JSON and images,
         once for each value, where `save` is called; what it answers is saved in its place. So loads
@@ -101,8 +106,7 @@ class SqliteSessionStore(
         hard links, and one on a network file system, unless `network_mount` says that only one
         machine ever uses it.
 
-        A file of a newer release that permits it is opened for reading; every save then raises
-        SchemaTooNewError.
+        A newer release's file that permits it is read-only: a save raises SchemaTooNewError.
 
         Raises:
             NotAStoreError: the file is something else; it is left as it is.
@@ -150,6 +154,7 @@ class SqliteSessionStore(
             generations=True,
             conditional_writes=True,
             run_claims=True,
+            drafts=True,
         )
 
     # -- More than the protocol ---------------------------------------------------------------

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 from a3s_store._deprecated import names_of
 from a3s_store.testing.conformance import checkpoints as _checkpoints
 from a3s_store.testing.conformance import collections as _families
+from a3s_store.testing.conformance import drafts as _drafts
 from a3s_store.testing.conformance import generations as _generations
 from a3s_store.testing.conformance import ids as _ids
 from a3s_store.testing.conformance import lifecycle as _life
@@ -65,6 +66,7 @@ __all__ = [
 # Importing a file registers its checks.
 _FILES = (
     _checkpoints,
+    _drafts,
     _families,
     _generations,
     _ids,

@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 
 from a3s_store.agent_memory import MemoryItem, MemoryType
+from a3s_store.core.drafts import Draft
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import ImageBlock, ImageSource, Message, SessionData
 from a3s_store.testing import samples
@@ -71,6 +72,7 @@ async def fill(store: Any, seed: str, size: int) -> None:
     await store.rewind(session_id(1), 2)
     await store.save_trace_events("no session", (samples.trace_event(),))
     await store.save_loop_checkpoint("rich run", samples.loop_checkpoint("rich run", "rich"))
+    await store.save_draft("rich run", Draft(position=1_000, text="so far, " * 1_000))
     await store.save_workflow_checkpoint("flow", samples.workflow_checkpoint("flow"))
     for owner in ("rich", "an agent"):
         await store.memories(owner).store_all(map(_memory, range(12)))
@@ -117,6 +119,7 @@ async def questions(store: Any) -> list[Question]:
         found += [("load", key, str(number)) for number in kept[:: max(_EVERY, len(kept) // _MOST)]]
     found += [("trace_events", key) for key in inventory.families_only]
     found += [("loop", key) for key in inventory.loop_checkpoints]
+    found += [("draft", key) for key in inventory.loop_checkpoints]
     found += [("workflow", key) for key in inventory.workflow_checkpoints]
     found += [("memories", owner) for owner in await store.memory_owners()]
     return found
@@ -137,6 +140,8 @@ async def ask(store: Any, question: Question) -> Any:
             return await store.load_trace_events(key)
         case ("loop", key):
             return await store.load_loop_checkpoint(key)
+        case ("draft", key):
+            return await store.load_draft(key)
         case ("workflow", key):
             return await store.load_workflow_checkpoint(key)
         case ("memories", owner):

@@ -52,6 +52,7 @@ _NOBODYS: Final = frozenset(
     {
         "meta",
         "loop_checkpoint",
+        "draft",
         "workflow_checkpoint",
         "workflow_step",
         "agent_memory",

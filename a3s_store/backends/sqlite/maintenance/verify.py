@@ -22,6 +22,7 @@ from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.rows import (
     agent_memory,
     blobs,
+    drafts,
     message_log,
     session_header,
     statements,
@@ -99,6 +100,7 @@ class _Verification:
         for kind in CHECKPOINTS:
             for (key,) in self._all(f"SELECT {kind.key} FROM {kind.rows.table}"):
                 self._look(kind.name, self._checkpoint, kind, key, key=key)
+        self._look(drafts.PART, self._drafts)
         for (owner,) in self._all(agent_memory.OWNERS):
             self._look(agent_memory.FAMILY, self._memories, owner, session_id=owner)
         for blob_key, digest in self._all("SELECT blob_key, hash FROM blob"):
@@ -208,6 +210,12 @@ class _Verification:
         elif kind is LOOP_CHECKPOINTS:
             sql = f"SELECT head_branch, head_length FROM {kind.rows.table} WHERE {kind.key} = ?"
             self._reach(Head(*self.conn.execute(sql, (key,)).fetchone()))
+
+    def _drafts(self, checker: RowChecker) -> None:
+        def note(error: CorruptRowError) -> None:
+            checker.note(drafts.PART, error.what)
+
+        self.counts["values"] += drafts.check(self.conn, note)
 
     # -- Memories ---------------------------------------------------------------------------------
 

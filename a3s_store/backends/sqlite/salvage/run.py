@@ -27,6 +27,7 @@ from a3s_store.backends.sqlite.connection import connect, wal_preflight
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.maintenance import backup
+from a3s_store.backends.sqlite.rows import drafts
 from a3s_store.backends.sqlite.rows.agent_memory import FAMILY
 from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
 from a3s_store.backends.sqlite.salvage.page_reader import Image
@@ -34,8 +35,9 @@ from a3s_store.backends.sqlite.salvage.relink import mend
 from a3s_store.backends.sqlite.salvage.session_recovery import Kept
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.backends.sqlite.store import SqliteSessionStore
-from a3s_store.core.collections import CheckpointKind
-from a3s_store.core.reports import Damage, SalvageReport
+from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
+from a3s_store.core.drafts import Draft
+from a3s_store.core.reports import Damage, Recovered, SalvageReport
 from a3s_store.errors import (
     CodecError,
     InvalidIdError,
@@ -200,6 +202,9 @@ class _Writing:
         """Save everything. Nothing need be durable before the file has its name."""
         found = await _in_thread(lambda _: session_recovery.contents(self._conn))
         total = len(found.owners) + len(found.checkpoints) + len(found.memories)
+        if lost := await _in_thread(lambda _: drafts.without_run(self._conn)):
+            what = f"the run checkpoints of {lost} drafts are missing"
+            self._damage.append(Damage(part=drafts.PART, what=what))
         async with SqliteSessionStore.open(
             self._made, durability="normal", clock=lambda: self._now
         ) as store:
@@ -265,8 +270,14 @@ class _Writing:
             if not found.damage:
                 self._damage.append(_lost(collection=kind.name, key=key))
             return
+        draft = Recovered[Draft](value=None)
+        if kind is LOOP_CHECKPOINTS:
+            draft = await _in_thread(lambda _: session_recovery.draft(self._conn, key))
+            self._damage += draft.damage
         try:
             await getattr(store, f"save_{kind.name}")(key, found.value)
+            if draft.value is not None:
+                await store.save_draft(key, draft.value)
         except (CodecError, InvalidIdError, InvalidSnapshotError) as error:
             self._damage.append(_lost(collection=kind.name, key=key, why=error.what))
         else:

@@ -20,7 +20,13 @@ from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.read import decode, fetch
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.rows import agent_memory, message_log, queue_entries, statements
+from a3s_store.backends.sqlite.rows import (
+    agent_memory,
+    drafts,
+    message_log,
+    queue_entries,
+    statements,
+)
 from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.batch import LoadResult
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, CheckpointKind, Collection
@@ -28,6 +34,7 @@ from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.queue_entries import QueueEntry
+from a3s_store.core.drafts import Draft
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NO_ENTRY, SessionCache
 from a3s_store.core.snapshot import SessionSnapshot
@@ -238,6 +245,13 @@ def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Reco
         return Recovered(value=decode.to_checkpoint(conn, kind, stored))
     with transaction.read(conn):
         return partial_read.recover_checkpoint(conn, kind, key)
+
+
+def draft(conn: sqlite3.Connection, run_id: str) -> Recovered[Draft]:
+    """The draft of a run, if it is what was written."""
+    checker = RowChecker(conn, key=run_id)
+    found = checker.attempt(drafts.PART, lambda: drafts.get(conn, run_id))
+    return Recovered(value=found, damage=tuple(checker.damage))
 
 
 # -- Memories -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
-from a3s_store.backends.sqlite.rows import message_log, session_header, statements
+from a3s_store.backends.sqlite.rows import drafts, message_log, session_header, statements
 from a3s_store.backends.sqlite.write import list_writer, session_writer
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.checksums import checkpoint_digest
@@ -66,6 +66,7 @@ def put_run(conn: sqlite3.Connection, cache: CacheTransaction, run: RunCheckpoin
         "claimed_by": run.claimed_by,
     }
     statements.put_one(conn, LOOP_CHECKPOINTS.rows, LOOP_CHECKPOINTS.key, own, tree)
+    drafts.drop_complete(conn, key, head.length)
     grew = last is not None and last.branch == head.branch and last.length <= head.length
     if last is not None and not grew:
         message_log.collect(conn, [last.branch])

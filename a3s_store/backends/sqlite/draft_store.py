@@ -1,0 +1,53 @@
+"""Drafts in a SQLite store's file: saved by its group commit, read by its reader."""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import abstractmethod
+
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.read import decode
+from a3s_store.backends.sqlite.rows import drafts
+from a3s_store.core.base_drafts import BaseDraftStore
+from a3s_store.core.collections import LOOP_CHECKPOINTS
+from a3s_store.core.drafts import Draft
+from a3s_store.core.session_cache import CacheTransaction
+
+
+class DraftMethods(BaseDraftStore):
+    """The methods of `SqliteSessionStore` for drafts.
+
+    A draft has the lane of its run's checkpoint: both are written in the order of their calls.
+    """
+
+    _engine: Engine
+
+    @abstractmethod
+    def _where(self, key: str, what: str = "session") -> str:
+        """The session or run named by `key`, and the file, for an error."""
+
+    async def _put_draft(self, run_id: str, draft: Draft, claimed_by: str | None) -> None:
+        def apply(conn: WorkConnection, _: CacheTransaction) -> None:
+            drafts.put(conn, run_id, draft, claimed_by)
+
+        await self._engine.write("save_draft", self._where(run_id, "run_id"), apply, _lane(run_id))
+
+    async def _get_draft(self, run_id: str) -> Draft | None:
+        def read(conn: sqlite3.Connection) -> Draft | None:
+            return drafts.get(conn, run_id)
+
+        where = self._where(run_id, "run_id")
+        return await self._engine.read("load_draft", where, read, decode.as_is)
+
+    async def _drop_draft(self, run_id: str, claimed_by: str | None) -> None:
+        def apply(conn: WorkConnection, _: CacheTransaction) -> None:
+            drafts.drop(conn, run_id, claimed_by)
+
+        await self._engine.write(
+            "delete_draft", self._where(run_id, "run_id"), apply, _lane(run_id)
+        )
+
+
+def _lane(run_id: str) -> str:
+    return f"{LOOP_CHECKPOINTS.name}\0{run_id}"
