@@ -17,6 +17,7 @@ from typing import Literal, NoReturn, TypeVar
 import attrs
 
 from a3s_store.core.changes import RunCheckpoint
+from a3s_store.core.protocol import SessionStore
 from a3s_store.core.history import History, HistoryConflictError, merge_history
 from a3s_store.core.tool_pairs import repair_pairs
 from a3s_store.errors import (
@@ -67,6 +68,21 @@ class SessionRuns:
     def id(self) -> str:
         """The session's id."""
         return self.session.id
+
+    @property
+    def store(self) -> SessionStore | None:
+        """Where the session is kept; None: nowhere."""
+        return self.persistence.store
+
+    @property
+    def token(self) -> str:
+        """What names this live session in the runs it claims."""
+        return self.persistence.token
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing is saved any more."""
+        return self.persistence.is_stopped
 
     async def send(self, prompt: str, agent: Agent, *, run_id: str | None = None) -> AgentResult:
         """Have the agent answer a prompt: one run. `run_id` None makes an id.

@@ -6,6 +6,7 @@ Each does one thing that may go wrong from outside: be killed, exit without clos
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
 import time
@@ -13,6 +14,8 @@ from collections.abc import Callable
 
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.errors import StoreForkedError
+from a3s_store.models import Message, TextDelta
+from a3s_store.runtime import ActiveRun, AgentResult, SessionManager
 from tests.support import session, trace
 
 
@@ -122,6 +125,45 @@ def forget(path: str, way: str) -> None:
     asyncio.run(main())
 
 
+class _Streaming:
+    """An agent whose reply never ends: a word every few milliseconds.
+
+    It prints how many words the stored draft has, each time that there are more.
+    """
+
+    def __init__(self, store: SqliteSessionStore) -> None:
+        self._store = store
+
+    async def run(self, run: ActiveRun) -> AgentResult:
+        before = (*run.messages, Message.assistant("a call"), Message.user("its result"))
+        await run.checkpoint(before)
+        told = 0
+        for number in itertools.count():
+            run.record(TextDelta(text=f"word-{number} "))
+            await asyncio.sleep(0.005)
+            draft = await self._store.load_draft(run.id)
+            count = 0 if draft is None else draft.text.count(" ")
+            if count > told:
+                told = count
+                sys.stdout.write(f"{told}\n")
+                sys.stdout.flush()
+        raise AssertionError("a reply without end ended")
+
+
+def stream(path: str, session_id: str) -> None:
+    """Send a session a prompt whose reply is streamed for ever."""
+
+    async def main() -> None:
+        async with (
+            SqliteSessionStore.open(path) as store,
+            SessionManager(agent=_Streaming(store)).with_store(store) as sessions,
+        ):
+            await sessions.open_session(session_id)
+            await sessions.generate(session_id, "go on")
+
+    asyncio.run(main())
+
+
 def fork(path: str) -> None:
     """Fork with a store open: the child is told, the parent goes on."""
 
@@ -155,6 +197,7 @@ PROGRAMS: dict[str, Callable[..., None]] = {
     "save_one": save_one,
     "compete": compete,
     "forget": forget,
+    "stream": stream,
     "fork": fork,
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from a3s_store import SqliteSessionStore
+from a3s_store.runtime.runs.drafts import draft_message
 from tests.faults.programs import check_whole
 from tests.support import database, session, with_store
 
@@ -95,6 +96,36 @@ def test_a_killed_writer_loses_nothing_it_acknowledged_and_leaves_nothing_half(
 
         found = with_store(path, use)
         assert found in {acknowledged, acknowledged + 1}
+    check_file(path)
+
+
+def test_of_a_reply_that_a_kill_cut_off_the_draft_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+    process = start("stream", path, "victim")
+    assert process.stdout is not None
+    for _ in range(3):
+        told = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+    with process:
+        told = int(([str(told), *process.stdout.read().split()])[-1])
+
+    async def use(store: SqliteSessionStore) -> None:
+        (run_id,) = (await store.inventory()).loop_checkpoints
+        checkpoint = await store.load_loop_checkpoint(run_id)
+        draft = await store.load_draft(run_id)
+        assert checkpoint is not None
+        assert draft is not None
+        assert draft.position == len(checkpoint.messages) == 3
+        words = draft.text.split()
+        assert words == [f"word-{number}" for number in range(len(words))]
+        assert len(words) >= told > 0
+        message = draft_message(draft)
+        assert message.text.startswith(draft.text)
+        assert (await store.verify(depth="deep")).ok
+        await store.delete("victim")
+        assert await store.load_draft(run_id) is None
+
+    with_store(path, use)
     check_file(path)
 
 

@@ -14,16 +14,20 @@ from typing import Protocol
 import attrs
 
 from a3s_store.core.history import begins_with
+from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import SessionError
 from a3s_store.models import (
     AgentEvent,
     LoopCheckpoint,
     Message,
+    ReasoningDelta,
+    TextDelta,
     TokenUsage,
     VerificationReport,
 )
 from a3s_store.runtime.events import LiveEvent
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.runs.drafts import DraftWriter
 from a3s_store.runtime.state.limits import check_writable
 from a3s_store.runtime.state.usage import accumulate
 
@@ -81,13 +85,48 @@ class ActiveRun:
         self.tool_calls_count = checkpoint.tool_calls_count if checkpoint else 0
         self.turn = checkpoint.turn if checkpoint else 0
         self.verification_reports = checkpoint.verification_reports if checkpoint else ()
-        self.over = False
+        self._over = False
         self._keeper = keeper
+        self._draft = DraftWriter(
+            keeper.store,
+            session.id,
+            self.id,
+            len(self.messages),
+            emit=session.events.send,
+            claimed_by=keeper.token,
+            stopped=lambda: keeper.is_stopped,
+            clock=session.clock,
+        )
+
+    @property
+    def over(self) -> bool:
+        """Whether the run was settled; setting it also stops the draft."""
+        return self._over
+
+    @over.setter
+    def over(self, over: bool) -> None:
+        self._over = over
+        if over:
+            self._draft.stop()
 
     def record(self, event: AgentEvent) -> None:
-        """Keep an event of the run, and tell the session's subscribers."""
+        """Keep an event of the run, and tell the session's subscribers.
+
+        The text of TextDelta and ReasoningDelta is appended to the draft.
+        """
         self.session.runs.record_event(self.id, event)
         self.session.events.send(event)
+        if isinstance(event, TextDelta):
+            self._draft.write(event.text)
+        elif isinstance(event, ReasoningDelta):
+            self._draft.write_reasoning(event.text)
+
+    def draft(self) -> DraftWriter:
+        """Return the draft of the reply under way, which a crash does not lose.
+
+        For an agent that records no TextDelta; one that does need not call it.
+        """
+        return self._draft
 
     def add_usage(self, used: TokenUsage) -> None:
         """Count a call of the model."""
@@ -122,6 +161,7 @@ class ActiveRun:
             self.base_length = None
         self.verification_reports += tuple(verification_reports)
         self.session.replace_messages(self.messages)
+        self._draft.begin(len(self.messages))
         return await self.keep()
 
     async def keep(self) -> bool:
@@ -156,7 +196,16 @@ def refuse_unwritable(known: tuple[Message, ...], messages: Sequence[Message]) -
 
 
 class RunKeeper(Protocol):
-    """Keeps the checkpoints of a run."""
+    """Keeps the checkpoints of a run: `store` may be None, `token` names the live session."""
+
+    @property
+    def store(self) -> SessionStore | None: ...
+
+    @property
+    def token(self) -> str: ...
+
+    @property
+    def is_stopped(self) -> bool: ...
 
     async def keep_run(self, run: ActiveRun) -> bool:
         """Save the run's checkpoint with what changed of the session; False when that failed.
