@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,14 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store import FileSessionStore, MemorySessionStore
+from a3s_store import FileSessionStore, MemorySessionStore, SqliteSessionStore
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import StoreUnavailableError
 from a3s_store.models import Message, PersistenceFailed, ReasoningDelta, TextBlock, TextDelta
+from a3s_store.runtime import SessionManager
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.runs import drafts
-from a3s_store.runtime.runs.active_run import ActiveRun
+from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 from a3s_store.runtime.runs.drafts import (
     INTERRUPTED,
     INTERVAL,
@@ -31,7 +33,7 @@ from a3s_store.runtime.runs.drafts import (
     without_last_token,
 )
 from a3s_store.runtime.runs.write_through import WriteThrough
-from tests.support import checkpoint, messages
+from tests.support import checkpoint, database, messages
 from tests.unit.runtime.live import Ticks
 
 
@@ -357,6 +359,22 @@ def test_a_write_under_way_at_a_checkpoint_brings_nothing_back() -> None:
     asyncio.run(main())
 
 
+def test_the_same_text_at_the_next_position_is_another_draft() -> None:
+    async def main() -> None:
+        s = await scene()
+        s.store.gate = asyncio.Event()
+        s.writer.write("again ")
+        await s.timer.turn(0.25)
+        s.writer.begin(4)
+        s.writer.write("again ")
+        s.store.gate.set()
+        await s.timer.turn(LONGEST)
+        found = await s.store.load_draft("run-1")
+        assert found == Draft(position=4, text="again ", updated_at_ms=7)
+
+    asyncio.run(main())
+
+
 def test_a_conversation_that_was_cut_leaves_no_draft_beyond_its_end() -> None:
     async def main() -> None:
         s = await scene()
@@ -550,10 +568,46 @@ def test_the_deltas_of_a_run_are_its_draft() -> None:
         assert (found.position, found.text, found.reasoning_content) == (3, "three ", None)
         run.over = True
         run.record(TextDelta(text="four "))
-        await run.draft().close()
+        await run.draft().flush()
         assert await store.load_draft("run-1") == found
 
     asyncio.run(main())
+
+
+class Streaming:
+    """An agent that streams its reply and has a write under way when it ends."""
+
+    async def run(self, run: ActiveRun) -> AgentResult:
+        run.record(TextDelta(text="first "))
+        await run.draft().flush()
+        run.record(TextDelta(text="second "))
+        flush = asyncio.create_task(run.draft().flush())
+        await asyncio.sleep(0)
+        assert not flush.done()
+        reply = Message.assistant("first second")
+        return AgentResult(text=reply.text, messages=(*run.messages, reply))
+
+
+def test_after_a_run_that_ended_there_is_a_message_and_no_draft(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with (
+            SqliteSessionStore.open(tmp_path / "agent.a3s") as store,
+            SessionManager(agent=Streaming()).with_store(store) as sessions,
+        ):
+            live = await sessions.open_session("fix-login")
+            with live.session.events.subscribe() as events:
+                await sessions.generate("fix-login", "go on")
+            assert not [one for one in events.pending() if isinstance(one, PersistenceFailed)]
+            saved = await store.load("fix-login")
+            assert saved is not None
+            assert saved.messages[-1] == Message.assistant("first second")
+
+    asyncio.run(main())
+    with database(tmp_path / "agent.a3s") as conn:
+        assert conn.execute("SELECT count(*) FROM draft").fetchone() == (0,)
+    assert caplog.records == []
 
 
 def test_nothing_is_written_for_a_session_that_saves_no_more() -> None:
@@ -569,7 +623,7 @@ def test_nothing_is_written_for_a_session_that_saves_no_more() -> None:
     asyncio.run(main())
 
 
-def test_a_store_without_drafts_keeps_none_and_nothing_fails(tmp_path: Any) -> None:
+def test_a_store_without_drafts_keeps_none_and_nothing_fails(tmp_path: Path) -> None:
     async def main() -> None:
         async with FileSessionStore.open(tmp_path / "store") as files:
             for store in (files, None):

@@ -134,6 +134,13 @@ def test_a_damaged_draft_is_named_and_its_checkpoint_is_whole(path: Path, column
     with_store(path, use)
 
 
+def test_no_reasoning_and_an_empty_one_are_told_apart(path: Path) -> None:
+    with_store(path, lambda store: store.save_draft("run-1", Draft(position=3, text="a")))
+    change(path, "UPDATE draft SET reasoning_content = ''")
+    with pytest.raises(CorruptionError):
+        draft_in(path)
+
+
 def test_a_draft_beside_the_checkpoint_of_another_run_is_damaged(path: Path) -> None:
     async def more(store: SqliteSessionStore) -> None:
         await store.save_loop_checkpoint("run-2", checkpoint(messages(3), "run-2"))
