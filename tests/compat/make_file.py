@@ -27,9 +27,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
+
 from a3s_store import SqliteSessionStore, __version__
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.drafts import Draft
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock
 from a3s_store.testing import samples
 from a3s_store.wire import encode, pretty
@@ -88,6 +91,13 @@ async def _one_that_grew(store: SqliteSessionStore) -> None:
     await store.save_loop_checkpoint(
         "run-grew", samples.loop_checkpoint("run-grew", "grew", messages=late.messages)
     )
+    draft = Draft(
+        position=26,
+        text="a reply that goes on",
+        reasoning_content="hm",
+        updated_at_ms=int(NOW) * 1000,
+    )
+    await store.save_draft("run-grew", draft)
     await store.save(samples.session("grew", ("a summary", *texts[20:])))
     await store.rewind("grew", 3)
     await store.save(samples.session("grew", ("a summary", *texts[20:22], "another way")))
@@ -168,6 +178,11 @@ async def describe(store: SqliteSessionStore) -> dict[str, Any]:
     if owners:  # files of schema 1 have none
         described["memories"] = {
             owner: _values(await store.memories(owner).items()) for owner in owners
+        }
+    drafts = {key: await store.load_draft(key) for key in inventory.loop_checkpoints}
+    if any(drafts.values()):  # files before schema 4 have none
+        described["drafts"] = {
+            key: attrs.asdict(draft) for key, draft in drafts.items() if draft is not None
         }
     return described
 
