@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.drafts import Draft
+from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     ImageBlock,

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import attrs
 
+from a3s_store.core.base_drafts import BaseDraftStore, refuse_ended, refuse_other_claim
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
 from a3s_store.core.changes import (
     Committed,
@@ -38,8 +39,6 @@ from a3s_store.core.conditional_store import (
     run_taken,
 )
 from a3s_store.core.digests import EMPTY_CHAIN, chain
-from a3s_store.core.base_drafts import BaseDraftStore, refuse_ended, refuse_other_claim
-from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.queue_entries import (

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from a3s_store.errors import (
     StaleSessionError,
+    StoreError,
 )
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import OnConflict

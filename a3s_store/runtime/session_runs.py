@@ -12,12 +12,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Literal, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import attrs
 
 from a3s_store.core.changes import RunCheckpoint
-from a3s_store.core.protocol import SessionStore
 from a3s_store.core.history import History, HistoryConflictError, merge_history
 from a3s_store.core.tool_pairs import repair_pairs
 from a3s_store.errors import (
@@ -25,11 +24,11 @@ from a3s_store.errors import (
     RunCancelledError,
     RunClaimedError,
     SessionDeletedError,
-    StaleSessionError,
     StoreError,
 )
-from a3s_store.models import AgentEnd, AgentError, AgentStart, Message, TokenUsage
+from a3s_store.models import AgentEnd, AgentError, AgentStart, Message
 from a3s_store.runtime.context import ContextQuery, resolve_context, turn_complete, with_context
+from a3s_store.runtime.interrupted_runs import InterruptedRuns
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.runs import interrupted
@@ -40,49 +39,26 @@ from a3s_store.runtime.runs.active_run import (
     RunStream,
     refuse_unwritable,
 )
+from a3s_store.runtime.runs.drafts import draft_message
 from a3s_store.runtime.runs.interrupted import UNDER_WAY, InterruptedRun
 from a3s_store.runtime.runs.run_checkpoints import load_for_resume
 from a3s_store.runtime.runs.verification_summary import summarise
-from a3s_store.runtime.session_lock import Admission
-from a3s_store.runtime.state.runs import TERMINAL
 
 _log = logging.getLogger("a3s_store.session")
 T = TypeVar("T")
 
 
-class SessionRuns:
+class SessionRuns(InterruptedRuns):
     """What `AgentSession` does with runs."""
 
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:
-        self.session = session
-        self.persistence = persistence
-        self.admission = Admission(session.id)
+        super().__init__(session, persistence)
         self._doing: asyncio.Task[AgentResult] | None = None
         self._run: ActiveRun | None = None
         self._settling = False
         self._begun = self._cancelled_early = False
         # Whether the checkpoint of the run under way is in the store.
         self._is_kept = False
-
-    @property
-    def id(self) -> str:
-        """The session's id."""
-        return self.session.id
-
-    @property
-    def store(self) -> SessionStore | None:
-        """Where the session is kept; None: nowhere."""
-        return self.persistence.store
-
-    @property
-    def token(self) -> str:
-        """What names this live session in the runs it claims."""
-        return self.persistence.token
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether nothing is saved any more."""
-        return self.persistence.is_stopped
 
     async def send(self, prompt: str, agent: Agent, *, run_id: str | None = None) -> AgentResult:
         """Have the agent answer a prompt: one run. `run_id` None makes an id.
@@ -119,19 +95,9 @@ class SessionRuns:
                     hint="Resume them with resume_run, or give them up with abandon_run",
                 )
             try:
-                await self._give_up(run, keep="rounds", repair=True)
+                await self._give_up(run)
             except RunClaimedError:
                 continue  # somebody else was quicker: it is theirs
-        self.admission.check_open(op)
-
-    async def _refresh(self, op: str) -> None:
-        try:
-            await self.persistence.refresh()
-        except StaleSessionError:
-            raise
-        except StoreError as error:
-            # A store that fails must not keep an answer from the user.
-            self.persistence.told_failed(op, error)
         self.admission.check_open(op)
 
     async def _interrupted_or_none(self, op: str) -> tuple[InterruptedRun, ...]:
@@ -172,78 +138,6 @@ class SessionRuns:
             self._begin(agent, run)
             return await self._watched()
 
-    async def abandon_run(
-        self,
-        run_id: str,
-        *,
-        keep: Literal["rounds", "nothing", "fork"] = "rounds",
-        repair: bool = True,
-    ) -> int:
-        """Give up a run that a crash interrupted, and return how many messages of it are kept.
-
-        It counts as cancelled, and its checkpoint goes. With `keep` "rounds" its prompt and the
-        rounds it finished come behind the conversation, calls without result with one that says
-        "interrupted" (unless `repair` is False), and its usage is counted; "fork" makes a session
-        of its own of the conversation it had; "nothing" drops it all.
-
-        Success when there is no such run. Raises RunClaimedError when another live session is at
-        work on it, SessionBusyError, SessionClosedError, and what a save of the session raises;
-        then the checkpoint stays until a later save.
-        """
-        with self.admission.enter("abandon_run"):
-            await self._refresh("abandon_run")
-            found = await self._interrupted()
-            one = next((one for one in found if one.run_id == run_id), None)
-            if one is None:
-                self.session.runs.mark_cancelled(run_id, "abandoned")
-                await self.persistence.save()
-                await self._drop_left_over(run_id)
-                return 0
-            return await self._give_up(one, keep=keep, repair=repair)
-
-    async def _give_up(
-        self, one: InterruptedRun, *, keep: Literal["rounds", "nothing", "fork"], repair: bool
-    ) -> int:
-        await self._claim(one)
-        rewritten = one.run.base_length is None and one.moved_on and one.messages != ()
-        said = one.said
-        if keep == "fork" or (keep == "rounds" and rewritten):
-            messages = repair_pairs(one.messages) if repair else one.messages
-            await self.persistence.save_conversation(messages)
-            said = ()
-        elif keep == "nothing":
-            said = ()
-        else:
-            said = repair_pairs(said) if repair else said
-            self.session.replace_messages((*self.session.messages, *said))
-            self._count(one.usage)
-            self.session.verification_reports += one.checkpoint.verification_reports
-        self.session.runs.mark_cancelled(one.run_id, "abandoned")
-        # If this save fails, the next one takes the checkpoint along.
-        self.persistence.over[one.run_id] = None
-        await self.persistence.save()
-        return len(said)
-
-    def _count(self, used: TokenUsage) -> None:
-        if used != TokenUsage():
-            # Upstream forgets what a run used that did not end well; it was paid all the same.
-            self.persistence.record_usage(used)
-
-    async def _claim(self, one: InterruptedRun) -> None:
-        writer = self.persistence.writer
-        assert writer is not None, "it was found there"
-        await writer.claim(one.run_id, one.run.claimed_by, self.persistence.token)
-
-    async def _drop_left_over(self, run_id: str) -> None:
-        """Remove the checkpoint of a run of this session that has ended, if there is one."""
-        store = self.persistence.store
-        run = self.session.runs.snapshot(run_id)
-        if store is None or run is None:
-            return
-        checkpoint = await store.load_loop_checkpoint(run_id)
-        if checkpoint is not None and checkpoint.session_id == self.id:
-            await store.delete_loop_checkpoint(run_id)
-
     @contextlib.asynccontextmanager
     async def stream(
         self, prompt: str, agent: Agent, *, run_id: str | None = None
@@ -273,24 +167,6 @@ class SessionRuns:
                         work.exception()
             if ended and not stream.asked:
                 work.result()
-
-    async def interrupted_runs(self) -> tuple[InterruptedRun, ...]:
-        """The runs of this session that a crash interrupted, oldest first.
-
-        These are what `resume_run` can go on with, and `abandon_run` keep. A run that is under way
-        in another live session is not among them. Raises StoreError.
-        """
-        return interrupted.furthest(await self._interrupted())
-
-    async def _interrupted(self) -> list[InterruptedRun]:
-        writer = self.persistence.writer
-        if writer is None:
-            return []
-        open_runs = [run.id for run in self.session.runs.snapshots() if run.status not in TERMINAL]
-        found = await writer.runs(self.id, open_runs)
-        return interrupted.interrupted(
-            self.session, found, token=self.persistence.token, over=self.persistence.over
-        )
 
     def _new_run(
         self, prompt: str, run_id: str | None, resumed: InterruptedRun | None = None
@@ -354,7 +230,7 @@ class SessionRuns:
         except asyncio.CancelledError:
             self._settling = True
             live.runs.mark_cancelled(run.id)
-            await self._settle(run, self._kept_of(run))
+            await self._settle(run)
             raise
         except (RunClaimedError, SessionDeletedError) as error:
             self._settling = True
@@ -364,11 +240,11 @@ class SessionRuns:
             self._settling = True
             # With what cannot be encoded, such as the names of some files, it is not recorded.
             run.record(AgentError(message=str(error).encode(errors="backslashreplace").decode()))
-            await self._settle(run, self._kept_of(run))
+            await self._settle(run)
             raise
         self._settling = True
         await turn_complete(live.context_providers, live.id, run.prompt, result.text)
-        await self._settle(run, result.messages, done=True)
+        await self._settle(run, result)
         return result
 
     async def keep_run(self, run: ActiveRun) -> bool:
@@ -407,24 +283,31 @@ class SessionRuns:
     def _kept_of(self, run: ActiveRun) -> Sequence[Message]:
         """What is kept of the conversation of a run that did not end well.
 
-        Its rounds, with a result for each call that has none: nobody else can end the round.
+        Its prompt, and its rounds with a result for each call that has none, since no one else can
+        end the round; then what it had said of its answer.
         """
-        if run.turn == 0 and not self.persistence.options.keep_prompt:
+        draft = run.draft().so_far()
+        said: tuple[Message, ...] = ()
+        if draft is not None and draft.position == len(run.messages):
+            said = (draft_message(draft),)
+        if run.turn == 0 and not said and not self.persistence.options.keep_prompt:
             return run.base
-        length = run.base_length
-        if length is None:
-            return repair_pairs(run.messages)
-        return (*run.base, *repair_pairs(run.messages[length:]))
+        length = run.base_length or 0
+        return (*run.messages[:length], *repair_pairs(run.messages[length:]), *said)
 
-    async def _settle(
-        self, run: ActiveRun, messages: Sequence[Message], *, done: bool = False
-    ) -> None:
-        """End the run: its conversation is the session's, and its checkpoint goes with the save."""
+    async def _settle(self, run: ActiveRun, result: AgentResult | None = None) -> None:
+        """End the run: its conversation is the session's, and its checkpoint goes with the save.
+
+        Without a `result` it did not end well.
+        """
+        await run.draft().close()
         run.over = True
-        self._put_back(run, tuple(messages))
-        if not done:
+        if result is None:
+            self._put_back(run, tuple(self._kept_of(run)))
             self.session.verification_reports += run.verification_reports
             self._count(run.usage)
+        else:
+            self._put_back(run, result.messages)
         if self._is_kept:
             self.persistence.over[run.id] = None
         # A session that does not save itself keeps the checkpoint until somebody saves it.
@@ -446,6 +329,7 @@ class SessionRuns:
 
     async def _let_go(self, run: ActiveRun, error: StoreError) -> None:
         """Another live session keeps what the run finished, or nobody can: it is over here."""
+        await run.draft().close()
         run.over = True
         held, self.persistence.held = self.persistence.held, None
         assert held is not None, "it was held when the run began"

@@ -14,6 +14,7 @@ import attrs
 
 from a3s_store.core import live_window
 from a3s_store.core.changes import RunCheckpoint
+from a3s_store.core.drafts import Draft
 from a3s_store.core.list_diff import common
 from a3s_store.core.tool_pairs import PairProblem, check_pairs
 from a3s_store.errors import RunClaimedError, SessionError
@@ -33,7 +34,8 @@ class InterruptedRun:
     `messages` is the whole conversation as the run last had it, the first `base_length` of which
     were the session's when it began. `rounds` is how many rounds of tools it finished, `open_calls`
     its calls without a result. `moved_on` says that the conversation went on without it: it can be
-    kept or given up, and not be resumed.
+    kept or given up, and not be resumed. `is_rewritten` says that its agent rewrote all of the
+    conversation: it is kept as a session of its own. `draft` is what it had said of an answer.
     """
 
     run: RunCheckpoint
@@ -41,6 +43,8 @@ class InterruptedRun:
     base_length: int
     open_calls: tuple[PairProblem, ...]
     moved_on: bool
+    is_rewritten: bool
+    draft: Draft | None = None
 
     @property
     def checkpoint(self) -> LoopCheckpoint:
@@ -116,6 +120,7 @@ def _interrupted(session: Session, run: RunCheckpoint) -> InterruptedRun:
         base_length=min(length, len(messages)),
         open_calls=tuple(one for one in check_pairs(messages) if one.kind == "open_call"),
         moved_on=messages[:length] != now,
+        is_rewritten=run.base_length is None and not length and bool(now),
     )
 
 

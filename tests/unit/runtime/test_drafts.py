@@ -20,7 +20,10 @@ from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import StoreUnavailableError
 from a3s_store.models import Message, PersistenceFailed, ReasoningDelta, TextBlock, TextDelta
 from a3s_store.runtime import SessionManager
+from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.options import SessionOptions
+from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.runs import drafts
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 from a3s_store.runtime.runs.drafts import (
@@ -32,7 +35,6 @@ from a3s_store.runtime.runs.drafts import (
     due_at,
     without_last_token,
 )
-from a3s_store.runtime.runs.write_through import WriteThrough
 from tests.support import checkpoint, database, messages
 from tests.unit.runtime.live import Ticks
 
@@ -539,8 +541,17 @@ def test_a_claimed_run_is_a_failing_write(caplog: pytest.LogCaptureFixture) -> N
 
 
 def active(store: SessionStore | None) -> ActiveRun:
+    return active_in(keeper(store))
+
+
+def keeper(store: SessionStore | None) -> AgentSession:
     session = Session("fix-login", clock=Ticks())
-    return ActiveRun(session, store, WriteThrough(store, session), prompt="do it", run_id="run-1")
+    options = SessionOptions(auto_save=True)
+    return AgentSession(session, SessionPersistence(session, store, options=options))
+
+
+def active_in(live: AgentSession) -> ActiveRun:
+    return ActiveRun(live.session, live, prompt="do it", run_id="run-1")
 
 
 def test_the_deltas_of_a_run_are_its_draft() -> None:
@@ -613,9 +624,10 @@ def test_after_a_run_that_ended_there_is_a_message_and_no_draft(
 def test_nothing_is_written_for_a_session_that_saves_no_more() -> None:
     async def main() -> None:
         store = MemorySessionStore()
-        run = active(store)
+        live = keeper(store)
+        run = active_in(live)
         await run.keep()
-        run._collections.stop()
+        await live.persistence.stop()
         run.record(TextDelta(text="one "))
         await run.draft().flush()
         assert await store.load_draft("run-1") is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from a3s_store import FileSessionStore, MemorySessionStore, SessionSnapshot, SqliteSessionStore
-from a3s_store.core.protocol import SessionStore
+from a3s_store.core.protocol import Capabilities, SessionStore
 from a3s_store.errors import (
     InvalidSnapshotError,
     PersistenceError,

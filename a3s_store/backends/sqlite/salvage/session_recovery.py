@@ -33,8 +33,8 @@ from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, CheckpointKind,
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
-from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.drafts import Draft
+from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NO_ENTRY, SessionCache
 from a3s_store.core.snapshot import SessionSnapshot

@@ -1,0 +1,181 @@
+"""Runs of a session that a crash interrupted: found, and given up with what they finished kept.
+
+To go on with one is `session_runs`'.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+import attrs
+
+from a3s_store.core.drafts import Draft
+from a3s_store.core.protocol import DraftStore, SessionStore
+from a3s_store.core.tool_pairs import repair_pairs
+from a3s_store.errors import (
+    CorruptionError,
+    StaleSessionError,
+    StoreError,
+)
+from a3s_store.models import TokenUsage
+from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.persistence.save import SessionPersistence
+from a3s_store.runtime.runs import interrupted
+from a3s_store.runtime.runs.drafts import draft_message
+from a3s_store.runtime.runs.interrupted import InterruptedRun
+from a3s_store.runtime.session_lock import Admission
+from a3s_store.runtime.state.runs import TERMINAL
+
+_log = logging.getLogger("a3s_store.session")
+
+
+class InterruptedRuns:
+    """What `AgentSession` does with interrupted runs."""
+
+    def __init__(self, session: Session, persistence: SessionPersistence) -> None:
+        self.session = session
+        self.persistence = persistence
+        self.admission = Admission(session.id)
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self.session.id
+
+    @property
+    def store(self) -> SessionStore | None:
+        """Where the session is kept; None: nowhere."""
+        return self.persistence.store
+
+    @property
+    def token(self) -> str:
+        """What names this live session in the runs it claims."""
+        return self.persistence.token
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing is saved any more."""
+        return self.persistence.is_stopped
+
+    async def _refresh(self, op: str) -> None:
+        try:
+            await self.persistence.refresh()
+        except StaleSessionError:
+            raise
+        except StoreError as error:
+            # A store that fails must not keep an answer from the user.
+            self.persistence.told_failed(op, error)
+        self.admission.check_open(op)
+
+    async def interrupted_runs(self) -> tuple[InterruptedRun, ...]:
+        """The runs of this session that a crash interrupted, oldest first.
+
+        These are what `resume_run` can go on with, and `abandon_run` keep. A run that is under way
+        in another live session is not among them. Raises StoreError.
+        """
+        return interrupted.furthest(await self._interrupted())
+
+    async def _interrupted(self) -> list[InterruptedRun]:
+        writer = self.persistence.writer
+        if writer is None:
+            return []
+        open_runs = [run.id for run in self.session.runs.snapshots() if run.status not in TERMINAL]
+        found = interrupted.interrupted(
+            self.session,
+            await writer.runs(self.id, open_runs),
+            token=self.persistence.token,
+            over=self.persistence.over,
+        )
+        return [attrs.evolve(one, draft=await self._draft_of(one)) for one in found]
+
+    async def _draft_of(self, one: InterruptedRun) -> Draft | None:
+        store = self.persistence.store
+        if not isinstance(store, DraftStore) or not store.capabilities().drafts:
+            return None
+        try:
+            draft = await store.load_draft(one.run_id)
+        except CorruptionError as error:
+            _log.warning("the draft of run %s is not used: %s", one.run_id, error)
+            return None
+        # One of a later round belongs behind a checkpoint that was not saved.
+        return draft if draft is not None and draft.position == len(one.messages) else None
+
+    async def abandon_run(
+        self,
+        run_id: str,
+        *,
+        keep: Literal["rounds", "nothing", "fork"] = "rounds",
+        keep_draft: bool = True,
+        repair: bool = True,
+    ) -> int:
+        """Give up a run that a crash interrupted, and return how many messages of it are kept.
+
+        It counts as cancelled, and its checkpoint goes. With `keep` "rounds" its prompt and the
+        rounds it finished come behind the conversation, calls without result with one that says
+        "interrupted" (unless `repair` is False), and its usage is counted; "fork" makes a session
+        of its own of the conversation it had; "nothing" drops it all. With `keep_draft` what it had
+        said of its answer comes last, marked as interrupted.
+
+        Success when there is no such run. Raises RunClaimedError when another live session is at
+        work on it, SessionBusyError, SessionClosedError, and what a save of the session raises;
+        then the checkpoint stays until a later save.
+        """
+        with self.admission.enter("abandon_run"):
+            await self._refresh("abandon_run")
+            found = await self._interrupted()
+            one = next((one for one in found if one.run_id == run_id), None)
+            if one is None:
+                self.session.runs.mark_cancelled(run_id, "abandoned")
+                await self.persistence.save()
+                await self._drop_left_over(run_id)
+                return 0
+            return await self._give_up(one, keep=keep, keep_draft=keep_draft, repair=repair)
+
+    async def _give_up(
+        self,
+        one: InterruptedRun,
+        *,
+        keep: Literal["rounds", "nothing", "fork"] = "rounds",
+        keep_draft: bool = True,
+        repair: bool = True,
+    ) -> int:
+        await self._claim(one)
+        said = repair_pairs(one.said) if repair else one.said
+        if keep_draft and one.draft is not None:
+            said = (*said, draft_message(one.draft))
+        if keep == "fork" or (keep == "rounds" and one.is_rewritten):
+            # Where its own messages begin is not known: they are a conversation of their own.
+            await self.persistence.save_conversation((*one.messages[: one.base_length], *said))
+            said = ()
+        elif keep == "nothing":
+            said = ()
+        else:
+            self.session.replace_messages((*self.session.messages, *said))
+            self._count(one.usage)
+            self.session.verification_reports += one.checkpoint.verification_reports
+        self.session.runs.mark_cancelled(one.run_id, "abandoned")
+        # If this save fails, the next one takes the checkpoint along.
+        self.persistence.over[one.run_id] = None
+        await self.persistence.save()
+        return len(said)
+
+    def _count(self, used: TokenUsage) -> None:
+        if used != TokenUsage():
+            # Upstream forgets what a run used that did not end well; it was paid all the same.
+            self.persistence.record_usage(used)
+
+    async def _claim(self, one: InterruptedRun) -> None:
+        writer = self.persistence.writer
+        assert writer is not None, "it was found there"
+        await writer.claim(one.run_id, one.run.claimed_by, self.persistence.token)
+
+    async def _drop_left_over(self, run_id: str) -> None:
+        """Remove the checkpoint of a run of this session that has ended, if there is one."""
+        store = self.persistence.store
+        run = self.session.runs.snapshot(run_id)
+        if store is None or run is None:
+            return
+        checkpoint = await store.load_loop_checkpoint(run_id)
+        if checkpoint is not None and checkpoint.session_id == self.id:
+            await store.delete_loop_checkpoint(run_id)
