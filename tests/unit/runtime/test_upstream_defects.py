@@ -89,9 +89,9 @@ class Slow(MemorySessionStore):
             self.entered.set()
             await gate.wait()
 
-    async def save_snapshot(self, snapshot: Any) -> None:
+    async def save_changes(self, changes: Any, **given: Any) -> Any:
         await self._wait("save")
-        await super().save_snapshot(snapshot)
+        return await super().save_changes(changes, **given)
 
     async def delete(self, session_id: str) -> None:
         await self._wait("delete")
@@ -128,7 +128,7 @@ def test_whatever_a_store_raises_an_auto_save_does_not() -> None:
     """P6: any error."""
 
     class Foreign(MemorySessionStore):
-        async def save_snapshot(self, snapshot: Any) -> None:
+        async def save_changes(self, changes: Any, **given: Any) -> Any:
             raise RuntimeError("of somebody else's store")
 
     async def main() -> None:
@@ -144,8 +144,10 @@ def test_whatever_a_store_raises_a_round_is_done() -> None:
     """K2: a save that fails does not fail the run."""
 
     class Foreign(MemorySessionStore):
-        async def save_run_records(self, session_id: str, values: Any) -> None:
-            raise RuntimeError("of somebody else's store")
+        async def save_changes(self, changes: Any, **given: Any) -> Any:
+            if changes.checkpoint is not None:
+                raise RuntimeError("of somebody else's store")
+            return await super().save_changes(changes, **given)
 
     async def main() -> None:
         live = make(Foreign())
@@ -325,6 +327,7 @@ def test_who_closes_second_waits_for_the_first() -> None:
         sessions = manager(store)
         await sessions.create_session("main")
         await sessions.set_tasks("main", [task("t")])
+        sessions.get_session("main").session.total_cost = 1.0
         gate = store.gates["save"] = asyncio.Event()
         first = asyncio.create_task(sessions.close_session("main"))
         await store.entered.wait()
@@ -474,6 +477,7 @@ def test_a_session_made_while_shutting_down_is_closed_too() -> None:
         store = Slow()
         sessions = manager(store)
         await sessions.create_session("a")
+        sessions.get_session("a").session.total_cost = 1.0
         gate = store.gates["save"] = asyncio.Event()
         leaving = asyncio.create_task(sessions.shutdown())
         await store.entered.wait()
