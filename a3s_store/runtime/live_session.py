@@ -47,6 +47,7 @@ from a3s_store.runtime.policies import permissions
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.journal import QueueJournal
+from a3s_store.runtime.session_events import CompactionSkipped
 from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.ids import check_session_id
@@ -247,9 +248,10 @@ class Session:
         """Put a summary in place of the middle of a long conversation; False: nothing to do.
 
         Without a summarizer the last 20 messages stay. A tool call and its results are kept or
-        summarised together; `keep_pairs` False cuts exactly where upstream cuts. Messages added
-        meanwhile are kept behind the others; the history before stays reachable through the
-        store's generations.
+        summarised together; `keep_pairs` False cuts exactly where upstream cuts. Where one round is
+        all there is, only old output in it gives way to a notice; where that does not help, the
+        event CompactionSkipped is sent, and nothing is done. Messages added meanwhile are kept
+        behind the others; the history before stays reachable through the store's generations.
 
         Raises:
             CompactionError: no summary was made, or the conversation became another meanwhile; it
@@ -258,6 +260,11 @@ class Session:
         before = self.messages
         compacted = await compaction.compact(before, summarizer, keep_pairs=keep_pairs)
         if compacted is None:
+            if keep_pairs and compaction.is_one_round(before, with_summary=summarizer is not None):
+                tokens = compaction.estimated_tokens(before)
+                self.events.send(
+                    CompactionSkipped(session_id=self.id, reason="one_round", tokens=tokens)
+                )
             return False
         now = self.messages
         if now[: len(before)] != before:
