@@ -119,7 +119,8 @@ class Cleaner:
         if not isinstance(value, Model):
             return value
         changes: dict[str, Any] = {}
-        for name in _attributes(type(value)):
+        cls: Any = type(value)
+        for name in _attributes(cls):
             before = getattr(value, name)
             after = self._part(before)
             if after is not before:
@@ -128,8 +129,8 @@ class Cleaner:
 
 
 @functools.cache
-def _attributes(model: type[Model]) -> tuple[str, ...]:
-    return tuple(field.name for field in attrs.fields(model) if field.init)
+def _attributes(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(cls) if field.init)
 
 
 def _character(pair: re.Match[str]) -> str:

@@ -33,7 +33,6 @@ from a3s_store.runtime.runs.active_run import (
     Agent,
     AgentResult,
     RunStream,
-    refuse_unwritable,
 )
 from a3s_store.runtime.runs.run_checkpoints import LoopCheckpointSink
 from a3s_store.runtime.runs.verification_summary import summarise
@@ -229,7 +228,7 @@ class AgentSession:
             query = ContextQuery(query=run.prompt, session_id=live.id)
             found = await resolve_context(live.context_providers, query, live.events.send)
             run.system_prompt = with_context(live.config.system_prompt or "", found)
-            result = await agent.run(run)
+            result = run.cleaned(await agent.run(run))
             self._complete(run, result)
         except asyncio.CancelledError:
             self._settling = True
@@ -248,7 +247,6 @@ class AgentSession:
         return result
 
     def _complete(self, run: ActiveRun, result: AgentResult) -> None:
-        refuse_unwritable(run.messages, result.messages)
         reports = (*run.verification_reports, *result.verification_reports)
         # First, since it may be refused: then the run has failed, and nothing of it is taken over.
         run.record(

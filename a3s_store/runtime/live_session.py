@@ -47,7 +47,7 @@ from a3s_store.runtime.policies import permissions
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.journal import QueueJournal
-from a3s_store.runtime.session_events import CompactionSkipped
+from a3s_store.runtime.session_events import CompactionSkipped, TextCleaned
 from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.ids import check_session_id
@@ -135,6 +135,8 @@ class Session:
         self.trace = trace if trace is not None else TraceSink()
         self.artifacts = artifacts if artifacts is not None else ArtifactCollection()
         self.subagents = subagents if subagents is not None else SubagentTracker(clock=clock)
+        for made in (self.runs, self.trace, self.artifacts, self.subagents):
+            made.on_cleaned = self.text_cleaned
         self.permission_policy = self.config.permission_policy or PermissionPolicy()
         if isinstance(permission_checker, permissions.PolicyChecker):
             # A policy, not an application's own way to decide: it is the live one, which changes.
@@ -164,6 +166,10 @@ class Session:
             _log.warning("session %s asks for a security guard and was given none", self.id)
             return None
         return make(self.config)
+
+    def text_cleaned(self, where: str, count: int) -> None:
+        """Tell the subscribers that texts were cleaned; see `TextCleaned`."""
+        self.events.send(TextCleaned(session_id=self.id, where=where, count=count))
 
     # -- State --------------------------------------------------------------------------------
 
@@ -258,7 +264,9 @@ class Session:
                 is as it was.
         """
         before = self.messages
-        compacted = await compaction.compact(before, summarizer, keep_pairs=keep_pairs)
+        compacted = await compaction.compact(
+            before, summarizer, keep_pairs=keep_pairs, cleaned=self.text_cleaned
+        )
         if compacted is None:
             if keep_pairs and compaction.is_one_round(before, with_summary=summarizer is not None):
                 tokens = compaction.estimated_tokens(before)

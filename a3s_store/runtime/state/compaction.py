@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from a3s_store.core.clean import Cleaner
 from a3s_store.core.tool_pairs import calls_of, results_of
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
@@ -28,6 +29,7 @@ from a3s_store.models import (
     ToolResultText,
     ToolUseBlock,
 )
+from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
 from a3s_store.wire import compact as to_json
 from a3s_store.wire.numbers import to_f32
 from a3s_store.wire.text import exact
@@ -81,7 +83,11 @@ def should_auto_compact(used: int, maximum: int, threshold: float = DEFAULT_THRE
 
 
 async def compact(
-    messages: Sequence[Message], summarizer: Summarizer | None, *, keep_pairs: bool = True
+    messages: Sequence[Message],
+    summarizer: Summarizer | None,
+    *,
+    keep_pairs: bool = True,
+    cleaned: OnCleaned = tell_no_one,
 ) -> tuple[Message, ...] | None:
     """The first 2 messages, a summary of the middle, the last 20; None when there is no need.
 
@@ -94,7 +100,7 @@ async def compact(
     conversation in which that is not so. Where that leaves nothing to cut (`is_one_round`), old
     tool output of the round is replaced by a notice, as `prune_tool_outputs` does it, but never a
     result that the model has not seen; None when that is not worth it. False cuts where upstream's
-    first releases cut.
+    first releases cut. A summary that cannot be written is cleaned, which `cleaned` is told.
 
     Raises:
         CompactionError: the model failed, which is then `__cause__`, or it answered nothing.
@@ -107,7 +113,7 @@ async def compact(
         return _prune(messages, cut, _seen(messages))
     if summarizer is None:
         return tuple(messages[cut:])
-    summary = await _summary_of(messages[head:cut], summarizer)
+    summary = await _summary_of(messages[head:cut], summarizer, cleaned)
     return (*messages[:head], summary, *messages[cut:])
 
 
@@ -139,7 +145,9 @@ def keep_recent(
     return tuple(messages[cut:]) if cut > 0 else None
 
 
-async def _summary_of(messages: Sequence[Message], summarizer: Summarizer) -> Message:
+async def _summary_of(
+    messages: Sequence[Message], summarizer: Summarizer, cleaned: OnCleaned
+) -> Message:
     conversation = "\n\n".join(f"{message.role}: {message.text}" for message in messages)
     hint = "The conversation is as it was; compact it again"
     try:
@@ -153,7 +161,11 @@ async def _summary_of(messages: Sequence[Message], summarizer: Summarizer) -> Me
         # Half a conversation must not give way to nothing.
         what = "Compaction model returned an empty summary"
         raise CompactionError(what, op="compact", hint=hint)
-    return Message.user(SUMMARY_PREFIX + answer)
+    cleaner = Cleaner()
+    summary = SUMMARY_PREFIX + cleaner.text(str.__str__(answer))
+    if cleaner.count:
+        cleaned("summary", cleaner.count)
+    return Message.user(summary)
 
 
 def _cuts(

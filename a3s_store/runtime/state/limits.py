@@ -7,6 +7,7 @@ being saved from then on. So it is refused where it enters, where its caller is 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from a3s_store.errors import EncodeError, SessionConfigError
@@ -22,6 +23,15 @@ def check_writable(*values: Any) -> None:
     """Raise EncodeError unless each of these values of a model can be saved."""
     for value in values:
         compact(encode(value))
+
+
+def check_items(model: type[Any], items: Sequence[Any]) -> None:
+    """Raise EncodeError unless each item is a value of this model that can be saved."""
+    for item in items:
+        if not isinstance(item, model):
+            found = type(item).__name__
+            raise EncodeError(f"expected a {model.__name__}, found {found}", model=model.__name__)
+        compact(encode(item))
 
 
 def check_limit(limit: int | None, name: str) -> int | None:
