@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryStore
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clock import Clock, clamped, system_clock
+from a3s_store.core.tool_pairs import results_of
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
     ConfirmationPolicy,
@@ -50,8 +51,9 @@ from a3s_store.runtime.queue.journal import QueueJournal
 from a3s_store.runtime.session_events import CompactionSkipped, TextCleaned
 from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
+from a3s_store.runtime.state.cleaning import writable
 from a3s_store.runtime.state.ids import check_session_id
-from a3s_store.runtime.state.limits import Checked, check_writable
+from a3s_store.runtime.state.limits import Checked, CheckedItems, CheckedSetting, check_fields
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import SubagentTracker
 from a3s_store.runtime.state.trace import TraceSink
@@ -88,6 +90,16 @@ class Session:
     llm_config = Checked[LlmConfigData | None]()
     thinking_enabled = Checked[bool]()
     thinking_budget = Checked[int | None]()
+    state = Checked[SessionState]()
+    created_at = Checked[int]()
+    updated_at = Checked[int]()
+    parent_id = Checked[str | None]()
+    tool_names = Checked[tuple[str, ...]]()
+    permission_policy = CheckedSetting[PermissionPolicy]()
+    messages = CheckedItems(Message)
+    tasks = CheckedItems(Task)
+    cost_records = CheckedItems(LlmCostRecord)
+    verification_reports = CheckedItems(VerificationReport)
 
     def __init__(
         self,
@@ -112,25 +124,25 @@ class Session:
         self.config = config if config is not None else SessionConfig()
         self.tools = tuple(tools)
         self.tool_names = tuple(tool.name for tool in tools)
-        self.clock = clock
+        self.clock = clock = clamped(clock)
         self.prices = prices
         self.events = Broadcast()
         self.state = SessionState.ACTIVE
-        self.messages: tuple[Message, ...] = ()
+        self.messages = ()
         self.context_usage = ContextUsage()
         self.total_usage = TokenUsage()
         self.total_cost = 0.0
-        self.cost_records: tuple[LlmCostRecord, ...] = ()
+        self.cost_records = ()
         self.model_name = None
         self.llm_config = None
         self.thinking_enabled = False
         self.thinking_budget = None
         self.created_at = self.updated_at = clock() // 1000
-        self.tasks: tuple[Task, ...] = ()
+        self.tasks = ()
         self.parent_id = self.config.parent_id
         self.plan: ExecutionPlan | None = None
         self.metrics = usage.ToolMetrics()
-        self.verification_reports: tuple[VerificationReport, ...] = ()
+        self.verification_reports = ()
         self.runs = runs if runs is not None else RunStore(clock=clock)
         self.trace = trace if trace is not None else TraceSink()
         self.artifacts = artifacts if artifacts is not None else ArtifactCollection()
@@ -175,7 +187,8 @@ class Session:
 
     def touch(self) -> None:
         """Say that something changed just now: whole seconds."""
-        self.updated_at = self.clock() // 1000
+        # Unchecked, since this is called with every change: the clock is clamped.
+        self.__dict__["updated_at"] = self.clock() // 1000
 
     def pause(self) -> bool:
         """Pause an active session; False for any other, which stays what it is."""
@@ -212,15 +225,20 @@ class Session:
     def add_message(self, message: Message) -> None:
         """Append a message, paused or not. `turns` counts messages, as upstream does.
 
-        Raises EncodeError for one that could not be saved; then nothing changed.
+        The texts of one that is not a person's (another role than user, or with tool results) are
+        cleaned. Raises EncodeError for one that could not be saved; then nothing changed.
         """
-        check_writable(message)
+        if isinstance(message, Message) and (message.role != "user" or results_of(message)):
+            message = writable(message, "message", self.text_cleaned)
         self.messages += (message,)
         self.context_usage = self.context_usage.evolve(turns=len(self.messages))
         self.touch()
 
     def replace_messages(self, messages: Sequence[Message]) -> None:
-        """Make these the conversation, as the result of a run has it."""
+        """Make these the conversation, as the result of a run has it.
+
+        Raises EncodeError for a message that could not be saved; then nothing changed.
+        """
         self.messages = tuple(messages)
         self.touch()
 
@@ -238,7 +256,6 @@ class Session:
 
         Raises EncodeError for a task that could not be saved; then nothing changed.
         """
-        check_writable(*tasks)
         self.tasks = tuple(tasks)
         self.touch()
         self.events.send(TaskUpdated(session_id=self.id, tasks=self.tasks))
@@ -311,23 +328,29 @@ class Session:
         return self._checker or permissions.PolicyChecker(self.permission_policy)
 
     def set_permission_policy(self, policy: PermissionPolicy) -> None:
-        """Replace the live policy; the stored configuration stays (the manager changes both)."""
+        """Replace the live policy; the stored configuration stays (the manager changes both).
+
+        Raises EncodeError for one that could not be saved; then the old one stays.
+        """
         self.permission_policy = policy
 
     def set_confirmation_policy(self, policy: ConfirmationPolicy) -> None:
-        """Replace the live policy for requests to come; the stored configuration stays."""
+        """Replace the live policy for requests to come; it is stored with the next save.
+
+        Raises EncodeError for one that could not be saved; then the old one stays.
+        """
         self.confirmation.set_policy(policy)
 
     def add_allow_rule(self, rule: str) -> None:
-        """Append a rule to the live policy."""
+        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
         self.permission_policy = permissions.with_rules(self.permission_policy, allow=(rule,))
 
     def add_deny_rule(self, rule: str) -> None:
-        """Append a rule to the live policy."""
+        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
         self.permission_policy = permissions.with_rules(self.permission_policy, deny=(rule,))
 
     def add_ask_rule(self, rule: str) -> None:
-        """Append a rule to the live policy."""
+        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
         self.permission_policy = permissions.with_rules(self.permission_policy, ask=(rule,))
 
     def check_permission(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
@@ -340,15 +363,15 @@ class Session:
         """Count a call of the model: totals, its cost when the price is known, how full it is.
 
         A cost record is kept in any case, its cost None for a model without a price. Cache
-        counters are not added here; `SessionPersistence.record_usage` has them. A cost beyond the
-        range of a float is as none, with a warning. Raises EncodeError for counts that are none;
-        then nothing changed.
+        counters are not added here; `SessionPersistence.record_usage` has them. A cost below 0 or
+        beyond the range of a float is as none, with a warning. Raises EncodeError for counts that
+        are none; then nothing changed.
         """
-        check_writable(used)
+        check_fields(total_usage=used)
         self.total_usage = usage.add_usage(self.total_usage, used)
         pricing = self.prices.get(self.model_name) if self.model_name is not None else None
         cost = None if pricing is None else usage.cost_of(used, pricing)
-        if cost is not None and not math.isfinite(self.total_cost + cost):
+        if cost is not None and not 0 <= self.total_cost <= self.total_cost + cost < math.inf:
             _log.warning("session %s: the price of %s gives no cost", self.id, self.model_name)
             cost = None
         if cost is not None:

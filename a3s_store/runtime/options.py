@@ -15,6 +15,7 @@ import attrs
 from a3s_store.models import (
     AutoDelegationConfig,
     ConfirmationPolicy,
+    ContextUsage,
     LlmConfigData,
     PermissionPolicy,
     SessionConfig,
@@ -23,11 +24,21 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.permissions import PermissionChecker, PolicyChecker
+from a3s_store.runtime.state.limits import check_fields, check_limit, check_setting
 
 T = TypeVar("T")
 # What some releases wrote for a session that never had a model.
 _UNKNOWN: Final = "unknown"
 _U32_MAX: Final = 2**32 - 1
+_LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
+# What goes into the configuration.
+_SETTINGS: Final = (
+    "queue_config",
+    "confirmation_policy",
+    "permission_policy",
+    "max_parallel_tasks",
+    "auto_delegation",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +49,8 @@ class SessionOptions:
     `max_artifacts` and `max_artifact_bytes` are the limits of the live collection, which are raised
     to what a stored one needs. `tenant_id`, `principal`, `agent_template_id` and `correlation_id`
     are labels of the application's own.
+
+    Raises EncodeError for what could not be saved, SessionConfigError for a limit that is none.
     """
 
     session_id: str | None = None
@@ -57,6 +70,19 @@ class SessionOptions:
     auto_save: bool = False
     max_artifacts: int | None = None
     max_artifact_bytes: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        fields = {name: getattr(self, name) for name in _LABELS}
+        fields |= {"id": self.session_id, "model_name": self.model}
+        if self.max_context_tokens is not None:
+            fields["context_usage"] = ContextUsage(max_tokens=self.max_context_tokens)
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        for check, values in ((check_fields, fields), (check_setting, settings)):
+            given = {name: value for name, value in values.items() if value is not None}
+            if given:
+                check(**given)
+        check_limit(self.max_artifacts, "max_artifacts")
+        check_limit(self.max_artifact_bytes, "max_artifact_bytes")
 
     def with_permission_policy(self, policy: PermissionPolicy) -> Self:
         """The same with this policy, and the checker that decides by it."""
@@ -102,13 +128,7 @@ def _first(given: T | None, stored: T | None) -> T | None:
 def apply_to_config(options: SessionOptions, config: SessionConfig) -> SessionConfig:
     """The configuration with what the options say; keys it does not know stay in it."""
     changed: dict[str, object] = {}
-    for name in (
-        "queue_config",
-        "confirmation_policy",
-        "permission_policy",
-        "max_parallel_tasks",
-        "auto_delegation",
-    ):
+    for name in _SETTINGS:
         value = getattr(options, name)
         if value is not None:
             changed[name] = value

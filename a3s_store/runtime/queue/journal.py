@@ -16,14 +16,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import PersistenceError
 from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.runtime.queue.dead_letters import DeadLetter
 from a3s_store.runtime.queue.handlers import ExternalTask
-from a3s_store.wire import decode, encode
+from a3s_store.wire import compact, decode, encode, parse
 
 WORKFLOW_PREFIX: Final = "a3s_store.queue/"
 _LETTER: Final = "dead_letter"
@@ -61,7 +61,7 @@ class StoreJournal:
         self.workflow_id: Final = check_id(f"{WORKFLOW_PREFIX}{session_id}", "workflow id")
         self._store = store
         self._session_id = session_id
-        self._clock = clock
+        self._clock = clamped(clock)
         # The steps of the last save, so that what did not change is not made again.
         self._steps: dict[str, WorkflowStepRecord] = {}
 
@@ -112,7 +112,8 @@ class StoreJournal:
             agent=agent,
             output=output,
             success=False,
-            structured=encode(entry),
+            # Through text, since some numbers are encoded as text of their own.
+            structured=parse(compact(encode(entry))),
         )
         return WorkflowStepRecord(task_id=entry_id, outcome=outcome)
 

@@ -28,7 +28,7 @@ from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.runs.cleaning import CleanedMessages
 from a3s_store.runtime.runs.run_checkpoints import LoopCheckpointSink
 from a3s_store.runtime.runs.write_through import WriteThrough
-from a3s_store.runtime.state.limits import check_items, check_writable
+from a3s_store.runtime.state.limits import Checked, CheckedItems, check_fields, check_items
 from a3s_store.runtime.state.usage import accumulate
 
 
@@ -54,6 +54,9 @@ class ActiveRun:
     `verification_reports` are what the run has used and told so far, not nothing when it goes on
     from a checkpoint. `over` says that it was settled. Made by `AgentSession`.
     """
+
+    usage = Checked[TokenUsage]("total_usage")
+    verification_reports = CheckedItems(VerificationReport)
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ class ActiveRun:
 
     def add_usage(self, used: TokenUsage) -> None:
         """Count a call of the model. Raises EncodeError for counts that are none."""
-        check_writable(used)
+        check_fields(total_usage=used)
         self.usage = accumulate(self.usage, used)
 
     async def checkpoint(
@@ -141,7 +144,7 @@ class ActiveRun:
 
         Raises EncodeError for what else cannot be saved.
         """
-        check_writable(result.usage)
+        check_fields(total_usage=result.usage)
         cleaner = Cleaner()
         text = cleaner.model(result.text)
         messages, reports = self._writable(

@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 import attrs
 
 from a3s_store.core.clean import Cleaner
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.errors import EncodeError
 from a3s_store.models import (
     AgentEnd,
@@ -101,7 +101,7 @@ class RunStore:
 
     def __init__(self, limits: RunLimits | None = None, *, clock: Clock = system_clock) -> None:
         self.limits = limits if limits is not None else RunLimits()
-        self._clock = clock
+        self._clock = clamped(clock)
         self._runs: dict[str, _Run] = {}
         self._records: tuple[RunRecord, ...] | None = ()
         self.on_cleaned: OnCleaned = tell_no_one

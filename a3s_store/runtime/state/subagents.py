@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.models import (
     AgentEvent,
     SubagentEnd,
@@ -47,7 +47,7 @@ class SubagentTracker:
         clock: Clock = system_clock,
     ) -> None:
         self.max_finished = check_limit(max_finished, "max_finished")
-        self._clock = clock
+        self._clock = clamped(clock)
         self._tasks: dict[str, _Task] = {}
         # The ids of those that ended, in the order in which they did.
         self._finished: dict[str, None] = {}

@@ -166,6 +166,8 @@ def test_what_is_neither_yes_nor_no_approves_nothing() -> None:
         answer: Any = "n"
         with pytest.raises(EncodeError, match="expected a boolean"):
             manager.confirm("call-1", answer)
+        with pytest.raises(EncodeError, match="surrogate"):
+            manager.confirm("call-1", True, reason="\ud83d")
         assert manager.pending_count == len(events) == 1
         assert manager.confirm("call-1", False)
         assert not (await request).approved

@@ -116,6 +116,8 @@ def test_what_was_handed_over_before_is_a_beginning_of_what_comes_with_it_again(
 @pytest.mark.parametrize(
     "hand_over",
     [
+        lambda run: setattr(run, "usage", TokenUsage(prompt_tokens=-1)),
+        lambda run: setattr(run, "verification_reports", [BAD_REPORT]),
         lambda run: run.add_usage(TokenUsage(prompt_tokens=-1)),
         lambda run: run.checkpoint([*run.messages, "a text"]),
         lambda run: run.checkpoint(run.messages, [BAD_REPORT]),
