@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from a3s_store.core.tool_pairs import PairProblem, described
 from a3s_store.errors import CodecError, StoreError
 
 Outcome: TypeAlias = Literal["read", "written", "skipped", "refused"]
@@ -30,23 +31,51 @@ class TransferEntry:
 
 
 @attrs.frozen(kw_only=True)
+class SessionPairs:
+    """Tool calls without result, and results without call, in the conversation of one session.
+
+    `problems` are those that were found, also when they were `repaired` in the store.
+    """
+
+    session_id: str
+    problems: tuple[PairProblem, ...]
+    repaired: bool = False
+
+    def __str__(self) -> str:
+        done = ", repaired" if self.repaired else ""
+        return f"{self.session_id}: {described(self.problems)}{done}"
+
+
+@attrs.frozen(kw_only=True)
 class TransferReport:
-    """The entries of a transfer by path. `notes` say what could not be looked for at all."""
+    """The entries of a transfer by path. `notes` say what could not be looked for at all.
+
+    `pairs` are the sessions read whose tool calls and results do not match, by id; they count as
+    whole all the same.
+    """
 
     entries: tuple[TransferEntry, ...]
     notes: tuple[str, ...] = ()
+    pairs: tuple[SessionPairs, ...] = ()
 
     @classmethod
-    def of(cls, entries: Iterable[TransferEntry], notes: tuple[str, ...] = ()) -> TransferReport:
+    def of(
+        cls,
+        entries: Iterable[TransferEntry],
+        notes: tuple[str, ...] = (),
+        pairs: Iterable[SessionPairs] = (),
+    ) -> TransferReport:
         """The report of these entries, sorted."""
         ordered = sorted(entries, key=lambda entry: (entry.path, entry.session_id or ""))
-        return cls(entries=tuple(ordered), notes=notes)
+        by_id = sorted(pairs, key=lambda one: one.session_id)
+        return cls(entries=tuple(ordered), notes=notes, pairs=tuple(by_id))
 
     def __str__(self) -> str:
         lines = [
             f"{entry.outcome:8} {entry.path}" + (f": {entry.reason}" if entry.reason else "")
             for entry in self.entries
         ]
+        lines += [f"pairs    {one}" for one in self.pairs]
         return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
 
     @property
