@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +25,6 @@ from a3s_store.cli.opening import PATH, existing, require_known, require_store
 from a3s_store.cli.output import cell
 from a3s_store.cli.transfer import print_pairs
 from a3s_store.core.reports import EraseReport
-from a3s_store.core.tool_pairs import PairProblem, described
 from a3s_store.core.transfer_report import SessionPairs
 from a3s_store.errors import CorruptionError, StoreError
 
@@ -69,7 +67,9 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
         looked = _look(path)
         if fix and looked.pairs and looked.damage is None:
             try:
-                fixed = asyncio.run(pair_repair.repair(path, looked.pairs))
+                fixed = asyncio.run(
+                    pair_repair.repair(path, [one.session_id for one in looked.pairs])
+                )
             except StoreError as error:
                 raise Failure(str(error)) from error
             looked = _look(path)
@@ -92,24 +92,16 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
                 "state": state,
                 "facts": facts,
                 "advice": advice,
-                "pairs": {
-                    session_id: Counter(problem.kind for problem in problems)
-                    for session_id, problems in looked.pairs.items()
-                },
+                "pairs": [attrs.asdict(one) for one in looked.pairs],
                 "fixed": [one.session_id for one in fixed if one.repaired],
             }
         )
     else:
         _print(path, state, facts, said)
         if looked.pairs:
-            print_pairs(
-                [
-                    SessionPairs(session_id=session_id, problems=problems)
-                    for session_id, problems in looked.pairs.items()
-                ]
-            )
+            print_pairs(looked.pairs)
         for one in fixed:
-            text = f"Repaired {one.session_id}: {described(one.problems)}."
+            text = f"Repaired {one.session_id}: {one.what}."
             output.note(text if one.repaired else f"Not repaired, since it was saved: {one}.")
     sys.exit({"damaged": DAMAGED, "needs attention": _ATTENTION}.get(state, 0))
 
@@ -124,7 +116,7 @@ class Looked:
 
     facts: dict[str, Any] = attrs.field(factory=dict)
     damage: str | None = None
-    pairs: dict[str, tuple[PairProblem, ...]] = attrs.field(factory=dict)
+    pairs: tuple[SessionPairs, ...] = ()
 
 
 def _look(path: Path) -> Looked:
@@ -139,7 +131,8 @@ def _look(path: Path) -> Looked:
                 (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
                 if found != "ok":
                     return Looked(facts, str(found))
-                return Looked(facts, None, pairs.problems(conn))
+                found = pairs.problems(conn).items()
+                return Looked(facts, None, tuple(SessionPairs.of(*each) for each in found))
         finally:
             conn.close()
     except CorruptionError as error:
@@ -148,20 +141,21 @@ def _look(path: Path) -> Looked:
         raise Failure(str(error)) from error
 
 
-def _about_pairs(found: Mapping[str, Sequence[PairProblem]]) -> Iterator[Recommendation]:
-    every = [problem for problems in found.values() for problem in problems]
-    broken = [problem for problem in every if problem.kind != "open_call"]
-    if broken:
-        yield Recommendation(
-            f"Providers refuse conversations with {described(broken)}. --fix repairs them.",
-            attention=True,
+def _about_pairs(pairs: Sequence[SessionPairs]) -> Iterator[Recommendation]:
+    total = SessionPairs(
+        session_id="",
+        calls_without_result=sum(one.calls_without_result for one in pairs),
+        results_without_call=sum(one.results_without_call for one in pairs),
+    )
+    if total.what:
+        text = f"Providers refuse conversations with {total.what}. --fix repairs them."
+        yield Recommendation(text, attention=True)
+    elif pairs:
+        text = (
+            f"The last round of {output.amount(len(pairs), 'session')} waits for results: go on "
+            "with its run, or let --fix end the round."
         )
-    elif every:
-        yield Recommendation(
-            f"The last round of a session waits for results ({described(every)}): go on with its "
-            "run, or let --fix end the round.",
-            attention=False,
-        )
+        yield Recommendation(text, attention=False)
 
 
 def _print(path: Path, state: str, facts: dict[str, Any], said: list[Recommendation]) -> None:

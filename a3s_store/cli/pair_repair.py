@@ -46,8 +46,8 @@ async def _repair(
     try:
         await store.save(session.evolve(messages=repaired), expected_generation=generation)
     except StaleGenerationError:
-        return SessionPairs(session_id=session_id, problems=problems)
-    return SessionPairs(session_id=session_id, problems=problems, repaired=True)
+        return SessionPairs.of(session_id, problems)
+    return SessionPairs.of(session_id, problems, repaired=True)
 
 
 async def _with_checkpoint(store: SqliteSessionStore) -> set[str]:

@@ -17,7 +17,6 @@ from a3s_store.cli.failures import Failure, NotFound
 from a3s_store.cli.opening import PATH, existing, not_found
 from a3s_store.cli.output import cell
 from a3s_store.cli.progress import bar
-from a3s_store.core.tool_pairs import described
 from a3s_store.interop import (
     Progress,
     SessionPairs,
@@ -178,7 +177,7 @@ def print_pairs(pairs: Sequence[SessionPairs]) -> None:
     made = output.table(session={"overflow": "fold"}, tool_pairs={"overflow": "fold", "ratio": 1})
     for one in pairs:
         done = " (repaired)" if one.repaired else ""
-        made.add_row(cell(one.session_id), cell(described(one.problems) + done))
+        made.add_row(cell(one.session_id), cell(one.what + done))
     console = output.stdout()
     console.print()
     output.print_table(console, made)

@@ -10,8 +10,7 @@ Pure functions of messages. Every function takes time in proportion to the conve
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 import attrs
@@ -30,11 +29,6 @@ from a3s_store.models import (
 INTERRUPTED: Final = "[interrupted: this call has no result]"
 
 ProblemKind = Literal["result_without_call", "call_without_result", "open_call"]
-_NAMES: Final[dict[ProblemKind, tuple[str, str]]] = {
-    "call_without_result": ("call without result", "calls without result"),
-    "result_without_call": ("result without call", "results without call"),
-    "open_call": ("open call", "open calls"),
-}
 
 
 @attrs.frozen
@@ -148,20 +142,6 @@ def cut_before(messages: Sequence[Message], at: int) -> int:
 def cut_after(messages: Sequence[Message], at: int) -> int:
     """The nearest position at or behind `at` that separates no round."""
     return next((one.stop for one in rounds(messages) if one.start < at < one.stop), at)
-
-
-def described(problems: Iterable[PairProblem]) -> str:
-    """How many problems there are of each kind, as text: `1 call without result, 2 open calls`.
-
-    Empty when there are none.
-    """
-    counts = Counter(problem.kind for problem in problems)
-    parts = [
-        f"{counts[kind]} {one if counts[kind] == 1 else many}"
-        for kind, (one, many) in _NAMES.items()
-        if counts[kind]
-    ]
-    return ", ".join(parts)
 
 
 def calls_of(message: Message) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
 import attrs
 
-from a3s_store.core.tool_pairs import PairProblem, described
+from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import CodecError, StoreError
 
 Outcome: TypeAlias = Literal["read", "written", "skipped", "refused"]
@@ -32,18 +33,44 @@ class TransferEntry:
 
 @attrs.frozen(kw_only=True)
 class SessionPairs:
-    """Tool calls without result, and results without call, in the conversation of one session.
+    """How many tool calls have no result, and results no call, in the conversation of one session.
 
-    `problems` are those that were found, also when they were `repaired` in the store.
+    `open_calls` are calls without result in the last round. They are counted as they were found,
+    also when they were `repaired` in the store.
     """
 
     session_id: str
-    problems: tuple[PairProblem, ...]
+    calls_without_result: int = 0
+    results_without_call: int = 0
+    open_calls: int = 0
     repaired: bool = False
 
+    @classmethod
+    def of(
+        cls, session_id: str, problems: Iterable[PairProblem], *, repaired: bool = False
+    ) -> SessionPairs:
+        """The counts of these problems."""
+        counts = Counter(problem.kind for problem in problems)
+        return cls(
+            session_id=session_id,
+            calls_without_result=counts["call_without_result"],
+            results_without_call=counts["result_without_call"],
+            open_calls=counts["open_call"],
+            repaired=repaired,
+        )
+
+    @property
+    def what(self) -> str:
+        """The counts as text: `1 call without result, 2 open calls`; empty when all are 0."""
+        named = (
+            (self.calls_without_result, "call without result", "calls without result"),
+            (self.results_without_call, "result without call", "results without call"),
+            (self.open_calls, "open call", "open calls"),
+        )
+        return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in named if n)
+
     def __str__(self) -> str:
-        done = ", repaired" if self.repaired else ""
-        return f"{self.session_id}: {described(self.problems)}{done}"
+        return f"{self.session_id}: {self.what}" + (", repaired" if self.repaired else "")
 
 
 @attrs.frozen(kw_only=True)

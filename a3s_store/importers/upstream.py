@@ -103,7 +103,7 @@ def _pairs(item: Item, repaired: bool) -> SessionPairs | None:
     problems = check_pairs(item.snapshot.session.messages)
     if not problems:
         return None
-    return SessionPairs(session_id=item.owner, problems=problems, repaired=repaired)
+    return SessionPairs.of(item.owner, problems, repaired=repaired)
 
 
 def _content_entry(file: SourceFile, content: Content, outcome: Outcome) -> TransferEntry:

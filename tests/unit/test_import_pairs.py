@@ -6,10 +6,11 @@ import asyncio
 import json
 from pathlib import Path
 
+import attrs
 import pytest
 
 from a3s_store import FileSessionStore, MemorySessionStore, SessionStore, SqliteSessionStore
-from a3s_store.interop import SessionPairs, TransferReport, import_directory
+from a3s_store.interop import SessionPairs, import_directory
 from a3s_store.models import Message, ToolUseBlock
 from a3s_store.pairs import check_pairs, repair_pairs
 from tests.support import session
@@ -41,21 +42,17 @@ async def stored(store: SessionStore) -> tuple[Message, ...]:
     return found.messages
 
 
-def pairs(report: TransferReport) -> list[tuple[str, list[str], bool]]:
-    return [
-        (one.session_id, [problem.kind for problem in one.problems], one.repaired)
-        for one in report.pairs
-    ]
-
-
-KINDS = ["call_without_result", "result_without_call", "open_call"]
+FOUND = SessionPairs(
+    session_id="broken", calls_without_result=1, results_without_call=1, open_calls=1
+)
+REPAIRED = attrs.evolve(FOUND, repaired=True)
 
 
 def test_problems_are_named_by_session_and_what_comes_in_stays_as_it_was(directory: Path) -> None:
     async def main() -> None:
         async with MemorySessionStore() as store:
             report = await import_directory(store, directory)
-            assert pairs(report) == [("broken", KINDS, False)]
+            assert report.pairs == (FOUND,)
             assert report.ok
             assert "1 call without result, 1 result without call, 1 open call" in str(report)
             assert await stored(store) == BROKEN
@@ -72,7 +69,7 @@ def test_a_repair_is_a_second_generation_and_is_not_made_twice(
             if before:
                 await import_directory(store, directory)
             report = await import_directory(store, directory, repair=True)
-            assert pairs(report) == [("broken", KINDS, True)]
+            assert report.pairs == (REPAIRED,)
             assert await stored(store) == repair_pairs(BROKEN)
             assert check_pairs(await stored(store)) == ()
             number = await store.generation("broken")
@@ -81,7 +78,7 @@ def test_a_repair_is_a_second_generation_and_is_not_made_twice(
             assert older.messages == BROKEN
             again = await import_directory(store, directory, repair=True)
             assert again.count("skipped") == 2
-            assert pairs(again) == [("broken", KINDS, True)]
+            assert again.pairs == (REPAIRED,)
             assert await store.generation("broken") == number
 
     asyncio.run(main())
@@ -94,17 +91,17 @@ def test_a_conflict_is_not_repaired(directory: Path) -> None:
             await store.save(mine)
             report = await import_directory(store, directory, repair=True)
             assert not report.ok
-            assert pairs(report) == [("broken", KINDS, False)]
+            assert report.pairs == (FOUND,)
             assert await stored(store) == mine.messages
             report = await import_directory(store, directory, repair=True, on_conflict="replace")
-            assert pairs(report) == [("broken", KINDS, True)]
+            assert report.pairs == (REPAIRED,)
             assert await stored(store) == repair_pairs(BROKEN)
 
     asyncio.run(main())
 
 
 def test_a_session_of_problems_is_shown_in_one_line() -> None:
-    one = SessionPairs(session_id="x", problems=check_pairs(BROKEN), repaired=True)
+    one = SessionPairs.of("x", check_pairs(BROKEN), repaired=True)
     assert str(one) == "x: 1 call without result, 1 result without call, 1 open call, repaired"
 
 
@@ -118,7 +115,7 @@ def test_the_command_names_them_and_repairs_them_on_request(
     assert "--repair-pairs" in done.stderr
     told = json.loads(invoke("import", store, directory, "--repair-pairs", "--json").stdout)
     (one,) = told["pairs"]
-    assert (one["session_id"], one["repaired"], len(one["problems"])) == ("broken", True, 3)
+    assert one == attrs.asdict(REPAIRED)
     done = invoke("import", store, directory, "--repair-pairs")
     assert "(repaired)" in done.stdout
     assert "--repair-pairs" not in done.stderr
