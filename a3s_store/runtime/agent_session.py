@@ -237,8 +237,7 @@ class AgentSession:
             raise
         except Exception as error:
             self._settling = True
-            # With what cannot be encoded, such as the names of some files, it is not recorded.
-            run.record(AgentError(message=str(error).encode(errors="backslashreplace").decode()))
+            run.record(AgentError(message=str(error)))
             await self._settle(run, resumed)
             raise
         self._settling = True

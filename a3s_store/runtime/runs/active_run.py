@@ -17,6 +17,7 @@ from a3s_store.core.clean import Cleaner
 from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import SessionError
 from a3s_store.models import (
+    AgentError,
     AgentEvent,
     LoopCheckpoint,
     Message,
@@ -101,7 +102,8 @@ class ActiveRun:
         cleaner = Cleaner()
         event = cleaner.model(event)
         if cleaner.count:
-            self.session.text_cleaned("event", cleaner.count)
+            where = "error" if isinstance(event, AgentError) else "event"
+            self.session.text_cleaned(where, cleaner.count)
         self.session.runs.record_event(self.id, event)
         self.session.events.send(event)
 

@@ -97,6 +97,25 @@ def test_messages_handed_over_again_are_those_that_were_kept() -> None:
     assert count == 0
 
 
+def test_an_error_of_an_agent_that_cannot_be_written_is_kept_cleaned() -> None:
+    class Failing:
+        async def run(self, run: ActiveRun) -> AgentResult:
+            raise FileNotFoundError(FILE)
+
+    async def main() -> None:
+        manager = SessionManager(agent=Failing())
+        async with manager:
+            live = (await manager.create_session("main")).session
+            events = live.events.subscribe()
+            with pytest.raises(FileNotFoundError):
+                await manager.generate("main", "go")
+            assert live.runs.snapshots()[0].error == CLEANED
+            cleaned = TextCleaned(session_id="main", where="error", count=1)
+            assert cleaned in events.pending()
+
+    asyncio.run(main())
+
+
 LISTS = st.lists(st.sampled_from(["plain", "é", "\ud83d", "\ud83d\ude42", "x\udce9"]), max_size=6)
 
 
