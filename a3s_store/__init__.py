@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         SessionStore,
         SessionSummary,
     )
+    from a3s_store.core.queue_entries import QueueEntry, QueueEntryStore
     from a3s_store.core.snapshot import SessionSnapshot
     from a3s_store.errors import StoreError
 
@@ -48,6 +49,8 @@ __all__ = [
     "Inventoried",
     "Inventory",
     "MemorySessionStore",
+    "QueueEntry",
+    "QueueEntryStore",
     "SessionSnapshot",
     "SessionStore",
     "SessionSummary",
@@ -69,6 +72,8 @@ _HOMES = {
     "Inventoried": "core.protocol",
     "Inventory": "core.protocol",
     "MemorySessionStore": "backends.memory",
+    "QueueEntry": "core.queue_entries",
+    "QueueEntryStore": "core.queue_entries",
     "SessionSnapshot": "core.snapshot",
     "SessionStore": "core.protocol",
     "SessionSummary": "core.protocol",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     ImageBlock,
@@ -131,6 +132,12 @@ def everything(session_id: str = "fix-login", count: int = 8) -> SessionSnapshot
     )
 
 
+def entry(number: int, kind: str = "external_task", **more: object) -> QueueEntry:
+    """A queue entry whose value names its number."""
+    value = {"command_type": "bash", "payload": {"command": f"make {number}"}, **more}
+    return QueueEntry(kind=kind, command_id=f"command-{number}", value=value)
+
+
 def memory(number: int, content: str = "use tabs") -> MemoryItem:
     """A memory with every field set, unknown keys too."""
     return MemoryItem(
@@ -152,7 +159,7 @@ async def fill(store: SqliteSessionStore) -> SessionSnapshot:
 
     It was compacted once, so it has two branches; "again" is a fork of it and went on by itself;
     "run-1" has a checkpoint that goes beyond the history, and "release" is a workflow. "fix-login"
-    has three memories, "an agent", which is no session, two.
+    has three memories and three queue entries, "an agent", which is no session, two.
     """
     first = everything(count=12)
     await store.save_snapshot(first)
@@ -161,6 +168,9 @@ async def fill(store: SqliteSessionStore) -> SessionSnapshot:
         session=first.session.evolve(messages=summary, updated_at=1_779_100_009)
     )
     await store.save_snapshot(compacted)
+    await store.save_queue_entries(
+        "fix-login", claimed_by="a window", put=[entry(1), entry(2), entry(1, "dead_letter")]
+    )
     await store.save_loop_checkpoint("run-1", checkpoint((*summary, *messages(3, tag="c"))))
     await store.save_workflow_checkpoint("release", workflow())
     await store.fork("fix-login", "again", at=3)

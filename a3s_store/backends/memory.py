@@ -8,37 +8,86 @@ for threads.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
-from a3s_store.core.base_store import BaseStore
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
-from a3s_store.core.collections import CHECKPOINTS, LOOP_CHECKPOINTS, CheckpointKind, Collection
+from a3s_store.core.changes import (
+    Committed,
+    Merge,
+    RunCheckpoint,
+    SessionChanges,
+    Stored,
+)
+from a3s_store.core.collections import (
+    CHECKPOINTS,
+    LOOP_CHECKPOINTS,
+    WORKFLOW_CHECKPOINTS,
+    CheckpointKind,
+    Collection,
+)
+from a3s_store.core.conditional_store import (
+    ConditionalMethods,
+    batch_of,
+    check_run,
+    refuse_stale,
+    run_taken,
+)
+from a3s_store.core.digests import EMPTY_CHAIN, chain
 from a3s_store.core.protocol import Capabilities, Health, Inventory
+from a3s_store.core.queue_entries import (
+    WORKFLOW_PREFIX,
+    EntryKey,
+    MayTake,
+    QueueEntry,
+    QueueEntryMethods,
+    entries_of,
+)
 from a3s_store.core.redaction import Redact, Redactor
+from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.models import SessionData
+from a3s_store.errors import SessionNotFoundError
+from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.wire import canonical, encode
 
 
 @attrs.define
 class _Entry:
-    """What is kept under one session id."""
+    """What is kept under one session id. `generation` is that of the last save."""
 
+    generation: int
+    life: int
     session: SessionData | None = None
+    name_source: str | None = None
     shelves: dict[Collection, tuple[Any, ...]] = attrs.field(factory=dict)
     retained_artifact_uris: tuple[str, ...] = ()
+    saves: dict[bytes, int] = attrs.field(factory=dict)
+    # Queue entries with their claims, oldest first.
+    queue: dict[EntryKey, tuple[str | None, QueueEntry]] = attrs.field(factory=dict)
 
     def snapshot(self) -> SessionSnapshot | None:
         if self.session is None:
             return None
         return SessionSnapshot.of(self.session, self.shelves, self.retained_artifact_uris)
 
+    def revision(self) -> Revision | None:
+        return None if self.session is None else Revision(self.generation, self.life)
 
-class MemorySessionStore(BaseStore):
+    def put_in_queue(self, claim: str | None, one: QueueEntry) -> None:
+        """Add or replace a queue entry, unless it has another claim."""
+        if self.queue.get(one.key, (claim,))[0] == claim:
+            self.queue[one.key] = claim, one
+
+
+# What is kept under an id under which nothing is.
+_NOTHING: Final = _Entry(0, 1)
+
+
+class MemorySessionStore(ConditionalMethods, QueueEntryMethods):
     """A `SessionStore` that forgets everything when the process ends.
 
     `redact` as in `SqliteSessionStore.open`.
@@ -49,7 +98,11 @@ class MemorySessionStore(BaseStore):
     def __init__(self, *, redact: Redact | None = None) -> None:
         self._redactor = None if redact is None else Redactor(redact)
         self._entries: dict[str, _Entry] = {}
+        # The last number given under an id whose session was deleted.
+        self._last: dict[str, int] = {}
         self._checkpoints: dict[CheckpointKind, dict[str, Any]] = {k: {} for k in CHECKPOINTS}
+        # Of loop checkpoints: where the run's own messages begin, and who has claimed it.
+        self._runs: dict[str, tuple[int | None, str | None]] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -57,33 +110,135 @@ class MemorySessionStore(BaseStore):
 
     def capabilities(self) -> Capabilities:
         """Atomic and comparing within the process; nothing survives it."""
-        return Capabilities(atomic_session_snapshots=True, aggregate_cas=True)
+        return Capabilities(
+            atomic_session_snapshots=True,
+            aggregate_cas=True,
+            conditional_writes=True,
+            run_claims=True,
+        )
 
     async def _commit(self, batch: Batch) -> bool:
         refuse_unwritable(batch)
         with self._lock:
-            entry = self._entries.get(batch.session_id, _Entry())
+            entry = self._entries.get(batch.session_id, _NOTHING)
             if batch.expected_digest is not None:
                 stored = entry.snapshot()
                 if stored is None or stored.digest() != batch.expected_digest:
                     return False
-            if batch.session is not None:
-                entry.session = batch.session
-            for collection, values in batch.collections.items():
-                if values is None:
-                    entry.shelves.pop(collection, None)
-                else:
-                    entry.shelves[collection] = values
-            if batch.retained_artifact_uris is not None:
-                entry.retained_artifact_uris = batch.retained_artifact_uris
-            self._entries[batch.session_id] = entry
+            self._apply(batch)
         return True
+
+    def _apply(self, batch: Batch) -> _Entry:
+        """Write a batch that may be written."""
+        session_id = batch.session_id
+        entry = self._entries.get(session_id)
+        if entry is None:
+            last = self._last.get(session_id, 0)
+            entry = self._entries[session_id] = _Entry(last, last + 1)
+        if batch.session is not None:
+            if batch.save_id is not None:
+                entry.name_source = batch.name_source
+            elif entry.session and entry.session.config.name != batch.session.config.name:
+                entry.name_source = None
+            entry.session = batch.session
+        for collection, values in batch.collections.items():
+            if values is None:
+                entry.shelves.pop(collection, None)
+            else:
+                entry.shelves[collection] = values
+        if batch.retained_artifact_uris is not None:
+            entry.retained_artifact_uris = batch.retained_artifact_uris
+        entry.generation += 1
+        if batch.save_id is not None:
+            entry.saves[batch.save_id] = entry.generation
+        return entry
+
+    # -- Live sessions beside each other -------------------------------------------------------
+
+    async def _commit_changes(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        with self._lock:
+            check_run(changes, self._claimed_by)
+            actual = self._entries.get(changes.session_id, _NOTHING).revision()
+            theirs: Stored | None = None
+            if not changes.is_written_at(on, actual):
+                refuse_stale(on, actual, merge)
+                theirs = self._versioned(changes.session_id)
+                assert theirs is not None, "it has a revision"
+                assert merge is not None, "without one it is refused"
+                changes = merge(changes, theirs)
+            refuse_unwritable(batch_of(changes))
+            if changes.checkpoint is not None:
+                canonical(encode(changes.checkpoint.checkpoint))
+            if changes.changes_session:
+                self._apply(batch_of(changes))
+            for claim in changes.ended_runs:
+                self._drop_run(claim.run_id)
+            if changes.checkpoint is not None:
+                self._put_run(changes.checkpoint)
+            revision = self._entries.get(changes.session_id, _NOTHING).revision()
+            return Committed(revision=revision or Revision(0, 0), changes=changes, theirs=theirs)
+
+    def _claimed_by(self, run_id: str) -> tuple[str | None] | None:
+        if run_id not in self._checkpoints[LOOP_CHECKPOINTS]:
+            return None
+        return (self._runs.get(run_id, (None, None))[1],)
+
+    def _put_run(self, run: RunCheckpoint) -> None:
+        self._checkpoints[LOOP_CHECKPOINTS][run.run_id] = run.checkpoint
+        self._runs[run.run_id] = (run.base_length, run.claimed_by)
+
+    def _drop_run(self, run_id: str) -> None:
+        self._checkpoints[LOOP_CHECKPOINTS].pop(run_id, None)
+        self._runs.pop(run_id, None)
+
+    def _run(self, checkpoint: LoopCheckpoint) -> RunCheckpoint:
+        base_length, claimed_by = self._runs.get(checkpoint.run_id, (None, None))
+        return RunCheckpoint(checkpoint=checkpoint, base_length=base_length, claimed_by=claimed_by)
+
+    def _versioned(self, session_id: str) -> Stored | None:
+        entry = self._entries.get(session_id, _NOTHING)
+        snapshot, revision = entry.snapshot(), entry.revision()
+        if snapshot is None or revision is None:
+            return None
+        position = _position(snapshot.session.messages)
+        return Versioned(snapshot, revision, position, entry.name_source)
+
+    async def _fetch_versioned(self, session_id: str, *, collections: bool) -> Stored | None:
+        with self._lock:
+            return self._versioned(session_id)
+
+    async def _revision(self, session_id: str) -> Revision | None:
+        with self._lock:
+            return self._entries.get(session_id, _NOTHING).revision()
+
+    async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
+        with self._lock:
+            entry = self._entries.get(session_id, _NOTHING)
+            number = entry.saves.get(save_id)
+            return None if number is None else Revision(number, entry.life)
+
+    async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
+        with self._lock:
+            loops = self._checkpoints[LOOP_CHECKPOINTS].values()
+            return tuple(self._run(one) for one in loops if one.session_id == session_id)
+
+    async def _claim_run(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
+        with self._lock:
+            if self._claimed_by(run_id) != (seen,):
+                raise run_taken(run_id)
+            found = self._run(self._checkpoints[LOOP_CHECKPOINTS][run_id])
+            self._runs[run_id] = (found.base_length, by)
+            return attrs.evolve(found, claimed_by=by)
+
+    # -- The port -----------------------------------------------------------------------------
 
     async def _fetch(
         self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
         with self._lock:
-            entry = self._entries.get(session_id, _Entry())
+            entry = self._entries.get(session_id, _NOTHING)
             return LoadResult(
                 session=entry.session if session else None,
                 collections={
@@ -94,10 +249,14 @@ class MemorySessionStore(BaseStore):
 
     async def _delete(self, session_id: str) -> None:
         with self._lock:
-            self._entries.pop(session_id, None)
+            entry = self._entries.pop(session_id, None)
+            if entry is not None:
+                # The deletion takes a number, so that none is given twice.
+                self._last[session_id] = entry.generation + 1
+            self._checkpoints[WORKFLOW_CHECKPOINTS].pop(WORKFLOW_PREFIX + session_id, None)
             loops = self._checkpoints[LOOP_CHECKPOINTS]
             for run_id in [r for r, c in loops.items() if c.session_id == session_id]:
-                del loops[run_id]
+                self._drop_run(run_id)
 
     async def _ids(self) -> list[str]:
         with self._lock:
@@ -105,7 +264,7 @@ class MemorySessionStore(BaseStore):
 
     async def _exists(self, session_id: str) -> bool:
         with self._lock:
-            return self._entries.get(session_id, _Entry()).session is not None
+            return self._entries.get(session_id, _NOTHING).session is not None
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         canonical(encode(value))
@@ -119,6 +278,47 @@ class MemorySessionStore(BaseStore):
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
         with self._lock:
             self._checkpoints[kind].pop(key, None)
+            if kind is LOOP_CHECKPOINTS:
+                self._runs.pop(key, None)
+
+    async def _save_entries(
+        self,
+        session_id: str,
+        claimed_by: str | None,
+        put: Sequence[QueueEntry],
+        remove: Sequence[EntryKey],
+    ) -> None:
+        with self._lock:
+            entry = self._entries.get(session_id, _NOTHING)
+            if put and entry.session is None:
+                raise SessionNotFoundError(
+                    "no session was saved under this id",
+                    op="save_queue_entries",
+                    where=f"session {session_id!r}",
+                    hint="Save the session, then its queue entries",
+                )
+            for key in remove:
+                if key in entry.queue and entry.queue[key][0] == claimed_by:
+                    del entry.queue[key]
+            for one in put:
+                entry.put_in_queue(claimed_by, one)
+
+    async def _claim_entries(
+        self, session_id: str, by: str, may_take: MayTake
+    ) -> tuple[QueueEntry, ...]:
+        with self._lock:
+            entry = self._entries.get(session_id, _NOTHING)
+            if entry.session is None:
+                return ()
+            left = self._checkpoints[WORKFLOW_CHECKPOINTS].get(WORKFLOW_PREFIX + session_id)
+            for claim, one in () if left is None else tuple(entries_of(left)):
+                entry.put_in_queue(claim, one)
+            self._checkpoints[WORKFLOW_CHECKPOINTS].pop(WORKFLOW_PREFIX + session_id, None)
+            claims = {claim for claim, _ in entry.queue.values()} - {by}
+            free = {by, *(claim for claim in claims if may_take(claim))}
+            taken = {k: (by, one) for k, (claim, one) in entry.queue.items() if claim in free}
+            entry.queue.update(taken)
+            return tuple(one for _, one in taken.values())
 
     async def _inventory(self) -> Inventory:
         with self._lock:
@@ -137,5 +337,11 @@ class MemorySessionStore(BaseStore):
 
     async def _close(self) -> None:
         self._entries.clear()
+        self._runs.clear()
         for kept in self._checkpoints.values():
             kept.clear()
+
+
+def _position(messages: tuple[Message, ...]) -> Position:
+    links = chain(hashlib.sha256(canonical(encode(message))).digest() for message in messages)
+    return Position(len(links), links[-1] if links else EMPTY_CHAIN)

@@ -25,7 +25,8 @@ class Batch:
 
     `session` None leaves the session as it is. `collections` has those that change; None removes
     one. `retained_artifact_uris` None leaves them as they are. `expected_digest` and
-    `expected_generation` are conditions; None is none.
+    `expected_generation` are conditions; None is none. `save_id` and `name_source` as in
+    `SessionChanges`; None also where a save has none, and then a made name stays a made one.
     """
 
     op: str
@@ -35,6 +36,8 @@ class Batch:
     retained_artifact_uris: tuple[str, ...] | None = None
     expected_digest: str | None = None
     expected_generation: int | None = None
+    save_id: bytes | None = None
+    name_source: str | None = None
 
 
 @old_attributes

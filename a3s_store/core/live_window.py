@@ -13,7 +13,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 # Tokens of this process whose live session was not closed yet.
 _open: Final[set[str]] = set()
@@ -92,11 +92,10 @@ def _exists(pid: int) -> bool:
 
 
 def _exists_on_windows(pid: int) -> bool:
-    assert sys.platform == "win32", "asked there only"
     import ctypes
 
-    # To signal a process, as elsewhere, would end it here.
-    kernel = ctypes.windll.kernel32
+    # To signal a process, as elsewhere, would end it here. Type checkers know windll there only.
+    kernel: Any = vars(ctypes)["windll"].kernel32
     query_limited, still_active = 0x1000, 259
     handle = kernel.OpenProcess(query_limited, False, pid)
     if not handle:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, Self, overload, runtime_checkable
 
 import attrs
 
+from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges
 from a3s_store.core.reports import Depth, VerifyReport
+from a3s_store.core.revision import Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     LoopCheckpoint,
@@ -43,6 +45,8 @@ class Capabilities:
     watch: bool = False
     reference_aware_artifact_gc: bool = False
     durable: bool = False  # what was acknowledged survives a power cut
+    conditional_writes: bool = False  # a write may depend on a revision, and is told if it landed
+    run_claims: bool = False  # a run's checkpoint is written by the live session that claimed it
     shared_by_processes: bool = False  # several processes may have it open and write
     generations: bool = False  # every save is a generation; older conversations can be loaded
 
@@ -201,6 +205,62 @@ class SessionStore(Protocol):
     ) -> None: ...
 
 
+@runtime_checkable
+class ConditionalStore(SessionStore, Protocol):
+    """A store that promises `conditional_writes`: what live sessions beside each other need."""
+
+    async def revision(self, session_id: str) -> Revision | None:
+        """Where the session stands; None when none was saved under the id."""
+
+    @overload
+    async def load_versioned(
+        self, session_id: str, *, snapshot: Literal[False] = False
+    ) -> Versioned[SessionData] | None: ...
+    @overload
+    async def load_versioned(
+        self, session_id: str, *, snapshot: Literal[True]
+    ) -> Versioned[SessionSnapshot] | None: ...
+    async def load_versioned(
+        self, session_id: str, *, snapshot: bool = False
+    ) -> Versioned[SessionData] | Versioned[SessionSnapshot] | None:
+        """The session and the revision it was read at, of one moment; None when there is none.
+
+        With `snapshot`, with its collections. `load` and a question for the revision are no
+        substitute: somebody may save between them.
+        """
+
+    async def save_changes(
+        self, changes: SessionChanges, *, on: Revision | None, merge: Merge | None = None
+    ) -> Committed:
+        """Save if the session stands at `on`; None means that there is none yet.
+
+        Otherwise `merge` is asked what to save instead, inside the same transaction, and nobody
+        saves between its look at what is stored and the write. It is not asked where the session
+        is gone, or was deleted and made again.
+
+        Raises:
+            RunClaimedError: a run of the changes was taken over; nothing was written.
+            StaleGenerationError: the session is elsewhere, and there is no `merge` or it is not
+                asked; nothing was written.
+            Exception: what `merge` raised; nothing was written.
+        """
+
+    async def landed(self, session_id: str, save_id: bytes) -> Revision | None:
+        """The revision that the save with this id made; None when it was not made."""
+
+    async def run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
+        """The loop checkpoints of the session's runs, the oldest first."""
+
+    async def claim_run(self, run_id: str, *, seen: str | None, by: str) -> RunCheckpoint:
+        """Claim a run for the live session of the token `by`, if `seen` still has the claim.
+
+        Of several callers one gets it.
+
+        Raises:
+            RunClaimedError: somebody else claimed or ended it meanwhile, or there is no checkpoint.
+        """
+
+
 @attrs.frozen(kw_only=True)
 class Inventory:
     """Everything a store holds, by id, sorted: what an export goes through."""
@@ -290,7 +350,17 @@ class GenerationalStore(SessionStore, Protocol):
     async def generations(self, session_id: str) -> tuple[Generation, ...]:
         """Every save under this id that is on record, oldest first; see `Generation`."""
 
-    async def fork(self, session_id: str, new_id: str, at: int | None = None) -> None:
+    async def delete(self, session_id: str, *, expected_generation: int | None = None) -> None:
+        """See `SessionStore.delete`; `expected_generation` as in `save`."""
+
+    async def fork(
+        self,
+        session_id: str,
+        new_id: str,
+        at: int | None = None,
+        *,
+        expected_generation: int | None = None,
+    ) -> None:
         """Save a copy under `new_id` whose history is the first `at` messages; None: all of them.
 
         No message is copied: both share them and go on apart. The families are copied, runs and
@@ -298,14 +368,18 @@ class GenerationalStore(SessionStore, Protocol):
 
         Raises:
             SessionNotFoundError: there is no such session, or it is not that long.
-            StaleGenerationError: something was saved under `new_id` already.
+            StaleGenerationError: something was saved under `new_id` already, or the session is not
+                at `expected_generation`.
         """
 
-    async def rewind(self, session_id: str, length: int) -> int:
-        """Make the first `length` messages the history; answers the new generation.
+    async def rewind(
+        self, session_id: str, length: int, *, expected_generation: int | None = None
+    ) -> int:
+        """Make the first `length` messages the history, and return the new generation.
 
         Nothing is destroyed: the longer history is that of the generation before.
 
         Raises:
             SessionNotFoundError: there is no such session, or it is not that long.
+            StaleGenerationError: somebody saved since; nothing was written.
         """

@@ -30,8 +30,12 @@ class Position(NamedTuple):
 
 @attrs.frozen
 class Versioned(Generic[V_co]):
-    """A value with the revision and the position it was read at, all of one moment."""
+    """A value with the revision and the position it was read at, all of one moment.
+
+    `name_source` says who gave the session its name: `made`, or None for a person or unknown.
+    """
 
     value: V_co
     revision: Revision
     position: Position
+    name_source: str | None = None

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryStore
 from a3s_store.core.clock import Clock, clamped, system_clock
+from a3s_store.core.history import History
 from a3s_store.core.tool_pairs import results_of
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
@@ -53,7 +54,13 @@ from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.cleaning import writable
 from a3s_store.runtime.state.ids import check_session_id
-from a3s_store.runtime.state.limits import Checked, CheckedItems, CheckedSetting, check_fields
+from a3s_store.runtime.state.limits import (
+    Checked,
+    CheckedItems,
+    CheckedSetting,
+    check_added,
+    check_fields,
+)
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import SubagentTracker
 from a3s_store.runtime.state.trace import TraceSink
@@ -96,7 +103,6 @@ class Session:
     parent_id = Checked[str | None]()
     tool_names = Checked[tuple[str, ...]]()
     permission_policy = CheckedSetting[PermissionPolicy]()
-    messages = CheckedItems(Message)
     tasks = CheckedItems(Task)
     cost_records = CheckedItems(LlmCostRecord)
     verification_reports = CheckedItems(VerificationReport)
@@ -122,13 +128,16 @@ class Session:
     ) -> None:
         self.id = check_session_id(session_id)
         self.config = config if config is not None else SessionConfig()
+        # Who gave the session its name: `made`, or None for a person or unknown.
+        self.name_source: str | None = None
         self.tools = tuple(tools)
         self.tool_names = tuple(tool.name for tool in tools)
         self.clock = clock = clamped(clock)
         self.prices = prices
         self.events = Broadcast()
         self.state = SessionState.ACTIVE
-        self.messages = ()
+        self._history = History(())
+        self._messages: tuple[Message, ...] = ()
         self.context_usage = ContextUsage()
         self.total_usage = TokenUsage()
         self.total_cost = 0.0
@@ -221,6 +230,30 @@ class Session:
         return self.parent_id is not None
 
     # -- Conversation and tasks ---------------------------------------------------------------
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation. One that is set is compared with the one before: see `History.now`.
+
+        Setting it raises EncodeError for a message that is new and could not be saved.
+        """
+        return self._messages
+
+    @messages.setter
+    def messages(self, messages: Sequence[Message]) -> None:
+        messages = check_added(Message, "messages", self._messages, messages)
+        self._history = self._history.now(messages)
+        self._messages = messages
+
+    @property
+    def history(self) -> History:
+        """The conversation since it was last read or stored."""
+        return self._history
+
+    def rebase(self, history: History) -> None:
+        """Make this the history: its base was read or stored."""
+        self._history = history
+        self._messages = history.view
 
     def add_message(self, message: Message) -> None:
         """Append a message, paused or not. `turns` counts messages, as upstream does.
@@ -424,10 +457,11 @@ class Session:
     def restore_from_data(self, data: SessionData) -> None:
         """Take over what was stored; configuration, tools, policies and queue are not touched.
 
-        Nor is `updated_at` moved: a load changes nothing. Upstream: `restore_from_data` (3.4).
+        Nor is `updated_at` moved: a load changes nothing. Raises EncodeError for what could not be
+        saved again. Upstream: `restore_from_data` (3.4).
         """
         self.state = data.state
-        self.messages = data.messages
+        self.rebase(History(check_added(Message, "messages", (), data.messages)))
         self.context_usage = data.context_usage
         self.total_usage = data.total_usage
         self.total_cost = data.total_cost

@@ -156,12 +156,9 @@ class SessionManager(SessionRegistry):
     async def clear(self, session_id: str) -> None:
         """Forget the conversation; the store's older generations keep it.
 
-        Raises SessionBusyError during a run, whose next round would bring it back.
+        Raises as `AgentSession.clear`.
         """
-        live = self.get_session(session_id)
-        with live.admission.enter("clear"):
-            live.session.clear()
-            await live.persistence.auto_save_if_enabled("clear")
+        await self.get_session(session_id).clear()
 
     def _forget(self, session_id: str) -> None:
         # An agent is a live session's: the next of its id may be quite another.

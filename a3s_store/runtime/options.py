@@ -8,7 +8,7 @@ policy nor what would decide in its place. Upstream: `SessionOptions` and
 
 from __future__ import annotations
 
-from typing import Final, Self, TypeVar
+from typing import Final, Literal, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -27,6 +27,12 @@ from a3s_store.runtime.policies.permissions import PermissionChecker, PolicyChec
 from a3s_store.runtime.state.limits import check_fields, check_limit, check_setting
 
 T = TypeVar("T")
+# What becomes of a live session's changes when somebody else saved the session meanwhile: both come
+# together, ours becomes a session of its own where both went on talking, or the save is refused.
+OnConflict: TypeAlias = Literal["merge", "fork", "raise"]
+# What becomes of interrupted runs when a prompt is sent: their finished rounds are kept, or the
+# prompt is refused.
+OnInterrupted: TypeAlias = Literal["keep", "refuse"]
 # What some releases wrote for a session that never had a model.
 _UNKNOWN: Final = "unknown"
 _U32_MAX: Final = 2**32 - 1
@@ -50,6 +56,10 @@ class SessionOptions:
     to what a stored one needs. `tenant_id`, `principal`, `agent_template_id` and `correlation_id`
     are labels of the application's own.
 
+    `on_conflict` None is the manager's. `keep_prompt` keeps the prompt of a run that ended before
+    its first round, which upstream forgets. With `require_conditions` a store that cannot compare
+    and write in one transaction is refused.
+
     Raises EncodeError for what could not be saved, SessionConfigError for a limit that is none.
     """
 
@@ -70,6 +80,10 @@ class SessionOptions:
     auto_save: bool = False
     max_artifacts: int | None = None
     max_artifact_bytes: int | None = None
+    on_conflict: OnConflict | None = None
+    on_interrupted: OnInterrupted = "keep"
+    keep_prompt: bool = True
+    require_conditions: bool = False
 
     def __attrs_post_init__(self) -> None:
         fields = {name: getattr(self, name) for name in _LABELS}

@@ -16,3 +16,15 @@ ALTER TABLE session_config ADD COLUMN name_source TEXT;
 
 ALTER TABLE loop_checkpoint ADD COLUMN base_length INTEGER;
 ALTER TABLE loop_checkpoint ADD COLUMN claimed_by TEXT;
+
+-- Entries of a session's queue go with it.
+CREATE TABLE queue_entry (
+    queue_entry_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    claimed_by TEXT,
+    value TEXT NOT NULL,
+    row_checksum INTEGER NOT NULL,
+    UNIQUE (owner_key, kind, command_id)
+) STRICT;

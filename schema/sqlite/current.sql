@@ -395,6 +395,18 @@ CREATE TABLE workflow_step (
     digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
+-- A dead letter or a pending external task of a session's queue: it outlives a crash, not its session.
+CREATE TABLE queue_entry (
+    queue_entry_key INTEGER PRIMARY KEY,  -- in order of arrival
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    kind TEXT NOT NULL,  -- dead_letter or external_task
+    command_id TEXT NOT NULL,  -- id within the queue
+    claimed_by TEXT,  -- token of the live session that may write it; NULL: none has claimed it
+    value TEXT NOT NULL,  -- JSON object: the dead letter or external task
+    row_checksum INTEGER NOT NULL,  -- CRC-32 of owner_key, kind, command_id and value
+    UNIQUE (owner_key, kind, command_id)
+) STRICT;
+
 -- What an agent recollects beyond a conversation, by whose it is. Those of a session have its id, and
 -- need no session to be saved. Content comes last, as in a message.
 CREATE TABLE agent_memory (

@@ -492,3 +492,14 @@ CREATE TABLE tombstone (
     last_generation INTEGER NOT NULL,
     row_checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE queue_entry (
+    queue_entry_key INTEGER PRIMARY KEY,
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    claimed_by TEXT,
+    value TEXT NOT NULL,
+    row_checksum INTEGER NOT NULL,
+    UNIQUE (owner_key, kind, command_id)
+) STRICT;

@@ -21,7 +21,9 @@ from a3s_store.errors import (
     DecodeError,
     EncodeError,
     NotAStoreError,
+    RunClaimedError,
     StaleGenerationError,
+    StaleSessionError,
     StoreBusyError,
     StoreError,
     StoreFullError,
@@ -33,7 +35,7 @@ from tests.support import artifact, session, with_store
 CLASSES = [
     value
     for _, value in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(value, StoreError) and value.__module__ == errors.__name__
+    if issubclass(value, StoreError) and value.__module__.startswith(errors.__name__)
 ]
 
 
@@ -41,8 +43,12 @@ def made(cls: type[StoreError]) -> StoreError:
     more: dict[str, Any] = {}
     if issubclass(cls, CodecError):
         more = {"model": "SessionData", "path": "messages[3]"}
-    if cls is StaleGenerationError:
+    if issubclass(cls, StaleGenerationError):
         more = {"expected": 1, "actual": 2}
+    if issubclass(cls, StaleSessionError):
+        more |= {"session_id": "x", "reason": "rewritten"}
+    if cls is RunClaimedError:
+        more = {"run_id": "run-1"}
     return cls("the disk is gone", op="save", where="session 'x'", hint="Buy one", **more)
 
 

@@ -26,8 +26,14 @@ from a3s_store.backends.jsonfiles.content import NO_MANIFEST, CollectionFile
 from a3s_store.backends.jsonfiles.layout import CLAIMS, HEALTH_PROBE, Layout, name_of, require_name
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.core.batch import Batch, LoadResult, Trees, encode_batch
-from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection
+from a3s_store.core.collections import (
+    COLLECTIONS,
+    WORKFLOW_CHECKPOINTS,
+    CheckpointKind,
+    Collection,
+)
 from a3s_store.core.protocol import Inventory
+from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import IdCollisionError, StoreUnavailableError
 from a3s_store.models import SessionData
@@ -156,13 +162,17 @@ class Directory:
             return owners.owner(self.layout, name, session_id) == session_id
 
     def delete(self, session_id: str) -> None:
-        """Remove what is the id's own, its session file last but for the claim."""
+        """Remove what is the id's own, its session file last but for the claim.
+
+        The workflow checkpoint of its queue goes too; others stay.
+        """
         name = name_of(session_id)
         with self._lock.exclusive():
             owns = name is not None and owners.owner(self.layout, name, session_id) == session_id
             with Changes(self.root) as changes:
                 for path in listing.loop_checkpoints_of(self.layout, session_id):
                     changes.drop(path)
+                self._drop_checkpoint(changes, WORKFLOW_CHECKPOINTS, WORKFLOW_PREFIX + session_id)
                 if name is not None and owns:
                     for collection in COLLECTIONS:
                         folder = self.layout.own_folder(collection, name)
@@ -210,14 +220,16 @@ class Directory:
 
     def drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
         """See `BaseStore._drop_checkpoint`."""
-        name = name_of(key)
-        if name is None:
-            return
-        path = self.layout.checkpoint(kind, name)
         with self._lock.exclusive(), Changes(self.root) as changes:
+            self._drop_checkpoint(changes, kind, key)
+            changes.land()
+
+    def _drop_checkpoint(self, changes: Changes, kind: CheckpointKind, key: str) -> None:
+        name = name_of(key)
+        if name is not None:
+            path = self.layout.checkpoint(kind, name)
             if owners.checkpoint_owner(kind, path, key) == key:
                 changes.drop(path)
-                changes.land()
 
     # -- All of it ----------------------------------------------------------------------------
 

@@ -11,38 +11,44 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, overload
 
 from a3s_store._deprecated import renamed
 from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
+from a3s_store.backends.sqlite.conditional_methods import ConditionalWrites
 from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Durability, Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.generation_methods import (
+    GenerationMethods,
+    check_count,
+    check_expected,
+)
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.api import CareMethods
+from a3s_store.backends.sqlite.queue_entry_store import SqliteQueueEntryMethods
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.read.fetch import FetchedRows
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
-from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
-from a3s_store.core.protocol import Capabilities, Generation, Inventory, SessionSummary
+from a3s_store.core.protocol import Capabilities, Inventory, SessionSummary
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.core.reports import Recovered
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
+from a3s_store.errors import EncodeError
 from a3s_store.models import SessionData
 
-R = TypeVar("R")
 
-
-class SqliteSessionStore(MemoryMethods, CareMethods):
+class SqliteSessionStore(
+    GenerationMethods, ConditionalWrites, MemoryMethods, SqliteQueueEntryMethods, CareMethods
+):
     """A `SessionStore` in one SQLite file, which several tasks, threads and processes may share."""
 
     backend_name = "sqlite"
@@ -142,6 +148,8 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
             durable=self._engine.settings.durability == "full",
             shared_by_processes=True,
             generations=True,
+            conditional_writes=True,
+            run_claims=True,
         )
 
     # -- More than the protocol ---------------------------------------------------------------
@@ -186,7 +194,7 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         """
         self._check_open("load")
         if generation is not None:
-            _check_count("load", "generation", generation)
+            check_count("load", "generation", generation)
         if _reports("load", on_damage):
             rest = await self._recover("load", check_id(session_id), (), generation)
             session = None if rest.value is None else rest.value.session
@@ -225,82 +233,15 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
             op, self._where(session_id), read, decode.as_is, session_id=session_id
         )
 
-    async def generation(self, session_id: str) -> int:
-        """See `GenerationalStore.generation`."""
-        self._check_open("generation")
-        where = self._where(check_id(session_id))
-        return await self._engine.read(
-            "generation",
-            where,
-            lambda conn: session_header.generation_of(conn, session_id),
-            decode.as_is,
-            session_id=session_id,
-        )
-
-    async def generations(self, session_id: str) -> tuple[Generation, ...]:
-        """See `GenerationalStore.generations`."""
-        self._check_open("generations")
-        where = self._where(check_id(session_id))
-        return await self._engine.read(
-            "generations",
-            where,
-            lambda conn: catalog.generations(conn, session_id),
-            decode.as_is,
-            session_id=session_id,
-        )
-
     async def summaries(self) -> tuple[SessionSummary, ...]:
         """What a list shows of every saved session, those updated last first; one short query."""
         self._check_open("summaries")
         return await self._engine.read("summaries", str(self.path), catalog.summaries, decode.as_is)
 
-    async def fork(self, session_id: str, new_id: str, at: int | None = None) -> None:
-        """See `GenerationalStore.fork`."""
-        self._check_open("fork")
-        check_id(new_id)
-        if at is not None:
-            _check_count("fork", "at", at)
-        where = self._where(check_id(session_id))
-
-        def copy(conn: WorkConnection, memory: CacheTransaction) -> None:
-            stored = fetching.fetch(
-                conn, memory.get(session_id), session_id, COLLECTIONS, session=True, messages=False
-            )
-            found = decode.to_found(conn, stored)
-            if found.session is None:
-                raise SessionNotFoundError("no session was saved under this id")
-            taken = session_header.generation_of(conn, new_id)
-            if taken:
-                raise StaleGenerationError(
-                    f"something was saved under {new_id!r} already",
-                    expected=0,
-                    actual=taken,
-                    hint="Choose another id, or delete that one first",
-                )
-            source = SessionSnapshot.of(
-                found.session, found.collections, found.retained_artifact_uris
-            )
-            batch = self._snapshot_batch("fork", source.fork(new_id))
-            session_writer.fork(conn, memory, session_id, batch, at, self._now_ms())
-
-        await self._engine.write("fork", where, copy, session_id=session_id)
-
-    async def rewind(self, session_id: str, length: int) -> int:
-        """See `GenerationalStore.rewind`."""
-        self._check_open("rewind")
-        _check_count("rewind", "length", length)
-        where = self._where(check_id(session_id))
-
-        def apply(conn: WorkConnection, _: CacheTransaction) -> int:
-            return session_writer.rewind(conn, session_id, length, self._now_ms())
-
-        return await self._engine.write("rewind", where, apply, session_id, session_id=session_id)
-
     # -- The port -----------------------------------------------------------------------------
 
     async def _commit(self, batch: Batch) -> bool:
-        if batch.expected_generation is not None:
-            _check_integer(batch.op, "expected_generation", batch.expected_generation)
+        check_expected(batch.op, batch.expected_generation)
 
         def apply(conn: WorkConnection, memory: CacheTransaction) -> bool:
             with _fault_named(lambda: refuse_unwritable(batch)):
@@ -341,12 +282,6 @@ class SqliteSessionStore(MemoryMethods, CareMethods):
         return await self._engine.read(
             op, self._where(session_id), fetch, build, session_id=session_id
         )
-
-    async def _delete(self, session_id: str) -> None:
-        def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
-            session_writer.delete(conn, memory, session_id)
-
-        await self._engine.write("delete", self._where(session_id), apply, session_id=session_id)
 
     async def _ids(self) -> list[str]:
         return list((await self._inventory()).sessions)
@@ -436,15 +371,3 @@ def _reports(op: str, on_damage: str) -> bool:
     if on_damage not in ("raise", "report"):
         raise ValueError(f"{op}: on_damage is 'raise' or 'report', not {on_damage!r}")
     return on_damage == "report"
-
-
-def _check_integer(op: str, name: str, value: int) -> None:
-    if type(value) is not int:
-        raise EncodeError(f"expected an integer, found {type(value).__name__}", op=op, path=name)
-
-
-def _check_count(op: str, name: str, value: int) -> None:
-    """Refuse what cannot be a number of messages or saves in any file."""
-    _check_integer(op, name, value)
-    if not 0 <= value < 2**63:
-        raise SessionNotFoundError(f"there is no such {name}", op=op)

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from a3s_store.agent_memory import MemoryStore
+from a3s_store.core.changes import Stored
 from a3s_store.core.clock import Clock, system_clock
-from a3s_store.core.protocol import SessionStore
+from a3s_store.core.protocol import ConditionalStore, SessionStore
+from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import (
     InvalidSnapshotError,
@@ -25,6 +27,7 @@ from a3s_store.models import SessionData, ToolDefinition
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.memory_context import memory_for
 from a3s_store.runtime.options import (
+    OnConflict,
     SessionOptions,
     apply_persisted_runtime_options,
     apply_to_config,
@@ -55,31 +58,44 @@ async def load_session_data(store: SessionStore, session_id: str) -> SessionData
     return _found(data, session_id)
 
 
-async def load_checked_snapshot(store: SessionStore, session_id: str) -> SessionSnapshot:
+async def load_checked(store: SessionStore, session_id: str) -> Stored:
     """A stored session with its collections, held against its own rules.
+
+    Its revision is meaningful only for a store with `conditional_writes`.
 
     Raises:
         SessionError: there is none.
         PersistenceError: the store could not load it, or it breaks its rules.
     """
     try:
-        loaded = await store.load_snapshot(session_id)
+        loaded = await _loaded(store, session_id)
     except StoreError as error:
         if store.capabilities().atomic_session_snapshots:
             raise _failed(f"Failed to load session {session_id}", session_id, error) from error
         # Part by part it is found out which of them it was.
-        snapshot = await _load_in_steps(store, session_id)
-    else:
-        snapshot = _found(loaded, session_id)
+        loaded = _alone(await _load_in_steps(store, session_id))
+    stored = _found(loaded, session_id)
     try:
-        if snapshot.session.id != session_id:
+        if stored.value.session.id != session_id:
             raise InvalidSnapshotError("the session inside has another id")
-        validate_snapshot(snapshot)
+        validate_snapshot(stored.value)
     except InvalidSnapshotError as error:
         raise _failed(
             f"Refusing invalid snapshot returned for session {session_id}", session_id, error
         ) from error
-    return snapshot
+    return stored
+
+
+async def _loaded(store: SessionStore, session_id: str) -> Stored | None:
+    if store.capabilities().conditional_writes and isinstance(store, ConditionalStore):
+        return await store.load_versioned(session_id, snapshot=True)
+    found = await store.load_snapshot(session_id)
+    return None if found is None else _alone(found)
+
+
+def _alone(snapshot: SessionSnapshot) -> Stored:
+    """A snapshot of a store that has no revisions."""
+    return Versioned(snapshot, Revision(0, 0), Position(0, b""))
 
 
 async def _load_in_steps(store: SessionStore, session_id: str) -> SessionSnapshot:
@@ -138,6 +154,7 @@ async def restore_session(
     *,
     tools: Sequence[ToolDefinition] = (),
     memory: MemoryStore | None = None,
+    on_conflict: OnConflict = "merge",
     clock: Clock = system_clock,
     **given: Any,
 ) -> tuple[Session, SessionPersistence]:
@@ -159,7 +176,8 @@ async def restore_session(
             op="resume",
             where=f"session {session_id}",
         )
-    snapshot = await load_checked_snapshot(store, session_id)
+    stored = await load_checked(store, session_id)
+    snapshot = stored.value
     data = snapshot.session
     merged = apply_persisted_runtime_options(options or SessionOptions(), data)
     if memory is None:
@@ -188,6 +206,7 @@ async def restore_session(
             **given,
         )
         session.restore_from_data(data)
+        session.name_source = stored.name_source
         if options is not None and options.max_context_tokens is not None:
             session.context_usage = session.context_usage.evolve(
                 max_tokens=options.max_context_tokens
@@ -205,6 +224,6 @@ async def restore_session(
         # As it is stored: its name alone may be split elsewhere, and lacks what is not known here.
         session.llm_config = data.llm_config or named
         session.model_name = persisted_model_name(data.model_name)
-    persistence = SessionPersistence(session, store, options=merged)
-    persistence.state.restore(data)
+    persistence = SessionPersistence(session, store, options=merged, on_conflict=on_conflict)
+    persistence.restored(stored)
     return session, persistence

@@ -1,35 +1,29 @@
-"""The contract by which a live session is saved.
+"""The contract by which a live session is saved: what a snapshot holds, and when it is saved.
 
-A save is one snapshot: the session and all its collections, in one call of a store that commits it
-as a whole, else in upstream's order of fragment calls (session, artifacts, trace events, run
-records, verification reports, subagent tasks), the first failure ending them.
+How it is saved beside others is `window`'s.
 
 Invariants: 1. what is saved again and again loses nothing that was stored before: a snapshot starts
 from what was restored, and what this release does not know of it is written back; 2. the baseline
 moves only once a save succeeded; 3. neither key nor address of a model is ever part of a save; 4. a
 snapshot that breaks its own rules is refused before the store is asked. Upstream:
-`SessionPersistenceContext` (runtime 1).
+`SessionPersistenceContext` (runtime 1), whose last save wins.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Final
 
+from a3s_store.core.changes import Stored
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import (
-    InvalidSnapshotError,
-    PersistenceError,
-    SessionClosedError,
-    StoreError,
-)
+from a3s_store.errors import SessionDeletedError, StoreError
 from a3s_store.models import LlmConfigData, PersistenceFailed, SessionData, Task, TokenUsage
 from a3s_store.runtime.live_session import Session
-from a3s_store.runtime.options import SessionOptions
+from a3s_store.runtime.options import OnConflict, SessionOptions
+from a3s_store.runtime.persistence.beside import WindowBesideOthers
+from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.runs.active_run import AgentResult
-from a3s_store.runtime.state.invariants import validate_snapshot
 from a3s_store.runtime.state.usage import accumulate
 
 _log = logging.getLogger("a3s_store.session")
@@ -66,7 +60,7 @@ class PersistenceState:
         self.baseline = data
 
 
-class SessionPersistence:
+class SessionPersistence(WindowBesideOthers):
     """Saves one live session to one store; without a store every save is a successful no-op.
 
     The session's collections are shared with it, so what changes later is saved later. `options`
@@ -79,15 +73,17 @@ class SessionPersistence:
         store: SessionStore | None,
         *,
         options: SessionOptions | None = None,
+        on_conflict: OnConflict = "merge",
     ) -> None:
-        self.session = session
-        self.store = store
         self.options = options if options is not None else SessionOptions()
+        super().__init__(session, store, on_conflict=self.options.on_conflict or on_conflict)
         self.auto_save = self.options.auto_save
         self.state = PersistenceState()
-        self._saving = asyncio.Lock()
-        self._stopped = False
-        self._last: SessionSnapshot | None = None
+
+    @property
+    def saves_itself(self) -> bool:
+        """Whether changes are saved at once."""
+        return self.auto_save
 
     def record_result(self, result: AgentResult) -> None:
         """Take over a run's conversation, and append its reports if any. Nothing is saved.
@@ -104,7 +100,10 @@ class SessionPersistence:
         self.state.record_usage(used)
 
     def snapshot(self) -> SessionSnapshot:
-        """What a save would save now. Upstream: P12, runtime 1.6."""
+        """What a save would save now. Upstream: P12, runtime 1.6.
+
+        The rounds of a run under way are in its checkpoint, and in the session once it ended.
+        """
         live = self.session
         return SessionSnapshot(
             session=self._session_data(),
@@ -135,6 +134,7 @@ class SessionPersistence:
             config=config,
             total_usage=total,
             tasks=self.state.tasks,
+            messages=live.messages if self.held is None else self.held.view,
             updated_at=live.clock() // 1000,
             **{name: label for name, label in given.items() if label is not None},
         )
@@ -144,93 +144,50 @@ class SessionPersistence:
         # Neither of the two belongs into a file that is copied and shown around.
         return None if live is None else live.evolve(base_url=None)
 
-    async def save(self) -> None:
-        """Save the session as it is now, whole where the store can; nothing without a store.
+    def restored(self, stored: Stored) -> None:
+        """Begin from what was loaded, once it was made live."""
+        self.state.restore(stored.value.session)
+        super().restored(stored)
 
-        Raises:
-            PersistenceError: the snapshot breaks its own rules and was not handed over, or the
-                store failed to save it as a whole; `__cause__` says why. The baseline is as before.
-            StoreError: a step failed on a store that saves step by step; earlier steps stay.
-            SessionClosedError: it was stopped.
-        """
-        if self.store is None:
-            return
-        async with self._saving:
-            if self._stopped:
-                raise SessionClosedError(
-                    "the session is closed", op="save", where=f"session {self.session.id}"
-                )
-            snapshot = self.snapshot()
-            self._refuse_invalid(snapshot)
-            # Artifacts that are pinned have no step: a store that cannot keep that has to say so.
-            whole = self.store.capabilities().atomic_session_snapshots
-            if whole or snapshot.retained_artifact_uris:
-                await self._save_whole(self.store, snapshot)
-            else:
-                await self._save_in_steps(self.store, snapshot)
-            self.state.record_saved(snapshot.session)
-            self._last = snapshot
-        _log.debug("Session %s saved", self.session.id)
+    def _stored_is(self, session: SessionData, usage: TokenUsage | None) -> None:
+        self.state.record_saved(session)
+        if usage is not None:
+            self.state.total_usage = usage
 
-    async def stop(self) -> None:
-        """Save nothing any more; when this returns, no save is under way.
-
-        What comes late would be saved over the session that was restored since.
-        """
-        self._stopped = True
-        async with self._saving:
-            pass
-
-    def _refuse_invalid(self, snapshot: SessionSnapshot) -> None:
-        try:
-            # Events that were looked at before are not looked at again.
-            validate_snapshot(snapshot, before=self._last)
-        except InvalidSnapshotError as error:
-            raise PersistenceError(
-                f"Refusing to save invalid session snapshot {self.session.id}: {error}",
-                op="save",
-                where=f"session {self.session.id}",
-                hint="Nothing was written",
-            ) from error
-
-    async def _save_whole(self, store: SessionStore, snapshot: SessionSnapshot) -> None:
-        try:
-            await store.save_snapshot(snapshot)
-        except StoreError as error:
-            raise PersistenceError(
-                f"Failed to save session {self.session.id}: {error}",
-                op="save",
-                where=f"session {self.session.id}",
-                hint="What is stored is as it was",
-            ) from error
-
-    async def _save_in_steps(self, store: SessionStore, snapshot: SessionSnapshot) -> None:
-        session_id = self.session.id
-        await store.save(snapshot.session)
-        await store.save_artifacts(session_id, snapshot.artifacts or ())
-        await store.save_trace_events(session_id, snapshot.trace_events or ())
-        # Read now: what a run recorded during the steps before belongs to this save.
-        await store.save_run_records(session_id, self.session.runs.records())
-        await store.save_verification_reports(session_id, snapshot.verification_reports or ())
-        await store.save_subagent_tasks(session_id, self.session.subagents.snapshots())
-
-    async def auto_save_if_enabled(self, operation: str = "save") -> bool:
-        """Save if the session saves itself; a failure is never raised: False, warning and event.
+    async def auto_save_if_enabled(self, operation: str = "save") -> Outcome:
+        """Save if the session saves itself; a failure is never raised: warning, event, false.
 
         `operation` is what the event PersistenceFailed calls the occasion. Upstream:
         `auto_save_if_enabled` (P6).
         """
         if not self.auto_save:
-            return True
+            return UNCHANGED
         try:
-            await self.save()
+            outcome = await self.save()
         except Exception as error:
-            session_id = self.session.id
-            # What is no error of ours may repeat a text in its own.
-            why = str(error) if isinstance(error, StoreError) else type(error).__name__
-            _log.warning("Auto-save failed for session %s: %s", session_id, why)
-            self.session.events.send(
-                PersistenceFailed(session_id=session_id, operation=operation, error=why)
+            return self.told_failed(operation, error)
+        if outcome.kind == "partly_saved":
+            self.told_failed(operation, outcome.error, part=", ".join(outcome.parts))
+        return outcome
+
+    def told_failed(
+        self, operation: str, error: Exception | None, *, part: str | None = None
+    ) -> Outcome:
+        """Say, by a warning and an event, that a save failed, or that of `part`."""
+        session_id = self.session.id
+        # What is no error of ours may repeat a text in its own.
+        why = str(error) if isinstance(error, StoreError) else type(error).__name__
+        _log.warning("Auto-save failed for session %s: %s", session_id, why)
+        self.session.events.send(
+            PersistenceFailed(
+                session_id=session_id,
+                operation=operation,
+                error=why,
+                part=part,
+                outcome_unknown=True if self.is_unsure else None,
             )
-            return False
-        return True
+        )
+        known = error if isinstance(error, StoreError) else None
+        if isinstance(error, SessionDeletedError):
+            return Outcome(kind="deleted", error=known)
+        return Outcome(kind="not_saved", error=known)

@@ -33,9 +33,9 @@ from a3s_store.wire import U64, Model, Value, freeze, model
 SHUTTING_DOWN: Final = "Session queue is shutting down"
 TASK_FAILED: Final = "External task failed"
 
-# Called when what is pending changed. Answers None where no record is kept, else a future that is
-# done once the change is on record, or could not be put there.
-Changed: TypeAlias = Callable[[], asyncio.Future[None] | None]
+# Called when the pending tasks changed. Returns None where there is no journal, else a future that
+# is done once the change is stored or could not be: see `JournalWriter.changed`.
+Changed: TypeAlias = Callable[[], asyncio.Future[bool] | None]
 
 
 @model()
@@ -133,8 +133,9 @@ class ExternalTasks:
     async def answered(self, task: ExternalTask) -> Any:
         """Register the task, announce it and wait for its answer (mode External).
 
-        It is announced once it is on record, where a record is kept: what somebody outside knows
-        of is not forgotten by a crash.
+        It is announced once it is stored, where there is a journal: a task that a handler outside
+        knows of is not forgotten by a crash. Its timeout holds meanwhile too; a task that is late
+        or answered by then is not announced.
 
         Raises:
             ExternalTaskError: the handler said that it failed.
@@ -146,9 +147,7 @@ class ExternalTasks:
         timer = loop.call_later(task.timeout_ms / 1000, self._late, task.task_id)
         pending = self._pending[task.task_id] = _Pending(task, answer, timer)
         try:
-            recorded = self._changed()
-            if recorded is not None:
-                await asyncio.shield(recorded)
+            await self._stored(answer)
             if not answer.done():
                 pending.announced = True
                 self._emit(task.event())
@@ -158,6 +157,16 @@ class ExternalTasks:
                 self._changed()
             if answer.done() and not answer.cancelled():
                 answer.exception()  # it was looked at, even if its command was cancelled meanwhile
+
+    async def _stored(self, answer: asyncio.Future[Any]) -> None:
+        """Wait until the change is stored or could not be, or the answer is there."""
+        stored = self._changed()
+        while stored is not None:
+            # It waits for both without cancelling either.
+            await asyncio.wait((stored, answer), return_when=asyncio.FIRST_COMPLETED)
+            if answer.done() or (not stored.cancelled() and stored.result()):
+                return
+            stored = self._changed()
 
     async def watched(self, task: ExternalTask, work: Callable[[], Awaitable[Any]]) -> Any:
         """Announce the task, do it here, and tell how it ended (mode Hybrid).

@@ -1,31 +1,42 @@
 """Keeps a queue's dead letters and external tasks across a crash. An extension; upstream has none.
 
 The queue holds both; a `QueueJournal` is where they are written, and `JournalWriter` decides when.
-`StoreJournal` writes them into any session store, as the steps of one workflow checkpoint: one
-call, which lands whole or not at all.
+`StoreJournal` writes them into a session store: as entries of the session where the store is a
+`QueueEntryStore`, else as steps of one workflow checkpoint.
 
-Invariants: 1. one save runs at a time, and the next writes the newest state, however many changes
-there were meanwhile; 2. nothing on record is replaced before it was read and taken in; 3. a save
-that fails is told by an event and hinders nothing: the next change tries again, and stopping does;
-4. what did not change since the last save is not written.
+Invariants: 1. several live sessions of one stored session write and remove their own entries only;
+2. a live session takes over the entries of those that are closed or crashed, and no others; 3. an
+entry that did not change is not written again, unless a save failed since.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol, TypeAlias
+import weakref
+from collections.abc import Coroutine, Iterable, MutableMapping, Sequence
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.collections import check_id
+from a3s_store.core.live_window import close_window, is_open, open_window
 from a3s_store.core.protocol import SessionStore
-from a3s_store.errors import PersistenceError
+from a3s_store.core.queue_entries import (
+    WORKFLOW_PREFIX,
+    EntryKey,
+    QueueEntry,
+    QueueEntryStore,
+    claim_of,
+    entry_of,
+    key_of,
+    step_of,
+)
 from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.runtime.queue.dead_letters import DeadLetter
 from a3s_store.runtime.queue.handlers import ExternalTask
 from a3s_store.wire import compact, decode, encode, parse
 
-WORKFLOW_PREFIX: Final = "a3s_store.queue/"
+T = TypeVar("T")
+
 _LETTER: Final = "dead_letter"
 _TASK: Final = "external_task"
 
@@ -34,178 +45,229 @@ Kept: TypeAlias = tuple[tuple[DeadLetter, ...], tuple[ExternalTask, ...]]
 
 
 class QueueJournal(Protocol):
-    """Where a queue's state is kept. A save replaces what was saved before, as a whole."""
+    """Stores a queue's state. A save replaces the one that this queue saved before, as a whole."""
 
     async def save(
         self, dead_letters: Sequence[DeadLetter], external_tasks: Sequence[ExternalTask]
     ) -> None:
-        """Keep exactly these; what was kept before is gone, unless it raises."""
+        """Keep exactly these in place of those saved or loaded before, unless it raises."""
 
     async def load(self) -> Kept:
-        """What was saved last; nothing when nothing was."""
+        """The state that an earlier queue left, for this one to go on with; empty when none did."""
+
+
+@runtime_checkable
+class ReleasableJournal(QueueJournal, Protocol):
+    """A journal that several queues of one session share."""
+
+    def release(self) -> None:
+        """Let another queue take over the state: this one was stopped. Twice is fine."""
 
 
 class StoreJournal:
-    """A `QueueJournal` in a session store, under the workflow id `a3s_store.queue/{session_id}`.
+    """A `ReleasableJournal` in a session store.
 
-    Deleting the session leaves it, as it leaves every workflow checkpoint: `clear` removes it.
-    Steps say in `agent` what they are; those of a kind that is not known are left out.
+    `token` is that of the live session, from `core.live_window`; the caller closes it. With None
+    the journal opens one of its own, until `release`.
+
+    In a `QueueEntryStore` the entries go with their session; saving them raises
+    SessionNotFoundError until the session is stored. In other stores they are the steps of the
+    workflow checkpoint `a3s_store.queue/{session_id}`, which `clear` removes. Several live sessions
+    share that checkpoint safely within one event loop; two processes that save at the same moment
+    may overwrite each other.
 
     Raises:
         InvalidIdError: the session's id is too long for an id with something before it.
     """
 
     def __init__(
-        self, store: SessionStore, session_id: str, *, clock: Clock = system_clock
+        self,
+        store: SessionStore,
+        session_id: str,
+        *,
+        clock: Clock = system_clock,
+        token: str | None = None,
     ) -> None:
         self.workflow_id: Final = check_id(f"{WORKFLOW_PREFIX}{session_id}", "workflow id")
         self._store = store
-        self._session_id = session_id
-        self._clock = clamped(clock)
-        # The steps of the last save, so that what did not change is not made again.
-        self._steps: dict[str, WorkflowStepRecord] = {}
+        self._entries: _Rows | _Steps = (
+            _Rows(store, session_id)
+            if isinstance(store, QueueEntryStore)
+            else _Steps(store, session_id, self.workflow_id, clock)
+        )
+        self._token = token
+        self._opened: str | None = None
+        # The entries that are stored, and the keys of those that may be: after a save that failed
+        # no entry is known to be stored.
+        self._stored: dict[EntryKey, DeadLetter | ExternalTask] = {}
+        self._may_be_stored: set[EntryKey] = set()
+
+    @property
+    def token(self) -> str:
+        """The token under which entries are claimed."""
+        if self._token is None:
+            self._token = self._opened = open_window()
+            weakref.finalize(self, close_window, self._token)
+        return self._token
 
     async def save(
         self, dead_letters: Sequence[DeadLetter], external_tasks: Sequence[ExternalTask]
     ) -> None:
-        """See `QueueJournal.save`; nothing to keep removes the checkpoint."""
-        steps = [self._step(_LETTER, one.command_id, one.error, one) for one in dead_letters]
-        steps += [self._step(_TASK, one.task_id, "", one) for one in external_tasks]
-        self._steps = {step.task_id: step for step in steps}
-        if not steps:
-            await self.clear()
+        """See `QueueJournal.save`. Entries of other live sessions stay."""
+        wanted: dict[EntryKey, DeadLetter | ExternalTask] = {
+            **{(_LETTER, one.command_id): one for one in dead_letters},
+            **{(_TASK, one.task_id): one for one in external_tasks},
+        }
+        put = [
+            # Through text, since some numbers are encoded as text of their own.
+            QueueEntry(kind=key[0], command_id=key[1], value=parse(compact(encode(one))))
+            for key, one in wanted.items()
+            if self._stored.get(key) != one
+        ]
+        remove = [key for key in self._may_be_stored if key not in wanted]
+        if not put and not remove:
             return
-        checkpoint = WorkflowCheckpoint(
-            workflow_id=self.workflow_id, steps=tuple(steps), checkpoint_ms=self._clock()
-        )
-        await self._store.save_workflow_checkpoint(self.workflow_id, checkpoint)
+        self._may_be_stored.update(entry.key for entry in put)
+        self._stored = {}
+        await self._entries.save(self.token, put, remove)
+        self._stored = wanted
+        self._may_be_stored = set(wanted)
 
     async def load(self) -> Kept:
-        """See `QueueJournal.load`. Raises DecodeError for a step that is not what it says."""
-        checkpoint = await self._store.load_workflow_checkpoint(self.workflow_id)
-        letters: list[DeadLetter] = []
-        tasks: list[ExternalTask] = []
-        for step in () if checkpoint is None else checkpoint.steps:
-            kept = step.outcome.structured
-            # The decoder takes parsed objects and is strict: a frozen one is none.
-            tree = dict(kept) if isinstance(kept, dict) else kept
-            if step.outcome.agent == _LETTER:
-                letters.append(decode(DeadLetter, tree))
-            elif step.outcome.agent == _TASK:
-                tasks.append(decode(ExternalTask, tree))
-        return tuple(letters), tuple(tasks)
+        """See `QueueJournal.load`. Takes over the entries of live sessions that are gone.
+
+        Raises DecodeError for an entry that is not what it says; those of an unknown kind are left
+        to the release that knows it.
+        """
+        letters: dict[EntryKey, DeadLetter] = {}
+        tasks: dict[EntryKey, ExternalTask] = {}
+        for entry in await self._entries.claim(self.token):
+            # The id is never redacted, and the decoder takes no frozen objects.
+            tree: dict[str, Any] = dict(entry.value)
+            if entry.kind == _LETTER:
+                letters[entry.key] = decode(DeadLetter, tree | {"command_id": entry.command_id})
+            elif entry.kind == _TASK:
+                tasks[entry.key] = decode(ExternalTask, tree | {"task_id": entry.command_id})
+        self._stored = {**letters, **tasks}
+        self._may_be_stored = set(self._stored)
+        return tuple(letters.values()), tuple(tasks.values())
 
     async def clear(self) -> None:
-        """Remove what is kept; success when nothing is."""
-        self._steps = {}
+        """Remove the entries of this journal, and the workflow checkpoint if there is one."""
+        await self.save((), ())
         await self._store.delete_workflow_checkpoint(self.workflow_id)
 
-    def _step(
-        self, agent: str, entry_id: str, output: str, entry: DeadLetter | ExternalTask
-    ) -> WorkflowStepRecord:
-        made = self._steps.get(entry_id)
-        if made is not None and made.outcome.agent == agent:
-            return made  # entries are frozen, and an id is never used for another
-        outcome = StepOutcome(
-            task_id=entry_id,
-            session_id=self._session_id,
-            agent=agent,
-            output=output,
-            success=False,
-            # Through text, since some numbers are encoded as text of their own.
-            structured=parse(compact(encode(entry))),
+    def release(self) -> None:
+        """Close the token, if it is the journal's own: other live sessions may have the entries."""
+        if self._opened is not None:
+            close_window(self._opened)
+
+
+def _is_gone(claim: str | None) -> bool:
+    return not is_open(claim)
+
+
+class _Rows:
+    """Entries in a store that keeps them with their session."""
+
+    def __init__(self, store: QueueEntryStore, session_id: str) -> None:
+        self._store = store
+        self._session_id = session_id
+
+    async def save(self, token: str, put: list[QueueEntry], remove: list[EntryKey]) -> None:
+        await self._store.save_queue_entries(
+            self._session_id, claimed_by=token, put=put, remove=remove
         )
-        return WorkflowStepRecord(task_id=entry_id, outcome=outcome)
+
+    async def claim(self, token: str) -> Iterable[QueueEntry]:
+        return await self._store.claim_queue_entries(self._session_id, by=token, may_take=_is_gone)
 
 
-class JournalWriter:
-    """Brings what a queue holds onto its journal.
+# A lock for each workflow checkpoint of each store, as long as a journal of it lives.
+_Locks: TypeAlias = MutableMapping[tuple[int, str], asyncio.Lock]
+_locks: Final[MutableMapping[asyncio.AbstractEventLoop, _Locks]] = weakref.WeakKeyDictionary()
 
-    `current` is asked for the state when a save begins, `absorb` is given what was on record before
-    the first of them, `failed` is told each error. To be used from one event loop.
-    """
+
+class _Steps:
+    """Entries as the steps of one workflow checkpoint, which is read, merged and written whole."""
 
     def __init__(
-        self,
-        journal: QueueJournal,
-        *,
-        current: Callable[[], Kept],
-        absorb: Callable[[Kept], None],
-        failed: Callable[[Exception], None],
+        self, store: SessionStore, session_id: str, workflow_id: str, clock: Clock
     ) -> None:
-        self._journal = journal
-        self._current = current
-        self._absorb = absorb
-        self._failed = failed
-        self._reading = asyncio.Lock()
-        self._read = False
-        # What is on record; None where that is not known, since it was not read or a save failed.
-        self._recorded: Kept | None = None
-        # Done when a save that has yet to begin has ended; None when none is wanted.
-        self._next: asyncio.Future[None] | None = None
-        self._saver: asyncio.Task[None] | None = None
-        self._behind = False
+        self._store = store
+        self._workflow_id = workflow_id
+        self._clock = clamped(clock)
+        self._lock: asyncio.Lock | None = None
+        self._running: set[asyncio.Task[Any]] = set()
+        outcome = StepOutcome(task_id="", session_id=session_id, agent="", output="", success=False)
+        self._blank = WorkflowStepRecord(task_id="", outcome=outcome)
 
-    async def recover(self) -> None:
-        """Take in what is on record, once; further calls do nothing.
+    async def save(self, token: str, put: list[QueueEntry], remove: list[EntryKey]) -> None:
+        await self._whole(self._merge(token, put, remove))
 
-        Raises:
-            PersistenceError: it could not be read; nothing was taken in.
+    async def claim(self, token: str) -> Iterable[QueueEntry]:
+        return await self._whole(self._take(token))
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run to the end though the caller is cancelled: until then the checkpoint stays locked.
+
+        A write that goes on in another thread would else replace one that came after it.
         """
-        async with self._reading:
-            if not self._read:
-                try:
-                    found = await self._journal.load()
-                except Exception as error:
-                    raise PersistenceError(
-                        "the queue's record could not be read",
-                        op="recover",
-                        hint="What is on record is as it was; try again",
-                    ) from error
-                self._read = True
-                self._recorded = found
-                self._absorb(found)
+        task = asyncio.get_running_loop().create_task(work, name="workflow checkpoint of a queue")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
 
-    def changed(self) -> asyncio.Future[None]:
-        """Have the state written; the future is done when a save that begins after this ended.
+    async def _merge(self, token: str, put: list[QueueEntry], remove: list[EntryKey]) -> None:
+        async with self._locked():
+            steps = await self._load()
+            for key in remove:
+                if key in steps and self._may_write(steps[key], token):
+                    del steps[key]
+            for entry in put:
+                if entry.key not in steps or self._may_write(steps[entry.key], token):
+                    steps[entry.key] = step_of(entry, self._blank, token)
+            await self._save(steps)
 
-        It never holds an error. Several share it: shield it from your own cancellation.
-        """
-        if self._next is None:
-            loop = asyncio.get_running_loop()
-            self._next = loop.create_future()
-            if self._saver is None:
-                self._saver = loop.create_task(self._save_all(), name="queue journal")
-        return self._next
+    async def _take(self, token: str) -> Iterable[QueueEntry]:
+        async with self._locked():
+            steps = await self._load()
+            mine = {key: one for key, one in steps.items() if self._may_write(one, token)}
+            entries = {key: entry_of(one) for key, one in mine.items() if key[0] in _KINDS}
+            taken = {
+                key: step_of(entry, mine[key], token)
+                for key, entry in entries.items()
+                if claim_of(mine[key]) != token
+            }
+            if taken:
+                await self._save({**steps, **taken})
+            return entries.values()
 
-    async def settle(self) -> None:
-        """Wait until everything is on record; a save that failed is tried once more."""
-        if self._behind:
-            self.changed()
-        while self._saver is not None:
-            await asyncio.shield(self._saver)
+    def _locked(self) -> asyncio.Lock:
+        locks = _locks.setdefault(asyncio.get_running_loop(), weakref.WeakValueDictionary())
+        key = id(self._store), self._workflow_id
+        self._lock = locks.setdefault(key, asyncio.Lock())
+        return self._lock
 
-    async def _save_all(self) -> None:
-        try:
-            while self._next is not None:
-                done, self._next = self._next, None
-                try:
-                    await self._save()
-                finally:
-                    if not done.done():
-                        done.set_result(None)
-        finally:
-            self._saver = None
+    @staticmethod
+    def _may_write(step: WorkflowStepRecord, token: str) -> bool:
+        claim = claim_of(step)
+        return claim == token or _is_gone(claim)
 
-    async def _save(self) -> None:
-        self._behind = True
-        try:
-            await self.recover()
-            state = self._current()
-            if state != self._recorded:
-                self._recorded = None
-                await self._journal.save(*state)
-                self._recorded = state
-            self._behind = False
-        except Exception as error:
-            self._failed(error)
+    async def _load(self) -> dict[EntryKey, WorkflowStepRecord]:
+        checkpoint = await self._store.load_workflow_checkpoint(self._workflow_id)
+        return {} if checkpoint is None else {key_of(step): step for step in checkpoint.steps}
+
+    async def _save(self, steps: dict[EntryKey, WorkflowStepRecord]) -> None:
+        if not steps:
+            await self._store.delete_workflow_checkpoint(self._workflow_id)
+            return
+        checkpoint = WorkflowCheckpoint(
+            workflow_id=self._workflow_id,
+            steps=tuple(steps.values()),
+            checkpoint_ms=self._clock(),
+        )
+        await self._store.save_workflow_checkpoint(self._workflow_id, checkpoint)
+
+
+_KINDS: Final = frozenset({_LETTER, _TASK})

@@ -39,7 +39,8 @@ from a3s_store.runtime.queue.handlers import (
     closed,
     frozen_payload,
 )
-from a3s_store.runtime.queue.journal import JournalWriter, Kept, QueueJournal
+from a3s_store.runtime.queue.journal import Kept, QueueJournal
+from a3s_store.runtime.queue.journal_writer import JournalWriter
 from a3s_store.runtime.queue.lane_config import dlq_size, lane_id, rules_of
 from a3s_store.runtime.queue.metrics import LaneStatus, MetricsSnapshot, QueueMetrics, QueueStats
 from a3s_store.runtime.queue.scheduler import LaneRunner
@@ -160,14 +161,15 @@ class LaneQueue:
 
         Waiting commands and external tasks fail at once. Running ones get `timeout_ms`, are then
         cancelled, and get as long to end; one that resists even that is left to itself, its
-        submitter told. With a journal, returns when its state is on record or could not be put
-        there.
+        submitter told. With a journal, returns when its state is stored or could not be; another
+        live session of the same stored one may then take it over.
         """
         self._runner.close()
         self._externals.close()
         await self._runner.end(timeout_ms)
         if self._journal_writer is not None:
             await self._journal_writer.settle()
+            self._journal_writer.release()
 
     # -- Handlers outside ---------------------------------------------------------------------
 
@@ -235,8 +237,9 @@ class LaneQueue:
         """Take in what the journal has from before a restart; without a journal, nothing.
 
         Dead letters are listed again, before newer ones; those beyond the limit go, all of them
-        where dead letters are off. External tasks are pending again, for their whole timeout. It
-        also happens by itself before the journal is first written.
+        where dead letters are off. External tasks are pending again, for their whole timeout.
+        Those of another live session of the same stored one stay with it while it is open. All
+        this also happens by itself before the journal is first written.
 
         Raises:
             PersistenceError: it could not be read.
@@ -274,7 +277,7 @@ class LaneQueue:
         self._emit(letter.event())
         return True
 
-    def _record_changed(self) -> asyncio.Future[None] | None:
+    def _record_changed(self) -> asyncio.Future[bool] | None:
         return None if self._journal_writer is None else self._journal_writer.changed()
 
     def _kept(self) -> Kept:

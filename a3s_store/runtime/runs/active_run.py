@@ -14,7 +14,7 @@ from typing import Protocol
 import attrs
 
 from a3s_store.core.clean import Cleaner
-from a3s_store.core.protocol import SessionStore
+from a3s_store.core.history import begins_with
 from a3s_store.errors import SessionError
 from a3s_store.models import (
     AgentError,
@@ -27,8 +27,6 @@ from a3s_store.models import (
 from a3s_store.runtime.events import LiveEvent
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.runs.cleaning import CleanedMessages
-from a3s_store.runtime.runs.run_checkpoints import LoopCheckpointSink
-from a3s_store.runtime.runs.write_through import WriteThrough
 from a3s_store.runtime.state.limits import Checked, CheckedItems, check_fields, check_items
 from a3s_store.runtime.state.usage import accumulate
 
@@ -53,7 +51,9 @@ class ActiveRun:
     `messages` is the conversation to go on from, the user's new message included; `system_prompt`
     has what the context providers found; `usage`, `tool_calls_count`, `turn` and
     `verification_reports` are what the run has used and told so far, not nothing when it goes on
-    from a checkpoint. `over` says that it was settled. Made by `AgentSession`.
+    from a checkpoint. `over` says that it was settled. `base` is the session's conversation when
+    the run began, `base_length` how many messages of `messages` are that, None once the agent has
+    rewritten them. Made by `AgentSession`.
     """
 
     usage = Checked[TokenUsage]("total_usage")
@@ -62,8 +62,7 @@ class ActiveRun:
     def __init__(
         self,
         session: Session,
-        store: SessionStore | None,
-        collections: WriteThrough,
+        keeper: RunKeeper,
         *,
         prompt: str,
         run_id: str | None = None,
@@ -80,9 +79,9 @@ class ActiveRun:
         self.session = session
         self.prompt = prompt
         self.system_prompt = session.config.system_prompt or ""
-        # The session's own conversation waits for a round to be done: a run that fails at once
-        # leaves no prompt behind that the next would repeat.
-        asked = (*session.messages, Message.user(prompt))
+        self.base = session.messages
+        self.base_length: int | None = len(self.base)
+        asked = (*self.base, Message.user(prompt))
         self.messages = checkpoint.messages if checkpoint else asked
         self.usage = checkpoint.total_usage if checkpoint else TokenUsage()
         self.tool_calls_count = checkpoint.tool_calls_count if checkpoint else 0
@@ -90,8 +89,7 @@ class ActiveRun:
         self.verification_reports = checkpoint.verification_reports if checkpoint else ()
         self.over = False
         self._cleaned = CleanedMessages()
-        self._sink = LoopCheckpointSink(store, session.id, self.id, clock=session.clock)
-        self._collections = collections
+        self._keeper = keeper
 
     def record(self, event: AgentEvent) -> None:
         """Keep an event of the run, and tell the session's subscribers.
@@ -126,6 +124,7 @@ class ActiveRun:
 
         Raises:
             EncodeError: something else cannot be saved; nothing of the round was kept.
+            RunClaimedError: another live session took the run over, and keeps what it finished.
             SessionError: the run is over.
         """
         if self.over:
@@ -137,6 +136,8 @@ class ActiveRun:
         messages, reports = self._writable("checkpoint", messages, verification_reports)
         self.turn += 1
         self.messages = messages
+        if not begins_with(self.messages, self.base):
+            self.base_length = None
         self.verification_reports += reports
         self.session.replace_messages(self.messages)
         return await self.keep()
@@ -174,20 +175,30 @@ class ActiveRun:
 
         `AgentSession` does this before the agent begins. Answers as `checkpoint`.
         """
-        if self._collections.stopped:
-            return False
-        # Together, so that a store that commits what waits as one does so here.
-        saved, whole = await asyncio.gather(
-            self._sink.save(
-                turn=self.turn,
-                messages=self.messages,
-                usage=self.usage,
-                tool_calls_count=self.tool_calls_count,
-                reports=self.verification_reports,
-            ),
-            self._collections.flush(),
+        return await self._keeper.keep_run(self)
+
+    def as_checkpoint(self) -> LoopCheckpoint:
+        """The run as it is, to go on from after a crash."""
+        return LoopCheckpoint(
+            run_id=self.id,
+            session_id=self.session.id,
+            turn=self.turn,
+            messages=self.messages,
+            total_usage=self.usage,
+            tool_calls_count=self.tool_calls_count,
+            verification_reports=self.verification_reports,
+            checkpoint_ms=self.session.clock(),
         )
-        return saved and whole
+
+
+class RunKeeper(Protocol):
+    """Keeps the checkpoints of a run."""
+
+    async def keep_run(self, run: ActiveRun) -> bool:
+        """Save the run's checkpoint with what changed of the session; False when that failed.
+
+        Raises RunClaimedError when another live session took the run over.
+        """
 
 
 class Agent(Protocol):

@@ -1,55 +1,140 @@
 """Which runs a crash interrupted, and whether one of them can be gone on with.
 
-A run that was resumed and crashed again leaves two checkpoints, the later of which has all that the
-earlier has. So of several the furthest counts, and the others are its beginning.
+A run is interrupted when it has a checkpoint, never ended, and no live session is at work on it. A
+release before claims left two checkpoints of a run that was resumed and crashed again, the later of
+which has all that the earlier has: of several the furthest counts, the others are its beginning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from a3s_store.core.protocol import SessionStore
-from a3s_store.errors import SessionError
-from a3s_store.models import LoopCheckpoint
+import attrs
+
+from a3s_store.core import live_window
+from a3s_store.core.changes import RunCheckpoint
+from a3s_store.core.list_diff import common
+from a3s_store.core.tool_pairs import PairProblem, check_pairs
+from a3s_store.errors import RunClaimedError, SessionError
+from a3s_store.models import LoopCheckpoint, Message, TokenUsage
 from a3s_store.runtime.live_session import Session
-from a3s_store.runtime.runs.run_checkpoints import load_for_resume
 from a3s_store.runtime.state.runs import TERMINAL
 
+# Runs under way in this process: of a store without claims nobody else could tell.
+UNDER_WAY: Final[set[tuple[str, str]]] = set()
 
-async def unfinished(
-    store: SessionStore | None, session: Session, *, but: str | None = None
-) -> list[LoopCheckpoint]:
-    """The checkpoints of the session's runs that never ended, oldest run first.
 
-    `but` is the id of a run that is under way. Raises StoreError.
+@attrs.frozen(kw_only=True)
+class InterruptedRun:
+    """A run that a crash interrupted, with what it finished.
+
+    `messages` is the whole conversation as the run last had it, the first `base_length` of which
+    were the session's when it began. `rounds` is how many rounds of tools it finished, `open_calls`
+    its calls without a result. `moved_on` says that the conversation went on without it: it can be
+    kept or given up, and not be resumed.
     """
-    if store is None:
-        return []
-    runs = session.runs.snapshots()
-    open_runs = [run.id for run in runs if run.status not in TERMINAL and run.id != but]
-    found = [await store.load_loop_checkpoint(run_id) for run_id in open_runs]
-    return [one for one in found if one is not None and one.session_id == session.id]
+
+    run: RunCheckpoint
+    prompt: str
+    base_length: int
+    open_calls: tuple[PairProblem, ...]
+    moved_on: bool
+
+    @property
+    def checkpoint(self) -> LoopCheckpoint:
+        """The run's last checkpoint."""
+        return self.run.checkpoint
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.run.run_id
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation as the run last had it."""
+        return self.checkpoint.messages
+
+    @property
+    def said(self) -> tuple[Message, ...]:
+        """The run's own messages: its prompt and its finished rounds."""
+        return self.messages[self.base_length :]
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds of tools it finished."""
+        return self.checkpoint.turn
+
+    @property
+    def turn(self) -> int:
+        """As `rounds`, under the checkpoint's name."""
+        return self.checkpoint.turn
+
+    @property
+    def usage(self) -> TokenUsage:
+        """The tokens its calls of the model used so far."""
+        return self.checkpoint.total_usage
+
+    @property
+    def tool_calls_count(self) -> int:
+        """How many tools it called so far."""
+        return self.checkpoint.tool_calls_count
+
+    @property
+    def checkpoint_ms(self) -> int:
+        """When the checkpoint was made, in Unix milliseconds."""
+        return self.checkpoint.checkpoint_ms
 
 
-def furthest(found: Sequence[LoopCheckpoint]) -> tuple[LoopCheckpoint, ...]:
+def interrupted(
+    session: Session, found: Iterable[RunCheckpoint], *, token: str, over: Iterable[str]
+) -> list[InterruptedRun]:
+    """The runs of a session among those with a checkpoint that are interrupted, oldest first.
+
+    `token` is that of the live session that asks, `over` are runs that ended there.
+    """
+    ended = {run.id for run in session.runs.snapshots() if run.status in TERMINAL}
+    ended.update(over)
+    return [
+        _interrupted(session, run)
+        for run in found
+        if run.run_id not in ended
+        and (session.id, run.run_id) not in UNDER_WAY
+        and (run.claimed_by == token or not live_window.is_open(run.claimed_by))
+    ]
+
+
+def _interrupted(session: Session, run: RunCheckpoint) -> InterruptedRun:
+    now, messages = session.messages, run.checkpoint.messages
+    length = run.base_length if run.base_length is not None else common(now, messages)
+    known = session.runs.snapshot(run.run_id)
+    return InterruptedRun(
+        run=run,
+        prompt="" if known is None else known.prompt,
+        base_length=min(length, len(messages)),
+        open_calls=tuple(one for one in check_pairs(messages) if one.kind == "open_call"),
+        moved_on=messages[:length] != now,
+    )
+
+
+def furthest(found: Sequence[InterruptedRun]) -> tuple[InterruptedRun, ...]:
     """Those that no other one went on from."""
     return tuple(one for one in found if not any(goes_on(later, one) for later in found))
 
 
-def goes_on(later: LoopCheckpoint, earlier: LoopCheckpoint) -> bool:
+def goes_on(later: InterruptedRun, earlier: InterruptedRun) -> bool:
     """Whether one checkpoint has all that the other has, and more."""
     length = len(earlier.messages)
     return later.turn > earlier.turn and later.messages[:length] == earlier.messages
 
 
-async def checkpoint_of(
-    store: SessionStore | None, session: Session, run_id: str
-) -> LoopCheckpoint:
-    """The checkpoint from which a run of the session can be gone on with.
+def resumable(session: Session, run_id: str, open_runs: Sequence[InterruptedRun]) -> InterruptedRun:
+    """The interrupted run with this id, which has a checkpoint, if it can be gone on with.
 
     Raises:
-        SessionError: there is no store or no checkpoint, it is another session's, the run has
-            ended, or the conversation went on without it.
+        RunClaimedError: another live session is at work on it.
+        SessionError: the run has ended, or the conversation went on without it.
     """
     where = f"session {session.id}"
     run = session.runs.snapshot(run_id)
@@ -61,14 +146,21 @@ async def checkpoint_of(
             where=where,
             hint="interrupted_runs() answers those that can be resumed",
         )
-    checkpoint = await load_for_resume(store, run_id, session.id)
-    now = session.messages
-    if checkpoint.messages[: len(now)] != now:
+    one = next((one for one in open_runs if one.run_id == run_id), None)
+    if one is None:
+        raise RunClaimedError(
+            f"run '{run_id}' is under way in another live session",
+            run_id=run_id,
+            op="resume_run",
+            where=where,
+            hint="Wait for its end, or close that session first",
+        )
+    if one.moved_on:
         # The run's conversation would take the place of what was said since.
         raise SessionError(
             f"the conversation went on without run '{run_id}'",
             op="resume_run",
             where=where,
-            hint="Give the run up with abandon_run; ask again for what it was to do",
+            hint="abandon_run keeps what it finished behind what was said since",
         )
-    return checkpoint
+    return one

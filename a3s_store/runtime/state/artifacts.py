@@ -11,7 +11,7 @@ Upstream: tools/artifacts.rs (runtime 11.5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Self
 
 from a3s_store.core.clean import Cleaner
@@ -172,6 +172,18 @@ class ArtifactCollection:
     def retained_uris(self) -> tuple[str, ...]:
         """What is pinned, sorted, whether or not there is an artifact of that URI (A4)."""
         return tuple(sorted(self._retained))
+
+    def take_over(self, artifacts: Sequence[ToolArtifact]) -> None:
+        """Make these the artifacts, with the limits raised to what comes in: none is evicted."""
+        asked = self.max_artifacts, self.max_bytes
+        self._artifacts, self._sizes, self._total_bytes, self._listed = {}, {}, 0, None
+        self.max_artifacts = self.max_bytes = None
+        for artifact in artifacts:
+            self._remove(artifact.artifact_uri)
+            self._add(artifact)
+        count, size = asked
+        self.max_artifacts = None if count is None else max(count, len(self))
+        self.max_bytes = None if size is None else max(size, self.total_bytes)
 
     def gc_unreferenced(self) -> int:
         """Remove everything that is not pinned; how many artifacts that were (A4)."""

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from a3s_store.core.clean import Cleaner
+from a3s_store.core.history import SUMMARY_PREFIX as SUMMARY_PREFIX
 from a3s_store.core.tool_pairs import calls_of, results_of
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
@@ -41,7 +42,6 @@ TOOL_OUTPUT_PROTECT: Final = 40_000  # tokens
 MIN_PRUNE_SAVINGS: Final = 20_000  # tokens
 _BYTES_PER_TOKEN: Final = 4
 DEFAULT_THRESHOLD: Final = 0.8
-SUMMARY_PREFIX: Final = "[Context Summary: The following is a summary of earlier conversation]\n\n"
 PRUNED: Final = "[output pruned — re-read file or re-run command if needed]"
 COMPACT_TEMPLATE: Final = """\
 Summarise the conversation below. Your summary takes the place of these messages: whoever goes on

@@ -121,17 +121,27 @@ class CheckedItems(Generic[T]):
         return self if instance is None else cast("tuple[T, ...]", instance.__dict__[self._name])
 
     def __set__(self, instance: object, value: Sequence[T]) -> None:
-        if not isinstance(value, tuple | list):
-            found = type(value).__name__
-            what = f"expected a tuple, found {found}"
-            raise EncodeError(what, model="SessionData", path=self._name)
-        items = tuple(value)
-        for at, item in _added(instance.__dict__.get(self._name, ()), items):
-            try:
-                check_items(self._model, (item,))
-            except EncodeError as error:
-                raise error.inside("SessionData", f"{self._name}[{at}]") from None
-        instance.__dict__[self._name] = items
+        before = instance.__dict__.get(self._name, ())
+        instance.__dict__[self._name] = check_added(self._model, self._name, before, value)
+
+
+def check_added(
+    model: type[T], name: str, before: tuple[T, ...], after: Sequence[T]
+) -> tuple[T, ...]:
+    """Return `after` as a tuple, and raise EncodeError for an item of it that could not be saved.
+
+    Items of `before`, which were checked, are not looked at again. `name` is the attribute's.
+    """
+    if not isinstance(after, tuple | list):
+        what = f"expected a tuple, found {type(after).__name__}"
+        raise EncodeError(what, model="SessionData", path=name)
+    items = tuple(after)
+    for at, item in _added(before, items):
+        try:
+            check_items(model, (item,))
+        except EncodeError as error:
+            raise error.inside("SessionData", f"{name}[{at}]") from None
+    return items
 
 
 def _added(before: tuple[T, ...], after: tuple[T, ...]) -> Iterator[tuple[int, T]]:

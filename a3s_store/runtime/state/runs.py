@@ -24,6 +24,7 @@ import attrs
 
 from a3s_store.core.clean import Cleaner
 from a3s_store.core.clock import Clock, clamped, system_clock
+from a3s_store.core.merge_session import ENDED
 from a3s_store.errors import EncodeError
 from a3s_store.models import (
     AgentEnd,
@@ -43,7 +44,7 @@ from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
 from a3s_store.runtime.state.limits import check_limit, check_writable
 from a3s_store.wire import compact, encode
 
-TERMINAL: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+TERMINAL: Final = ENDED
 
 
 @attrs.frozen(kw_only=True)
@@ -308,6 +309,17 @@ class RunStore:
             kept = kept[max(0, len(kept) - self.limits.max_runs) :]
         self._runs = {record.snapshot.id: _Run.of(record, self.limits) for record in kept}
         self._records = None
+
+    def take_over(self, records: Sequence[RunRecord]) -> None:
+        """Make these the runs, with the limits raised to what comes in."""
+        events = max((len(record.events) for record in records), default=0)
+        most, each = self.limits.max_runs, self.limits.max_events
+        self.limits = attrs.evolve(
+            self.limits,
+            max_runs=None if most is None else max(most, len(records)),
+            max_events=None if each is None else max(each, events),
+        )
+        self.replace_records(records)
 
 
 def _said_by(event: AgentEvent, run: RunSnapshot) -> dict[str, Any]:

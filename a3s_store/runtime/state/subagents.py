@@ -13,7 +13,7 @@ Upstream: subagent_task_tracker.rs (runtime 11.3).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 from a3s_store.core.clock import Clock, clamped, system_clock
@@ -218,6 +218,18 @@ class SubagentTracker:
         for task in sorted(ended, key=_ended_ms):
             self._note_finished(task.task_id)
         self._listed = None
+
+    def take_over(self, tasks: Sequence[SubagentTaskSnapshot]) -> None:
+        """Make these the tasks, with the cap raised to what comes in.
+
+        What stops a task here stays with it, as long as it runs.
+        """
+        if self.max_finished is not None:
+            self.max_finished = max(self.max_finished, len(tasks))
+        cancellers = self._cancellers
+        self.replace_snapshots(tasks)
+        running = {task.task_id for task in tasks if task.status is SubagentStatus.RUNNING}
+        self._cancellers = {one: stop for one, stop in cancellers.items() if one in running}
 
 
 def _ended_ms(task: SubagentTaskSnapshot) -> int:

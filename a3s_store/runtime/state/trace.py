@@ -13,7 +13,7 @@ Upstream: trace.rs (runtime 11.2).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from a3s_store.core.clean import Cleaner
@@ -58,6 +58,12 @@ class TraceSink:
         """Take over stored events in place of those here; the limit holds for them too."""
         self._events = deque(events, maxlen=self.limit)
         self._listed = None
+
+    def take_over(self, events: Sequence[TraceEvent]) -> None:
+        """As `replace_events`, with the limit raised to what comes in."""
+        if self.limit is not None:
+            self.limit = max(self.limit, len(events))
+        self.replace_events(events)
 
 
 def tool_execution(

@@ -32,6 +32,7 @@ _WHOSE: Final[Mapping[str, str]] = {
             "run",
             "verification_report",
             "subagent_task",
+            "queue_entry",
         )
     },
     **{

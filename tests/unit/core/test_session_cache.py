@@ -205,7 +205,7 @@ def test_a_foreign_change_to_one_shelf_leaves_the_others_recognised(
 
 
 def test_a_deleted_and_recreated_session_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
-    """It is at the same generation again, and its lists have the same lengths."""
+    """Its lists have the same lengths; only the number of its generation is another."""
     path = tmp_path / "agent.a3s"
     old = whole()
     new = SessionSnapshot(
@@ -222,7 +222,7 @@ def test_a_deleted_and_recreated_session_is_not_taken_for_the_old_one(tmp_path: 
             await a.save_loop_checkpoint("run-1", checkpoint(messages(8)))
             await b.delete("fix-login")
             await b.save_snapshot(new)
-            assert await a.generation("fix-login") == 1
+            assert await a.generation("fix-login") == 3
             assert await a.load_snapshot("fix-login") == new
             assert await a.load_loop_checkpoint("run-1") is None
 

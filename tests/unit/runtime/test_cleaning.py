@@ -163,7 +163,7 @@ def test_what_no_cleaning_helps_is_refused_and_the_next_turn_is_saved(
             await sessions.generate("main", "even")
         stored = await store.load("main")
         assert stored is not None
-        assert stored.messages == (Message.user("even"), Message.assistant("fine"))
+        assert stored.messages[-2:] == (Message.user("even"), Message.assistant("fine"))
 
     asyncio.run(main())
 

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from a3s_store import MemorySessionStore, SessionSnapshot, SessionStore, SqliteSessionStore
+from a3s_store import MemorySessionStore, SessionStore, SqliteSessionStore
 from a3s_store.agent_memory import AgentMemory, MemoryItem
-from a3s_store.errors import EncodeError, InvalidIdError, PersistenceError, SessionConfigError
+from a3s_store.errors import EncodeError, InvalidIdError, SessionConfigError
 from a3s_store.models import (
     ConfirmationPolicy,
     ContextUsage,
@@ -24,6 +24,7 @@ from a3s_store.models import (
     PermissionRule,
     PersistenceFailed,
     SessionConfig,
+    SessionData,
     SessionLane,
     SubagentEnd,
     Task,
@@ -40,7 +41,6 @@ from a3s_store.runtime import (
     ContextType,
     SessionOptions,
     ToolOutput,
-    restore_session,
     tool_execution,
 )
 from a3s_store.runtime.live_session import Session
@@ -426,19 +426,9 @@ def test_only_what_is_new_in_a_list_is_checked() -> None:
 
 
 def test_a_restored_session_that_could_not_be_saved_is_refused_by_its_part() -> None:
-    class Odd(MemorySessionStore):
-        async def load_snapshot(self, session_id: str) -> SessionSnapshot | None:
-            found = await super().load_snapshot(session_id)
-            assert found is not None
-            session = found.session.evolve(messages=(Message.user("a"), Message.user(HALF)))
-            return found.evolve(session=session)
-
-    async def main() -> None:
-        store = Odd()
-        async with SessionManager(agent=Echo()).with_store(store) as sessions:
-            await sessions.create_session("main")
-            await sessions.close_session("main")
-        with pytest.raises(PersistenceError, match=r"messages\[1\]"):
-            await restore_session(store, "main")
-
-    asyncio.run(main())
+    data = SessionData(
+        id="main", created_at=1, updated_at=1, messages=(Message.user("a"), Message.user(HALF))
+    )
+    with pytest.raises(EncodeError) as caught:
+        Session("main").restore_from_data(data)
+    assert caught.value.path.startswith("messages[1]")

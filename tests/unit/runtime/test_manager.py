@@ -801,6 +801,8 @@ def test_dead_letters_and_external_tasks_survive_when_they_are_to_be_kept(tmp_pa
                 if isinstance(event, ExternalTaskPending):
                     break
             # The process dies: nothing of it is stopped, and another begins.
+            assert live.session.queue._journal_writer is not None
+            live.session.queue._journal_writer.release()
             again = manager(store, keep_queues=True)
             queue = (await again.restore_session_by_id("main")).session.queue
             assert [letter.command_type for letter in queue.dead_letters()] == ["bash"]

@@ -1,4 +1,4 @@
-"""Dead letters and external tasks on record, and what a crash leaves of them (our extension)."""
+"""When a queue writes its journal, and its tasks and letters after a crash (our extension)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store.backends.jsonfiles import FileSessionStore
-from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.core.protocol import SessionStore
-from a3s_store.errors import InvalidIdError, PersistenceError, StoreFullError
+from a3s_store.errors import CommandTimeoutError, PersistenceError, StoreFullError
 from a3s_store.models import (
     ExternalTaskCompleted,
     ExternalTaskPending,
@@ -27,15 +24,13 @@ from a3s_store.models import (
     PersistenceFailed,
     SessionLane,
     SessionQueueConfig,
-    StepOutcome,
     TaskHandlerMode,
-    WorkflowCheckpoint,
-    WorkflowStepRecord,
 )
+from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.dead_letters import DeadLetter
 from a3s_store.runtime.queue.handlers import ExternalTask
 from a3s_store.runtime.queue.journal import Kept, StoreJournal
-from tests.unit.runtime.queueing import GUARD_S, Events, HandClock, Work, queue, settle
+from tests.unit.runtime.queueing import GUARD_S, Events, Work, queue, settle
 
 EXECUTE, QUERY = SessionLane.EXECUTE, SessionLane.QUERY
 OUTSIDE = SessionQueueConfig(
@@ -107,88 +102,6 @@ class SlowJournal:
         if self.broken is not None:
             raise self.broken
         return self.kept
-
-
-# -- Where it is kept --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["memory", "files", "sqlite"])
-def test_any_store_keeps_a_queue(kind: str, tmp_path: Path) -> None:
-    """Under `a3s_store.queue/{session_id}`, as steps; nothing to keep leaves nothing behind."""
-
-    async def opened() -> SessionStore:
-        if kind == "memory":
-            return MemorySessionStore()
-        if kind == "files":
-            return await FileSessionStore.open(tmp_path)
-        return await SqliteSessionStore.open(tmp_path / "store.db")
-
-    async def main() -> None:
-        async with await opened() as store:
-            journal = StoreJournal(store, "fix-login", clock=HandClock(9))
-            assert await journal.load() == ((), ())
-            kept = (letter("a"), letter("b")), (task("c"),)
-            await journal.save(*kept)
-            assert await StoreJournal(store, "fix-login").load() == kept
-            assert await StoreJournal(store, "another").load() == ((), ())
-            checkpoint = await store.load_workflow_checkpoint("a3s_store.queue/fix-login")
-            assert checkpoint is not None
-            assert checkpoint.checkpoint_ms == 9
-            found = [(s.task_id, s.outcome.agent, s.outcome.output) for s in checkpoint.steps]
-            assert found == [
-                ("a", "dead_letter", "error of a"),
-                ("b", "dead_letter", "error of b"),
-                ("c", "external_task", ""),
-            ]
-            await journal.save((), ())
-            assert await store.load_workflow_checkpoint(journal.workflow_id) is None
-            await journal.save(*kept)
-            await journal.clear()
-            assert await journal.load() == ((), ())
-
-    asyncio.run(main())
-
-
-def test_what_did_not_change_is_the_same_object_in_the_next_save() -> None:
-    """Stores find what is new by identity."""
-
-    async def main() -> None:
-        async with MemorySessionStore() as store:
-            journal = StoreJournal(store, "fix-login")
-            steps = []
-            for letters in ((letter("a"),), (letter("a"), letter("b"))):
-                await journal.save(letters, ())
-                found = await store.load_workflow_checkpoint(journal.workflow_id)
-                assert found is not None
-                steps.append(found.steps[0])
-            assert steps[0] is steps[1]
-
-    asyncio.run(main())
-
-
-def test_steps_of_an_unknown_kind_are_left_out() -> None:
-    """A later release may have more to keep."""
-
-    async def main() -> None:
-        async with MemorySessionStore() as store:
-            journal = StoreJournal(store, "fix-login")
-            outcome = StepOutcome(
-                task_id="x", session_id="s", agent="later", output="", success=True
-            )
-            step = WorkflowStepRecord(task_id="x", outcome=outcome)
-            checkpoint = WorkflowCheckpoint(
-                workflow_id=journal.workflow_id, steps=(step,), checkpoint_ms=0
-            )
-            await store.save_workflow_checkpoint(journal.workflow_id, checkpoint)
-            assert await journal.load() == ((), ())
-
-    asyncio.run(main())
-
-
-def test_an_id_that_would_be_too_long_is_refused_at_once() -> None:
-    """Not at the first save, when it is too late."""
-    with pytest.raises(InvalidIdError):
-        StoreJournal(MemorySessionStore(), "x" * 1024)
 
 
 # -- When it is written ------------------------------------------------------------------------
@@ -360,6 +273,237 @@ def test_a_save_that_fails_is_told_and_made_up_for(broken: bool) -> None:
     asyncio.run(main())
 
 
+def test_a_save_that_failed_is_made_up_for_though_nothing_changed_since() -> None:
+    """Stopping writes what the last save could not, also when the state is the same."""
+
+    async def main() -> None:
+        journal = SlowJournal()
+        async with queue(OUTSIDE, journal=journal) as lanes_queue:
+            await lanes_queue.recover()
+            journal.broken = StoreFullError("disk full")
+            with pytest.raises(OSError, match="no"):
+                await lanes_queue.submit(QUERY, Work("w", OSError("no")))
+            await settle()
+            assert journal.kept == ((), ())
+            journal.broken = None
+        assert journal.kept == (lanes_queue.dead_letters(), ()) != ((), ())
+
+    asyncio.run(main())
+
+
+def test_a_task_is_late_though_the_journal_still_waits() -> None:
+    """7.3: a store that is locked for 10 s holds up no timeout; the task is not announced."""
+    events = Events()
+    handler = LaneHandlerConfig(mode=TaskHandlerMode.EXTERNAL, timeout_ms=50)
+    config = SessionQueueConfig(lane_handlers={EXECUTE: handler})
+
+    async def main() -> None:
+        journal = SlowJournal()
+        async with queue(config, events=events, journal=journal) as lanes_queue:
+            await lanes_queue.recover()
+            journal.gate.clear()
+            with pytest.raises(CommandTimeoutError, match="50ms"):
+                await lanes_queue.submit(EXECUTE, Work())
+            assert journal.running == 1, "the journal still waits"
+            assert lanes_queue.pending_external_tasks() == ()
+            journal.gate.set()
+        assert journal.kept == ((), ())
+        assert events.all == []
+
+    asyncio.run(main())
+
+
+def test_an_answer_is_there_though_the_journal_still_waits() -> None:
+    """7.3: a handler may learn of the task by other ways than its event."""
+
+    async def main() -> None:
+        journal = SlowJournal()
+        async with queue(OUTSIDE, journal=journal) as lanes_queue:
+            await lanes_queue.recover()
+            journal.gate.clear()
+            handle = lanes_queue.submit(EXECUTE, Work())
+            await settle()
+            (outside,) = lanes_queue.pending_external_tasks()
+            assert lanes_queue.complete_external_task(outside.task_id, True, 1)
+            assert await handle == 1
+            assert journal.running == 1
+            journal.gate.set()
+
+    asyncio.run(main())
+
+
+# -- The task that saves is cancelled ----------------------------------------------------------
+
+
+def savers() -> list[asyncio.Task[Any]]:
+    """The tasks that save a journal now."""
+    return [task for task in asyncio.all_tasks() if task.get_name() == "queue journal"]
+
+
+async def until(there: Callable[[], object]) -> None:
+    """Let the loop go on to the very step after which something is there."""
+    for _ in range(100):
+        if there():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never was")
+
+
+def cancel_savers() -> None:
+    """Cancel them, as programs do that cancel every task and go on."""
+    for saver in savers():
+        saver.cancel()
+
+
+def test_a_saver_that_is_cancelled_before_its_first_step_loses_no_change() -> None:
+    """The next change is stored, and so is the one before; stopping raises nothing."""
+    events = Events()
+
+    async def main() -> None:
+        journal = SlowJournal()
+        async with queue(OUTSIDE, events=events, journal=journal) as lanes_queue:
+            await lanes_queue.recover()
+            lanes_queue._record_changed()
+            cancel_savers()
+            with pytest.raises(OSError, match="no"):
+                await lanes_queue.submit(QUERY, Work("w", OSError("no")))
+            handle = lanes_queue.submit(EXECUTE, Work())
+            await settle()
+            (announced,) = events.of(ExternalTaskPending)
+            assert journal.kept == (
+                lanes_queue.dead_letters(),
+                lanes_queue.pending_external_tasks(),
+            )
+            assert lanes_queue.complete_external_task(announced.task_id, True, 1)
+            assert await handle == 1
+            await lanes_queue.stop()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("waits", ["first step", "load", "save"])
+def test_who_waits_for_a_saver_that_is_cancelled_is_announced_once_it_is_stored(
+    waits: str,
+) -> None:
+    """Whenever it is cancelled, and also for those who wait for the save after that one."""
+    events = Events()
+
+    async def main() -> None:
+        journal = SlowJournal()
+        async with queue(OUTSIDE, events=events, journal=journal) as lanes_queue:
+            if waits != "load":
+                await lanes_queue.recover()
+            journal.gate.clear()
+            first = lanes_queue.submit(EXECUTE, Work("first"))
+            await until(savers)
+            if waits != "first step":
+                await settle()
+                lanes_queue.submit(EXECUTE, Work("second"))
+                await settle()
+            cancel_savers()
+            await settle()
+            assert events.of(ExternalTaskPending) == [], "nothing is stored yet"
+            (failure,) = events.of(PersistenceFailed)
+            assert "cancelled" in failure.error
+            third = lanes_queue.submit(EXECUTE, Work("third"))
+            await settle()
+            journal.gate.set()
+            await settle(20)
+            announced = events.of(ExternalTaskPending)
+            assert journal.kept == ((), lanes_queue.pending_external_tasks())
+            pending = journal.kept[1]
+            assert announced == [one.event() for one in pending]
+            assert len(pending) == (2 if waits == "first step" else 3)
+            for one in pending:
+                lanes_queue.complete_external_task(one.task_id, True, one.command_type)
+            assert [await first, await third] == ["first", "third"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("waits", ["first step", "save"])
+def test_stopping_raises_no_cancellation_that_was_sent_to_the_saver(waits: str) -> None:
+    """And stores what the saver did not."""
+
+    async def main() -> None:
+        journal = SlowJournal()
+        async with queue(OUTSIDE, journal=journal) as lanes_queue:
+            await lanes_queue.recover()
+            journal.gate.clear()
+            with pytest.raises(OSError, match="no"):
+                await lanes_queue.submit(QUERY, Work("w", OSError("no")))
+            assert savers()
+            if waits == "save":
+                await settle()
+                assert journal.running == 1
+            stopping = asyncio.create_task(lanes_queue.stop())
+            cancel_savers()
+            await settle()
+            cancel_savers()
+            journal.gate.set()
+            await stopping
+            assert journal.kept == (lanes_queue.dead_letters(), ()) != ((), ())
+            await lanes_queue.stop()
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_stop_is_cancelled_and_leaves_the_saver_at_work() -> None:
+    """A cancellation that was sent arrives, and takes nothing along."""
+
+    async def main() -> None:
+        journal = SlowJournal()
+        async with queue(OUTSIDE, journal=journal) as lanes_queue:
+            await lanes_queue.recover()
+            journal.gate.clear()
+            with pytest.raises(OSError, match="no"):
+                await lanes_queue.submit(QUERY, Work("w", OSError("no")))
+            stopping = asyncio.create_task(lanes_queue.stop())
+            await settle()
+            stopping.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await stopping
+            journal.gate.set()
+            await settle()
+            assert journal.kept == (lanes_queue.dead_letters(), ()) != ((), ())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("waits", ["first step", "load", "save"])
+def test_a_loop_that_was_closed_in_a_save_leaves_the_queue_to_the_next(waits: str) -> None:
+    """Its tasks never end, and nobody waits for them any more."""
+    journal = SlowJournal()
+
+    async def begin() -> LaneQueue:
+        made = LaneQueue("fix-login", OUTSIDE, emit=Events(), journal=journal)
+        if waits != "load":
+            await made.recover()
+        journal.gate.clear()
+        made.start()
+        made.submit(QUERY, Work("w", OSError("no")))
+        await until(made.dead_letters)
+        if waits != "first step":
+            await settle()
+        return made
+
+    async def finish(made: LaneQueue) -> None:
+        journal.gate = asyncio.Event()
+        journal.gate.set()
+        journal.running = 0
+        await made.stop()
+        assert journal.kept == (made.dead_letters(), ()) != ((), ())
+
+    loop = asyncio.new_event_loop()
+    lanes_queue = loop.run_until_complete(begin())
+    left = asyncio.all_tasks(loop)
+    loop.close()
+    asyncio.run(finish(lanes_queue))
+    for one in left:
+        one._log_destroy_pending = False  # type: ignore[attr-defined]
+        one.get_coro().close()
+
+
 # -- After a restart ---------------------------------------------------------------------------
 
 
@@ -516,12 +660,14 @@ from a3s_store.models import ExternalTaskPending, SessionLane
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.journal import StoreJournal
 from a3s_store.backends.sqlite import SqliteSessionStore
+from tests.support import session
 from tests.unit.runtime.queueing import Work
 from tests.unit.runtime.test_queue_journal import OUTSIDE
 
 async def main(path):
     told = asyncio.Queue()
     store = await SqliteSessionStore.open(path)
+    await store.save(session("fix-login"))
     queue = LaneQueue("fix-login", OUTSIDE, emit=told.put_nowait,
                       journal=StoreJournal(store, "fix-login"))
     queue.start()

@@ -38,6 +38,7 @@ from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.backends.sqlite.write import session_writer
+from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import ErasureIncompleteError, SharedMessagesError
@@ -110,8 +111,9 @@ def remove(
         there = conn.execute(
             "SELECT EXISTS (SELECT 1 FROM owner WHERE id = :id) "
             "OR EXISTS (SELECT 1 FROM loop_checkpoint WHERE session_id = :id) "
-            "OR EXISTS (SELECT 1 FROM agent_memory_total WHERE owner = :id)",
-            {"id": session_id},
+            "OR EXISTS (SELECT 1 FROM agent_memory_total WHERE owner = :id) "
+            "OR EXISTS (SELECT 1 FROM workflow_checkpoint WHERE workflow_id = :queue)",
+            {"id": session_id, "queue": WORKFLOW_PREFIX + session_id},
         ).fetchone()[0]
         session_writer.delete(conn, memory, session_id)
         if there:

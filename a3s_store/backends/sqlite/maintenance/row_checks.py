@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.rows import blobs, message_log, statements
+from a3s_store.backends.sqlite.rows import blobs, message_log, queue_entries, statements
 from a3s_store.backends.sqlite.rows.statements import Statements
 from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.conversation import Head
@@ -29,6 +29,7 @@ from a3s_store.core.digests import (
     digest_with,
     item_digest,
 )
+from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.reports import Damage
 from a3s_store.errors import CorruptionError
 from a3s_store.models import Message
@@ -165,6 +166,18 @@ class RowChecker:
             with contextlib.suppress(sqlite3.Error):
                 found = self.conn.execute(select, sql.stretch(parent_key, seq, seq + 1))
                 yield from (row for row in found if row[0] == seq)
+
+    # -- Queue entries ----------------------------------------------------------------------------
+
+    def queue(self, owner_key: int) -> tuple[QueueEntry, ...]:
+        """The queue entries of a session that are what was written, oldest first."""
+        stored = self.attempt(queue_entries.PART, lambda: queue_entries.rows(self.conn, owner_key))
+        read = [
+            self.attempt(queue_entries.PART, row.entry, position)
+            for position, row in enumerate(stored or ())
+        ]
+        self.values_read += len(read)
+        return tuple(entry for entry in read if entry is not None)
 
     # -- Messages ---------------------------------------------------------------------------------
 

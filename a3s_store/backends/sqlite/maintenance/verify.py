@@ -159,6 +159,7 @@ class _Verification:
     def _session(self, checker: RowChecker, key: int, session_id: str) -> None:
         self.counts["sessions"] += 1
         self._generations(checker, key)
+        checker.queue(key)
         if self.deep:
             partial_read.session(checker, session_id, messages=False)
             return

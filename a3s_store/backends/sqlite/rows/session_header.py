@@ -22,7 +22,8 @@ from a3s_store.core.revision import Revision
 
 _RECORD = """
 SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.saved_at_ms, g.holder,
-    g.save_id, g.row_checksum, o.life, s.head_branch, s.head_length, s.digest, c.digest
+    g.save_id, g.row_checksum, o.life, s.head_branch, s.head_length, s.digest, c.digest,
+    c.name_source
 FROM owner AS o
 JOIN generation AS g ON g.owner_key = o.owner_key
 LEFT JOIN session AS s ON s.owner_key = o.owner_key
@@ -39,7 +40,7 @@ class SessionHeader:
 
     `digest` is that of the snapshot, None without a session. `parts` has what stands for each part
     of the snapshot, as `snapshot.combine` takes them; a list that was never saved is not in it.
-    `life` is the generation with which it began.
+    `life` is the generation with which it began, `name_source` as in `Versioned`.
     """
 
     key: int
@@ -48,6 +49,7 @@ class SessionHeader:
     head: Head | None
     parts: Mapping[str, ListDigest]
     life: int
+    name_source: str | None = None
 
     @property
     def revision(self) -> Revision:
@@ -64,7 +66,7 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
         return None
-    *save, checksum, life, branch, length, session, config = row
+    *save, checksum, life, branch, length, session, config, name_source = row
     key, generation, _, _, digest, _, _, _ = save
     if _checksum(*save) != checksum:
         raise CorruptRowError(NOT_WRITTEN, "generation", generation)
@@ -83,7 +85,7 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
         parts["session"] = ListDigest(1, session)
         parts["config"] = ListDigest(1, config)
         parts["messages"] = ListDigest(length, message_log.chain_hash_at(conn, head))
-    return SessionHeader(key, generation, digest, head, parts, life)
+    return SessionHeader(key, generation, digest, head, parts, life, name_source)
 
 
 def refuse_lost(
@@ -242,11 +244,26 @@ def generation_of(conn: sqlite3.Connection, session_id: str) -> int:
     return row[0] or 0
 
 
-def generation_saved_as(conn: sqlite3.Connection, session_id: str, save_id: bytes) -> int | None:
-    """The number of the save that was given this id; None when there is none."""
+def revision_of(conn: sqlite3.Connection, session_id: str) -> Revision | None:
+    """Where a session stands; None when none was saved under the id.
+
+    Two rows are looked at. Raises CorruptRowError when the index of ids lost it.
+    """
     row = conn.execute(
-        "SELECT generation FROM generation JOIN owner USING (owner_key) "
+        "SELECT g.generation, o.life FROM owner AS o JOIN session USING (owner_key) "
+        "JOIN generation AS g USING (owner_key) WHERE id = ? ORDER BY g.generation DESC LIMIT 1",
+        (session_id,),
+    ).fetchone()
+    if row is None:
+        refuse_lost(conn, "owner", "id", session_id, "session")
+    return None if row is None else Revision(*row)
+
+
+def revision_saved_as(conn: sqlite3.Connection, session_id: str, save_id: bytes) -> Revision | None:
+    """The revision that the save with this id made; None when there is none."""
+    row = conn.execute(
+        "SELECT generation, life FROM generation JOIN owner USING (owner_key) "
         "WHERE id = ? AND save_id = ? ORDER BY generation DESC LIMIT 1",
         (session_id, save_id),
     ).fetchone()
-    return None if row is None else row[0]
+    return None if row is None else Revision(*row)

@@ -42,6 +42,7 @@ _OWNED: Final = (
     "run",
     "verification_report",
     "subagent_task",
+    "queue_entry",
 )
 # Where a session's id is repeated.
 _NAMED: Final = (

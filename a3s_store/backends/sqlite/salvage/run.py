@@ -246,6 +246,9 @@ class _Writing:
                 await store.save(snapshot.session.evolve(messages=messages))
             self._now = kept.saved_at_ms / 1000
             await store.save_snapshot(snapshot)
+            if kept.queue:
+                # Without claims: the live sessions that had them wrote another file.
+                await store.save_queue_entries(session_id, claimed_by=None, put=kept.queue)
             self._messages += len(snapshot.session.messages)
             return True
         self._now = kept.saved_at_ms / 1000

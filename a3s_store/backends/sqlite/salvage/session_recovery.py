@@ -20,13 +20,14 @@ from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.read import decode, fetch
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.rows import agent_memory, message_log, statements
+from a3s_store.backends.sqlite.rows import agent_memory, message_log, queue_entries, statements
 from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.batch import LoadResult
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
+from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NO_ENTRY, SessionCache
 from a3s_store.core.snapshot import SessionSnapshot
@@ -52,12 +53,13 @@ class Contents:
 class Kept:
     """What is to be kept of an owner: a snapshot, or only shelves where no session was saved.
 
-    `earlier` are whole conversations of generations that the present one does not begin with, each
-    with the Unix milliseconds when it was saved.
+    `queue` are the entries of its queue. `earlier` are whole conversations of generations that the
+    present one does not begin with, each with the Unix milliseconds when it was saved.
     """
 
     snapshot: SessionSnapshot | None
     shelves: Mapping[Collection, tuple[Any, ...]]
+    queue: tuple[QueueEntry, ...]
     earlier: tuple[tuple[int, Messages], ...]
     saved_at_ms: int
     damage: tuple[Damage, ...]
@@ -109,10 +111,19 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
     return Kept(
         snapshot=snapshot,
         shelves=collections,
+        queue=_queue(checker, owner_key, lost=snapshot is None),
         earlier=() if snapshot is None else tuple(_earlier(checker, owner_key, saved)),
         saved_at_ms=saved[-1][1] if saved else 0,
         damage=tuple(checker.damage),
     )
+
+
+def _queue(checker: RowChecker, owner_key: int, *, lost: bool) -> tuple[QueueEntry, ...]:
+    """The queue entries of a session; none, and a note, when the session itself is lost."""
+    entries = checker.queue(owner_key)
+    if entries and lost:
+        checker.note(queue_entries.PART, f"{len(entries)} entries belong to a session that is lost")
+    return () if lost else entries
 
 
 def _whole(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:

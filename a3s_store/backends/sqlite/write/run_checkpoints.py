@@ -12,13 +12,13 @@ from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import message_log, session_header, statements
 from a3s_store.backends.sqlite.write import list_writer, session_writer
+from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.conversation import Head
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCache
 from a3s_store.errors import EncodeError
-from a3s_store.models import LoopCheckpoint
 from a3s_store.wire import encode_without
 
 _MESSAGES = frozenset({"messages"})
@@ -27,16 +27,28 @@ _MESSAGES = frozenset({"messages"})
 def put(
     conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str, value: Any
 ) -> None:
-    """Keep a checkpoint in place of the last one under its key. Raises EncodeError."""
+    """Keep a checkpoint in place of the last one under its key. Raises EncodeError.
+
+    Whose run it is stays as it was, and where its own messages begin.
+    """
     if kind is LOOP_CHECKPOINTS:
-        _put_loop(conn, cache, key, value)
+        base_length, claimed_by = _kept(conn, key)
+        run = RunCheckpoint(checkpoint=value, base_length=base_length, claimed_by=claimed_by)
+        put_run(conn, cache, run)
     else:
         _put_lists(conn, cache, kind, key, value)
 
 
-def _put_loop(
-    conn: sqlite3.Connection, cache: CacheTransaction, key: str, value: LoopCheckpoint
-) -> None:
+def _kept(conn: sqlite3.Connection, key: str) -> tuple[int | None, str | None]:
+    row = conn.execute(
+        "SELECT base_length, claimed_by FROM loop_checkpoint WHERE run_id = ?", (key,)
+    ).fetchone()
+    return (None, None) if row is None else (row[0], row[1])
+
+
+def put_run(conn: sqlite3.Connection, cache: CacheTransaction, run: RunCheckpoint) -> None:
+    """Keep a loop's checkpoint, with whose it is. Raises EncodeError."""
+    key, value = run.run_id, run.checkpoint
     tree = encode_without(value, _MESSAGES)
     _, last = _loop(conn, key)
     first = [last.branch] if last is not None else []
@@ -49,7 +61,9 @@ def _put_loop(
     own = {
         "head_branch": head.branch,
         "head_length": head.length,
-        "digest": checkpoint_digest(LOOP_CHECKPOINTS, tree, line.chain_hash),
+        "digest": checkpoint_digest(LOOP_CHECKPOINTS, tree, line.chain_hash, run.base_length),
+        "base_length": run.base_length,
+        "claimed_by": run.claimed_by,
     }
     statements.put_one(conn, LOOP_CHECKPOINTS.rows, LOOP_CHECKPOINTS.key, own, tree)
     grew = last is not None and last.branch == head.branch and last.length <= head.length

@@ -32,6 +32,7 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
+from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.session_cache import HISTORY, CacheEntry, CacheTransaction
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import Message, SessionData
@@ -99,6 +100,15 @@ class _Save:
         digest = scalar_digest({key: tree[key] for key in CONFIG_PARTS if key in tree})
         if digest != self.before.parts.get("config"):
             own = {"owner_key": self.before.key, "digest": digest.digest}
+            if self.batch.save_id is None:
+                # Not a live session's: whoever gives another name is a person.
+                self.conn.execute(
+                    "UPDATE session_config SET name_source = NULL "
+                    "WHERE owner_key = ? AND name <> ? AND name_source IS NOT NULL",
+                    (self.before.key, session.config.name),
+                )
+            else:
+                own["name_source"] = self.batch.name_source
             statements.put_one(self.conn, CONFIG_ROWS, "owner_key", own, tree)
         self.parts["config"] = digest
 
@@ -197,24 +207,27 @@ def commit(
         save.put_collection(collection, values)
     if batch.retained_artifact_uris is not None:
         save.put_uris(batch.retained_artifact_uris)
-    after = session_header.write(conn, before, save.head, save.parts, now_ms)
+    after = session_header.write(conn, before, save.head, save.parts, now_ms, batch.save_id)
     cache.put(batch.session_id, save.cache_entry(after.generation))
     return True
 
 
 def _conditions_hold(batch: Batch, before: SessionHeader | None) -> bool:
-    generation = before.generation if before is not None else 0
-    expected = batch.expected_generation
-    if expected is not None and expected != generation:
-        raise StaleGenerationError(
-            f"the session is at generation {generation}, not {expected}",
-            expected=expected,
-            actual=generation,
-            hint="Load it again, apply the change to what is there, and save that",
-        )
+    refuse_other(batch.expected_generation, 0 if before is None else before.generation)
     if batch.expected_digest is None:
         return True
     return before is not None and before.digest == batch.expected_digest
+
+
+def refuse_other(expected: int | None, actual: int) -> None:
+    """Raise StaleGenerationError unless `expected` is None or the generation the session is at."""
+    if expected is not None and expected != actual:
+        raise StaleGenerationError(
+            f"the session is at generation {actual}, not {expected}",
+            expected=expected,
+            actual=actual,
+            hint="Load it again, apply the change to what is there, and save that",
+        )
 
 
 def array(values: Any, model: str, name: str) -> tuple[Any, ...]:
@@ -280,12 +293,20 @@ def older_branches(conn: sqlite3.Connection, owner: SessionHeader | None) -> lis
 # -- Other ways to change a session ---------------------------------------------------------------
 
 
-def rewind(conn: sqlite3.Connection, session_id: str, length: int, now_ms: int) -> int:
+def rewind(
+    conn: sqlite3.Connection,
+    session_id: str,
+    length: int,
+    now_ms: int,
+    expected_generation: int | None = None,
+) -> int:
     """Make the first `length` messages the history: a new generation, no message written.
 
     Raises:
         SessionNotFoundError: no session was saved, or it is not that long.
+        StaleGenerationError: the session is not at `expected_generation`.
     """
+    refuse_other(expected_generation, session_header.generation_of(conn, session_id))
     before, head = _saved(conn, session_id, length)
     after = Head(head.branch, length)
     conn.execute("UPDATE session SET head_length = ? WHERE owner_key = ?", (length, before.key))
@@ -315,6 +336,7 @@ def fork(
     batch: Batch,
     at: int | None,
     now_ms: int,
+    expected_generation: int | None = None,
 ) -> None:
     """Commit a batch under another id with a head on the first `at` messages of a session.
 
@@ -322,19 +344,34 @@ def fork(
 
     Raises:
         SessionNotFoundError: there is no such session, or it is not that long.
+        StaleGenerationError: the session is not at `expected_generation`.
     """
+    refuse_other(expected_generation, session_header.generation_of(conn, session_id))
     _, head = _saved(conn, session_id, at)
     length = head.length if at is None else at
     commit(conn, memory, batch, now_ms, Head(head.branch, length))
 
 
-def delete(conn: sqlite3.Connection, cache: CacheTransaction, session_id: str) -> None:
+def delete(
+    conn: sqlite3.Connection,
+    cache: CacheTransaction,
+    session_id: str,
+    expected_generation: int | None = None,
+) -> None:
     """Remove everything under an id, and the loop checkpoints of its runs; nothing is fine too.
 
-    Its memories go too.
+    Its agent memory goes too, and a queue that an older release kept in a workflow checkpoint. The
+    deletion takes a number, which is all that is left, with a hash.
+
+    Raises:
+        StaleGenerationError: the session is not at `expected_generation`.
     """
+    refuse_other(expected_generation, session_header.generation_of(conn, session_id))
     cache.evict(session_id)
     agent_memory.clear(conn, session_id)
+    conn.execute(
+        "DELETE FROM workflow_checkpoint WHERE workflow_id = ?", (WORKFLOW_PREFIX + session_id,)
+    )
     branches = _column(
         conn, "DELETE FROM loop_checkpoint WHERE session_id = ? RETURNING head_branch", session_id
     )

@@ -29,7 +29,7 @@ from a3s_store.models import (
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import SessionOptions
 from a3s_store.runtime.persistence.restore import (
-    load_checked_snapshot,
+    load_checked,
     load_session_data,
     restore_collections,
     restore_session,
@@ -100,7 +100,7 @@ def test_what_is_stored_is_answered() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("load", [load_session_data, load_checked_snapshot, restore_session])
+@pytest.mark.parametrize("load", [load_session_data, load_checked, restore_session])
 def test_a_session_that_is_not_there_is_said_to_be_missing(load: Any) -> None:
     """Section 1.2."""
     with pytest.raises(SessionError) as caught:

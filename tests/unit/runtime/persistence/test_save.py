@@ -61,19 +61,24 @@ class Watched(MemorySessionStore):
         self.before: Callable[[str], None] = lambda name: None
 
     def capabilities(self) -> Capabilities:
-        return attrs.evolve(super().capabilities(), atomic_session_snapshots=self.whole)
+        promised = super().capabilities()
+        if self.whole:
+            return promised
+        return attrs.evolve(
+            promised, atomic_session_snapshots=False, aggregate_cas=False, conditional_writes=False
+        )
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
         if not name.startswith("save"):
             return found
 
-        async def watched(*given: Any) -> Any:
+        async def watched(*given: Any, **named: Any) -> Any:
             self.calls.append(name)
             self.before(name)
             if self.failing == name:
                 raise StoreUnavailableError("the disk is gone")
-            return await found(*given)
+            return await found(*given, **named)
 
         return watched
 
@@ -277,7 +282,7 @@ def test_session_save_uses_exactly_one_aggregate_store_call(
         made = filled(store)
         with caplog.at_level(logging.DEBUG, logger="a3s_store.session"):
             await made.save()
-        assert store.calls == ["save_snapshot"]
+        assert store.calls == ["save_changes"]
         assert await store.load_snapshot("fix-login") == made.snapshot()
 
     asyncio.run(main())
@@ -331,7 +336,7 @@ def test_a_failed_save_names_the_session_and_leaves_the_baseline() -> None:
         made = filled(store)
         await made.save()
         baseline = made.state.baseline
-        store.failing = "save_snapshot"
+        store.failing = "save_changes"
         made.session.add_message(Message.user("more"))
         with pytest.raises(PersistenceError) as caught:
             await made.save()
@@ -373,7 +378,8 @@ def test_a_failed_auto_save_is_a_warning_and_an_event(caplog: pytest.LogCaptureF
         made = live(store, auto_save=True)
         subscription = made.session.events.subscribe()
         assert await made.auto_save_if_enabled("generate")
-        store.failing = "save_snapshot"
+        made.session.add_message(Message.user("more"))
+        store.failing = "save_changes"
         assert not await made.auto_save_if_enabled("generate")
         (event,) = subscription.pending()
         assert isinstance(event, PersistenceFailed)

@@ -15,6 +15,7 @@ from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import CorruptionError, EncodeError
 from a3s_store.testing.samples import loop_checkpoint, session
+from tests.everything import entry
 
 
 def hide_from_index(path: Path, table: str, key: str) -> None:
@@ -47,6 +48,24 @@ def test_a_session_that_its_index_lost_is_not_taken_for_one_never_saved(tmp_path
             found = await store.load("session-1", on_damage="report")
             assert found.value == session("session-1", ("a",))
             assert await store.load("never saved") is None
+
+    asyncio.run(main())
+
+
+def test_a_queue_is_not_taken_for_empty_where_the_index_lost_its_session(tmp_path: Path) -> None:
+    """Its tasks would be forgotten."""
+    path = tmp_path / "store"
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await store.save(session("session-1", ("a",)))
+            await store.save_queue_entries("session-1", claimed_by=None, put=[entry(1)])
+        hide_from_index(path, "owner", "session-1")
+        async with SqliteSessionStore.open(path) as store:
+            with pytest.raises(CorruptionError):
+                await store.claim_queue_entries("session-1", by="a", may_take=lambda _: True)
+            with pytest.raises(CorruptionError):
+                await store.save_queue_entries("session-1", claimed_by="a", put=[entry(2)])
 
     asyncio.run(main())
 

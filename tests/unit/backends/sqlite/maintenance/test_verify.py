@@ -28,8 +28,10 @@ _UNPROVEN: Final = {
     ("artifact", "artifact_key"),
     ("loop_checkpoint", "loop_checkpoint_key"),
     ("message", "message_key"),
-    # Advice only: whose run it is, and whether a model made the title.
+    ("queue_entry", "queue_entry_key"),
+    # Advice only: which live session has it, and whether a model made the title.
     ("loop_checkpoint", "claimed_by"),
+    ("queue_entry", "claimed_by"),
     ("session_config", "name_source"),
 }
 
@@ -137,7 +139,7 @@ def _other(value: Any, kind: str) -> Any:
 
 
 # Nothing else in the file speaks of these rows.
-_SPARED: Final = {"meta", "tombstone", "loop_checkpoint", "workflow_checkpoint"}
+_SPARED: Final = {"meta", "tombstone", "loop_checkpoint", "workflow_checkpoint", "queue_entry"}
 
 
 @pytest.mark.parametrize("table", [table for table in _tables() if table not in _SPARED])

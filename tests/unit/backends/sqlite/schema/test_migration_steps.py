@@ -157,8 +157,10 @@ DROP VIEW sessions;
 DROP VIEW conversation;
 DROP VIEW run_events;
 DROP VIEW costs;
-CREATE TABLE owner_new (owner_key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
-INSERT INTO owner_new SELECT owner_key, id FROM owner;
+CREATE TABLE owner_new (
+    owner_key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, life INTEGER NOT NULL DEFAULT 1
+) STRICT;
+INSERT INTO owner_new SELECT owner_key, id, life FROM owner;
 DROP TABLE owner;
 ALTER TABLE owner_new RENAME TO owner;
 """

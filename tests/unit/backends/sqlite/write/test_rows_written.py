@@ -279,7 +279,7 @@ def test_deleting_a_session_leaves_no_row_of_it(tmp_path: Path) -> None:
 
     scenario(tmp_path, delete_the_copy)
     left = {table: len(found) for table, found in all_rows(tmp_path / "agent.a3s").items() if found}
-    assert left == {"meta": 1}
+    assert left == {"meta": 2, "tombstone": 2}, "the salt, and a hash for each"
 
 
 def test_a_checkpoint_that_is_dropped_takes_its_own_messages_along(tmp_path: Path) -> None:

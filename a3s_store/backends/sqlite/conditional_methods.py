@@ -1,0 +1,138 @@
+"""What `SqliteSessionStore` has for live sessions beside each other: `ConditionalStore`.
+
+What is done with rows is in `write.conditional`; here is said in which transaction.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.read import decode
+from a3s_store.backends.sqlite.read import fetch as fetching
+from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
+from a3s_store.backends.sqlite.rows import session_header
+from a3s_store.backends.sqlite.write import conditional, run_checkpoints
+from a3s_store.core.batch import refuse_unwritable, refuse_unwritable_value
+from a3s_store.core.changes import (
+    Committed,
+    Merge,
+    RunCheckpoint,
+    RunClaim,
+    SessionChanges,
+    Stored,
+)
+from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
+from a3s_store.core.conditional_store import ConditionalMethods, batch_of, run_taken
+from a3s_store.core.revision import Revision
+from a3s_store.core.session_cache import CacheTransaction
+from a3s_store.errors import EncodeError
+
+
+class ConditionalWrites(ConditionalMethods):
+    """The port of `ConditionalMethods` on the engine."""
+
+    _engine: Engine
+
+    @abstractmethod
+    def _where(self, key: str, what: str = "session") -> str:
+        """A session or run and the file, for errors."""
+
+    @abstractmethod
+    def _now_ms(self) -> int:
+        """The time of a save."""
+
+    async def _commit_changes(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        session_id = changes.session_id
+
+        def apply(conn: WorkConnection, cache: CacheTransaction) -> Committed:
+            try:
+                return conditional.commit(conn, cache, changes, on, merge, self._now_ms())
+            except (EncodeError, UnicodeEncodeError):
+                # Raises with the whole path.
+                refuse_unwritable(batch_of(changes))
+                if changes.checkpoint is not None:
+                    refuse_unwritable_value(changes.checkpoint.checkpoint)
+                raise
+
+        return await self._engine.write(
+            changes.op, self._where(session_id), apply, session_id, session_id=session_id
+        )
+
+    async def _fetch_versioned(self, session_id: str, *, collections: bool) -> Stored | None:
+        cache = self._engine.cache
+        wanted = COLLECTIONS if collections else ()
+
+        def fetch(conn: WorkConnection) -> fetching.FetchedRows:
+            return fetching.fetch(conn, cache.get(session_id), session_id, wanted, session=True)
+
+        def build(conn: WorkConnection, rows: fetching.FetchedRows) -> Stored | None:
+            found = decode.to_found(conn, rows)
+            if rows.record is not None:
+                cache.update(session_id, lambda known: decode.refreshed(known, rows, found))
+            return conditional.versioned(rows, found)
+
+        return await self._engine.read(
+            "load_versioned", self._where(session_id), fetch, build, session_id=session_id
+        )
+
+    async def _revision(self, session_id: str) -> Revision | None:
+        return await self._engine.read(
+            "revision",
+            self._where(session_id),
+            lambda conn: session_header.revision_of(conn, session_id),
+            decode.as_is,
+            session_id=session_id,
+        )
+
+    async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
+        return await self._engine.read(
+            "landed",
+            self._where(session_id),
+            lambda conn: session_header.revision_saved_as(conn, session_id, save_id),
+            decode.as_is,
+            session_id=session_id,
+        )
+
+    async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
+        cache = self._engine.cache
+
+        def fetch(conn: WorkConnection) -> list[FetchedCheckpoint | None]:
+            return [
+                run_checkpoints.get(conn, cache, LOOP_CHECKPOINTS, run_id)
+                for run_id in conditional.run_ids(conn, session_id)
+            ]
+
+        def build(
+            conn: WorkConnection, found: list[FetchedCheckpoint | None]
+        ) -> tuple[RunCheckpoint, ...]:
+            return tuple(_run(conn, one) for one in found if one is not None)
+
+        return await self._engine.read(
+            "run_checkpoints", self._where(session_id), fetch, build, session_id=session_id
+        )
+
+    async def _claim_run(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
+        cache = self._engine.cache
+
+        def apply(conn: WorkConnection, _: CacheTransaction) -> RunCheckpoint:
+            conditional.claim(conn, RunClaim(run_id, by), seen)
+            found = run_checkpoints.get(conn, cache, LOOP_CHECKPOINTS, run_id)
+            if found is None:
+                raise run_taken(run_id)
+            return _run(conn, found)
+
+        where = self._where(run_id, LOOP_CHECKPOINTS.key)
+        lane = f"{LOOP_CHECKPOINTS.name}\0{run_id}"
+        return await self._engine.write("claim_run", where, apply, lane)
+
+
+def _run(conn: WorkConnection, found: FetchedCheckpoint) -> RunCheckpoint:
+    checkpoint = decode.to_checkpoint(conn, LOOP_CHECKPOINTS, found)
+    assert checkpoint is not None, "it was found"
+    return RunCheckpoint(
+        checkpoint=checkpoint, base_length=found.base_length, claimed_by=found.claimed_by
+    )

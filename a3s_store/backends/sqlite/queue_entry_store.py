@@ -1,0 +1,104 @@
+"""Queue entries in the store's file: written by its group commit, in the lane of their session."""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.read import decode
+from a3s_store.backends.sqlite.rows import queue_entries
+from a3s_store.backends.sqlite.write import run_checkpoints
+from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
+from a3s_store.core.queue_entries import (
+    WORKFLOW_PREFIX,
+    EntryKey,
+    MayTake,
+    QueueEntry,
+    QueueEntryMethods,
+    entries_of,
+)
+from a3s_store.core.session_cache import CacheTransaction, SessionCache
+from a3s_store.errors import SessionNotFoundError
+
+
+class SqliteQueueEntryMethods(QueueEntryMethods):
+    """The methods of `SqliteSessionStore` for queue entries."""
+
+    _engine: Engine
+
+    @abstractmethod
+    def _where(self, key: str, what: str = "session") -> str:
+        """The words that name a session in an error."""
+
+    async def _save_entries(
+        self,
+        session_id: str,
+        claimed_by: str | None,
+        put: Sequence[QueueEntry],
+        remove: Sequence[EntryKey],
+    ) -> None:
+        def apply(conn: WorkConnection, _: CacheTransaction) -> None:
+            owner_key = queue_entries.owner_of(conn, session_id)
+            if owner_key is not None:
+                queue_entries.remove(conn, owner_key, claimed_by, remove)
+                queue_entries.put(conn, owner_key, claimed_by, put)
+            elif put:
+                raise SessionNotFoundError(
+                    "no session was saved under this id",
+                    hint="Save the session, then its queue entries",
+                )
+
+        where = self._where(session_id)
+        await self._engine.write(
+            "save_queue_entries", where, apply, session_id, session_id=session_id
+        )
+
+    async def _claim_entries(
+        self, session_id: str, by: str, may_take: MayTake
+    ) -> tuple[QueueEntry, ...]:
+        op, where = "claim_queue_entries", self._where(session_id)
+        # Most sessions have none: that is no reason to wait for the write lock.
+        there = await self._engine.read(
+            op, where, lambda conn: _has_any(conn, session_id), decode.as_is, session_id=session_id
+        )
+        if not there:
+            return ()
+
+        def apply(conn: WorkConnection, cache: CacheTransaction) -> tuple[QueueEntry, ...]:
+            owner_key = queue_entries.owner_of(conn, session_id)
+            if owner_key is None:
+                return ()
+            _take_over_checkpoint(conn, cache, session_id, owner_key)
+            return queue_entries.claim(conn, owner_key, by, may_take)
+
+        return await self._engine.write(op, where, apply, session_id, session_id=session_id)
+
+
+def _has_any(conn: sqlite3.Connection, session_id: str) -> bool:
+    owner_key = queue_entries.owner_of(conn, session_id)
+    if owner_key is None:
+        return False
+    # Are there entries, or is there a checkpoint with some?
+    (there,) = conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM queue_entry WHERE owner_key = ?) "
+        "OR EXISTS (SELECT 1 FROM workflow_checkpoint WHERE workflow_id = ?)",
+        (owner_key, WORKFLOW_PREFIX + session_id),
+    ).fetchone()
+    return bool(there)
+
+
+def _take_over_checkpoint(
+    conn: sqlite3.Connection, cache: CacheTransaction, session_id: str, owner_key: int
+) -> None:
+    """Make rows of the workflow checkpoint in which an older release kept the queue."""
+    kind, key = WORKFLOW_CHECKPOINTS, WORKFLOW_PREFIX + session_id
+    stored = run_checkpoints.get(conn, SessionCache(0, 0), kind, key)
+    checkpoint = decode.to_checkpoint(conn, kind, stored)
+    if checkpoint is None:
+        return
+    for claimed_by, entry in entries_of(checkpoint):
+        queue_entries.put(conn, owner_key, claimed_by, (entry,))
+    run_checkpoints.drop(conn, cache, kind, key)

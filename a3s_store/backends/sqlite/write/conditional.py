@@ -1,0 +1,111 @@
+"""A live session's changes: compared with what is stored and written, in one transaction.
+
+Plain functions of a connection, each inside a transaction that somebody else opened.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.read import decode, fetch
+from a3s_store.backends.sqlite.rows import session_header
+from a3s_store.backends.sqlite.rows.session_header import SessionHeader
+from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
+from a3s_store.core.batch import LoadResult
+from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, Stored
+from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
+from a3s_store.core.conditional_store import batch_of, check_run, refuse_stale, run_taken
+from a3s_store.core.revision import Position, Revision, Versioned
+from a3s_store.core.session_cache import CacheTransaction
+from a3s_store.core.snapshot import SessionSnapshot
+
+
+def commit(
+    conn: WorkConnection,
+    cache: CacheTransaction,
+    changes: SessionChanges,
+    on: Revision | None,
+    merge: Merge | None,
+    now_ms: int,
+) -> Committed:
+    """See `ConditionalStore.save_changes`; the values are redacted already."""
+    session_id = changes.session_id
+    # First: what was taken over must not be merged with itself.
+    check_run(changes, lambda run_id: _claimed_by(conn, run_id))
+    before = session_header.find(conn, session_id)
+    actual = revision_of(before)
+    theirs: Stored | None = None
+    if not changes.is_written_at(on, actual):
+        refuse_stale(on, actual, merge)
+        theirs = stored(conn, cache, session_id)
+        assert theirs is not None, "it has a revision"
+        assert merge is not None, "without one it is refused"
+        changes = merge(changes, theirs)
+    if changes.changes_session:
+        session_writer.commit(conn, cache, batch_of(changes), now_ms)
+    for claim in changes.ended_runs:
+        run_checkpoints.drop(conn, cache, LOOP_CHECKPOINTS, claim.run_id)
+    if changes.checkpoint is not None:
+        run_checkpoints.put_run(conn, cache, changes.checkpoint)
+    revision = revision_of(session_header.find(conn, session_id)) or Revision(0, 0)
+    return Committed(revision=revision, changes=changes, theirs=theirs)
+
+
+def revision_of(header: SessionHeader | None) -> Revision | None:
+    """Where a session stands; None while only collections were saved under its id, or nothing."""
+    return None if header is None or header.head is None else header.revision
+
+
+def stored(
+    conn: WorkConnection, cache: CacheTransaction, session_id: str, *, collections: bool = True
+) -> Stored | None:
+    """The session as it is stored, read inside the transaction."""
+    wanted = COLLECTIONS if collections else ()
+    rows = fetch.fetch(conn, cache.get(session_id), session_id, wanted, session=True)
+    found = decode.to_found(conn, rows)
+    if rows.record is not None:
+        # So that what is written next is compared with it, and not all of it written.
+        cache.put(session_id, decode.refreshed(cache.get(session_id), rows, found))
+    return versioned(rows, found)
+
+
+def versioned(rows: fetch.FetchedRows, found: LoadResult) -> Stored | None:
+    """What was fetched, with the revision and the position it was fetched at."""
+    header = rows.record
+    if header is None or found.session is None:
+        return None
+    snapshot = SessionSnapshot.of(found.session, found.collections, found.retained_artifact_uris)
+    messages = header.parts["messages"]
+    return Versioned(
+        snapshot, header.revision, Position(messages.count, messages.digest), header.name_source
+    )
+
+
+def _claimed_by(conn: sqlite3.Connection, run_id: str) -> tuple[str | None] | None:
+    """Who has claimed a run, in a tuple; None when it has no checkpoint."""
+    row: tuple[str | None] | None = conn.execute(
+        "SELECT claimed_by FROM loop_checkpoint WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    return row
+
+
+def claim(conn: sqlite3.Connection, run: RunClaim, seen: str | None) -> None:
+    """Claim a run if `seen` still has the claim. Raises RunClaimedError."""
+    changed = conn.execute(
+        "UPDATE loop_checkpoint SET claimed_by = ? WHERE run_id = ? AND claimed_by IS ?",
+        (run.token, run.run_id, seen),
+    ).rowcount
+    if not changed:
+        raise run_taken(run.run_id)
+
+
+def run_ids(conn: sqlite3.Connection, session_id: str) -> tuple[str, ...]:
+    """The ids of a session's runs that have a checkpoint, the oldest first."""
+    return tuple(
+        row[0]
+        for row in conn.execute(
+            "SELECT run_id FROM loop_checkpoint WHERE session_id = ? ORDER BY loop_checkpoint_key",
+            (session_id,),
+        ).fetchall()
+    )

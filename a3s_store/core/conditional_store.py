@@ -1,0 +1,198 @@
+"""The methods of `ConditionalStore`, written once over three that a backend has.
+
+A store that can compare and write in one transaction subclasses `ConditionalMethods` and implements
+`_commit_changes`, `_fetch_versioned` and the questions about runs.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Literal, overload
+
+import attrs
+
+from a3s_store.core.base_store import BaseStore, check_checkpoint
+from a3s_store.core.batch import Batch
+from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored
+from a3s_store.core.collections import LOOP_CHECKPOINTS, check_id
+from a3s_store.core.revision import Revision, Versioned
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import EncodeError, RunClaimedError, StaleGenerationError
+from a3s_store.models import LoopCheckpoint, SessionData
+
+
+class ConditionalMethods(BaseStore):
+    """Implements `ConditionalStore` over the port below."""
+
+    # -- The port -----------------------------------------------------------------------------
+
+    @abstractmethod
+    async def _commit_changes(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        """Compare and write in one transaction, as `ConditionalStore.save_changes`."""
+
+    @abstractmethod
+    async def _fetch_versioned(self, session_id: str, *, collections: bool) -> Stored | None:
+        """The session, with its collections or with none, and its revision."""
+
+    @abstractmethod
+    async def _revision(self, session_id: str) -> Revision | None:
+        """Where the session stands."""
+
+    @abstractmethod
+    async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
+        """The revision that a save made."""
+
+    @abstractmethod
+    async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
+        """The checkpoints of a session's runs."""
+
+    @abstractmethod
+    async def _claim_run(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
+        """Claim a run, as `ConditionalStore.claim_run`."""
+
+    # -- The methods --------------------------------------------------------------------------
+
+    async def revision(self, session_id: str) -> Revision | None:
+        """See `ConditionalStore.revision`."""
+        self._check_open("revision")
+        return await self._revision(check_id(session_id))
+
+    @overload
+    async def load_versioned(
+        self, session_id: str, *, snapshot: Literal[False] = False
+    ) -> Versioned[SessionData] | None: ...
+    @overload
+    async def load_versioned(
+        self, session_id: str, *, snapshot: Literal[True]
+    ) -> Versioned[SessionSnapshot] | None: ...
+    async def load_versioned(
+        self, session_id: str, *, snapshot: bool = False
+    ) -> Versioned[SessionData] | Versioned[SessionSnapshot] | None:
+        """See `ConditionalStore.load_versioned`."""
+        self._check_open("load_versioned")
+        found = await self._fetch_versioned(check_id(session_id), collections=snapshot)
+        if found is None or snapshot:
+            return found
+        return Versioned(found.value.session, found.revision, found.position, found.name_source)
+
+    async def save_changes(
+        self, changes: SessionChanges, *, on: Revision | None, merge: Merge | None = None
+    ) -> Committed:
+        """See `ConditionalStore.save_changes`."""
+        self._check_open(changes.op)
+        _check_changes(changes)
+        return await self._commit_changes(self._redacted_changes(changes), on, merge)
+
+    async def landed(self, session_id: str, save_id: bytes) -> Revision | None:
+        """See `ConditionalStore.landed`."""
+        self._check_open("landed")
+        return await self._landed(check_id(session_id), save_id)
+
+    async def run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
+        """See `ConditionalStore.run_checkpoints`."""
+        self._check_open("run_checkpoints")
+        return await self._run_checkpoints(check_id(session_id))
+
+    async def claim_run(self, run_id: str, *, seen: str | None, by: str) -> RunCheckpoint:
+        """See `ConditionalStore.claim_run`."""
+        self._check_open("claim_run")
+        return await self._claim_run(check_id(run_id, "run id"), seen, by)
+
+    def _redacted_changes(self, changes: SessionChanges) -> SessionChanges:
+        if self._redactor is None:
+            return changes
+        batch = self._redacted(batch_of(changes))
+        checkpoint = changes.checkpoint
+        if checkpoint is not None:
+            checkpoint = attrs.evolve(
+                checkpoint, checkpoint=self._redactor.value(checkpoint.checkpoint)
+            )
+        return attrs.evolve(
+            changes,
+            session=batch.session,
+            collections=batch.collections,
+            retained_artifact_uris=batch.retained_artifact_uris,
+            uncompacted=self._redactor.value(changes.uncompacted, "messages"),
+            checkpoint=checkpoint,
+        )
+
+
+def _check_changes(changes: SessionChanges) -> None:
+    """Refuse values of other types, and ids that cannot be any."""
+    check_id(changes.session_id)
+    session = changes.session
+    if session is not None and type(session) is not SessionData:
+        what = f"expected a SessionData, found {type(session).__name__}"
+        raise EncodeError(what, op=changes.op)
+    if session is not None and session.id != changes.session_id:
+        raise EncodeError("the session has another id", op=changes.op, path="id")
+    for collection, values in changes.collections.items():
+        if values is not None and type(values) is not tuple:
+            what = f"expected a tuple, found {type(values).__name__}"
+            raise EncodeError(what, op=changes.op, path=collection.name)
+    if changes.checkpoint is not None:
+        checkpoint = changes.checkpoint.checkpoint
+        if type(checkpoint) is not LoopCheckpoint:
+            what = f"expected a LoopCheckpoint, found {type(checkpoint).__name__}"
+            raise EncodeError(what, op=changes.op, path="checkpoint")
+        run_id = check_id(checkpoint.run_id, LOOP_CHECKPOINTS.key)
+        check_checkpoint(LOOP_CHECKPOINTS, run_id, checkpoint, changes.op)
+
+
+def batch_of(changes: SessionChanges) -> Batch:
+    """What a backend commits of changes, apart from runs and conditions."""
+    return Batch(
+        op=changes.op,
+        session_id=changes.session_id,
+        session=changes.session,
+        collections=changes.collections,
+        retained_artifact_uris=changes.retained_artifact_uris,
+        save_id=changes.save_id,
+        name_source=changes.name_source,
+    )
+
+
+def run_taken(run_id: str) -> RunClaimedError:
+    """The error of a run whose checkpoint is not the caller's to write or to remove."""
+    return RunClaimedError(
+        "another live session has taken over the run, or ended it",
+        run_id=run_id,
+        where=f"run {run_id!r}",
+        hint="Load the session again: what the run finished is kept there",
+    )
+
+
+def check_run(
+    changes: SessionChanges, claimed_by: Callable[[str], tuple[str | None] | None]
+) -> None:
+    """Raise RunClaimedError when a run of the changes is not its live session's any more.
+
+    `claimed_by` says who has claimed a run, in a tuple; None when it has no checkpoint.
+    """
+    for claim in changes.ended_runs:
+        if claimed_by(claim.run_id) != (claim.token,):
+            raise run_taken(claim.run_id)
+    run = changes.checkpoint
+    if run is not None:
+        found = claimed_by(run.run_id)
+        if found != (run.claimed_by,) and not (found is None and changes.begins_run):
+            raise run_taken(run.run_id)
+
+
+def refuse_stale(on: Revision | None, actual: Revision | None, merge: Merge | None) -> None:
+    """Raise StaleGenerationError unless `merge` may be asked what to save on another revision."""
+    if merge is not None and on is not None and actual is not None and on.life == actual.life:
+        return
+    expected = 0 if on is None else on.generation
+    number = 0 if actual is None else actual.generation
+    raise StaleGenerationError(
+        f"the session is at generation {number}, not {expected}",
+        expected=expected,
+        actual=number,
+        expected_revision=on,
+        actual_revision=actual,
+        hint="Load it again, apply the change to what is there, and save that",
+    )

@@ -1,0 +1,352 @@
+"""Three-way merge of a session with its collections; the messages are `history`'s.
+
+Pure functions. What becomes of each part when both sides changed it is said where it is merged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from a3s_store.core.merge import (
+    merge_cost,
+    merge_keyed,
+    merge_log,
+    merge_set,
+    merge_total,
+    merge_value,
+)
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.models import (
+    PermissionPolicy,
+    RunEventRecord,
+    RunRecord,
+    RunStatus,
+    SessionConfig,
+    SessionData,
+    SubagentStatus,
+    SubagentTaskSnapshot,
+    Task,
+    TaskStatus,
+    TokenUsage,
+    ToolArtifact,
+)
+from a3s_store.wire import Model, freeze
+
+M = TypeVar("M", bound=Model)
+V = TypeVar("V")
+
+MADE: Final = "made"
+ENDED: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+# A task's ends are alike; of the others the later counts.
+_PROGRESS: Final = {TaskStatus.PENDING: 0, TaskStatus.IN_PROGRESS: 1}
+_RULES: Final = ("deny", "ask", "allow")
+_MODEL_SETTINGS: Final = ("llm_config", "model_name", "thinking_enabled", "thinking_budget")
+_LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
+
+
+@attrs.frozen(kw_only=True)
+class Sides:
+    """A snapshot and who gave the session its name: `made`, or None for a person or unknown."""
+
+    snapshot: SessionSnapshot
+    name_source: str | None = None
+
+    @property
+    def session(self) -> SessionData:
+        """The session itself."""
+        return self.snapshot.session
+
+
+@attrs.frozen(kw_only=True)
+class Merged:
+    """What comes of a merge: the snapshot, whose messages are theirs, and what there is to tell.
+
+    `overwritten` names fields that both sides had set and in which ours stands, never their value;
+    `renamed_artifacts` are the URIs under which ours are kept beside theirs.
+    """
+
+    snapshot: SessionSnapshot
+    name_source: str | None
+    overwritten: tuple[str, ...]
+    renamed_artifacts: tuple[str, ...]
+
+
+def merge_snapshots(base: Sides, ours: Sides, theirs: Sides) -> Merged:
+    """All of a session but its messages, which are theirs."""
+    overwritten: list[str] = []
+    name, source = _merge_name(base, ours, theirs, overwritten)
+    session = _merge_session(base.session, ours.session, theirs.session, overwritten)
+    session = session.evolve(config=session.config.evolve(name=name))
+    snapshot, renamed = merge_collections(base.snapshot, ours.snapshot, theirs.snapshot)
+    return Merged(
+        snapshot=snapshot.evolve(session=session),
+        name_source=source,
+        overwritten=tuple(overwritten),
+        renamed_artifacts=renamed,
+    )
+
+
+# -- The session ----------------------------------------------------------------------------------
+
+
+def _merge_name(
+    base: Sides, ours: Sides, theirs: Sides, overwritten: list[str]
+) -> tuple[str, str | None]:
+    """The title and who gave it: a person's before a made one; of two persons' ours."""
+    was, our, their = (side.session.config.name for side in (base, ours, theirs))
+    if our in (was, their):
+        return their, theirs.name_source
+    if their != was:
+        if ours.name_source == MADE and theirs.name_source != MADE:
+            return their, theirs.name_source
+        if ours.name_source == theirs.name_source:
+            overwritten.append("name")
+    return our, ours.name_source
+
+
+def _merge_session(
+    base: SessionData, ours: SessionData, theirs: SessionData, overwritten: list[str]
+) -> SessionData:
+    config = _merge_config(base.config, ours.config, theirs.config, overwritten)
+    group = theirs
+    # A model and how it thinks go together.
+    if any(getattr(ours, name) != getattr(base, name) for name in _MODEL_SETTINGS):
+        group = ours
+        if any(getattr(theirs, name) not in _either(base, ours, name) for name in _MODEL_SETTINGS):
+            overwritten.append("model")
+    counted = ours.context_usage.evolve(turns=base.context_usage.turns) != base.context_usage
+    settled = {
+        name: merge_value(
+            getattr(base, name), getattr(ours, name), getattr(theirs, name), overwritten, name
+        )
+        for name in ("state", *_LABELS)
+    }
+    added = merge_log(base.cost_records, ours.cost_records, base.cost_records)[
+        len(base.cost_records) :
+    ]
+    return theirs.evolve(
+        config=config,
+        context_usage=ours.context_usage if counted else theirs.context_usage,
+        total_usage=_merge_usage(base.total_usage, ours.total_usage, theirs.total_usage),
+        total_cost=merge_cost(
+            base.total_cost,
+            ours.total_cost,
+            theirs.total_cost,
+            [record.cost_usd for record in added if record.cost_usd is not None],
+        ),
+        cost_records=merge_log(base.cost_records, ours.cost_records, theirs.cost_records),
+        tool_names=ours.tool_names,
+        updated_at=max(ours.updated_at, theirs.updated_at),
+        tasks=_merge_tasks(base.tasks, ours.tasks, theirs.tasks, overwritten),
+        extra=_merge_extra(base, ours, theirs, overwritten),
+        **settled,
+        **{name: getattr(group, name) for name in _MODEL_SETTINGS},
+    )
+
+
+def _each(name: str, base: object, ours: object, theirs: object) -> tuple[Any, Any, Any]:
+    return getattr(base, name), getattr(ours, name), getattr(theirs, name)
+
+
+def _either(base: Any, ours: Any, name: str) -> tuple[Any, Any]:
+    return getattr(base, name), getattr(ours, name)
+
+
+def _merge_config(
+    base: SessionConfig, ours: SessionConfig, theirs: SessionConfig, overwritten: list[str]
+) -> SessionConfig:
+    changes: dict[str, Any] = {}
+    for field in attrs.fields(SessionConfig):
+        if field.name in ("extra", "name", "parent_id", "permission_policy"):
+            continue
+        was, our, their = _each(field.name, base, ours, theirs)
+        changes[field.name] = merge_value(was, our, their, overwritten, field.name)
+    was, our, their = _each("permission_policy", base, ours, theirs)
+    return theirs.evolve(
+        permission_policy=merge_policy(was, our, their, overwritten),
+        extra=_merge_extra(base, ours, theirs, overwritten),
+        **changes,
+    )
+
+
+def merge_policy(
+    base: PermissionPolicy | None,
+    ours: PermissionPolicy | None,
+    theirs: PermissionPolicy | None,
+    overwritten: list[str],
+) -> PermissionPolicy | None:
+    """A policy rule by rule; its other fields, and a policy against none, as any field."""
+    if base is None or ours is None or theirs is None:
+        return merge_value(base, ours, theirs, overwritten, "permission_policy")
+    changes: dict[str, Any] = {
+        name: merge_set(getattr(base, name), getattr(ours, name), getattr(theirs, name))
+        for name in _RULES
+    }
+    for field in attrs.fields(PermissionPolicy):
+        if field.name not in (*_RULES, "extra"):
+            was, our, their = _each(field.name, base, ours, theirs)
+            changes[field.name] = merge_value(was, our, their, overwritten, field.name)
+    return theirs.evolve(extra=_merge_extra(base, ours, theirs, overwritten), **changes)
+
+
+def _merge_extra(base: Model, ours: Model, theirs: Model, overwritten: list[str]) -> Any:
+    def both(key: str, _: Any, our: Any, their: Any) -> Mapping[str, Any]:
+        overwritten.append("extra")
+        return {key: our}
+
+    return freeze(merge_keyed(base.extra, ours.extra, theirs.extra, both))
+
+
+def _merge_usage(base: TokenUsage, ours: TokenUsage, theirs: TokenUsage) -> TokenUsage:
+    changes: dict[str, int | None] = {}
+    for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
+        changes[name] = merge_total(getattr(base, name), getattr(ours, name), getattr(theirs, name))
+    for name in ("cache_read_tokens", "cache_write_tokens"):
+        was, our, their = _each(name, base, ours, theirs)
+        if our is None:
+            changes[name] = their
+        else:
+            changes[name] = merge_total(was or 0, our, their or 0)
+    return theirs.evolve(**changes)
+
+
+def _merge_tasks(
+    base: tuple[Task, ...],
+    ours: tuple[Task, ...],
+    theirs: tuple[Task, ...],
+    overwritten: list[str],
+) -> tuple[Task, ...]:
+    """By id; of one task on both sides the status that is further on, other fields as any field."""
+    by = None if ours == base else _by("id", base, ours, theirs)
+    if by is None:
+        return merge_value(base, ours, theirs, overwritten, "tasks")
+
+    def both(key: str, before: Task | None, our: Task, their: Task) -> Mapping[str, Task]:
+        was = before if before is not None else their
+        changes: dict[str, Any] = {
+            name: merge_value(
+                getattr(was, name), getattr(our, name), getattr(their, name), overwritten, "tasks"
+            )
+            for name in (field.name for field in attrs.fields(Task))
+            if name not in ("status", "extra")
+        }
+        further = _PROGRESS.get(our.status, 2) >= _PROGRESS.get(their.status, 2)
+        status = our.status if further else their.status
+        return {
+            key: their.evolve(
+                status=status, extra=_merge_extra(was, our, their, overwritten), **changes
+            )
+        }
+
+    return tuple(merge_keyed(*by, both).values())
+
+
+def _by(
+    attribute: str, *sides: tuple[Any, ...] | None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
+    """The values of base, ours and theirs by one attribute; None when it repeats in one."""
+    base, ours, theirs = (
+        {_identity(value, attribute): value for value in side or ()} for side in sides
+    )
+    if any(
+        len(by) != len(side or ()) for by, side in zip((base, ours, theirs), sides, strict=True)
+    ):
+        return None
+    return base, ours, theirs
+
+
+def _identity(value: Any, attribute: str) -> str:
+    """A run has its id in its snapshot."""
+    found: str = getattr(value.snapshot if isinstance(value, RunRecord) else value, attribute)
+    return found
+
+
+# -- Collections ----------------------------------------------------------------------------------
+
+
+def merge_collections(
+    base: SessionSnapshot, ours: SessionSnapshot, theirs: SessionSnapshot
+) -> tuple[SessionSnapshot, tuple[str, ...]]:
+    """The collections of both on their session, and the URIs of artifacts kept under another."""
+    renamed: list[str] = []
+
+    def both_artifacts(
+        uri: str, _: ToolArtifact | None, our: ToolArtifact, their: ToolArtifact
+    ) -> Mapping[str, ToolArtifact]:
+        if our.content == their.content:
+            return {uri: our}
+        other = f"{uri}?other={hashlib.sha256(our.content.encode()).hexdigest()[:12]}"
+        renamed.append(other)
+        return {uri: their, other: our.evolve(artifact_uri=other)}
+
+    def keyed(name: str, attribute: str, both: Any) -> Any:
+        was, our, their = _each(name, base, ours, theirs)
+        if our in (was, None):
+            return their
+        if (by := _by(attribute, was, our, their)) is None:
+            return merge_log(was or (), our, their or ())
+        return tuple(merge_keyed(*by, both).values())
+
+    def logged(name: str) -> Any:
+        was, our, their = _each(name, base, ours, theirs)
+        if our in (was, None):
+            return their
+        return merge_log(was or (), our, their or ())
+
+    merged = theirs.evolve(
+        artifacts=keyed("artifacts", "artifact_uri", both_artifacts),
+        retained_artifact_uris=merge_set(
+            base.retained_artifact_uris, ours.retained_artifact_uris, theirs.retained_artifact_uris
+        ),
+        trace_events=logged("trace_events"),
+        run_records=keyed("run_records", "id", _both_runs),
+        verification_reports=logged("verification_reports"),
+        subagent_tasks=keyed("subagent_tasks", "task_id", _both_subagents),
+    )
+    if merged.retained_artifact_uris and merged.artifacts is None:
+        merged = merged.evolve(artifacts=())
+    return merged, tuple(renamed)
+
+
+def _both_runs(
+    run_id: str, base: RunRecord | None, ours: RunRecord, theirs: RunRecord
+) -> Mapping[str, RunRecord]:
+    """The end that was stored stands, else ours; no event is lost, and sequences go on rising."""
+    ended = ours if theirs.snapshot.status not in ENDED else theirs
+    before = () if base is None else base.events
+    events = merge_log(before, ours.events, theirs.events)
+    numbered: list[RunEventRecord] = []
+    for event in events:
+        last = numbered[-1] if numbered else None
+        if last is not None and event.sequence <= last.sequence:
+            event = event.evolve(
+                sequence=last.sequence + 1, timestamp_ms=max(event.timestamp_ms, last.timestamp_ms)
+            )
+        numbered.append(event)
+    count = max(theirs.snapshot.event_count, ours.snapshot.event_count)
+    if numbered:
+        count = max(count, numbered[-1].sequence + 1)
+    updated = max(ours.snapshot.updated_at_ms, theirs.snapshot.updated_at_ms)
+    snapshot = ended.snapshot.evolve(event_count=count, updated_at_ms=updated)
+    return {run_id: ended.evolve(snapshot=snapshot, events=tuple(numbered))}
+
+
+def _both_subagents(
+    key: str,
+    base: SubagentTaskSnapshot | None,
+    ours: SubagentTaskSnapshot,
+    theirs: SubagentTaskSnapshot,
+) -> Mapping[str, SubagentTaskSnapshot]:
+    """Cancelled before ended before running; of two ends theirs."""
+    stands = theirs
+    if theirs.status is SubagentStatus.RUNNING or (
+        ours.status is SubagentStatus.CANCELLED and theirs.status is not SubagentStatus.CANCELLED
+    ):
+        stands = ours
+    progress = merge_log(() if base is None else base.progress, ours.progress, theirs.progress)
+    updated = max(ours.updated_ms, theirs.updated_ms)
+    return {key: stands.evolve(progress=progress, updated_ms=updated)}

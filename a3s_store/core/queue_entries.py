@@ -1,0 +1,189 @@
+"""Entries of a session's queue that outlive a crash: the stores that keep them, and who may write.
+
+An entry belongs to the live session that claimed it, which is named by a token of `live_window`.
+Stores with rows of their own for entries are a `QueueEntryStore`; `QueueEntryMethods` implements
+it over two methods of a backend. In all other stores, and in files of older releases, the entries
+of a session are the steps of one workflow checkpoint.
+
+Invariants: 1. an entry is written and removed only under the claim it has; 2. of live sessions
+that claim at the same time, one gets each entry; 3. entries are deleted with their session.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+
+import attrs
+
+from a3s_store.core.base_store import BaseStore
+from a3s_store.core.collections import check_id
+from a3s_store.errors import DecodeError, EncodeError, during
+from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
+from a3s_store.wire import FrozenDict, freeze
+
+# The workflow checkpoint of a session's queue has the session's id behind this.
+WORKFLOW_PREFIX: Final = "a3s_store.queue/"
+# The key of a step that names the claim. Older releases ignore it.
+_CLAIMED_BY: Final = "claimed_by"
+
+# Kind and command id.
+EntryKey: TypeAlias = tuple[str, str]
+# Whether an entry with this claim may be claimed anew; None: it has no claim.
+MayTake: TypeAlias = Callable[[str | None], bool]
+
+
+def _kind(text: Any) -> str:
+    return check_id(text, "kind of queue entry")
+
+
+def _command_id(text: Any) -> str:
+    return check_id(text, "command id")
+
+
+def _object(value: Any) -> FrozenDict:
+    found = freeze(value)
+    if type(found) is not FrozenDict:
+        raise EncodeError(f"expected a JSON object, found {type(value).__name__}", path="value")
+    return found
+
+
+@attrs.frozen(kw_only=True)
+class QueueEntry:
+    """One entry: `kind` and `command_id` together are unique in a session.
+
+    Raises:
+        InvalidIdError: `kind` or `command_id` is not fit to be an id.
+        EncodeError: `value` is not a JSON object.
+    """
+
+    kind: str = attrs.field(converter=_kind)
+    command_id: str = attrs.field(converter=_command_id)
+    value: FrozenDict = attrs.field(converter=_object)
+
+    @property
+    def key(self) -> EntryKey:
+        """Kind and command id."""
+        return self.kind, self.command_id
+
+
+@runtime_checkable
+class QueueEntryStore(Protocol):
+    """A store that keeps queue entries with the session they belong to."""
+
+    async def save_queue_entries(
+        self,
+        session_id: str,
+        *,
+        claimed_by: str | None,
+        put: Sequence[QueueEntry] = (),
+        remove: Sequence[EntryKey] = (),
+    ) -> None:
+        """Put and remove entries under one claim, together; those with another claim stay.
+
+        An entry that is there already keeps its place. Removing one that is not there is success.
+
+        Raises:
+            SessionNotFoundError: there are entries to put and the session is not stored.
+        """
+
+    async def claim_queue_entries(
+        self, session_id: str, *, by: str, may_take: MayTake
+    ) -> tuple[QueueEntry, ...]:
+        """Claim the entries that `may_take` allows; return all that `by` has then, oldest first.
+
+        Entries that an older release left in a workflow checkpoint become entries of the session,
+        and the checkpoint is removed. `may_take` may be called in another thread, once for each
+        claim. None are returned for a session that is not stored.
+        """
+
+
+class QueueEntryMethods(BaseStore):
+    """Implements `QueueEntryStore` over the two methods below: checks and redaction."""
+
+    @abstractmethod
+    async def _save_entries(
+        self,
+        session_id: str,
+        claimed_by: str | None,
+        put: Sequence[QueueEntry],
+        remove: Sequence[EntryKey],
+    ) -> None:
+        """See `QueueEntryStore.save_queue_entries`; everything was checked."""
+
+    @abstractmethod
+    async def _claim_entries(
+        self, session_id: str, by: str, may_take: MayTake
+    ) -> tuple[QueueEntry, ...]:
+        """See `QueueEntryStore.claim_queue_entries`; everything was checked."""
+
+    async def save_queue_entries(
+        self,
+        session_id: str,
+        *,
+        claimed_by: str | None,
+        put: Sequence[QueueEntry] = (),
+        remove: Sequence[EntryKey] = (),
+    ) -> None:
+        """See `QueueEntryStore.save_queue_entries`. `redact=` applies to the values."""
+        op = "save_queue_entries"
+        self._check_open(op)
+        check_id(session_id)
+        if claimed_by is not None:
+            check_id(claimed_by, "claim")
+        for entry in put:
+            if type(entry) is not QueueEntry:
+                raise EncodeError(f"expected a QueueEntry, found {type(entry).__name__}", op=op)
+        keys = [(_kind(kind), _command_id(command_id)) for kind, command_id in remove]
+        with during(op, f"session {session_id!r}"):
+            entries = [self._redacted_entry(entry) for entry in put]
+        await self._save_entries(session_id, claimed_by, entries, keys)
+
+    async def claim_queue_entries(
+        self, session_id: str, *, by: str, may_take: MayTake
+    ) -> tuple[QueueEntry, ...]:
+        """See `QueueEntryStore.claim_queue_entries`."""
+        self._check_open("claim_queue_entries")
+        return await self._claim_entries(check_id(session_id), check_id(by, "claim"), may_take)
+
+    def _redacted_entry(self, entry: QueueEntry) -> QueueEntry:
+        if self._redactor is None:
+            return entry
+        return attrs.evolve(entry, value=self._redactor.value(entry.value, "value"))
+
+
+# -- Entries as steps of a workflow checkpoint ----------------------------------------------------
+
+
+def step_of(entry: QueueEntry, made: WorkflowStepRecord, claimed_by: str) -> WorkflowStepRecord:
+    """The step for an entry: `made` with the entry's value and claim."""
+    outcome = made.outcome.evolve(agent=entry.kind, structured=entry.value)
+    return made.evolve(
+        task_id=entry.command_id, outcome=outcome, extra={**made.extra, _CLAIMED_BY: claimed_by}
+    )
+
+
+def claim_of(step: WorkflowStepRecord) -> str | None:
+    """The claim of a step; None when it has none."""
+    found = step.extra.get(_CLAIMED_BY)
+    return found if isinstance(found, str) else None
+
+
+def key_of(step: WorkflowStepRecord) -> EntryKey:
+    """The kind and the command id of a step."""
+    return step.outcome.agent, step.task_id
+
+
+def entry_of(step: WorkflowStepRecord) -> QueueEntry:
+    """The entry of a step. Raises DecodeError when the step has no value."""
+    value = step.outcome.structured
+    if not isinstance(value, dict):
+        raise DecodeError("expected a JSON object", model="StepOutcome", path="structured")
+    return QueueEntry(kind=step.outcome.agent, command_id=step.task_id, value=value)
+
+
+def entries_of(checkpoint: WorkflowCheckpoint) -> Iterator[tuple[str | None, QueueEntry]]:
+    """The entries in the workflow checkpoint of a queue, each with its claim."""
+    for step in checkpoint.steps:
+        yield claim_of(step), entry_of(step)

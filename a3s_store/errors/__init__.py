@@ -1,0 +1,143 @@
+"""Every error a caller can meet, and how errors of the system and of drivers become these.
+
+    StoreError                      every one has .op, .where and .hint
+      InvalidIdError                (ValueError)    cannot be an id here
+        IdCollisionError                            two ids would share one file
+      CodecError                    (ValueError)    .model .path, e.g. messages[3].content[0].type
+        EncodeError                                 a value that must not be written
+        DecodeError                                 a text that is not what it should be
+      InvalidSnapshotError          (ValueError)    parts that do not belong together
+      StaleGenerationError                          somebody else saved since you looked
+      RunClaimedError                               another live session has the run; .run_id
+      SessionNotFoundError          (LookupError)   fork and rewind need one; load answers None
+      StoreClosedError              (RuntimeError)
+        StoreForkedError                            opened before fork(), used after it
+      StoreBusyError                (TimeoutError)  locked past the timeout; nothing written
+      StoreFullError                (OSError)       no space left; nothing written
+      StoreUnavailableError         (OSError)       cannot open, read-only, I/O failure
+        NotAStoreError                              the file is something else
+      SchemaError
+        SchemaTooNewError                           written by a newer release
+        MigrationError
+      SharedMessagesError                           other sessions have them too; nothing erased
+      ErasureIncompleteError                        deleted, but pieces may be left; erase again
+      CorruptionError                               damage; never repaired or skipped in silence
+      SessionError                                  what a live session cannot do, or could not
+        SessionClosedError          (RuntimeError)  it was closed
+        SessionBusyError            (RuntimeError)  something else is under way in it; .session_id
+        SessionPausedError          (RuntimeError)  resume it first
+        SessionConfigError          (ValueError)    .field: an option that cannot be, or is missing
+        PersistenceError                            a save or load of it failed; the cause says why
+          SessionNotSavedError                      it was closed and not saved; .closed
+        StaleSessionError   (StaleGenerationError)  somebody else changed it; .reason .forked_as
+          SessionDeletedError                       it was deleted elsewhere; .recreated
+        InterruptedRunError                         runs wait to be resumed or given up; .run_ids
+        CompactionError                             no summary was made; the messages are as before
+        RunCancelledError                           the host cancelled the run
+        QueueClosedError            (RuntimeError)  its queue takes no more commands
+        CommandTimeoutError         (TimeoutError)  a command of its queue took too long
+        ExternalTaskError                           a handler outside reported failure
+
+Invariants: 1. an error's text names what was tried, on which session and file, and what to do next,
+and never holds message text; 2. when a method raises, nothing of it was written, except where its
+docstring says otherwise; 3. errors survive pickling.
+"""
+
+from __future__ import annotations
+
+from a3s_store.errors.context import (
+    SYSTEM,
+    Driver,
+    during,
+    explain,
+    repeats_no_text,
+)
+from a3s_store.errors.sessions import (
+    CommandTimeoutError,
+    CompactionError,
+    ExternalTaskError,
+    InterruptedRunError,
+    PersistenceError,
+    QueueClosedError,
+    RunCancelledError,
+    SessionBusyError,
+    SessionClosedError,
+    SessionConfigError,
+    SessionDeletedError,
+    SessionError,
+    SessionNotSavedError,
+    SessionPausedError,
+    StaleSessionError,
+)
+from a3s_store.errors.stores import (
+    CodecError,
+    CorruptionError,
+    DecodeError,
+    EncodeError,
+    ErasureIncompleteError,
+    IdCollisionError,
+    InvalidIdError,
+    InvalidSnapshotError,
+    MigrationError,
+    NotAStoreError,
+    RunClaimedError,
+    SchemaError,
+    SchemaTooNewError,
+    SessionNotFoundError,
+    SharedMessagesError,
+    StaleGenerationError,
+    StoreBusyError,
+    StoreClosedError,
+    StoreError,
+    StoreForkedError,
+    StoreFullError,
+    StoreUnavailableError,
+)
+
+# Errors that an older release pickled name it here.
+from a3s_store.errors.stores import _rebuild as _rebuild
+
+__all__ = [
+    "SYSTEM",
+    "CodecError",
+    "CommandTimeoutError",
+    "CompactionError",
+    "CorruptionError",
+    "DecodeError",
+    "Driver",
+    "EncodeError",
+    "ErasureIncompleteError",
+    "ExternalTaskError",
+    "IdCollisionError",
+    "InterruptedRunError",
+    "InvalidIdError",
+    "InvalidSnapshotError",
+    "MigrationError",
+    "NotAStoreError",
+    "PersistenceError",
+    "QueueClosedError",
+    "RunCancelledError",
+    "RunClaimedError",
+    "SchemaError",
+    "SchemaTooNewError",
+    "SessionBusyError",
+    "SessionClosedError",
+    "SessionConfigError",
+    "SessionDeletedError",
+    "SessionError",
+    "SessionNotFoundError",
+    "SessionNotSavedError",
+    "SessionPausedError",
+    "SharedMessagesError",
+    "StaleGenerationError",
+    "StaleSessionError",
+    "StoreBusyError",
+    "StoreClosedError",
+    "StoreError",
+    "StoreForkedError",
+    "StoreFullError",
+    "StoreUnavailableError",
+    "during",
+    "explain",
+    "repeats_no_text",
+]

@@ -1,0 +1,107 @@
+"""Errors of live sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from a3s_store.errors.stores import StaleGenerationError, StoreError
+
+
+class SessionError(StoreError):
+    """A live session cannot do what was asked, or failed in it; what is saved is as it was."""
+
+
+class SessionClosedError(SessionError, RuntimeError):
+    """The session was closed; restore it from the store to go on."""
+
+
+class SessionBusyError(SessionError, RuntimeError):
+    """Another operation of the session `session_id` is under way; nothing was begun."""
+
+    def __init__(self, what: str, *, session_id: str = "", **where: str) -> None:
+        super().__init__(what, **where)
+        self.session_id = session_id
+
+
+class SessionPausedError(SessionError, RuntimeError):
+    """The session is paused; resume it first."""
+
+
+class SessionConfigError(SessionError, ValueError):
+    """An option, named by `field`, has a value that cannot be, or is needed and missing."""
+
+    def __init__(self, what: str, *, field: str = "", **where: str) -> None:
+        super().__init__(what, **where)
+        self.field = field
+
+
+class PersistenceError(SessionError):
+    """A live session could not be saved, loaded or restored; `__cause__` is the store's error."""
+
+
+class SessionNotSavedError(PersistenceError):
+    """A session was closed and not saved, or not all of it: `closed` says what came of it."""
+
+    def __init__(self, what: str, *, closed: Any = None, **where: str) -> None:
+        super().__init__(what, **where)
+        self.closed = closed
+
+
+class StaleSessionError(SessionError, StaleGenerationError):
+    """Somebody else changed the session, and what this one has cannot be saved beside it.
+
+    What is new here stays live. `reason` says why, `forked_as` names the session it became, if any.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        session_id: str,
+        reason: str = "",
+        forked_as: str | None = None,
+        **given: Any,
+    ) -> None:
+        super().__init__(what, **given)
+        self.session_id = session_id
+        self.reason = reason
+        self.forked_as = forked_as
+
+
+class SessionDeletedError(StaleSessionError):
+    """The session was deleted elsewhere; `recreated` says that there is another of its id now.
+
+    Nothing was written, and nothing is from now on. `save_as` keeps what is here under another id.
+    """
+
+    def __init__(self, what: str, *, recreated: bool = False, **given: Any) -> None:
+        super().__init__(what, **given)
+        self.recreated = recreated
+
+
+class InterruptedRunError(SessionError):
+    """Runs of the session, `run_ids`, were interrupted: resume or abandon them first."""
+
+    def __init__(self, what: str, *, run_ids: tuple[str, ...] = (), **where: str) -> None:
+        super().__init__(what, **where)
+        self.run_ids = run_ids
+
+
+class CompactionError(SessionError):
+    """No summary was made of the conversation; the messages are as they were."""
+
+
+class RunCancelledError(SessionError):
+    """The host cancelled the run; what its finished rounds added to the conversation is kept."""
+
+
+class QueueClosedError(SessionError, RuntimeError):
+    """The session's queue was stopped and takes no more commands."""
+
+
+class CommandTimeoutError(SessionError, TimeoutError):
+    """A command of the session's queue took longer than it may."""
+
+
+class ExternalTaskError(SessionError):
+    """A handler outside the process reported that a task failed, or never answered."""

@@ -1,0 +1,215 @@
+"""Errors of stores. The whole tree is in the package's docstring."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from a3s_store._deprecated import renamed, today, warn
+
+
+class StoreError(Exception):
+    """Base of all errors of this package.
+
+    `op` is what was tried ("save"), `where` names the session, file or row, `hint` says what to do
+    next; each may be empty.
+    """
+
+    def __init__(self, what: str, *, op: str = "", where: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.op = op
+        self.where = where
+        self.hint = hint
+
+    def locate(self, op: str, where: str) -> Self:
+        """Fill in what was tried and where, unless an inner layer already knew better."""
+        self.op = self.op or op
+        self.where = self.where or where
+        return self
+
+    def __str__(self) -> str:
+        head = f"{self.op}: " if self.op else ""
+        where = f" ({self.where})" if self.where else ""
+        hint = f". {self.hint}" if self.hint else ""
+        return f"{head}{self.what}{where}{hint}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.__dict__.copy(), self.args)
+
+
+def _rebuild(cls: type[StoreError], state: dict[str, Any], args: tuple[Any, ...]) -> StoreError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(today(state))
+    return error
+
+
+class InvalidIdError(StoreError, ValueError):
+    """The text cannot be an id in this store."""
+
+
+class IdCollisionError(InvalidIdError):
+    """Two different ids would share one file; the other id's data is left as it is."""
+
+
+class CodecError(StoreError, ValueError):
+    """A value and its JSON do not fit each other.
+
+    `model` is the class that was read or written, `path` the place in it, for example
+    `messages[3].content[0].type`; empty means the value itself.
+    """
+
+    def __init__(self, what: str, *, model: str = "", path: str = "", **where: str) -> None:
+        super().__init__(what, **where)
+        self.model = model
+        self.path = path
+
+    def inside(self, model: str, place: str) -> Self:
+        """The same error as seen from a value of class `model`, whose part at `place` is wrong."""
+        dot = "." if place and self.path and not self.path.startswith("[") else ""
+        self.path = place + dot + self.path
+        self.model = model
+        return self
+
+    def __str__(self) -> str:
+        place = ".".join(part for part in (self.model, self.path) if part)
+        head = f"{self.op}: " if self.op else ""
+        where = f" ({self.where})" if self.where else ""
+        hint = f". {self.hint}" if self.hint else ""
+        return f"{head}{place}: {self.what}{where}{hint}" if place else super().__str__()
+
+
+class EncodeError(CodecError):
+    """The value holds something that must not be written; nothing was."""
+
+
+class DecodeError(CodecError):
+    """The text is not JSON, or not the JSON of the type it should be."""
+
+
+class InvalidSnapshotError(StoreError, ValueError):
+    """The parts of a snapshot or checkpoint do not belong together; nothing was written."""
+
+
+class StaleGenerationError(StoreError):
+    """The session moved on since the caller looked: `expected` and `actual` are generations.
+
+    Nothing was written. Load again, apply the change to what is there, save again.
+    `expected_revision` and `actual_revision` are given where the condition was a `Revision`; the
+    actual one is None when there is no session any more, and `actual` then 0.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: int,
+        actual: int,
+        expected_revision: tuple[int, int] | None = None,
+        actual_revision: tuple[int, int] | None = None,
+        **where: str,
+    ) -> None:
+        super().__init__(what, **where)
+        self.expected = expected
+        self.actual = actual
+        self.expected_revision = expected_revision
+        self.actual_revision = actual_revision
+
+
+class RunClaimedError(StoreError):
+    """Another live session has taken over the run `run_id`, or ended it; nothing was written.
+
+    What the run finished is that one's to keep.
+    """
+
+    def __init__(self, what: str, *, run_id: str, **where: str) -> None:
+        super().__init__(what, **where)
+        self.run_id = run_id
+
+
+class SessionNotFoundError(StoreError, LookupError):
+    """The operation needs a saved session (or generation) and there is none."""
+
+
+class StoreClosedError(StoreError, RuntimeError):
+    """The store was closed; open it again."""
+
+
+class StoreForkedError(StoreClosedError):
+    """The store was opened before fork() and is being used in the child; open a new one there."""
+
+
+class StoreBusyError(StoreError, TimeoutError):
+    """The file stayed locked past the timeout. Nothing was written; trying again is safe."""
+
+
+class StoreFullError(StoreError, OSError):
+    """There is no space left. Nothing was written; after freeing space, trying again is safe."""
+
+
+class StoreUnavailableError(StoreError, OSError):
+    """The store cannot be opened, read or written: permissions, a missing folder, an I/O error."""
+
+
+class NotAStoreError(StoreUnavailableError):
+    """The file exists and is something else; it was left as it is."""
+
+
+class SchemaError(StoreError):
+    """The tables in the file are not those this release works with."""
+
+
+class SchemaTooNewError(SchemaError):
+    """The file was written by a newer release; it was left as it is."""
+
+
+class MigrationError(SchemaError):
+    """Bringing the file to this release's schema failed; the file is as it was."""
+
+
+class CorruptionError(StoreError):
+    """The file is damaged at the place named; nothing was repaired and nothing skipped.
+
+    `session_id` says whose; `part` is the name of a collection, "messages", "file", "wal" or
+    "header"; `position` is the index in it, from 0. Each is None where it is not known or does not
+    apply.
+    """
+
+    @renamed(family="part")
+    def __init__(
+        self,
+        what: str,
+        *,
+        session_id: str | None = None,
+        part: str | None = None,
+        position: int | None = None,
+        **where: str,
+    ) -> None:
+        super().__init__(what, **where)
+        self.session_id = session_id
+        self.part = part
+        self.position = position
+
+    @property
+    def family(self) -> str | None:
+        """Deprecated: `part`."""
+        warn("CorruptionError.family", "CorruptionError.part", stacklevel=2)
+        return self.part
+
+
+class SharedMessagesError(StoreError):
+    """Some messages of what is to be erased are other sessions' too: `session_ids`, sorted.
+
+    Nothing was written. A fork shares the beginning of its conversation with what it was made of.
+    """
+
+    def __init__(self, what: str, *, session_ids: tuple[str, ...] = (), **where: str) -> None:
+        super().__init__(what, **where)
+        self.session_ids = session_ids
+
+
+class ErasureIncompleteError(StoreError):
+    """The sessions are deleted, but pieces of their texts may be left in the file or its log.
+
+    Erasing them again finishes; it makes no difference that nothing is found under their ids.
+    """

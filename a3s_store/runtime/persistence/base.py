@@ -1,0 +1,295 @@
+"""What a live session last read or wrote of itself, and what changed on either side since.
+
+`Base` is the common ancestor of what is live here and what is stored. `changed` says what is new
+here, `merged` puts it together with what is stored, and `take_over` brings the result into the
+live session. Each part is compared with what it was, so nothing is written that did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from a3s_store.core.changes import SessionChanges, Stored
+from a3s_store.core.collections import COLLECTIONS, Collection
+from a3s_store.core.history import History, merge_history
+from a3s_store.core.list_diff import common
+from a3s_store.core.merge_session import Merged, Sides, merge_snapshots
+from a3s_store.core.revision import Revision
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import EncodeError
+from a3s_store.models import SessionConfig, SessionData
+
+# They change by themselves, or come from the options of a restore: they travel with a real change.
+_NO_CHANGE: Final = frozenset({"updated_at", "tool_names", "messages", "config"})
+
+
+@attrs.frozen(kw_only=True)
+class Base:
+    """A session as it was last read or written here.
+
+    `stored` is what the store had, `live` what was live at that moment: they differ where options
+    of the restore, or the store's redaction, made another value of it. `revision` is where the
+    stored session was.
+    """
+
+    revision: Revision
+    stored: Sides
+    live: SessionSnapshot
+
+
+def sides(stored: Stored) -> Sides:
+    """What was loaded, for a merge."""
+    return Sides(snapshot=stored.value, name_source=stored.name_source)
+
+
+@attrs.frozen(kw_only=True)
+class Ours:
+    """A live session at one moment: what a save is made of."""
+
+    snapshot: SessionSnapshot
+    history: History
+    name_source: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """What is new of a live session: the session itself or not, and which collections."""
+
+    session: bool
+    messages: bool
+    collections: tuple[Collection, ...]
+    uris: bool
+
+    def __bool__(self) -> bool:
+        return self.session or bool(self.collections) or self.uris
+
+
+def changed(base: Base | None, ours: Ours) -> Change:
+    """What is new since `base`; everything when there is none."""
+    new = ours.snapshot
+    if base is None:
+        return Change(session=True, messages=True, collections=COLLECTIONS, uris=True)
+    old = base.live
+    messages = ours.history.is_changed
+    return Change(
+        session=messages
+        or ours.name_source != base.stored.name_source
+        or _differs(old.session, new.session)
+        or _differs(old.session.config, new.session.config),
+        messages=messages,
+        collections=tuple(
+            collection
+            for collection in COLLECTIONS
+            if not _same(getattr(old, collection.name), getattr(new, collection.name))
+        ),
+        uris=old.retained_artifact_uris != new.retained_artifact_uris,
+    )
+
+
+def _differs(old: Any, new: Any) -> bool:
+    return old is not new and any(
+        not _same(getattr(old, field.name), getattr(new, field.name))
+        for field in attrs.fields(type(new))
+        if field.name not in _NO_CHANGE
+    )
+
+
+def _same(old: Any, new: Any) -> bool:
+    # A collection that was never saved, and is empty, has nothing new.
+    return old is new or old == new or (not old and not new and (old is None or new is None))
+
+
+def changes_of(
+    session_id: str, base: Base | None, ours: Ours, change: Change, save_id: bytes, op: str
+) -> SessionChanges:
+    """What is to be written of a live session where nobody else wrote."""
+    new = ours.snapshot
+    history = ours.history
+    return SessionChanges(
+        session_id=session_id,
+        save_id=save_id,
+        op=op,
+        session=new.session if change.session else None,
+        name_source=ours.name_source,
+        uncompacted=history.appended[: max(0, history.covered - len(history.base))],
+        collections={one: getattr(new, one.name) for one in change.collections},
+        retained_artifact_uris=new.retained_artifact_uris if change.uris else None,
+    )
+
+
+def merged(base: Base, ours: Ours, changes: SessionChanges, theirs: Stored) -> Merged:
+    """What is stored and what is new here as one. `changes` have ours as the store writes it.
+
+    Raises:
+        HistoryConflictError
+    """
+    before = base.stored.snapshot
+    view = merge_history(_stored_history(base, ours, changes), theirs.value.session.messages).view
+    mine = stored_after(base, attrs.evolve(changes, session=_unless_changed(base, ours, changes)))
+    found = merge_snapshots(base.stored, mine, sides(theirs))
+    session = found.snapshot.session.evolve(messages=view)
+    if view is not before.session.messages:
+        session = session.evolve(context_usage=session.context_usage.evolve(turns=len(view)))
+    return attrs.evolve(found, snapshot=found.snapshot.evolve(session=session))
+
+
+def merged_changes(changes: SessionChanges, result: Merged) -> SessionChanges:
+    """What is to be written of a merge: all of it, since either side may have changed any part."""
+    snapshot = result.snapshot
+    return attrs.evolve(
+        changes,
+        session=snapshot.session,
+        name_source=result.name_source,
+        collections=snapshot.collections(),
+        retained_artifact_uris=snapshot.retained_artifact_uris,
+    )
+
+
+def whole(snapshot: SessionSnapshot, save_id: bytes, name_source: str | None) -> SessionChanges:
+    """The changes that save a new session."""
+    return SessionChanges(
+        session_id=snapshot.session.id,
+        save_id=save_id,
+        op="fork",
+        session=snapshot.session,
+        name_source=name_source,
+        collections=snapshot.collections(),
+        retained_artifact_uris=snapshot.retained_artifact_uris,
+    )
+
+
+def stored_after(base: Base | None, changes: SessionChanges) -> Sides:
+    """What is stored once the changes were written onto `base`."""
+    source = changes.name_source if changes.session is not None or base is None else None
+    if base is None:
+        assert changes.session is not None, "a first save has the session"
+        snapshot = SessionSnapshot(session=changes.session)
+    else:
+        snapshot = base.stored.snapshot
+        source = source if changes.session is not None else base.stored.name_source
+    named: dict[str, Any] = {one.name: values for one, values in changes.collections.items()}
+    if changes.session is not None:
+        named["session"] = changes.session
+    if changes.retained_artifact_uris is not None:
+        named["retained_artifact_uris"] = changes.retained_artifact_uris
+    return Sides(snapshot=snapshot.evolve(**named), name_source=source)
+
+
+def as_live(
+    stored: SessionSnapshot, before: SessionSnapshot, live: SessionSnapshot
+) -> SessionSnapshot:
+    """What is stored now, with the value that is live for each field that nobody changed.
+
+    `before` is what was stored and `live` what was live at the base of both.
+    """
+    session: SessionData = _kept(stored.session, stored.session, before.session, live.session)
+    config: SessionConfig = _kept(
+        stored.session.config, stored.session.config, before.session.config, live.session.config
+    )
+    return stored.evolve(session=session.evolve(config=config, tool_names=live.session.tool_names))
+
+
+def _stored_history(base: Base, ours: Ours, changes: SessionChanges) -> History:
+    """Our history as the store writes it: on the stored messages, which may be redacted."""
+    stored, history = base.stored.session.messages, ours.history
+    if changes.session is None or not history.is_changed:
+        return History(stored)
+    view = changes.session.messages
+    if history.replacement is None:
+        return History(stored, view[len(stored) :])
+    length = len(history.replacement)
+    return attrs.evolve(
+        history,
+        base=stored,
+        appended=changes.uncompacted + view[length:],
+        replacement=view[:length],
+    )
+
+
+def _unless_changed(base: Base, ours: Ours, changes: SessionChanges) -> SessionData:
+    """Our session, with the stored value of each field that is as it was made live."""
+    if changes.session is None:
+        return base.stored.session
+    found: SessionData = _kept(
+        changes.session, ours.snapshot.session, base.live.session, base.stored.session
+    )
+    config: SessionConfig = _kept(
+        changes.session.config,
+        ours.snapshot.session.config,
+        base.live.session.config,
+        base.stored.session.config,
+    )
+    return found.evolve(config=config, tool_names=changes.session.tool_names)
+
+
+def _kept(written: Any, ours: Any, live: Any, stored: Any) -> Any:
+    """`written`, with the stored value of each field that is not changed."""
+    kept: Mapping[str, Any] = {
+        field.name: getattr(stored, field.name)
+        for field in attrs.fields(type(ours))
+        if field.name not in _NO_CHANGE
+        and _same(getattr(ours, field.name), getattr(live, field.name))
+    }
+    return written.evolve(**kept)
+
+
+# -- Parts that cannot be written -----------------------------------------------------------------
+
+
+def part_of(error: EncodeError) -> str | None:
+    """Which part of a session an error is about; None for its messages, never left out."""
+    path = error.path.partition(".")[0].partition("[")[0]
+    if path in ("", "messages", "id"):
+        return None
+    names = {field.name for field in attrs.fields(SessionData)}
+    return path if path in names or path in {one.name for one in COLLECTIONS} else None
+
+
+def value_of(snapshot: SessionSnapshot, part: str) -> Any:
+    """The value of a part of a session."""
+    owner: Any = snapshot if part in {one.name for one in COLLECTIONS} else snapshot.session
+    return getattr(owner, part)
+
+
+def without(
+    snapshot: SessionSnapshot, refused: dict[str, Any], base: Base | None
+) -> SessionSnapshot:
+    """The snapshot with the parts that cannot be written as they are stored, until they change."""
+    for part, value in [*refused.items()]:
+        if value_of(snapshot, part) is not value and value_of(snapshot, part) != value:
+            del refused[part]
+            continue
+        collection = part in {one.name for one in COLLECTIONS}
+        if base is not None:
+            stored = value_of(base.live, part)
+        elif collection:
+            stored = None
+        else:
+            stored = getattr(SessionData(id="new", created_at=0, updated_at=0), part)
+        if collection:
+            snapshot = snapshot.evolve(**{part: stored})
+        else:
+            snapshot = snapshot.evolve(session=snapshot.session.evolve(**{part: stored}))
+    return snapshot
+
+
+# -- What there is to tell ------------------------------------------------------------------------
+
+
+def new_messages(base: Base | None, theirs: Stored | None) -> int:
+    """How many messages others added."""
+    if base is None or theirs is None:
+        return 0
+    messages = theirs.value.session.messages
+    return len(messages) - common(base.stored.session.messages, messages)
+
+
+def new_runs(base: Base | None, theirs: Stored | None) -> int:
+    """How many runs others began."""
+    if base is None or theirs is None:
+        return 0
+    known = {run.snapshot.id for run in base.stored.snapshot.run_records or ()}
+    return sum(run.snapshot.id not in known for run in theirs.value.run_records or ())

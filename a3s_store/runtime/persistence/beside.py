@@ -1,0 +1,312 @@
+"""What a live session does when others changed what it saves: it takes that in, forks, or tells.
+
+See `window` for the words and the invariants.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal
+
+import attrs
+
+from a3s_store.core.changes import Stored
+from a3s_store.core.history import History
+from a3s_store.core.merge_session import MADE, Merged, Sides
+from a3s_store.core.revision import Revision
+from a3s_store.errors import (
+    SessionConfigError,
+    SessionDeletedError,
+    SessionError,
+    StaleGenerationError,
+    StaleSessionError,
+    StoreError,
+)
+from a3s_store.models import Message
+from a3s_store.runtime.persistence import base as bases
+from a3s_store.runtime.persistence.base import Base, Ours, sides
+from a3s_store.runtime.persistence.forks import fork_id, fork_of
+from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
+from a3s_store.runtime.persistence.take_over import take_messages, take_over
+from a3s_store.runtime.persistence.window import Action, SessionWindow
+from a3s_store.runtime.persistence.writer import writer_for
+from a3s_store.runtime.session_events import SessionChangedElsewhere
+from a3s_store.runtime.state.ids import check_session_id
+from a3s_store.runtime.state.invariants import validate_snapshot
+from a3s_store.runtime.state.runs import TERMINAL
+
+_log = logging.getLogger("a3s_store.session")
+
+
+class WindowBesideOthers(SessionWindow):
+    """The part of a window that is about others."""
+
+    @property
+    @abstractmethod
+    def saves_itself(self) -> bool:
+        """Whether changes are saved at once."""
+
+    def _stale(self, error: StaleGenerationError) -> StaleSessionError:
+        known, actual = error.expected_revision, error.actual_revision
+        given: dict[str, Any] = {
+            "session_id": self.session.id,
+            "expected": error.expected,
+            "actual": error.actual,
+            "expected_revision": known,
+            "actual_revision": actual,
+            "op": "save",
+            "where": f"session {self.session.id}",
+        }
+        if known is not None and (actual is None or actual[1] != known[1]):
+            self.deleted = SessionDeletedError(
+                "the session was deleted elsewhere",
+                recreated=actual is not None,
+                reason="deleted",
+                hint="Nothing was written; save_as keeps what is here under another id",
+                **given,
+            )
+            self._tell("deleted", self.base, None, self.ours())
+            return self.deleted
+        if known is None:
+            return StaleSessionError(
+                "a session of this id was saved elsewhere",
+                reason="exists",
+                hint="Nothing was written; restore it, or choose another id",
+                **given,
+            )
+        self._tell("refused", self.base, None, self.ours())
+        return StaleSessionError(
+            "the session was changed elsewhere",
+            reason="changed",
+            hint="Nothing was written; reload takes in what is stored, and keeps what is here",
+            **given,
+        )
+
+    async def refresh(self) -> Outcome:
+        """Take in what others saved; where there is something new here, save it beside that.
+
+        Raises as `save`.
+        """
+        if self.writer is None or self.base is None:
+            return UNCHANGED
+        async with self._saving:
+            self._refuse_ended("refresh")
+            await self._resolve()
+            revision = await self._revision()
+            if revision == self.base.revision:
+                return UNCHANGED
+            if self.is_dirty:
+                return await self._save_changes("refresh", self.on_conflict)
+            return await self._take_theirs()
+
+    async def _revision(self) -> Revision:
+        """Where the stored session is. Raises SessionDeletedError when that is another now."""
+        assert self.writer is not None, "asked before"
+        assert self.base is not None, "asked before"
+        revision = await self.writer.revision(self.session.id)
+        if revision is None or revision.life != self.base.revision.life:
+            raise self._stale(
+                StaleGenerationError(
+                    "it is gone",
+                    expected=self.base.revision.generation,
+                    actual=0 if revision is None else revision.generation,
+                    expected_revision=self.base.revision,
+                    actual_revision=revision,
+                )
+            )
+        return revision
+
+    async def _stored(self) -> Stored:
+        """What is stored now. Raises SessionDeletedError when it is gone."""
+        await self._revision()
+        assert self.writer is not None, "asked before"
+        found = await self.writer.load(self.session.id)
+        if found is None:
+            await self._revision()
+            raise AssertionError("it was deleted in between, which was raised")
+        validate_snapshot(found.value)
+        return found
+
+    async def _take_theirs(self) -> Outcome:
+        """Become what is stored; what is new here is gone."""
+        theirs, before, base = await self._stored(), self.ours(), self.base
+        self._take(sides(theirs), theirs.revision, before)
+        self._tell("taken", base, theirs.revision, before, theirs)
+        return Outcome(kind="merged", generation=theirs.revision.generation)
+
+    def _take(self, stored: Sides, revision: Revision, before: Ours) -> None:
+        assert self.base is not None, "there is something to compare with"
+        now = self.ours()
+        shown = bases.as_live(stored.snapshot, self.base.stored.snapshot, before.snapshot)
+        take_over(
+            self.session,
+            Sides(snapshot=before.snapshot, name_source=before.name_source),
+            Sides(snapshot=now.snapshot, name_source=now.name_source),
+            Sides(snapshot=shown, name_source=stored.name_source),
+        )
+        self._history_is(before.history, stored.session.messages)
+        self._stored_is(stored.session, self.session.total_usage)
+        is_same = not bases.changed(attrs.evolve(self.base, live=before.snapshot), now)
+        live = self.snapshot() if is_same else shown
+        self.base = Base(revision=revision, stored=stored, live=live)
+
+    def _history_is(self, before: History, stored: tuple[Message, ...]) -> None:
+        if self.held is None:
+            take_messages(self.session, before, stored)
+        else:
+            self.held = History(stored)
+
+    def _tell(
+        self,
+        action: Action,
+        base: Base | None,
+        revision: Revision | None,
+        ours: Ours,
+        theirs: Stored | None = None,
+        merged: Merged | None = None,
+        **more: str,
+    ) -> None:
+        self.session.events.send(
+            SessionChangedElsewhere(
+                session_id=self.session.id,
+                action=action,
+                base_generation=None if base is None else base.revision.generation,
+                generation=None if revision is None else revision.generation,
+                our_messages=len(ours.history.appended),
+                their_messages=bases.new_messages(base, theirs),
+                runs=bases.new_runs(base, theirs),
+                overwritten=() if merged is None else merged.overwritten,
+                renamed_artifacts=() if merged is None else merged.renamed_artifacts,
+                **more,
+            )
+        )
+        _log.info("session %s was changed elsewhere: %s", self.session.id, action)
+
+    async def reload(self, keep: Literal["both", "stored", "ours_as_fork"]) -> Outcome:
+        """Take in what others saved; what is new here as `AgentSession.reload` says.
+
+        Raises as `save`.
+        """
+        if self.writer is None or self.base is None:
+            return UNCHANGED
+        async with self._saving:
+            self._refuse_ended("reload")
+            await self._resolve()
+            is_dirty = self.is_dirty
+            if is_dirty and keep == "both":
+                return await self._save_changes("reload", "merge")
+            if is_dirty and keep == "ours_as_fork":
+                return await self._fork(self.ours(), "asked")
+            if await self._revision() == self.base.revision and not is_dirty:
+                return UNCHANGED
+            return await self._take_theirs()
+
+    async def rewrite(self, op: str, change: Callable[[], object]) -> None:
+        """Have the conversation replaced, on the condition that nobody else changed the session.
+
+        What is new here is saved first. A session that does not save itself, or has no store, is
+        changed at once; its next save then has the condition.
+
+        Raises StaleSessionError, with what others saved taken in and nothing replaced, and as
+        `save`.
+        """
+        if self.writer is None or self.base is None or not self.saves_itself:
+            change()
+            return
+        async with self._saving:
+            self._refuse_ended(op)
+            await self._resolve()
+            await self._save_changes(op, self.on_conflict)
+            history, usage = self.session.history, self.session.context_usage
+            change()
+            try:
+                await self._save_changes(op, "raise")
+            except SessionDeletedError:
+                raise
+            except StaleSessionError:
+                self.session.rebase(history)
+                self.session.context_usage = usage
+                await self._take_theirs()
+                raise
+
+    # -- Forks --------------------------------------------------------------------------------
+
+    async def _fork(self, ours: Ours, reason: str) -> Outcome:
+        base, theirs = self.base, await self._stored()
+        new_id = await self._save_fork(ours)
+        mine = await self._still_mine()
+        ended = {
+            run.snapshot.id
+            for run in ours.snapshot.run_records or ()
+            if run.snapshot.status in TERMINAL
+        }
+        self.over = {run_id: None for run_id in self.over if run_id in mine}
+        self._take(sides(theirs), theirs.revision, self.ours())
+        self._tell("forked", base, theirs.revision, ours, theirs, forked_as=new_id, reason=reason)
+        for run in self.session.runs.snapshots():
+            if run.id in ended and run.status not in TERMINAL:
+                # It was written through while it ran; here it is over, there it is whole.
+                self.session.runs.mark_cancelled(run.id, f"kept as '{new_id}'")
+        outcome = await self._save_changes("fork", "merge")
+        generation = outcome.generation or theirs.revision.generation
+        return Outcome(kind="forked", generation=generation, forked_as=new_id)
+
+    async def _save_fork(self, ours: Ours, new_id: str | None = None) -> str:
+        """Save what is live here under another id, and return it; None makes one.
+
+        Raises StaleGenerationError when something was saved under the id that was given.
+        """
+        assert self.store is not None, "there is something to fork"
+        while True:
+            save_id = secrets.token_bytes(16)
+            to = new_id or fork_id(self.session.id, save_id)
+            copy = fork_of(ours.snapshot, to, made=new_id is None)
+            name_source = MADE if new_id is None else ours.name_source
+            changes = bases.whole(copy, save_id, name_source)
+            try:
+                await writer_for(self.store).save(changes, None, None)
+            except StaleGenerationError:
+                if new_id is not None:
+                    raise
+                continue
+            except StoreError as error:
+                raise self._failed(error) from error
+            return to
+
+    async def _still_mine(self) -> set[str]:
+        """The runs whose checkpoint this live session may remove."""
+        assert self.writer is not None, "asked before"
+        runs = await self.writer.runs(self.session.id, tuple(self.over))
+        return {run.run_id for run in runs if run.claimed_by in (self.token, None)}
+
+    async def save_as(self, new_id: str) -> None:
+        """Save what is live here as another session. Raises as `AgentSession.save_as`."""
+        if self.store is None:
+            raise SessionConfigError(
+                "the session has no store", field="session_store", op="save_as"
+            )
+        check_session_id(new_id)
+        try:
+            taken = await self.store.exists(new_id)
+            if not taken:
+                await self._save_fork(self.ours(), new_id)
+        except StaleGenerationError:
+            taken = True
+        if taken:
+            raise SessionError(
+                f"session '{new_id}' is saved already",
+                op="save_as",
+                where=f"session {self.session.id}",
+                hint="Choose another id",
+            )
+
+    async def save_conversation(self, messages: tuple[Message, ...]) -> str:
+        """Save a session of its own with this conversation, otherwise as this one; its id."""
+        ours = self.ours()
+        session = ours.snapshot.session.evolve(messages=messages)
+        return await self._save_fork(
+            attrs.evolve(ours, snapshot=ours.snapshot.evolve(session=session))
+        )

@@ -1,0 +1,37 @@
+"""What came of a save."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+import attrs
+
+from a3s_store.errors import StoreError
+
+OutcomeKind: TypeAlias = Literal[
+    "unchanged", "saved", "merged", "forked", "partly_saved", "deleted", "not_saved"
+]
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """The result of a save; true unless nothing was saved that should have been.
+
+    `kind` is `unchanged` (nothing was new, and nothing was written), `saved`, `merged` (with what
+    others had saved meanwhile), `forked` (what was new here is the session `forked_as`),
+    `partly_saved` (all but `parts`, which could not be written), `deleted` (elsewhere) or
+    `not_saved`; the last three have the `error`. `generation` is the session's afterwards; None
+    where it is not known.
+    """
+
+    kind: OutcomeKind
+    generation: int | None = None
+    forked_as: str | None = None
+    parts: tuple[str, ...] = ()
+    error: StoreError | None = None
+
+    def __bool__(self) -> bool:
+        return self.kind not in ("deleted", "not_saved")
+
+
+UNCHANGED: Final = Outcome(kind="unchanged")

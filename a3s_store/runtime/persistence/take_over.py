@@ -1,0 +1,97 @@
+"""Brings what was stored elsewhere into a live session, beside what is new in it meanwhile.
+
+The collections stay the same objects, since the application holds them, and their limits are raised
+to what comes in, as at a restore. Nothing awaits here: the session is always whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from a3s_store.core.history import History
+from a3s_store.core.merge_session import Merged, Sides, merge_policy, merge_snapshots
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.models import (
+    PermissionPolicy,
+    SessionConfig,
+    TaskUpdated,
+)
+from a3s_store.runtime.live_session import Session
+
+_FIELDS = (
+    "state",
+    "context_usage",
+    "total_usage",
+    "total_cost",
+    "model_name",
+    "cost_records",
+    "thinking_enabled",
+    "thinking_budget",
+    "created_at",
+    "updated_at",
+    "parent_id",
+)
+
+
+def take_over(session: Session, before: Sides, now: Sides, stored: Sides) -> Merged:
+    """Make live what is `stored`, and what is new in the session since `before`.
+
+    `before` and `now` are the session as it was when `stored` was made of it, and as it is;
+    the messages are not looked at (`take_messages`).
+    """
+    merged = merge_snapshots(before, now, stored)
+    data = merged.snapshot.session
+    session.config = data.config
+    for name in _FIELDS:
+        setattr(session, name, getattr(data, name))
+    if data.llm_config != now.session.llm_config:
+        session.llm_config = data.llm_config
+    session.name_source = merged.name_source
+    _take_policies(session, before.session.config, data.config)
+    if data.tasks != session.tasks:
+        session.tasks = data.tasks
+        session.events.send(TaskUpdated(session_id=session.id, tasks=session.tasks))
+    _take_collections(session, now.snapshot, merged.snapshot)
+    return merged
+
+
+def take_messages(session: Session, before: History, view: tuple[Any, ...]) -> None:
+    """Make `view` the stored conversation, and put behind it what was said since `before`."""
+    said = before.now(session.messages)
+    messages = view
+    if said != before:
+        now = session.messages
+        known = before.view
+        messages = view + now[len(known) :] if now[: len(known)] == known else now
+    session.rebase(History(view).now(messages))
+
+
+def _take_policies(session: Session, before: SessionConfig, stored: SessionConfig) -> None:
+    if stored.permission_policy != before.permission_policy:
+        session.permission_policy = (
+            merge_policy(
+                before.permission_policy or PermissionPolicy(),
+                session.permission_policy,
+                stored.permission_policy or PermissionPolicy(),
+                [],
+            )
+            or PermissionPolicy()
+        )
+    policy = stored.confirmation_policy
+    if policy is not None and policy != before.confirmation_policy:
+        session.set_confirmation_policy(policy)
+
+
+def _take_collections(session: Session, now: SessionSnapshot, stored: SessionSnapshot) -> None:
+    if stored.artifacts != now.artifacts:
+        session.artifacts.take_over(stored.artifacts or ())
+    if stored.retained_artifact_uris != now.retained_artifact_uris:
+        session.artifacts.set_retained_uris(stored.retained_artifact_uris)
+    if stored.trace_events != now.trace_events:
+        session.trace.take_over(stored.trace_events or ())
+    if stored.run_records != now.run_records:
+        session.runs.take_over(stored.run_records or ())
+    if stored.verification_reports != now.verification_reports:
+        session.verification_reports = stored.verification_reports or ()
+    if stored.subagent_tasks != now.subagent_tasks:
+        session.subagents.take_over(stored.subagent_tasks or ())

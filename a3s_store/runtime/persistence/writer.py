@@ -1,0 +1,292 @@
+"""How a live session reads and writes its store: on conditions, whatever the store offers.
+
+A `ConditionalStore` compares and writes in one transaction. For any other store `PlainWriter` does
+what it can: a store with `aggregate_cas` compares the digest of the whole snapshot and is tried
+again; one without is read again and compared before it is written, so that a race remains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Sequence
+from typing import Final, Protocol
+
+import attrs
+
+from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored
+from a3s_store.core.collections import ARTIFACTS, COLLECTIONS, Collection
+from a3s_store.core.conditional_store import refuse_stale
+from a3s_store.core.digests import EMPTY_CHAIN
+from a3s_store.core.protocol import ConditionalStore, SessionStore
+from a3s_store.core.revision import Position, Revision, Versioned
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import RunClaimedError, StoreBusyError
+
+# How often a store that cannot merge by itself is tried, and how long at most between two tries.
+_TRIES: Final = 16
+_PAUSE_S: Final = 0.05
+
+
+class SessionWriter(Protocol):
+    """What a live session does with its store."""
+
+    async def revision(self, session_id: str) -> Revision | None:
+        """Where the session stands; None when there is none."""
+
+    async def load(self, session_id: str) -> Stored | None:
+        """The session with its collections."""
+
+    async def save(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        """As `ConditionalStore.save_changes`."""
+
+    async def landed(self, changes: SessionChanges) -> Revision | None:
+        """The revision that a save made whose outcome is not known; None: it was not made."""
+
+    async def runs(self, session_id: str, open_runs: Sequence[str]) -> tuple[RunCheckpoint, ...]:
+        """The checkpoints of the session's runs, the oldest first; `open_runs` may have one."""
+
+    async def claim(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
+        """As `ConditionalStore.claim_run`."""
+
+
+def writer_for(store: SessionStore) -> SessionWriter:
+    """The best way to write to a store."""
+    if store.capabilities().conditional_writes and isinstance(store, ConditionalStore):
+        return ConditionalWriter(store)
+    return PlainWriter(store)
+
+
+class ConditionalWriter:
+    """Writes to a store that compares and writes in one transaction."""
+
+    def __init__(self, store: ConditionalStore) -> None:
+        self._store = store
+
+    async def revision(self, session_id: str) -> Revision | None:
+        """See `SessionWriter.revision`."""
+        return await self._store.revision(session_id)
+
+    async def load(self, session_id: str) -> Stored | None:
+        """See `SessionWriter.load`."""
+        return await self._store.load_versioned(session_id, snapshot=True)
+
+    async def save(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        """See `SessionWriter.save`."""
+        return await self._store.save_changes(changes, on=on, merge=merge)
+
+    async def landed(self, changes: SessionChanges) -> Revision | None:
+        """See `SessionWriter.landed`."""
+        return await self._store.landed(changes.session_id, changes.save_id)
+
+    async def runs(self, session_id: str, open_runs: Sequence[str]) -> tuple[RunCheckpoint, ...]:
+        """See `SessionWriter.runs`."""
+        return await self._store.run_checkpoints(session_id)
+
+    async def claim(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
+        """See `SessionWriter.claim`."""
+        return await self._store.claim_run(run_id, seen=seen, by=by)
+
+
+@attrs.frozen
+class _Seen:
+    """A snapshot as it was stored once, and its digest where the store compares digests."""
+
+    snapshot: SessionSnapshot
+    digest: str | None
+
+
+class PlainWriter:
+    """Writes to any store; what was seen of it is numbered, since it has no revisions itself."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+        promised = store.capabilities()
+        self._compares = promised.aggregate_cas
+        self._whole = promised.atomic_session_snapshots
+        self._seen: _Seen | None = None
+        self._number = 0
+        # The step of a save that is being made.
+        self._trying: tuple[str, object] | None = None
+
+    def _note(self, snapshot: SessionSnapshot) -> Revision:
+        """The number of a snapshot that was read or written."""
+        if self._trying is not None and self._seen is not None:
+            # A step whose outcome is not known was made all the same if this is what is there.
+            name, values = self._trying
+            if _alike(getattr(snapshot, name), values):
+                self._advance(name, values)
+        self._trying = None
+        if self._seen is None or not _equal(self._seen.snapshot, snapshot):
+            self._number += 1
+        if self._seen is None or self._seen.snapshot is not snapshot:
+            self._seen = _Seen(snapshot, snapshot.digest() if self._compares else None)
+        return Revision(self._number, 1)
+
+    def _advance(self, name: str, values: object) -> None:
+        """One step of a save was made: that is no change of somebody else."""
+        if self._seen is not None:
+            self._seen = _Seen(self._seen.snapshot.evolve(**{name: values}), None)
+
+    async def revision(self, session_id: str) -> Revision | None:
+        """See `SessionWriter.revision`: all of it is read and compared."""
+        found = await self._store.load_snapshot(session_id)
+        return None if found is None else self._note(found)
+
+    async def load(self, session_id: str) -> Stored | None:
+        """See `SessionWriter.load`."""
+        found = await self._store.load_snapshot(session_id)
+        return None if found is None else self.versioned(found)
+
+    def versioned(self, snapshot: SessionSnapshot) -> Stored:
+        """A snapshot that was just loaded, as one of a revision."""
+        revision = self._note(snapshot)
+        return Versioned(snapshot, revision, Position(len(snapshot.session.messages), EMPTY_CHAIN))
+
+    async def save(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        """See `SessionWriter.save`."""
+        theirs: Stored | None = None
+        written = changes
+        for attempt in range(_TRIES if self._compares else 1):
+            now = self._seen
+            if attempt or now is None or on != Revision(self._number, 1) or not self._compares:
+                stored = await self._compared(changes, on)
+                actual = None if stored is None else self._note(stored)
+                if on is not None and not changes.is_written_at(on, actual):
+                    refuse_stale(on, actual, merge)
+                    assert stored is not None, "it has a revision"
+                    assert merge is not None, "without one it is refused"
+                    theirs = self.versioned(stored)
+                    written = merge(changes, theirs)
+            if await self._write(written):
+                break
+            await asyncio.sleep(random.random() * _PAUSE_S)
+        else:
+            raise StoreBusyError(
+                f"others saved the session {_TRIES} times meanwhile",
+                op=changes.op,
+                hint="Nothing was written; try again",
+            )
+        await self._settle_runs(written)
+        return Committed(revision=Revision(self._number, 1), changes=written, theirs=theirs)
+
+    async def _compared(
+        self, changes: SessionChanges, on: Revision | None
+    ) -> SessionSnapshot | None:
+        """What is stored now; nothing is read for a first save, or where nothing is compared."""
+        if on is None or not changes.changes_session:
+            return None if self._seen is None else self._seen.snapshot
+        return await self._store.load_snapshot(changes.session_id)
+
+    async def _write(self, changes: SessionChanges) -> bool:
+        """Write the changes; False when somebody saved meanwhile and the store compares."""
+        if not changes.changes_session:
+            return True
+        before = None if self._seen is None else self._seen.snapshot
+        snapshot = _onto(before, changes)
+        if snapshot is None or not (self._whole or self._compares):
+            await self._write_in_steps(changes)
+        elif self._compares and self._seen is not None:
+            if not await self._store.save_snapshot_cas(snapshot, self._seen.digest):
+                return False
+        else:
+            await self._store.save_snapshot(snapshot)
+        if snapshot is not None:
+            self._note(snapshot)
+        return True
+
+    async def _write_in_steps(self, changes: SessionChanges) -> None:
+        """In upstream's order, the first failure ending it."""
+        store, session_id = self._store, changes.session_id
+        if changes.retained_artifact_uris:
+            # They have no step: a store that cannot keep them has to say so.
+            snapshot = _onto(None if self._seen is None else self._seen.snapshot, changes)
+            if snapshot is not None:
+                await store.save_snapshot(snapshot)
+                return
+        if changes.session is not None:
+            await self._step("session", changes.session, store.save(changes.session))
+        for collection in COLLECTIONS:
+            values = changes.collections.get(collection)
+            if values is not None:
+                save = getattr(store, f"save_{collection.name}")
+                await self._step(collection.name, values, save(session_id, values))
+
+    async def _step(self, name: str, values: object, save: Awaitable[None]) -> None:
+        self._trying = (name, values)
+        await save
+        self._trying = None
+        self._advance(name, values)
+
+    async def _settle_runs(self, changes: SessionChanges) -> None:
+        for claim in changes.ended_runs:
+            await self._store.delete_loop_checkpoint(claim.run_id)
+        if changes.checkpoint is not None:
+            run = changes.checkpoint
+            await self._store.save_loop_checkpoint(run.run_id, run.checkpoint)
+
+    async def landed(self, changes: SessionChanges) -> Revision | None:
+        """See `SessionWriter.landed`: it was made if what is stored is what it would have made."""
+        stored = await self._store.load_snapshot(changes.session_id)
+        before = None if self._seen is None else self._seen.snapshot
+        attempted = _onto(before, changes)
+        if stored is None or attempted is None or not _equal(stored, attempted):
+            return None
+        return self._note(stored)
+
+    async def runs(self, session_id: str, open_runs: Sequence[str]) -> tuple[RunCheckpoint, ...]:
+        """See `SessionWriter.runs`: where their own messages begin is not known."""
+        found = [await self._store.load_loop_checkpoint(run_id) for run_id in open_runs]
+        return tuple(
+            RunCheckpoint(checkpoint=one)
+            for one in found
+            if one is not None and one.session_id == session_id
+        )
+
+    async def claim(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
+        """See `SessionWriter.claim`: nobody is kept from claiming it, too."""
+        found = await self._store.load_loop_checkpoint(run_id)
+        if found is None:
+            raise RunClaimedError(
+                "there is no checkpoint of the run any more", run_id=run_id, op="claim_run"
+            )
+        return RunCheckpoint(checkpoint=found)
+
+
+def _onto(before: SessionSnapshot | None, changes: SessionChanges) -> SessionSnapshot | None:
+    """The whole snapshot with the changes; None while no session is known."""
+    session = changes.session or (before.session if before is not None else None)
+    if session is None:
+        return None
+    collections: dict[Collection, tuple[object, ...] | None] = (
+        {} if before is None else before.collections()
+    )
+    collections.update(changes.collections)
+    uris = changes.retained_artifact_uris
+    if uris is None:
+        uris = () if before is None else before.retained_artifact_uris
+    if uris and collections.get(ARTIFACTS) is None:
+        collections[ARTIFACTS] = ()
+    return SessionSnapshot.of(session, collections, uris)
+
+
+def _equal(one: SessionSnapshot, other: SessionSnapshot) -> bool:
+    """Whether two snapshots have the same content; a collection that is empty is as none."""
+    return one is other or (
+        one.session == other.session
+        and one.retained_artifact_uris == other.retained_artifact_uris
+        and all(
+            _alike(getattr(one, collection.name), getattr(other, collection.name))
+            for collection in COLLECTIONS
+        )
+    )
+
+
+def _alike(one: object, other: object) -> bool:
+    return one == other or (not one and not other)

@@ -1,0 +1,457 @@
+"""The runs of a live session: begun, kept while they go on, ended, resumed after a crash, given up.
+
+Invariants: 1. one operation at a time may change the session or write it (`admission`); 2. a run
+settles once, as completed, failed or cancelled, whoever is cancelled meanwhile; 3. its checkpoint
+is removed in the same commit as the save that has what it held, so a crash at any moment leaves
+either the checkpoint or what came of it. Upstream: `AgentSession` (runtime 1.7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Literal, NoReturn, TypeVar
+
+import attrs
+
+from a3s_store.core.changes import RunCheckpoint
+from a3s_store.core.history import History, HistoryConflictError, merge_history
+from a3s_store.core.tool_pairs import repair_pairs
+from a3s_store.errors import (
+    InterruptedRunError,
+    RunCancelledError,
+    RunClaimedError,
+    SessionDeletedError,
+    StaleSessionError,
+    StoreError,
+)
+from a3s_store.models import AgentEnd, AgentError, AgentStart, Message, TokenUsage
+from a3s_store.runtime.context import ContextQuery, resolve_context, turn_complete, with_context
+from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.persistence.save import SessionPersistence
+from a3s_store.runtime.runs import interrupted
+from a3s_store.runtime.runs.active_run import (
+    ActiveRun,
+    Agent,
+    AgentResult,
+    RunStream,
+)
+from a3s_store.runtime.runs.interrupted import UNDER_WAY, InterruptedRun
+from a3s_store.runtime.runs.run_checkpoints import load_for_resume
+from a3s_store.runtime.runs.verification_summary import summarise
+from a3s_store.runtime.session_lock import Admission
+from a3s_store.runtime.state.runs import TERMINAL
+
+_log = logging.getLogger("a3s_store.session")
+T = TypeVar("T")
+
+
+class SessionRuns:
+    """What `AgentSession` does with runs."""
+
+    def __init__(self, session: Session, persistence: SessionPersistence) -> None:
+        self.session = session
+        self.persistence = persistence
+        self.admission = Admission(session.id)
+        self._doing: asyncio.Task[AgentResult] | None = None
+        self._run: ActiveRun | None = None
+        self._settling = False
+        self._begun = self._cancelled_early = False
+        # Whether the checkpoint of the run under way is in the store.
+        self._is_kept = False
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self.session.id
+
+    async def send(self, prompt: str, agent: Agent, *, run_id: str | None = None) -> AgentResult:
+        """Have the agent answer a prompt: one run. `run_id` None makes an id.
+
+        What others saved meanwhile is taken in first, and so is what interrupted runs finished (see
+        `SessionOptions.on_interrupted`). When the run ends well, its conversation, reports and
+        usage are the session's, which then saves itself if it is to. When it fails or is cancelled,
+        its prompt and the rounds it finished are kept.
+
+        Raises:
+            SessionBusyError, SessionClosedError: at once; nothing was begun.
+            SessionDeletedError: the session was deleted elsewhere; the agent was not asked.
+            StaleSessionError: it was changed elsewhere, and is not to be merged; likewise.
+            InterruptedRunError: runs wait to be resumed or given up, and are not to be kept.
+            RunCancelledError: `cancel` or `close` ended it.
+            RunClaimedError: another live session took the run over, and keeps what it finished.
+            Exception: whatever the agent raised.
+        """
+        with self.admission.enter("send"):
+            await self._prepare("send")
+            self._begin(agent, self._new_run(prompt, run_id))
+            return await self._watched()
+
+    async def _prepare(self, op: str) -> None:
+        """Take in what others saved, and keep what interrupted runs finished."""
+        await self._refresh(op)
+        for run in await self._interrupted_or_none(op):
+            if self.persistence.options.on_interrupted == "refuse":
+                raise InterruptedRunError(
+                    "runs were interrupted",
+                    run_ids=(run.run_id,),
+                    op=op,
+                    where=f"session {self.id}",
+                    hint="Resume them with resume_run, or give them up with abandon_run",
+                )
+            try:
+                await self._give_up(run, keep="rounds", repair=True)
+            except RunClaimedError:
+                continue  # somebody else was quicker: it is theirs
+        self.admission.check_open(op)
+
+    async def _refresh(self, op: str) -> None:
+        try:
+            await self.persistence.refresh()
+        except StaleSessionError:
+            raise
+        except StoreError as error:
+            # A store that fails must not keep an answer from the user.
+            self.persistence.told_failed(op, error)
+        self.admission.check_open(op)
+
+    async def _interrupted_or_none(self, op: str) -> tuple[InterruptedRun, ...]:
+        try:
+            return interrupted.furthest(await self._interrupted())
+        except StoreError as error:
+            self.persistence.told_failed(op, error)
+            return ()
+
+    async def resume_run(
+        self, run_id: str, agent: Agent, *, new_run_id: str | None = None
+    ) -> AgentResult:
+        """Go on with a run that a crash interrupted, from its last checkpoint, as a new run.
+
+        No message of the user is added; usage and tool calls go on counting. The new run's
+        checkpoint takes the place of the old one's.
+
+        Raises:
+            SessionError: no store, no checkpoint, one of another session, the run has ended, or the
+                conversation went on without it since; no run was begun.
+            RunClaimedError: another live session is at work on it, or was quicker to claim it.
+            SessionBusyError, SessionClosedError, RunCancelledError: as for `send`.
+        """
+        with self.admission.enter("resume_run"):
+            await load_for_resume(self.persistence.store, run_id, self.id)
+            await self._refresh("resume_run")
+            found = await self._interrupted()
+            one = interrupted.resumable(self.session, run_id, found)
+            # Runs that went on from each other before they crashed are over together.
+            older = [other for other in found if interrupted.goes_on(one, other)]
+            for other in (one, *older):
+                await self._claim(other)
+            self.admission.check_open("resume_run")
+            run = self._new_run(one.prompt, new_run_id, one)
+            for other in (one, *older):
+                self.session.runs.mark_cancelled(other.run_id, f"resumed as {run.id}")
+                self.persistence.over[other.run_id] = None
+            self._begin(agent, run)
+            return await self._watched()
+
+    async def abandon_run(
+        self,
+        run_id: str,
+        *,
+        keep: Literal["rounds", "nothing", "fork"] = "rounds",
+        repair: bool = True,
+    ) -> int:
+        """Give up a run that a crash interrupted, and return how many messages of it are kept.
+
+        It counts as cancelled, and its checkpoint goes. With `keep` "rounds" its prompt and the
+        rounds it finished come behind the conversation, calls without result with one that says
+        "interrupted" (unless `repair` is False), and its usage is counted; "fork" makes a session
+        of its own of the conversation it had; "nothing" drops it all.
+
+        Success when there is no such run. Raises RunClaimedError when another live session is at
+        work on it, SessionBusyError, SessionClosedError, and what a save of the session raises;
+        then the checkpoint stays until a later save.
+        """
+        with self.admission.enter("abandon_run"):
+            await self._refresh("abandon_run")
+            found = await self._interrupted()
+            one = next((one for one in found if one.run_id == run_id), None)
+            if one is None:
+                self.session.runs.mark_cancelled(run_id, "abandoned")
+                await self.persistence.save()
+                await self._drop_left_over(run_id)
+                return 0
+            return await self._give_up(one, keep=keep, repair=repair)
+
+    async def _give_up(
+        self, one: InterruptedRun, *, keep: Literal["rounds", "nothing", "fork"], repair: bool
+    ) -> int:
+        await self._claim(one)
+        rewritten = one.run.base_length is None and one.moved_on and one.messages != ()
+        said = one.said
+        if keep == "fork" or (keep == "rounds" and rewritten):
+            messages = repair_pairs(one.messages) if repair else one.messages
+            await self.persistence.save_conversation(messages)
+            said = ()
+        elif keep == "nothing":
+            said = ()
+        else:
+            said = repair_pairs(said) if repair else said
+            self.session.replace_messages((*self.session.messages, *said))
+            self._count(one.usage)
+            self.session.verification_reports += one.checkpoint.verification_reports
+        self.session.runs.mark_cancelled(one.run_id, "abandoned")
+        # If this save fails, the next one takes the checkpoint along.
+        self.persistence.over[one.run_id] = None
+        await self.persistence.save()
+        return len(said)
+
+    def _count(self, used: TokenUsage) -> None:
+        if used != TokenUsage():
+            # Upstream forgets what a run used that did not end well; it was paid all the same.
+            self.persistence.record_usage(used)
+
+    async def _claim(self, one: InterruptedRun) -> None:
+        writer = self.persistence.writer
+        assert writer is not None, "it was found there"
+        await writer.claim(one.run_id, one.run.claimed_by, self.persistence.token)
+
+    async def _drop_left_over(self, run_id: str) -> None:
+        """Remove the checkpoint of a run of this session that has ended, if there is one."""
+        store = self.persistence.store
+        run = self.session.runs.snapshot(run_id)
+        if store is None or run is None:
+            return
+        checkpoint = await store.load_loop_checkpoint(run_id)
+        if checkpoint is not None and checkpoint.session_id == self.id:
+            await store.delete_loop_checkpoint(run_id)
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, prompt: str, agent: Agent, *, run_id: str | None = None
+    ) -> AsyncIterator[RunStream]:
+        """As `send`, with the run's events to iterate over as they come.
+
+        Leaving the block before the run has ended cancels it; in any case its end is waited for,
+        and nothing else gets into the session before. Leaving it normally after the run failed
+        raises what the run raised, unless `result` did already.
+        """
+        with self.admission.enter("stream"), self.session.events.subscribe() as events:
+            await self._prepare("stream")
+            self._begin(agent, self._new_run(prompt, run_id))
+            work = asyncio.create_task(self._watched())
+            work.add_done_callback(lambda _: events.close())
+            stream = RunStream(events, work)
+            try:
+                yield stream
+            finally:
+                ended = work.done()
+                self._cancel_doing()
+                try:
+                    await _to_its_end(work)
+                finally:
+                    # Looked at in any case; what the block itself raised goes first.
+                    if not work.cancelled():
+                        work.exception()
+            if ended and not stream.asked:
+                work.result()
+
+    async def interrupted_runs(self) -> tuple[InterruptedRun, ...]:
+        """The runs of this session that a crash interrupted, oldest first.
+
+        These are what `resume_run` can go on with, and `abandon_run` keep. A run that is under way
+        in another live session is not among them. Raises StoreError.
+        """
+        return interrupted.furthest(await self._interrupted())
+
+    async def _interrupted(self) -> list[InterruptedRun]:
+        writer = self.persistence.writer
+        if writer is None:
+            return []
+        open_runs = [run.id for run in self.session.runs.snapshots() if run.status not in TERMINAL]
+        found = await writer.runs(self.id, open_runs)
+        return interrupted.interrupted(
+            self.session, found, token=self.persistence.token, over=self.persistence.over
+        )
+
+    def _new_run(
+        self, prompt: str, run_id: str | None, resumed: InterruptedRun | None = None
+    ) -> ActiveRun:
+        checkpoint = None if resumed is None else resumed.checkpoint
+        run = ActiveRun(self.session, self, prompt=prompt, run_id=run_id, checkpoint=checkpoint)
+        UNDER_WAY.add((self.id, run.id))
+        return run
+
+    def _begin(self, agent: Agent, run: ActiveRun) -> None:
+        """Do a run in a task of its own: to cancel the run is not to cancel who waits for it."""
+        self._run, self._begun, self._cancelled_early = run, False, False
+        self._is_kept = False
+        self.persistence.held = self.session.history
+        self._doing = asyncio.create_task(self._do(agent, run))
+
+    async def _watched(self) -> AgentResult:
+        assert self._doing is not None
+        try:
+            await _to_its_end(self._doing, self._cancel_doing)
+            if self._doing.cancelled():
+                self._raise_cancelled()
+            return self._doing.result()
+        finally:
+            if self._run is not None:
+                UNDER_WAY.discard((self.id, self._run.id))
+            self._doing, self._run, self._settling = None, None, False
+
+    def _raise_cancelled(self) -> NoReturn:
+        run_id = self._run.id if self._run is not None else "?"
+        raise RunCancelledError(
+            "the run was cancelled",
+            op="run",
+            where=f"session {self.id}, run {run_id}",
+            hint="Its prompt and the rounds it finished are part of the session",
+        )
+
+    def _cancel_doing(self) -> bool:
+        """Cancel the run unless it is being settled already."""
+        if self._doing is None or self._doing.done() or self._settling:
+            return False
+        if not self._begun:
+            # A task that is cancelled before its first step never takes it, nor would settle.
+            self._cancelled_early = True
+            return True
+        return self._doing.cancel()
+
+    async def _do(self, agent: Agent, run: ActiveRun) -> AgentResult:
+        live = self.session
+        self._begun = True
+        try:
+            if self._cancelled_early:
+                raise asyncio.CancelledError
+            run.record(AgentStart(prompt=run.prompt))
+            await run.keep()
+            query = ContextQuery(query=run.prompt, session_id=live.id)
+            found = await resolve_context(live.context_providers, query, live.events.send)
+            run.system_prompt = with_context(live.config.system_prompt or "", found)
+            result = run.cleaned(await agent.run(run))
+            self._complete(run, result)
+        except asyncio.CancelledError:
+            self._settling = True
+            live.runs.mark_cancelled(run.id)
+            await self._settle(run, self._kept_of(run))
+            raise
+        except (RunClaimedError, SessionDeletedError) as error:
+            self._settling = True
+            await self._let_go(run, error)
+            raise
+        except Exception as error:
+            self._settling = True
+            run.record(AgentError(message=str(error)))
+            await self._settle(run, self._kept_of(run))
+            raise
+        self._settling = True
+        await turn_complete(live.context_providers, live.id, run.prompt, result.text)
+        await self._settle(run, result.messages, done=True)
+        return result
+
+    async def keep_run(self, run: ActiveRun) -> bool:
+        """See `RunKeeper.keep_run`."""
+        if self.persistence.is_stopped:
+            return False
+        checkpoint = RunCheckpoint(
+            checkpoint=run.as_checkpoint(),
+            base_length=run.base_length,
+            claimed_by=self.persistence.token,
+        )
+        try:
+            await self.persistence.save_run(checkpoint, begins=not self._is_kept)
+        except (RunClaimedError, SessionDeletedError):
+            raise
+        except Exception as error:
+            _log.warning("Loop checkpoint of run %s not saved, the run goes on: %s", run.id, error)
+            return False
+        self._is_kept = True
+        return True
+
+    def _complete(self, run: ActiveRun, result: AgentResult) -> None:
+        reports = (*run.verification_reports, *result.verification_reports)
+        # First, since it may be refused: then the run has failed, and nothing of it is taken over.
+        run.record(
+            AgentEnd(
+                text=result.text,
+                usage=result.usage,
+                verification_summary=summarise(reports),
+            )
+        )
+        self.persistence.record_result(attrs.evolve(result, verification_reports=reports))
+        self.persistence.record_usage(result.usage)
+
+    def _kept_of(self, run: ActiveRun) -> Sequence[Message]:
+        """What is kept of the conversation of a run that did not end well.
+
+        Its rounds, with a result for each call that has none: nobody else can end the round.
+        """
+        if run.turn == 0 and not self.persistence.options.keep_prompt:
+            return run.base
+        length = run.base_length
+        if length is None:
+            return repair_pairs(run.messages)
+        return (*run.base, *repair_pairs(run.messages[length:]))
+
+    async def _settle(
+        self, run: ActiveRun, messages: Sequence[Message], *, done: bool = False
+    ) -> None:
+        """End the run: its conversation is the session's, and its checkpoint goes with the save."""
+        run.over = True
+        self._put_back(run, tuple(messages))
+        if not done:
+            self.session.verification_reports += run.verification_reports
+            self._count(run.usage)
+        if self._is_kept:
+            self.persistence.over[run.id] = None
+        # A session that does not save itself keeps the checkpoint until somebody saves it.
+        await self.persistence.auto_save_if_enabled("generate")
+
+    def _put_back(self, run: ActiveRun, messages: tuple[Message, ...]) -> None:
+        """Make the run's conversation the session's, behind what was taken in meanwhile."""
+        held, self.persistence.held = self.persistence.held, None
+        assert held is not None, "it was held when the run began"
+        now = held.view
+        if now != run.base:
+            ours = History(run.base).now(messages)
+            try:
+                messages = merge_history(ours, now).view
+            except HistoryConflictError as conflict:
+                self.persistence.conflict = conflict.reason
+        self.session.rebase(held)
+        self.session.replace_messages(messages)
+
+    async def _let_go(self, run: ActiveRun, error: StoreError) -> None:
+        """Another live session keeps what the run finished, or nobody can: it is over here."""
+        run.over = True
+        held, self.persistence.held = self.persistence.held, None
+        assert held is not None, "it was held when the run began"
+        self.session.rebase(held)
+        self.session.runs.mark_cancelled(run.id, error.what)
+        try:
+            await self.persistence.refresh()
+        except StoreError as failed:
+            _log.warning("session %s not read again: %s", self.id, failed)
+
+
+async def _to_its_end(task: asyncio.Future[T], cancel: Callable[[], object] | None = None) -> None:
+    """Wait until a task has ended, and only then let a cancellation of the waiting one through.
+
+    `cancel` is called for each; None leaves the task alone.
+    """
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+            if cancel is not None:
+                cancel()
+    if cancelled:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("a cancelled run ended with %s", type(error).__name__)
+        raise asyncio.CancelledError
