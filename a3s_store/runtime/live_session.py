@@ -27,7 +27,6 @@ from a3s_store.models import (
     ContextUsage,
     ExecutionPlan,
     LlmConfigData,
-    LlmCostRecord,
     Message,
     PermissionDecision,
     PermissionPolicy,
@@ -40,7 +39,6 @@ from a3s_store.models import (
     TaskUpdated,
     TokenUsage,
     ToolDefinition,
-    VerificationReport,
 )
 from a3s_store.runtime.context import ContextProvider
 from a3s_store.runtime.events import Broadcast
@@ -50,17 +48,12 @@ from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.journal import QueueJournal
 from a3s_store.runtime.session_events import CompactionSkipped, TextCleaned
+from a3s_store.runtime.session_fields import SessionFields
 from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.cleaning import writable
 from a3s_store.runtime.state.ids import check_session_id
-from a3s_store.runtime.state.limits import (
-    Checked,
-    CheckedItems,
-    CheckedSetting,
-    check_added,
-    check_fields,
-)
+from a3s_store.runtime.state.limits import check_added, check_fields
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import SubagentTracker
 from a3s_store.runtime.state.trace import TraceSink
@@ -77,7 +70,7 @@ class SecurityGuard(Protocol):
         """The session is closed."""
 
 
-class Session:
+class Session(SessionFields):
     """One conversation with its settings and its collections.
 
     `tools` are what the model is offered; `memory` where memories are kept, None for this process
@@ -88,24 +81,6 @@ class Session:
     Raises InvalidIdError for an id that is not fit (see `check_session_id`), EncodeError for a
     configuration that could not be saved; setting one of the attributes below raises it, too.
     """
-
-    config = Checked[SessionConfig]()
-    context_usage = Checked[ContextUsage]()
-    total_usage = Checked[TokenUsage]()
-    total_cost = Checked[float]()
-    model_name = Checked[str | None]()
-    llm_config = Checked[LlmConfigData | None]()
-    thinking_enabled = Checked[bool]()
-    thinking_budget = Checked[int | None]()
-    state = Checked[SessionState]()
-    created_at = Checked[int]()
-    updated_at = Checked[int]()
-    parent_id = Checked[str | None]()
-    tool_names = Checked[tuple[str, ...]]()
-    permission_policy = CheckedSetting[PermissionPolicy]()
-    tasks = CheckedItems(Task)
-    cost_records = CheckedItems(LlmCostRecord)
-    verification_reports = CheckedItems(VerificationReport)
 
     def __init__(
         self,
@@ -191,43 +166,6 @@ class Session:
     def text_cleaned(self, where: str, count: int) -> None:
         """Tell the subscribers that texts were cleaned; see `TextCleaned`."""
         self.events.send(TextCleaned(session_id=self.id, where=where, count=count))
-
-    # -- State --------------------------------------------------------------------------------
-
-    def touch(self) -> None:
-        """Say that something changed just now: whole seconds."""
-        # Unchecked, since this is called with every change: the clock is clamped.
-        self.__dict__["updated_at"] = self.clock() // 1000
-
-    def pause(self) -> bool:
-        """Pause an active session; False for any other, which stays what it is."""
-        return self._go(SessionState.ACTIVE, SessionState.PAUSED)
-
-    def resume(self) -> bool:
-        """Make a paused session active again; False for any other."""
-        return self._go(SessionState.PAUSED, SessionState.ACTIVE)
-
-    def _go(self, before: SessionState, after: SessionState) -> bool:
-        if self.state is not before:
-            return False
-        self.state = after
-        self.touch()
-        return True
-
-    def set_error(self) -> None:
-        """It failed for good, whatever it was before; the queue goes on."""
-        self.state = SessionState.ERROR
-        self.touch()
-
-    def set_completed(self) -> None:
-        """It is done, whatever it was before; the queue goes on."""
-        self.state = SessionState.COMPLETED
-        self.touch()
-
-    @property
-    def is_child_session(self) -> bool:
-        """Whether another session made this one."""
-        return self.parent_id is not None
 
     # -- Conversation and tasks ---------------------------------------------------------------
 
