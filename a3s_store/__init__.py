@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from a3s_store.backends.sqlite.maintenance.restore import restore
     from a3s_store.backends.sqlite.salvage import salvage
     from a3s_store.core.base_store import BaseStore
-    from a3s_store.core.clean import clean_text
+    from a3s_store.core.clean import clean_json, clean_text
     from a3s_store.core.drafts import Draft
     from a3s_store.core.protocol import (
         Capabilities,
@@ -60,6 +60,7 @@ __all__ = [
     "SessionSummary",
     "SqliteSessionStore",
     "StoreError",
+    "clean_json",
     "clean_text",
     "restore",
     "salvage",
@@ -84,6 +85,7 @@ _HOMES = {
     "SessionSummary": "core.protocol",
     "SqliteSessionStore": "backends.sqlite",
     "StoreError": "errors",
+    "clean_json": "core.clean",
     "clean_text": "core.clean",
     "restore": "backends.sqlite.maintenance.restore",
     "salvage": "backends.sqlite.salvage",

@@ -15,7 +15,9 @@ import attrs
 
 from a3s_store.agent_memory.item import MemoryItem, MemoryType, check_item
 from a3s_store.agent_memory.protocol import MemoryStore, by_relevance, check_limit, ranked
+from a3s_store.core.clean import Cleaner
 from a3s_store.core.clock import Clock, system_clock
+from a3s_store.errors import EncodeError
 
 MAX_SHORT_TERM: Final = 100
 MAX_WORKING: Final = 10
@@ -61,13 +63,18 @@ class AgentMemory:
     async def remember(self, item: MemoryItem) -> None:
         """Keep an item for long, and at hand. Raises what the store raises; then it is in neither.
 
-        Upstream: `remember`.
+        Texts of it that cannot be written are cleaned. Upstream: `remember`.
         """
+        item = Cleaner().model(item)
         await self._store.store(item)
         self._short_term.append(item)
 
     async def remember_success(self, prompt: str, tools: Sequence[str], result: str) -> MemoryItem:
-        """Keep what worked; answers the item. Upstream: `remember_success`."""
+        """Keep what worked; answers the item. Upstream: `remember_success`.
+
+        Raises EncodeError for what is no text.
+        """
+        _check_texts(prompt, result, *tools)
         item = MemoryItem.new(
             f"Success: {prompt}\nTools: {', '.join(tools)}\nResult: {result}",
             importance=0.8,
@@ -82,8 +89,10 @@ class AgentMemory:
     async def remember_failure(self, prompt: str, error: str, tools: Sequence[str]) -> MemoryItem:
         """Keep what did not work, and what was tried; answers the item.
 
-        It matters more than a success. Upstream: `remember_failure`.
+        It matters more than a success. Raises EncodeError for what is no text. Upstream:
+        `remember_failure`.
         """
+        _check_texts(prompt, error, *tools)
         item = MemoryItem.new(
             f"Failure: {prompt}\nError: {error}\nAttempted tools: {', '.join(tools)}",
             importance=0.9,
@@ -131,11 +140,13 @@ class AgentMemory:
     def add_to_working(self, item: MemoryItem) -> None:
         """Put an item in use; when there are too many, what matters least now leaves.
 
-        That may be the new one. It is not stored. Upstream: `add_to_working`.
+        That may be the new one. It is not stored. Its texts are cleaned if need be. Upstream:
+        `add_to_working`.
 
         Raises:
             InvalidIdError, EncodeError: it is no item a store would take.
         """
+        item = Cleaner().model(item)
         check_item(item)
         found = (*self._working, item)
         if len(found) > self._max_working:
@@ -153,3 +164,9 @@ class AgentMemory:
             short_term_count=len(self._short_term),
             working_count=len(self._working),
         )
+
+
+def _check_texts(*texts: object) -> None:
+    for text in texts:
+        if not isinstance(text, str):
+            raise EncodeError(f"expected a string, found {type(text).__name__}", model="MemoryItem")

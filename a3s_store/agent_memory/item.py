@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from a3s_store.core.clean import clean_json
 from a3s_store.core.clock import EPOCH, Clock, system_clock, timestamp
 from a3s_store.core.collections import check_id
 from a3s_store.errors import EncodeError
@@ -79,7 +80,8 @@ class MemoryItem(Model):
     ) -> MemoryItem:
         """An item of this moment under an id of its own. Upstream: `MemoryItem::new`, `with_*`.
 
-        `importance` is brought into 0 to 1; NaN, which has no place there, is 0.
+        `importance` is brought into 0 to 1; NaN, which has no place there, is 0. Texts that cannot
+        be written are cleaned (`a3s_store.clean_text`).
 
         Raises:
             EncodeError: `importance` is no number, or `tags` is a single text, whose characters
@@ -92,13 +94,13 @@ class MemoryItem(Model):
             raise EncodeError("expected an array of strings", path="tags")
         return cls(
             id=str(uuid.uuid4()),
-            content=content,
+            content=clean_json(content),
             timestamp=timestamp(clock()),
             # In this order NaN, which is less than nothing, comes out as 0.
             importance=min(max(0.0, importance), 1.0),
-            tags=tuple(tags),
+            tags=tuple(map(clean_json, tags)),
             memory_type=memory_type,
-            metadata=EMPTY if metadata is None else dict(metadata),
+            metadata=EMPTY if metadata is None else clean_json(dict(metadata)),
         )
 
     def accessed(self, *, clock: Clock = system_clock) -> MemoryItem:

@@ -24,7 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "import": ("transfer", "Read a directory of the engine's JSON files into STORE."),
     "export": ("transfer", "Write sessions into DIR as the engine's JSON files."),
     "verify": ("verifying", "Hold STORE against what is on record of it."),
-    "doctor": ("doctor", "Say how STORE is, and what to do about it; nothing is written."),
+    "doctor": ("doctor", "Say how STORE is, and what to do about it; only --fix writes."),
     "erase": ("doctor", "Delete sessions so that no piece of their texts is left in STORE."),
     "backup": ("copies", "Copy STORE into the new file NEW, while others go on using it."),
     "restore": ("copies", "Make a copy of BACKUP the store STORE."),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import click
 
 from a3s_store.backends.sqlite import transaction
@@ -16,12 +18,14 @@ from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import health
 from a3s_store.backends.sqlite.maintenance.health import Recommendation
-from a3s_store.backends.sqlite.read import catalog
-from a3s_store.cli import output
+from a3s_store.backends.sqlite.read import catalog, pairs
+from a3s_store.cli import output, pair_repair
 from a3s_store.cli.failures import DAMAGED, Failure
 from a3s_store.cli.opening import PATH, existing, require_known, require_store
 from a3s_store.cli.output import cell
+from a3s_store.cli.transfer import print_pairs
 from a3s_store.core.reports import EraseReport
+from a3s_store.core.transfer_report import SessionPairs
 from a3s_store.errors import CorruptionError, StoreError
 
 _ATTENTION: Final = 1
@@ -29,13 +33,23 @@ _ATTENTION: Final = 1
 
 @click.command("doctor")
 @click.argument("store", type=PATH)
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Repair tool calls without result and results without call; what was there stays as the "
+    "generation before. Close the programs that use STORE first.",
+)
 @output.json_option
-def doctor_command(store: Path, as_json: bool) -> None:
-    """Say how STORE is, and what to do about it; nothing is written.
+def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
+    """Say how STORE is, and what to do about it; only --fix writes.
 
     The file is looked at from outside first, then read: what is on record of it, and whether its
     structure is whole (`verify` looks at every value). No probe is written, as `info` does. If the
-    store was not closed and nobody has it open, SQLite finishes its log, as whenever it is opened.
+    store was not closed and no program has it open, SQLite finishes its log, as on every opening.
+
+    Conversations are read for tool calls without result and results without call, which providers
+    refuse. They are no damage. --fix opens the store as a program does, repairs these, and looks
+    again; a damaged store is left as it is.
 
     Exits with 0 when there is nothing to do, 1 when something needs attention, 4 when the store is
     damaged.
@@ -47,17 +61,23 @@ def doctor_command(store: Path, as_json: bool) -> None:
         Recommendation(f"The store will not be opened: {what}. {hint}.", attention=True)
         for what, hint in permissions.refusals(path)
     ]
-    damage: str | None = None
+    looked = Looked()
+    fixed: tuple[SessionPairs, ...] = ()
     if not said:
-        try:
-            more, damage = _look(path)
-            facts |= more
-        except CorruptionError as error:
-            damage = str(error)
-        except StoreError as error:
-            raise Failure(str(error)) from error
+        looked = _look(path)
+        if fix and looked.pairs and looked.damage is None:
+            try:
+                fixed = asyncio.run(
+                    pair_repair.repair(path, [one.session_id for one in looked.pairs])
+                )
+            except StoreError as error:
+                raise Failure(str(error)) from error
+            looked = _look(path)
+    facts |= looked.facts
+    damage = looked.damage
     if "schema" in facts:
         said += health.recommendations(facts, time.time())
+    said += _about_pairs(looked.pairs)
     if damage is not None:
         what = f"The store is damaged: {damage}"
         hint = "Keep the file, restore a backup beside it, or salvage what is whole."
@@ -66,9 +86,23 @@ def doctor_command(store: Path, as_json: bool) -> None:
     state = "damaged" if is_damaged else _state(said)
     if as_json:
         advice = [said_one._asdict() for said_one in said]
-        output.print_json({"location": str(path), "state": state, "facts": facts, "advice": advice})
+        output.print_json(
+            {
+                "location": str(path),
+                "state": state,
+                "facts": facts,
+                "advice": advice,
+                "pairs": [attrs.asdict(one) for one in looked.pairs],
+                "fixed": [one.session_id for one in fixed if one.repaired],
+            }
+        )
     else:
         _print(path, state, facts, said)
+        if looked.pairs:
+            print_pairs(looked.pairs)
+        for one in fixed:
+            text = f"Repaired {one.session_id}: {one.what}."
+            output.note(text if one.repaired else f"Not repaired, since it was saved: {one}.")
     sys.exit({"damaged": DAMAGED, "needs attention": _ATTENTION}.get(state, 0))
 
 
@@ -76,17 +110,52 @@ def _state(said: list[Recommendation]) -> str:
     return "needs attention" if any(one.attention for one in said) else "well"
 
 
-def _look(path: Path) -> tuple[dict[str, Any], str | None]:
-    """What is on record in the file, and what is the matter with its structure; None: nothing."""
-    # Whoever looks has not to say whether other machines use it: the advice does.
-    conn = connect.open_reader(Settings(path=path, network_mount=True))
+@attrs.frozen
+class Looked:
+    """Facts about a file, what is wrong with its structure (None: nothing), and broken pairs."""
+
+    facts: dict[str, Any] = attrs.field(factory=dict)
+    damage: str | None = None
+    pairs: tuple[SessionPairs, ...] = ()
+
+
+def _look(path: Path) -> Looked:
+    """Read the file, as far as it can be read. Raises Failure for what is no damage."""
+    facts: dict[str, Any] = {}
     try:
-        with during("doctor", str(path)), transaction.read(conn):
-            facts = catalog.facts(conn)
-            (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
-            return facts, None if found == "ok" else str(found)
-    finally:
-        conn.close()
+        # Whoever looks has not to say whether other machines use it: the advice does.
+        conn = connect.open_reader(Settings(path=path, network_mount=True))
+        try:
+            with during("doctor", str(path)), transaction.read(conn):
+                facts = catalog.facts(conn)
+                (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
+                if found != "ok":
+                    return Looked(facts, str(found))
+                found = pairs.problems(conn).items()
+                return Looked(facts, None, tuple(SessionPairs.of(*each) for each in found))
+        finally:
+            conn.close()
+    except CorruptionError as error:
+        return Looked(facts, str(error))
+    except StoreError as error:
+        raise Failure(str(error)) from error
+
+
+def _about_pairs(pairs: Sequence[SessionPairs]) -> Iterator[Recommendation]:
+    total = SessionPairs(
+        session_id="",
+        calls_without_result=sum(one.calls_without_result for one in pairs),
+        results_without_call=sum(one.results_without_call for one in pairs),
+    )
+    if total.what:
+        text = f"Providers refuse conversations with {total.what}. --fix repairs them."
+        yield Recommendation(text, attention=True)
+    elif pairs:
+        text = (
+            f"The last round of {output.amount(len(pairs), 'session')} waits for results: go on "
+            "with its run, or let --fix end the round."
+        )
+        yield Recommendation(text, attention=False)
 
 
 def _print(path: Path, state: str, facts: dict[str, Any], said: list[Recommendation]) -> None:

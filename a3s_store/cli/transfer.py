@@ -19,6 +19,7 @@ from a3s_store.cli.output import cell
 from a3s_store.cli.progress import bar
 from a3s_store.interop import (
     Progress,
+    SessionPairs,
     TransferEntry,
     TransferReport,
     export_directory,
@@ -45,13 +46,22 @@ def _conflict_option(there: str) -> Callable[[Callable[..., Any]], Callable[...,
 @click.argument("store", type=PATH)
 @click.argument("directory", type=PATH, metavar="DIR")
 @_conflict_option("STORE")
+@click.option(
+    "--repair-pairs",
+    is_flag=True,
+    help="Give tool calls without result an error as their result, and make results without call "
+    "a text; what was read stays as the generation before.",
+)
 @output.json_option
-def import_command(store: Path, directory: Path, on_conflict: OnConflict, as_json: bool) -> None:
+def import_command(
+    store: Path, directory: Path, on_conflict: OnConflict, repair_pairs: bool, as_json: bool
+) -> None:
     """Read a directory of the engine's JSON files into STORE.
 
     STORE is made when there is none. A session goes in whole or, when one of its files is bad, not
-    at all. What is there already is passed over, so an interrupted import may be run again. Exits
-    with 1 when something was refused.
+    at all. What is there already is passed over, so an interrupted import may be run again. Named
+    are also sessions with tool calls without result, which providers refuse. Exits with 1 when
+    something was refused.
     """
     if not directory.exists():
         raise NotFound(f"there is no directory at {directory}")
@@ -60,7 +70,9 @@ def import_command(store: Path, directory: Path, on_conflict: OnConflict, as_jso
 
     async def read(tell: Callable[[Progress], object]) -> TransferReport:
         async with SqliteSessionStore.open(store) as opened:
-            return await import_directory(opened, directory, on_conflict=on_conflict, progress=tell)
+            return await import_directory(
+                opened, directory, on_conflict=on_conflict, repair=repair_pairs, progress=tell
+            )
 
     with bar("Importing") as progress:
         report = asyncio.run(read(lambda now: progress(now.done, now.total)))
@@ -127,6 +139,7 @@ def _tree(report: TransferReport) -> dict[str, Any]:
         "size_bytes": report.size_bytes,
         "entries": [attrs.asdict(entry) for entry in report.entries],
         "notes": list(report.notes),
+        "pairs": [attrs.asdict(one) for one in report.pairs],
     }
 
 
@@ -153,6 +166,21 @@ def _print(report: TransferReport) -> None:
         _print_refused(refused, blank=made.row_count > 0)
     for sentence in report.notes:
         output.note(f"Note: {sentence}.")
+    if report.pairs:
+        print_pairs(report.pairs)
+        if not all(one.repaired for one in report.pairs):
+            output.note("Providers refuse such conversations; --repair-pairs repairs them.")
+
+
+def print_pairs(pairs: Sequence[SessionPairs]) -> None:
+    """A table of sessions whose tool calls and results do not match."""
+    made = output.table(session={"overflow": "fold"}, tool_pairs={"overflow": "fold", "ratio": 1})
+    for one in pairs:
+        done = " (repaired)" if one.repaired else ""
+        made.add_row(cell(one.session_id), cell(one.what + done))
+    console = output.stdout()
+    console.print()
+    output.print_table(console, made)
 
 
 def _print_refused(refused: list[TransferEntry], *, blank: bool) -> None:

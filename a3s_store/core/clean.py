@@ -1,12 +1,20 @@
-"""Make any text or JSON value writable: UTF-8 can hold the result."""
+"""Make any text, JSON value or model writable: UTF-8 can hold the result."""
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import attrs
 
 from a3s_store.errors import EncodeError
+from a3s_store.wire import Model, freeze
+from a3s_store.wire.values import MAX_DEPTH, FrozenDict, FrozenList
 
+T = TypeVar("T")
 MARK: Final = "\N{REPLACEMENT CHARACTER}"
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _LONE: Final = re.compile("[\ud800-\udfff]")
@@ -34,36 +42,95 @@ def clean_json(value: Any, mark: str = MARK) -> Any:
     Parts that need no change are the same objects, and a value without any comes back as it is.
 
     Raises:
-        EncodeError: two keys of one object become equal; `path` says where.
+        EncodeError: two keys of one object become equal, or the value has more levels than can be
+            written; `path` says where.
     """
-    if isinstance(value, str):
-        return clean_text(value, mark)
-    if isinstance(value, dict):
-        return _clean_object(value, mark)
-    if isinstance(value, list | tuple):
+    return Cleaner(mark).json(value)
+
+
+class Cleaner:
+    """Cleans texts, JSON values and models, and counts the texts that it changed in `count`."""
+
+    def __init__(self, mark: str = MARK) -> None:
+        self.count = 0
+        self._mark = mark
+
+    def text(self, text: str) -> str:
+        """See `clean_text`."""
+        cleaned = clean_text(text, self._mark)
+        self.count += cleaned is not text
+        return cleaned
+
+    def json(self, value: Any, depth: int = MAX_DEPTH) -> Any:
+        """See `clean_json`."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, FrozenDict | FrozenList):
+            return value  # looked at when it was made
+        is_object = isinstance(value, Mapping)
+        if not is_object and not isinstance(value, list | tuple):
+            return value
+        if not depth:
+            raise EncodeError(f"nested more than {MAX_DEPTH} levels deep", model="value")
+        return self._object(value, depth) if is_object else self._array(value, depth)
+
+    def _array(self, value: Sequence[Any], depth: int) -> Any:
         items = []
         for index, item in enumerate(value):
             try:
-                items.append(clean_json(item, mark))
+                items.append(self.json(item, depth - 1))
             except EncodeError as error:
                 raise error.inside("value", f"[{index}]") from None
-        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
-    return value
+        return value if all(map(operator.is_, items, value)) else items
+
+    def _object(self, value: Mapping[Any, Any], depth: int) -> Any:
+        cleaned: dict[Any, Any] = {}
+        changed = False
+        for key, item in value.items():
+            name = self.text(key) if isinstance(key, str) else key
+            if name in cleaned:
+                what = "two keys are equal once they are cleaned"
+                raise EncodeError(what, model="value", path=name)
+            try:
+                cleaned[name] = self.json(item, depth - 1)
+            except EncodeError as error:
+                raise error.inside("value", str(name)) from None
+            changed = changed or name is not key or cleaned[name] is not item
+        return cleaned if changed else value
+
+    def frozen_json(self, value: Any) -> Any:
+        """The value of `json`, frozen as a model keeps it. Raises EncodeError for what is none."""
+        return freeze(self.json(value))
+
+    def model(self, value: T) -> T:
+        """A model, or a tuple of models, with every text cleaned; the same object if none is bad.
+
+        Opaque JSON in it was looked at when it was made. A value of another type stays as it is.
+        """
+        cleaned: T = self._part(value)
+        return cleaned
+
+    def _part(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if type(value) is tuple:
+            items = tuple(map(self._part, value))
+            return value if all(map(operator.is_, items, value)) else items
+        if not isinstance(value, Model):
+            return value
+        changes: dict[str, Any] = {}
+        cls: Any = type(value)
+        for name in _attributes(cls):
+            before = getattr(value, name)
+            after = self._part(before)
+            if after is not before:
+                changes[name] = after
+        return value.evolve(**changes) if changes else value
 
 
-def _clean_object(value: dict[Any, Any], mark: str) -> Any:
-    cleaned: dict[Any, Any] = {}
-    changed = False
-    for key, item in value.items():
-        name = clean_json(key, mark)
-        if name in cleaned:
-            raise EncodeError("two keys are equal once they are cleaned", model="value", path=name)
-        try:
-            cleaned[name] = clean_json(item, mark)
-        except EncodeError as error:
-            raise error.inside("value", str(name)) from None
-        changed = changed or name is not key or cleaned[name] is not item
-    return cleaned if changed else value
+@functools.cache
+def _attributes(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(cls) if field.init)
 
 
 def _character(pair: re.Match[str]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from a3s_store.wire import timestamp_of
 
@@ -15,12 +16,47 @@ Clock: TypeAlias = Callable[[], int]
 # The years 1 to 9999, which is what a timestamp can say.
 _FIRST_MS: Final = -62_135_596_800_000
 _LAST_MS: Final = 253_402_300_799_999
+_MOST_MS: Final = 2**63 - 1
+_log = logging.getLogger("a3s_store.session")
 EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def system_clock() -> int:
     """This machine's clock, in Unix milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+class ClampedClock:
+    """A clock whose times every store can hold: 0 to 2^63-1; times beyond are the nearest of these.
+
+    A time that is no number is 0. The first of them is warned about.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._warned = False
+
+    def __call__(self) -> int:
+        """Unix milliseconds."""
+        now = self._clock()
+        if type(now) is int and 0 <= now <= _MOST_MS:
+            return now
+        within = _within(now)
+        if within != now and not self._warned:
+            self._warned = True
+            _log.warning("the clock is out of range: its time is taken for %d ms", within)
+        return within
+
+
+def _within(now: Any) -> int:
+    # NaN is the number that does not equal itself.
+    is_number = isinstance(now, int | float) and now == now
+    return int(min(max(now, 0), _MOST_MS)) if is_number else 0
+
+
+def clamped(clock: Clock) -> Clock:
+    """The clock as a `ClampedClock`; one that is already is returned as it is."""
+    return clock if isinstance(clock, ClampedClock) else ClampedClock(clock)
 
 
 def timestamp(milliseconds: int) -> str:

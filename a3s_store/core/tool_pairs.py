@@ -88,40 +88,50 @@ def check_pairs(messages: Sequence[Message]) -> tuple[PairProblem, ...]:
     )
 
 
-def repair_pairs(messages: Sequence[Message], *, open_calls: bool = True) -> tuple[Message, ...]:
+def repair_pairs(
+    messages: Sequence[Message], *, open_calls: bool = True, start: int = 0
+) -> tuple[Message, ...]:
     """The conversation without problems; a message that needs no change is the same object.
 
     A call without result gets one at the end of its round, an error that says "interrupted"; with
     `open_calls` False those of the last round wait on. A result without call becomes text. No call
-    is removed, and a conversation that was repaired is not changed again.
+    is removed, and a conversation that was repaired is not changed again. Messages before `start`
+    stay as they are, as do the rounds that end there: the result begins with `messages[:start]`.
     """
     repaired: list[Message] = []
     every = rounds(messages)
     for one in every:
-        is_last = one is every[-1]
-        problems = [*_problems(messages, one, is_last=is_last)]
-        lost: dict[int, set[int]] = {}
-        for problem in problems:
-            if problem.kind == "result_without_call":
-                lost.setdefault(problem.position, set()).add(problem.block)
-        mine = [
-            _as_text(messages[at], lost[at]) if at in lost else messages[at]
-            for at in range(one.start, one.stop)
-        ]
-        if one.waiting and (open_calls or not is_last):
-            missing = tuple(
-                ToolResultBlock(tool_use_id=call, content=INTERRUPTED, is_error=True)
-                for call in one.waiting
-            )
-            if any(isinstance(block, ToolResultBlock) for block in mine[-1].content) and not any(
-                isinstance(block, ToolUseBlock) for block in mine[-1].content
-            ):
-                # Providers want all results of a round in one message.
-                mine[-1] = mine[-1].evolve(content=mine[-1].content + missing)
-            else:
-                mine.append(Message(role="user", content=missing))
-        repaired += mine
+        if one.stop <= start:
+            repaired += messages[one.start : one.stop]
+        else:
+            missing = one.waiting if open_calls or one is not every[-1] else ()
+            repaired += _repaired(messages, one, missing, start)
     return tuple(repaired)
+
+
+def _repaired(
+    messages: Sequence[Message], one: Round, missing: Sequence[str], start: int
+) -> list[Message]:
+    """The messages of a round with results for these calls, and without results without call."""
+    lost: dict[int, set[int]] = {}
+    for problem in _problems(messages, one, is_last=False):
+        if problem.kind == "result_without_call" and problem.position >= start:
+            lost.setdefault(problem.position, set()).add(problem.block)
+    mine = [
+        _as_text(messages[at], lost[at]) if at in lost else messages[at]
+        for at in range(one.start, one.stop)
+    ]
+    if not missing:
+        return mine
+    results = tuple(
+        ToolResultBlock(tool_use_id=call, content=INTERRUPTED, is_error=True) for call in missing
+    )
+    last = mine[-1].content
+    has_results = any(isinstance(block, ToolResultBlock) for block in last)
+    if has_results and not any(isinstance(block, ToolUseBlock) for block in last):
+        # Providers want all results of a round in one message.
+        return [*mine[:-1], mine[-1].evolve(content=last + results)]
+    return [*mine, Message(role="user", content=results)]
 
 
 def cut_before(messages: Sequence[Message], at: int) -> int:

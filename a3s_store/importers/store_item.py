@@ -10,6 +10,7 @@ import attrs
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.tool_pairs import repair_pairs
 from a3s_store.core.transfer_report import reason_of
 from a3s_store.errors import CodecError, CorruptionError, InvalidIdError, InvalidSnapshotError
 from a3s_store.wire import canonical, encode
@@ -75,25 +76,46 @@ def check_mode(on_conflict: str) -> None:
         raise ValueError(f"on_conflict is refuse, replace or skip, not {on_conflict!r}")
 
 
-async def keep_or_refuse(store: SessionStore, item: Item, on_conflict: OnConflict) -> Outcome:
+async def keep_or_refuse(
+    store: SessionStore, item: Item, on_conflict: OnConflict, *, repair: bool = False
+) -> Outcome:
     """`keep`, with what is wrong with the item itself as an outcome."""
     try:
-        return await keep(store, item, on_conflict)
+        return await keep(store, item, on_conflict, repair=repair)
     except ITS_OWN as error:
         return Outcome("refused", reason_of(error))
 
 
-async def keep(store: SessionStore, item: Item, on_conflict: OnConflict) -> Outcome:
-    """Put an item into a store, unless it is there. Raises what the store raises."""
+async def keep(
+    store: SessionStore, item: Item, on_conflict: OnConflict, *, repair: bool = False
+) -> Outcome:
+    """Put an item into a store, unless it is there. Raises what the store raises.
+
+    With `repair`, a session whose tool calls and results do not match is saved once more, repaired:
+    what came in stays as the generation before, where the store has generations.
+    """
     if isinstance(item, CheckpointItem):
         return await _keep_checkpoint(store, item, on_conflict)
     if item.snapshot is not None:
-        return await _keep_session(store, item.snapshot, on_conflict)
+        repaired = repaired_snapshot(item.snapshot) if repair else item.snapshot
+        return await _keep_session(store, item.snapshot, on_conflict, repaired)
     return await _save_collections(store, item, on_conflict)
 
 
+def repaired_snapshot(snapshot: SessionSnapshot) -> SessionSnapshot:
+    """The snapshot with its tool calls and results repaired; the same where nothing was wrong."""
+    messages = snapshot.session.messages
+    repaired = repair_pairs(messages)
+    if repaired == messages:
+        return snapshot
+    return snapshot.evolve(session=snapshot.session.evolve(messages=repaired))
+
+
 async def _keep_session(
-    store: SessionStore, snapshot: SessionSnapshot, on_conflict: OnConflict
+    store: SessionStore,
+    snapshot: SessionSnapshot,
+    on_conflict: OnConflict,
+    repaired: SessionSnapshot,
 ) -> Outcome:
     try:
         there = await store.load_snapshot(snapshot.session.id)
@@ -102,11 +124,15 @@ async def _keep_session(
         if on_conflict != "replace":
             reason = f"what is there cannot be read: {reason_of(error)}"
             return attrs.evolve(CONFLICTS[on_conflict], reason=reason)
-        await store.save_snapshot(snapshot)
-        return SAVED
+        return await _save_both(store, snapshot, repaired)
     if there is not None:
-        if there.digest() == snapshot.digest():
+        digest = there.digest()
+        if digest == repaired.digest():
             return UNCHANGED
+        if digest == snapshot.digest():
+            # It came in without a repair, or that was interrupted.
+            await store.save_snapshot(repaired)
+            return SAVED
         conflict = True
     else:
         # A transfer that was interrupted may have left families that are the same, no others.
@@ -115,7 +141,15 @@ async def _keep_session(
         conflict = any(not _same(values, mine[collection]) for collection, values in kept.items())
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
+    return await _save_both(store, snapshot, repaired)
+
+
+async def _save_both(
+    store: SessionStore, snapshot: SessionSnapshot, repaired: SessionSnapshot
+) -> Outcome:
     await store.save_snapshot(snapshot)
+    if repaired is not snapshot:
+        await store.save_snapshot(repaired)
     return SAVED
 
 

@@ -14,14 +14,25 @@ from pathlib import Path
 import attrs
 
 from a3s_store.core.protocol import SessionStore
+from a3s_store.core.tool_pairs import check_pairs
 from a3s_store.core.transfer_report import (
     OnProgress,
     Progress,
+    SessionPairs,
     TransferEntry,
     TransferReport,
     reason_of,
 )
-from a3s_store.importers.store_item import SAVED, OnConflict, Outcome, check_mode, keep_or_refuse
+from a3s_store.importers.store_item import (
+    SAVED,
+    UNCHANGED,
+    CheckpointItem,
+    Item,
+    OnConflict,
+    Outcome,
+    check_mode,
+    keep_or_refuse,
+)
 from a3s_store.importers.upstream_files import Content, Group, RefusedError, SourceFile, Unit
 from a3s_store.importers.upstream_scan import Source
 
@@ -31,6 +42,7 @@ async def import_directory(
     directory: str | os.PathLike[str],
     *,
     on_conflict: OnConflict = "refuse",
+    repair: bool = False,
     progress: OnProgress | None = None,
 ) -> TransferReport:
     """Read a directory of upstream's (2.6.0 to 3.3.0) into a store.
@@ -40,6 +52,11 @@ async def import_directory(
     else under an id: `refuse` (the default, since nothing is lost and `report.ok` is False),
     `replace` it, or `skip`. What is there already is skipped, so an interrupted import may be run
     again. The directory is not changed.
+
+    `pairs` of the report names the sessions with tool calls without result or results without call,
+    which providers refuse; `repair` has these repaired in the store (`a3s_store.pairs`), also where
+    an earlier import left them as they were. What came in stays as the generation before, where the
+    store has generations. Run checkpoints are never repaired: they are to be gone on with.
 
     `progress` is called after each session and checkpoint; what it raises ends the import between
     two of them.
@@ -53,26 +70,40 @@ async def import_directory(
     source = Source(Path(directory).absolute())
     await asyncio.to_thread(source.scan)
     entries = [_entry(file, outcome, None) for file, outcome in source.strays]
+    pairs: list[SessionPairs] = []
     units: list[Unit] = [*source.groups, *source.checkpoints]
     for index, unit in enumerate(units):
-        entries += await _import_unit(store, source, unit, on_conflict)
+        made, found = await _import_unit(store, source, unit, on_conflict, repair)
+        entries += made
+        if found is not None:
+            pairs.append(found)
         if progress is not None:
             progress(Progress(done=index + 1, total=len(units), current=unit.files()[0].path))
-    return TransferReport.of(entries)
+    return TransferReport.of(entries, pairs=pairs)
 
 
 async def _import_unit(
-    store: SessionStore, source: Source, unit: Unit, on_conflict: OnConflict
-) -> list[TransferEntry]:
+    store: SessionStore, source: Source, unit: Unit, on_conflict: OnConflict, repair: bool
+) -> tuple[list[TransferEntry], SessionPairs | None]:
     files = unit.files()
     try:
         content = await asyncio.to_thread(source.read, unit)
     except RefusedError as refused:
         reason = f"{refused.file.path}: {reason_of(refused.error)}"
         name = unit.name if isinstance(unit, Group) else None
-        return [_entry(file, Outcome("refused", reason), name) for file in files]
-    outcome = await keep_or_refuse(store, content.item, on_conflict)
-    return [_content_entry(file, content, outcome) for file in files]
+        return [_entry(file, Outcome("refused", reason), name) for file in files], None
+    outcome = await keep_or_refuse(store, content.item, on_conflict, repair=repair)
+    entries = [_content_entry(file, content, outcome) for file in files]
+    return entries, _pairs(content.item, repair and outcome in (SAVED, UNCHANGED))
+
+
+def _pairs(item: Item, repaired: bool) -> SessionPairs | None:
+    if isinstance(item, CheckpointItem) or item.snapshot is None:
+        return None
+    problems = check_pairs(item.snapshot.session.messages)
+    if not problems:
+        return None
+    return SessionPairs.of(item.owner, problems, repaired=repaired)
 
 
 def _content_entry(file: SourceFile, content: Content, outcome: Outcome) -> TransferEntry:

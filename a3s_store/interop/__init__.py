@@ -7,12 +7,18 @@ a bad one, and may simply be run again after an interruption: what is there alre
 These names stay here; the modules are in `a3s_store.importers` and `a3s_store.exporters`.
 """
 
-from a3s_store.core.transfer_report import Progress, TransferEntry, TransferReport
+from a3s_store.core.transfer_report import (
+    Progress,
+    SessionPairs,
+    TransferEntry,
+    TransferReport,
+)
 from a3s_store.exporters.upstream import export_directory
 from a3s_store.importers.upstream import import_directory
 
 __all__ = [
     "Progress",
+    "SessionPairs",
     "TransferEntry",
     "TransferReport",
     "export_directory",

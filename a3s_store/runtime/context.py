@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from a3s_store.core.clean import clean_json
 from a3s_store.models import ContextResolved, ContextResolving
 from a3s_store.runtime.events import Emit
 from a3s_store.wire import EMPTY, freeze
@@ -54,21 +55,25 @@ class ContextQuery:
     params: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze)
 
 
+def _cleaned(metadata: Mapping[str, Any]) -> Any:
+    return freeze(clean_json(metadata))
+
+
 @attrs.frozen(kw_only=True)
 class ContextItem:
     """One piece of context.
 
     `token_count` is an estimate; `relevance` is from 0 to 1; `source` is None or says where it is
-    from, a URI for instance. Upstream: `ContextItem`.
+    from, a URI for instance. Texts that cannot be written are cleaned. Upstream: `ContextItem`.
     """
 
-    id: str
+    id: str = attrs.field(converter=clean_json)
     context_type: ContextType
-    content: str
+    content: str = attrs.field(converter=clean_json)
     token_count: int = 0
     relevance: float = 0.0
-    source: str | None = None
-    metadata: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze)
+    source: str | None = attrs.field(default=None, converter=clean_json)
+    metadata: Mapping[str, Any] = attrs.field(default=EMPTY, converter=_cleaned)
 
     def to_xml(self) -> str:
         """The content in a `<context>` element, escaped. Upstream: `ContextItem::to_xml`."""

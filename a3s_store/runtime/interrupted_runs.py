@@ -12,18 +12,18 @@ import attrs
 
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import DraftStore, SessionStore
-from a3s_store.core.tool_pairs import repair_pairs
 from a3s_store.errors import (
     CorruptionError,
     StaleSessionError,
     StoreError,
 )
-from a3s_store.models import TokenUsage
+from a3s_store.models import Message, TokenUsage
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.runs import interrupted
 from a3s_store.runtime.runs.drafts import draft_message
 from a3s_store.runtime.runs.interrupted import InterruptedRun
+from a3s_store.runtime.runs.open_rounds import broken_pairs, end_round
 from a3s_store.runtime.session_lock import Admission
 from a3s_store.runtime.state.runs import TERMINAL
 
@@ -141,12 +141,13 @@ class InterruptedRuns:
         repair: bool = True,
     ) -> int:
         await self._claim(one)
-        said = repair_pairs(one.said) if repair else one.said
+        length = one.base_length
+        said = self._ended(one.messages, length)[length:] if repair else one.said
         if keep_draft and one.draft is not None:
             said = (*said, draft_message(one.draft))
         if keep == "fork" or (keep == "rounds" and one.is_rewritten):
             # Where its own messages begin is not known: they are a conversation of their own.
-            await self.persistence.save_conversation((*one.messages[: one.base_length], *said))
+            await self.persistence.save_conversation((*one.messages[:length], *said))
             said = ()
         elif keep == "nothing":
             said = ()
@@ -159,6 +160,15 @@ class InterruptedRuns:
         self.persistence.over[one.run_id] = None
         await self.persistence.save()
         return len(said)
+
+    def _ended(self, messages: tuple[Message, ...], start: int) -> tuple[Message, ...]:
+        """The messages of a run with the rounds from `start` on ended; an event tells of calls."""
+        ended = end_round(messages, start)
+        if ended != messages:
+            event = broken_pairs(self.id, messages, repaired=True)
+            if event is not None:
+                self.session.events.send(event)
+        return ended
 
     def _count(self, used: TokenUsage) -> None:
         if used != TokenUsage():

@@ -18,15 +18,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryStore
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.history import History
+from a3s_store.core.tool_pairs import results_of
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
     ConfirmationPolicy,
     ContextUsage,
     ExecutionPlan,
     LlmConfigData,
-    LlmCostRecord,
     Message,
     PermissionDecision,
     PermissionPolicy,
@@ -39,7 +39,6 @@ from a3s_store.models import (
     TaskUpdated,
     TokenUsage,
     ToolDefinition,
-    VerificationReport,
 )
 from a3s_store.runtime.context import ContextProvider
 from a3s_store.runtime.events import Broadcast
@@ -48,10 +47,13 @@ from a3s_store.runtime.policies import permissions
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.journal import QueueJournal
+from a3s_store.runtime.session_events import CompactionSkipped, TextCleaned
+from a3s_store.runtime.session_fields import SessionFields
 from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
+from a3s_store.runtime.state.cleaning import writable
 from a3s_store.runtime.state.ids import check_session_id
-from a3s_store.runtime.state.limits import Checked, check_writable
+from a3s_store.runtime.state.limits import check_added, check_fields
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import SubagentTracker
 from a3s_store.runtime.state.trace import TraceSink
@@ -68,7 +70,7 @@ class SecurityGuard(Protocol):
         """The session is closed."""
 
 
-class Session:
+class Session(SessionFields):
     """One conversation with its settings and its collections.
 
     `tools` are what the model is offered; `memory` where memories are kept, None for this process
@@ -79,15 +81,6 @@ class Session:
     Raises InvalidIdError for an id that is not fit (see `check_session_id`), EncodeError for a
     configuration that could not be saved; setting one of the attributes below raises it, too.
     """
-
-    config = Checked[SessionConfig]()
-    context_usage = Checked[ContextUsage]()
-    total_usage = Checked[TokenUsage]()
-    total_cost = Checked[float]()
-    model_name = Checked[str | None]()
-    llm_config = Checked[LlmConfigData | None]()
-    thinking_enabled = Checked[bool]()
-    thinking_budget = Checked[int | None]()
 
     def __init__(
         self,
@@ -114,7 +107,7 @@ class Session:
         self.name_source: str | None = None
         self.tools = tuple(tools)
         self.tool_names = tuple(tool.name for tool in tools)
-        self.clock = clock
+        self.clock = clock = clamped(clock)
         self.prices = prices
         self.events = Broadcast()
         self.state = SessionState.ACTIVE
@@ -123,21 +116,23 @@ class Session:
         self.context_usage = ContextUsage()
         self.total_usage = TokenUsage()
         self.total_cost = 0.0
-        self.cost_records: tuple[LlmCostRecord, ...] = ()
+        self.cost_records = ()
         self.model_name = None
         self.llm_config = None
         self.thinking_enabled = False
         self.thinking_budget = None
         self.created_at = self.updated_at = clock() // 1000
-        self.tasks: tuple[Task, ...] = ()
+        self.tasks = ()
         self.parent_id = self.config.parent_id
         self.plan: ExecutionPlan | None = None
         self.metrics = usage.ToolMetrics()
-        self.verification_reports: tuple[VerificationReport, ...] = ()
+        self.verification_reports = ()
         self.runs = runs if runs is not None else RunStore(clock=clock)
         self.trace = trace if trace is not None else TraceSink()
         self.artifacts = artifacts if artifacts is not None else ArtifactCollection()
         self.subagents = subagents if subagents is not None else SubagentTracker(clock=clock)
+        for made in (self.runs, self.trace, self.artifacts, self.subagents):
+            made.on_cleaned = self.text_cleaned
         self.permission_policy = self.config.permission_policy or PermissionPolicy()
         if isinstance(permission_checker, permissions.PolicyChecker):
             # A policy, not an application's own way to decide: it is the live one, which changes.
@@ -168,51 +163,23 @@ class Session:
             return None
         return make(self.config)
 
-    # -- State --------------------------------------------------------------------------------
-
-    def touch(self) -> None:
-        """Say that something changed just now: whole seconds."""
-        self.updated_at = self.clock() // 1000
-
-    def pause(self) -> bool:
-        """Pause an active session; False for any other, which stays what it is."""
-        return self._go(SessionState.ACTIVE, SessionState.PAUSED)
-
-    def resume(self) -> bool:
-        """Make a paused session active again; False for any other."""
-        return self._go(SessionState.PAUSED, SessionState.ACTIVE)
-
-    def _go(self, before: SessionState, after: SessionState) -> bool:
-        if self.state is not before:
-            return False
-        self.state = after
-        self.touch()
-        return True
-
-    def set_error(self) -> None:
-        """It failed for good, whatever it was before; the queue goes on."""
-        self.state = SessionState.ERROR
-        self.touch()
-
-    def set_completed(self) -> None:
-        """It is done, whatever it was before; the queue goes on."""
-        self.state = SessionState.COMPLETED
-        self.touch()
-
-    @property
-    def is_child_session(self) -> bool:
-        """Whether another session made this one."""
-        return self.parent_id is not None
+    def text_cleaned(self, where: str, count: int) -> None:
+        """Tell the subscribers that texts were cleaned; see `TextCleaned`."""
+        self.events.send(TextCleaned(session_id=self.id, where=where, count=count))
 
     # -- Conversation and tasks ---------------------------------------------------------------
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The conversation. One that is set is held against the one before: see `History.now`."""
+        """The conversation. One that is set is compared with the one before: see `History.now`.
+
+        Setting it raises EncodeError for a message that is new and could not be saved.
+        """
         return self._messages
 
     @messages.setter
-    def messages(self, messages: tuple[Message, ...]) -> None:
+    def messages(self, messages: Sequence[Message]) -> None:
+        messages = check_added(Message, "messages", self._messages, messages)
         self._history = self._history.now(messages)
         self._messages = messages
 
@@ -229,15 +196,20 @@ class Session:
     def add_message(self, message: Message) -> None:
         """Append a message, paused or not. `turns` counts messages, as upstream does.
 
-        Raises EncodeError for one that could not be saved; then nothing changed.
+        The texts of one that is not a person's (another role than user, or with tool results) are
+        cleaned. Raises EncodeError for one that could not be saved; then nothing changed.
         """
-        check_writable(message)
+        if isinstance(message, Message) and (message.role != "user" or results_of(message)):
+            message = writable(message, "message", self.text_cleaned)
         self.messages += (message,)
         self.context_usage = self.context_usage.evolve(turns=len(self.messages))
         self.touch()
 
     def replace_messages(self, messages: Sequence[Message]) -> None:
-        """Make these the conversation, as the result of a run has it."""
+        """Make these the conversation, as the result of a run has it.
+
+        Raises EncodeError for a message that could not be saved; then nothing changed.
+        """
         self.messages = tuple(messages)
         self.touch()
 
@@ -255,7 +227,6 @@ class Session:
 
         Raises EncodeError for a task that could not be saved; then nothing changed.
         """
-        check_writable(*tasks)
         self.tasks = tuple(tasks)
         self.touch()
         self.events.send(TaskUpdated(session_id=self.id, tasks=self.tasks))
@@ -271,17 +242,25 @@ class Session:
         """Put a summary in place of the middle of a long conversation; False: nothing to do.
 
         Without a summarizer the last 20 messages stay. A tool call and its results are kept or
-        summarised together; `keep_pairs` False cuts exactly where upstream cuts. Messages added
-        meanwhile are kept behind the others; the history before stays reachable through the
-        store's generations.
+        summarised together; `keep_pairs` False cuts exactly where upstream cuts. Where one round is
+        all there is, only old output in it gives way to a notice; where that does not help, the
+        event CompactionSkipped is sent, and nothing is done. Messages added meanwhile are kept
+        behind the others; the history before stays reachable through the store's generations.
 
         Raises:
             CompactionError: no summary was made, or the conversation became another meanwhile; it
                 is as it was.
         """
         before = self.messages
-        compacted = await compaction.compact(before, summarizer, keep_pairs=keep_pairs)
+        compacted = await compaction.compact(
+            before, summarizer, keep_pairs=keep_pairs, cleaned=self.text_cleaned
+        )
         if compacted is None:
+            if keep_pairs and compaction.is_one_round(before, with_summary=summarizer is not None):
+                tokens = compaction.estimated_tokens(before)
+                self.events.send(
+                    CompactionSkipped(session_id=self.id, reason="one_round", tokens=tokens)
+                )
             return False
         now = self.messages
         if now[: len(before)] != before:
@@ -320,23 +299,29 @@ class Session:
         return self._checker or permissions.PolicyChecker(self.permission_policy)
 
     def set_permission_policy(self, policy: PermissionPolicy) -> None:
-        """Replace the live policy; the stored configuration stays (the manager changes both)."""
+        """Replace the live policy; the stored configuration stays (the manager changes both).
+
+        Raises EncodeError for one that could not be saved; then the old one stays.
+        """
         self.permission_policy = policy
 
     def set_confirmation_policy(self, policy: ConfirmationPolicy) -> None:
-        """Replace the live policy for requests to come; the stored configuration stays."""
+        """Replace the live policy for requests to come; it is stored with the next save.
+
+        Raises EncodeError for one that could not be saved; then the old one stays.
+        """
         self.confirmation.set_policy(policy)
 
     def add_allow_rule(self, rule: str) -> None:
-        """Append a rule to the live policy."""
+        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
         self.permission_policy = permissions.with_rules(self.permission_policy, allow=(rule,))
 
     def add_deny_rule(self, rule: str) -> None:
-        """Append a rule to the live policy."""
+        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
         self.permission_policy = permissions.with_rules(self.permission_policy, deny=(rule,))
 
     def add_ask_rule(self, rule: str) -> None:
-        """Append a rule to the live policy."""
+        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
         self.permission_policy = permissions.with_rules(self.permission_policy, ask=(rule,))
 
     def check_permission(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
@@ -349,15 +334,15 @@ class Session:
         """Count a call of the model: totals, its cost when the price is known, how full it is.
 
         A cost record is kept in any case, its cost None for a model without a price. Cache
-        counters are not added here; `SessionPersistence.record_usage` has them. A cost beyond the
-        range of a float is as none, with a warning. Raises EncodeError for counts that are none;
-        then nothing changed.
+        counters are not added here; `SessionPersistence.record_usage` has them. A cost below 0 or
+        beyond the range of a float is as none, with a warning. Raises EncodeError for counts that
+        are none; then nothing changed.
         """
-        check_writable(used)
+        check_fields(total_usage=used)
         self.total_usage = usage.add_usage(self.total_usage, used)
         pricing = self.prices.get(self.model_name) if self.model_name is not None else None
         cost = None if pricing is None else usage.cost_of(used, pricing)
-        if cost is not None and not math.isfinite(self.total_cost + cost):
+        if cost is not None and not 0 <= self.total_cost <= self.total_cost + cost < math.inf:
             _log.warning("session %s: the price of %s gives no cost", self.id, self.model_name)
             cost = None
         if cost is not None:
@@ -410,10 +395,11 @@ class Session:
     def restore_from_data(self, data: SessionData) -> None:
         """Take over what was stored; configuration, tools, policies and queue are not touched.
 
-        Nor is `updated_at` moved: a load changes nothing. Upstream: `restore_from_data` (3.4).
+        Nor is `updated_at` moved: a load changes nothing. Raises EncodeError for what could not be
+        saved again. Upstream: `restore_from_data` (3.4).
         """
         self.state = data.state
-        self.rebase(History(data.messages))
+        self.rebase(History(check_added(Message, "messages", (), data.messages)))
         self.context_usage = data.context_usage
         self.total_usage = data.total_usage
         self.total_cost = data.total_cost

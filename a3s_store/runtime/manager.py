@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from a3s_store.core.clean import clean_text
+from a3s_store.core.clean import Cleaner
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.errors import (
     CompactionError,
@@ -324,7 +324,10 @@ class SessionManager(SessionRegistry):
             return None
         lines = [f"{message.role}: {message.text[:TITLE_EACH]}" for message in beginning]
         title = await self._summarizer.summarize(_TITLE_PROMPT + "\n".join(lines))
-        title = clean_text(title).strip()
+        cleaner = Cleaner()
+        title = cleaner.text(title).strip()
+        if cleaner.count:
+            live.session.text_cleaned("title", cleaner.count)
         if len(title) > TITLE_LENGTH:
             title = title[: TITLE_LENGTH - 3] + "..."
         live.session.config = live.session.config.evolve(name=title)

@@ -9,6 +9,7 @@ a memory is the text as it was, which `context` sets apart as data.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -84,6 +85,12 @@ def _file(workspace: str | PathLike[str], session_id: str) -> Path:
     # Live sessions have no such ids (L1); others must not lead out of the folder.
     if "\0" in name or "/" in name or "\\" in name or name.startswith("."):
         raise StoreUnavailableError("the session's id can be no file name", op="open memories")
+    try:
+        os.fsencode(workspace)
+    except (TypeError, UnicodeEncodeError):
+        raise StoreUnavailableError("the workspace is no path", op="open memories") from None
+    if "\0" in os.fsdecode(workspace):
+        raise StoreUnavailableError("the workspace is no path", op="open memories")
     return Path(workspace) / ".a3s" / "memories" / name
 
 

@@ -15,6 +15,7 @@ import attrs
 from a3s_store.models import (
     AutoDelegationConfig,
     ConfirmationPolicy,
+    ContextUsage,
     LlmConfigData,
     PermissionPolicy,
     SessionConfig,
@@ -23,6 +24,7 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.permissions import PermissionChecker, PolicyChecker
+from a3s_store.runtime.state.limits import check_fields, check_limit, check_setting
 
 T = TypeVar("T")
 # What becomes of a live session's changes when somebody else saved the session meanwhile: both come
@@ -34,6 +36,15 @@ OnInterrupted: TypeAlias = Literal["keep", "refuse"]
 # What some releases wrote for a session that never had a model.
 _UNKNOWN: Final = "unknown"
 _U32_MAX: Final = 2**32 - 1
+_LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
+# What goes into the configuration.
+_SETTINGS: Final = (
+    "queue_config",
+    "confirmation_policy",
+    "permission_policy",
+    "max_parallel_tasks",
+    "auto_delegation",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +59,8 @@ class SessionOptions:
     `on_conflict` None is the manager's. `keep_prompt` keeps the prompt of a run that ended before
     its first round, which upstream forgets. With `require_conditions` a store that cannot compare
     and write in one transaction is refused.
+
+    Raises EncodeError for what could not be saved, SessionConfigError for a limit that is none.
     """
 
     session_id: str | None = None
@@ -71,6 +84,19 @@ class SessionOptions:
     on_interrupted: OnInterrupted = "keep"
     keep_prompt: bool = True
     require_conditions: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        fields = {name: getattr(self, name) for name in _LABELS}
+        fields |= {"id": self.session_id, "model_name": self.model}
+        if self.max_context_tokens is not None:
+            fields["context_usage"] = ContextUsage(max_tokens=self.max_context_tokens)
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        for check, values in ((check_fields, fields), (check_setting, settings)):
+            given = {name: value for name, value in values.items() if value is not None}
+            if given:
+                check(**given)
+        check_limit(self.max_artifacts, "max_artifacts")
+        check_limit(self.max_artifact_bytes, "max_artifact_bytes")
 
     def with_permission_policy(self, policy: PermissionPolicy) -> Self:
         """The same with this policy, and the checker that decides by it."""
@@ -116,13 +142,7 @@ def _first(given: T | None, stored: T | None) -> T | None:
 def apply_to_config(options: SessionOptions, config: SessionConfig) -> SessionConfig:
     """The configuration with what the options say; keys it does not know stay in it."""
     changed: dict[str, object] = {}
-    for name in (
-        "queue_config",
-        "confirmation_policy",
-        "permission_policy",
-        "max_parallel_tasks",
-        "auto_delegation",
-    ):
+    for name in _SETTINGS:
         value = getattr(options, name)
         if value is not None:
             changed[name] = value

@@ -54,8 +54,8 @@ class ToolPairsBroken:
 class TextCleaned:
     """Texts held what cannot be written, and were cleaned (`a3s_store.clean_text`).
 
-    `where` says whose they were: `tool_output`, `answer`, `checkpoint`, `title`, `summary`,
-    `error`; `count` is how many.
+    `where` says whose they were: `tool_output`, `result` (of a run), `checkpoint`, `event`,
+    `message`, `title`, `summary`, `error`, `trace`, `artifact`, `subagent`; `count` is how many.
     """
 
     session_id: str

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import NoReturn, TypeVar
 
 import attrs
 
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.history import History, HistoryConflictError, merge_history
-from a3s_store.core.tool_pairs import repair_pairs
 from a3s_store.errors import (
     InterruptedRunError,
     RunCancelledError,
@@ -37,7 +36,6 @@ from a3s_store.runtime.runs.active_run import (
     Agent,
     AgentResult,
     RunStream,
-    refuse_unwritable,
 )
 from a3s_store.runtime.runs.drafts import draft_message
 from a3s_store.runtime.runs.interrupted import UNDER_WAY, InterruptedRun
@@ -225,7 +223,7 @@ class SessionRuns(InterruptedRuns):
             query = ContextQuery(query=run.prompt, session_id=live.id)
             found = await resolve_context(live.context_providers, query, live.events.send)
             run.system_prompt = with_context(live.config.system_prompt or "", found)
-            result = await agent.run(run)
+            result = run.cleaned(await agent.run(run))
             self._complete(run, result)
         except asyncio.CancelledError:
             self._settling = True
@@ -238,8 +236,7 @@ class SessionRuns(InterruptedRuns):
             raise
         except Exception as error:
             self._settling = True
-            # With what cannot be encoded, such as the names of some files, it is not recorded.
-            run.record(AgentError(message=str(error).encode(errors="backslashreplace").decode()))
+            run.record(AgentError(message=str(error)))
             await self._settle(run)
             raise
         self._settling = True
@@ -267,7 +264,6 @@ class SessionRuns(InterruptedRuns):
         return True
 
     def _complete(self, run: ActiveRun, result: AgentResult) -> None:
-        refuse_unwritable(run.messages, result.messages)
         reports = (*run.verification_reports, *result.verification_reports)
         # First, since it may be refused: then the run has failed, and nothing of it is taken over.
         run.record(
@@ -280,7 +276,7 @@ class SessionRuns(InterruptedRuns):
         self.persistence.record_result(attrs.evolve(result, verification_reports=reports))
         self.persistence.record_usage(result.usage)
 
-    def _kept_of(self, run: ActiveRun) -> Sequence[Message]:
+    def _kept_of(self, run: ActiveRun) -> tuple[Message, ...]:
         """What is kept of the conversation of a run that did not end well.
 
         Its prompt, and its rounds with a result for each call that has none, since no one else can
@@ -292,8 +288,7 @@ class SessionRuns(InterruptedRuns):
             said = (draft_message(draft),)
         if run.turn == 0 and not said and not self.persistence.options.keep_prompt:
             return run.base
-        length = run.base_length or 0
-        return (*run.messages[:length], *repair_pairs(run.messages[length:]), *said)
+        return (*self._ended(run.messages, run.base_length or 0), *said)
 
     async def _settle(self, run: ActiveRun, result: AgentResult | None = None) -> None:
         """End the run: its conversation is the session's, and its checkpoint goes with the save.
@@ -303,7 +298,7 @@ class SessionRuns(InterruptedRuns):
         await run.draft().close()
         run.over = True
         if result is None:
-            self._put_back(run, tuple(self._kept_of(run)))
+            self._put_back(run, self._kept_of(run))
             self.session.verification_reports += run.verification_reports
             self._count(run.usage)
         else:

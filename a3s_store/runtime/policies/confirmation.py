@@ -32,6 +32,7 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.events import Emit
 from a3s_store.runtime.policies.lanes import lane_of
+from a3s_store.runtime.state.limits import check_items
 
 _TAKEN: Final = {TimeoutAction.REJECT: "rejected", TimeoutAction.AUTO_APPROVE: "auto_approved"}
 
@@ -134,11 +135,15 @@ class ConfirmationRequest:
 
 
 class ConfirmationManager:
-    """The pending questions of a session. Upstream: `ConfirmationManager` (runtime 6.3)."""
+    """The pending questions of a session. Upstream: `ConfirmationManager` (runtime 6.3).
+
+    Raises EncodeError for a policy that could not be saved, as every session saves its own.
+    """
 
     def __init__(
         self, policy: ConfirmationPolicy, *, emit: Emit, clock: Clock = system_clock
     ) -> None:
+        check_items(ConfirmationPolicy, (policy,))
         self._policy = policy
         self._emit = emit
         self._clock = clock
@@ -150,7 +155,11 @@ class ConfirmationManager:
         return self._policy
 
     def set_policy(self, policy: ConfirmationPolicy) -> None:
-        """Replace the policy; what is pending keeps its time and what happens after it."""
+        """Replace the policy; what is pending keeps its time and what happens after it.
+
+        Raises EncodeError for a policy that could not be saved; then the old one stays.
+        """
+        check_items(ConfirmationPolicy, (policy,))
         self._policy = policy
 
     def requires_confirmation(self, tool: str) -> bool:
@@ -197,10 +206,12 @@ class ConfirmationManager:
         Emits ConfirmationReceived.
 
         Raises:
-            EncodeError: `approved` is neither True nor False, as an "n" from a terminal is not.
+            EncodeError: `approved` is neither True nor False, as an "n" from a terminal is not, or
+                the reason could not be saved; the question is still pending.
         """
         _check_boolean(approved)
         event = ConfirmationReceived(tool_id=tool_id, approved=approved, reason=reason)
+        check_items(ConfirmationReceived, (event,))
         found = self._settle(self._pending.get(tool_id), ConfirmationAnswer(approved, reason))
         if found:
             self._emit(event)

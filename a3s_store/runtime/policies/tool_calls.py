@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from a3s_store.core.clean import Cleaner
 from a3s_store.errors import EncodeError, SessionConfigError, SessionError
 from a3s_store.models import (
     PermissionDecision,
@@ -29,15 +30,10 @@ from a3s_store.models import (
 from a3s_store.runtime.events import Emit
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.permissions import PermissionChecker
-from a3s_store.wire import Json, freeze
+from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
+from a3s_store.wire import Json
 
 _DENIED: Final = "Blocked by deny rule in permission policy"
-
-
-def _sound(content: str) -> str:
-    if not isinstance(content, str):
-        raise EncodeError("is no text", model="ToolOutput", path="content")
-    return str(freeze(content))
 
 
 def _exit_code(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
@@ -47,25 +43,34 @@ def _exit_code(instance: object, attribute: attrs.Attribute[int], value: int) ->
 
 @attrs.frozen(kw_only=True)
 class ToolOutput:
-    """What a call of a tool came to. `is_error` is whether the exit code is not 0, unless said.
+    """The result of a tool's call. `is_error` is whether the exit code is not 0, unless given.
 
-    `metadata` is any JSON. Raises EncodeError for what could not be saved: text with a lone
-    surrogate, a number that is none, an exit code beyond 32 bits.
+    `metadata` is any JSON. Texts that cannot be written, such as the names of some files, are
+    cleaned (`a3s_store.clean_text`); `cleaned` is how many. Raises EncodeError for what else could
+    not be saved: a content that is no text, a number that is none, an exit code beyond 32 bits.
     """
 
-    content: str = attrs.field(converter=_sound)
+    content: str
     exit_code: int = attrs.field(default=0, validator=_exit_code)
-    metadata: Json | None = attrs.field(default=None, converter=freeze)
+    metadata: Json | None = None
     is_error: bool = attrs.field(
         default=attrs.Factory(lambda self: self.exit_code != 0, takes_self=True)
     )
+    cleaned: int = attrs.field(init=False, default=0, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.content, str):
+            raise EncodeError("is no text", model="ToolOutput", path="content")
+        cleaner = Cleaner()
+        # A plain str, whatever subclass of it the tool has.
+        object.__setattr__(self, "content", cleaner.text(str.__str__(self.content)))
+        object.__setattr__(self, "metadata", cleaner.frozen_json(self.metadata))
+        object.__setattr__(self, "cleaned", cleaner.count)
 
     @classmethod
     def error(cls, text: str) -> ToolOutput:
         """The result of a call that failed, or was not made: this text, and exit code 1."""
-        # What a failure says of itself may quote what is no text.
-        sound = text.encode("utf-8", "replace").decode("utf-8")
-        return cls(content=sound, exit_code=1)
+        return cls(content=text, exit_code=1)
 
 
 class Tool(Protocol):
@@ -107,16 +112,21 @@ async def guarded_call(
     checker: PermissionChecker | None,
     confirmation: ConfirmationManager | None,
     emit: Emit,
+    cleaned: OnCleaned = tell_no_one,
 ) -> ToolOutput:
-    """Make the call if it may be made; answer its result, or why there is none, as a result.
+    """Make the call if it may be made; return its result, or why there is none, as a result.
 
     Without a checker everything is allowed; without a confirmation manager nobody is asked, and
     what would be asked about runs. A call that is allowed is never asked about. Waits for a human's
-    answer as long as the confirmation policy says. Raises what the checker raises, the tool not
-    having run; then, as after a cancellation, which goes through, there is no ToolEnd.
+    answer as long as the confirmation policy says. Texts of the call and of its result that cannot
+    be written are cleaned; give `Session.text_cleaned` as `cleaned` for its event TextCleaned.
+    Raises what the checker raises, the tool not having run; then, as after a cancellation, which
+    goes through, there is no ToolEnd.
 
     Upstream: runtime 5.4.
     """
+    cleaner = Cleaner()
+    call = cleaner.model(call)
     emit(ToolStart(id=call.id, name=call.name))
     output = await _outcome(call, tools, checker, confirmation, emit)
     emit(
@@ -128,6 +138,8 @@ async def guarded_call(
             metadata=output.metadata,
         )
     )
+    if cleaner.count + output.cleaned:
+        cleaned("tool_output", cleaner.count + output.cleaned)
     return output
 
 

@@ -27,6 +27,7 @@ from a3s_store.models import (
     SessionLane,
 )
 from a3s_store.runtime.events import Emit
+from a3s_store.runtime.state.limits import check_items
 from a3s_store.wire import U64, Model, Value, freeze, model
 
 SHUTTING_DOWN: Final = "Session queue is shutting down"
@@ -75,7 +76,11 @@ class LaneHandlers:
         return self._handlers[SessionLane(lane)]
 
     def set(self, lane: SessionLane, config: LaneHandlerConfig) -> None:
-        """Handle what is submitted to the lane from now on in this way."""
+        """Handle what is submitted to the lane from now on in this way.
+
+        Raises EncodeError for a configuration with which a task could not be saved.
+        """
+        check_items(LaneHandlerConfig, (config,))
         self._handlers[SessionLane(lane)] = config
 
 

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Coroutine, Iterable, MutableMapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.collections import check_id
 from a3s_store.core.live_window import close_window, is_open, open_window
 from a3s_store.core.protocol import SessionStore
@@ -33,7 +33,7 @@ from a3s_store.core.queue_entries import (
 from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.runtime.queue.dead_letters import DeadLetter
 from a3s_store.runtime.queue.handlers import ExternalTask
-from a3s_store.wire import decode, encode
+from a3s_store.wire import compact, decode, encode, parse
 
 T = TypeVar("T")
 
@@ -119,7 +119,8 @@ class StoreJournal:
             **{(_TASK, one.task_id): one for one in external_tasks},
         }
         put = [
-            QueueEntry(kind=key[0], command_id=key[1], value=encode(one))
+            # Through text, since some numbers are encoded as text of their own.
+            QueueEntry(kind=key[0], command_id=key[1], value=parse(compact(encode(one))))
             for key, one in wanted.items()
             if self._stored.get(key) != one
         ]
@@ -195,7 +196,7 @@ class _Steps:
     ) -> None:
         self._store = store
         self._workflow_id = workflow_id
-        self._clock = clock
+        self._clock = clamped(clock)
         self._lock: asyncio.Lock | None = None
         self._running: set[asyncio.Task[Any]] = set()
         outcome = StepOutcome(task_id="", session_id=session_id, agent="", output="", success=False)

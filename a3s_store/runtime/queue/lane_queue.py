@@ -19,7 +19,7 @@ import asyncio
 import contextvars
 from typing import Any, Final
 
-from a3s_store.core.clock import Clock, system_clock, timestamp
+from a3s_store.core.clock import Clock, clamped, system_clock, timestamp
 from a3s_store.errors import EncodeError, StoreError
 from a3s_store.models import (
     LaneHandlerConfig,
@@ -44,6 +44,7 @@ from a3s_store.runtime.queue.journal_writer import JournalWriter
 from a3s_store.runtime.queue.lane_config import dlq_size, lane_id, rules_of
 from a3s_store.runtime.queue.metrics import LaneStatus, MetricsSnapshot, QueueMetrics, QueueStats
 from a3s_store.runtime.queue.scheduler import LaneRunner
+from a3s_store.runtime.state.limits import check_items
 from a3s_store.wire import freeze
 
 __all__ = ["Call", "Command", "CommandHandle", "LaneQueue"]
@@ -60,6 +61,7 @@ class LaneQueue:
 
     Raises:
         SessionConfigError: the configuration cannot be; `field` says what of it.
+        EncodeError: it could not be saved.
     """
 
     def __init__(
@@ -71,9 +73,10 @@ class LaneQueue:
         clock: Clock = system_clock,
         journal: QueueJournal | None = None,
     ) -> None:
+        check_items(SessionQueueConfig, (config,))
         self._session_id = session_id
         self._emit = emit
-        self._clock = clock
+        self._clock = clock = clamped(clock)
         self._dead_letters = DeadLetters(dlq_size(config))
         self._lanes = {
             lane: Lane(lane, rules_of(config, lane), alerts=config.enable_alerts)
@@ -175,7 +178,10 @@ class LaneQueue:
         return self._handlers.get(lane)
 
     def set_lane_handler(self, lane: SessionLane, config: LaneHandlerConfig) -> None:
-        """Handle what is submitted to the lane from now on in this way."""
+        """Handle what is submitted to the lane from now on in this way.
+
+        Raises EncodeError for a configuration with which a task could not be saved.
+        """
         self._handlers.set(lane, config)
 
     def pending_external_tasks(self) -> tuple[ExternalTask, ...]:

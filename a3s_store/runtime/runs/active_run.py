@@ -13,10 +13,12 @@ from typing import Protocol
 
 import attrs
 
+from a3s_store.core.clean import Cleaner
 from a3s_store.core.history import begins_with
 from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import SessionError
 from a3s_store.models import (
+    AgentError,
     AgentEvent,
     LoopCheckpoint,
     Message,
@@ -27,8 +29,9 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.events import LiveEvent
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.runs.cleaning import CleanedMessages
 from a3s_store.runtime.runs.drafts import DraftWriter
-from a3s_store.runtime.state.limits import check_writable
+from a3s_store.runtime.state.limits import Checked, CheckedItems, check_fields, check_items
 from a3s_store.runtime.state.usage import accumulate
 
 
@@ -56,6 +59,9 @@ class ActiveRun:
     the run began, `base_length` how many messages of `messages` are that, None once the agent has
     rewritten them. Made by `AgentSession`.
     """
+
+    usage = Checked[TokenUsage]("total_usage")
+    verification_reports = CheckedItems(VerificationReport)
 
     def __init__(
         self,
@@ -86,6 +92,7 @@ class ActiveRun:
         self.turn = checkpoint.turn if checkpoint else 0
         self.verification_reports = checkpoint.verification_reports if checkpoint else ()
         self._over = False
+        self._cleaned = CleanedMessages()
         self._keeper = keeper
         self._draft = DraftWriter(
             keeper.store,
@@ -113,7 +120,15 @@ class ActiveRun:
         """Keep an event of the run, and tell the session's subscribers.
 
         The text of TextDelta and ReasoningDelta is appended to the draft.
+
+        Texts in it that cannot be written are cleaned (TextCleaned). Raises EncodeError for what
+        else cannot be saved; then nothing is kept or told.
         """
+        cleaner = Cleaner()
+        event = cleaner.model(event)
+        if cleaner.count:
+            where = "error" if isinstance(event, AgentError) else "event"
+            self.session.text_cleaned(where, cleaner.count)
         self.session.runs.record_event(self.id, event)
         self.session.events.send(event)
         if isinstance(event, TextDelta):
@@ -129,7 +144,8 @@ class ActiveRun:
         return self._draft
 
     def add_usage(self, used: TokenUsage) -> None:
-        """Count a call of the model."""
+        """Count a call of the model. Raises EncodeError for counts that are none."""
+        check_fields(total_usage=used)
         self.usage = accumulate(self.usage, used)
 
     async def checkpoint(
@@ -140,11 +156,12 @@ class ActiveRun:
         """Say that a round of tools is done: the run can be resumed from here after a crash.
 
         The conversation so far becomes the session's, and the collections are written with it; the
-        reports are added to the run's. Costs what is new. A save that fails is logged and does not
-        fail the run; False tells.
+        reports are added to the run's. Texts that cannot be written, such as half a character in
+        the output of a tool, are cleaned (TextCleaned); the agent may go on with its own messages.
+        Costs what is new. A save that fails is logged and does not fail the run; False tells.
 
         Raises:
-            EncodeError: a message holds what must not be written; nothing of the round was kept.
+            EncodeError: something else cannot be saved; nothing of the round was kept.
             RunClaimedError: another live session took the run over, and keeps what it finished.
             SessionError: the run is over.
         """
@@ -154,15 +171,43 @@ class ActiveRun:
                 op="checkpoint",
                 where=f"session {self.session.id}, run {self.id}",
             )
-        refuse_unwritable(self.messages, messages)
+        messages, reports = self._writable("checkpoint", messages, verification_reports)
         self.turn += 1
-        self.messages = tuple(messages)
+        self.messages = messages
         if not begins_with(self.messages, self.base):
             self.base_length = None
-        self.verification_reports += tuple(verification_reports)
+        self.verification_reports += reports
         self.session.replace_messages(self.messages)
         self._draft.begin(len(self.messages))
         return await self.keep()
+
+    def cleaned(self, result: AgentResult) -> AgentResult:
+        """The result as it can be saved: the same, or with its texts cleaned (TextCleaned).
+
+        Raises EncodeError for what else cannot be saved.
+        """
+        check_fields(total_usage=result.usage)
+        cleaner = Cleaner()
+        text = cleaner.model(result.text)
+        messages, reports = self._writable(
+            "result", result.messages, result.verification_reports, cleaner
+        )
+        return attrs.evolve(result, text=text, messages=messages, verification_reports=reports)
+
+    def _writable(
+        self,
+        where: str,
+        messages: Sequence[Message],
+        reports: Sequence[VerificationReport],
+        cleaner: Cleaner | None = None,
+    ) -> tuple[tuple[Message, ...], tuple[VerificationReport, ...]]:
+        cleaner = cleaner or Cleaner()
+        cleaned_reports = cleaner.model(tuple(reports))
+        check_items(VerificationReport, cleaned_reports)
+        cleaned, count = self._cleaned.clean(self.messages, messages)
+        if cleaner.count + count:
+            self.session.text_cleaned(where, cleaner.count + count)
+        return cleaned, cleaned_reports
 
     async def keep(self) -> bool:
         """Save the run as it is, without a round being done: so its prompt survives from the start.
@@ -183,16 +228,6 @@ class ActiveRun:
             verification_reports=self.verification_reports,
             checkpoint_ms=self.session.clock(),
         )
-
-
-def refuse_unwritable(known: tuple[Message, ...], messages: Sequence[Message]) -> None:
-    """Raise EncodeError for what is new of a conversation and cannot be saved, nor all after it.
-
-    A lone surrogate, which the output of a tool may hold, is the usual one.
-    """
-    found = tuple(messages)
-    begin = len(known) if found[: len(known)] == known else 0
-    check_writable(*found[begin:])
 
 
 class RunKeeper(Protocol):

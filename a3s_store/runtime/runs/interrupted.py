@@ -16,10 +16,11 @@ from a3s_store.core import live_window
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.drafts import Draft
 from a3s_store.core.list_diff import common
-from a3s_store.core.tool_pairs import PairProblem, check_pairs
+from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import RunClaimedError, SessionError
 from a3s_store.models import LoopCheckpoint, Message, TokenUsage
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.runs.open_rounds import open_calls
 from a3s_store.runtime.state.runs import TERMINAL
 
 # The token of the live session at work on a run of this process, by session and run. Of a store
@@ -118,7 +119,7 @@ def _interrupted(session: Session, run: RunCheckpoint) -> InterruptedRun:
         run=run,
         prompt="" if known is None else known.prompt,
         base_length=min(length, len(messages)),
-        open_calls=tuple(one for one in check_pairs(messages) if one.kind == "open_call"),
+        open_calls=open_calls(messages),
         moved_on=messages[:length] != now,
         is_rewritten=run.base_length is None and not length and bool(now),
     )

@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Self
 
+from a3s_store.core.clean import Cleaner
 from a3s_store.errors import SessionError
-from a3s_store.models import ToolArtifact
+from a3s_store.models import ArtifactStore, ToolArtifact
+from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
 from a3s_store.runtime.state.limits import check_limit, check_writable
 
 DEFAULT_MAX_ARTIFACTS: Final = 256
@@ -42,6 +44,7 @@ class ArtifactCollection:
         self._total_bytes = 0
         self._retained: set[str] = set()
         self._listed: tuple[ToolArtifact, ...] | None = ()
+        self.on_cleaned: OnCleaned = tell_no_one
 
     @classmethod
     def for_saved(
@@ -90,10 +93,12 @@ class ArtifactCollection:
     def put(self, artifact: ToolArtifact) -> None:
         """Keep an artifact as the newest, in place of the one of the same URI (A2).
 
+        A content that cannot be written is cleaned.
+
         Raises:
-            EncodeError: it could not be saved, nor could the session with it; nothing changed.
+            EncodeError: ids or counts could not be saved, nor could the session; nothing changed.
         """
-        check_writable(artifact)
+        artifact = self._writable(artifact)
         self._remove(artifact.artifact_uri)
         self._add(artifact)
 
@@ -104,7 +109,7 @@ class ArtifactCollection:
             SessionError: the URI is there with something else; nothing changed.
             EncodeError: as `put`.
         """
-        check_writable(artifact)
+        artifact = self._writable(artifact)
         existing = self._artifacts.get(artifact.artifact_uri)
         if existing is None:
             self._add(artifact)
@@ -116,6 +121,16 @@ class ArtifactCollection:
             op="put_content_addressed",
             hint="Give the other content a URI of its own",
         )
+
+    def _writable(self, artifact: ToolArtifact) -> ToolArtifact:
+        # Ids are not cleaned: two of them could become one.
+        cleaner = Cleaner()
+        content = cleaner.model(artifact.content)
+        cleaned = artifact.evolve(content=content) if cleaner.count else artifact
+        check_writable(cleaned)
+        if cleaner.count:
+            self.on_cleaned("artifact", cleaner.count)
+        return cleaned
 
     def _add(self, artifact: ToolArtifact) -> None:
         uri, content = artifact.artifact_uri, artifact.content
@@ -143,13 +158,16 @@ class ArtifactCollection:
     def pin_uris(self, uris: Iterable[str]) -> None:
         """Keep what has these URIs, now or later, from eviction and collection (A4).
 
-        Empty URIs are ignored.
+        Empty URIs are ignored. Raises EncodeError for one that could not be saved.
         """
-        self._retained.update(uri for uri in uris if uri)
+        self._retained.update(_checked(uris))
 
     def set_retained_uris(self, uris: Iterable[str]) -> None:
-        """Pin exactly these; what is no longer pinned goes with the next `put`, if it must (A4)."""
-        self._retained = {uri for uri in uris if uri}
+        """Pin exactly these; what is no longer pinned goes with the next `put`, if it must (A4).
+
+        Raises EncodeError for a URI that could not be saved; then nothing changed.
+        """
+        self._retained = _checked(uris)
 
     def retained_uris(self) -> tuple[str, ...]:
         """What is pinned, sorted, whether or not there is an artifact of that URI (A4)."""
@@ -173,3 +191,9 @@ class ArtifactCollection:
         for uri in unpinned:
             self._remove(uri)
         return len(unpinned)
+
+
+def _checked(uris: Iterable[str]) -> set[str]:
+    found = {uri for uri in uris if uri}
+    check_writable(ArtifactStore(artifacts=(), retained_uris=tuple(found)))
+    return found

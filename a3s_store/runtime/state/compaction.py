@@ -7,7 +7,7 @@ and when it is replaced is the session's.
 Invariants: 1. nothing is changed in place, a message that stays is the same object; 2. after an
 error the caller has what it had; 3. unless the caller asks for upstream's cut, of a conversation
 whose tool results all follow their calls, no kept result is without its call, and the first of the
-recent messages is no result.
+recent messages is no result; 4. a round of calls and results is never cut, however long it is.
 
 Upstream: session/compaction.rs of the first releases (runtime 4.1), whose exact cut is
 `keep_pairs=False`; the newest keeps pairs (4.2).
@@ -18,17 +18,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from a3s_store.core.clean import Cleaner
 from a3s_store.core.history import SUMMARY_PREFIX as SUMMARY_PREFIX
 from a3s_store.core.tool_pairs import calls_of, results_of
 from a3s_store.errors import CompactionError
-from a3s_store.models import ContentBlock, Message, ToolResultBlock, ToolResultText
+from a3s_store.models import (
+    ContentBlock,
+    Message,
+    TextBlock,
+    ToolResultBlock,
+    ToolResultText,
+    ToolUseBlock,
+)
+from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
+from a3s_store.wire import compact as to_json
 from a3s_store.wire.numbers import to_f32
+from a3s_store.wire.text import exact
 
 KEEP_INITIAL: Final = 2
 KEEP_RECENT: Final = 20
 MIN_MESSAGES: Final = 30
 TOOL_OUTPUT_PROTECT: Final = 40_000  # tokens
 MIN_PRUNE_SAVINGS: Final = 20_000  # tokens
+_BYTES_PER_TOKEN: Final = 4
 DEFAULT_THRESHOLD: Final = 0.8
 PRUNED: Final = "[output pruned — re-read file or re-run command if needed]"
 COMPACT_TEMPLATE: Final = """\
@@ -71,7 +83,11 @@ def should_auto_compact(used: int, maximum: int, threshold: float = DEFAULT_THRE
 
 
 async def compact(
-    messages: Sequence[Message], summarizer: Summarizer | None, *, keep_pairs: bool = True
+    messages: Sequence[Message],
+    summarizer: Summarizer | None,
+    *,
+    keep_pairs: bool = True,
+    cleaned: OnCleaned = tell_no_one,
 ) -> tuple[Message, ...] | None:
     """The first 2 messages, a summary of the middle, the last 20; None when there is no need.
 
@@ -81,23 +97,39 @@ async def compact(
     `keep_pairs` moves the cuts, so that there may be more or fewer: a call among the first messages
     stays only together with its results, a result among the last only together with its call,
     and these do not begin with a result whose call is not there at all. Most models refuse a
-    conversation in which that is not so. False cuts where upstream's first releases cut.
+    conversation in which that is not so. Where that leaves nothing to cut (`is_one_round`), old
+    tool output of the round is replaced by a notice, as `prune_tool_outputs` does it, but never a
+    result that the model has not seen; None when that is not worth it. False cuts where upstream's
+    first releases cut. A summary that cannot be written is cleaned, which `cleaned` is told.
 
     Raises:
         CompactionError: the model failed, which is then `__cause__`, or it answered nothing.
     """
-    if summarizer is None:
-        return keep_recent(messages, keep_pairs=keep_pairs)
-    if len(messages) <= MIN_MESSAGES:
+    found = _cuts(messages, with_summary=summarizer is not None, keep_pairs=keep_pairs)
+    if found is None:
         return None
-    head, cut = KEEP_INITIAL, len(messages) - KEEP_RECENT
-    if keep_pairs:
-        head = _whole_head(messages, head)
-        cut = _whole_tail(messages, cut, head)
-        if cut <= head:
-            return None
-    summary = await _summary_of(messages[head:cut], summarizer)
+    head, cut = found
+    if keep_pairs and _is_round_alone(messages, head, cut):
+        return _prune(messages, cut, _seen(messages))
+    if summarizer is None:
+        return tuple(messages[cut:])
+    summary = await _summary_of(messages[head:cut], summarizer, cleaned)
     return (*messages[:head], summary, *messages[cut:])
+
+
+def is_one_round(messages: Sequence[Message], *, with_summary: bool = True) -> bool:
+    """Whether a conversation is long enough for `compact` and is one round of tools all the same.
+
+    Nothing could be summarised (`with_summary`) or dropped without separating a call from its
+    results, or only the summary of an earlier time.
+    """
+    found = _cuts(messages, with_summary=with_summary, keep_pairs=True)
+    return found is not None and _is_round_alone(messages, *found)
+
+
+def estimated_tokens(messages: Sequence[Message]) -> int:
+    """About how many tokens the texts, calls and results of a conversation are: bytes by 4."""
+    return sum(_tokens(block) for message in messages for block in message.content)
 
 
 def keep_recent(
@@ -113,7 +145,9 @@ def keep_recent(
     return tuple(messages[cut:]) if cut > 0 else None
 
 
-async def _summary_of(messages: Sequence[Message], summarizer: Summarizer) -> Message:
+async def _summary_of(
+    messages: Sequence[Message], summarizer: Summarizer, cleaned: OnCleaned
+) -> Message:
     conversation = "\n\n".join(f"{message.role}: {message.text}" for message in messages)
     hint = "The conversation is as it was; compact it again"
     try:
@@ -127,7 +161,42 @@ async def _summary_of(messages: Sequence[Message], summarizer: Summarizer) -> Me
         # Half a conversation must not give way to nothing.
         what = "Compaction model returned an empty summary"
         raise CompactionError(what, op="compact", hint=hint)
-    return Message.user(SUMMARY_PREFIX + answer)
+    cleaner = Cleaner()
+    summary = SUMMARY_PREFIX + cleaner.text(str.__str__(answer))
+    if cleaner.count:
+        cleaned("summary", cleaner.count)
+    return Message.user(summary)
+
+
+def _cuts(
+    messages: Sequence[Message], *, with_summary: bool, keep_pairs: bool
+) -> tuple[int, int] | None:
+    """How many first messages stay and where the last begin; None when there are too few."""
+    if len(messages) <= (MIN_MESSAGES if with_summary else KEEP_RECENT):
+        return None
+    head, cut = KEEP_INITIAL if with_summary else 0, len(messages) - KEEP_RECENT
+    if keep_pairs:
+        head = _whole_head(messages, head)
+        cut = _whole_tail(messages, cut, head)
+    return head, cut
+
+
+def _is_round_alone(messages: Sequence[Message], head: int, cut: int) -> bool:
+    """Whether a round of tools reaches back from the last messages to the first."""
+    if cut == len(messages) - KEEP_RECENT:
+        return False
+    return cut <= KEEP_INITIAL or (
+        # A summary of a summary says less and saves nothing.
+        0 < head == cut - 1 and messages[head].text.startswith(SUMMARY_PREFIX)
+    )
+
+
+def _seen(messages: Sequence[Message]) -> int:
+    """How many of the messages the model was given: those before the last that it made."""
+    return max(
+        (at for at, one in enumerate(messages) if one.role == "assistant" or calls_of(one)),
+        default=0,
+    )
 
 
 def _whole_head(messages: Sequence[Message], head: int) -> int:
@@ -174,10 +243,15 @@ def prune_tool_outputs(messages: Sequence[Message]) -> tuple[Message, ...] | Non
     The newest 40 000 tokens of output are protected, at 4 bytes of UTF-8 text a token; the last
     output that is may go beyond. Nothing is replaced for less than 20 000 tokens.
     """
+    return _prune(messages, 0, len(messages))
+
+
+def _prune(messages: Sequence[Message], start: int, stop: int) -> tuple[Message, ...] | None:
+    """`prune_tool_outputs` of the messages from `start` on; those from `stop` on stay as well."""
     outputs = [
         (at, position, tokens)
-        for at, message in enumerate(messages)
-        for position, block in enumerate(message.content)
+        for at in range(start, len(messages))
+        for position, block in enumerate(messages[at].content)
         if (tokens := _output_tokens(block))
     ]
     if sum(tokens for *_, tokens in outputs) <= TOOL_OUTPUT_PROTECT:
@@ -187,7 +261,7 @@ def prune_tool_outputs(messages: Sequence[Message]) -> tuple[Message, ...] | Non
     for at, position, tokens in reversed(outputs):
         if protected < TOOL_OUTPUT_PROTECT:
             protected += tokens
-        else:
+        elif at < stop:
             savings += tokens
             pruned.setdefault(at, set()).add(position)
     if savings < MIN_PRUNE_SAVINGS:
@@ -198,10 +272,22 @@ def prune_tool_outputs(messages: Sequence[Message]) -> tuple[Message, ...] | Non
     )
 
 
+def _tokens(block: ContentBlock) -> int:
+    if isinstance(block, TextBlock):
+        return _size(block.text) // _BYTES_PER_TOKEN
+    if isinstance(block, ToolUseBlock):
+        return len(to_json(exact(block.input))) // _BYTES_PER_TOKEN
+    return _output_tokens(block)
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))
+
+
 def _output_tokens(block: ContentBlock) -> int:
     if not isinstance(block, ToolResultBlock):
         return 0
-    return len(_output_text(block).encode(errors="surrogatepass")) // 4
+    return _size(_output_text(block)) // _BYTES_PER_TOKEN
 
 
 def _output_text(block: ToolResultBlock) -> str:

@@ -22,8 +22,10 @@ from typing import Any, Final, Self
 
 import attrs
 
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clean import Cleaner
+from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.merge_session import ENDED
+from a3s_store.errors import EncodeError
 from a3s_store.models import (
     AgentEnd,
     AgentError,
@@ -38,6 +40,7 @@ from a3s_store.models import (
     ToolStart,
     TurnStart,
 )
+from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
 from a3s_store.runtime.state.limits import check_limit, check_writable
 from a3s_store.wire import compact, encode
 
@@ -99,9 +102,10 @@ class RunStore:
 
     def __init__(self, limits: RunLimits | None = None, *, clock: Clock = system_clock) -> None:
         self.limits = limits if limits is not None else RunLimits()
-        self._clock = clock
+        self._clock = clamped(clock)
         self._runs: dict[str, _Run] = {}
         self._records: tuple[RunRecord, ...] | None = ()
+        self.on_cleaned: OnCleaned = tell_no_one
 
     @classmethod
     def for_saved(
@@ -180,6 +184,8 @@ class RunStore:
     def record_event(self, run_id: str, event: AgentEvent) -> RunSnapshot | None:
         """Record an event and what it says about the run; None for an unknown run (R2, R3).
 
+        Texts in it that cannot be written are cleaned.
+
         Raises:
             EncodeError: the event could not be saved, nor could the session with it; nothing was
                 recorded.
@@ -194,7 +200,14 @@ class RunStore:
             timestamp_ms=max(self._clock(), before.updated_at_ms),
             event=event,
         )
-        run.append(record)
+        try:
+            run.append(record)
+        except EncodeError:
+            # Only then, since to record one must cost nothing more.
+            cleaner = Cleaner()
+            event = cleaner.model(event)
+            run.append(record.evolve(event=event))
+            self.on_cleaned("event", cleaner.count)
         return self._change(
             run,
             event_count=before.event_count + 1,
@@ -205,7 +218,8 @@ class RunStore:
     def mark_failed(self, run_id: str, error: str) -> RunSnapshot | None:
         """End a run as failed; one that has ended stays as it is, an unknown one is None (R5).
 
-        Raises EncodeError for an error that could not be saved; then nothing changed.
+        An error that cannot be written is cleaned. Raises EncodeError for one that is no text; then
+        nothing changed.
         """
         return self._end(run_id, status=RunStatus.FAILED, error=error)
 
@@ -222,7 +236,11 @@ class RunStore:
         if before.status in TERMINAL:
             return before
         changes["updated_at_ms"] = max(self._clock(), before.updated_at_ms)
+        cleaner = Cleaner()
+        changes = {name: cleaner.model(value) for name, value in changes.items()}
         check_writable(before.evolve(**changes))
+        if cleaner.count:
+            self.on_cleaned("error", cleaner.count)
         return self._change(run, **changes)
 
     def _change(self, run: _Run, **changes: Any) -> RunSnapshot:

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.models import (
     AgentEvent,
     SubagentEnd,
@@ -26,7 +26,8 @@ from a3s_store.models import (
     SubagentStatus,
     SubagentTaskSnapshot,
 )
-from a3s_store.runtime.state.limits import check_limit, check_writable
+from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one, writable
+from a3s_store.runtime.state.limits import check_limit
 
 _log = logging.getLogger("a3s_store.session")
 
@@ -46,12 +47,13 @@ class SubagentTracker:
         clock: Clock = system_clock,
     ) -> None:
         self.max_finished = check_limit(max_finished, "max_finished")
-        self._clock = clock
+        self._clock = clamped(clock)
         self._tasks: dict[str, _Task] = {}
         # The ids of those that ended, in the order in which they did.
         self._finished: dict[str, None] = {}
         self._cancellers: dict[str, Canceller] = {}
         self._listed: tuple[SubagentTaskSnapshot, ...] | None = ()
+        self.on_cleaned: OnCleaned = tell_no_one
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -60,13 +62,14 @@ class SubagentTracker:
         """Take in an event; False when it is not about a subagent and nothing changed.
 
         Progress or an end of an unknown task makes an entry whose parent is empty; a start that
-        comes later fills it in and keeps the time it was first seen.
+        comes later fills it in and keeps the time it was first seen. Texts that cannot be written
+        are cleaned.
 
         Raises:
             EncodeError: it could not be saved, nor could the session with it; nothing changed.
         """
         if isinstance(event, SubagentStart | SubagentProgress | SubagentEnd):
-            check_writable(event)
+            event = writable(event, "subagent", self.on_cleaned)
         if isinstance(event, SubagentStart):
             self._start(event)
         elif isinstance(event, SubagentProgress):

@@ -4,7 +4,8 @@ A trace event says that something ran and what came of it; what it put out stays
 and in artifacts. To be used from one event loop.
 
 Invariants: 1. at most `limit` events are kept, the newest; 2. an event is the same object for as
-long as it is kept; 3. what could not be saved is refused here, where whoever made it hears of it.
+long as it is kept; 3. what could not be saved is refused here, where its maker is told, but for
+texts, which are cleaned.
 
 Upstream: trace.rs (runtime 11.2).
 """
@@ -15,9 +16,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from a3s_store.core.clean import Cleaner
 from a3s_store.models import TraceEvent, TraceEventKind
-from a3s_store.runtime.state.limits import check_limit, check_writable
-from a3s_store.wire import Json, freeze
+from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one, writable
+from a3s_store.runtime.state.limits import check_limit
+from a3s_store.wire import Json
 
 DEFAULT_TRACE_EVENTS: Final = 8192
 _SUMMARY: Final = ("program_name", "success", "step_count", "failed_steps")
@@ -31,18 +34,18 @@ class TraceSink:
         self.limit = check_limit(limit, "limit")
         self._events: deque[TraceEvent] = deque(maxlen=limit)
         self._listed: tuple[TraceEvent, ...] | None = ()
+        self.on_cleaned: OnCleaned = tell_no_one
 
     def __len__(self) -> int:
         return len(self._events)
 
     def record(self, event: TraceEvent) -> None:
-        """Keep an event; above the limit the oldest goes.
+        """Keep an event; above the limit the oldest goes. Its texts are cleaned if need be.
 
         Raises:
             EncodeError: it could not be saved, nor could the session with it; it is not kept.
         """
-        check_writable(event)
-        self._events.append(event)
+        self._events.append(writable(event, "trace", self.on_cleaned))
         self._listed = None
 
     def events(self) -> tuple[TraceEvent, ...]:
@@ -74,9 +77,10 @@ def tool_execution(
 ) -> TraceEvent:
     """That a tool ran, with the keys of its metadata and the artifacts named anywhere in it.
 
-    Raises EncodeError when the metadata is no JSON. Upstream: `TraceEvent::tool_execution`.
+    Its texts are cleaned if need be. Raises EncodeError when the metadata is no JSON. Upstream:
+    `TraceEvent::tool_execution`.
     """
-    frozen = freeze(metadata)
+    frozen = Cleaner().frozen_json(metadata)
     return TraceEvent(
         kind=TraceEventKind.TOOL_EXECUTION,
         name=name,
@@ -103,7 +107,7 @@ def program_execution(
     What the summary lacks is null; without a `trace` there are no details. Upstream:
     `TraceEvent::program_execution`.
     """
-    frozen = freeze(metadata)
+    frozen = Cleaner().frozen_json(metadata)
     event = tool_execution(
         name,
         success=success,

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.models import LoopCheckpoint, Message, ToolUseBlock
+from a3s_store.pairs import repair_pairs
 from tests.support import database, session, with_store
 from tests.unit.cli.cli_runs import SESSION_ID, files_under, invoke, make_store
 
@@ -127,6 +129,94 @@ def test_a_store_that_is_open_elsewhere_can_be_looked_at(store: Path) -> None:
 
     with_store(store, use)
     assert "fourth" in invoke("list", store).stdout
+
+
+def call(name: str) -> Message:
+    return Message(role="assistant", content=(ToolUseBlock(id=name, name="ls", input={}),))
+
+
+BROKEN = (Message.user("go"), call("a"), Message.user("go on"), Message.tool_result("b", "text"))
+
+
+def test_broken_pairs_are_counted_by_session_and_are_no_damage(store: Path) -> None:
+    async def use(opened: SqliteSessionStore) -> None:
+        await opened.save(session("broken").evolve(messages=BROKEN))
+        await opened.save(session("waiting").evolve(messages=(call("c"),)))
+
+    with_store(store, use)
+    before = files_under(store.parent)
+    done = invoke("doctor", store)
+    assert done.exit_code == 1
+    assert "1 call without result, 1 result without call" in done.stdout
+    told = json.loads(invoke("doctor", store, "--json").stdout)
+    assert told["state"] == "needs attention"
+    counts = ("session_id", "calls_without_result", "results_without_call", "open_calls")
+    assert [tuple(one[name] for name in counts) for one in told["pairs"]] == [
+        ("broken", 1, 1, 0),
+        ("waiting", 0, 0, 1),
+    ]
+    assert told["fixed"] == []
+    assert invoke("verify", store, "--deep").exit_code == 0
+    assert files_under(store.parent).keys() == before.keys()
+
+
+def test_a_round_that_waits_needs_no_attention(store: Path) -> None:
+    async def use(opened: SqliteSessionStore) -> None:
+        await opened.save(session("waiting").evolve(messages=(call("c"),)))
+
+    with_store(store, use)
+    done = invoke("doctor", store)
+    assert done.exit_code == 0
+    assert "The last round of 1 session waits for results" in done.stdout
+
+
+def test_fix_repairs_pairs_and_what_was_there_stays_as_a_generation(store: Path) -> None:
+    async def fill(opened: SqliteSessionStore) -> None:
+        await opened.save(session("broken").evolve(messages=BROKEN))
+        # A run that was interrupted may go on with the call that waits.
+        await opened.save(session("waiting").evolve(messages=(*BROKEN, call("c"))))
+        await opened.save_loop_checkpoint(
+            "run-1",
+            LoopCheckpoint(
+                run_id="run-1", session_id="waiting", turn=1, messages=BROKEN, checkpoint_ms=1
+            ),
+        )
+
+    with_store(store, fill)
+    done = invoke("doctor", store, "--fix")
+    assert done.exit_code == 0, done.output
+    assert "Repaired broken: 1 call without result, 1 result without call." in done.stderr
+
+    async def look(opened: SqliteSessionStore) -> None:
+        broken, waiting = await opened.load("broken"), await opened.load("waiting")
+        assert broken is not None
+        assert waiting is not None
+        assert broken.messages == repair_pairs(BROKEN)
+        assert waiting.messages == (*repair_pairs(BROKEN), call("c"))
+        assert broken.updated_at == session("broken").updated_at
+        number = await opened.generation("broken")
+        older = await opened.load("broken", generation=number - 1)
+        assert older is not None
+        assert older.messages == BROKEN
+
+    with_store(store, look)
+    assert json.loads(invoke("doctor", store, "--fix", "--json").stdout)["fixed"] == []
+
+
+def test_nothing_is_fixed_in_a_damaged_store(store: Path) -> None:
+    async def fill(opened: SqliteSessionStore) -> None:
+        await opened.save(session("broken").evolve(messages=BROKEN))
+
+    with_store(store, fill)
+    data = bytearray(store.read_bytes())
+    with database(store) as conn:
+        (page,) = conn.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'generation'"
+        ).fetchone()
+    data[(page - 1) * 4096 : (page - 1) * 4096 + 200] = b"\xff" * 200
+    store.write_bytes(data)
+    assert invoke("doctor", store, "--fix").exit_code == 4
+    assert store.read_bytes() == bytes(data)
 
 
 def test_an_erased_session_is_in_no_byte_of_the_file(store: Path) -> None:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_store import clean_text
-from a3s_store.core.clean import clean_json
+from a3s_store.core.clean import MARK, Cleaner, clean_json
 from a3s_store.errors import EncodeError
+from a3s_store.models import Message, TextBlock, ToolResultBlock
+from a3s_store.wire import compact, encode
 
 ANY_CHARACTER = st.characters(codec=None, exclude_categories=())
 TEXTS = st.text(ANY_CHARACTER) | st.text("\ud83d\ude00a\0é", max_size=6)
@@ -69,3 +71,34 @@ def test_keys_that_become_equal_are_named() -> None:
 def test_a_mark_that_cannot_be_written_is_refused() -> None:
     with pytest.raises(ValueError, match="mark"):
         clean_text("\ud800", mark="\ud800")
+
+
+@given(st.recursive(st.text(ANY_CHARACTER, max_size=3), lambda inner: st.lists(inner, max_size=3)))
+def test_texts_that_change_are_counted(value: Any) -> None:
+    def bad(part: Any) -> int:
+        return sum(map(bad, part)) if isinstance(part, list) else clean_text(part) != part
+
+    cleaner = Cleaner()
+    cleaner.json(value)
+    assert cleaner.count == bad(value)
+
+
+def test_a_value_with_more_levels_than_can_be_written_is_refused() -> None:
+    deep: Any = "\ud800"
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(EncodeError, match="nested"):
+        clean_json(deep)
+
+
+def test_every_text_of_a_model_is_cleaned_and_whole_parts_are_the_same_objects() -> None:
+    whole, half = TextBlock(text="whole"), ToolResultBlock(tool_use_id="c\udce9", content="\ud83d")
+    message = Message(role="user", content=(whole, half), reasoning_content="\ud83d\ude42")
+    cleaner = Cleaner()
+    cleaned = cleaner.model(message)
+    assert cleaned.content[0] is whole
+    assert cleaned.content[1] == half.evolve(tool_use_id="c" + MARK, content=MARK)
+    assert cleaned.reasoning_content == "🙂"
+    assert cleaner.count == 3
+    assert cleaner.model(cleaned) is cleaned
+    compact(encode(cleaned))

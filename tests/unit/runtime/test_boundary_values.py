@@ -110,7 +110,7 @@ def test_where_nothing_can_be_ranked_what_has_the_whole_query_is_still_shown(
 
 @pytest.mark.parametrize(
     "given",
-    [{"duration_ms": 1.5}, {"duration_ms": -1}, {"exit_code": 2**40}, {"name": "\ud800"}],
+    [{"duration_ms": 1.5}, {"duration_ms": -1}, {"exit_code": 2**40}, {"name": 5}],
 )
 def test_a_trace_event_that_could_not_be_saved_is_not_kept(given: dict[str, Any]) -> None:
     """Runtime 11.2: one would fail every save of its session from then on."""
@@ -130,8 +130,8 @@ def test_a_trace_event_that_could_not_be_saved_is_not_kept(given: dict[str, Any]
 @pytest.mark.parametrize(
     "event",
     [
-        SubagentProgress(task_id="t", session_id="c", status="\ud800", metadata=None),
-        SubagentEnd(task_id="t", session_id="c", agent="a", output="\ud800", success=True),
+        SubagentProgress(task_id="t", session_id="c", status=None, metadata=None),  # type: ignore[arg-type]
+        SubagentEnd(task_id="t", session_id="c", agent="a", output="", success="yes"),  # type: ignore[arg-type]
     ],
 )
 def test_news_of_a_subagent_that_could_not_be_saved_changes_nothing(event: AgentEvent) -> None:
@@ -166,6 +166,8 @@ def test_what_is_neither_yes_nor_no_approves_nothing() -> None:
         answer: Any = "n"
         with pytest.raises(EncodeError, match="expected a boolean"):
             manager.confirm("call-1", answer)
+        with pytest.raises(EncodeError, match="surrogate"):
+            manager.confirm("call-1", True, reason="\ud83d")
         assert manager.pending_count == len(events) == 1
         assert manager.confirm("call-1", False)
         assert not (await request).approved
@@ -192,13 +194,19 @@ DOORS: dict[str, Callable[[Session], object]] = {
     "message": lambda live: live.add_message(Message.user(BAD)),
     "tasks": lambda live: live.set_tasks([Task(id="1", content=BAD, status=TaskStatus.PENDING)]),
     "usage": lambda live: live.update_usage(TokenUsage(prompt_tokens=1.5)),  # type: ignore[arg-type]
-    "artifact": lambda live: live.artifacts.put(artifact(1).evolve(content=BAD)),
+    "artifact": lambda live: live.artifacts.put(artifact(1).evolve(artifact_uri=BAD)),
+    "size of an artifact": lambda live: live.artifacts.put(artifact(1).evolve(shown_bytes=-1)),
+    "pinned URI": lambda live: live.artifacts.pin_uris(["a", BAD]),
+    "retained URIs": lambda live: live.artifacts.set_retained_uris([BAD]),
     "addressed artifact": lambda live: live.artifacts.put_content_addressed(
         artifact(1).evolve(tool_name=BAD)
     ),
     "prompt of a run": lambda live: live.runs.create_run("main", BAD),
-    "event of a run": lambda live: live.runs.record_event("run-1", TextDelta(text=BAD)),
-    "error of a run": lambda live: live.runs.mark_failed("run-1", BAD),
+    "event of a run": lambda live: live.runs.record_event(
+        "run-1",
+        TextDelta(text=5),  # type: ignore[arg-type]
+    ),
+    "error of a run": lambda live: live.runs.mark_failed("run-1", 5),  # type: ignore[arg-type]
 }
 
 

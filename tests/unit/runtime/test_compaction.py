@@ -24,6 +24,8 @@ from a3s_store.runtime.state.compaction import (
     PRUNED,
     SUMMARY_PREFIX,
     compact,
+    estimated_tokens,
+    is_one_round,
     keep_recent,
     prune_tool_outputs,
     should_auto_compact,
@@ -240,6 +242,51 @@ def test_when_pairs_leave_nothing_to_summarise_nothing_changes() -> None:
     model = Model()
     assert asyncio.run(compact(before, model, keep_pairs=True)) is None
     assert model.asked == []
+
+
+def one_round(*results: Message) -> tuple[Message, ...]:
+    """A prompt and one round of these results, none of them seen by the model yet."""
+    return (*talk(1), call(*(f"c{n}" for n in range(len(results)))), *results)
+
+
+def test_a_summary_and_one_round_are_not_summarised_again() -> None:
+    summary = Message.user(SUMMARY_PREFIX + "early days")
+    results = (result(f"c{n}") for n in range(40))
+    before = (*talk(2), summary, *one_round(*results)[1:])
+    model = Model()
+    assert asyncio.run(compact(before, model)) is None
+    assert is_one_round(before)
+    assert model.asked == []
+
+
+@pytest.mark.parametrize("summarizer", [Model(), None])
+def test_of_one_round_too_long_old_output_that_was_seen_is_pruned(
+    summarizer: Model | None,
+) -> None:
+    """Section 6: the newest 40 000 tokens stay."""
+    before = (*one_round(*(output(f"c{n}", 2_000) for n in range(40))), Message.assistant("done"))
+    found = asyncio.run(compact(before, summarizer))
+    assert found is not None
+    assert len(found) == len(before)
+    assert [text_of(one) == PRUNED for one in found[2:-1]] == [True] * 20 + [False] * 20
+    assert same((*found[:2], *found[22:]), (*before[:2], *before[22:]))
+    assert asyncio.run(compact(found, summarizer)) is None
+    assert is_one_round(found, with_summary=summarizer is not None)
+    assert summarizer is None or summarizer.asked == []
+
+
+def test_results_the_model_has_not_seen_are_never_pruned() -> None:
+    before = one_round(*(output(f"c{n}", 5_000) for n in range(40)))
+    assert asyncio.run(compact(before, Model())) is None
+    assert is_one_round(before)
+    assert not is_one_round(before[:30])
+    assert not is_one_round(talk(80))
+
+
+def test_tokens_are_estimated_from_texts_calls_and_results() -> None:
+    assert estimated_tokens(()) == 0
+    found = (Message.user("x" * 40), output("a", 7), call("b"))
+    assert estimated_tokens(found) == 10 + 7 + len("I look") // 4
 
 
 IDS = st.sampled_from(["a", "b", "c", "d"])

@@ -42,6 +42,7 @@ from a3s_store.models import (
 from a3s_store.pairs import check_pairs
 from a3s_store.runtime.manager import SessionManager
 from a3s_store.runtime.queue.commands import Call
+from a3s_store.runtime.session_events import CompactionSkipped
 from tests.support import messages, session
 from tests.unit.runtime.live import Echo, Hang, Moody, Summaries, Ticks, usage
 
@@ -811,5 +812,33 @@ def test_dead_letters_and_external_tasks_survive_when_they_are_to_be_kept(tmp_pa
             assert (await store.inventory()).workflow_checkpoints == ()
             live.persistence.auto_save = False
             await sessions.shutdown()
+
+    asyncio.run(main())
+
+
+def test_one_round_above_the_budget_is_skipped_with_an_event_and_no_call_of_the_model() -> None:
+    calls = tuple(ToolUseBlock(id=f"c{n}", name="bash", input={}) for n in range(40))
+    results = (Message.tool_result(f"c{n}", "output") for n in range(40))
+    one_round = (
+        Message.user("go"),
+        Message(role="assistant", content=calls),
+        *results,
+        Message.assistant("done"),
+    )
+
+    async def main() -> None:
+        summaries = Summaries()
+        async with manager(summarizer=summaries) as sessions:
+            live = await sessions.create_session("main", SessionConfig(auto_compact=True))
+            live.session.messages = one_round
+            live.session.context_usage = live.session.context_usage.evolve(used_tokens=190_000)
+            subscription = live.session.events.subscribe()
+            assert not await sessions.maybe_auto_compact("main")
+            (event,) = subscription.pending()
+            assert isinstance(event, CompactionSkipped)
+            assert (event.session_id, event.reason) == ("main", "one_round")
+            assert 0 < event.tokens < 1000
+        assert live.session.messages == one_round
+        assert summaries.asked == []
 
     asyncio.run(main())

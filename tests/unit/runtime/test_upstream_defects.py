@@ -32,6 +32,7 @@ from a3s_store.models import (
     StorageBackend,
     Task,
     TaskStatus,
+    TokenUsage,
     ToolUseBlock,
 )
 from a3s_store.runtime.agent_session import AgentSession
@@ -189,7 +190,8 @@ def test_a_prompt_that_cannot_be_saved_is_refused_at_the_door() -> None:
 def test_a_result_that_cannot_be_saved_fails_its_run_and_not_the_session() -> None:
     class Odd:
         async def run(self, run: ActiveRun) -> AgentResult:
-            return AgentResult(text=BAD, messages=(*run.messages, Message.assistant(BAD)))
+            used = TokenUsage(prompt_tokens=-1)
+            return AgentResult(text="", messages=(*run.messages, Message.assistant("")), usage=used)
 
     async def main() -> None:
         live = make(MemorySessionStore())

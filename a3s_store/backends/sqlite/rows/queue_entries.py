@@ -14,6 +14,7 @@ from a3s_store.core.checksums import row_checksum
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.queue_entries import EntryKey, MayTake, QueueEntry
 from a3s_store.wire import own_text, parse_own
+from a3s_store.wire.text import exact
 
 # The part that damage of an entry is reported under.
 PART: Final = "queue_entries"
@@ -63,7 +64,7 @@ def put(
     conn: sqlite3.Connection, owner_key: int, claimed_by: str | None, entries: Iterable[QueueEntry]
 ) -> None:
     """Add entries, or replace those that have this claim; those with another claim stay."""
-    texts = [(entry.kind, entry.command_id, own_text(entry.value)) for entry in entries]
+    texts = [(entry.kind, entry.command_id, own_text(exact(entry.value))) for entry in entries]
     conn.executemany(
         "INSERT INTO queue_entry (owner_key, kind, command_id, claimed_by, value, row_checksum) "
         "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (owner_key, kind, command_id) DO UPDATE "

@@ -340,7 +340,7 @@ def test_a_tool_runs_when_the_table_says_so_and_never_else(
     [
         (ValueError("no such file"), "no such file"),
         (TimeoutError(), "TimeoutError"),
-        (ValueError("bad \udc80 name"), "bad ? name"),
+        (ValueError("bad \udc80 name"), "bad \N{REPLACEMENT CHARACTER} name"),
         (asyncio.QueueFull(), "QueueFull"),
     ],
 )
@@ -509,7 +509,6 @@ def test_a_denied_call_leaves_the_events_the_engine_itself_leaves() -> None:
 def test_an_output_that_could_not_be_saved_is_refused_where_it_is_made() -> None:
     """5.4. It then is the tool that failed, and not, much later, the save of the session."""
     for fields in (
-        {"content": "\udc80"},
         {"content": b"bytes"},
         {"content": "", "exit_code": 2**31},
         {"content": "", "metadata": {"n": float("inf")}},
@@ -518,7 +517,7 @@ def test_an_output_that_could_not_be_saved_is_refused_where_it_is_made() -> None
             ToolOutput(**fields)
 
     async def odd(args: Mapping[str, Any]) -> ToolOutput:
-        return ToolOutput(content=str(args["command"]) + "\udc80")
+        return ToolOutput(content=str(args["command"]), metadata={"n": float("nan")})
 
     async def scene() -> None:
         s = Scene(Fake(run=odd))
@@ -527,6 +526,41 @@ def test_an_output_that_could_not_be_saved_is_refused_where_it_is_made() -> None
         assert "ls" not in output.content, "it repeats nothing of the text"
 
     play(scene())
+
+
+def test_texts_of_an_output_that_cannot_be_written_are_cleaned_and_counted() -> None:
+    output = ToolOutput(content="caf\udce9.txt", metadata={"files": ["a", "\udce9"], "\ud83d": 1})
+    assert output.content == "caf\N{REPLACEMENT CHARACTER}.txt"
+    mark = "\N{REPLACEMENT CHARACTER}"
+    assert output.metadata == {"files": ["a", mark], mark: 1}
+    assert output.cleaned == 3
+    assert ToolOutput(content="café.txt", metadata={"files": ["é"]}).cleaned == 0
+
+
+def test_a_call_tells_once_how_many_texts_were_cleaned() -> None:
+    class Listing:
+        name = "ls"
+        definition = ToolDefinition(name="ls", description="", parameters={})
+
+        async def run(self, args: Mapping[str, Any]) -> ToolOutput:
+            return ToolOutput(content="caf\udce9.txt", metadata={"first": "caf\udce9.txt"})
+
+    told: list[tuple[str, int]] = []
+    events: list[AgentEvent] = []
+    for name in ("c\udce9", "c2"):
+        asyncio.run(
+            guarded_call(
+                ToolUseBlock(id=name, name="ls", input={}),
+                by_name([Listing()]),
+                checker=None,
+                confirmation=None,
+                emit=events.append,
+                cleaned=lambda where, count: told.append((where, count)),
+            )
+        )
+    assert told == [("tool_output", 3), ("tool_output", 2)]
+    for event in events:
+        compact(encode(event))
 
 
 @given(st.integers(-(2**31), 2**31 - 1), st.text())
