@@ -283,6 +283,16 @@ class BaseStore(ABC):
         self._check_open(batch.op)
         await self._commit(self._redacted(batch))
 
+    def redacted(self, snapshot: SessionSnapshot) -> SessionSnapshot:
+        """The snapshot as it would be saved: see `redaction`. Raises EncodeError."""
+        if self._redactor is None:
+            return snapshot
+        batch = self._redacted(self._snapshot_batch("redact", snapshot))
+        assert batch.session is not None, "a snapshot has one"
+        return SessionSnapshot.of(
+            batch.session, batch.collections, batch.retained_artifact_uris or ()
+        )
+
     def _redacted(self, batch: Batch) -> Batch:
         """The batch as it is to be saved: see `redaction`. Raises EncodeError."""
         redactor = self._redactor

@@ -29,6 +29,7 @@
         SessionConfigError          (ValueError)    .field: an option that cannot be, or is missing
         PersistenceError                            a save or load of it failed; the cause says why
           SessionNotSavedError                      it was closed and not saved; .closed
+      UnsavedSessionsError          (ExceptionGroup)  of SessionNotSavedError, one each; .closed
         StaleSessionError   (StaleGenerationError)  somebody else changed it; .reason .forked_as
           SessionDeletedError                       it was deleted elsewhere; .recreated
         InterruptedRunError                         runs wait to be resumed or given up; .run_ids
@@ -68,6 +69,7 @@ from a3s_store.errors.sessions import (
     SessionNotSavedError,
     SessionPausedError,
     StaleSessionError,
+    UnsavedSessionsError,
 )
 from a3s_store.errors.stores import (
     CodecError,
@@ -137,6 +139,7 @@ __all__ = [
     "StoreForkedError",
     "StoreFullError",
     "StoreUnavailableError",
+    "UnsavedSessionsError",
     "during",
     "explain",
     "repeats_no_text",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 from a3s_store.errors.stores import StaleGenerationError, StoreError
 
@@ -45,6 +46,39 @@ class SessionNotSavedError(PersistenceError):
     def __init__(self, what: str, *, closed: Any = None, **where: str) -> None:
         super().__init__(what, **where)
         self.closed = closed
+
+
+class UnsavedSessionsError(ExceptionGroup[SessionNotSavedError], StoreError):
+    """Sessions were closed and not saved: a group of SessionNotSavedError, one for each.
+
+    `closed` is what came of each.
+    """
+
+    exceptions: tuple[SessionNotSavedError, ...]
+
+    def __new__(cls, errors: Sequence[SessionNotSavedError]) -> Self:
+        return super().__new__(cls, "sessions were closed and not saved", errors)
+
+    def __init__(self, errors: Sequence[SessionNotSavedError]) -> None:
+        self.what = "sessions were closed and not saved"
+        self.op = "close"
+        self.where = ", ".join(error.where for error in errors)
+        self.hint = "Each error says where what was not saved is"
+
+    @property
+    def closed(self) -> tuple[Any, ...]:
+        """What came of closing each session."""
+        return tuple(error.closed for error in self.exceptions)
+
+    def derive(self, errors: Sequence[Any], /) -> Any:
+        """The group of some of the errors, as `split` makes it."""
+        return UnsavedSessionsError(errors)
+
+    def __str__(self) -> str:
+        return StoreError.__str__(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UnsavedSessionsError, (list(self.exceptions),)
 
 
 class StaleSessionError(SessionError, StaleGenerationError):

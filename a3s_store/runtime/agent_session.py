@@ -6,11 +6,15 @@ What it does with runs is `session_runs`'. Upstream: `AgentSession` (runtime 1.7
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from typing import Final, Literal
+from collections.abc import Coroutine
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
 
+from a3s_store.backends.jsonfiles.atomic_write import write_new
 from a3s_store.errors import (
+    PersistenceError,
     StaleSessionError,
     StoreError,
 )
@@ -22,6 +26,7 @@ from a3s_store.runtime.session_runs import SessionRuns
 from a3s_store.runtime.state.compaction import Summarizer
 
 _log = logging.getLogger("a3s_store.session")
+R = TypeVar("R")
 
 # How long `close` waits for a cancelled run to settle, in seconds.
 _PATIENCE: Final = 1.0
@@ -32,7 +37,7 @@ class AgentSession(SessionRuns):
 
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:
         super().__init__(session, persistence)
-        self._closing: asyncio.Task[bool] | None = None
+        self._closing: asyncio.Task[Outcome] | None = None
 
     @property
     def is_dirty(self) -> bool:
@@ -117,37 +122,88 @@ class AgentSession(SessionRuns):
         self.session.confirmation.cancel_all()
         return self._cancel_doing()
 
-    async def close(self, *, save: bool = True) -> bool:
-        """End everything the session is doing, and save it if it saves itself; False: it was not.
+    async def close(self, *, save: bool = True, deadline: float = 30.0) -> Outcome:
+        """End everything the session is doing, and save it if it saves itself.
 
-        A run under way is cancelled and given a moment to settle. That it could not be saved is
-        also an event and a warning. Who closes again, or was cancelled meanwhile, waits for the
-        same. Afterwards nothing of it is saved any more, nor at all when `save` is False.
+        A run under way is cancelled and given a moment to settle. `deadline` is how many seconds
+        all of it may take: what is not saved by then counts as not saved, though the store may
+        still finish it. Whoever closes again, or was cancelled meanwhile, waits for the same.
+
+        Nothing is raised when it could not be saved: the outcome is false, and an event and a
+        warning tell. Then `save`, `reload`, `save_as` and `rescue` still work, and `close` tries
+        again. Otherwise nothing of it is saved any more, nor at all when `save` is False.
         """
-        if self._closing is None:
+        closing = self._closing
+        if closing is None or (closing.done() and not _is_closed(closing)):
             self.admission.close()
-            self._closing = asyncio.create_task(self._close(save))
-        return await asyncio.shield(self._closing)
+            self._closing = closing = asyncio.create_task(self._close(save, deadline))
+        return await asyncio.shield(closing)
 
-    async def _close(self, save: bool) -> bool:
+    async def _close(self, save: bool, deadline: float) -> Outcome:
         live = self.session
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline
         if not save:
             self.persistence.auto_save = False
-            await self.persistence.stop()
+            self.persistence.stop_now()
+            await _within(until, self.persistence.stop())
         doing = self._doing
         await self.cancel()
         live.subagents.cancel_all()
-        await live.queue.stop()
+        await _within(until, live.queue.stop())
         if doing is not None:
-            await asyncio.wait([doing], timeout=_PATIENCE)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.admission.idle(), _PATIENCE)
-        saved = await self.persistence.auto_save_if_enabled("close")
-        await self.persistence.stop()
-        if live.security is not None:
+            await asyncio.wait([doing], timeout=min(_PATIENCE, max(0.0, until - loop.time())))
+        await _within(min(until, loop.time() + _PATIENCE), self.admission.idle())
+        outcome = await _within(until, self.persistence.auto_save_if_enabled("close"))
+        if outcome is None:
+            late = PersistenceError(
+                f"the store did not finish within {deadline:g} s",
+                op="close",
+                where=f"session {self.id}",
+                hint="It may have saved it all the same; close it again to find out",
+            )
+            late.__cause__ = TimeoutError()
+            outcome = self.persistence.told_failed("close", late)
+        if not outcome or outcome.kind == "partly_saved":
+            self.admission.still = frozenset({"save", "reload", "save_as"})
+            return outcome
+        self.persistence.stop_now()
+        await _within(until, self.persistence.stop())
+        self._end()
+        return outcome
+
+    def end(self) -> None:
+        """Give up what is not saved of a closed session. Nothing of it is saved any more."""
+        self.admission.still = frozenset()
+        self.persistence.stop_now()
+        self._end()
+
+    def _end(self) -> None:
+        if self.session.security is not None:
             try:
-                live.security.teardown()
+                self.session.security.teardown()
             except Exception as error:
                 _log.warning("guard of session %s: %s", self.id, type(error).__name__)
-        live.events.close()
-        return bool(saved)
+        self.session.events.close()
+
+    async def rescue(self, path: str | PathLike[str]) -> None:
+        """Write what is live here into a new file (0600, synced), as one JSON object.
+
+        It has the session's snapshot, as `wire.encode` makes it and redacted as the store would,
+        and where the stored session was. Raises OSError, EncodeError.
+        """
+        await asyncio.to_thread(write_new, Path(path), self.persistence.as_rescue())
+
+
+async def _within(until: float, work: Coroutine[Any, Any, R]) -> R | None:
+    """The result of some work, None when it is not there in time: then it goes on alone."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait([task], timeout=max(0.0, until - asyncio.get_running_loop().time()))
+    return task.result() if task.done() else None
+
+
+def _is_closed(closing: asyncio.Task[Outcome]) -> bool:
+    """Whether a closing that ended left nothing unsaved."""
+    if closing.cancelled() or closing.exception() is not None:
+        return False
+    return bool(closing.result()) and closing.result().kind != "partly_saved"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any, Final, Literal
 
 from a3s_store.core.clean import Cleaner
@@ -31,6 +32,7 @@ from a3s_store.models import (
     Task,
 )
 from a3s_store.runtime.agent_session import AgentSession
+from a3s_store.runtime.options import OnConflict, OnInterrupted
 from a3s_store.runtime.registry import SessionRegistry
 from a3s_store.runtime.runs.active_run import Agent, AgentResult
 from a3s_store.runtime.state.compaction import Summarizer, should_auto_compact
@@ -66,10 +68,22 @@ class SessionManager(SessionRegistry):
         prices: Mapping[str, ModelPricing] = DEFAULT_PRICES,
         keep_queues: bool = False,
         compaction: Literal["rounds", "upstream"] = "rounds",
+        on_conflict: OnConflict = "merge",
+        on_interrupted: OnInterrupted = "keep",
+        require_conditions: bool = False,
+        rescue_dir: str | PathLike[str] | None = None,
         clock: Clock = system_clock,
     ) -> None:
         _check_compaction(compaction)
-        super().__init__(prices=prices, keep_queues=keep_queues, clock=clock)
+        super().__init__(
+            prices=prices,
+            keep_queues=keep_queues,
+            on_conflict=on_conflict,
+            on_interrupted=on_interrupted,
+            require_conditions=require_conditions,
+            rescue_dir=rescue_dir,
+            clock=clock,
+        )
         self._agent = agent
         self._agents: dict[str, Agent] = {}
         self._summarizer = summarizer

@@ -9,49 +9,40 @@ saved already is never overwritten by a new session of the same id. Upstream: th
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import attrs
 
 from a3s_store.backends.jsonfiles import FileSessionStore
+from a3s_store.core import live_window
 from a3s_store.core.clock import Clock, system_clock
-from a3s_store.core.protocol import Health, SessionStore
-from a3s_store.errors import SessionError, StoreError
+from a3s_store.core.protocol import SessionStore
+from a3s_store.errors import SessionError, StaleSessionError, StoreError, UnsavedSessionsError
 from a3s_store.models import SessionConfig, StorageBackend
+from a3s_store.runtime import closing
 from a3s_store.runtime.agent_session import AgentSession
+from a3s_store.runtime.closing import DEADLINE, Closed
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.memory_context import memory_for
-from a3s_store.runtime.options import SessionOptions
+from a3s_store.runtime.options import OnConflict, OnInterrupted, SessionOptions
 from a3s_store.runtime.persistence.restore import restore_session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.queue.journal import StoreJournal
+from a3s_store.runtime.reports import LoadReport as LoadReport
+from a3s_store.runtime.reports import StoreHealth as StoreHealth
+from a3s_store.runtime.reports import health_of
 from a3s_store.runtime.state.ids import check_session_id
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
 
 _log = logging.getLogger("a3s_store.session")
-
-
-@attrs.frozen(kw_only=True)
-class LoadReport:
-    """What `load_all_sessions` came to: ids that are live now, and why others are not, by id."""
-
-    loaded: tuple[str, ...]
-    failed: Mapping[str, StoreError]
-
-
-@attrs.frozen(kw_only=True)
-class StoreHealth:
-    """How one store is: `health` when it works, else `error`."""
-
-    name: str
-    health: Health | None = None
-    error: StoreError | None = None
 
 
 class SessionRegistry:
@@ -59,8 +50,11 @@ class SessionRegistry:
 
     `prices` and `clock` are given to every session. `keep_queues` keeps the dead letters and the
     pending external tasks of each session's queue in its store, so that a crash does not lose them
-    (upstream has nothing like it). Use it as an async context manager, or call `shutdown`, which
-    saves everything.
+    (upstream has nothing like it). `on_conflict`, `on_interrupted` and `require_conditions` are for
+    every session as `SessionOptions` has them. With `rescue_dir` a session that could not be saved
+    at its end leaves a file there.
+
+    Use it as an async context manager, or call `shutdown`, which saves everything.
     """
 
     def __init__(
@@ -68,8 +62,19 @@ class SessionRegistry:
         *,
         prices: Mapping[str, ModelPricing] = DEFAULT_PRICES,
         keep_queues: bool = False,
+        on_conflict: OnConflict = "merge",
+        on_interrupted: OnInterrupted = "keep",
+        require_conditions: bool = False,
+        rescue_dir: str | PathLike[str] | None = None,
         clock: Clock = system_clock,
     ) -> None:
+        self._options = SessionOptions(
+            on_conflict=on_conflict,
+            on_interrupted=on_interrupted,
+            require_conditions=require_conditions,
+        )
+        self._rescue_dir = None if rescue_dir is None else Path(rescue_dir)
+        self._unsaved: dict[str, AgentSession] = {}
         self._prices = prices
         self._keep_queues = keep_queues
         self._clock = clock
@@ -137,12 +142,13 @@ class SessionRegistry:
             memory = given.pop("memory", None)
             if memory is None:
                 memory = await memory_for(store, config.workspace, session_id, clock=self._clock)
+            token = live_window.open_window()
             session = Session(
                 session_id,
                 config,
                 memory=memory,
                 prices=self._prices,
-                queue_journal=self._journal(store, session_id),
+                queue_journal=self._journal(store, session_id, token),
                 clock=self._clock,
                 **given,
             )
@@ -150,23 +156,40 @@ class SessionRegistry:
                 session.context_usage = session.context_usage.evolve(
                     max_tokens=config.max_context_length
                 )
-            options = SessionOptions(session_id=session_id, auto_save=store is not None)
-            live = AgentSession(session, SessionPersistence(session, store, options=options))
+            options = attrs.evolve(
+                self._options, session_id=session_id, auto_save=store is not None
+            )
+            persistence = SessionPersistence(session, store, options=options, token=token)
+            live = AgentSession(session, persistence)
             if before_saving is not None:
                 before_saving(live)
             session.queue.start()
             self._live[session_id] = live
-        await live.persistence.auto_save_if_enabled(operation)
+        outcome = await live.persistence.auto_save_if_enabled(operation)
+        if isinstance(outcome.error, StaleSessionError):
+            # Somebody else was quicker; nothing of theirs is touched.
+            self._let_go(live)
+            await live.close(save=False)
+            raise self._saved_already(session_id) from outcome.error
         return live
 
-    def _journal(self, store: SessionStore | None, session_id: str) -> StoreJournal | None:
+    def _journal(
+        self, store: SessionStore | None, session_id: str, token: str | None = None
+    ) -> StoreJournal | None:
         if store is None or not self._keep_queues:
             return None
-        return StoreJournal(store, session_id, clock=self._clock)
+        return StoreJournal(store, session_id, clock=self._clock, token=token)
 
     @contextmanager
     def _reserve(self, session_id: str) -> Iterator[None]:
         check_session_id(session_id)
+        if session_id in self._unsaved:
+            raise SessionError(
+                f"session '{session_id}' was closed and is not saved",
+                op="create",
+                where=f"session {session_id}",
+                hint="Save it (unsaved_sessions), or give it up with discard_unsaved",
+            )
         if session_id in self._live or session_id in self._reserved:
             raise SessionError(
                 f"session '{session_id}' is already live or being built",
@@ -187,12 +210,15 @@ class SessionRegistry:
             _log.warning("whether session %s is saved cannot be told: %s", session_id, error)
             return
         if taken:
-            raise SessionError(
-                f"session '{session_id}' is saved already",
-                op="create",
-                where=f"session {session_id}",
-                hint="Restore it with restore_session_by_id, or choose another id",
-            )
+            raise self._saved_already(session_id)
+
+    def _saved_already(self, session_id: str) -> SessionError:
+        return SessionError(
+            f"session '{session_id}' is saved already",
+            op="create",
+            where=f"session {session_id}",
+            hint="Restore it with restore_session_by_id, or choose another id",
+        )
 
     async def restore_session_by_id(self, session_id: str, **given: Any) -> AgentSession:
         """The session, live: the one that is, or made of what a store has, its queue not started.
@@ -234,13 +260,15 @@ class SessionRegistry:
         return await self.create_session(session_id, config, **given)
 
     async def _restore(self, store: SessionStore, session_id: str, **given: Any) -> AgentSession:
-        options = SessionOptions(auto_save=True)
+        options = attrs.evolve(self._options, auto_save=True)
+        token = live_window.open_window()
         session, persistence = await restore_session(
             store,
             session_id,
             options,
+            token=token,
             prices=self._prices,
-            queue_journal=self._journal(store, session_id),
+            queue_journal=self._journal(store, session_id, token),
             clock=self._clock,
             **given,
         )
@@ -301,14 +329,7 @@ class SessionRegistry:
 
     async def store_health(self) -> tuple[StoreHealth, ...]:
         """How each store is."""
-        found = []
-        for backend, store in self._stores.items():
-            name = f"{backend}: {store.backend_name}"
-            try:
-                found.append(StoreHealth(name=name, health=await store.health_check()))
-            except StoreError as error:
-                found.append(StoreHealth(name=name, error=error))
-        return tuple(found)
+        return await health_of(self._stores)
 
     # -- Keeping them, and letting go ----------------------------------------------------------
 
@@ -319,14 +340,46 @@ class SessionRegistry:
         """
         await self.get_session(session_id).save()
 
-    async def close_session(self, session_id: str) -> bool:
-        """Save a live session and let it go; whether it was live. What is saved stays."""
-        live = self._live.get(session_id)
+    async def close_session(self, session_id: str, *, deadline: float = DEADLINE) -> Closed:
+        """Save a live session and let it go, in so many seconds; what is saved stays.
+
+        Raises:
+            SessionNotSavedError: it was not saved, or not all of it, or deleted elsewhere before.
+                It is in `unsaved_sessions` then, unless a rescue file has it: `closed` says.
+        """
+        live = self._live.get(session_id) or self._unsaved.get(session_id)
         if live is None:
-            return False
-        await live.close()
+            return Closed(session_id=session_id, outcome="not_live")
+        until = asyncio.get_running_loop().time() + deadline
+        closed, is_lost = await self._close(live, until)
+        if is_lost:
+            raise closed.as_error()
+        return closed
+
+    async def _close(self, live: AgentSession, until: float) -> tuple[Closed, bool]:
+        closed, is_lost = await closing.close(live, until, self._rescue_dir)
         self._let_go(live)
-        return True
+        if is_lost and closed.rescue is None:
+            self._unsaved[live.id] = live
+        else:
+            self._unsaved.pop(live.id, None)
+            if is_lost:
+                live.end()
+        return closed, is_lost
+
+    def unsaved_sessions(self) -> tuple[AgentSession, ...]:
+        """Sessions that were closed and not saved, by id.
+
+        They can be read, saved, saved under another id, and closed again.
+        """
+        return tuple(self._unsaved[session_id] for session_id in sorted(self._unsaved))
+
+    def discard_unsaved(self, session_id: str) -> bool:
+        """Give up a session that was closed and not saved; whether there was one."""
+        live = self._unsaved.pop(session_id, None)
+        if live is not None:
+            live.end()
+        return live is not None
 
     def _let_go(self, live: AgentSession) -> None:
         # Somebody else may have closed it as well, and restored it since.
@@ -361,19 +414,27 @@ class SessionRegistry:
             if mine:
                 self._reserved.discard(session_id)
 
-    async def shutdown(self) -> tuple[str, ...]:
-        """Close all sessions, which saves them; the ids of those not saved. Twice is fine."""
-        unsaved: list[str] = []
-        # One may be made while another is closed.
-        while self._live:
-            live = next(iter(self._live.values()))
-            if not await live.close():
-                unsaved.append(live.id)
-            self._let_go(live)
+    async def shutdown(self, *, deadline: float = DEADLINE) -> tuple[Closed, ...]:
+        """Close all sessions, which saves them, in so many seconds; twice is fine.
+
+        Raises:
+            UnsavedSessionsError: some were not saved: see `close_session`.
+        """
+        until = asyncio.get_running_loop().time() + deadline
+        found: dict[str, tuple[Closed, bool]] = {}
+        waiting = [*self._live.values(), *self._unsaved.values()]
+        while waiting:
+            ended = await asyncio.gather(*(self._close(live, until) for live in waiting))
+            found.update((closed.session_id, (closed, is_lost)) for closed, is_lost in ended)
+            # One may have been made meanwhile.
+            waiting = list(self._live.values())
         for store in self._mine:
-            await store.close()
+            await closing.close_store(store)
         self._mine.clear()
-        return tuple(sorted(unsaved))
+        lost = [closed for _, (closed, is_lost) in sorted(found.items()) if is_lost]
+        if lost:
+            raise UnsavedSessionsError([closed.as_error() for closed in lost])
+        return tuple(closed for _, (closed, _) in sorted(found.items()))
 
     async def __aenter__(self) -> Self:
         return self
@@ -384,4 +445,12 @@ class SessionRegistry:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.shutdown()
+        try:
+            await self.shutdown()
+        except UnsavedSessionsError as unsaved:
+            if error is None:
+                raise
+            # What the block raised goes on.
+            for one in unsaved.exceptions:
+                _log.error("%s", one)
+                error.add_note(str(one))

@@ -21,6 +21,8 @@ class Admission:
         self._session_id = session_id
         self.active: str | None = None
         self.closed = False
+        # What is admitted although it is closed, since something of it is not saved.
+        self.still: frozenset[str] = frozenset()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -51,7 +53,7 @@ class Admission:
 
     def check_open(self, operation: str) -> None:
         """Raise SessionClosedError if it is closed: who is inside asks before it begins a run."""
-        if self.closed:
+        if self.closed and operation not in self.still:
             raise SessionClosedError(
                 "the session is closed",
                 op=operation,

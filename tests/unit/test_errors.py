@@ -22,12 +22,14 @@ from a3s_store.errors import (
     EncodeError,
     NotAStoreError,
     RunClaimedError,
+    SessionNotSavedError,
     StaleGenerationError,
     StaleSessionError,
     StoreBusyError,
     StoreError,
     StoreFullError,
     StoreUnavailableError,
+    UnsavedSessionsError,
     during,
 )
 from tests.support import artifact, session, with_store
@@ -40,6 +42,8 @@ CLASSES = [
 
 
 def made(cls: type[StoreError]) -> StoreError:
+    if cls is UnsavedSessionsError:
+        return UnsavedSessionsError([SessionNotSavedError("the disk is gone")])
     more: dict[str, Any] = {}
     if issubclass(cls, CodecError):
         more = {"model": "SessionData", "path": "messages[3]"}
@@ -55,6 +59,9 @@ def made(cls: type[StoreError]) -> StoreError:
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_every_error_says_what_where_and_what_next(cls: type[StoreError]) -> None:
     text = str(made(cls))
+    if cls is UnsavedSessionsError:
+        assert text.startswith("close: sessions were closed and not saved")
+        return
     for part in ("save: ", "the disk is gone", "(session 'x')", ". Buy one"):
         assert part in text
     assert cls.__name__ in (errors.__doc__ or ""), "the tree in the docstring names each"

@@ -155,6 +155,7 @@ async def restore_session(
     tools: Sequence[ToolDefinition] = (),
     memory: MemoryStore | None = None,
     on_conflict: OnConflict = "merge",
+    token: str | None = None,
     clock: Clock = system_clock,
     **given: Any,
 ) -> tuple[Session, SessionPersistence]:
@@ -224,6 +225,8 @@ async def restore_session(
         # As it is stored: its name alone may be split elsewhere, and lacks what is not known here.
         session.llm_config = data.llm_config or named
         session.model_name = persisted_model_name(data.model_name)
-    persistence = SessionPersistence(session, store, options=merged, on_conflict=on_conflict)
+    persistence = SessionPersistence(
+        session, store, options=merged, on_conflict=on_conflict, token=token
+    )
     persistence.restored(stored)
     return session, persistence

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from a3s_store.core.base_store import BaseStore
 from a3s_store.core.changes import Stored
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.snapshot import SessionSnapshot
@@ -25,6 +26,7 @@ from a3s_store.runtime.persistence.beside import WindowBesideOthers
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.runs.active_run import AgentResult
 from a3s_store.runtime.state.usage import accumulate
+from a3s_store.wire import encode, pretty
 
 _log = logging.getLogger("a3s_store.session")
 _LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
@@ -74,9 +76,11 @@ class SessionPersistence(WindowBesideOthers):
         *,
         options: SessionOptions | None = None,
         on_conflict: OnConflict = "merge",
+        token: str | None = None,
     ) -> None:
         self.options = options if options is not None else SessionOptions()
-        super().__init__(session, store, on_conflict=self.options.on_conflict or on_conflict)
+        mode = self.options.on_conflict or on_conflict
+        super().__init__(session, store, on_conflict=mode, token=token)
         self.auto_save = self.options.auto_save
         self.state = PersistenceState()
 
@@ -169,6 +173,22 @@ class SessionPersistence(WindowBesideOthers):
         if outcome.kind == "partly_saved":
             self.told_failed(operation, outcome.error, part=", ".join(outcome.parts))
         return outcome
+
+    def as_rescue(self) -> bytes:
+        """The live session as one JSON object, for a rescue file. Raises EncodeError."""
+        snapshot = self.snapshot()
+        if isinstance(self.store, BaseStore):
+            snapshot = self.store.redacted(snapshot)
+        revision = self.revision
+        return pretty(
+            {
+                "a3s_store_rescue": 1,
+                "session_id": self.session.id,
+                "generation": None if revision is None else revision.generation,
+                "life": None if revision is None else revision.life,
+                "snapshot": encode(snapshot),
+            }
+        )
 
     def told_failed(
         self, operation: str, error: Exception | None, *, part: str | None = None

@@ -127,12 +127,17 @@ class SessionWindow(ABC):
     """
 
     def __init__(
-        self, session: Session, store: SessionStore | None, *, on_conflict: OnConflict
+        self,
+        session: Session,
+        store: SessionStore | None,
+        *,
+        on_conflict: OnConflict,
+        token: str | None = None,
     ) -> None:
         self.session = session
         self.store = store
         self.on_conflict: OnConflict = on_conflict
-        self.token = live_window.open_window()
+        self.token = token if token is not None else live_window.open_window()
         self.writer: SessionWriter | None = None if store is None else writer_for(store)
         self.base: Base | None = None
         self.held: History | None = None
@@ -398,6 +403,11 @@ class SessionWindow(ABC):
                 where=f"session {self.session.id}",
                 hint="Nothing was written",
             ) from error
+
+    def stop_now(self) -> None:
+        """Begin no save any more; one under way goes on."""
+        self._stopped = True
+        live_window.close_window(self.token)
 
     async def stop(self) -> None:
         """Save nothing any more; when this returns, no save is under way.

@@ -13,7 +13,7 @@ from a3s_store.core import live_window
 from a3s_store.core.changes import Committed, Merge, SessionChanges
 from a3s_store.core.revision import Revision
 from a3s_store.errors import StoreUnavailableError
-from a3s_store.models import Message, TokenUsage
+from a3s_store.models import Message, TextBlock, TokenUsage, ToolUseBlock
 from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 
@@ -56,8 +56,9 @@ class Echo:
         run.add_usage(usage())
         for number in range(self.rounds):
             run.tool_calls_count += 1
+            call = ToolUseBlock(id=f"c{number}", name="echo", input={})
             messages += (
-                Message.assistant(f"call {number}"),
+                Message(role="assistant", content=(TextBlock(text=f"call {number}"), call)),
                 Message.tool_result(f"c{number}", f"result {number}"),
             )
             await run.checkpoint(messages)

@@ -519,7 +519,7 @@ def test_a_run_is_not_resumed_over_what_was_said_since_and_can_be_kept() -> None
         assert live.session.messages == said
         (one,) = await live.interrupted_runs()
         assert (one.run_id, one.moved_on) == (run_id, True)
-        assert await live.abandon_run(run_id, repair=False) == 3
+        assert await live.abandon_run(run_id) == 3
         assert live.session.messages == (*said, *one.said)
         assert await live.abandon_run("never was") == 0
         assert await live.interrupted_runs() == ()

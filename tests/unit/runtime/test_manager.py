@@ -16,6 +16,7 @@ from a3s_store.errors import (
     SessionError,
     SessionPausedError,
     StoreUnavailableError,
+    UnsavedSessionsError,
 )
 from a3s_store.models import (
     ConfirmationPolicy,
@@ -44,7 +45,7 @@ from a3s_store.runtime.manager import SessionManager
 from a3s_store.runtime.queue.commands import Call
 from a3s_store.runtime.session_events import CompactionSkipped
 from tests.support import messages, session
-from tests.unit.runtime.live import Echo, Hang, Moody, Summaries, Ticks, usage
+from tests.unit.runtime.live import Echo, Hang, Moody, Summaries, Ticks, crash, usage
 
 FILE = StorageBackend.FILE
 
@@ -320,7 +321,7 @@ def test_a_failure_to_persist_is_an_event_and_not_the_callers(operation: str) ->
         failures = [e for e in subscription.pending() if isinstance(e, PersistenceFailed)]
         assert [(e.session_id, e.operation) for e in failures] == [("main", operation)]
         store.gone = False
-        assert await sessions.shutdown() == ()
+        assert all(await sessions.shutdown())
         assert (await saved(store)).messages == live.session.messages
 
     asyncio.run(main())
@@ -338,7 +339,10 @@ def test_creating_works_while_the_store_is_down(caplog: pytest.LogCaptureFixture
         await sessions.fork_session("main", "fork")
         await sessions.destroy_session("child")
         assert sessions.list_sessions() == ["fork", "main"]
-        assert await sessions.shutdown() == ("fork", "main")
+        with pytest.raises(UnsavedSessionsError) as caught:
+            await sessions.shutdown()
+        assert [one.session_id for one in caught.value.closed] == ["fork", "main"]
+        assert [live.id for live in sessions.unsaved_sessions()] == ["fork", "main"]
 
     asyncio.run(main())
     for name in ("main", "child", "fork"):
@@ -767,8 +771,8 @@ def test_shutting_down_saves_everything(caplog: pytest.LogCaptureFixture) -> Non
         sessions.set_agent("s0", Echo(rounds=1, between=hang))
         waiting = asyncio.create_task(sessions.generate("s0", "hello"))
         await hang.begun.wait()
-        assert await sessions.shutdown() == ()
-        assert await sessions.shutdown() == ()
+        assert all(await sessions.shutdown())
+        assert all(await sessions.shutdown())
         await asyncio.gather(waiting, return_exceptions=True)
         assert len((await saved(store, "s0")).messages) == 4
         assert (await saved(store, "s2")).messages == (Message.user("2"),)
@@ -801,8 +805,7 @@ def test_dead_letters_and_external_tasks_survive_when_they_are_to_be_kept(tmp_pa
                 if isinstance(event, ExternalTaskPending):
                     break
             # The process dies: nothing of it is stopped, and another begins.
-            assert live.session.queue._journal_writer is not None
-            live.session.queue._journal_writer.release()
+            crash(live)
             again = manager(store, keep_queues=True)
             queue = (await again.restore_session_by_id("main")).session.queue
             assert [letter.command_type for letter in queue.dead_letters()] == ["bash"]

@@ -466,7 +466,7 @@ def test_a_guard_that_fails_does_not_keep_the_others_from_being_saved() -> None:
         (await sessions.create_session("a")).session.security = Guard()
         live = await sessions.create_session("b")
         live.session.add_message(Message.user("not saved yet"))
-        assert await sessions.shutdown() == ()
+        assert all(await sessions.shutdown())
         stored = await store.load("b")
         assert stored is not None
         assert len(stored.messages) == 1
