@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import attrs
 
-from a3s_store.core.list_diff import common
+from a3s_store.core.list_diff import common, overlap
 from a3s_store.core.tool_pairs import check_pairs
 from a3s_store.models import Message, TextBlock
 
@@ -71,13 +71,16 @@ class History:
         if kind == "extended":
             return attrs.evolve(self, appended=self.appended + messages[len(before) :])
         covered = len(self.base) + len(self.appended)
-        # What was taken back stays taken back when it is compacted later.
-        taken_back = "changed" in (kind, self.kind)
+        if "changed" in (kind, self.kind):
+            # What was taken back stays taken back when it is compacted later.
+            return attrs.evolve(self, replacement=messages, covered=covered, kind="changed")
+        end = _end_of_compacted(before, messages)
         return attrs.evolve(
             self,
-            replacement=messages,
+            appended=self.appended + messages[end:],
+            replacement=messages[:end],
             covered=covered,
-            kind="changed" if taken_back else "compacted",
+            kind="compacted",
         )
 
 
@@ -104,6 +107,18 @@ def kind_of(base: tuple[Message, ...], messages: tuple[Message, ...]) -> History
     ):
         return "compacted"
     return "changed"
+
+
+def _end_of_compacted(before: tuple[Message, ...], messages: tuple[Message, ...]) -> int:
+    """How many messages stand for those `before`; what follows was said since."""
+    shared = common(before, messages)
+    start = shared + 1 if shared < len(messages) and is_summary(messages[shared]) else 0
+    rest = messages[start:]
+    kept = overlap(before, rest)
+    if not kept and before[-1] in rest:
+        # Those before it were kept otherwise than they were, with shorter outputs perhaps.
+        kept = rest.index(before[-1]) + 1
+    return start + kept
 
 
 def merge_history(ours: History, theirs: tuple[Message, ...]) -> History:

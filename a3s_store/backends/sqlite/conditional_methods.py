@@ -14,7 +14,6 @@ from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.write import conditional, run_checkpoints
-from a3s_store.core.batch import refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.changes import (
     Committed,
     Merge,
@@ -24,10 +23,9 @@ from a3s_store.core.changes import (
     Stored,
 )
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
-from a3s_store.core.conditional_store import ConditionalMethods, batch_of, run_taken
+from a3s_store.core.conditional_store import ConditionalMethods, run_taken
 from a3s_store.core.revision import Revision
 from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.errors import EncodeError
 
 
 class ConditionalWrites(ConditionalMethods):
@@ -49,14 +47,7 @@ class ConditionalWrites(ConditionalMethods):
         session_id = changes.session_id
 
         def apply(conn: WorkConnection, cache: CacheTransaction) -> Committed:
-            try:
-                return conditional.commit(conn, cache, changes, on, merge, self._now_ms())
-            except (EncodeError, UnicodeEncodeError):
-                # Raises with the whole path.
-                refuse_unwritable(batch_of(changes))
-                if changes.checkpoint is not None:
-                    refuse_unwritable_value(changes.checkpoint.checkpoint)
-                raise
+            return conditional.commit(conn, cache, changes, on, merge, self._now_ms())
 
         return await self._engine.write(
             changes.op, self._where(session_id), apply, session_id, session_id=session_id

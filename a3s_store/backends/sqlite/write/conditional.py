@@ -15,10 +15,17 @@ from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.batch import LoadResult
 from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, Stored
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
-from a3s_store.core.conditional_store import batch_of, check_run, refuse_stale, run_taken
+from a3s_store.core.conditional_store import (
+    ask,
+    batch_of,
+    may_write,
+    refuse_unwritable_changes,
+    run_taken,
+)
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import EncodeError
 
 
 def commit(
@@ -30,26 +37,42 @@ def commit(
     now_ms: int,
 ) -> Committed:
     """See `ConditionalStore.save_changes`; the values are redacted already."""
-    session_id = changes.session_id
-    # First: what was taken over must not be merged with itself.
-    check_run(changes, lambda run_id: _claimed_by(conn, run_id))
-    before = session_header.find(conn, session_id)
-    actual = revision_of(before)
+
+    def claimed_by(run_id: str) -> tuple[str | None] | None:
+        return _claimed_by(conn, run_id)
+
+    before = session_header.find(conn, changes.session_id)
     theirs: Stored | None = None
-    if not changes.is_written_at(on, actual):
-        refuse_stale(on, actual, merge)
-        theirs = stored(conn, cache, session_id)
+    if not may_write(changes, on, revision_of(before), merge, claimed_by):
+        theirs = stored(conn, cache, changes.session_id)
         assert theirs is not None, "it has a revision"
         assert merge is not None, "without one it is refused"
-        changes = merge(changes, theirs)
+        changes = ask(merge, changes, theirs, claimed_by)
+    try:
+        after = _write(conn, cache, changes, before, now_ms)
+    except (EncodeError, UnicodeEncodeError):
+        # Raises with the whole path.
+        refuse_unwritable_changes(changes)
+        raise
+    return Committed(revision=revision_of(after) or Revision(0, 0), changes=changes, theirs=theirs)
+
+
+def _write(
+    conn: WorkConnection,
+    cache: CacheTransaction,
+    changes: SessionChanges,
+    before: SessionHeader | None,
+    now_ms: int,
+) -> SessionHeader | None:
+    """Write changes, runs included; where the session stands afterwards."""
+    after = before
     if changes.changes_session:
-        session_writer.commit(conn, cache, batch_of(changes), now_ms)
+        after = session_writer.apply(conn, cache, batch_of(changes), before, now_ms)
     for claim in changes.ended_runs:
         run_checkpoints.drop(conn, cache, LOOP_CHECKPOINTS, claim.run_id)
     if changes.checkpoint is not None:
         run_checkpoints.put_run(conn, cache, changes.checkpoint)
-    revision = revision_of(session_header.find(conn, session_id)) or Revision(0, 0)
-    return Committed(revision=revision, changes=changes, theirs=theirs)
+    return after
 
 
 def revision_of(header: SessionHeader | None) -> Revision | None:
