@@ -49,9 +49,13 @@ class ConditionalWrites(ConditionalMethods):
         def apply(conn: WorkConnection, cache: CacheTransaction) -> Committed:
             return conditional.commit(conn, cache, changes, on, merge, self._now_ms())
 
-        return await self._engine.write(
-            changes.op, self._where(session_id), apply, session_id, session_id=session_id
-        )
+        try:
+            return await self._engine.write(
+                changes.op, self._where(session_id), apply, session_id, session_id=session_id
+            )
+        except conditional.MergeRaisedError as raised:
+            error = raised.error
+        raise error
 
     async def _fetch_versioned(self, session_id: str, *, collections: bool) -> Stored | None:
         cache = self._engine.cache

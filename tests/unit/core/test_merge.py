@@ -125,12 +125,12 @@ def test_a_log_is_of_the_side_that_changed_it(
 def test_a_log_keeps_what_both_added_and_loses_what_either_trimmed(
     base: Sequence[int], mine: Sequence[int], added: Sequence[int], cut: int, trimmed: int
 ) -> None:
-    base = tuple((number, item) for number, item in enumerate(base))  # all different
-    cut, trimmed = min(cut, len(base)), min(trimmed, len(base))
-    new = tuple(("ours", item) for item in mine)
-    theirs_new = tuple(("theirs", item) for item in added)
-    found = merge_log(base, base[cut:] + new, base[trimmed:] + theirs_new)
-    assert found == base[max(cut, trimmed) :] + theirs_new + new
+    old = tuple(f"{number}: {item}" for number, item in enumerate(base))  # all different
+    cut, trimmed = min(cut, len(old)), min(trimmed, len(old))
+    new = tuple(f"ours {item}" for item in mine)
+    theirs = tuple(f"theirs {item}" for item in added)
+    found = merge_log(old, old[cut:] + new, old[trimmed:] + theirs)
+    assert found == old[max(cut, trimmed) :] + theirs + new
 
 
 @given(LISTS, LISTS, st.integers(0, 6))

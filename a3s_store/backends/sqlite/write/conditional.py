@@ -28,6 +28,14 @@ from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
 
 
+class MergeRaisedError(Exception):
+    """Carries what a merge raised past those who take some errors for damage of the file."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
+
+
 def commit(
     conn: WorkConnection,
     cache: CacheTransaction,
@@ -36,7 +44,10 @@ def commit(
     merge: Merge | None,
     now_ms: int,
 ) -> Committed:
-    """See `ConditionalStore.save_changes`; the values are redacted already."""
+    """See `ConditionalStore.save_changes`; the values are redacted already.
+
+    Raises MergeRaisedError for what `merge` raised.
+    """
 
     def claimed_by(run_id: str) -> tuple[str | None] | None:
         return _claimed_by(conn, run_id)
@@ -47,7 +58,7 @@ def commit(
         theirs = stored(conn, cache, changes.session_id)
         assert theirs is not None, "it has a revision"
         assert merge is not None, "without one it is refused"
-        changes = ask(merge, changes, theirs, claimed_by)
+        changes = ask(_set_apart(merge), changes, theirs, claimed_by)
     try:
         after = _write(conn, cache, changes, before, now_ms)
     except (EncodeError, UnicodeEncodeError):
@@ -55,6 +66,16 @@ def commit(
         refuse_unwritable_changes(changes)
         raise
     return Committed(revision=revision_of(after) or Revision(0, 0), changes=changes, theirs=theirs)
+
+
+def _set_apart(merge: Merge) -> Merge:
+    def asked(changes: SessionChanges, theirs: Stored) -> SessionChanges:
+        try:
+            return merge(changes, theirs)
+        except Exception as error:
+            raise MergeRaisedError(error) from error
+
+    return asked
 
 
 def _write(
