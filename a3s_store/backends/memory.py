@@ -62,7 +62,7 @@ class _Entry:
         return None if self.session is None else Revision(self.generation, self.life)
 
 
-# What is kept under an id under which nothing is.
+# The entry of an id under which nothing was saved.
 _NOTHING: Final = _Entry(0, 1)
 
 

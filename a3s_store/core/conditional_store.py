@@ -223,7 +223,7 @@ def may_write(
         RunClaimedError: see `_refuse_claimed`.
     """
     if on is not None and (actual is None or on.life != actual.life):
-        # Its runs are gone with it: nobody has taken them over.
+        # Its runs are gone with it: they were not taken over.
         raise _stale(on, actual)
     # Before the generation is looked at: what was taken over must not be merged with itself.
     _refuse_claimed(changes, claimed_by)
@@ -237,7 +237,10 @@ def may_write(
 def ask(
     merge: Merge, changes: SessionChanges, theirs: Stored, claimed_by: ClaimedBy
 ) -> SessionChanges:
-    """What `merge` answers, which is held to the rules of any changes."""
+    """Return what `merge` makes of changes, checked like any others.
+
+    Raises what `merge` raises, EncodeError, InvalidIdError and RunClaimedError.
+    """
     merged = merge(changes, theirs)
     _check_changes(merged)
     if (merged.session_id, merged.save_id) != (changes.session_id, changes.save_id):
@@ -263,7 +266,7 @@ def _stale(on: Revision | None, actual: Revision | None) -> StaleGenerationError
     expected = 0 if on is None else on.generation
     number = 0 if actual is None else actual.generation
     what = f"the session is at generation {number}, not {expected}"
-    hint = "Load it again, apply the change to what is there, and save that"
+    hint = "Load it again, apply the change, and save that"
     if on is not None and (actual is None or on.life != actual.life):
         what = f"the session was deleted after generation {expected}"
         what += "" if actual is None else f", and made again: it is at {number}"

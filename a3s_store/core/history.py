@@ -72,7 +72,7 @@ class History:
             return attrs.evolve(self, appended=self.appended + messages[len(before) :])
         covered = len(self.base) + len(self.appended)
         if "changed" in (kind, self.kind):
-            # What was taken back stays taken back when it is compacted later.
+            # Messages that were taken back stay so when the rest is compacted later.
             return attrs.evolve(self, replacement=messages, covered=covered, kind="changed")
         end = _end_of_compacted(before, messages)
         return attrs.evolve(
@@ -85,13 +85,13 @@ class History:
 
 
 def is_summary(message: Message) -> bool:
-    """Whether a message stands for a part of the conversation that compaction took out."""
+    """Whether a message is the summary of messages that compaction took out."""
     first = message.content[0] if message.content else None
     return isinstance(first, TextBlock) and first.text.startswith(SUMMARY_PREFIX)
 
 
 def kind_of(base: tuple[Message, ...], messages: tuple[Message, ...]) -> HistoryKind:
-    """What was done to the conversation `base` to make `messages` of it.
+    """Return what was done to the conversation `base` to make `messages` of it.
 
     One that could be compacted or taken back in part counts as taken back.
     """
@@ -110,7 +110,7 @@ def kind_of(base: tuple[Message, ...], messages: tuple[Message, ...]) -> History
 
 
 def _end_of_compacted(before: tuple[Message, ...], messages: tuple[Message, ...]) -> int:
-    """How many messages stand for those `before`; what follows was said since."""
+    """Return how many messages replace those `before`; what follows was said since."""
     shared = common(before, messages)
     start = shared + 1 if shared < len(messages) and is_summary(messages[shared]) else 0
     rest = messages[start:]
@@ -122,7 +122,7 @@ def _end_of_compacted(before: tuple[Message, ...], messages: tuple[Message, ...]
 
 
 def merge_history(ours: History, theirs: tuple[Message, ...]) -> History:
-    """Our history on top of what is stored, which is the `base` of the answer.
+    """Our history on top of what is stored, which is the `base` of the result.
 
     Raises:
         HistoryConflictError

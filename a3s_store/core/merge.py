@@ -1,7 +1,7 @@
 """Three-way merges of values, lists and collections: pure functions.
 
 Each takes `base`, the common ancestor, `ours` and `theirs`. Laws: where ours is base, theirs is the
-answer, and the other way round; nothing that either side added is missing; the order within each
+result, and the other way round; nothing that either side added is missing; the order within each
 side is kept.
 """
 
@@ -30,7 +30,7 @@ def same(one: object, other: object) -> bool:
 
 
 def merge_value(base: T, ours: T, theirs: T, overwritten: list[str], name: str) -> T:
-    """A field: of whoever changed it. Where both did ours, and its `name` is added to the list."""
+    """A field: of the side that changed it. Where both did ours, and its `name` is added."""
     if same(ours, base) or same(ours, theirs):
         return theirs
     if not same(theirs, base):
@@ -72,7 +72,7 @@ def merge_log(base: Sequence[T], ours: Sequence[T], theirs: Sequence[T]) -> tupl
 
 
 def added_to(base: Sequence[T], now: Sequence[T]) -> Sequence[T]:
-    """What was added to `base`, which grew at its end and may have lost its oldest."""
+    """Return what was added to `base`, which grew at its end and may have lost its oldest."""
     return now[kept_of(base, now) :]
 
 
@@ -92,7 +92,7 @@ def merge_keyed(
     """Values with an identity: theirs in their order, then ours that are new.
 
     Gone on one side and untouched on the other is gone, gone and changed stays. `both` is asked
-    what becomes of a value that both sides changed, and may answer more than one.
+    what becomes of a value that both sides changed, and may return more than one.
     """
     if [*theirs] == [*base] and all(same(theirs[key], base[key]) for key in base):
         return dict(ours)  # in our order

@@ -346,7 +346,7 @@ def merge_collections(
 def _with_pinned(
     artifacts: tuple[ToolArtifact, ...] | None, base: SessionSnapshot, ours: SessionSnapshot
 ) -> tuple[ToolArtifact, ...] | None:
-    """With those that we pinned and the other side let go: to pin one is to touch it."""
+    """With those that we pinned and the other side evicted: to pin one is to touch it."""
     pinned = {*ours.retained_artifact_uris}.difference(base.retained_artifact_uris)
     there = {artifact.artifact_uri for artifact in artifacts or ()}
     missing = [

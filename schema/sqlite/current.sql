@@ -21,7 +21,7 @@ CREATE TABLE owner (
     life INTEGER NOT NULL DEFAULT 1  -- the generation with which it began; after a deletion not 1
 ) STRICT;
 
--- What is left of a deleted session: its id as a hash, and the last number that was given under it.
+-- The remainder of a deleted session: its id as a hash, and the last number that was given under it.
 CREATE TABLE tombstone (
     id_hash BLOB NOT NULL PRIMARY KEY,  -- SHA-256 over the file's salt (in meta) and the id
     last_generation INTEGER NOT NULL,  -- the deletion's own number

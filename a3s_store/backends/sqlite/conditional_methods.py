@@ -1,6 +1,6 @@
 """What `SqliteSessionStore` has for live sessions beside each other: `ConditionalStore`.
 
-What is done with rows is in `write.conditional`; here is said in which transaction.
+`write.conditional` reads and writes the rows; this module says in which transaction.
 """
 
 from __future__ import annotations

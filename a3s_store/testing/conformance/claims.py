@@ -46,7 +46,7 @@ def further(one: RunCheckpoint, *texts: str) -> RunCheckpoint:
 
 
 async def begun(store: Any, *run_ids: str) -> Revision:
-    """Save a session and begin runs of it for A; answers where it stands."""
+    """Save a session and begin runs of it for A; return where it stands."""
     committed = await store.save_changes(changes("s", "a"), on=None)
     for run_id in run_ids:
         given = changes("s", checkpoint=run(run_id), begins_run=True)
@@ -79,7 +79,7 @@ async def a_run_is_listed_with_its_claim(store: Any, maker: StoreMaker) -> None:
     same(expected, await store.run_checkpoints("s"), "the runs")
     same(grown.checkpoint, await store.load_loop_checkpoint("r"), "as any checkpoint")
     same((), await store.run_checkpoints("t"), "of another session")
-    same((), await store.run_checkpoints("nobody"), "of none")
+    same((), await store.run_checkpoints("x"), "of none")
 
 
 @required_by(_GROUP, capability="run_claims")
@@ -91,7 +91,7 @@ async def a_checkpoint_alone_is_no_generation(store: Any) -> None:
     for text in "bc":
         given = changes("s", checkpoint=further(run("r"), text))
         committed = await store.save_changes(given, on=on, merge=never)
-        same((Revision(2, 1), None), (committed.revision, committed.theirs), "the answer")
+        same((Revision(2, 1), None), (committed.revision, committed.theirs), "the result")
         same(None, await store.landed("s", given.save_id), "landed")
         same((given.checkpoint,), await store.run_checkpoints("s"), "the run")
     same(session("s", ("theirs",)), await store.load("s"), "the session")
@@ -138,13 +138,13 @@ async def a_run_that_ended_goes_with_the_save_of_its_end(store: Any) -> None:
 async def one_of_two_claims_a_run(store: Any) -> None:
     """Who has seen the claim as it is; the checkpoint is as it was."""
     await begun(store, "r")
-    answers = await asyncio.gather(
+    results = await asyncio.gather(
         *(store.claim_run("r", seen="A", by=by) for by in "BCDE"), return_exceptions=True
     )
-    won = [answer for answer in answers if not isinstance(answer, BaseException)]
-    lost = [answer for answer in answers if isinstance(answer, RunClaimedError)]
+    won = [one for one in results if not isinstance(one, BaseException)]
+    lost = [one for one in results if isinstance(one, RunClaimedError)]
     same((1, 3), (len(won), len(lost)), "who won and who lost")
-    same(run("r", by=won[0].claimed_by), won[0], "the answer")
+    same(run("r", by=won[0].claimed_by), won[0], "the result")
     same((won[0],), await store.run_checkpoints("s"), "the run")
     await raises(RunClaimedError, "seen A", store.claim_run, "r", seen="A", by="F")
     await raises(RunClaimedError, "seen none", store.claim_run, "r", seen=None, by="F")
@@ -161,7 +161,7 @@ async def an_unclaimed_checkpoint_can_be_claimed(store: Any) -> None:
     unclaimed = run("r", base_length=None, by=None)
     same((unclaimed,), await store.run_checkpoints("s"), "as it was saved")
     claimed = await store.claim_run("r", seen=None, by="B")
-    same(run("r", base_length=None, by="B"), claimed, "the answer")
+    same(run("r", base_length=None, by="B"), claimed, "the result")
 
 
 @required_by(_GROUP, capability="run_claims")
@@ -191,13 +191,13 @@ async def a_run_taken_over_is_refused_before_anything_is_written(store: Any) -> 
 
 @required_by(_GROUP, capability="run_claims")
 async def a_run_begins_once(store: Any) -> None:
-    """Not where there is a checkpoint of somebody else; and goes on only where there is one."""
+    """Not where there is another session's checkpoint; and goes on only where there is one."""
     on = await begun(store)
     await refused(store, "a run that has not begun", changes("s", checkpoint=run("r")), on)
     begins = changes("s", checkpoint=run("r"), begins_run=True)
     await store.save_changes(begins, on=on)
     other = changes("s", checkpoint=run("r", by="B"), begins_run=True)
-    await refused(store, "somebody else's", other, on)
+    await refused(store, "another's", other, on)
     await store.save_changes(changes("s", checkpoint=run("r"), begins_run=True), on=on)
     await store.delete_loop_checkpoint("r")
     await refused(store, "one that was removed", changes("s", checkpoint=run("r")), on)

@@ -91,7 +91,7 @@ async def a_session_is_made_where_there_is_none(store: Any) -> None:
     first = changes("s", "a")
     committed = await store.save_changes(first, on=None, merge=never)
     same((Revision(1, 1), first, None), attrs.astuple(committed, recurse=False), "the first")
-    same(session("s", ("a",)), await store.load("s"), "what is there")
+    same(session("s", ("a",)), await store.load("s"), "the session")
     await stale(store, "the second", changes("s", "b"), None, Revision(1, 1))
 
 
@@ -172,8 +172,8 @@ async def a_session_that_is_elsewhere_is_not_written(store: Any) -> None:
 
 
 @required_by(_GROUP, capability="conditional_writes")
-async def a_merge_is_given_both_and_its_answer_is_written(store: Any) -> None:
-    """What is stored with its revision; the answer says what is written and on what."""
+async def a_merge_is_given_both_and_its_result_is_written(store: Any) -> None:
+    """The stored values with their revision; the result says what is written and on what."""
     await store.save_snapshot(rich_snapshot("s"))
     on = await store.revision("s")
     theirs = rich_snapshot("s").evolve(session=session("s", ("theirs",)))
@@ -191,13 +191,13 @@ async def a_merge_is_given_both_and_its_answer_is_written(store: Any) -> None:
     same(ours, mine, "what it is given of ours")
     same((theirs, Revision(2, 1)), (stored.value, stored.revision), "what it is given of theirs")
     same(position_of(theirs.session.messages), stored.position, "their position")
-    same((Revision(3, 1), stored), (committed.revision, committed.theirs), "the answer")
-    same(merge(ours, stored), committed.changes, "what the answer says was written")
+    same((Revision(3, 1), stored), (committed.revision, committed.theirs), "the result")
+    same(merge(ours, stored), committed.changes, "what the result says was written")
     expected = theirs.evolve(
         session=session("s").evolve(messages=(*talk("theirs"), *talk("ours"))),
         trace_events=(*(theirs.trace_events or ()), trace_event("merged")),
     )
-    same(expected, await store.load_snapshot("s"), "what is there")
+    same(expected, await store.load_snapshot("s"), "the session")
     same(Revision(3, 1), await store.landed("s", ours.save_id), "landed")
 
 
@@ -235,7 +235,7 @@ async def a_merge_may_take_theirs_and_write_nothing(store: Any) -> None:
     committed = await store.save_changes(ours, on=Revision(1, 1), merge=merge)
     same(Revision(2, 1), committed.revision, "the revision")
     holds(committed.theirs is not None, "it says what was stored")
-    same(session("s", ("theirs",)), await store.load("s"), "what is there")
+    same(session("s", ("theirs",)), await store.load("s"), "the session")
     same(None, await store.landed("s", ours.save_id), "landed")
 
 
@@ -246,15 +246,15 @@ async def a_merge_of_something_else_is_refused(store: Any) -> None:
     await store.save(session("s", ("theirs",)))
     await store.save(session("t", ("other",)))
     before = await contents(store, "s", "t")
-    for what, answer in (
+    for what, made in (
         ("another session's", changes("t", "merged")),
         ("another save's", changes("s", "merged")),
         ("a list", lambda ours: attrs.evolve(ours, collections={TRACE_EVENTS: []})),
         ("a surrogate", lambda ours: attrs.evolve(ours, session=session("s", ("\ud800",)))),
     ):
 
-        def merge(ours: SessionChanges, _: Stored, answer: Any = answer) -> Any:
-            return answer(ours) if callable(answer) else answer
+        def merge(ours: SessionChanges, _: Stored, made: Any = made) -> Any:
+            return made(ours) if callable(made) else made
 
         ours = changes("s", "ours")
         save = store.save_changes
@@ -279,7 +279,7 @@ async def a_deleted_session_is_neither_merged_nor_made_again(store: Any) -> None
         await stale(store, "made again", changes("s", "ours"), first.revision, again, merge)
         given = changes("s", collections={TRACE_EVENTS: ()})
         await stale(store, "made again, a collection", given, first.revision, again, merge)
-    same(session("s", ("again",)), await store.load("s"), "what is there")
+    same(session("s", ("again",)), await store.load("s"), "the session")
 
 
 @required_by(_GROUP, capability="conditional_writes", reopens=True)
@@ -336,10 +336,10 @@ async def of_many_at_one_revision_one_is_written(store: Any) -> None:
     """Without a merge; with one each is, and none loses what another wrote."""
     on = (await store.save_changes(changes("s", "a"), on=None)).revision
     tries = [changes("s", f"task {number}") for number in range(5)]
-    answers = await asyncio.gather(
+    results = await asyncio.gather(
         *(store.save_changes(one, on=on) for one in tries), return_exceptions=True
     )
-    lost = [answer for answer in answers if isinstance(answer, StaleGenerationError)]
+    lost = [one for one in results if isinstance(one, StaleGenerationError)]
     same(4, len(lost), "how many were refused")
     on = await store.revision("s")
     same(Revision(2, 1), on, "the revision")
@@ -351,7 +351,7 @@ async def of_many_at_one_revision_one_is_written(store: Any) -> None:
     texts = [message.text for message in found.messages]
     # The first of the five found the session where it was.
     same(5, len(texts), "how many messages there are")
-    same({f"m{n}" for n in range(5)}, {*texts}, "what is there")
+    same({f"m{n}" for n in range(5)}, {*texts}, "the session")
     holds(found != first, "it is another")
     same(Revision(7, 1), await store.revision("s"), "the last revision")
 
@@ -368,7 +368,7 @@ async def long_conversations_are_merged(store: Any) -> None:
     given = changes("s", "ours")
     await store.save_changes(given, on=Revision(1, 1), merge=behind)
     expected = (*long, *talk("theirs"), *talk("ours"))
-    same(expected, (await store.load("s")).messages, "what is there")
+    same(expected, (await store.load("s")).messages, "the session")
 
 
 @required_by(_GROUP, capability="conditional_writes")
@@ -389,7 +389,7 @@ async def who_gave_the_name_is_kept(store: Any) -> None:
     await store.save(named("x"))
     same(None, await source(), "saved by others")
     await save(named("x"), "made")
-    same("made", await source(), "the same session, of which somebody knows more")
+    same("made", await source(), "the same session, of which more is known")
     await store.save(named("x", "b"))
     same("made", await source(), "another save of the same name")
     await store.save_trace_events("s", ())

@@ -31,7 +31,7 @@ _BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a pin that is no text": ({"retained_artifact_uris": (1,)}, "retained_artifact_uris"),
     "another session's": ({"session": session("t")}, "id"),
     "a name of an unknown source": (
-        {"session": session("s"), "name_source": "somebody"},
+        {"session": session("s"), "name_source": "a person"},
         "name_source",
     ),
     "a save id of text": ({"session": session("s"), "save_id": "0" * 16}, "save_id"),

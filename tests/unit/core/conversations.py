@@ -14,7 +14,7 @@ def said(*texts: str) -> tuple[Message, ...]:
 
 
 def summary(text: str = "earlier") -> Message:
-    """A message that stands for others, as compaction makes it."""
+    """A message that replaces others, as compaction makes it."""
     return Message.user(SUMMARY_PREFIX + text)
 
 

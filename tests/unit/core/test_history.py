@@ -35,7 +35,7 @@ def histories(draw: st.DrawFn) -> History:
             ours = ours.now((summary("ours"), *view[cut:]))
         elif len(view) > 1:
             ours = ours.now(view[draw(st.integers(1, len(view) - 1)) :])
-    # Of equal messages nobody can tell whether they were trimmed or taken back.
+    # Of equal messages it cannot be told whether they were trimmed or taken back.
     assume(ours.kind != "changed")
     return ours
 
@@ -62,7 +62,7 @@ def problems(messages: tuple[Message, ...]) -> set[tuple[str, str]]:
     return {(one.kind, one.call_id) for one in found if one.kind != "open_call"}
 
 
-# -- What was done to a conversation ---------------------------------------------------------------
+# -- Kinds of changes to a conversation ------------------------------------------------------------
 
 ABC = said("a", "b", "c")
 KINDS = {
@@ -79,7 +79,7 @@ KINDS = {
     "changed by taking back": (ABC, ABC[:2]),
     "changed in the middle": (ABC, (ABC[0], *said("x"), ABC[2])),
     "changed to another": (ABC, said("x")),
-    # Equal messages: taken back or trimmed, nobody can tell.
+    # Equal messages: taken back or trimmed, it cannot be told.
     "changed, though it may be trimmed": (said("a", "a"), said("a")),
 }
 

@@ -205,7 +205,7 @@ def test_valid_sessions_come_to_a_valid_one(found: tuple[Sides, Sides, Sides]) -
         )
         for side in (our, their):
             for key, value in side.items():
-                # What was added or changed is there; what was trimmed elsewhere may be gone.
+                # All that was added or changed is there; trimmed elsewhere, it may be gone.
                 assert key in now or value == was.get(key)
 
 

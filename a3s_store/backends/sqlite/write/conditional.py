@@ -1,6 +1,6 @@
 """A live session's changes: compared with what is stored and written, in one transaction.
 
-Plain functions of a connection, each inside a transaction that somebody else opened.
+Plain functions of a connection, each inside a transaction that its caller opened.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def stored(
 
 
 def versioned(rows: fetch.FetchedRows, found: LoadResult) -> Stored | None:
-    """What was fetched, with the revision and the position it was fetched at."""
+    """The fetched values with the revision and the position it was fetched at."""
     header = rows.record
     if header is None or found.session is None:
         return None

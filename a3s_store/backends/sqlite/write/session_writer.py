@@ -101,7 +101,7 @@ class _Save:
         if digest != self.before.parts.get("config"):
             own = {"owner_key": self.before.key, "digest": digest.digest}
             if self.before.name_source is not None and self.batch.save_id is None:
-                # Not a live session's: whoever gives another name is a person.
+                # Not a live session's: another name is a person's.
                 self.conn.execute(
                     "UPDATE session_config SET name_source = NULL "
                     "WHERE owner_key = ? AND name <> ?",
