@@ -43,7 +43,7 @@ Step = Callable[[Any], Awaitable[Any]]
 
 @attrs.define
 class Window:
-    """What one live session last read or wrote, by session id."""
+    """One live session: the stored values that it last read or wrote, by session id."""
 
     base: dict[str, Stored] = attrs.field(factory=dict)
 
@@ -53,7 +53,7 @@ class Window:
 
 
 class _OwnError(Exception):
-    """What a merge raises of its own."""
+    """Raised by a merge."""
 
 
 class ConditionalMachine(RuleBasedStateMachine):
@@ -84,7 +84,7 @@ class ConditionalMachine(RuleBasedStateMachine):
     # -- Steps ------------------------------------------------------------------------------------
 
     def both(self, step: Step) -> Any:
-        """What the step comes to on memory, after SQLite came to the same."""
+        """Return what the step comes to on memory, after SQLite came to the same."""
         self.number += 1
         expected = self.runner.run(_outcome(self.memory, step))
         found = self.runner.run(_outcome(self.stores[self.number % 2], step))
@@ -205,7 +205,7 @@ class ConditionalMachine(RuleBasedStateMachine):
 
 
 async def _outcome(store: Any, step: Step) -> Any:
-    """What a step returns, or what there is to compare of the error it raises."""
+    """Return what a step returns, or what there is to compare of the error it raises."""
     try:
         return await step(store)
     except StaleGenerationError as error:
@@ -217,7 +217,7 @@ async def _outcome(store: Any, step: Step) -> Any:
 
 
 def _merge(how: str, base: Stored | None) -> Merge | None:
-    """What is done where the session is elsewhere."""
+    """Return a merge for where the session is elsewhere; None to be refused there."""
     if how == "refuse":
         return None
 
