@@ -127,7 +127,7 @@ class ConditionalMachine(RuleBasedStateMachine):
         source=st.sampled_from([None, "made"]),
         how=st.sampled_from(["refuse", "merge", "merge", "merge", "raise", "theirs"]),
         put=st.none() | st.tuples(RUNS, TOKENS, st.booleans()),
-        ended=st.lists(st.tuples(RUNS, TOKENS), max_size=1),
+        ended=st.none() | st.just("known") | st.tuples(RUNS, TOKENS),
     )
     def save(
         self,
@@ -140,7 +140,7 @@ class ConditionalMachine(RuleBasedStateMachine):
         source: str | None,
         how: str,
         put: tuple[str, str, bool] | None,
-        ended: list[tuple[str, str]],
+        ended: str | tuple[str, str] | None,
     ) -> None:
         window = self.windows[i]
         base = window.base.get(one)
@@ -166,7 +166,15 @@ class ConditionalMachine(RuleBasedStateMachine):
             )
             given["begins_run"] = begins
         save_id = self.number.to_bytes(16, "big")
-        claims = tuple(RunClaim(*claim) for claim in ended)
+        claims: tuple[RunClaim, ...] = ()
+        if ended == "known":
+            claims = tuple(
+                RunClaim(known.run_id, known.claimed_by)
+                for known in self.runner.run(self.memory.run_checkpoints(one))
+                if known.claimed_by is not None and (put is None or known.run_id != put[0])
+            )
+        elif ended is not None:
+            claims = (RunClaim(*ended),)
         changes = SessionChanges(session_id=one, save_id=save_id, ended_runs=claims, **given)
         merge = _merge(how, base)
         self.saves.append((one, save_id))
