@@ -10,7 +10,7 @@
 
 -- Facts about the file itself.
 CREATE TABLE meta (
-    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal
+    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal; salt: of the hashes in tombstone
     value ANY  -- its value
 ) STRICT, WITHOUT ROWID;
 

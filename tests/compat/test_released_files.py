@@ -130,11 +130,12 @@ def test_live_sessions_beside_each_other_go_on_with_it(released: Path, tmp_path:
     expected = expected_of(released)
     with_store(path, lambda store: store.list())
     with database(path) as conn:
-        assert conn.execute("SELECT DISTINCT life FROM owner").fetchall() == [(1,)]
         if schema_of(released) < 4:
+            assert conn.execute("SELECT DISTINCT life FROM owner").fetchall() == [(1,)]
             assert conn.execute("SELECT DISTINCT save_id FROM generation").fetchall() == [(None,)]
             claims = "SELECT DISTINCT base_length, claimed_by FROM loop_checkpoint"
             assert conn.execute(claims).fetchall() == [(None, None)]
+        old = [name for (name,) in conn.execute("SELECT id FROM owner WHERE life = 1")]
 
     def behind(ours: SessionChanges, theirs: Stored) -> SessionChanges:
         assert ours.session is not None
@@ -144,7 +145,7 @@ def test_live_sessions_beside_each_other_go_on_with_it(released: Path, tmp_path:
 
     async def use(one: SqliteSessionStore) -> None:
         async with SqliteSessionStore.open(path) as other:
-            for number, session_id in enumerate(expected["sessions"]):
+            for number, session_id in enumerate(sorted({*expected["sessions"]} & {*old})):
                 base = await one.load_versioned(session_id)
                 assert base is not None
                 assert base.revision == (await one.generation(session_id), 1)
@@ -159,13 +160,14 @@ def test_live_sessions_beside_each_other_go_on_with_it(released: Path, tmp_path:
                     )
                     saved = await store.save_changes(changes, on=base.revision, merge=behind)
                     assert await one.landed(session_id, save_id) == saved.revision
-                found = await one.load_versioned(session_id)
-                assert found is not None
-                assert found.value.messages[:-1] == base.value.messages + messages(1, tag="one")
-                assert found.revision == (base.revision.generation + 2, 1)
+                now = await one.load_versioned(session_id)
+                assert now is not None
+                assert now.value.messages[:-1] == base.value.messages + messages(1, tag="one")
+                assert now.revision == (base.revision.generation + 2, 1)
             for tree in expected["loop_checkpoints"].values():
                 run_id, session_id = tree["run_id"], tree["session_id"]
-                run = await other.claim_run(run_id, seen=None, by="A")
+                (found,) = (r for r in await one.run_checkpoints(session_id) if r.run_id == run_id)
+                run = await other.claim_run(run_id, seen=found.claimed_by, by="A")
                 assert run in await one.run_checkpoints(session_id)
             await other.delete("grew")
             await one.save(SessionData(id="grew", created_at=0, updated_at=0))
@@ -189,7 +191,13 @@ def test_the_script_still_makes_what_the_newest_file_holds(tmp_path: Path) -> No
             await make_file.fill(store)
 
     asyncio.run(make())
-    assert all_rows(path) == all_rows(file_of(newest, tmp_path))
+    found, expected = all_rows(path), all_rows(file_of(newest, tmp_path))
+    for rows in (found, expected):
+        # Each file has a salt of its own, and hashes made with it.
+        del rows["meta"][("salt",)]
+        numbers = sorted(row[1] for row in rows["tombstone"].values())
+        rows["tombstone"] = {(index,): (number,) for index, number in enumerate(numbers)}
+    assert found == expected
 
 
 def test_every_table_has_rows_in_the_newest_file(tmp_path: Path) -> None:
