@@ -144,9 +144,9 @@ def _merged(ours: History, theirs: tuple[Message, ...], kind: HistoryKind) -> Hi
         # Theirs was stored first; of two summaries ours is dropped, and made again when needed.
         return History(theirs, ours.appended)
     # We compacted and they went on: our summary, what they said, then what we said since.
-    after = (ours.base + ours.appended)[ours.covered :]
     put = ours.replacement + theirs[len(ours.base) :]
-    return History(theirs, after, put, len(theirs), "compacted")
+    covered = len(theirs) + ours.covered - len(ours.base)
+    return History(theirs, ours.appended, put, covered, "compacted")
 
 
 def _refuse_parted(

@@ -250,6 +250,18 @@ def test_two_steps_are_one(
         pass
 
 
+@given(histories(), CONVERSATIONS, CONVERSATIONS, st.integers(0, 9))
+def test_two_steps_are_one_also_where_theirs_is_compacted_then(
+    ours: History, first: tuple[Message, ...], second: tuple[Message, ...], cut: int
+) -> None:
+    """Though our own summary is in the first step, nothing that it replaced here is lost."""
+    middle = ours.base + first
+    last = (summary("theirs"), *middle[cut:], *second)
+    assume(kind_of(ours.base, last) == kind_of(middle, last) == "compacted")
+    if merged(ours, middle) is not None and (at_once := merged(ours, last)) is not None:
+        assert merged(merge_history(ours, middle), last) == at_once
+
+
 @given(histories(), CONVERSATIONS)
 def test_nothing_said_on_either_side_is_missing(ours: History, added: tuple[Message, ...]) -> None:
     """Where theirs is compacted as well: nothing of ours is in their summary."""

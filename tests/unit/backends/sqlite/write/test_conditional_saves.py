@@ -202,6 +202,28 @@ def test_an_error_of_a_merge_is_not_taken_for_damage(
     in_store(tmp_path / "agent.a3s", use)
 
 
+def test_a_save_whose_caller_went_away_is_found_by_its_id_or_was_not_made(tmp_path: Path) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        on, landed = None, 0
+        for number in range(20):
+            changes = given(session(count=number))
+            task = asyncio.create_task(store.save_changes(changes, on=on))
+            for _ in range(number % 5):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await store.list()
+            await store.save_trace_events("another", ())  # behind whatever was accepted
+            found = await store.landed(ID, changes.save_id)
+            assert found == (await store.revision(ID) if found else None)
+            loaded = await store.load(ID)
+            assert (loaded == session(count=number)) == (found is not None)
+            on, landed = await store.revision(ID), landed + (found is not None)
+        assert 0 < landed < 20
+
+    in_store(tmp_path / "agent.a3s", use)
+
+
 def test_two_stores_on_one_file_merge_what_the_other_wrote(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
 
