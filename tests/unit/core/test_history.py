@@ -383,6 +383,15 @@ def test_a_round_that_we_compacted_while_they_answered_it_is_refused() -> None:
     assert refused(ours, (*base, result("k"))) == "tool_pairs"
 
 
+def test_what_only_our_summary_has_is_not_lost_when_theirs_is_kept_in_its_place() -> None:
+    """It was never stored: the first merge was not, and the second one drops our summary."""
+    ours = History(BASE).now(BASE + O).now((R,))
+    first = merge_history(ours, BASE + T)
+    assert first.view == (R, *T)
+    last = (S, *T)
+    assert merge_history(first, last).view == merge_history(ours, last).view == (S, *T, *O)
+
+
 def test_what_was_broken_before_is_no_conflict() -> None:
     base = (call("k"), *said("p"))
     assert merge_history(History(base, said("q")), (*base, *T)).view == (*base, *T, *said("q"))
