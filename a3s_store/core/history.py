@@ -13,7 +13,7 @@ from typing import Final, Literal
 import attrs
 
 from a3s_store.core.list_diff import common, overlap
-from a3s_store.core.tool_pairs import check_pairs
+from a3s_store.core.tool_pairs import check_pairs, results_of
 from a3s_store.models import Message, TextBlock
 
 SUMMARY_PREFIX: Final = "[Context Summary: The following is a summary of earlier conversation]\n\n"
@@ -129,7 +129,7 @@ def merge_history(ours: History, theirs: tuple[Message, ...]) -> History:
     """
     merged = _merged(ours, theirs, kind_of(ours.base, theirs))
     if merged.is_changed:
-        _refuse_parted(merged.view, ours.view, theirs)
+        _refuse_parted(merged, ours, theirs)
     return merged
 
 
@@ -149,11 +149,18 @@ def _merged(ours: History, theirs: tuple[Message, ...], kind: HistoryKind) -> Hi
     return History(theirs, ours.appended, put, covered, "compacted")
 
 
-def _refuse_parted(
-    merged: Sequence[Message], ours: Sequence[Message], theirs: Sequence[Message]
-) -> None:
-    """Raise unless every problem with calls and results was one before."""
-    if not _problems(merged) <= _problems(ours) | _problems(theirs):
+def _refuse_parted(merged: History, ours: History, theirs: tuple[Message, ...]) -> None:
+    """Raise unless every problem with calls and results was one before.
+
+    Only where ours comes behind theirs can there be a new one, so of a long conversation its last
+    round and what follows are looked at: two messages behind 9 000 take less than a millisecond.
+    """
+    start = 0
+    if merged.replacement is None:
+        # A message without results begins a round, whatever comes before it.
+        start = next((at for at in reversed(range(len(theirs))) if not results_of(theirs[at])), 0)
+    found = _problems(merged.view[start:])
+    if found and not found <= _problems(ours.view) | _problems(theirs):
         raise HistoryConflictError("tool_pairs")
 
 

@@ -232,9 +232,13 @@ def test_a_dropped_front_is_no_conflict_and_a_rewind_is(
 def test_a_merge_makes_no_new_problem(
     ours: History, added: tuple[Message, ...], compacts: bool
 ) -> None:
+    """And is refused only where it would."""
     theirs = (summary("theirs"), *added) if compacts else ours.base + added
+    before = problems(ours.view) | problems(theirs)
     if (found := merged(ours, theirs)) is not None:
-        assert problems(found) <= problems(ours.view) | problems(theirs)
+        assert problems(found) <= before
+    elif not compacts and ours.replacement is None:
+        assert not problems(theirs + ours.appended) <= before
 
 
 @given(histories(), CONVERSATIONS, CONVERSATIONS)
