@@ -33,9 +33,10 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conditional_store import (
     ConditionalMethods,
+    ask,
     batch_of,
-    check_run,
-    refuse_stale,
+    may_write,
+    refuse_unwritable_changes,
     run_taken,
 )
 from a3s_store.core.digests import EMPTY_CHAIN, chain
@@ -85,7 +86,7 @@ class _Entry:
             self.queue[one.key] = claim, one
 
 
-# What is kept under an id under which nothing is.
+# The entry of an id under which nothing was saved.
 _NOTHING: Final = _Entry(0, 1)
 
 
@@ -163,18 +164,14 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
         self, changes: SessionChanges, on: Revision | None, merge: Merge | None
     ) -> Committed:
         with self._lock:
-            check_run(changes, self._claimed_by)
             actual = self._entries.get(changes.session_id, _NOTHING).revision()
             theirs: Stored | None = None
-            if not changes.is_written_at(on, actual):
-                refuse_stale(on, actual, merge)
+            if not may_write(changes, on, actual, merge, self._claimed_by):
                 theirs = self._versioned(changes.session_id)
                 assert theirs is not None, "it has a revision"
                 assert merge is not None, "without one it is refused"
-                changes = merge(changes, theirs)
-            refuse_unwritable(batch_of(changes))
-            if changes.checkpoint is not None:
-                canonical(encode(changes.checkpoint.checkpoint))
+                changes = ask(merge, changes, theirs, self._claimed_by)
+            refuse_unwritable_changes(changes)
             if changes.changes_session:
                 self._apply(batch_of(changes))
             for claim in changes.ended_runs:

@@ -85,8 +85,9 @@ class SessionChanges:
 
 
 Stored: TypeAlias = Versioned[SessionSnapshot]
-# What is to be saved, given what was to be saved and what is stored now. It may be called more than
-# once, on another thread; what it raises is raised, and nothing is written.
+# Returns the changes to save in place of ours, given ours (redacted, if the store redacts) and the
+# stored session; what it returns is saved as it is. It may be called more than once, on another
+# thread; what it raises is raised, and nothing is written.
 Merge: TypeAlias = Callable[[SessionChanges, Stored], SessionChanges]
 
 

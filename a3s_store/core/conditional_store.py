@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Literal, overload
+from typing import Final, Literal, TypeAlias, overload
 
 import attrs
 
 from a3s_store.core.base_store import BaseStore, check_checkpoint
-from a3s_store.core.batch import Batch
+from a3s_store.core.batch import Batch, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored
 from a3s_store.core.collections import LOOP_CHECKPOINTS, check_id
+from a3s_store.core.merge_session import MADE
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError, RunClaimedError, StaleGenerationError
+from a3s_store.errors import EncodeError, RunClaimedError, StaleGenerationError, during
 from a3s_store.models import LoopCheckpoint, SessionData
+
+_SAVE_ID_BYTES: Final = 16
 
 
 class ConditionalMethods(BaseStore):
@@ -89,6 +92,7 @@ class ConditionalMethods(BaseStore):
     async def landed(self, session_id: str, save_id: bytes) -> Revision | None:
         """See `ConditionalStore.landed`."""
         self._check_open("landed")
+        _check_save_id(save_id, "landed")
         return await self._landed(check_id(session_id), save_id)
 
     async def run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
@@ -99,6 +103,9 @@ class ConditionalMethods(BaseStore):
     async def claim_run(self, run_id: str, *, seen: str | None, by: str) -> RunCheckpoint:
         """See `ConditionalStore.claim_run`."""
         self._check_open("claim_run")
+        check_id(by, "token")
+        if seen is not None:
+            check_id(seen, "token")
         return await self._claim_run(check_id(run_id, "run id"), seen, by)
 
     def _redacted_changes(self, changes: SessionChanges) -> SessionChanges:
@@ -107,9 +114,9 @@ class ConditionalMethods(BaseStore):
         batch = self._redacted(batch_of(changes))
         checkpoint = changes.checkpoint
         if checkpoint is not None:
-            checkpoint = attrs.evolve(
-                checkpoint, checkpoint=self._redactor.value(checkpoint.checkpoint)
-            )
+            with during(changes.op, f"run id {checkpoint.run_id!r}"):
+                redacted = self._redactor.value(checkpoint.checkpoint)
+            checkpoint = attrs.evolve(checkpoint, checkpoint=redacted)
         return attrs.evolve(
             changes,
             session=batch.session,
@@ -123,6 +130,9 @@ class ConditionalMethods(BaseStore):
 def _check_changes(changes: SessionChanges) -> None:
     """Refuse values of other types, and ids that cannot be any."""
     check_id(changes.session_id)
+    _check_save_id(changes.save_id, changes.op)
+    if changes.name_source not in (None, MADE):
+        raise EncodeError(f"expected None or {MADE!r}", op=changes.op, path="name_source")
     session = changes.session
     if session is not None and type(session) is not SessionData:
         what = f"expected a SessionData, found {type(session).__name__}"
@@ -133,13 +143,37 @@ def _check_changes(changes: SessionChanges) -> None:
         if values is not None and type(values) is not tuple:
             what = f"expected a tuple, found {type(values).__name__}"
             raise EncodeError(what, op=changes.op, path=collection.name)
+    uris = changes.retained_artifact_uris
+    if uris is not None and (type(uris) is not tuple or not all(type(uri) is str for uri in uris)):
+        raise EncodeError("expected texts", op=changes.op, path="retained_artifact_uris")
+    for claim in changes.ended_runs:
+        check_id(claim.run_id, LOOP_CHECKPOINTS.key)
+        check_id(claim.token, "token")
     if changes.checkpoint is not None:
-        checkpoint = changes.checkpoint.checkpoint
-        if type(checkpoint) is not LoopCheckpoint:
-            what = f"expected a LoopCheckpoint, found {type(checkpoint).__name__}"
-            raise EncodeError(what, op=changes.op, path="checkpoint")
-        run_id = check_id(checkpoint.run_id, LOOP_CHECKPOINTS.key)
-        check_checkpoint(LOOP_CHECKPOINTS, run_id, checkpoint, changes.op)
+        _check_run(changes, changes.checkpoint)
+
+
+def _check_run(changes: SessionChanges, run: RunCheckpoint) -> None:
+    checkpoint = run.checkpoint
+    if type(checkpoint) is not LoopCheckpoint:
+        what = f"expected a LoopCheckpoint, found {type(checkpoint).__name__}"
+        raise EncodeError(what, op=changes.op, path="checkpoint")
+    run_id = check_id(checkpoint.run_id, LOOP_CHECKPOINTS.key)
+    check_checkpoint(LOOP_CHECKPOINTS, run_id, checkpoint, changes.op)
+    if checkpoint.session_id != changes.session_id:
+        what = "the run is another session's"
+        raise EncodeError(what, op=changes.op, path="checkpoint.session_id")
+    length = run.base_length
+    if length is not None and (type(length) is not int or not 0 <= length < 2**63):
+        what = "expected a number of messages"
+        raise EncodeError(what, op=changes.op, path="checkpoint.base_length")
+    if run.claimed_by is not None:
+        check_id(run.claimed_by, "token")
+
+
+def _check_save_id(save_id: object, op: str) -> None:
+    if type(save_id) is not bytes or len(save_id) != _SAVE_ID_BYTES:
+        raise EncodeError(f"expected {_SAVE_ID_BYTES} bytes", op=op, path="save_id")
 
 
 def batch_of(changes: SessionChanges) -> Batch:
@@ -165,13 +199,60 @@ def run_taken(run_id: str) -> RunClaimedError:
     )
 
 
-def check_run(
-    changes: SessionChanges, claimed_by: Callable[[str], tuple[str | None] | None]
-) -> None:
-    """Raise RunClaimedError when a run of the changes is not its live session's any more.
+def refuse_unwritable_changes(changes: SessionChanges) -> None:
+    """As `batch.refuse_unwritable`, for everything that changes write."""
+    refuse_unwritable(batch_of(changes))
+    if changes.checkpoint is not None:
+        refuse_unwritable_value(changes.checkpoint.checkpoint)
 
-    `claimed_by` says who has claimed a run, in a tuple; None when it has no checkpoint.
+
+# Who has claimed a run, in a tuple; None when it has no checkpoint.
+ClaimedBy: TypeAlias = Callable[[str], tuple[str | None] | None]
+
+
+def may_write(
+    changes: SessionChanges,
+    on: Revision | None,
+    actual: Revision | None,
+    merge: Merge | None,
+    claimed_by: ClaimedBy,
+) -> bool:
+    """Whether changes may be written as they are; False where `merge` has to be asked.
+
+    Raises:
+        StaleGenerationError: nothing may be written, whatever there is to merge.
+        RunClaimedError: see `_refuse_claimed`.
     """
+    if on is not None and (actual is None or on.life != actual.life):
+        # Its runs are gone with it: they were not taken over.
+        raise _stale(on, actual)
+    # Before the generation is looked at: what was taken over must not be merged with itself.
+    _refuse_claimed(changes, claimed_by)
+    if changes.is_written_at(on, actual):
+        return True
+    if merge is None or on is None:
+        raise _stale(on, actual)
+    return False
+
+
+def ask(
+    merge: Merge, changes: SessionChanges, theirs: Stored, claimed_by: ClaimedBy
+) -> SessionChanges:
+    """Return what `merge` makes of changes, checked like any others.
+
+    Raises what `merge` raises, EncodeError, InvalidIdError and RunClaimedError.
+    """
+    merged = merge(changes, theirs)
+    _check_changes(merged)
+    if (merged.session_id, merged.save_id) != (changes.session_id, changes.save_id):
+        what = "the merge returned the changes of another session or of another save"
+        raise EncodeError(what, op=changes.op, path="save_id")
+    _refuse_claimed(merged, claimed_by)
+    return merged
+
+
+def _refuse_claimed(changes: SessionChanges, claimed_by: ClaimedBy) -> None:
+    """Raise RunClaimedError when a run of the changes is not its live session's any more."""
     for claim in changes.ended_runs:
         if claimed_by(claim.run_id) != (claim.token,):
             raise run_taken(claim.run_id)
@@ -182,17 +263,20 @@ def check_run(
             raise run_taken(run.run_id)
 
 
-def refuse_stale(on: Revision | None, actual: Revision | None, merge: Merge | None) -> None:
-    """Raise StaleGenerationError unless `merge` may be asked what to save on another revision."""
-    if merge is not None and on is not None and actual is not None and on.life == actual.life:
-        return
+def _stale(on: Revision | None, actual: Revision | None) -> StaleGenerationError:
     expected = 0 if on is None else on.generation
     number = 0 if actual is None else actual.generation
-    raise StaleGenerationError(
-        f"the session is at generation {number}, not {expected}",
+    what = f"the session is at generation {number}, not {expected}"
+    hint = "Load it again, apply the change, and save that"
+    if on is not None and (actual is None or on.life != actual.life):
+        what = f"the session was deleted after generation {expected}"
+        what += "" if actual is None else f", and made again: it is at {number}"
+        hint = "Save it under another id to keep what is here"
+    return StaleGenerationError(
+        what,
         expected=expected,
         actual=number,
         expected_revision=on,
         actual_revision=actual,
-        hint="Load it again, apply the change to what is there, and save that",
+        hint=hint,
     )

@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 import attrs
 
-from a3s_store.core.list_diff import common
-from a3s_store.core.tool_pairs import check_pairs
+from a3s_store.core.list_diff import common, overlap
+from a3s_store.core.tool_pairs import check_pairs, results_of
 from a3s_store.models import Message, TextBlock
 
 SUMMARY_PREFIX: Final = "[Context Summary: The following is a summary of earlier conversation]\n\n"
@@ -71,24 +71,27 @@ class History:
         if kind == "extended":
             return attrs.evolve(self, appended=self.appended + messages[len(before) :])
         covered = len(self.base) + len(self.appended)
-        # What was taken back stays taken back when it is compacted later.
-        taken_back = "changed" in (kind, self.kind)
+        if "changed" in (kind, self.kind):
+            # Messages that were taken back stay so when the rest is compacted later.
+            return attrs.evolve(self, replacement=messages, covered=covered, kind="changed")
+        end = _end_of_compacted(before, messages)
         return attrs.evolve(
             self,
-            replacement=messages,
+            appended=self.appended + messages[end:],
+            replacement=messages[:end],
             covered=covered,
-            kind="changed" if taken_back else "compacted",
+            kind="compacted",
         )
 
 
 def is_summary(message: Message) -> bool:
-    """Whether a message stands for a part of the conversation that compaction took out."""
+    """Whether a message is the summary of messages that compaction took out."""
     first = message.content[0] if message.content else None
     return isinstance(first, TextBlock) and first.text.startswith(SUMMARY_PREFIX)
 
 
 def kind_of(base: tuple[Message, ...], messages: tuple[Message, ...]) -> HistoryKind:
-    """What was done to the conversation `base` to make `messages` of it.
+    """Return what was done to the conversation `base` to make `messages` of it.
 
     One that could be compacted or taken back in part counts as taken back.
     """
@@ -106,15 +109,27 @@ def kind_of(base: tuple[Message, ...], messages: tuple[Message, ...]) -> History
     return "changed"
 
 
+def _end_of_compacted(before: tuple[Message, ...], messages: tuple[Message, ...]) -> int:
+    """Return how many messages replace those `before`; what follows was said since."""
+    shared = common(before, messages)
+    start = shared + 1 if shared < len(messages) and is_summary(messages[shared]) else 0
+    rest = messages[start:]
+    kept = overlap(before, rest)
+    if not kept and before[-1] in rest:
+        # Those before it were kept otherwise than they were, with shorter outputs perhaps.
+        kept = rest.index(before[-1]) + 1
+    return start + kept
+
+
 def merge_history(ours: History, theirs: tuple[Message, ...]) -> History:
-    """Our history on top of what is stored, which is the `base` of the answer.
+    """Our history on top of what is stored, which is the `base` of the result.
 
     Raises:
         HistoryConflictError
     """
     merged = _merged(ours, theirs, kind_of(ours.base, theirs))
     if merged.is_changed:
-        _refuse_parted(merged.view, ours.view, theirs)
+        _refuse_parted(merged, ours, theirs)
     return merged
 
 
@@ -129,16 +144,23 @@ def _merged(ours: History, theirs: tuple[Message, ...], kind: HistoryKind) -> Hi
         # Theirs was stored first; of two summaries ours is dropped, and made again when needed.
         return History(theirs, ours.appended)
     # We compacted and they went on: our summary, what they said, then what we said since.
-    after = (ours.base + ours.appended)[ours.covered :]
     put = ours.replacement + theirs[len(ours.base) :]
-    return History(theirs, after, put, len(theirs), "compacted")
+    covered = len(theirs) + ours.covered - len(ours.base)
+    return History(theirs, ours.appended, put, covered, "compacted")
 
 
-def _refuse_parted(
-    merged: Sequence[Message], ours: Sequence[Message], theirs: Sequence[Message]
-) -> None:
-    """Raise unless every problem with calls and results was one before."""
-    if not _problems(merged) <= _problems(ours) | _problems(theirs):
+def _refuse_parted(merged: History, ours: History, theirs: tuple[Message, ...]) -> None:
+    """Raise unless every problem with calls and results was one before.
+
+    Only where ours comes behind theirs can there be a new one, so of a long conversation its last
+    round and what follows are looked at: two messages behind 9 000 take less than a millisecond.
+    """
+    start = 0
+    if merged.replacement is None:
+        # A message without results begins a round, whatever comes before it.
+        start = next((at for at in reversed(range(len(theirs))) if not results_of(theirs[at])), 0)
+    found = _problems(merged.view[start:])
+    if found and not found <= _problems(ours.view) | _problems(theirs):
         raise HistoryConflictError("tool_pairs")
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 # Tokens of this process whose live session was not closed yet.
 _open: Final[set[str]] = set()
+_LAST_PID: Final = 2**31 - 1
 
 
 def open_window() -> str:
@@ -44,9 +45,10 @@ def is_open(token: str | None) -> bool:
     pid, _, _ = rest.partition(".")
     if boot != _boot() or not pid.isdecimal():
         return False
-    if int(pid) == os.getpid():
+    number = int(pid)
+    if number == os.getpid():
         return token in _open
-    return _exists(int(pid)) and _process(int(pid)) == owner
+    return 0 < number <= _LAST_PID and _exists(number) and _process(number) == owner
 
 
 def _process(pid: int) -> str:

@@ -11,13 +11,18 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from a3s_store.core.list_diff import common
 from a3s_store.core.merge import (
+    MOST,
+    added_to,
+    kept_of,
     merge_cost,
     merge_keyed,
     merge_log,
     merge_set,
     merge_total,
     merge_value,
+    same,
 )
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
@@ -85,7 +90,7 @@ def merge_snapshots(base: Sides, ours: Sides, theirs: Sides) -> Merged:
     return Merged(
         snapshot=snapshot.evolve(session=session),
         name_source=source,
-        overwritten=tuple(overwritten),
+        overwritten=tuple(dict.fromkeys(overwritten)),
         renamed_artifacts=renamed,
     )
 
@@ -97,15 +102,19 @@ def _merge_name(
     base: Sides, ours: Sides, theirs: Sides, overwritten: list[str]
 ) -> tuple[str, str | None]:
     """The title and who gave it: a person's before a made one; of two persons' ours."""
-    was, our, their = (side.session.config.name for side in (base, ours, theirs))
+    was, our, their = (
+        (side.session.config.name, side.name_source) for side in (base, ours, theirs)
+    )
     if our in (was, their):
-        return their, theirs.name_source
-    if their != was:
-        if ours.name_source == MADE and theirs.name_source != MADE:
-            return their, theirs.name_source
-        if ours.name_source == theirs.name_source:
-            overwritten.append("name")
-    return our, ours.name_source
+        return their
+    if their == was:
+        return our
+    (name, source), (their_name, their_source) = our, their
+    if (source == MADE) != (their_source == MADE):
+        return their if source == MADE else our
+    if name != their_name:
+        overwritten.append("name")
+    return our
 
 
 def _merge_session(
@@ -118,20 +127,24 @@ def _merge_session(
         group = ours
         if any(getattr(theirs, name) not in _either(base, ours, name) for name in _MODEL_SETTINGS):
             overwritten.append("model")
-    counted = ours.context_usage.evolve(turns=base.context_usage.turns) != base.context_usage
+    counted = theirs.context_usage == base.context_usage or (
+        ours.context_usage.evolve(turns=base.context_usage.turns) != base.context_usage
+    )
     settled = {
         name: merge_value(
             getattr(base, name), getattr(ours, name), getattr(theirs, name), overwritten, name
         )
         for name in ("state", *_LABELS)
     }
-    added = merge_log(base.cost_records, ours.cost_records, base.cost_records)[
-        len(base.cost_records) :
-    ]
+    if ours.total_cost < base.total_cost and not same(theirs.total_cost, base.total_cost):
+        overwritten.append("total_cost")
+    added = added_to(base.cost_records, ours.cost_records)
     return theirs.evolve(
         config=config,
         context_usage=ours.context_usage if counted else theirs.context_usage,
-        total_usage=_merge_usage(base.total_usage, ours.total_usage, theirs.total_usage),
+        total_usage=_merge_usage(
+            base.total_usage, ours.total_usage, theirs.total_usage, overwritten
+        ),
         total_cost=merge_cost(
             base.total_cost,
             ours.total_cost,
@@ -139,13 +152,20 @@ def _merge_session(
             [record.cost_usd for record in added if record.cost_usd is not None],
         ),
         cost_records=merge_log(base.cost_records, ours.cost_records, theirs.cost_records),
-        tool_names=ours.tool_names,
-        updated_at=max(ours.updated_at, theirs.updated_at),
+        tool_names=theirs.tool_names if ours.tool_names == base.tool_names else ours.tool_names,
+        updated_at=_later(base.updated_at, ours.updated_at, theirs.updated_at),
         tasks=_merge_tasks(base.tasks, ours.tasks, theirs.tasks, overwritten),
         extra=_merge_extra(base, ours, theirs, overwritten),
         **settled,
         **{name: getattr(group, name) for name in _MODEL_SETTINGS},
     )
+
+
+def _later(base: int, ours: int, theirs: int) -> int:
+    """A time: the later one where both sides set it."""
+    if ours == base:
+        return theirs
+    return ours if theirs == base else max(ours, theirs)
 
 
 def _each(name: str, base: object, ours: object, theirs: object) -> tuple[Any, Any, Any]:
@@ -201,16 +221,23 @@ def _merge_extra(base: Model, ours: Model, theirs: Model, overwritten: list[str]
     return freeze(merge_keyed(base.extra, ours.extra, theirs.extra, both))
 
 
-def _merge_usage(base: TokenUsage, ours: TokenUsage, theirs: TokenUsage) -> TokenUsage:
-    changes: dict[str, int | None] = {}
-    for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
-        changes[name] = merge_total(getattr(base, name), getattr(ours, name), getattr(theirs, name))
-    for name in ("cache_read_tokens", "cache_write_tokens"):
-        was, our, their = _each(name, base, ours, theirs)
-        if our is None:
-            changes[name] = their
+def _merge_usage(
+    base: TokenUsage, ours: TokenUsage, theirs: TokenUsage, overwritten: list[str]
+) -> TokenUsage:
+    """Sums of both; those of a cache are None where both are."""
+    changes: dict[str, Any] = {}
+    for field in attrs.fields(TokenUsage):
+        was, our, their = _each(field.name, base, ours, theirs)
+        if field.name == "extra":
+            changes["extra"] = _merge_extra(base, ours, theirs, overwritten)
+        elif our in (was, None):
+            changes[field.name] = their
+        elif their == was:
+            changes[field.name] = our
         else:
-            changes[name] = merge_total(was or 0, our, their or 0)
+            changes[field.name] = merge_total(was or 0, our, their or 0)
+            if our < (was or 0):
+                overwritten.append("total_usage")
     return theirs.evolve(**changes)
 
 
@@ -221,8 +248,7 @@ def _merge_tasks(
     overwritten: list[str],
 ) -> tuple[Task, ...]:
     """By id; of one task on both sides the status that is further on, other fields as any field."""
-    by = None if ours == base else _by("id", base, ours, theirs)
-    if by is None:
+    if base in (ours, theirs) or (by := _by("id", base, ours, theirs)) is None:
         return merge_value(base, ours, theirs, overwritten, "tasks")
 
     def both(key: str, before: Task | None, our: Task, their: Task) -> Mapping[str, Task]:
@@ -279,7 +305,8 @@ def merge_collections(
     ) -> Mapping[str, ToolArtifact]:
         if our.content == their.content:
             return {uri: our}
-        other = f"{uri}?other={hashlib.sha256(our.content.encode()).hexdigest()[:12]}"
+        content = our.content.encode("utf-8", "surrogatepass")
+        other = f"{uri}?other={hashlib.sha256(content).hexdigest()[:12]}"
         renamed.append(other)
         return {uri: their, other: our.evolve(artifact_uri=other)}
 
@@ -287,6 +314,8 @@ def merge_collections(
         was, our, their = _each(name, base, ours, theirs)
         if our in (was, None):
             return their
+        if their == was:
+            return our
         if (by := _by(attribute, was, our, their)) is None:
             return merge_log(was or (), our, their or ())
         return tuple(merge_keyed(*by, both).values())
@@ -295,13 +324,15 @@ def merge_collections(
         was, our, their = _each(name, base, ours, theirs)
         if our in (was, None):
             return their
-        return merge_log(was or (), our, their or ())
+        return our if their == was else merge_log(was or (), our, their or ())
 
+    artifacts = keyed("artifacts", "artifact_uri", both_artifacts)
+    pins = merge_set(
+        base.retained_artifact_uris, ours.retained_artifact_uris, theirs.retained_artifact_uris
+    )
     merged = theirs.evolve(
-        artifacts=keyed("artifacts", "artifact_uri", both_artifacts),
-        retained_artifact_uris=merge_set(
-            base.retained_artifact_uris, ours.retained_artifact_uris, theirs.retained_artifact_uris
-        ),
+        artifacts=_with_pinned(artifacts, base, ours),
+        retained_artifact_uris=pins,
         trace_events=logged("trace_events"),
         run_records=keyed("run_records", "id", _both_runs),
         verification_reports=logged("verification_reports"),
@@ -312,24 +343,43 @@ def merge_collections(
     return merged, tuple(renamed)
 
 
+def _with_pinned(
+    artifacts: tuple[ToolArtifact, ...] | None, base: SessionSnapshot, ours: SessionSnapshot
+) -> tuple[ToolArtifact, ...] | None:
+    """With those that we pinned and the other side evicted: to pin one is to touch it."""
+    pinned = {*ours.retained_artifact_uris}.difference(base.retained_artifact_uris)
+    there = {artifact.artifact_uri for artifact in artifacts or ()}
+    missing = [
+        artifact
+        for artifact in ours.artifacts or ()
+        if artifact.artifact_uri in pinned and artifact.artifact_uri not in there
+    ]
+    return (*(artifacts or ()), *missing) if missing else artifacts
+
+
 def _both_runs(
     run_id: str, base: RunRecord | None, ours: RunRecord, theirs: RunRecord
 ) -> Mapping[str, RunRecord]:
     """The end that was stored stands, else ours; no event is lost, and sequences go on rising."""
     ended = ours if theirs.snapshot.status not in ENDED else theirs
     before = () if base is None else base.events
-    events = merge_log(before, ours.events, theirs.events)
+    stored = {event.sequence: event for event in theirs.events}
+    # An event both sides have is one, though `base` has not heard of it.
+    new = [one for one in added_to(before, ours.events) if stored.get(one.sequence) != one]
+    kept = min(kept_of(before, ours.events), kept_of(before, theirs.events))
+    events = (*before[len(before) - kept :], *added_to(before, theirs.events), *new)
     numbered: list[RunEventRecord] = []
     for event in events:
         last = numbered[-1] if numbered else None
         if last is not None and event.sequence <= last.sequence:
             event = event.evolve(
-                sequence=last.sequence + 1, timestamp_ms=max(event.timestamp_ms, last.timestamp_ms)
+                sequence=min(last.sequence + 1, MOST),
+                timestamp_ms=max(event.timestamp_ms, last.timestamp_ms),
             )
         numbered.append(event)
     count = max(theirs.snapshot.event_count, ours.snapshot.event_count)
     if numbered:
-        count = max(count, numbered[-1].sequence + 1)
+        count = min(max(count, numbered[-1].sequence + 1), MOST)
     updated = max(ours.snapshot.updated_at_ms, theirs.snapshot.updated_at_ms)
     snapshot = ended.snapshot.evolve(event_count=count, updated_at_ms=updated)
     return {run_id: ended.evolve(snapshot=snapshot, events=tuple(numbered))}
@@ -347,6 +397,10 @@ def _both_subagents(
         ours.status is SubagentStatus.CANCELLED and theirs.status is not SubagentStatus.CANCELLED
     ):
         stands = ours
-    progress = merge_log(() if base is None else base.progress, ours.progress, theirs.progress)
+    if base is None:
+        before = theirs.progress[: common(theirs.progress, ours.progress)]
+    else:
+        before = base.progress
+    progress = merge_log(before, ours.progress, theirs.progress)
     updated = max(ours.updated_ms, theirs.updated_ms)
     return {key: stands.evolve(progress=progress, updated_ms=updated)}

@@ -228,7 +228,7 @@ class ConditionalStore(SessionStore, Protocol):
         """The session and the revision it was read at, of one moment; None when there is none.
 
         With `snapshot`, with its collections. `load` and a question for the revision are no
-        substitute: somebody may save between them.
+        substitute: others may save between them.
         """
 
     async def save_changes(
@@ -236,14 +236,16 @@ class ConditionalStore(SessionStore, Protocol):
     ) -> Committed:
         """Save if the session stands at `on`; None means that there is none yet.
 
-        Otherwise `merge` is asked what to save instead, inside the same transaction, and nobody
-        saves between its look at what is stored and the write. It is not asked where the session
-        is gone, or was deleted and made again.
+        Otherwise `merge` is asked what to save instead, inside the same transaction: no other save
+        comes between the values it is given and the write. It is given changes as they are after
+        redaction, and what it returns is not redacted again. It is not asked where the session is
+        gone, or was deleted and made again.
 
         Raises:
+            StaleGenerationError: the session is gone or another one; or it is elsewhere, and there
+                is no `merge`. Nothing was written.
             RunClaimedError: a run of the changes was taken over; nothing was written.
-            StaleGenerationError: the session is elsewhere, and there is no `merge` or it is not
-                asked; nothing was written.
+            EncodeError: a value breaks its rules, one that `merge` returned too.
             Exception: what `merge` raised; nothing was written.
         """
 
@@ -259,7 +261,7 @@ class ConditionalStore(SessionStore, Protocol):
         Of several callers one gets it.
 
         Raises:
-            RunClaimedError: somebody else claimed or ended it meanwhile, or there is no checkpoint.
+            RunClaimedError: it was claimed or ended meanwhile, or there is no checkpoint.
         """
 
 

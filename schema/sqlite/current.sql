@@ -10,7 +10,7 @@
 
 -- Facts about the file itself.
 CREATE TABLE meta (
-    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal
+    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal; salt: of the hashes in tombstone
     value ANY  -- its value
 ) STRICT, WITHOUT ROWID;
 
@@ -21,7 +21,7 @@ CREATE TABLE owner (
     life INTEGER NOT NULL DEFAULT 1  -- the generation with which it began; after a deletion not 1
 ) STRICT;
 
--- What is left of a deleted session: its id as a hash, and the last number that was given under it.
+-- The remainder of a deleted session: its id as a hash, and the last number that was given under it.
 CREATE TABLE tombstone (
     id_hash BLOB NOT NULL PRIMARY KEY,  -- SHA-256 over the file's salt (in meta) and the id
     last_generation INTEGER NOT NULL,  -- the deletion's own number

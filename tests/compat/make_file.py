@@ -10,7 +10,8 @@ run it and commit both files. With the same code it makes the same content each 
 In it: every family with every field set, awkward texts and numbers, artifacts and images large
 enough to be blobs (one of them shared), a conversation that grew, was compacted, rewound and
 forked, loop checkpoints on its branches, a workflow, families without a session, saved-empty next
-to never-saved shelves, a deleted session, generations of all that, and memories.
+to never-saved shelves, deleted sessions, one of them made again, a claimed run, generations of all
+that, and memories.
 The file is compressed since most of it is pages that are nearly empty.
 """
 
@@ -32,6 +33,7 @@ import attrs
 from a3s_store import SqliteSessionStore, __version__
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.changes import RunCheckpoint, SessionChanges
 from a3s_store.core.drafts import Draft
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock
 from a3s_store.testing import samples
@@ -53,7 +55,30 @@ async def fill(store: SqliteSessionStore) -> None:
     await store.save(samples.session("名前 / ünï 🙂", ("an id in many scripts",)))
     await store.save_workflow_checkpoint("flow-1", samples.workflow_checkpoint("flow-1"))
     await store.save_loop_checkpoint("run-rich", samples.loop_checkpoint("run-rich", "rich"))
+    await _live_sessions(store)
     await _memories(store)
+
+
+async def _live_sessions(store: SqliteSessionStore) -> None:
+    """Saves with an id, a made name, a claimed run, and a session made again after a delete."""
+    for number in range(2):
+        saved = await store.save_changes(
+            SessionChanges(
+                session_id="live",
+                save_id=bytes(range(number, 16 + number)),
+                session=samples.session("live", ("a",)),
+                name_source="made",
+            ),
+            on=None,
+        )
+        if not number:
+            await store.delete("live")
+    checkpoint = samples.loop_checkpoint("run-live", "live")
+    run = RunCheckpoint(checkpoint=checkpoint, base_length=1, claimed_by="a token")
+    await store.save_changes(
+        SessionChanges(session_id="live", save_id=bytes(16), checkpoint=run, begins_run=True),
+        on=saved.revision,
+    )
 
 
 async def _memories(store: SqliteSessionStore) -> None:

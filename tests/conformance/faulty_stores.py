@@ -10,8 +10,10 @@ import attrs
 
 from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.core.batch import Batch, LoadResult
+from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges
 from a3s_store.core.collections import LOOP_CHECKPOINTS, RUN_RECORDS, CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities
+from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
 from a3s_store.models import Message, SessionData, SubagentTaskSnapshot
@@ -303,3 +305,87 @@ class WorksWhenClosed(MemorySessionStore):
 class PromisesToBeDurable(MemorySessionStore):
     def capabilities(self) -> Capabilities:
         return Capabilities(atomic_session_snapshots=True, aggregate_cas=True, durable=True)
+
+
+@caught_by("a_deleted_session_is_neither_merged_nor_made_again")
+class ComparesGenerationsOnly(MemorySessionStore):
+    """Numbers begin anew under an id, and the life is not looked at."""
+
+    async def _delete(self, session_id: str) -> None:
+        await super()._delete(session_id)
+        self._last.pop(session_id, None)
+
+
+@caught_by("no_number_is_given_twice_under_an_id")
+class ForgetsNumbersOfTheDeleted(MemorySessionStore):
+    async def _delete(self, session_id: str) -> None:
+        await super()._delete(session_id)
+        self._last.clear()
+
+
+@caught_by("a_session_that_is_elsewhere_is_not_written")
+class SavesWhateverTheRevision(MemorySessionStore):
+    async def _commit_changes(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        return await super()._commit_changes(
+            changes, await self._revision(changes.session_id), merge
+        )
+
+
+@caught_by("of_many_at_one_revision_one_is_written")
+class MergesOutsideTheTransaction(MemorySessionStore):
+    """Reads, merges, and saves what it merged; others come in between."""
+
+    async def _commit_changes(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        found = await self._fetch_versioned(changes.session_id, collections=True)
+        await asyncio.sleep(0)
+        if found is None or on is None or found.revision == on or merge is None:
+            return await super()._commit_changes(changes, on, merge)
+        changes = merge(changes, found)
+        now = await self._revision(changes.session_id)
+        saved = await super()._commit_changes(changes, now, None)
+        return attrs.evolve(saved, theirs=found)
+
+
+@caught_by("a_save_is_found_again_by_its_id")
+class ForgetsSaveIds(MemorySessionStore):
+    async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
+        return None
+
+
+@caught_by("who_gave_the_name_is_kept")
+class ForgetsWhoGaveTheName(MemorySessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        entry = self._entries.get(batch.session_id)
+        if entry is not None:
+            entry.name_source = None
+        return await super()._commit(batch)
+
+
+@caught_by("a_run_that_ended_goes_with_the_save_of_its_end")
+class RemovesCheckpointsFirst(MemorySessionStore):
+    """In a step of its own, whatever becomes of the save."""
+
+    async def _commit_changes(
+        self, changes: SessionChanges, on: Revision | None, merge: Merge | None
+    ) -> Committed:
+        for claim in changes.ended_runs:
+            await self._drop_checkpoint(LOOP_CHECKPOINTS, claim.run_id)
+        return await super()._commit_changes(attrs.evolve(changes, ended_runs=()), on, merge)
+
+
+@caught_by("one_of_two_claims_a_run")
+class GivesAClaimToAll(MemorySessionStore):
+    async def _claim_run(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
+        held = self._claimed_by(run_id)
+        return await super()._claim_run(run_id, held[0] if held else seen, by)
+
+
+@caught_by("a_run_taken_over_is_refused_before_anything_is_written")
+class ForgetsClaims(MemorySessionStore):
+    def _claimed_by(self, run_id: str) -> tuple[str | None] | None:
+        found = super()._claimed_by(run_id)
+        return ("A",) if found else None

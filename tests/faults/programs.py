@@ -8,15 +8,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable
 
+import attrs
+
 from a3s_store import SessionSnapshot, SqliteSessionStore
+from a3s_store.core.changes import SessionChanges, Stored
 from a3s_store.errors import StoreForkedError
 from a3s_store.models import Message, TextDelta
 from a3s_store.runtime import ActiveRun, AgentResult, SessionManager
-from tests.support import session, trace
+from tests.support import messages, session, trace
 
 
 def _snapshot(session_id: str, length: int) -> SessionSnapshot:
@@ -45,6 +49,36 @@ def save_on(path: str, session_id: str, start: str) -> None:
                 await store.save_snapshot(_snapshot(session_id, length))
                 sys.stdout.write(f"{length}\n")
                 sys.stdout.flush()
+
+    asyncio.run(main())
+
+
+def merge_turns(path: str, name: str, turns: str) -> None:
+    """Say so many turns in a shared session, each merged with what others said meanwhile."""
+
+    def behind(ours: SessionChanges, theirs: Stored) -> SessionChanges:
+        assert ours.session is not None
+        stored = theirs.value.session
+        both = stored.messages + ours.session.messages[-2:]
+        return attrs.evolve(ours, session=stored.evolve(messages=both))
+
+    async def main() -> None:
+        merged = 0
+        async with SqliteSessionStore.open(path) as store:
+            found = await store.load_versioned("shared")
+            assert found is not None
+            said, on = found.value, found.revision
+            for number in range(int(turns)):
+                said = said.evolve(messages=said.messages + messages(2, tag=f"{name} {number}"))
+                changes = SessionChanges(
+                    session_id="shared", save_id=secrets.token_bytes(16), session=said
+                )
+                saved = await store.save_changes(changes, on=on, merge=behind)
+                assert saved.changes.session is not None
+                assert await store.landed("shared", changes.save_id) == saved.revision
+                said, on = saved.changes.session, saved.revision
+                merged += saved.theirs is not None
+        print(merged)
 
     asyncio.run(main())
 
@@ -196,6 +230,7 @@ PROGRAMS: dict[str, Callable[..., None]] = {
     "save_on": save_on,
     "save_one": save_one,
     "compete": compete,
+    "merge_turns": merge_turns,
     "forget": forget,
     "stream": stream,
     "fork": fork,

@@ -38,6 +38,34 @@ def check_file(path: Path) -> None:
         assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
+def test_two_processes_merge_their_turns_and_lose_none(tmp_path: Path) -> None:
+    """No save is tried twice, and no turn is in between another."""
+    path, turns = tmp_path / "agent.a3s", 60
+    with_store(path, lambda store: store.save(session("shared", count=0)))
+    both = [start("merge_turns", path, name, turns) for name in ("left", "right")]
+    merged = 0
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, "")
+        merged += int(out)
+    assert merged > 0
+
+    async def use(store: SqliteSessionStore) -> None:
+        loaded = await store.load("shared")
+        assert loaded is not None
+        texts = [message.text.split(":")[0] for message in loaded.messages]
+        said = [text.rpartition(" ")[0] for text in texts]
+        assert said[::2] == said[1::2], "a turn is two messages, one behind the other"
+        for name in ("left", "right"):
+            mine = [turn for turn in said[::2] if turn.startswith(name)]
+            assert mine == [f"{name} {number}" for number in range(turns)]
+        assert await store.generation("shared") == 1 + 2 * turns
+        assert (await store.verify(depth="deep")).ok
+
+    with_store(path, use)
+    check_file(path)
+
+
 @pytest.mark.slow
 def test_two_processes_save_different_sessions_and_the_same_one(tmp_path: Path) -> None:
     """Ten seconds of two writers: nothing but refused comparisons, and nothing lost."""

@@ -1,6 +1,6 @@
 """What `SqliteSessionStore` has for live sessions beside each other: `ConditionalStore`.
 
-What is done with rows is in `write.conditional`; here is said in which transaction.
+`write.conditional` reads and writes the rows; this module says in which transaction.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.write import conditional, run_checkpoints
-from a3s_store.core.batch import refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.changes import (
     Committed,
     Merge,
@@ -24,10 +23,9 @@ from a3s_store.core.changes import (
     Stored,
 )
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
-from a3s_store.core.conditional_store import ConditionalMethods, batch_of, run_taken
+from a3s_store.core.conditional_store import ConditionalMethods, run_taken
 from a3s_store.core.revision import Revision
 from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.errors import EncodeError
 
 
 class ConditionalWrites(ConditionalMethods):
@@ -49,18 +47,15 @@ class ConditionalWrites(ConditionalMethods):
         session_id = changes.session_id
 
         def apply(conn: WorkConnection, cache: CacheTransaction) -> Committed:
-            try:
-                return conditional.commit(conn, cache, changes, on, merge, self._now_ms())
-            except (EncodeError, UnicodeEncodeError):
-                # Raises with the whole path.
-                refuse_unwritable(batch_of(changes))
-                if changes.checkpoint is not None:
-                    refuse_unwritable_value(changes.checkpoint.checkpoint)
-                raise
+            return conditional.commit(conn, cache, changes, on, merge, self._now_ms())
 
-        return await self._engine.write(
-            changes.op, self._where(session_id), apply, session_id, session_id=session_id
-        )
+        try:
+            return await self._engine.write(
+                changes.op, self._where(session_id), apply, session_id, session_id=session_id
+            )
+        except conditional.MergeRaisedError as raised:
+            error = raised.error
+        raise error
 
     async def _fetch_versioned(self, session_id: str, *, collections: bool) -> Stored | None:
         cache = self._engine.cache

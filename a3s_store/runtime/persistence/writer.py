@@ -16,7 +16,7 @@ import attrs
 
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored
 from a3s_store.core.collections import ARTIFACTS, COLLECTIONS, Collection
-from a3s_store.core.conditional_store import refuse_stale
+from a3s_store.core.conditional_store import may_write
 from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.protocol import ConditionalStore, SessionStore
 from a3s_store.core.revision import Position, Revision, Versioned
@@ -158,8 +158,7 @@ class PlainWriter:
             if attempt or now is None or on != Revision(self._number, 1) or not self._compares:
                 stored = await self._compared(changes, on)
                 actual = None if stored is None else self._note(stored)
-                if on is not None and not changes.is_written_at(on, actual):
-                    refuse_stale(on, actual, merge)
+                if on is not None and not may_write(_alone(changes), on, actual, merge, _nothing):
                     assert stored is not None, "it has a revision"
                     assert merge is not None, "without one it is refused"
                     theirs = self.versioned(stored)
@@ -290,3 +289,12 @@ def _equal(one: SessionSnapshot, other: SessionSnapshot) -> bool:
 
 def _alike(one: object, other: object) -> bool:
     return one == other or (not one and not other)
+
+
+def _alone(changes: SessionChanges) -> SessionChanges:
+    """The changes without runs, which such a store has no claims of."""
+    return attrs.evolve(changes, checkpoint=None, ended_runs=())
+
+
+def _nothing(_: str) -> None:
+    return None

@@ -32,7 +32,10 @@ from typing import TYPE_CHECKING
 
 from a3s_store._deprecated import names_of
 from a3s_store.testing.conformance import checkpoints as _checkpoints
+from a3s_store.testing.conformance import claims as _claims
 from a3s_store.testing.conformance import collections as _families
+from a3s_store.testing.conformance import conditional as _conditional
+from a3s_store.testing.conformance import conditional_refusals as _conditional_refusals
 from a3s_store.testing.conformance import drafts as _drafts
 from a3s_store.testing.conformance import generations as _generations
 from a3s_store.testing.conformance import ids as _ids
@@ -67,6 +70,9 @@ __all__ = [
 _FILES = (
     _checkpoints,
     _drafts,
+    _claims,
+    _conditional,
+    _conditional_refusals,
     _families,
     _generations,
     _ids,

@@ -183,13 +183,47 @@ async def a_bad_fork_changes_nothing(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def a_delete_takes_the_generations_along(store: Any) -> None:
-    """Nothing of the history is left, and a new session of that name has its own."""
-    await _history(store)
+    """Nothing of the history is left, and a new session of that name goes on with the numbers."""
+    saved = await _history(store)
     await store.delete("s")
     same((0, ()), (await store.generation("s"), await store.generations("s")), "after delete")
     await store.save(session("s", ("new",)), expected_generation=0)
-    same(talk("new"), await _then(store, 1), "generation 1 of the new one")
+    number = await store.generation("s")
+    holds(number > max(saved), f"{number} was given before")
+    same(talk("new"), await _then(store, number), "the first generation of the new one")
     same(1, len(await store.generations("s")), "how many there are")
+    for old in saved:
+        await raises(SessionNotFoundError, f"{old}", store.load, "s", generation=old)
+
+
+@required_by(_GROUP, capability="generations")
+async def every_change_can_be_made_on_a_condition(store: Any) -> None:
+    """Delete, rewind and fork at a generation; one of before a delete never holds again."""
+    await store.save(session("s", ("a", "b")))
+    await store.save(session("s", ("a", "b", "c")))
+    await store.delete("s")
+    await store.save(session("s", ("a", "b")), expected_generation=0)
+    now = await store.generation("s")
+    new = session("s", ("new",))
+    before = await contents(store, "s", "t")
+    for wrong in (0, 1, 2, now - 1, now + 1):
+        for what, call, given in (
+            ("save", store.save, (new,)),
+            ("delete", store.delete, ("s",)),
+            ("rewind", store.rewind, ("s", 1)),
+            ("fork", store.fork, ("s", "t")),
+        ):
+            error = await raises(
+                StaleGenerationError, f"{what} at {wrong}", call, *given, expected_generation=wrong
+            )
+            assert isinstance(error, StaleGenerationError)
+            same((wrong, now), (error.expected, error.actual), f"what the error of {what} says")
+        unchanged(before, await contents(store, "s", "t"), f"after the refusals at {wrong}")
+    await store.fork("s", "t", expected_generation=now)
+    same(now + 1, await store.rewind("s", 1, expected_generation=now), "the rewind")
+    await store.delete("s", expected_generation=now + 1)
+    await store.delete("s", expected_generation=0)
+    same(["t"], await store.list(), "what is left")
 
 
 @required_by(_GROUP, capability="generations", reopens=True)

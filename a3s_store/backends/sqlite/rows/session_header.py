@@ -247,16 +247,20 @@ def generation_of(conn: sqlite3.Connection, session_id: str) -> int:
 def revision_of(conn: sqlite3.Connection, session_id: str) -> Revision | None:
     """Where a session stands; None when none was saved under the id.
 
-    Two rows are looked at. Raises CorruptRowError when the index of ids lost it.
+    Three rows are looked at. Raises CorruptRowError when the index of ids lost it.
     """
     row = conn.execute(
-        "SELECT g.generation, o.life FROM owner AS o JOIN session USING (owner_key) "
-        "JOIN generation AS g USING (owner_key) WHERE id = ? ORDER BY g.generation DESC LIMIT 1",
+        "SELECT g.generation, o.life, s.owner_key IS NOT NULL FROM owner AS o "
+        "LEFT JOIN session AS s USING (owner_key) JOIN generation AS g USING (owner_key) "
+        "WHERE o.id = ? ORDER BY g.generation DESC LIMIT 1",
         (session_id,),
     ).fetchone()
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
-    return None if row is None else Revision(*row)
+        return None
+    generation, life, has_session = row
+    # Collections may have been saved without a session.
+    return Revision(generation, life) if has_session else None
 
 
 def revision_saved_as(conn: sqlite3.Connection, session_id: str, save_id: bytes) -> Revision | None:

@@ -1,8 +1,8 @@
-"""What is left of a deleted session: a hash of its id, and the last number given under it.
+"""The remainder of a deleted session: a hash of its id, and the last number given under it.
 
 So no generation number is given twice under an id, and a condition on one never holds for a session
-of another life. The hash is salted by the file, so that nobody can look up an id in it elsewhere.
-Plain functions of a connection, each inside a transaction that somebody else opened.
+of another life. The hash is salted by the file, so that an id cannot be looked up in it elsewhere.
+Plain functions of a connection, each inside a transaction that its caller opened.
 """
 
 from __future__ import annotations

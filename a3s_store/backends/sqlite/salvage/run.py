@@ -64,7 +64,9 @@ async def salvage(
     to it. Sessions, families, checkpoints and memories come back as they were; of something
     damaged, what can be proven. Earlier generations whose conversation is whole and not the
     beginning of the present one are saved before it, in order, so that it can still be loaded;
-    numbers of generations begin anew. Sessions whose id is lost are called `recovered-...`.
+    numbers of generations begin anew, also under the ids of deleted sessions, and save ids, claims
+    of runs and who gave a session its name are not brought over. Sessions whose id is lost are
+    called `recovered-...`.
 
     `on_progress` is told what was brought over (sessions, checkpoints, owners of memories), and how
     much there is; what it raises ends the salvage. When this raises, nothing lies under `target`. A

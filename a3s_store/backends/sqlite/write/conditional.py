@@ -1,6 +1,6 @@
 """A live session's changes: compared with what is stored and written, in one transaction.
 
-Plain functions of a connection, each inside a transaction that somebody else opened.
+Plain functions of a connection, each inside a transaction that its caller opened.
 """
 
 from __future__ import annotations
@@ -15,10 +15,25 @@ from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.batch import LoadResult
 from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, Stored
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
-from a3s_store.core.conditional_store import batch_of, check_run, refuse_stale, run_taken
+from a3s_store.core.conditional_store import (
+    ask,
+    batch_of,
+    may_write,
+    refuse_unwritable_changes,
+    run_taken,
+)
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import EncodeError
+
+
+class MergeRaisedError(Exception):
+    """Carries what a merge raised past those who take some errors for damage of the file."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
 
 
 def commit(
@@ -29,27 +44,56 @@ def commit(
     merge: Merge | None,
     now_ms: int,
 ) -> Committed:
-    """See `ConditionalStore.save_changes`; the values are redacted already."""
-    session_id = changes.session_id
-    # First: what was taken over must not be merged with itself.
-    check_run(changes, lambda run_id: _claimed_by(conn, run_id))
-    before = session_header.find(conn, session_id)
-    actual = revision_of(before)
+    """See `ConditionalStore.save_changes`; the values are redacted already.
+
+    Raises MergeRaisedError for what `merge` raised.
+    """
+
+    def claimed_by(run_id: str) -> tuple[str | None] | None:
+        return _claimed_by(conn, run_id)
+
+    before = session_header.find(conn, changes.session_id)
     theirs: Stored | None = None
-    if not changes.is_written_at(on, actual):
-        refuse_stale(on, actual, merge)
-        theirs = stored(conn, cache, session_id)
+    if not may_write(changes, on, revision_of(before), merge, claimed_by):
+        theirs = stored(conn, cache, changes.session_id)
         assert theirs is not None, "it has a revision"
         assert merge is not None, "without one it is refused"
-        changes = merge(changes, theirs)
+        changes = ask(_set_apart(merge), changes, theirs, claimed_by)
+    try:
+        after = _write(conn, cache, changes, before, now_ms)
+    except (EncodeError, UnicodeEncodeError):
+        # Raises with the whole path.
+        refuse_unwritable_changes(changes)
+        raise
+    return Committed(revision=revision_of(after) or Revision(0, 0), changes=changes, theirs=theirs)
+
+
+def _set_apart(merge: Merge) -> Merge:
+    def asked(changes: SessionChanges, theirs: Stored) -> SessionChanges:
+        try:
+            return merge(changes, theirs)
+        except Exception as error:
+            raise MergeRaisedError(error) from error
+
+    return asked
+
+
+def _write(
+    conn: WorkConnection,
+    cache: CacheTransaction,
+    changes: SessionChanges,
+    before: SessionHeader | None,
+    now_ms: int,
+) -> SessionHeader | None:
+    """Write changes, runs included; where the session stands afterwards."""
+    after = before
     if changes.changes_session:
-        session_writer.commit(conn, cache, batch_of(changes), now_ms)
+        after = session_writer.apply(conn, cache, batch_of(changes), before, now_ms)
     for claim in changes.ended_runs:
         run_checkpoints.drop(conn, cache, LOOP_CHECKPOINTS, claim.run_id)
     if changes.checkpoint is not None:
         run_checkpoints.put_run(conn, cache, changes.checkpoint)
-    revision = revision_of(session_header.find(conn, session_id)) or Revision(0, 0)
-    return Committed(revision=revision, changes=changes, theirs=theirs)
+    return after
 
 
 def revision_of(header: SessionHeader | None) -> Revision | None:
@@ -71,7 +115,7 @@ def stored(
 
 
 def versioned(rows: fetch.FetchedRows, found: LoadResult) -> Stored | None:
-    """What was fetched, with the revision and the position it was fetched at."""
+    """The fetched values with the revision and the position it was fetched at."""
     header = rows.record
     if header is None or found.session is None:
         return None

@@ -72,6 +72,7 @@ class _Save:
                 head.length, message_log.chain_hash_at(self.conn, head)
             )
         self._put_config(session)
+        self._put_name_source()
         self._put_row(session, self.head)
         for name, part in SESSION_ROWS.lists.items():
             values = array(getattr(session, name), "SessionData", name)
@@ -100,17 +101,24 @@ class _Save:
         digest = scalar_digest({key: tree[key] for key in CONFIG_PARTS if key in tree})
         if digest != self.before.parts.get("config"):
             own = {"owner_key": self.before.key, "digest": digest.digest}
-            if self.batch.save_id is None:
-                # Not a live session's: whoever gives another name is a person.
+            if self.before.name_source is not None and self.batch.save_id is None:
+                # Not a live session's: another name is a person's.
                 self.conn.execute(
                     "UPDATE session_config SET name_source = NULL "
-                    "WHERE owner_key = ? AND name <> ? AND name_source IS NOT NULL",
+                    "WHERE owner_key = ? AND name <> ?",
                     (self.before.key, session.config.name),
                 )
-            else:
-                own["name_source"] = self.batch.name_source
             statements.put_one(self.conn, CONFIG_ROWS, "owner_key", own, tree)
         self.parts["config"] = digest
+
+    def _put_name_source(self) -> None:
+        """A live session says who gave the name, whether or not it is another one."""
+        source = self.batch.name_source
+        if self.batch.save_id is not None and source != self.before.name_source:
+            self.conn.execute(
+                "UPDATE session_config SET name_source = ? WHERE owner_key = ?",
+                (source, self.before.key),
+            )
 
     def _put_row(self, session: SessionData, head: Head) -> None:
         tree = encode_without(session, _BESIDE_SESSION)
@@ -198,6 +206,22 @@ def commit(
     before = session_header.find(conn, batch.session_id)
     if not _conditions_hold(batch, before):
         return False
+    apply(conn, cache, batch, before, now_ms, head)
+    return True
+
+
+def apply(
+    conn: sqlite3.Connection,
+    cache: CacheTransaction,
+    batch: Batch,
+    before: SessionHeader | None,
+    now_ms: int,
+    head: Head | None = None,
+) -> SessionHeader:
+    """Apply a batch, whose conditions hold, to a session that is at `before`; `head` as above.
+
+    Raises EncodeError for a value that breaks its rules.
+    """
     if before is None:
         before = session_header.add_owner(conn, batch.session_id)
     save = _Save(conn, batch, before, cache.get(batch.session_id))
@@ -209,7 +233,7 @@ def commit(
         save.put_uris(batch.retained_artifact_uris)
     after = session_header.write(conn, before, save.head, save.parts, now_ms, batch.save_id)
     cache.put(batch.session_id, save.cache_entry(after.generation))
-    return True
+    return after
 
 
 def _conditions_hold(batch: Batch, before: SessionHeader | None) -> bool:
