@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
@@ -43,6 +43,8 @@ from a3s_store.runtime.state.ids import check_session_id
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
 
 _log = logging.getLogger("a3s_store.session")
+_SAVED: Final = "is saved already"
+_RESTORE: Final = "Restore it with restore_session_by_id, or choose another id"
 
 
 class SessionRegistry:
@@ -170,7 +172,7 @@ class SessionRegistry:
             # Somebody else was quicker; nothing of theirs is touched.
             self._let_go(live)
             await live.close(save=False)
-            raise self._saved_already(session_id) from outcome.error
+            raise _taken(session_id, _SAVED, _RESTORE) from outcome.error
         return live
 
     def _journal(
@@ -184,19 +186,11 @@ class SessionRegistry:
     def _reserve(self, session_id: str) -> Iterator[None]:
         check_session_id(session_id)
         if session_id in self._unsaved:
-            raise SessionError(
-                f"session '{session_id}' was closed and is not saved",
-                op="create",
-                where=f"session {session_id}",
-                hint="Save it (unsaved_sessions), or give it up with discard_unsaved",
-            )
+            hint = "Save it (unsaved_sessions), or give it up with discard_unsaved"
+            raise _taken(session_id, "was closed and is not saved", hint)
         if session_id in self._live or session_id in self._reserved:
-            raise SessionError(
-                f"session '{session_id}' is already live or being built",
-                op="create",
-                where=f"session {session_id}",
-                hint="Use the live one, or close it first",
-            )
+            hint = "Use the live one, or close it first"
+            raise _taken(session_id, "is already live or being built", hint)
         self._reserved.add(session_id)
         try:
             yield
@@ -210,15 +204,7 @@ class SessionRegistry:
             _log.warning("whether session %s is saved cannot be told: %s", session_id, error)
             return
         if taken:
-            raise self._saved_already(session_id)
-
-    def _saved_already(self, session_id: str) -> SessionError:
-        return SessionError(
-            f"session '{session_id}' is saved already",
-            op="create",
-            where=f"session {session_id}",
-            hint="Restore it with restore_session_by_id, or choose another id",
-        )
+            raise _taken(session_id, _SAVED, _RESTORE)
 
     async def restore_session_by_id(self, session_id: str, **given: Any) -> AgentSession:
         """The session, live: the one that is, or made of what a store has, its queue not started.
@@ -454,3 +440,8 @@ class SessionRegistry:
             for one in unsaved.exceptions:
                 _log.error("%s", one)
                 error.add_note(str(one))
+
+
+def _taken(session_id: str, why: str, hint: str) -> SessionError:
+    what = f"session '{session_id}' {why}"
+    return SessionError(what, op="create", where=f"session {session_id}", hint=hint)

@@ -35,6 +35,7 @@ from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.changes import RunCheckpoint, SessionChanges
 from a3s_store.core.drafts import Draft
+from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock
 from a3s_store.testing import samples
 from a3s_store.wire import encode, pretty
@@ -123,6 +124,11 @@ async def _one_that_grew(store: SqliteSessionStore) -> None:
         updated_at_ms=int(NOW) * 1000,
     )
     await store.save_draft("run-grew", draft)
+    entries = [
+        QueueEntry(kind=kind, command_id=f"command {number}", value={"payload": [number, "ü"]})
+        for number, kind in enumerate(("external_task", "dead_letter"))
+    ]
+    await store.save_queue_entries("grew", claimed_by="a live session", put=entries)
     await store.save(samples.session("grew", ("a summary", *texts[20:])))
     await store.rewind("grew", 3)
     await store.save(samples.session("grew", ("a summary", *texts[20:22], "another way")))

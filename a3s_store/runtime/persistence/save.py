@@ -24,6 +24,7 @@ from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import OnConflict, SessionOptions
 from a3s_store.runtime.persistence.beside import WindowBesideOthers
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
+from a3s_store.runtime.persistence.writer import check_conditions
 from a3s_store.runtime.runs.active_run import AgentResult
 from a3s_store.runtime.state.usage import accumulate
 from a3s_store.wire import encode, pretty
@@ -79,6 +80,7 @@ class SessionPersistence(WindowBesideOthers):
         token: str | None = None,
     ) -> None:
         self.options = options if options is not None else SessionOptions()
+        check_conditions(store, required=self.options.require_conditions)
         mode = self.options.on_conflict or on_conflict
         super().__init__(session, store, on_conflict=mode, token=token)
         self.auto_save = self.options.auto_save

@@ -8,7 +8,9 @@ again; one without is read again and compared before it is written, so that a ra
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
+import weakref
 from collections.abc import Awaitable, Sequence
 from typing import Final, Protocol
 
@@ -21,11 +23,14 @@ from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.protocol import ConditionalStore, SessionStore
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import RunClaimedError, StoreBusyError
+from a3s_store.errors import RunClaimedError, SessionConfigError, StoreBusyError
 
 # How often a store that cannot merge by itself is tried, and how long at most between two tries.
 _TRIES: Final = 16
 _PAUSE_S: Final = 0.05
+_log = logging.getLogger("a3s_store.session")
+# The stores that were warned of.
+_warned: Final[weakref.WeakSet[SessionStore]] = weakref.WeakSet()
 
 
 class SessionWriter(Protocol):
@@ -57,6 +62,26 @@ def writer_for(store: SessionStore) -> SessionWriter:
     if store.capabilities().conditional_writes and isinstance(store, ConditionalStore):
         return ConditionalWriter(store)
     return PlainWriter(store)
+
+
+def check_conditions(store: SessionStore | None, *, required: bool) -> None:
+    """Warn, once for each store, of one in which another live session's save may be overwritten.
+
+    Raises SessionConfigError if conditions are `required` and the store cannot compare and write in
+    one transaction.
+    """
+    if store is None or store.capabilities().conditional_writes:
+        return
+    what = f"session store '{store.backend_name}' does not support conditional writes"
+    if required:
+        raise SessionConfigError(
+            what,
+            field="require_conditions",
+            hint="Use SqliteSessionStore, or do without the requirement",
+        )
+    if not store.capabilities().aggregate_cas and store not in _warned:
+        _warned.add(store)
+        _log.warning("%s: of two live sessions at once one may overwrite the other", what)
 
 
 class ConditionalWriter:
