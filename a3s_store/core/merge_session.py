@@ -24,12 +24,12 @@ from a3s_store.core.merge import (
     merge_value,
     same,
 )
+from a3s_store.core.snapshot import ENDED as ENDED
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     PermissionPolicy,
     RunEventRecord,
     RunRecord,
-    RunStatus,
     SessionConfig,
     SessionData,
     SubagentStatus,
@@ -45,7 +45,6 @@ M = TypeVar("M", bound=Model)
 V = TypeVar("V")
 
 MADE: Final = "made"
-ENDED: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 # A task's ends are alike; of the others the later counts.
 _PROGRESS: Final = {TaskStatus.PENDING: 0, TaskStatus.IN_PROGRESS: 1}
 _RULES: Final = ("deny", "ask", "allow")

@@ -35,6 +35,7 @@ from a3s_store.core.digests import (
 from a3s_store.errors import EncodeError, InvalidSnapshotError
 from a3s_store.models import (
     RunRecord,
+    RunStatus,
     SessionData,
     SubagentTaskSnapshot,
     ToolArtifact,
@@ -44,6 +45,7 @@ from a3s_store.models import (
 from a3s_store.wire import U32, FrozenDict, Model, canonical, encode, field, model
 
 SNAPSHOT_VERSION: Final = 1
+ENDED: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
 
 @model()
@@ -104,6 +106,23 @@ class SessionSnapshot(Model):
             run_records=_rebind_runs(self.run_records, session_id),
             subagent_tasks=_rebind_tasks(self.subagent_tasks, session_id),
         )
+
+
+def with_ended_runs(snapshot: SessionSnapshot) -> SessionSnapshot:
+    """The snapshot with runs that have not ended counted as cancelled.
+
+    In a copy of a session the end of such a run would never be heard of.
+    """
+    runs = snapshot.run_records
+    if runs is None or all(run.snapshot.status in ENDED for run in runs):
+        return snapshot
+    return snapshot.evolve(run_records=tuple(_ended(run) for run in runs))
+
+
+def _ended(run: RunRecord) -> RunRecord:
+    if run.snapshot.status in ENDED:
+        return run
+    return run.evolve(snapshot=run.snapshot.evolve(status=RunStatus.CANCELLED))
 
 
 def _rebind_runs(runs: tuple[RunRecord, ...] | None, to: str) -> tuple[RunRecord, ...] | None:

@@ -114,11 +114,13 @@ class AgentSession(SessionRuns):
         with self.admission.enter("clear"):
             await self.persistence.rewrite("clear", self.session.clear)
 
-    async def cancel(self) -> bool:
+    async def cancel(self, *, keep_draft: bool = True) -> bool:
         """Cancel the run under way and every question asked of a human; whether there was a run.
 
         Who waits for the run gets RunCancelledError. A run that is being settled is not cancelled.
+        With `keep_draft` what it had said of its answer is kept, marked as interrupted.
         """
+        self._keep_draft = keep_draft
         self.session.confirmation.cancel_all()
         return self._cancel_doing()
 

@@ -6,10 +6,12 @@ To go on with one is `session_runs`'.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import attrs
 
+from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import DraftStore, SessionStore
 from a3s_store.errors import (
@@ -77,17 +79,43 @@ class InterruptedRuns:
         return interrupted.furthest(await self._interrupted())
 
     async def _interrupted(self) -> list[InterruptedRun]:
+        return await self._with_drafts(await self._checkpoints())
+
+    async def _checkpoints(self) -> tuple[RunCheckpoint, ...]:
+        """The checkpoints of this session's runs, whoever is at work on them."""
         writer = self.persistence.writer
         if writer is None:
-            return []
+            return ()
         open_runs = [run.id for run in self.session.runs.snapshots() if run.status not in TERMINAL]
+        return await writer.runs(self.id, open_runs)
+
+    async def _with_drafts(self, checkpoints: Iterable[RunCheckpoint]) -> list[InterruptedRun]:
         found = interrupted.interrupted(
             self.session,
-            await writer.runs(self.id, open_runs),
+            checkpoints,
             token=self.persistence.token,
             over=self.persistence.over,
         )
         return [attrs.evolve(one, draft=await self._draft_of(one)) for one in found]
+
+    async def _tidy_runs(self, checkpoints: Sequence[RunCheckpoint]) -> None:
+        """Remove checkpoints of runs that ended, and end runs that have none.
+
+        A crash of a release that removed checkpoints after the save left the first, one before the
+        first checkpoint of a run the second.
+        """
+        store = self.persistence.store
+        if store is None or not store.capabilities().run_claims:
+            return
+        statuses = {run.id: run.status for run in self.session.runs.snapshots()}
+        for run in checkpoints:
+            if statuses.get(run.run_id) in TERMINAL and run.run_id not in self.persistence.over:
+                await store.delete_loop_checkpoint(run.run_id)
+        kept = {run.run_id for run in checkpoints} | {*self.persistence.over}
+        for run_id, status in statuses.items():
+            if status not in TERMINAL and run_id not in kept:
+                why = "the process ended before its first checkpoint"
+                self.session.runs.mark_cancelled(run_id, why)
 
     async def _draft_of(self, one: InterruptedRun) -> Draft | None:
         store = self.persistence.store

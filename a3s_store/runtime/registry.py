@@ -25,6 +25,7 @@ from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.core import live_window
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.protocol import SessionStore
+from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import SessionError, StaleSessionError, StoreError, UnsavedSessionsError
 from a3s_store.models import SessionConfig, StorageBackend
 from a3s_store.runtime import closing
@@ -39,6 +40,7 @@ from a3s_store.runtime.queue.journal import StoreJournal
 from a3s_store.runtime.reports import LoadReport as LoadReport
 from a3s_store.runtime.reports import StoreHealth as StoreHealth
 from a3s_store.runtime.reports import health_of
+from a3s_store.runtime.runs.open_rounds import broken_pairs
 from a3s_store.runtime.state.ids import check_session_id
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
 
@@ -223,12 +225,10 @@ class SessionRegistry:
                 except StoreError as error:
                     cause = error
                     _log.warning("session %s not restored: %s", session_id, error)
-        raise SessionError(
-            f"Session {session_id} not found in any store",
-            op="restore",
-            where=f"session {session_id}",
-            hint="A store that could not be read is named in the log" if cause else "",
-        ) from cause
+        what = f"Session {session_id} not found in any store"
+        hint = "A store that could not be read is named in the log" if cause else ""
+        where = f"session {session_id}"
+        raise SessionError(what, op="restore", where=where, hint=hint) from cause
 
     async def open_session(
         self, session_id: str, config: SessionConfig | None = None, **given: Any
@@ -270,6 +270,7 @@ class SessionRegistry:
         """Make every saved session live; a bad one is warned about, reported, and left alone."""
         loaded: list[str] = []
         failed: dict[str, StoreError] = {}
+        pairs: dict[str, tuple[PairProblem, ...]] = {}
         for store in self._stores.values():
             try:
                 listed = await store.list()
@@ -278,13 +279,16 @@ class SessionRegistry:
                 continue
             for session_id in listed:
                 try:
-                    await self.restore_session_by_id(session_id)
+                    live = await self.restore_session_by_id(session_id)
                 except StoreError as error:
                     failed[session_id] = error
                     _log.warning("session %s not loaded: %s", session_id, error)
-                else:
-                    loaded.append(session_id)
-        return LoadReport(loaded=tuple(dict.fromkeys(loaded)), failed=failed)
+                    continue
+                loaded.append(session_id)
+                broken = broken_pairs(session_id, live.session.messages, with_open_calls=False)
+                if broken is not None:
+                    pairs[session_id] = broken.problems
+        return LoadReport(loaded=tuple(dict.fromkeys(loaded)), failed=failed, tool_pairs=pairs)
 
     # -- What is live -------------------------------------------------------------------------
 
@@ -293,12 +297,9 @@ class SessionRegistry:
         try:
             return self._live[session_id]
         except KeyError:
-            raise SessionError(
-                f"Session not found: {session_id}",
-                op="get",
-                where=f"session {session_id}",
-                hint="Create it, or restore it from a store",
-            ) from None
+            what, where = f"Session not found: {session_id}", f"session {session_id}"
+            hint = "Create it, or restore it from a store"
+            raise SessionError(what, op="get", where=where, hint=hint) from None
 
     def list_sessions(self) -> list[str]:
         """The ids of the live ones, sorted."""
@@ -306,7 +307,7 @@ class SessionRegistry:
 
     def get_all_sessions(self) -> tuple[AgentSession, ...]:
         """The live ones, by id."""
-        return tuple(self._live[session_id] for session_id in self.list_sessions())
+        return tuple(map(self._live.__getitem__, self.list_sessions()))
 
     @property
     def session_count(self) -> int:

@@ -7,16 +7,22 @@ from collections.abc import Mapping
 import attrs
 
 from a3s_store.core.protocol import Health, SessionStore
+from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import StoreError
 from a3s_store.models import StorageBackend
 
 
 @attrs.frozen(kw_only=True)
 class LoadReport:
-    """What `load_all_sessions` came to: ids that are live now, and why others are not, by id."""
+    """What `load_all_sessions` came to: ids that are live now, and why others are not, by id.
+
+    `tool_pairs` has, by id, the calls without results and results without calls of conversations
+    that have some; those of a last round that may be resumed are not among them.
+    """
 
     loaded: tuple[str, ...]
     failed: Mapping[str, StoreError]
+    tool_pairs: Mapping[str, tuple[PairProblem, ...]] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

@@ -55,8 +55,9 @@ class SessionRuns(InterruptedRuns):
         self._run: ActiveRun | None = None
         self._settling = False
         self._begun = self._cancelled_early = False
-        # Whether the checkpoint of the run under way is in the store.
-        self._is_kept = False
+        # Whether the checkpoint of the run under way is in the store, and whether what it had said
+        # of its answer is kept when it is cancelled.
+        self._is_kept, self._keep_draft = False, True
 
     async def send(self, prompt: str, agent: Agent, *, run_id: str | None = None) -> AgentResult:
         """Have the agent answer a prompt: one run. `run_id` None makes an id.
@@ -100,7 +101,9 @@ class SessionRuns(InterruptedRuns):
 
     async def _interrupted_or_none(self, op: str) -> tuple[InterruptedRun, ...]:
         try:
-            return interrupted.furthest(await self._interrupted())
+            checkpoints = await self._checkpoints()
+            await self._tidy_runs(checkpoints)
+            return interrupted.furthest(await self._with_drafts(checkpoints))
         except StoreError as error:
             self.persistence.told_failed(op, error)
             return ()
@@ -177,7 +180,7 @@ class SessionRuns(InterruptedRuns):
     def _begin(self, agent: Agent, run: ActiveRun) -> None:
         """Do a run in a task of its own: to cancel the run is not to cancel who waits for it."""
         self._run, self._begun, self._cancelled_early = run, False, False
-        self._is_kept = False
+        self._is_kept, self._keep_draft = False, True
         self.persistence.held = self.session.history
         self._doing = asyncio.create_task(self._do(agent, run))
 
@@ -284,7 +287,7 @@ class SessionRuns(InterruptedRuns):
         """
         draft = run.draft().so_far()
         said: tuple[Message, ...] = ()
-        if draft is not None and draft.position == len(run.messages):
+        if self._keep_draft and draft is not None and draft.position == len(run.messages):
             said = (draft_message(draft),)
         if run.turn == 0 and not said and not self.persistence.options.keep_prompt:
             return run.base

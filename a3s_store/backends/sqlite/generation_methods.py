@@ -14,7 +14,7 @@ from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import COLLECTIONS, check_id
 from a3s_store.core.protocol import Generation
 from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 
 
@@ -89,7 +89,7 @@ class GenerationMethods(BaseStore):
             source = SessionSnapshot.of(
                 found.session, found.collections, found.retained_artifact_uris
             )
-            batch = self._snapshot_batch("fork", source.fork(new_id))
+            batch = self._snapshot_batch("fork", with_ended_runs(source.fork(new_id)))
             now = self._now_ms()
             session_writer.fork(conn, memory, session_id, batch, at, now, expected_generation)
 

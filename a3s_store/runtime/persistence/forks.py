@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.models import RunRecord, RunStatus
-from a3s_store.runtime.state.runs import TERMINAL
+from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
 
 _SUFFIX: Final = 12
 # What every store takes: in a folder of files the id is the name of one.
@@ -24,18 +22,9 @@ def fork_of(snapshot: SessionSnapshot, new_id: str, *, made: bool) -> SessionSna
 
     Their end would never be heard of there. With `made` the name says that it is a fork.
     """
-    copy = snapshot.fork(new_id)
-    runs = copy.run_records
-    if runs is not None:
-        copy = copy.evolve(run_records=tuple(_ended(run) for run in runs))
+    copy = with_ended_runs(snapshot.fork(new_id))
     if made:
         config = copy.session.config
         config = config.evolve(name=f"{config.name} (fork)".strip())
         copy = copy.evolve(session=copy.session.evolve(config=config))
     return copy
-
-
-def _ended(run: RunRecord) -> RunRecord:
-    if run.snapshot.status in TERMINAL:
-        return run
-    return run.evolve(snapshot=run.snapshot.evolve(status=RunStatus.CANCELLED))

@@ -7,6 +7,7 @@ runtime 1.2, 1.5 and P15.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.protocol import ConditionalStore, SessionStore
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.tool_pairs import repair_pairs
 from a3s_store.errors import (
     InvalidSnapshotError,
     PersistenceError,
@@ -35,12 +37,14 @@ from a3s_store.runtime.options import (
     persisted_model_name,
 )
 from a3s_store.runtime.persistence.save import SessionPersistence
+from a3s_store.runtime.runs.open_rounds import broken_pairs
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.invariants import validate_snapshot
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import DEFAULT_FINISHED_TASKS, SubagentTracker
 from a3s_store.runtime.state.trace import DEFAULT_TRACE_EVENTS, TraceSink
 
+_log = logging.getLogger("a3s_store.session")
 T = TypeVar("T")
 
 
@@ -155,6 +159,7 @@ async def restore_session(
     tools: Sequence[ToolDefinition] = (),
     memory: MemoryStore | None = None,
     on_conflict: OnConflict = "merge",
+    repair: bool = False,
     token: str | None = None,
     clock: Clock = system_clock,
     **given: Any,
@@ -162,8 +167,10 @@ async def restore_session(
     """A live session made of a stored one, and what saves it.
 
     `options` win over what is stored, but for the id (see `apply_persisted_runtime_options`); the
-    rest is given to `Session` as it is. Limits of the live collections are raised to what is
-    stored: restoring never lets go of anything, or the next save would remove it.
+    rest is given to `Session` as it is. With `repair` calls without results and results without
+    calls are repaired (`a3s_store.pairs`); without, they are logged. Limits of the live collections
+    are raised to what is stored: restoring never lets go of anything, or the next save would remove
+    it.
 
     Raises:
         SessionConfigError: there is no store.
@@ -229,4 +236,22 @@ async def restore_session(
         session, store, options=merged, on_conflict=on_conflict, token=token
     )
     persistence.restored(stored)
+    _look_for_pairs(session, repair=repair)
     return session, persistence
+
+
+def _look_for_pairs(session: Session, *, repair: bool) -> None:
+    """Tell of calls and results that are not paired, and repair them if that is asked for.
+
+    Calls of the last round may wait on for a run that is resumed. A repair is a change, saved with
+    the next save; the store's generation before keeps the conversation as it was.
+    """
+    broken = broken_pairs(session.id, session.messages, repaired=repair, with_open_calls=repair)
+    if broken is None:
+        return
+    _log.warning(
+        "session %s: %d calls or results without the other", session.id, len(broken.problems)
+    )
+    if repair:
+        session.replace_messages(repair_pairs(session.messages))
+    session.events.send(broken)
