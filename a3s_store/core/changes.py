@@ -52,7 +52,7 @@ class SessionChanges:
     checkpoints of `ended_runs` are removed with the changes, if these are still whose they say.
 
     `save_id` are 16 random bytes, by which the save is found again (`landed`). `uncompacted` are
-    messages that the session's own stand for and that are stored nowhere: a merge may need them.
+    messages that were compacted away and are stored nowhere: a merge may need them.
     """
 
     session_id: str

@@ -7,9 +7,9 @@
         EncodeError                                 a value that must not be written
         DecodeError                                 a text that is not what it should be
       InvalidSnapshotError          (ValueError)    parts that do not belong together
-      StaleGenerationError                          somebody else saved since you looked
+      StaleGenerationError                          the session was saved since you looked
       RunClaimedError                               another live session has the run; .run_id
-      SessionNotFoundError          (LookupError)   fork and rewind need one; load answers None
+      SessionNotFoundError          (LookupError)   fork and rewind need one; load returns None
       StoreClosedError              (RuntimeError)
         StoreForkedError                            opened before fork(), used after it
       StoreBusyError                (TimeoutError)  locked past the timeout; nothing written
@@ -30,7 +30,7 @@
         PersistenceError                            a save or load of it failed; the cause says why
           SessionNotSavedError                      it was closed and not saved; .closed
       UnsavedSessionsError          (ExceptionGroup)  of SessionNotSavedError, one each; .closed
-        StaleSessionError   (StaleGenerationError)  somebody else changed it; .reason .forked_as
+        StaleSessionError   (StaleGenerationError)  it was changed elsewhere; .reason .forked_as
           SessionDeletedError                       it was deleted elsewhere; .recreated
         InterruptedRunError                         runs wait to be resumed or given up; .run_ids
         CompactionError                             no summary was made; the messages are as before

@@ -82,9 +82,9 @@ class UnsavedSessionsError(ExceptionGroup[SessionNotSavedError], StoreError):
 
 
 class StaleSessionError(SessionError, StaleGenerationError):
-    """Somebody else changed the session, and what this one has cannot be saved beside it.
+    """The session was changed elsewhere, and the changes here cannot be saved beside that.
 
-    What is new here stays live. `reason` says why, `forked_as` names the session it became, if any.
+    They stay live. `reason` says why, `forked_as` names the session it became, if any.
     """
 
     def __init__(

@@ -94,7 +94,7 @@ class InvalidSnapshotError(StoreError, ValueError):
 class StaleGenerationError(StoreError):
     """The session moved on since the caller looked: `expected` and `actual` are generations.
 
-    Nothing was written. Load again, apply the change to what is there, save again.
+    Nothing was written. Load again, apply the change to that, save again.
     `expected_revision` and `actual_revision` are given where the condition was a `Revision`; the
     actual one is None when there is no session any more, and `actual` then 0.
     """

@@ -29,7 +29,7 @@ _log = logging.getLogger("a3s_store.session")
 R = TypeVar("R")
 
 # How long `close` waits for a cancelled run to settle, in seconds.
-_PATIENCE: Final = 1.0
+_SETTLE_S: Final = 1.0
 
 
 class AgentSession(SessionRuns):
@@ -69,7 +69,7 @@ class AgentSession(SessionRuns):
     async def reload(self, keep: Literal["both", "stored", "ours_as_fork"] = "both") -> Outcome:
         """Take in what others saved.
 
-        What is new here comes beside it ("both"), is dropped ("stored"), or becomes a session of
+        Changes here come beside it ("both"), are dropped ("stored"), or become a session of
         its own ("ours_as_fork"). Raises as `save`.
         """
         with self.admission.enter("reload"):
@@ -118,7 +118,7 @@ class AgentSession(SessionRuns):
         """Cancel the run under way and every question asked of a human; whether there was a run.
 
         Who waits for the run gets RunCancelledError. A run that is being settled is not cancelled.
-        With `keep_draft` what it had said of its answer is kept, marked as interrupted.
+        With `keep_draft` its unfinished reply is kept, marked as interrupted.
         """
         self._keep_draft = keep_draft
         self.session.confirmation.cancel_all()
@@ -129,7 +129,7 @@ class AgentSession(SessionRuns):
 
         A run under way is cancelled and given a moment to settle. `deadline` is how many seconds
         all of it may take: what is not saved by then counts as not saved, though the store may
-        still finish it. Whoever closes again, or was cancelled meanwhile, waits for the same.
+        still finish it. A second call, or one after a cancelled one, waits for the same.
 
         Nothing is raised when it could not be saved: the outcome is false, and an event and a
         warning tell. Then `save`, `reload`, `save_as` and `rescue` still work, and `close` tries
@@ -154,8 +154,8 @@ class AgentSession(SessionRuns):
         live.subagents.cancel_all()
         await _within(until, live.queue.stop())
         if doing is not None:
-            await asyncio.wait([doing], timeout=min(_PATIENCE, max(0.0, until - loop.time())))
-        await _within(min(until, loop.time() + _PATIENCE), self.admission.idle())
+            await asyncio.wait([doing], timeout=min(_SETTLE_S, max(0.0, until - loop.time())))
+        await _within(min(until, loop.time() + _SETTLE_S), self.admission.idle())
         outcome = await _within(until, self.persistence.auto_save_if_enabled("close"))
         if outcome is None:
             late = PersistenceError(

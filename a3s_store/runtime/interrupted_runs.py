@@ -66,7 +66,7 @@ class InterruptedRuns:
         except StaleSessionError:
             raise
         except StoreError as error:
-            # A store that fails must not keep an answer from the user.
+            # A store that fails must not keep the user from talking.
             self.persistence.told_failed(op, error)
         self.admission.check_open(op)
 
@@ -82,7 +82,7 @@ class InterruptedRuns:
         return await self._with_drafts(await self._checkpoints())
 
     async def _checkpoints(self) -> tuple[RunCheckpoint, ...]:
-        """The checkpoints of this session's runs, whoever is at work on them."""
+        """The checkpoints of this session's runs, also of other live sessions'."""
         writer = self.persistence.writer
         if writer is None:
             return ()
@@ -142,8 +142,8 @@ class InterruptedRuns:
         It counts as cancelled, and its checkpoint goes. With `keep` "rounds" its prompt and the
         rounds it finished come behind the conversation, calls without result with one that says
         "interrupted" (unless `repair` is False), and its usage is counted; "fork" makes a session
-        of its own of the conversation it had; "nothing" drops it all. With `keep_draft` what it had
-        said of its answer comes last, marked as interrupted.
+        of its own of the conversation it had; "nothing" drops it all. With `keep_draft` its draft
+        comes last, marked as interrupted.
 
         Success when there is no such run. Raises RunClaimedError when another live session is at
         work on it, SessionBusyError, SessionClosedError, and what a save of the session raises;

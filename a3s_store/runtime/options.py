@@ -27,7 +27,7 @@ from a3s_store.runtime.policies.permissions import PermissionChecker, PolicyChec
 from a3s_store.runtime.state.limits import check_fields, check_limit, check_setting
 
 T = TypeVar("T")
-# What becomes of a live session's changes when somebody else saved the session meanwhile: both come
+# What becomes of a live session's changes when the session was saved elsewhere meanwhile: both come
 # together, ours becomes a session of its own where both went on talking, or the save is refused.
 OnConflict: TypeAlias = Literal["merge", "fork", "raise"]
 # What becomes of interrupted runs when a prompt is sent: their finished rounds are kept, or the

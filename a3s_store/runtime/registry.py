@@ -171,7 +171,7 @@ class SessionRegistry:
             self._live[session_id] = live
         outcome = await live.persistence.auto_save_if_enabled(operation)
         if isinstance(outcome.error, StaleSessionError):
-            # Somebody else was quicker; nothing of theirs is touched.
+            # Another live session was quicker; nothing of it is touched.
             self._let_go(live)
             await live.close(save=False)
             raise _taken(session_id, _SAVED, _RESTORE) from outcome.error

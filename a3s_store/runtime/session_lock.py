@@ -21,7 +21,7 @@ class Admission:
         self._session_id = session_id
         self.active: str | None = None
         self.closed = False
-        # What is admitted although it is closed, since something of it is not saved.
+        # Operations that are admitted although it is closed, since something of it is not saved.
         self.still: frozenset[str] = frozenset()
         self._idle = asyncio.Event()
         self._idle.set()

@@ -1,7 +1,7 @@
 """The runs of a live session: begun, kept while they go on, ended, resumed after a crash, given up.
 
 Invariants: 1. one operation at a time may change the session or write it (`admission`); 2. a run
-settles once, as completed, failed or cancelled, whoever is cancelled meanwhile; 3. its checkpoint
+settles once, as completed, failed or cancelled, whatever is cancelled meanwhile; 3. its checkpoint
 is removed in the same commit as the save that has what it held, so a crash at any moment leaves
 either the checkpoint or what came of it. Upstream: `AgentSession` (runtime 1.7).
 """
@@ -55,12 +55,12 @@ class SessionRuns(InterruptedRuns):
         self._run: ActiveRun | None = None
         self._settling = False
         self._begun = self._cancelled_early = False
-        # Whether the checkpoint of the run under way is in the store, and whether what it had said
-        # of its answer is kept when it is cancelled.
+        # Whether the checkpoint of the run under way is in the store, and whether its draft is
+        # kept when it is cancelled.
         self._is_kept, self._keep_draft = False, True
 
     async def send(self, prompt: str, agent: Agent, *, run_id: str | None = None) -> AgentResult:
-        """Have the agent answer a prompt: one run. `run_id` None makes an id.
+        """Have the agent respond to a prompt: one run. `run_id` None makes an id.
 
         What others saved meanwhile is taken in first, and so is what interrupted runs finished (see
         `SessionOptions.on_interrupted`). When the run ends well, its conversation, reports and
@@ -96,7 +96,7 @@ class SessionRuns(InterruptedRuns):
             try:
                 await self._give_up(run)
             except RunClaimedError:
-                continue  # somebody else was quicker: it is theirs
+                continue  # another live session was quicker
         self.admission.check_open(op)
 
     async def _interrupted_or_none(self, op: str) -> tuple[InterruptedRun, ...]:
@@ -248,7 +248,7 @@ class SessionRuns(InterruptedRuns):
         return result
 
     async def keep_run(self, run: ActiveRun) -> bool:
-        """See `RunKeeper.keep_run`."""
+        """See `RunSaver.keep_run`."""
         if self.persistence.is_stopped:
             return False
         checkpoint = RunCheckpoint(
@@ -280,10 +280,10 @@ class SessionRuns(InterruptedRuns):
         self.persistence.record_usage(result.usage)
 
     def _kept_of(self, run: ActiveRun) -> tuple[Message, ...]:
-        """What is kept of the conversation of a run that did not end well.
+        """The conversation of a run that did not end well, as far as it is kept.
 
         Its prompt, and its rounds with a result for each call that has none, since no one else can
-        end the round; then what it had said of its answer.
+        end the round; then its draft.
         """
         draft = run.draft().so_far()
         said: tuple[Message, ...] = ()
@@ -308,7 +308,7 @@ class SessionRuns(InterruptedRuns):
             self._put_back(run, result.messages)
         if self._is_kept:
             self.persistence.over[run.id] = None
-        # A session that does not save itself keeps the checkpoint until somebody saves it.
+        # A session that does not save itself keeps the checkpoint until it is saved.
         await self.persistence.auto_save_if_enabled("generate")
 
     def _put_back(self, run: ActiveRun, messages: tuple[Message, ...]) -> None:
@@ -326,7 +326,7 @@ class SessionRuns(InterruptedRuns):
         self.session.replace_messages(messages)
 
     async def _let_go(self, run: ActiveRun, error: StoreError) -> None:
-        """Another live session keeps what the run finished, or nobody can: it is over here."""
+        """Another live session keeps what the run finished, or none can: it is over here."""
         await run.draft().close()
         run.over = True
         held, self.persistence.held = self.persistence.held, None

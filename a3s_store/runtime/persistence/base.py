@@ -41,7 +41,7 @@ class Base:
 
 
 def sides(stored: Stored) -> Sides:
-    """What was loaded, for a merge."""
+    """The stored side of a merge."""
     return Sides(snapshot=stored.value, name_source=stored.name_source)
 
 
@@ -56,7 +56,7 @@ class Ours:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """What is new of a live session: the session itself or not, and which collections."""
+    """Which parts of a live session changed: the session itself or not, and which collections."""
 
     session: bool
     messages: bool
@@ -68,7 +68,7 @@ class Change:
 
 
 def changed(base: Base | None, ours: Ours) -> Change:
-    """What is new since `base`; everything when there is none."""
+    """The parts that changed since `base`; all when there is none."""
     new = ours.snapshot
     if base is None:
         return Change(session=True, messages=True, collections=COLLECTIONS, uris=True)
@@ -105,7 +105,7 @@ def _same(old: Any, new: Any) -> bool:
 def changes_of(
     session_id: str, base: Base | None, ours: Ours, change: Change, save_id: bytes, op: str
 ) -> SessionChanges:
-    """What is to be written of a live session where nobody else wrote."""
+    """The changes of a live session, to be written where the store has `base`."""
     new = ours.snapshot
     history = ours.history
     return SessionChanges(
@@ -121,7 +121,7 @@ def changes_of(
 
 
 def merged(base: Base, ours: Ours, changes: SessionChanges, theirs: Stored) -> Merged:
-    """What is stored and what is new here as one. `changes` have ours as the store writes it.
+    """The stored session and the changes here as one. `changes` have ours as the store writes it.
 
     Raises:
         HistoryConflictError
@@ -137,7 +137,7 @@ def merged(base: Base, ours: Ours, changes: SessionChanges, theirs: Stored) -> M
 
 
 def merged_changes(changes: SessionChanges, result: Merged) -> SessionChanges:
-    """What is to be written of a merge: all of it, since either side may have changed any part."""
+    """The changes that write a merge: all parts, since either side may have changed any."""
     snapshot = result.snapshot
     return attrs.evolve(
         changes,
@@ -162,7 +162,7 @@ def whole(snapshot: SessionSnapshot, save_id: bytes, name_source: str | None) ->
 
 
 def stored_after(base: Base | None, changes: SessionChanges) -> Sides:
-    """What is stored once the changes were written onto `base`."""
+    """The stored session once the changes were written onto `base`."""
     source = changes.name_source if changes.session is not None or base is None else None
     if base is None:
         assert changes.session is not None, "a first save has the session"
@@ -181,7 +181,7 @@ def stored_after(base: Base | None, changes: SessionChanges) -> Sides:
 def as_live(
     stored: SessionSnapshot, before: SessionSnapshot, live: SessionSnapshot
 ) -> SessionSnapshot:
-    """What is stored now, with the value that is live for each field that nobody changed.
+    """The stored session, with the value that is live for each field that neither side changed.
 
     `before` is what was stored and `live` what was live at the base of both.
     """

@@ -114,7 +114,7 @@ class WindowBesideOthers(SessionWindow):
         return revision
 
     async def _stored(self) -> Stored:
-        """What is stored now. Raises SessionDeletedError when it is gone."""
+        """The session as it is stored now. Raises SessionDeletedError when it is gone."""
         await self._revision()
         assert self.writer is not None, "asked before"
         found = await self.writer.load(self.session.id)
@@ -199,9 +199,9 @@ class WindowBesideOthers(SessionWindow):
             return await self._take_theirs()
 
     async def rewrite(self, op: str, change: Callable[[], object]) -> None:
-        """Have the conversation replaced, on the condition that nobody else changed the session.
+        """Have the conversation replaced, on the condition that no one else changed the session.
 
-        What is new here is saved first. A session that does not save itself, or has no store, is
+        Changes here are saved first. A session that does not save itself, or has no store, is
         changed at once; its next save then has the condition.
 
         Raises StaleSessionError, with what others saved taken in and nothing replaced, and as
@@ -231,7 +231,7 @@ class WindowBesideOthers(SessionWindow):
                 await self._take_theirs()
                 raise
             except StoreError as error:
-                # A store that fails keeps nobody from changing what is live.
+                # A store that fails hinders no change of the live session.
                 self.told_failed(op, error)
 
     # -- Forks --------------------------------------------------------------------------------

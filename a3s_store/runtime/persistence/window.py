@@ -1,7 +1,7 @@
 """A live session beside others that may save the same one: on what it saves, and what then happens.
 
 A window is one live session of one process. It saves what changed since `base`, on the condition
-that the store still has what was read or written then. Where somebody else saved meanwhile, both
+that the store still has what was read or written then. Where others saved meanwhile, both
 come together inside the store's transaction, or ours becomes a session of its own, or the save is
 refused: see `OnConflict`.
 
@@ -82,7 +82,7 @@ class _Attempt:
     mode: OnConflict
     merged: Merged | None = None
     theirs: Stored | None = None
-    # The store's work, which goes on when whoever waits for it is cancelled.
+    # The store's work, which goes on when the waiting task is cancelled.
     work: asyncio.Task[Committed] | None = None
 
     def merge(self, changes: SessionChanges, theirs: Stored) -> SessionChanges:
@@ -149,7 +149,7 @@ class SessionWindow(ABC):
         self._unsure: _Attempt | None = None
         # Parts that could not be written, each with the value that could not.
         self._refused: dict[str, Any] = {}
-        # What is dropped without being closed is not at work any more.
+        # One that is dropped without being closed is not at work any more.
         weakref.finalize(self, live_window.close_window, self.token)
 
     @property
@@ -159,7 +159,7 @@ class SessionWindow(ABC):
 
     @abstractmethod
     def snapshot(self) -> SessionSnapshot:
-        """What is live now, as it would be saved."""
+        """The live session as it would be saved now."""
 
     @abstractmethod
     def told_failed(
@@ -241,7 +241,7 @@ class SessionWindow(ABC):
         """Save what changed, on what was last read; nothing without a store.
 
         Raises:
-            StaleSessionError: with `on_conflict` "raise", somebody else saved meanwhile; nothing
+            StaleSessionError: with `on_conflict` "raise", others saved meanwhile; nothing
                 was written.
             SessionDeletedError: the session was deleted elsewhere.
             PersistenceError: the snapshot breaks its own rules and was not handed over, or the

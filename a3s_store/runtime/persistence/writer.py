@@ -141,7 +141,7 @@ class PlainWriter:
     def _note(self, snapshot: SessionSnapshot) -> Revision:
         """The number of a snapshot that was read or written."""
         if self._trying is not None and self._seen is not None:
-            # A step whose outcome is not known was made all the same if this is what is there.
+            # A step whose outcome is not known was made all the same if this is stored now.
             name, values = self._trying
             if _alike(getattr(snapshot, name), values):
                 self._advance(name, values)
@@ -153,7 +153,7 @@ class PlainWriter:
         return Revision(self._number, 1)
 
     def _advance(self, name: str, values: object) -> None:
-        """One step of a save was made: that is no change of somebody else."""
+        """One step of a save was made: that is no change made elsewhere."""
         if self._seen is not None:
             self._seen = _Seen(self._seen.snapshot.evolve(**{name: values}), None)
 
@@ -203,13 +203,13 @@ class PlainWriter:
     async def _compared(
         self, changes: SessionChanges, on: Revision | None
     ) -> SessionSnapshot | None:
-        """What is stored now; nothing is read for a first save, or where nothing is compared."""
+        """The stored session; nothing is read for a first save, or where nothing is compared."""
         if on is None or not changes.changes_session:
             return None if self._seen is None else self._seen.snapshot
         return await self._store.load_snapshot(changes.session_id)
 
     async def _write(self, changes: SessionChanges) -> bool:
-        """Write the changes; False when somebody saved meanwhile and the store compares."""
+        """Write the changes; False when others saved meanwhile and the store compares."""
         if not changes.changes_session:
             return True
         before = None if self._seen is None else self._seen.snapshot
@@ -274,7 +274,7 @@ class PlainWriter:
         )
 
     async def claim(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
-        """See `SessionWriter.claim`: nobody is kept from claiming it, too."""
+        """See `SessionWriter.claim`: others may claim it, too."""
         found = await self._store.load_loop_checkpoint(run_id)
         if found is None:
             raise RunClaimedError(

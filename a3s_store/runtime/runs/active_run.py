@@ -66,7 +66,7 @@ class ActiveRun:
     def __init__(
         self,
         session: Session,
-        keeper: RunKeeper,
+        saver: RunSaver,
         *,
         prompt: str,
         run_id: str | None = None,
@@ -93,15 +93,15 @@ class ActiveRun:
         self.verification_reports = checkpoint.verification_reports if checkpoint else ()
         self._over = False
         self._cleaned = CleanedMessages()
-        self._keeper = keeper
+        self._saver = saver
         self._draft = DraftWriter(
-            keeper.store,
+            saver.store,
             session.id,
             self.id,
             len(self.messages),
             emit=session.events.send,
-            claimed_by=keeper.token,
-            stopped=lambda: keeper.is_stopped,
+            claimed_by=saver.token,
+            stopped=lambda: saver.is_stopped,
             clock=session.clock,
         )
 
@@ -214,7 +214,7 @@ class ActiveRun:
 
         `AgentSession` does this before the agent begins. Answers as `checkpoint`.
         """
-        return await self._keeper.keep_run(self)
+        return await self._saver.keep_run(self)
 
     def as_checkpoint(self) -> LoopCheckpoint:
         """The run as it is, to go on from after a crash."""
@@ -230,7 +230,7 @@ class ActiveRun:
         )
 
 
-class RunKeeper(Protocol):
+class RunSaver(Protocol):
     """Keeps the checkpoints of a run: `store` may be None, `token` names the live session."""
 
     @property

@@ -36,7 +36,7 @@ class InterruptedRun:
     were the session's when it began. `rounds` is how many rounds of tools it finished, `open_calls`
     its calls without a result. `moved_on` says that the conversation went on without it: it can be
     kept or given up, and not be resumed. `is_rewritten` says that its agent rewrote all of the
-    conversation: it is kept as a session of its own. `draft` is what it had said of an answer.
+    conversation: it is kept as a session of its own. `draft` is its unfinished reply.
     """
 
     run: RunCheckpoint
@@ -151,7 +151,7 @@ def resumable(session: Session, run_id: str, open_runs: Sequence[InterruptedRun]
             f"run '{run_id}' has ended as {run.status}",
             op="resume_run",
             where=where,
-            hint="interrupted_runs() answers those that can be resumed",
+            hint="interrupted_runs() names those that can be resumed",
         )
     one = next((one for one in open_runs if one.run_id == run_id), None)
     if one is None:

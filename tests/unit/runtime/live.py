@@ -99,7 +99,7 @@ class Hang:
 
 
 def crash(live: AgentSession) -> None:
-    """What is left when the process of a live session died: nothing of it is at work any more."""
+    """The process of a live session dies: nothing of it is at work any more."""
     live_window.close_window(live.persistence.token)
 
 

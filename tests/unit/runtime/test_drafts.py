@@ -541,10 +541,10 @@ def test_a_claimed_run_is_a_failing_write(caplog: pytest.LogCaptureFixture) -> N
 
 
 def active(store: SessionStore | None) -> ActiveRun:
-    return active_in(keeper(store))
+    return active_in(saver(store))
 
 
-def keeper(store: SessionStore | None) -> AgentSession:
+def saver(store: SessionStore | None) -> AgentSession:
     session = Session("fix-login", clock=Ticks())
     options = SessionOptions(auto_save=True)
     return AgentSession(session, SessionPersistence(session, store, options=options))
@@ -624,7 +624,7 @@ def test_after_a_run_that_ended_there_is_a_message_and_no_draft(
 def test_nothing_is_written_for_a_session_that_saves_no_more() -> None:
     async def main() -> None:
         store = MemorySessionStore()
-        live = keeper(store)
+        live = saver(store)
         run = active_in(live)
         await run.keep()
         await live.persistence.stop()
