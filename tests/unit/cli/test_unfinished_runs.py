@@ -12,9 +12,16 @@ from a3s_store import SqliteSessionStore
 from a3s_store.core.changes import RunCheckpoint, SessionChanges
 from a3s_store.core.drafts import Draft
 from a3s_store.core.live_window import close_window, open_window
-from a3s_store.models import LoopCheckpoint, Message, RunRecord, RunSnapshot, RunStatus
+from a3s_store.models import (
+    LoopCheckpoint,
+    Message,
+    RunRecord,
+    RunSnapshot,
+    RunStatus,
+    ToolUseBlock,
+)
 from tests.support import database, session, with_store
-from tests.unit.cli.cli_runs import invoke
+from tests.unit.cli.cli_runs import files_under, invoke
 
 BEGAN = (Message.user("Hello"), Message.assistant("Good morning"))
 SAID = (Message.user("The login fails"), Message.assistant("I read the log"))
@@ -150,3 +157,54 @@ def test_a_checkpoint_that_cannot_be_read_hides_no_conversation(store: Path) -> 
     done = invoke("show", store, "fix-login")
     assert (done.exit_code, done.stdout) == (0, before)
     assert "cannot be shown" in done.stderr
+
+
+def test_the_doctor_counts_checkpoints_and_writes_nothing(store: Path) -> None:
+    token = open_window()
+    try:
+        begin(store, "under-way", claimed_by=token)
+        for run_id in ("interrupted", "ended"):
+            begin(store, run_id)
+        end(store, "ended")
+        gone = LoopCheckpoint(run_id="x", session_id="gone", turn=1, messages=(), checkpoint_ms=1)
+        with_store(store, lambda opened: opened.save_loop_checkpoint("x", gone))
+        before = files_under(store.parent)
+        done = invoke("doctor", store, "--json")
+    finally:
+        close_window(token)
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    for name in (
+        "running_runs",
+        "interrupted_runs",
+        "leftover_checkpoints",
+        "orphaned_checkpoints",
+    ):
+        assert told["facts"][name] == 1, name
+    assert told["removed_checkpoints"] == []
+    said = " ".join(one["text"] for one in told["advice"])
+    assert "Interrupted: 1 run." in said
+    assert "Left over by runs that have ended: 1 checkpoint." in said
+    assert "Of sessions that are not stored: 1 checkpoint." in said
+    assert files_under(store.parent) == before
+
+
+def test_fix_removes_what_is_left_over_and_nothing_else(store: Path) -> None:
+    for run_id in ("interrupted", "ended"):
+        begin(store, run_id)
+    end(store, "ended")
+    done = invoke("doctor", store, "--fix")
+    assert done.exit_code == 0
+    assert "Removed the checkpoint of run ended, which has ended." in done.stderr
+    inventory = with_store(store, lambda opened: opened.inventory())
+    assert inventory.loop_checkpoints == ("interrupted",)
+    again = json.loads(invoke("doctor", store, "--fix", "--json").stdout)
+    assert (again["removed_checkpoints"], again["facts"]["leftover_checkpoints"]) == ([], 0)
+
+
+def test_fix_ends_the_calls_that_only_an_ended_run_waited_for(store: Path) -> None:
+    call = Message(role="assistant", content=(ToolUseBlock(id="a", name="ls", input={}),))
+    with_store(store, lambda opened: opened.save(session(messages=(*BEGAN, call))))
+    begin(store)
+    end(store, "run-1")
+    assert json.loads(invoke("doctor", store, "--fix", "--json").stdout)["fixed"] == ["fix-login"]

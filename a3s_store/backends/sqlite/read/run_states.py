@@ -9,6 +9,7 @@ import sqlite3
 from collections import defaultdict
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core import live_window
 
 State: TypeAlias = Literal["running", "interrupted", "left_over", "orphaned"]
@@ -66,6 +67,16 @@ def _state(claimed_by: str | None, stored: int, ended: int) -> State:
     if ended:
         return "left_over"
     return "running" if live_window.is_open(claimed_by) else "interrupted"
+
+
+def counts(conn: sqlite3.Connection) -> dict[State, int]:
+    """How many runs are in each state; all 0 for a file of another schema than this release's."""
+    found: dict[State, int] = {"running": 0, "interrupted": 0, "left_over": 0, "orphaned": 0}
+    _, version, _ = migrate.numbers(conn)
+    if version == migrate.newest():
+        for run in read(conn):
+            found[run.state] += 1
+    return found
 
 
 def of_sessions(conn: sqlite3.Connection) -> dict[str, tuple[int, int, int, bool]]:
