@@ -95,6 +95,7 @@ class _Save:
             and self.known.has("config", self.before.parts)
             and all(getattr(known, name) is getattr(session, name) for name in CONFIG_PARTS)
         ):
+            self._put_name_source()
             return
         tree = encode_without(session, _BESIDE_CONFIG)
         digest = scalar_digest({key: tree[key] for key in CONFIG_PARTS if key in tree})
@@ -110,7 +111,17 @@ class _Save:
             else:
                 own["name_source"] = self.batch.name_source
             statements.put_one(self.conn, CONFIG_ROWS, "owner_key", own, tree)
+        else:
+            self._put_name_source()
         self.parts["config"] = digest
+
+    def _put_name_source(self) -> None:
+        """A live session may change who gave the name, and nothing else of the configuration."""
+        if self.batch.save_id is not None and self.batch.name_source != self.before.name_source:
+            self.conn.execute(
+                "UPDATE session_config SET name_source = ? WHERE owner_key = ?",
+                (self.batch.name_source, self.before.key),
+            )
 
     def _put_row(self, session: SessionData, head: Head) -> None:
         tree = encode_without(session, _BESIDE_SESSION)
