@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +18,8 @@ from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import health
 from a3s_store.backends.sqlite.maintenance.health import Recommendation
-from a3s_store.backends.sqlite.read import catalog, pairs
-from a3s_store.cli import output, pair_repair
+from a3s_store.backends.sqlite.read import catalog, pairs, run_states
+from a3s_store.cli import checkpoint_advice, output, pair_repair
 from a3s_store.cli.failures import DAMAGED, Failure
 from a3s_store.cli.opening import PATH, existing, require_known, require_store
 from a3s_store.cli.output import cell
@@ -36,8 +36,9 @@ _ATTENTION: Final = 1
 @click.option(
     "--fix",
     is_flag=True,
-    help="Repair tool calls without result and results without call; what was there stays as the "
-    "generation before. Close the programs that use STORE first.",
+    help="Repair tool calls without result and results without call, where the older conversation "
+    "stays as the generation before; remove checkpoints of runs that have ended. Close the "
+    "programs that use STORE first.",
 )
 @output.json_option
 def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
@@ -48,7 +49,9 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
     store was not closed and no program has it open, SQLite finishes its log, as on every opening.
 
     Conversations are read for tool calls without result and results without call, which providers
-    refuse. They are no damage. --fix opens the store as a program does, repairs these, and looks
+    refuse. They are no damage. Counted are also runs with a checkpoint: under way, interrupted,
+    left over (the run has ended) and orphaned (the session is not stored). --fix opens the store as
+    a program does, repairs the conversations, removes checkpoints that are left over, and looks
     again; a damaged store is left as it is.
 
     Exits with 0 when there is nothing to do, 1 when something needs attention, 4 when the store is
@@ -63,10 +66,13 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
     ]
     looked = Looked()
     fixed: tuple[SessionPairs, ...] = ()
+    removed: tuple[str, ...] = ()
     if not said:
         looked = _look(path)
-        if fix and looked.pairs and looked.damage is None:
+        if fix and looked.damage is None and (looked.pairs or looked.runs.get("left_over")):
             try:
+                # First, since a session with a checkpoint keeps the calls that wait for results.
+                removed = asyncio.run(checkpoint_advice.remove_left_over(path))
                 fixed = asyncio.run(
                     pair_repair.repair(path, [one.session_id for one in looked.pairs])
                 )
@@ -77,6 +83,9 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
     damage = looked.damage
     if "schema" in facts:
         said += health.recommendations(facts, time.time())
+    if looked.runs:
+        facts |= checkpoint_advice.facts(looked.runs)
+        said += checkpoint_advice.recommendations(looked.runs)
     said += _about_pairs(looked.pairs)
     if damage is not None:
         what = f"The store is damaged: {damage}"
@@ -94,12 +103,15 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
                 "advice": advice,
                 "pairs": [attrs.asdict(one) for one in looked.pairs],
                 "fixed": [one.session_id for one in fixed if one.repaired],
+                "removed_checkpoints": list(removed),
             }
         )
     else:
         _print(path, state, facts, said)
         if looked.pairs:
             print_pairs(looked.pairs)
+        for run_id in removed:
+            output.note(f"Removed the checkpoint of run {run_id}, which has ended.")
         for one in fixed:
             text = f"Repaired {one.session_id}: {one.what}."
             output.note(text if one.repaired else f"Not repaired, since it was saved: {one}.")
@@ -112,11 +124,15 @@ def _state(said: list[Recommendation]) -> str:
 
 @attrs.frozen
 class Looked:
-    """Facts about a file, what is wrong with its structure (None: nothing), and broken pairs."""
+    """Facts about a file, what is wrong with its structure (None: nothing), and broken pairs.
+
+    `runs` are the numbers of runs with a checkpoint, empty where they were not counted.
+    """
 
     facts: dict[str, Any] = attrs.field(factory=dict)
     damage: str | None = None
     pairs: tuple[SessionPairs, ...] = ()
+    runs: Mapping[run_states.State, int] = attrs.field(factory=dict)
 
 
 def _look(path: Path) -> Looked:
@@ -132,7 +148,8 @@ def _look(path: Path) -> Looked:
                 if found != "ok":
                     return Looked(facts, str(found))
                 found = pairs.problems(conn).items()
-                return Looked(facts, None, tuple(SessionPairs.of(*each) for each in found))
+                broken = tuple(SessionPairs.of(*each) for each in found)
+                return Looked(facts, None, broken, run_states.counts(conn))
         finally:
             conn.close()
     except CorruptionError as error:

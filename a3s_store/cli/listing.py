@@ -26,7 +26,11 @@ _NARROWEST: Final = 10
 @click.argument("store", type=PATH)
 @output.json_option
 def list_command(store: Path, as_json: bool) -> None:
-    """List the sessions in STORE, those updated last first."""
+    """List the sessions in STORE, those updated last first.
+
+    `12 (+6 interrupted)`: 12 messages, and 6 more that interrupted runs have and the conversation
+    has not. `12 (1 running)`: a run is under way.
+    """
 
     async def read() -> tuple[SessionSummary, ...]:
         async with existing(store) as opened:
@@ -49,7 +53,7 @@ def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
         "id": [cell(summary.id) for summary in found],
         "name": [cell(summary.name) for summary in found],
         "state": [cell(s.state, output.state_style(s.state)) for s in found],
-        "msgs": [cell(summary.messages) for summary in found],
+        "msgs": [cell(_messages(summary)) for summary in found],
         "model": [cell(summary.model_name) for summary in found],
         "updated": [cell(moment(summary.updated_at)) for summary in found],
         "cost": [cell(output.dollars(summary.total_cost)) for summary in found],
@@ -69,6 +73,16 @@ def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
     for row in zip(*columns.values(), strict=True):
         made.add_row(*row)
     return made
+
+
+def _messages(summary: SessionSummary) -> str:
+    """How many messages there are, and the runs that are not yet part of them."""
+    runs = []
+    if summary.interrupted:
+        runs.append(f"+{summary.unsaved_messages} interrupted")
+    if summary.running:
+        runs.append(f"{summary.running} running")
+    return f"{summary.messages} ({', '.join(runs)})" if runs else str(summary.messages)
 
 
 def _fit(columns: dict[str, list[Text]], width: int) -> None:

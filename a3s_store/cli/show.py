@@ -10,11 +10,12 @@ from typing import Any, Final
 import click
 
 from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.cli import output
+from a3s_store.cli import output, unfinished
 from a3s_store.cli.opening import PATH, existing, not_found, require_known
 from a3s_store.cli.page import Page
 from a3s_store.cli.shelves import COLLECTION_WORDS
 from a3s_store.cli.transcript import print_heading, print_messages
+from a3s_store.errors import StoreError
 from a3s_store.models import LoopCheckpoint, SessionData
 from a3s_store.wire import encode
 
@@ -61,6 +62,9 @@ def show_command(
 ) -> None:
     """Show a session's conversation, or one of its collections.
 
+    Behind the conversation as it is now come the messages of runs that did not end, interrupted or
+    under way, with the reply that such a run is in the middle of. --json leaves them out.
+
     With --json: the session as the engine writes it to its file, or the list of the collection's
     values, null when it was never saved.
     """
@@ -68,8 +72,11 @@ def show_command(
         raise click.UsageError("Only the conversation has generations; leave out --collection.")
     page = Page(output.stdout(), full)
     if collection is None:
-        session = asyncio.run(_load(store, session_id, generation))
+        session, runs = asyncio.run(_load(store, session_id, generation))
         _show_session(page, session, generation, last, as_json)
+        if not as_json:
+            for run in runs:
+                unfinished.print_run(page, run)
         return
     values = asyncio.run(_load_collection(store, session_id, collection))
     if values is not None and last is not None:
@@ -99,12 +106,21 @@ def _show_session(
     print_messages(page, session.messages, first)
 
 
-async def _load(store: Path, session_id: str, generation: int | None) -> SessionData:
+async def _load(
+    store: Path, session_id: str, generation: int | None
+) -> tuple[SessionData, tuple[unfinished.UnfinishedRun, ...]]:
+    """The session, and its unfinished runs unless it is shown as of an older save."""
     async with existing(store) as opened:
         session = await opened.load(session_id, generation=generation)
-    if session is None:
-        raise not_found(session_id)
-    return session
+        if session is None:
+            raise not_found(session_id)
+        if generation is not None:
+            return session, ()
+        try:
+            return session, await unfinished.load(opened, session_id, session.messages)
+        except StoreError as error:
+            output.note(f"The runs that did not end cannot be shown: {error}")
+            return session, ()
 
 
 async def _load_collection(store: Path, session_id: str, collection: str) -> Sequence[Any] | None:

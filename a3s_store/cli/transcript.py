@@ -29,7 +29,7 @@ TEXT_LINES: Final = 60
 OUTPUT_LINES: Final = 12
 _ARGUMENT_LINES: Final = 8
 _ONE_LINE: Final = 76
-_INDENT: Final = 6
+INDENT: Final = 6
 _ROLES: Final = {"user": "bold cyan", "assistant": "bold green", "tools": "bold magenta"}
 
 
@@ -49,18 +49,20 @@ def print_heading(page: Page, session: SessionData, generation: int | None) -> N
         page.put(session.config.workspace, "dim")
 
 
-def print_messages(page: Page, messages: tuple[Message, ...], first: int) -> None:
+def print_messages(
+    page: Page, messages: tuple[Message, ...], first: int, *, count_earlier: bool = True
+) -> None:
     """The messages from position `first` on, numbered from 1 as people count."""
     names = _tool_names(messages)
-    if first:
+    if first and count_earlier:
         page.blank()
-        page.put(f"… {output.amount(first, 'earlier message')}", "dim italic", indent=_INDENT)
+        page.put(f"… {output.amount(first, 'earlier message')}", "dim italic", indent=INDENT)
     for number, message in enumerate(messages[first:], first + 1):
         role = _role(message)
         page.blank()
         page.parts((f"{number:>4}  ", "dim"), (role, _ROLES.get(role, "bold")))
         if message.reasoning_content:
-            page.put(message.reasoning_content, "dim italic", indent=_INDENT, lines=OUTPUT_LINES)
+            page.put(message.reasoning_content, "dim italic", indent=INDENT, lines=OUTPUT_LINES)
         for block in message.content:
             _print_block(page, block, names)
 
@@ -82,15 +84,15 @@ def _tool_names(messages: tuple[Message, ...]) -> dict[str, str]:
 
 def _print_block(page: Page, block: ContentBlock, names: dict[str, str]) -> None:
     if isinstance(block, TextBlock):
-        page.put(block.text, indent=_INDENT, lines=TEXT_LINES)
+        page.put(block.text, indent=INDENT, lines=TEXT_LINES)
     elif isinstance(block, ImageBlock):
-        page.put(_image(block.source), "dim", indent=_INDENT)
+        page.put(_image(block.source), "dim", indent=INDENT)
     elif isinstance(block, ToolUseBlock):
-        print_call(page, block.name, block.input, indent=_INDENT)
+        print_call(page, block.name, block.input, indent=INDENT)
     elif isinstance(block, ToolResultBlock):
         _print_result(page, block, names.get(block.tool_use_id, block.tool_use_id))
     else:
-        page.put(f"[{block.type}: a block this release does not know]", "dim", indent=_INDENT)
+        page.put(f"[{block.type}: a block this release does not know]", "dim", indent=INDENT)
 
 
 def print_call(page: Page, name: str, arguments: Any, *, indent: int) -> None:
@@ -117,7 +119,7 @@ def _print_result(page: Page, block: ToolResultBlock, name: str) -> None:
         ("← ", "red" if failed else "magenta"),
         (name, "red" if failed else "magenta"),
         ("  failed" if failed else "", "red"),
-        indent=_INDENT,
+        indent=INDENT,
     )
     parts = (
         (ToolResultText(text=block.content),) if isinstance(block.content, str) else block.content
@@ -125,12 +127,12 @@ def _print_result(page: Page, block: ToolResultBlock, name: str) -> None:
     for part in parts:
         if isinstance(part, ToolResultText):
             if part.text:
-                page.put(part.text, "dim", indent=_INDENT + 2, lines=OUTPUT_LINES, tail=3)
+                page.put(part.text, "dim", indent=INDENT + 2, lines=OUTPUT_LINES, tail=3)
         elif isinstance(part, ToolResultImage):
-            page.put(_image(part.source), "dim", indent=_INDENT + 2)
+            page.put(_image(part.source), "dim", indent=INDENT + 2)
         else:
             shown = f"[{part.type}: a part this release does not know]"
-            page.put(shown, "dim", indent=_INDENT + 2)
+            page.put(shown, "dim", indent=INDENT + 2)
 
 
 def _image(source: ImageSource) -> str:

@@ -346,6 +346,11 @@ class SessionSummary(NamedTuple):
 
     `messages` is how many there are, `generation` the number of the last save. Times are Unix
     seconds, the caller's own; `total_tokens` is None when it is beyond 63 bits.
+
+    `interrupted` and `running` are the numbers of runs with a checkpoint that did not end: those
+    that no open live session has claimed, and those that one has. `unsaved_messages` is how many
+    messages the interrupted ones have and the session has not, `draft` whether a run of either
+    kind has an unfinished reply.
     """
 
     id: str
@@ -359,6 +364,10 @@ class SessionSummary(NamedTuple):
     created_at: int
     updated_at: int
     generation: int
+    interrupted: int = 0
+    running: int = 0
+    unsaved_messages: int = 0
+    draft: bool = False
 
 
 @runtime_checkable

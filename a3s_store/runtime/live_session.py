@@ -103,8 +103,6 @@ class Session(SessionFields):
     ) -> None:
         self.id = check_session_id(session_id)
         self.config = config if config is not None else SessionConfig()
-        # Who gave the session its name: `made`, or None for a person or unknown.
-        self.name_source: str | None = None
         self.tools = tuple(tools)
         self.tool_names = tuple(tool.name for tool in tools)
         self.clock = clock = clamped(clock)

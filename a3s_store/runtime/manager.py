@@ -206,6 +206,16 @@ class SessionManager(SessionRegistry):
         session.touch()
         await live.persistence.auto_save_if_enabled("configure")
 
+    async def rename(self, session_id: str, name: str) -> None:
+        """Give the session a name, live and stored; `generate_title` leaves it unless it is empty.
+
+        Raises EncodeError for a name that could not be saved; then nothing is set.
+        """
+        live = self.get_session(session_id)
+        live.session.set_name(name)
+        live.session.touch()
+        await live.persistence.auto_save_if_enabled("rename")
+
     async def pause(self, session_id: str) -> bool:
         """Pause an active session; whether it was one."""
         return await self._changed(self.get_session(session_id), "pause")
@@ -296,7 +306,8 @@ class SessionManager(SessionRegistry):
         """A new session that begins where a live one is, under it; None names it after it.
 
         It has the conversation, usage, total cost, tasks and settings, but not the single cost
-        records, which are the source's. Raises as `create_session`.
+        records, which are the source's. A title may replace the name that None gives it. Raises as
+        `create_session`.
         """
         if source_id not in self._live:
             raise SessionError(
@@ -312,6 +323,7 @@ class SessionManager(SessionRegistry):
 
         def take_over(live: AgentSession) -> None:
             fork, original = live.session, source.session
+            fork.set_name(named, made=name is None)
             fork.messages = original.messages
             fork.total_usage = original.total_usage
             fork.total_cost = original.total_cost
@@ -330,11 +342,18 @@ class SessionManager(SessionRegistry):
             self._agents[new_id] = self._agents[source_id]
         return fork
 
-    async def generate_title(self, session_id: str) -> str | None:
-        """Name the session after its first messages; None without messages or a summarizer."""
+    async def generate_title(self, session_id: str, *, replace: bool = False) -> str | None:
+        """Name the session after its first messages, and return the name.
+
+        A name that a person gave stays, unless `replace`: then None is returned, and the model is
+        not asked. None too without messages or a summarizer, for an empty title, and where a person
+        named the session while the title was made. Raises what the summarizer raises.
+        """
         live = self.get_session(session_id)
         beginning = live.session.messages[:TITLE_MESSAGES]
         if self._summarizer is None or not beginning:
+            return None
+        if not (replace or live.session.may_be_titled):
             return None
         lines = [f"{message.role}: {message.text[:TITLE_EACH]}" for message in beginning]
         title = await self._summarizer.summarize(_TITLE_PROMPT + "\n".join(lines))
@@ -344,9 +363,12 @@ class SessionManager(SessionRegistry):
             live.session.text_cleaned("title", cleaner.count)
         if len(title) > TITLE_LENGTH:
             title = title[: TITLE_LENGTH - 3] + "..."
-        live.session.config = live.session.config.evolve(name=title)
+        if not title or not (replace or live.session.may_be_titled):
+            return None
+        live.session.set_name(title, made=True)
         await live.persistence.auto_save_if_enabled("title_generation")
-        return title
+        # Another live session may have stored a person's name before.
+        return title if live.session.config.name == title else None
 
 
 def _check_compaction(value: object) -> None:

@@ -7,6 +7,7 @@ session from being saved; of a list only items that are new are looked at.
 from __future__ import annotations
 
 from a3s_store.core.clock import Clock
+from a3s_store.core.merge_session import MADE
 from a3s_store.models import (
     ContextUsage,
     LlmConfigData,
@@ -21,11 +22,26 @@ from a3s_store.models import (
 from a3s_store.runtime.state.limits import Checked, CheckedItems, CheckedSetting
 
 
+class _CheckedConfig(Checked[SessionConfig]):
+    """As `Checked`; with another name in it, `name_source` becomes None."""
+
+    def __set__(self, instance: object, value: SessionConfig) -> None:
+        before = instance.__dict__.get(self._name)
+        super().__set__(instance, value)
+        if before is None or before.name != value.name:
+            instance.__dict__["name_source"] = None
+
+
 class SessionFields:
-    """The checked attributes of `Session`: setting one to what is refused raises EncodeError."""
+    """The checked attributes of `Session`: setting one to what is refused raises EncodeError.
+
+    `name_source` says who gave the session its name: `made` where a model or a fork did, None for a
+    person or unknown. Setting a `config` with another name makes it None.
+    """
 
     clock: Clock
-    config = Checked[SessionConfig]()
+    name_source: str | None
+    config = _CheckedConfig()
     context_usage = Checked[ContextUsage]()
     total_usage = Checked[TokenUsage]()
     total_cost = Checked[float]()
@@ -42,6 +58,19 @@ class SessionFields:
     tasks = CheckedItems(Task)
     cost_records = CheckedItems(LlmCostRecord)
     verification_reports = CheckedItems(VerificationReport)
+
+    def set_name(self, name: str, *, made: bool = False) -> None:
+        """Give the session a name, which a person chose unless it was `made`.
+
+        Raises EncodeError for one that could not be saved; then the old one stays.
+        """
+        self.config = self.config.evolve(name=name)
+        self.name_source = MADE if made else None
+
+    @property
+    def may_be_titled(self) -> bool:
+        """Whether a made name may replace the name: it is empty, or was made itself."""
+        return not self.config.name or self.name_source == MADE
 
     def touch(self) -> None:
         """Say that something changed just now: whole seconds."""

@@ -86,9 +86,22 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "sessions.md").read_text(encoding="utf-8")
-    talking, asking = re.findall(r"```python\n(.*?)```", text, re.S)
+    talking, beside, crashing, asking = re.findall(r"```python\n(.*?)```", text, re.S)
     for messages in (2, 4):
         assert _said_by(talking, tmp_path) == f"The login fails, you say? {messages}\n"
+    assert _said_by(beside, tmp_path).splitlines() == [
+        "both turns: 4",
+        "saved",
+        "merged",
+        "On Windows, too unchanged",
+        "['login', 'login-copy']",
+    ]
+    assert _said_by(crashing, tmp_path) == "[]\n"
+    assert _said_by(crashing, tmp_path).splitlines() == [
+        "The login fails 1 2 False",
+        "2 kept",
+        "['The login fails', 'I read the log.']",
+    ]
     assert _said_by(asking, tmp_path).splitlines() == [
         "ls src: done",
         "make: done",

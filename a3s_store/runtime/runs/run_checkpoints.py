@@ -13,12 +13,13 @@ Upstream: loop_checkpoint.rs (runtime 11.4; 1.7, resume a run).
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from typing import Final
 
 import attrs
 
 from a3s_store.core.clock import Clock, system_clock
-from a3s_store.core.protocol import Inventoried, SessionStore
+from a3s_store.core.protocol import Inventoried, Inventory, SessionStore
 from a3s_store.errors import (
     CodecError,
     CorruptionError,
@@ -31,12 +32,16 @@ from a3s_store.models import (
     CHECKPOINT_VERSION,
     LoopCheckpoint,
     Message,
+    RunStatus,
     TokenUsage,
     VerificationReport,
 )
 from a3s_store.runtime.state.invariants import quoted
+from a3s_store.runtime.state.runs import TERMINAL
 
 _log = logging.getLogger("a3s_store.session")
+
+_UNREADABLE: Final = (InvalidSnapshotError, CodecError, CorruptionError)
 
 
 class LoopCheckpointSink:
@@ -203,24 +208,92 @@ async def orphaned(
         SessionConfigError: the store cannot say what it holds (`Inventoried`).
         StoreError: the store failed.
     """
-    if not isinstance(store, Inventoried):
-        raise SessionConfigError("the store keeps no inventory", field="store", op="orphaned")
-    inventory = await store.inventory()
+    inventory = await _inventory(store, "orphaned")
     alive = {*inventory.sessions, *live}
-    found: list[OrphanedCheckpoint] = []
-    for run_id in inventory.loop_checkpoints:
-        try:
-            checkpoint = await store.load_loop_checkpoint(run_id)
-        except (InvalidSnapshotError, CodecError, CorruptionError) as error:
-            _log.warning("Loop checkpoint of run %s passed over: %s", run_id, error)
+    return tuple(
+        [
+            OrphanedCheckpoint(
+                run_id=one.run_id, session_id=one.session_id, checkpoint_ms=one.checkpoint_ms
+            )
+            async for one in _readable(store, inventory.loop_checkpoints)
+            if one.session_id not in alive
+        ]
+    )
+
+
+@attrs.frozen(kw_only=True)
+class LeftOverCheckpoint:
+    """A loop checkpoint of a run that has ended; `status` is how, `checkpoint_ms` when it was made.
+
+    A crash between a run's last save and the removal of its checkpoint leaves one where the store
+    cannot do both in one commit; earlier releases did so in every store.
+    """
+
+    run_id: str
+    session_id: str
+    status: RunStatus
+    checkpoint_ms: int
+
+
+async def left_over(store: SessionStore) -> tuple[LeftOverCheckpoint, ...]:
+    """The loop checkpoints of stored sessions whose run has ended, by run id. Nothing is removed.
+
+    No live session goes on with one; `store.delete_loop_checkpoint(run_id)` removes it. The runs
+    of each session that has a checkpoint are loaded. A session whose runs cannot be read is logged
+    and left out, and so is a checkpoint that cannot be read.
+
+    Raises:
+        SessionConfigError: the store cannot say what it holds (`Inventoried`).
+        StoreError: the store failed.
+    """
+    inventory = await _inventory(store, "left_over")
+    stored = set(inventory.sessions)
+    ended: dict[str, dict[str, RunStatus]] = {}
+    found: list[LeftOverCheckpoint] = []
+    async for one in _readable(store, inventory.loop_checkpoints):
+        if one.session_id not in stored:
             continue
-        # It may have been removed since.
-        if checkpoint is not None and checkpoint.session_id not in alive:
+        if one.session_id not in ended:
+            ended[one.session_id] = await _ended_runs(store, one.session_id)
+        status = ended[one.session_id].get(one.run_id)
+        if status is not None:
             found.append(
-                OrphanedCheckpoint(
-                    run_id=run_id,
-                    session_id=checkpoint.session_id,
-                    checkpoint_ms=checkpoint.checkpoint_ms,
+                LeftOverCheckpoint(
+                    run_id=one.run_id,
+                    session_id=one.session_id,
+                    status=status,
+                    checkpoint_ms=one.checkpoint_ms,
                 )
             )
     return tuple(found)
+
+
+async def _inventory(store: SessionStore, op: str) -> Inventory:
+    if not isinstance(store, Inventoried):
+        raise SessionConfigError("the store keeps no inventory", field="store", op=op)
+    return await store.inventory()
+
+
+async def _readable(store: SessionStore, run_ids: Iterable[str]) -> AsyncIterator[LoopCheckpoint]:
+    """The checkpoints of these runs that can be read; one may have been removed since."""
+    for run_id in run_ids:
+        try:
+            checkpoint = await store.load_loop_checkpoint(run_id)
+        except _UNREADABLE as error:
+            _log.warning("Loop checkpoint of run %s passed over: %s", run_id, error)
+            continue
+        if checkpoint is not None:
+            yield checkpoint
+
+
+async def _ended_runs(store: SessionStore, session_id: str) -> dict[str, RunStatus]:
+    try:
+        records = await store.load_run_records(session_id)
+    except _UNREADABLE as error:
+        _log.warning("Runs of session %s passed over: %s", session_id, error)
+        return {}
+    return {
+        record.snapshot.id: record.snapshot.status
+        for record in records or ()
+        if record.snapshot.status in TERMINAL
+    }

@@ -23,15 +23,20 @@ from a3s_store.errors import (
 from a3s_store.models import (
     LoopCheckpoint,
     Message,
+    RunRecord,
+    RunSnapshot,
+    RunStatus,
     SessionData,
     TokenUsage,
     VerificationReport,
     VerificationStatus,
 )
 from a3s_store.runtime.runs.run_checkpoints import (
+    LeftOverCheckpoint,
     LoopCheckpointSink,
     OrphanedCheckpoint,
     check_ownership,
+    left_over,
     load_for_resume,
     orphaned,
 )
@@ -345,3 +350,59 @@ def test_a_store_that_cannot_say_what_it_holds_is_refused() -> None:
 
     with pytest.raises(SessionConfigError):
         asyncio.run(main())
+
+
+# -- Left over --------------------------------------------------------------------------------
+
+
+def test_checkpoints_whose_run_has_ended_are_found(on_store: Callable[[Work], None]) -> None:
+    """K3."""
+
+    async def work(store: SessionStore) -> None:
+        await store.save(SessionData(id="stored", created_at=1, updated_at=1))
+        for run, session in (("d", "stored"), ("e", "stored"), ("c", "stored"), ("g", "gone")):
+            await saved(sink(store, run, session))
+        await store.save_run_records(
+            "stored",
+            [ended("c", RunStatus.FAILED), ended("d", RunStatus.EXECUTING), ended("b")],
+        )
+        await store.save_run_records("gone", [ended("g")])
+        assert await left_over(store) == (
+            LeftOverCheckpoint(
+                run_id="c", session_id="stored", status=RunStatus.FAILED, checkpoint_ms=1234
+            ),
+        )
+        assert await store.load_loop_checkpoint("c") == checkpoint("c", "stored")
+        assert [one.run_id for one in await orphaned(store)] == ["g"]
+
+    on_store(work)
+
+
+def test_a_session_whose_runs_cannot_be_read_is_logged_and_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K3."""
+    file = tmp_path / "sessions.db"
+
+    async def main() -> tuple[LeftOverCheckpoint, ...]:
+        async with SqliteSessionStore.open(file) as store:
+            for name in ("damaged", "whole"):
+                await store.save(SessionData(id=name, created_at=1, updated_at=1))
+                await store.save_run_records(name, [ended(name)])
+                await saved(sink(store, name, name))
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.execute("UPDATE run SET prompt = 'other' WHERE id = 'damaged'")
+            connection.commit()
+        async with SqliteSessionStore.open(file) as store:
+            return await left_over(store)
+
+    assert [one.run_id for one in asyncio.run(main())] == ["whole"]
+    (told,) = caplog.records
+    assert told.getMessage().startswith("Runs of session damaged passed over")
+
+
+def ended(run_id: str, status: RunStatus = RunStatus.COMPLETED) -> RunRecord:
+    snapshot = RunSnapshot(
+        id=run_id, session_id="any", status=status, prompt="go", created_at_ms=1, updated_at_ms=2
+    )
+    return RunRecord(snapshot=snapshot, events=())

@@ -301,6 +301,7 @@ OPERATIONS: dict[str, Any] = {
     "resume": lambda s: s.resume("main"),
     "set_confirmation_policy": lambda s: s.set_confirmation_policy("main", ConfirmationPolicy()),
     "set_permission_policy": lambda s: s.set_permission_policy("main", PermissionPolicy()),
+    "rename": lambda s: s.rename("main", "Mine"),
     "task update": lambda s: s.set_tasks("main", []),
     "title_generation": lambda s: s.generate_title("main"),
 }

@@ -6,13 +6,23 @@ Plain functions of a connection, each inside a read transaction that somebody el
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from a3s_store.backends.sqlite.read import notes
+from a3s_store.backends.sqlite.read import notes, run_states
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.collections import CHECKPOINTS
 from a3s_store.core.protocol import Generation, Inventory, SessionSummary
+
+_COLUMNS: Final = ", ".join(
+    name for name in SessionSummary._fields if name not in SessionSummary._field_defaults
+)
+_SUMMARIES: Final = (
+    f"SELECT {_COLUMNS.replace('total_cost', 'coalesce(total_cost, 0.0)')} FROM sessions "
+    "ORDER BY updated_at DESC, id"
+)
+_NO_RUNS: Final = tuple(SessionSummary._field_defaults.values())
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
@@ -45,10 +55,14 @@ def exists(conn: sqlite3.Connection, session_id: str) -> bool:
 
 def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
     """What there is to say of every saved session, those updated last first."""
+    unfinished = run_states.of_sessions(conn)
     # Which sessions are there? The view has these columns; a cost that is negative zero is NULL.
-    names = ", ".join(SessionSummary._fields).replace("total_cost", "coalesce(total_cost, 0.0)")
-    found = conn.execute(f"SELECT {names} FROM sessions ORDER BY updated_at DESC, id").fetchall()
-    return tuple(map(SessionSummary._make, found))
+    found = conn.execute(_SUMMARIES).fetchall()
+    # `SessionSummary._make` counts the fields of every row again.
+    make = partial(tuple.__new__, SessionSummary)
+    if not unfinished:
+        return tuple([make(row + _NO_RUNS) for row in found])
+    return tuple([make(row + unfinished.get(row[0], _NO_RUNS)) for row in found])
 
 
 def inventory(conn: sqlite3.Connection) -> Inventory:

@@ -96,6 +96,7 @@ class _Save:
             and self.known.has("config", self.before.parts)
             and all(getattr(known, name) is getattr(session, name) for name in CONFIG_PARTS)
         ):
+            self._put_name_source()
             return
         tree = encode_without(session, _BESIDE_CONFIG)
         digest = scalar_digest({key: tree[key] for key in CONFIG_PARTS if key in tree})
@@ -109,6 +110,7 @@ class _Save:
                     (self.before.key, session.config.name),
                 )
             statements.put_one(self.conn, CONFIG_ROWS, "owner_key", own, tree)
+        self._put_name_source()
         self.parts["config"] = digest
 
     def _put_name_source(self) -> None:

@@ -1,0 +1,98 @@
+"""Runs that have a checkpoint: under way, interrupted, left over, or without a session.
+
+Plain functions of a connection, inside a read transaction of the caller. No message is read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core import live_window
+
+State: TypeAlias = Literal["running", "interrupted", "left_over", "orphaned"]
+
+# Every checkpoint: whether its session is stored, whether its run has ended, how many messages of
+# it the session has not. Where it is unknown with how many the run began, the session's count.
+_CHECKPOINTS: Final = """
+SELECT
+    l.run_id,
+    l.session_id,
+    l.claimed_by,
+    max(0, l.head_length - coalesce(l.base_length, s.head_length)),
+    s.owner_key IS NOT NULL,
+    EXISTS (
+        SELECT 1 FROM run AS r
+        WHERE r.owner_key = s.owner_key AND r.id = l.run_id
+        AND r.status IN ('completed', 'failed', 'cancelled')
+    ),
+    d.loop_checkpoint_key IS NOT NULL
+FROM loop_checkpoint AS l
+LEFT JOIN owner AS o ON o.id = l.session_id
+LEFT JOIN session AS s USING (owner_key)
+LEFT JOIN draft AS d USING (loop_checkpoint_key)
+ORDER BY l.loop_checkpoint_key
+"""
+
+
+class RunState(NamedTuple):
+    """A run with a checkpoint. `unsaved` are the messages of it that the session has not.
+
+    It is `left_over` where the run has ended, `orphaned` where the session is not stored, else
+    `running` while an open live session has claimed it, and otherwise `interrupted`.
+    """
+
+    run_id: str
+    session_id: str
+    state: State
+    unsaved: int
+    has_draft: bool
+
+
+def read(conn: sqlite3.Connection) -> list[RunState]:
+    """All runs with a checkpoint, in order of arrival of their first ones."""
+    return [
+        RunState(run_id, session_id, _state(claimed_by, stored, ended), unsaved or 0, bool(draft))
+        for run_id, session_id, claimed_by, unsaved, stored, ended, draft in conn.execute(
+            _CHECKPOINTS
+        ).fetchall()
+    ]
+
+
+def _state(claimed_by: str | None, stored: int, ended: int) -> State:
+    if not stored:
+        return "orphaned"
+    if ended:
+        return "left_over"
+    return "running" if live_window.is_open(claimed_by) else "interrupted"
+
+
+def counts(conn: sqlite3.Connection) -> dict[State, int]:
+    """How many runs are in each state; all 0 for a file of another schema than this release's."""
+    found: dict[State, int] = {"running": 0, "interrupted": 0, "left_over": 0, "orphaned": 0}
+    _, version, _ = migrate.numbers(conn)
+    if version == migrate.newest():
+        for run in read(conn):
+            found[run.state] += 1
+    return found
+
+
+def of_sessions(conn: sqlite3.Connection) -> dict[str, tuple[int, int, int, bool]]:
+    """The last four fields of `SessionSummary`, for sessions that have unfinished runs."""
+    runs: defaultdict[str, list[RunState]] = defaultdict(list)
+    for run in read(conn):
+        if run.state in ("running", "interrupted"):
+            runs[run.session_id].append(run)
+    return {session_id: _fields(some) for session_id, some in runs.items()}
+
+
+def _fields(runs: list[RunState]) -> tuple[int, int, int, bool]:
+    interrupted = [run for run in runs if run.state == "interrupted"]
+    return (
+        len(interrupted),
+        len(runs) - len(interrupted),
+        sum(run.unsaved for run in interrupted),
+        any(run.has_draft for run in runs),
+    )
