@@ -412,7 +412,8 @@ class GenerationalStore(SessionStore, Protocol):
         """Save a copy under `new_id` whose history is the first `at` messages; None: all of them.
 
         No message is copied: both share them and go on apart. The families are copied, runs and
-        subagent tasks bound to the new id, as upstream's `fork_for_session` does.
+        subagent tasks bound to the new id, as upstream's `fork_for_session` does. Runs that have
+        not ended count as cancelled: their end would never be heard of in the copy.
 
         Raises:
             SessionNotFoundError: there is no such session, or it is not that long.

@@ -38,7 +38,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 
 from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import Inventoried, Verifiable
-from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
 from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.testing import strategies
 from a3s_store.testing._pairs import (
@@ -428,7 +428,7 @@ class StoreMachine(RuleBasedStateMachine):
         async def plainly(store: Any) -> None:
             found = await source(store)
             if found is not None:
-                copied = found.fork(other)
+                copied = with_ended_runs(found.fork(other))
                 kept = copied.session.messages if at is None else copied.session.messages[:at]
                 await store.save_snapshot(
                     copied.evolve(session=copied.session.evolve(messages=kept))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from a3s_store.core.snapshot import with_ended_runs
 from a3s_store.errors import InvalidIdError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import Message
 from a3s_store.testing import samples
@@ -150,7 +151,7 @@ async def a_fork_goes_its_own_way(store: Any) -> None:
     for at in (None, 0, 3, len(source.session.messages)):
         new_id = f"fork at {at}"
         await store.fork("s", new_id, at)
-        copied = source.fork(new_id)
+        copied = with_ended_runs(source.fork(new_id))
         kept = copied.session.messages if at is None else copied.session.messages[:at]
         copied = copied.evolve(session=copied.session.evolve(messages=kept))
         same(copied, await store.load_snapshot(new_id), new_id)

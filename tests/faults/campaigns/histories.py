@@ -30,7 +30,7 @@ from typing import Any, Final
 
 import attrs
 
-from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
 from a3s_store.errors import StaleGenerationError
 from a3s_store.models import Message, SessionData
 from tests.faults.harness import forks, store_under_test
@@ -223,7 +223,7 @@ class _Process:
                 known = now
             elif what < 0.9:
                 to = self._chance.choice(_SHARED)
-                copy = known.fork(to)
+                copy = with_ended_runs(known.fork(to))
                 await self._do("fork", to, store.fork(session, to), **_facts(copy))
                 # Saved anew, so that no two forks are the same.
                 known = await self._save(store, session, known)
