@@ -43,8 +43,8 @@ def test_the_first_program_has_at_most_twelve_lines_and_runs_twice(tmp_path: Pat
         assert _said_by(program, tmp_path) == f"['fix-login'] {messages}\n"
 
 
-def _said_by(program: str, folder: Path) -> str:
-    """What a program says that runs in a folder, in a process of its own, without a warning."""
+def _said_by(program: str, folder: Path, *, logged: str = "") -> str:
+    """The output of a program in a folder, a process of its own, which logs that line alone."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         cwd=folder,
@@ -53,7 +53,9 @@ def _said_by(program: str, folder: Path) -> str:
         check=False,
         timeout=30,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr.startswith(logged)
+    assert done.stderr.count("\n") == bool(logged)
     return done.stdout
 
 
@@ -86,7 +88,7 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "sessions.md").read_text(encoding="utf-8")
-    talking, beside, crashing, asking = re.findall(r"```python\n(.*?)```", text, re.S)
+    talking, beside, crashing, closing, asking = re.findall(r"```python\n(.*?)```", text, re.S)
     for messages in (2, 4):
         assert _said_by(talking, tmp_path) == f"The login fails, you say? {messages}\n"
     assert _said_by(beside, tmp_path).splitlines() == [
@@ -102,6 +104,9 @@ def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
         "2 kept",
         "['The login fails', 'I read the log.']",
     ]
+    told = "Auto-save failed for session login"
+    assert _said_by(closing, tmp_path, logged=told) == "login not_saved\n"
+    assert (tmp_path / "login.rescue.json").is_file()
     assert _said_by(asking, tmp_path).splitlines() == [
         "ls src: done",
         "make: done",
