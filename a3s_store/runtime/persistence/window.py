@@ -371,6 +371,9 @@ class SessionWindow(ABC):
         """Begin from what was saved, and take over what others had saved."""
         for claim in attempt.changes.ended_runs:
             self.over.pop(claim.run_id, None)
+        if not attempt.changes.changes_session:
+            # A checkpoint alone is kept whatever others saved: that was not read.
+            return Outcome(kind="saved", generation=committed.revision.generation)
         revision, before = committed.revision, attempt.ours
         stored = bases.stored_after(attempt.base, committed.changes)
         if committed.theirs is None:
