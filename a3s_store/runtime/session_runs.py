@@ -192,7 +192,8 @@ class SessionRuns(InterruptedRuns):
                 self._raise_cancelled()
             return self._doing.result()
         finally:
-            if self._run is not None:
+            if self._run is not None and self._run.id not in self.persistence.over:
+                # Until its end is saved no one else may keep what it finished.
                 UNDER_WAY.pop((self.id, self._run.id), None)
             self._doing, self._run, self._settling = None, None, False
 
