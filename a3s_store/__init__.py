@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from a3s_store.backends.sqlite.maintenance.restore import restore
     from a3s_store.backends.sqlite.salvage import salvage
     from a3s_store.core.base_store import BaseStore
+    from a3s_store.core.changes import Committed, RunCheckpoint, RunClaim, SessionChanges
     from a3s_store.core.clean import clean_json, clean_text
     from a3s_store.core.drafts import Draft
     from a3s_store.core.protocol import (
         Capabilities,
+        ConditionalStore,
         DraftStore,
         Generation,
         GenerationalStore,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         SessionSummary,
     )
     from a3s_store.core.queue_entries import QueueEntry, QueueEntryStore
+    from a3s_store.core.revision import Position, Revision, Versioned
     from a3s_store.core.snapshot import SessionSnapshot
     from a3s_store.errors import StoreError
 
@@ -44,6 +47,8 @@ __version__ = "0.1.0"
 __all__ = [
     "BaseStore",
     "Capabilities",
+    "Committed",
+    "ConditionalStore",
     "Draft",
     "DraftStore",
     "FileSessionStore",
@@ -53,13 +58,19 @@ __all__ = [
     "Inventoried",
     "Inventory",
     "MemorySessionStore",
+    "Position",
     "QueueEntry",
     "QueueEntryStore",
+    "Revision",
+    "RunCheckpoint",
+    "RunClaim",
+    "SessionChanges",
     "SessionSnapshot",
     "SessionStore",
     "SessionSummary",
     "SqliteSessionStore",
     "StoreError",
+    "Versioned",
     "clean_json",
     "clean_text",
     "restore",
@@ -67,10 +78,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BaseStore": "core.base_store",
     "Capabilities": "core.protocol",
+    "Committed": "core.changes",
+    "ConditionalStore": "core.protocol",
     "Draft": "core.drafts",
     "DraftStore": "core.protocol",
-    "BaseStore": "core.base_store",
     "FileSessionStore": "backends.jsonfiles",
     "Generation": "core.protocol",
     "GenerationalStore": "core.protocol",
@@ -78,13 +91,19 @@ _HOMES = {
     "Inventoried": "core.protocol",
     "Inventory": "core.protocol",
     "MemorySessionStore": "backends.memory",
+    "Position": "core.revision",
     "QueueEntry": "core.queue_entries",
     "QueueEntryStore": "core.queue_entries",
+    "Revision": "core.revision",
+    "RunCheckpoint": "core.changes",
+    "RunClaim": "core.changes",
+    "SessionChanges": "core.changes",
     "SessionSnapshot": "core.snapshot",
     "SessionStore": "core.protocol",
     "SessionSummary": "core.protocol",
     "SqliteSessionStore": "backends.sqlite",
     "StoreError": "errors",
+    "Versioned": "core.revision",
     "clean_json": "core.clean",
     "clean_text": "core.clean",
     "restore": "backends.sqlite.maintenance.restore",

@@ -9,6 +9,7 @@ To be used from one event loop. No model vendor is known here.
 """
 
 from a3s_store.runtime.agent_session import AgentSession
+from a3s_store.runtime.closing import Closed
 from a3s_store.runtime.context import (
     ContextDepth,
     ContextItem,
@@ -22,6 +23,7 @@ from a3s_store.runtime.live_session import SecurityGuard, Session
 from a3s_store.runtime.manager import SessionManager
 from a3s_store.runtime.memory_context import MemoryContextProvider
 from a3s_store.runtime.options import SessionOptions
+from a3s_store.runtime.persistence.outcome import Outcome
 from a3s_store.runtime.persistence.restore import restore_session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.policies.confirmation import (
@@ -44,6 +46,14 @@ from a3s_store.runtime.queue.journal import QueueJournal, StoreJournal
 from a3s_store.runtime.queue.metrics import MetricsSnapshot, QueueStats
 from a3s_store.runtime.registry import LoadReport, SessionRegistry, StoreHealth
 from a3s_store.runtime.runs.active_run import ActiveRun, Agent, AgentResult, RunStream
+from a3s_store.runtime.runs.drafts import DraftWriter
+from a3s_store.runtime.runs.interrupted import InterruptedRun
+from a3s_store.runtime.session_events import (
+    CompactionSkipped,
+    SessionChangedElsewhere,
+    TextCleaned,
+    ToolPairsBroken,
+)
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.compaction import Summarizer, prune_tool_outputs, should_auto_compact
 from a3s_store.runtime.state.invariants import validate_snapshot
@@ -66,8 +76,10 @@ __all__ = [
     "ArtifactCollection",
     "Broadcast",
     "Call",
+    "Closed",
     "Command",
     "CommandHandle",
+    "CompactionSkipped",
     "ConfirmationAnswer",
     "ConfirmationManager",
     "ConfirmationRequest",
@@ -78,12 +90,15 @@ __all__ = [
     "ContextResult",
     "ContextType",
     "DeadLetter",
+    "DraftWriter",
     "ExternalTask",
+    "InterruptedRun",
     "LaneQueue",
     "LoadReport",
     "MemoryContextProvider",
     "MetricsSnapshot",
     "ModelPricing",
+    "Outcome",
     "PendingConfirmation",
     "PermissionChecker",
     "PermissionManager",
@@ -95,6 +110,7 @@ __all__ = [
     "RunStream",
     "SecurityGuard",
     "Session",
+    "SessionChangedElsewhere",
     "SessionManager",
     "SessionOptions",
     "SessionPersistence",
@@ -104,9 +120,11 @@ __all__ = [
     "SubagentTracker",
     "Subscription",
     "Summarizer",
+    "TextCleaned",
     "Tool",
     "ToolMetrics",
     "ToolOutput",
+    "ToolPairsBroken",
     "TraceSink",
     "aggregate_cost_records",
     "by_name",

@@ -200,6 +200,8 @@ class AgentSession(SessionRuns):
 async def _within(until: float, work: Coroutine[Any, Any, R]) -> R | None:
     """The result of some work, None when it is not there in time: then it goes on alone."""
     task = asyncio.ensure_future(work)
+    # No one asks for its result when it comes late.
+    task.add_done_callback(lambda late: late.cancelled() or late.exception())
     await asyncio.wait([task], timeout=max(0.0, until - asyncio.get_running_loop().time()))
     return task.result() if task.done() else None
 

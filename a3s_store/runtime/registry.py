@@ -387,6 +387,7 @@ class SessionRegistry:
         mine = session_id not in self._reserved
         self._reserved.add(session_id)
         try:
+            self.discard_unsaved(session_id)
             if live is not None:
                 self._let_go(live)
                 await live.close(save=False)

@@ -242,7 +242,7 @@ def _kept(written: Any, ours: Any, live: Any, stored: Any) -> Any:
 def part_of(error: EncodeError) -> str | None:
     """Which part of a session an error is about; None for its messages, never left out."""
     path = error.path.partition(".")[0].partition("[")[0]
-    if path in ("", "messages", "id"):
+    if error.model not in ("", "SessionData") or path in ("", "messages", "id"):
         return None
     names = {field.name for field in attrs.fields(SessionData)}
     return path if path in names or path in {one.name for one in COLLECTIONS} else None
