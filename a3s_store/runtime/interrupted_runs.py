@@ -207,6 +207,7 @@ class InterruptedRuns:
         writer = self.persistence.writer
         assert writer is not None, "it was found there"
         await writer.claim(one.run_id, one.run.claimed_by, self.persistence.token)
+        self.persistence.claimed.add(one.run_id)
 
     async def _drop_left_over(self, run_id: str) -> None:
         """Remove the checkpoint of a run of this session that has ended, if there is one."""

@@ -55,9 +55,8 @@ class SessionRuns(InterruptedRuns):
         self._run: ActiveRun | None = None
         self._settling = False
         self._begun = self._cancelled_early = False
-        # Whether the checkpoint of the run under way is in the store, and whether its draft is
-        # kept when it is cancelled.
-        self._is_kept, self._keep_draft = False, True
+        # Whether the draft of the run under way is kept when it is cancelled.
+        self._keep_draft = True
 
     async def send(self, prompt: str, agent: Agent, *, run_id: str | None = None) -> AgentResult:
         """Have the agent respond to a prompt: one run. `run_id` None makes an id.
@@ -180,7 +179,7 @@ class SessionRuns(InterruptedRuns):
     def _begin(self, agent: Agent, run: ActiveRun) -> None:
         """Do a run in a task of its own: to cancel the run is not to cancel who waits for it."""
         self._run, self._begun, self._cancelled_early = run, False, False
-        self._is_kept, self._keep_draft = False, True
+        self._keep_draft = True
         self.persistence.held = self.session.history
         self._doing = asyncio.create_task(self._do(agent, run))
 
@@ -258,13 +257,12 @@ class SessionRuns(InterruptedRuns):
             claimed_by=self.persistence.token,
         )
         try:
-            await self.persistence.save_run(checkpoint, begins=not self._is_kept)
+            await self.persistence.save_run(checkpoint)
         except (RunClaimedError, SessionDeletedError):
             raise
         except Exception as error:
             _log.warning("Loop checkpoint of run %s not saved, the run goes on: %s", run.id, error)
             return False
-        self._is_kept = True
         return True
 
     def _complete(self, run: ActiveRun, result: AgentResult) -> None:
@@ -307,8 +305,7 @@ class SessionRuns(InterruptedRuns):
             self._count(run.usage)
         else:
             self._put_back(run, result.messages)
-        if self._is_kept:
-            self.persistence.over[run.id] = None
+        self.persistence.over[run.id] = None
         # A session that does not save itself keeps the checkpoint until it is saved.
         await self.persistence.auto_save_if_enabled("generate")
 

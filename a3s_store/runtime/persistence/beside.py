@@ -212,13 +212,18 @@ class WindowBesideOthers(SessionWindow):
             return
         async with self._saving:
             self._refuse_ended(op)
-            await self._resolve()
+            before = self.base.revision
+            outcomes = [await self._resolve()]
             try:
-                await self._save_changes(op, self.on_conflict)
+                outcomes.append(await self._save_changes(op, self.on_conflict))
             except StaleSessionError:
                 raise
             except StoreError:
                 _log.debug("session %s not saved before %s", self.session.id, op)
+            for outcome in outcomes:
+                # What came in just now was not seen yet by who asked for this.
+                if outcome.kind in ("merged", "forked"):
+                    raise self._moved(op, before, self.base.revision, outcome.forked_as)
             history, usage = self.session.history, self.session.context_usage
             change()
             try:
@@ -233,6 +238,24 @@ class WindowBesideOthers(SessionWindow):
             except StoreError as error:
                 # A store that fails hinders no change of the live session.
                 self.told_failed(op, error)
+
+    def _moved(
+        self, op: str, expected: Revision, actual: Revision, forked_as: str | None
+    ) -> StaleSessionError:
+        """The error of a rewrite before which others' changes were taken in."""
+        return StaleSessionError(
+            "the session was changed elsewhere",
+            session_id=self.session.id,
+            reason="changed",
+            forked_as=forked_as,
+            expected=expected.generation,
+            actual=actual.generation,
+            expected_revision=expected,
+            actual_revision=actual,
+            op=op,
+            where=f"session {self.session.id}",
+            hint="Nothing was replaced; the live session has what others saved",
+        )
 
     # -- Forks --------------------------------------------------------------------------------
 

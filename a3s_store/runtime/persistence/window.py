@@ -121,9 +121,10 @@ class SessionWindow(ABC):
 
     `token` names it in the runs it claims. `base` is what was last read or written, None before
     the first save. `held` is the conversation without the run under way, None when there is none.
-    `over` are runs that ended here and whose checkpoints go with the next save. `deleted` is the
-    error once the session was found deleted elsewhere. `conflict` is why what is new here cannot be
-    part of what is stored, None when it can as far as is known.
+    `claimed` are runs whose checkpoint is stored and ours; `over` are runs that ended here and
+    whose checkpoints go with the next save. `deleted` is the error once the session was found
+    deleted elsewhere. `conflict` is why the changes here cannot be part of the stored session, None
+    when they can as far as is known.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class SessionWindow(ABC):
         self.writer: SessionWriter | None = None if store is None else writer_for(store)
         self.base: Base | None = None
         self.held: History | None = None
+        self.claimed: set[str] = set()
         self.over: dict[str, None] = {}
         self.deleted: SessionDeletedError | None = None
         self.conflict: ConflictReason | None = None
@@ -251,7 +253,7 @@ class SessionWindow(ABC):
         """
         return await self._save("save", on_conflict or self.on_conflict)
 
-    async def save_run(self, run: RunCheckpoint, *, begins: bool) -> Outcome:
+    async def save_run(self, run: RunCheckpoint) -> Outcome:
         """Keep the checkpoint of a run under way, with what changed of the session.
 
         The checkpoint alone is kept where the session does not save itself, and where `on_conflict`
@@ -261,7 +263,7 @@ class SessionWindow(ABC):
         """
         if self.saves_itself:
             try:
-                return await self._save("checkpoint", self.on_conflict, run, begins=begins)
+                return await self._save("checkpoint", self.on_conflict, run)
             except SessionDeletedError:
                 raise
             except StaleSessionError:
@@ -276,27 +278,28 @@ class SessionWindow(ABC):
                 save_id=secrets.token_bytes(16),
                 op="checkpoint",
                 checkpoint=run,
-                begins_run=begins,
+                begins_run=run.run_id not in self.claimed,
             )
             try:
                 await self.writer.save(changes, self.revision, None)
             except StaleGenerationError as error:
                 raise self._stale(error) from error
+            self.claimed.add(run.run_id)
         return UNCHANGED
 
-    async def _save(
-        self, op: str, mode: OnConflict, run: RunCheckpoint | None = None, *, begins: bool = False
-    ) -> Outcome:
+    async def _save(self, op: str, mode: OnConflict, run: RunCheckpoint | None = None) -> Outcome:
         if self.writer is None:
             return UNCHANGED
         async with self._saving:
             self._refuse_ended(op)
             await self._resolve()
-            return await self._save_changes(op, mode, run, begins=begins)
+            return await self._save_changes(op, mode, run)
 
     async def _save_changes(
-        self, op: str, mode: OnConflict, run: RunCheckpoint | None = None, *, begins: bool = False
+        self, op: str, mode: OnConflict, run: RunCheckpoint | None = None
     ) -> Outcome:
+        # A run whose first checkpoint was not stored leaves none behind.
+        self.over = {run_id: None for run_id in self.over if run_id in self.claimed}
         ours = self.ours()
         change = bases.changed(self.base, ours)
         claims = tuple(RunClaim(run_id, self.token) for run_id in self.over)
@@ -307,7 +310,7 @@ class SessionWindow(ABC):
         changes = attrs.evolve(
             bases.changes_of(self.session.id, self.base, ours, change, save_id, op),
             checkpoint=run,
-            begins_run=begins,
+            begins_run=run is not None and run.run_id not in self.claimed,
             ended_runs=claims,
         )
         try:
@@ -318,7 +321,7 @@ class SessionWindow(ABC):
             self.conflict = None
             outcome = await self._fork(ours, conflict.reason)
             if run is not None:
-                await self._save_changes(op, mode, run, begins=begins)
+                await self._save_changes(op, mode, run)
             return outcome
         except RunClaimedError:
             if run is not None:
@@ -330,7 +333,7 @@ class SessionWindow(ABC):
                 raise self._failed(error) from error
             # No field may cost the conversation: it is saved without what cannot be written.
             self._refused[part] = bases.value_of(self.snapshot(), part)
-            outcome = await self._save_changes(op, mode, run, begins=begins)
+            outcome = await self._save_changes(op, mode, run)
             return attrs.evolve(
                 outcome, kind="partly_saved", parts=tuple(self._refused), error=error
             )
@@ -341,6 +344,8 @@ class SessionWindow(ABC):
         on = None if attempt.base is None else attempt.base.revision
         merge = None if attempt.mode == "raise" else attempt.merge
         attempt.work = asyncio.ensure_future(self.writer.save(attempt.changes, on, merge))
+        # A caller that is cancelled does not ask for its result.
+        attempt.work.add_done_callback(lambda work: work.cancelled() or work.exception())
         self._unsure = attempt
         try:
             committed = await asyncio.shield(attempt.work)
@@ -371,6 +376,9 @@ class SessionWindow(ABC):
         """Begin from what was saved, and take over what others had saved."""
         for claim in attempt.changes.ended_runs:
             self.over.pop(claim.run_id, None)
+            self.claimed.discard(claim.run_id)
+        if attempt.changes.checkpoint is not None:
+            self.claimed.add(attempt.changes.checkpoint.run_id)
         if not attempt.changes.changes_session:
             # A checkpoint alone is kept whatever others saved: that was not read.
             return Outcome(kind="saved", generation=committed.revision.generation)
@@ -391,9 +399,8 @@ class SessionWindow(ABC):
         if self.deleted is not None:
             raise self.deleted
         if self._stopped:
-            raise SessionClosedError(
-                "the session is closed", op=op, where=f"session {self.session.id}"
-            )
+            where = f"session {self.session.id}"
+            raise SessionClosedError("the session is closed", op=op, where=where)
 
     def _refuse_invalid(self, snapshot: SessionSnapshot) -> None:
         try:
@@ -423,22 +430,19 @@ class SessionWindow(ABC):
                 await self._unsure.result()
             live_window.close_window(self.token)
 
-    async def _resolve(self) -> None:
+    async def _resolve(self) -> Outcome:
         """Find out whether a save of unknown outcome was made, before anything is saved again."""
         attempt = self._unsure
         if attempt is None or self.writer is None:
-            return
-        if (committed := await attempt.result()) is not None:
-            self._unsure = None
-            self._committed(attempt, committed)
-            return
-        try:
-            revision = await self.writer.landed(attempt.changes)
-        except StoreError as error:
-            raise self._failed(error) from error
+            return UNCHANGED
+        committed = await attempt.result()
+        if committed is None:
+            try:
+                revision = await self.writer.landed(attempt.changes)
+            except StoreError as error:
+                raise self._failed(error) from error
+            if revision is not None:
+                theirs = attempt.theirs
+                committed = Committed(revision=revision, changes=attempt.changes, theirs=theirs)
         self._unsure = None
-        if revision is not None:
-            self._committed(
-                attempt,
-                Committed(revision=revision, changes=attempt.changes, theirs=attempt.theirs),
-            )
+        return UNCHANGED if committed is None else self._committed(attempt, committed)
