@@ -49,14 +49,20 @@ LEGAL = {
         load(3, 4, "a"),
         load(5, 6, None),
     ],
-    "generations begin again": [
+    "generations go on after a delete": [
+        save(0, 1, "a"),
+        done("delete", 2, 3),
+        save(4, 5, "b"),
+        done("generation", 6, 7, number=3),
+    ],
+}
+ILLEGAL = {
+    "a generation is given twice": [
         save(0, 1, "a"),
         done("delete", 2, 3),
         save(4, 5, "b"),
         done("generation", 6, 7, number=1),
     ],
-}
-ILLEGAL = {
     "a save is lost": [save(0, 1, "a"), load(2, 3, None)],
     "an old value comes back": [save(0, 1, "a"), save(2, 3, "b"), load(4, 5, "a")],
     "both of two win": [save(0, 1, "a"), cas(2, 5, "a", "b"), cas(2, 5, "a", "c")],
