@@ -121,7 +121,7 @@ def test_histories_made_from_an_order_are_explained_and_one_changed_answer_is_no
 
 def _made(chance: random.Random) -> list[Operation]:
     value: str | None = None
-    generation = 0
+    generation = last = 0
     history: list[Operation] = []
     for moment in range(40):
         began, ended = moment - chance.random() * 3, moment + chance.random() * 3
@@ -134,6 +134,7 @@ def _made(chance: random.Random) -> list[Operation]:
         elif kind == "generation":
             facts = {"number": generation}
         elif kind == "delete":
+            last += value is not None
             value, generation = None, 0
         else:
             if kind == "cas":
@@ -145,7 +146,8 @@ def _made(chance: random.Random) -> list[Operation]:
                 outcome = "ok" if facts["number"] == generation else "refused"
             facts["after"] = new
             if outcome == "ok":
-                value, generation = new, generation + 1
+                last += 1
+                value, generation = new, last
                 outcome = "unknown" if lost else "ok"
         history.append(done(kind, began, ended, outcome=outcome, **facts))
     return history
