@@ -175,7 +175,7 @@ class Stores(RuleBasedStateMachine):
         found = self._all(lambda store: store.get_important(threshold, limit))
         importances = [item.importance for item in found]
         assert importances == sorted(importances, reverse=True)
-        assert all(importance >= threshold for importance in importances)
+        assert all(importance >= to_f32(threshold) for importance in importances)
 
     @rule(item_id=IDS)
     def delete(self, item_id: str) -> None:
