@@ -24,6 +24,7 @@ from a3s_store.agent_memory import (
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.agent_memory_store import SqliteMemoryStore
 from a3s_store.errors import EncodeError, InvalidIdError
+from a3s_store.wire.numbers import to_f32
 
 R = TypeVar("R")
 NOW = 1_779_098_400_000
