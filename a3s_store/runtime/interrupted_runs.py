@@ -168,7 +168,7 @@ class InterruptedRuns:
         keep_draft: bool = True,
         repair: bool = True,
     ) -> int:
-        await self._claim(one)
+        one = await self._claim(one)
         length = one.base_length
         said = self._ended(one.messages, length)[length:] if repair else one.said
         if keep_draft and one.draft is not None:
@@ -203,11 +203,17 @@ class InterruptedRuns:
             # Upstream forgets what a run used that did not end well; it was paid all the same.
             self.persistence.record_usage(used)
 
-    async def _claim(self, one: InterruptedRun) -> None:
+    async def _claim(self, one: InterruptedRun) -> InterruptedRun:
+        """Claim a run, and return it as it is then. Raises RunClaimedError."""
         writer = self.persistence.writer
         assert writer is not None, "it was found there"
-        await writer.claim(one.run_id, one.run.claimed_by, self.persistence.token)
+        run = await writer.claim(one.run_id, one.run.claimed_by, self.persistence.token)
         self.persistence.claimed.add(one.run_id)
+        if run.checkpoint == one.checkpoint:
+            return one
+        # Its process saved one more round after it was read here, and ended only then.
+        one = interrupted.interrupted_run(self.session, run)
+        return attrs.evolve(one, draft=await self._draft_of(one))
 
     async def _drop_left_over(self, run_id: str) -> None:
         """Remove the checkpoint of a run of this session that has ended, if there is one."""

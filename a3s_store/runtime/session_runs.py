@@ -128,11 +128,10 @@ class SessionRuns(InterruptedRuns):
             one = interrupted.resumable(self.session, run_id, found)
             # Runs that went on from each other before they crashed are over together.
             older = [other for other in found if interrupted.goes_on(one, other)]
-            for other in (one, *older):
-                await self._claim(other)
+            claimed = [await self._claim(other) for other in (one, *older)]
             self.admission.check_open("resume_run")
-            run = self._new_run(one.prompt, new_run_id, one)
-            for other in (one, *older):
+            run = self._new_run(one.prompt, new_run_id, claimed[0])
+            for other in claimed:
                 self.session.runs.mark_cancelled(other.run_id, f"resumed as {run.id}")
                 self.persistence.over[other.run_id] = None
             self._begin(agent, run)

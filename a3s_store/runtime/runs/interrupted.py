@@ -103,7 +103,7 @@ def interrupted(
     ended = {run.id for run in session.runs.snapshots() if run.status in TERMINAL}
     ended.update(over)
     return [
-        _interrupted(session, run)
+        interrupted_run(session, run)
         for run in found
         if run.run_id not in ended
         and not live_window.is_open(UNDER_WAY.get((session.id, run.run_id)))
@@ -111,7 +111,8 @@ def interrupted(
     ]
 
 
-def _interrupted(session: Session, run: RunCheckpoint) -> InterruptedRun:
+def interrupted_run(session: Session, run: RunCheckpoint) -> InterruptedRun:
+    """An interrupted run of a session by its checkpoint, without its draft."""
     now, messages = session.messages, run.checkpoint.messages
     length = run.base_length if run.base_length is not None else common(now, messages)
     known = session.runs.snapshot(run.run_id)

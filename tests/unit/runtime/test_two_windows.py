@@ -539,3 +539,32 @@ def test_a_store_that_fails_at_the_end_of_a_run_keeps_what_it_finished(
         assert (await first.inventory()).loop_checkpoints == ()
 
     on_stores(main)
+
+
+@pytest.mark.parametrize("how", ["given up", "resumed"])
+def test_a_round_saved_while_another_window_looks_for_interrupted_runs_is_not_lost(
+    on_stores: Callable[[Work], None], how: str
+) -> None:
+    async def main(first: Any, second: Any) -> None:
+        one, other = await open_window(first), await open_window(second)
+        running = await send(one, "p")
+        await other.reload()
+        find = second.run_checkpoints
+
+        async def one_more_round(session_id: str) -> Any:
+            second.run_checkpoints = find
+            found = await find(session_id)
+            assert await running.round(calls("c", "k"), results("r", "k"), tokens=5)
+            await running.die()
+            return found
+
+        second.run_checkpoints = one_more_round
+        if how == "given up":
+            assert await other.abandon_run(running.run_id) == 3
+        else:
+            following = await resume(other, running.run_id)
+            await following.finish("a", 1)
+        assert (await stored(first))[:3] == ["p", "c", "r"]
+        assert (await first.load(ID)).total_usage.prompt_tokens in (5, 6)
+
+    on_stores(main)
