@@ -18,11 +18,11 @@ import attrs
 
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored
 from a3s_store.core.collections import ARTIFACTS, COLLECTIONS, Collection
-from a3s_store.core.conditional_store import may_write, run_taken
+from a3s_store.core.conditional_store import may_write
 from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.protocol import ConditionalStore, SessionStore
 from a3s_store.core.revision import Position, Revision, Versioned
-from a3s_store.core.snapshot import ENDED, SessionSnapshot
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import RunClaimedError, SessionConfigError, StoreBusyError
 
 # How often a store that cannot merge by itself is tried, and how long at most between two tries.
@@ -186,7 +186,6 @@ class PlainWriter:
                 if on is not None and not may_write(_alone(changes), on, actual, merge, _nothing):
                     assert stored is not None, "it has a revision"
                     assert merge is not None, "without one it is refused"
-                    _refuse_ended(changes, stored)
                     theirs = self.versioned(stored)
                     written = merge(changes, theirs)
             if await self._write(written):
@@ -315,14 +314,6 @@ def _equal(one: SessionSnapshot, other: SessionSnapshot) -> bool:
 
 def _alike(one: object, other: object) -> bool:
     return one == other or (not one and not other)
-
-
-def _refuse_ended(changes: SessionChanges, stored: SessionSnapshot) -> None:
-    """Raise RunClaimedError for a run of the changes that another live session has ended."""
-    ended = {run.snapshot.id for run in stored.run_records or () if run.snapshot.status in ENDED}
-    taken = next((claim.run_id for claim in changes.ended_runs if claim.run_id in ended), None)
-    if taken is not None:
-        raise run_taken(taken)
 
 
 def _alone(changes: SessionChanges) -> SessionChanges:
