@@ -200,6 +200,7 @@ class SmallAgent:
                 checker=run.session.permission_checker,
                 confirmation=run.session.confirmation,
                 emit=run.record,
+                cleaned=run.session.text_cleaned,
             )
             run.tool_calls_count += 1
             run.session.trace.record(

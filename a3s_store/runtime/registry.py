@@ -23,7 +23,7 @@ import attrs
 
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.core import live_window
-from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import SessionError, StaleSessionError, StoreError, UnsavedSessionsError
@@ -81,7 +81,7 @@ class SessionRegistry:
         self._unsaved: dict[str, AgentSession] = {}
         self._prices = prices
         self._keep_queues = keep_queues
-        self._clock = clock
+        self._clock = clamped(clock)
         self._stores: dict[StorageBackend, SessionStore] = {}
         self._mine: list[SessionStore] = []
         self._live: dict[str, AgentSession] = {}

@@ -23,6 +23,7 @@ from a3s_store.errors import (
     RunCancelledError,
     RunClaimedError,
     SessionDeletedError,
+    StaleSessionError,
     StoreError,
 )
 from a3s_store.models import AgentEnd, AgentError, AgentStart, Message
@@ -96,6 +97,11 @@ class SessionRuns(InterruptedRuns):
                 await self._give_up(run)
             except RunClaimedError:
                 continue  # another live session was quicker
+            except StaleSessionError:
+                raise
+            except StoreError as error:
+                # A run that was not kept now is kept by the next save, or the next `send`.
+                self.persistence.told_failed(op, error)
         self.admission.check_open(op)
 
     async def _interrupted_or_none(self, op: str) -> tuple[InterruptedRun, ...]:

@@ -14,6 +14,7 @@ from tests.faults.harness.report import Report, Size
 CAMPAIGNS: Final[dict[str, str]] = {
     "kill": "writers are killed at random moments, recovery too",
     "histories": "several processes save, some are killed; every session has a legal history",
+    "two_windows": "several processes talk in one session and are killed; no turn is lost",
     "powercut": "every image a power cut may leave of a run is opened and checked",
     "failing_sync": "each sync fails once and its pages are forgotten",
     "operations": "each file operation stops the process, or fails, once or for good",

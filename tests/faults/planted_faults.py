@@ -27,7 +27,7 @@ from a3s_store.backends.sqlite.rows import agent_memory, blobs, session_header
 from a3s_store.backends.sqlite.salvage import session_recovery
 from a3s_store.backends.sqlite.schema import verify_schema
 from a3s_store.backends.sqlite.write import group_commit, session_writer
-from a3s_store.core import job_queue
+from a3s_store.core import job_queue, merge_session
 from a3s_store.core.batch import Batch
 from a3s_store.core.job_queue import Job
 from a3s_store.core.session_cache import CacheTransaction
@@ -348,4 +348,22 @@ def salvage_forgets(path: Path) -> Any:
         return attrs.evolve(found, snapshot=found.snapshot.evolve(session=shorter))
 
     plant(session_recovery, "session", shorter)
+    return SqliteSessionStore.open(path)
+
+
+class _Careless(SqliteSessionStore):
+    async def save_changes(self, changes: Any, *, on: Any, merge: Any = None) -> Any:
+        if on is not None:
+            on, merge = await self.revision(changes.session_id), None
+        return await super().save_changes(changes, on=on, merge=merge)
+
+
+def last_save_wins(path: Path) -> Any:
+    """A live session saves on whatever is stored, not on its own base."""
+    return _Careless.open(path)
+
+
+def totals_added_twice(path: Path) -> Any:
+    """Of two live sessions both totals are added, with the base they have in common."""
+    plant(merge_session, "merge_total", lambda base, ours, theirs: ours + theirs)
     return SqliteSessionStore.open(path)

@@ -46,9 +46,10 @@ STEPS = (
         CREATE TABLE owner_new (
             owner_key INTEGER PRIMARY KEY,
             id TEXT NOT NULL UNIQUE,
+            life INTEGER NOT NULL DEFAULT 1,
             label TEXT
         ) STRICT;
-        INSERT INTO owner_new (owner_key, id) SELECT owner_key, id FROM owner;
+        INSERT INTO owner_new (owner_key, id, life) SELECT owner_key, id, life FROM owner;
         DROP TABLE owner;
         ALTER TABLE owner_new RENAME TO owner;
     """,

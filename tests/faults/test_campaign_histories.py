@@ -49,14 +49,20 @@ LEGAL = {
         load(3, 4, "a"),
         load(5, 6, None),
     ],
-    "generations begin again": [
+    "generations go on after a delete": [
+        save(0, 1, "a"),
+        done("delete", 2, 3),
+        save(4, 5, "b"),
+        done("generation", 6, 7, number=3),
+    ],
+}
+ILLEGAL = {
+    "a generation is given twice": [
         save(0, 1, "a"),
         done("delete", 2, 3),
         save(4, 5, "b"),
         done("generation", 6, 7, number=1),
     ],
-}
-ILLEGAL = {
     "a save is lost": [save(0, 1, "a"), load(2, 3, None)],
     "an old value comes back": [save(0, 1, "a"), save(2, 3, "b"), load(4, 5, "a")],
     "both of two win": [save(0, 1, "a"), cas(2, 5, "a", "b"), cas(2, 5, "a", "c")],
@@ -115,7 +121,7 @@ def test_histories_made_from_an_order_are_explained_and_one_changed_answer_is_no
 
 def _made(chance: random.Random) -> list[Operation]:
     value: str | None = None
-    generation = 0
+    generation = last = 0
     history: list[Operation] = []
     for moment in range(40):
         began, ended = moment - chance.random() * 3, moment + chance.random() * 3
@@ -128,6 +134,7 @@ def _made(chance: random.Random) -> list[Operation]:
         elif kind == "generation":
             facts = {"number": generation}
         elif kind == "delete":
+            last += value is not None
             value, generation = None, 0
         else:
             if kind == "cas":
@@ -139,7 +146,8 @@ def _made(chance: random.Random) -> list[Operation]:
                 outcome = "ok" if facts["number"] == generation else "refused"
             facts["after"] = new
             if outcome == "ok":
-                value, generation = new, generation + 1
+                last += 1
+                value, generation = new, last
                 outcome = "unknown" if lost else "ok"
         history.append(done(kind, began, ended, outcome=outcome, **facts))
     return history

@@ -34,6 +34,15 @@ _LEAST = {
         "unknown": 7,
         "histories": 9,
     },
+    "two_windows": {
+        "kills": 120,
+        "acknowledged_turns": 100,
+        "kept_rounds": 150,
+        "idle_closes": 60,
+        "forks": 3,
+        "refused": 3,
+        "given_up": 1,
+    },
     "powercut": {
         "images": 4_700,
         "different": 1_250,

@@ -517,6 +517,9 @@ class Machine(RuleBasedStateMachine):
         async def act(window: Window) -> None:
             if window.running is not None:
                 return
+            if not self.conditional and (await self.stores[0].inventory()).loop_checkpoints:
+                # Without claims two of them may keep what one crashed run finished.
+                return
             if what == "turn":
                 prompt = self.new("prompt")
                 tokens = self.tokens()

@@ -1,10 +1,11 @@
 """Random programs on a manager of live sessions, held against a plain model after every step.
 
 Programs create, talk, fail, are cancelled, crash and go on, over a store that fails now and then
-and is closed and opened again. Three facts are looked at each time: the live sessions are the
-model's; what the store answers is what was last persisted, whatever failed since; and the failures
-to persist were told, each by its operation, to who listens. After a crash everything that was
-acknowledged is there: in the session, or in the checkpoints of its interrupted runs.
+and is closed and opened again. Four facts are looked at each time: live sessions are the model's,
+and so are those that were closed and not saved; what the store answers is what was last persisted,
+whatever failed since; a session has something to be saved exactly when the model has; and the
+failures to persist were told, each by its operation, to who listens. After a crash everything that
+was acknowledged is there: in the session, or in the checkpoints of its interrupted runs.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ from a3s_store.errors import (
     RunCancelledError,
     SessionBusyError,
     SessionError,
+    SessionNotSavedError,
     SessionPausedError,
     StoreError,
     StoreUnavailableError,
+    UnsavedSessionsError,
 )
 from a3s_store.models import (
     ConfirmationPolicy,
@@ -56,6 +59,7 @@ from a3s_store.runtime.manager import SessionManager
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 from tests.property.session_model import CALL, Model, Script, fresh, lines_of_round
 from tests.support import trace
+from tests.unit.runtime.live import crash
 
 # (programs, steps of each) by profile.
 _SIZES = {"dev": (12, 20), "ci": (18, 40), "soak": (1500, 60)}
@@ -71,7 +75,10 @@ _IDS = ("main", "side", "kid.1")
 
 
 class Failing:
-    """Before a store's own class: nothing is saved, nor a session deleted, while it is `down`."""
+    """Before a store's own class: nothing is saved, claimed or deleted while it is `down`.
+
+    Nor does it say where a session stands; the rest can be read.
+    """
 
     down = False
 
@@ -83,6 +90,18 @@ class Failing:
         self._say()
         return await super()._commit(*given, **named)  # type: ignore[misc]
 
+    async def _commit_changes(self, *given: Any) -> Any:
+        self._say()
+        return await super()._commit_changes(*given)  # type: ignore[misc]
+
+    async def _claim_run(self, *given: Any) -> Any:
+        self._say()
+        return await super()._claim_run(*given)  # type: ignore[misc]
+
+    async def _revision(self, *given: Any) -> Any:
+        self._say()
+        return await super()._revision(*given)  # type: ignore[misc]
+
     async def _delete(self, *given: Any) -> None:
         self._say()
         await super()._delete(*given)  # type: ignore[misc]
@@ -90,6 +109,10 @@ class Failing:
     async def _put_checkpoint(self, *given: Any) -> None:
         self._say()
         await super()._put_checkpoint(*given)  # type: ignore[misc]
+
+    async def _drop_checkpoint(self, *given: Any) -> None:
+        self._say()
+        await super()._drop_checkpoint(*given)  # type: ignore[misc]
 
 
 class FailingMemory(Failing, MemorySessionStore):
@@ -140,6 +163,8 @@ class Actor:
             # Without a store nothing is promised, though a kept session of this id may be there.
             if await run.checkpoint(messages) and self.live.persistence.store is not None:
                 self.acknowledged += [text for _, text in lines]
+                if not number:
+                    assert run.id not in await offered(self.store, self.live.id)
             with pytest.raises(SessionBusyError):
                 await self.live.save()
             run.add_usage(used)
@@ -165,6 +190,18 @@ class Actor:
             usage=run.usage,
             tool_calls_count=run.tool_calls_count,
         )
+
+
+async def offered(store: Any, one: str) -> list[str]:
+    """The interrupted runs of a stored session that another manager is offered.
+
+    It changes nothing, and so it is closed even while the store fails.
+    """
+    beside = SessionManager(clock=lambda: _NOW_MS).with_store(store)
+    live = await beside.restore_session_by_id(one)
+    found = [run.run_id for run in await live.interrupted_runs()]
+    assert (await beside.close_session(one)).outcome == "unchanged"
+    return found
 
 
 @attrs.define
@@ -195,6 +232,8 @@ scripts = st.integers(0, 3).flatmap(
 class SessionMachine(RuleBasedStateMachine):
     """The rules. Subclasses say on which store."""
 
+    conditional = True
+
     async def open(self, place: Path, before: Any) -> Any:
         """The store of this folder; `before` is the one there was, None at first."""
         raise NotImplementedError
@@ -203,7 +242,7 @@ class SessionMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory(prefix="a3s-sessions-")
-        self.model = Model()
+        self.model = Model(conditional=self.conditional)
         self.summarizer = InShort()
         self.heard: dict[str, Subscription] = {}
         self.complaints: list[str] = []
@@ -263,13 +302,17 @@ class SessionMachine(RuleBasedStateMachine):
     def create(self, one: str, compacts: bool, window: int, kept: bool) -> None:
         config, found = _set_up(self.next("name"), compacts, window, kept)
         work = self.manager.create_session(one, config)
-        # One that is not kept is not looked for in the store either.
-        if one in self.model.live or (one in self.model.stored and found["kept"]):
+        if self.is_taken(one, found["kept"]):
             self.refuses(work)
             return
         self.do(work)
         self.model.create(one, found)
         self.listen(one)
+
+    def is_taken(self, one: str, kept: bool) -> bool:
+        model = self.model
+        # One that is not kept is not looked for in the store either.
+        return one in (*model.live, *model.unsaved) or (one in model.stored and kept)
 
     @rule(one=ids, other=ids, copied=st.booleans(), room=often)
     def make_another_of_it(self, one: str, other: str, copied: bool, room: bool) -> None:
@@ -280,7 +323,8 @@ class SessionMachine(RuleBasedStateMachine):
             work = self.manager.fork_session(one, other)
         else:
             work = self.manager.create_child_session(one, other, config)
-        if one not in self.model.live or other in (*self.model.live, *self.model.stored):
+        source = self.model.live.get(one)
+        if source is None or self.is_taken(other, source["kept"] if copied else True):
             self.refuses(work)
             return
         self.do(work)
@@ -293,7 +337,8 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(one=ids)
     def restore(self, one: str) -> None:
         work = self.manager.restore_session_by_id(one)
-        if one not in self.model.live and one not in self.model.stored:
+        there = one in self.model.stored and one not in self.model.unsaved
+        if one not in self.model.live and not there:
             self.refuses(work)
             return
         before = one in self.model.live
@@ -308,19 +353,48 @@ class SessionMachine(RuleBasedStateMachine):
             self.do(self.manager.destroy_session(one))
             self.model.destroy(one)
             return
-        assert self.do(self.manager.close_session(one)) == (one in self.model.live)
-        if one in self.model.live:
-            self.model.close(one)
+        work = self.manager.close_session(one)
+        if one not in (*self.model.live, *self.model.unsaved):
+            assert not self.do(work)
+        elif (outcome := self.model.close(one)) == "not_saved":
+            with pytest.raises(SessionNotSavedError) as caught:
+                self.do(work)
+            assert caught.value.closed.outcome == outcome
+        else:
+            assert self.do(work).outcome == outcome
+
+    @rule(one=ids, discarded=st.booleans())
+    def settle_what_is_not_saved(self, one: str, discarded: bool) -> None:
+        if discarded:
+            assert self.manager.discard_unsaved(one) == self.model.discard_unsaved(one)
+        elif one in self.model.unsaved:
+            (live,) = (live for live in self.manager.unsaved_sessions() if live.id == one)
+            if self.model.save(one):
+                assert self.do(live.save())
+            else:
+                self.refuses(live.save(), StoreError)
+
+    def shut_down(self) -> None:
+        closed = {one: self.model.close(one) for one in [*self.model.live, *self.model.unsaved]}
+        lost = sorted(one for one, outcome in closed.items() if outcome == "not_saved")
+        if not lost:
+            found = self.do(self.manager.shutdown())
+            assert [(one.session_id, one.outcome) for one in found] == sorted(closed.items())
+            return
+        with pytest.raises(UnsavedSessionsError) as caught:
+            self.do(self.manager.shutdown())
+        assert [one.session_id for one in caught.value.closed] == lost
 
     @rule(everything=st.booleans(), summary=st.booleans())
     def restart(self, everything: bool, summary: bool) -> None:
-        unsaved = [one for one in list(self.model.live) if not self.model.close(one)]
-        assert self.do(self.manager.shutdown()) == tuple(sorted(unsaved))
+        self.shut_down()
         self.model.summary = (not self.summarizer.fails) if summary else None
         self.begin_again(everything)
 
     def begin_again(self, everything: bool) -> None:
         self.model.crash()
+        for live in (*self.manager.get_all_sessions(), *self.manager.unsaved_sessions()):
+            crash(live)
         self.do(self._leave())
         self.do(self._start())
         if everything:
@@ -379,9 +453,12 @@ class SessionMachine(RuleBasedStateMachine):
             return self.manager.generate(one, tag)
 
         actor = self._played(one, script, tag, ask)
+        if self.model.live[one]["kept"] and not self.model.down:
+            actor.acknowledged.append(tag)
         self.model.run(one, actor.run_id, script, doing, tag)
         if script.ending == "done":
             self.model.compact_if_full(one, script)
+        self.name_copies()
         self._after(one, actor)
 
     @rule(one=ids, script=scripts, which=st.integers(0, 2))
@@ -394,29 +471,50 @@ class SessionMachine(RuleBasedStateMachine):
             self.refuses(live.resume_run("run-0", self._actor(one, script, "")))
             return
         run, tag = waiting[which % len(waiting)], self.next("again")
+        live = self.manager.get_session(one)
         if self.model.outdated(one, run):
-            live = self.manager.get_session(one)
             self.refuses(live.resume_run(run, self._actor(one, script, "")))
+            self.model.refresh(one, "resume_run")
             self.abandon(one, run)
             return
-        resumed, doing = self.model.older(one, run), self.model.checkpoints[run]
-        live = self.manager.get_session(one)
+        doing = self.model.resume(one, run)
+        if doing is None:
+            self.refuses(live.resume_run(run, self._actor(one, script, "")), StoreError)
+            return
         actor = self._played(one, script, tag, lambda actor: live.resume_run(run, actor))
-        self.model.run(one, actor.run_id, script, doing, tag, resumed)
+        self.model.run(one, actor.run_id, script, doing, tag)
         self._after(one, actor)
 
     def abandon(self, one: str, run: str) -> None:
         work = self.manager.get_session(one).abandon_run(run)
-        if self.model.abandon(one, run):
-            self.do(work)
-        else:
+        kept = self.model.abandon(one, run)
+        if kept is None:
             self.refuses(work, StoreError)
+        else:
+            assert self.do(work) == kept
+        self.name_copies()
 
     @rule(one=ids)
     def abandon_a_run(self, one: str) -> None:
         if self.on(one):
-            for run in self.model.interrupted(one)[:1]:
+            for run in (*self.model.interrupted(one), "run-0")[:1]:
                 self.abandon(one, run)
+
+    def name_copies(self) -> None:
+        """Find the sessions that were made of runs."""
+        made: dict[str, list[tuple[str, str]]] = {}
+        for one in self.do(self.store.list()):
+            if one not in self.model.stored:
+                messages = self.do(self.store.load(one)).messages
+                made[one] = [(message.role, message.text) for message in messages]
+        self.model.name_copies(made)
+
+    @rule(one=ids)
+    def look_from_elsewhere(self, one: str) -> None:
+        """Runs that a live session is at work on, or has ended and not saved, are not offered."""
+        if one in self.model.stored:
+            found = self.do(offered(self.store, one))
+            assert found == self.model.offered_elsewhere(one)
 
     def _actor(self, one: str, script: Script, tag: str) -> Actor:
         live = self.manager.get_session(one)
@@ -546,11 +644,10 @@ class SessionMachine(RuleBasedStateMachine):
     def save(self, one: str) -> None:
         if self.on(one):
             work = self.manager.save_session(one)
-            if self.model.live[one]["kept"] and self.model.down:
-                self.refuses(work, StoreError)
-            else:
+            if self.model.save(one):
                 self.do(work)
-                self.model.save(one)
+            else:
+                self.refuses(work, StoreError)
 
     @rule(one=ids)
     def several_at_once(self, one: str) -> None:
@@ -580,20 +677,29 @@ class SessionMachine(RuleBasedStateMachine):
     async def _look(self) -> None:
         model, manager = self.model, self.manager
         assert manager.list_sessions() == sorted(model.live)
-        for one, found in model.live.items():
-            live = manager.get_session(one)
+        unsaved = {live.id: live for live in manager.unsaved_sessions()}
+        assert sorted(unsaved) == sorted(model.unsaved)
+        for one, found in (*model.live.items(), *model.unsaved.items()):
+            live = unsaved[one] if one in unsaved else manager.get_session(one)
             assert _live(live) == _expected(found, "rules", "asks", "policy", "runs", "trace"), one
             heard = self.heard[one].pending()
             told = [event.operation for event in heard if isinstance(event, PersistenceFailed)]
             assert told == model.told.pop(one, []), one
+            if found["kept"]:
+                assert live.is_dirty is model.dirty(one), one
+            if one in unsaved:
+                continue
             children = [kid for kid, other in model.live.items() if other["parent"] == one]
             assert [kid.id for kid in manager.get_child_sessions(one)] == sorted(children)
             waiting = await live.interrupted_runs()
             assert [run.run_id for run in waiting] == model.interrupted(one), one
             for run in waiting:
-                assert _checkpoint(run) == model.checkpoints[run.run_id]
+                expected = model.checkpoints[run.run_id]
+                assert _checkpoint(run.checkpoint) | {"length": expected["length"]} == expected
+                assert run.moved_on is model.outdated(one, run.run_id)
+                assert run.base_length == model.own(one, run.run_id)
         assert await self.store.list() == sorted(model.stored)
-        for one in _IDS:
+        for one in {*_IDS, *model.stored}:
             snapshot = await self.store.load_snapshot(one)
             assert (snapshot is not None) == (one in model.stored), one
             if snapshot is not None:
@@ -609,13 +715,11 @@ class SessionMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             self.model.down = self.store.down = False
-            assert self.do(self.manager.shutdown()) == ()
-            for one in list(self.model.live):
-                self.model.close(one)
+            self.shut_down()
             self.do(self._look())
             self.begin_again(everything=True)
             self.do(self._look())
-            self.do(self.manager.shutdown())
+            self.shut_down()
             if isinstance(self.store, Verifiable):
                 assert self.do(self.store.verify(depth="deep")).ok
             assert self.complaints == []
@@ -765,7 +869,9 @@ class InSqlite(SessionMachine):
 
 
 class InFiles(SessionMachine):
-    """Saved step by step."""
+    """Neither claims runs nor says where a session stands: all of it is read and compared."""
+
+    conditional = False
 
     async def open(self, place: Path, before: Any) -> Any:
         return await FailingFiles.open(place / "store")

@@ -207,8 +207,16 @@ class WindowBesideOthers(SessionWindow):
         Raises StaleSessionError, with what others saved taken in and nothing replaced, and as
         `save`.
         """
-        if self.writer is None or self.base is None or not self.saves_itself:
+        if self.writer is None or not self.saves_itself:
             change()
+            return
+        if self.base is None:
+            # It was never saved, so no one else can have changed it.
+            change()
+            try:
+                await self._save(op, "raise")
+            except StoreError as error:
+                self.told_failed(op, error)
             return
         async with self._saving:
             self._refuse_ended(op)

@@ -178,6 +178,10 @@ class PlainWriter:
         """See `SessionWriter.save`."""
         theirs: Stored | None = None
         written = changes
+        if changes.checkpoint is not None:
+            # First: what it holds may be in one that is removed afterwards, and nowhere else.
+            run = changes.checkpoint
+            await self._store.save_loop_checkpoint(run.run_id, run.checkpoint)
         for attempt in range(_TRIES if self._compares else 1):
             now = self._seen
             if attempt or now is None or on != Revision(self._number, 1) or not self._compares:
@@ -197,7 +201,8 @@ class PlainWriter:
                 op=changes.op,
                 hint="Nothing was written; try again",
             )
-        await self._settle_runs(written)
+        for claim in changes.ended_runs:
+            await self._store.delete_loop_checkpoint(claim.run_id)
         return Committed(revision=Revision(self._number, 1), changes=written, theirs=theirs)
 
     async def _compared(
@@ -247,13 +252,6 @@ class PlainWriter:
         await save
         self._trying = None
         self._advance(name, values)
-
-    async def _settle_runs(self, changes: SessionChanges) -> None:
-        for claim in changes.ended_runs:
-            await self._store.delete_loop_checkpoint(claim.run_id)
-        if changes.checkpoint is not None:
-            run = changes.checkpoint
-            await self._store.save_loop_checkpoint(run.run_id, run.checkpoint)
 
     async def landed(self, changes: SessionChanges) -> Revision | None:
         """See `SessionWriter.landed`: it was made if what is stored is what it would have made."""

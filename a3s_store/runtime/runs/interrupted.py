@@ -114,16 +114,33 @@ def interrupted(
 def interrupted_run(session: Session, run: RunCheckpoint) -> InterruptedRun:
     """An interrupted run of a session by its checkpoint, without its draft."""
     now, messages = session.messages, run.checkpoint.messages
-    length = run.base_length if run.base_length is not None else common(now, messages)
     known = session.runs.snapshot(run.run_id)
+    prompt = "" if known is None else known.prompt
+    length = run.base_length
+    if length is None:
+        length = _beginning(now, messages, prompt)
     return InterruptedRun(
         run=run,
-        prompt="" if known is None else known.prompt,
+        prompt=prompt,
         base_length=min(length, len(messages)),
         open_calls=open_calls(messages),
         moved_on=messages[:length] != now,
         is_rewritten=run.base_length is None and not length and bool(now),
     )
+
+
+def _beginning(now: tuple[Message, ...], messages: tuple[Message, ...], prompt: str) -> int:
+    """The likely position of a run's first own message, where the checkpoint does not say.
+
+    It is behind what the run shares with the conversation. Where that went on, was compacted or
+    cleared meanwhile, it is the last message that is the prompt.
+    """
+    shared = common(now, messages)
+    if shared and shared == len(now):
+        return shared
+    asked = Message.user(prompt)
+    places = range(len(messages) - 1, shared - 1, -1)
+    return next((at for at in places if messages[at] == asked), shared)
 
 
 def furthest(found: Sequence[InterruptedRun]) -> tuple[InterruptedRun, ...]:

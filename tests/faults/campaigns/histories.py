@@ -125,7 +125,7 @@ def _judge(
 def _on_record(operations: Sequence[Operation], record: Sequence[tuple[int, str]]) -> str:
     """Hold the generations on record against the saves: the second witness of the same history."""
     numbers = [number for number, _ in record]
-    if numbers != list(range(1, len(record) + 1)):
+    if numbers and numbers != list(range(numbers[0], numbers[0] + len(record))):
         return f"its generations are numbered {numbers[:3]} to {numbers[-3:]}"
     saves = {one.after: one for one in operations if one.after and one.outcome != "refused"}
     before = None
@@ -135,7 +135,7 @@ def _on_record(operations: Sequence[Operation], record: Sequence[tuple[int, str]
             return f"generation {number} is nobody's"
         if save.kind in {"cas", "rewind"} and save.before != before:
             return f"LOST UPDATE: generation {number} was made of another than {number - 1}"
-        if save.kind == "expected" and save.number != number - 1:
+        if save.kind == "expected" and save.number != (0 if before is None else number - 1):
             return f"LOST UPDATE: generation {number} was made of {save.number}"
         before = digest
     return ""

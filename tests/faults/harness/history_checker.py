@@ -59,10 +59,14 @@ class Operation:
 
 @attrs.frozen
 class _There:
-    """What is there: a generation and the digest of a value; 0 and None when nothing is."""
+    """What is there: a generation and the digest of a value; 0 and None when nothing is.
+
+    `last` is the last number that was given under the id: deleting takes one, too.
+    """
 
     generation: int
     value: str | None
+    last: int = 0
 
     def __str__(self) -> str:
         value = self.value[7:15] if self.value is not None else "nothing"
@@ -163,12 +167,12 @@ def _after(one: Operation, there: _There) -> _There | None:
     if one.outcome == "refused":
         return there if _refuses(one, there) else None
     if one.kind == "delete":
-        return _There(0, None)
+        return there if there.value is None else _There(0, None, there.last + 1)
     if _refuses(one, there) or one.after is None:
         return None
     if one.kind == "rewind" and one.outcome == "ok" and one.number != there.generation + 1:
         return None
-    return _There(there.generation + 1, one.after)
+    return _There(there.last + 1, one.after, there.last + 1)
 
 
 def _refuses(one: Operation, there: _There) -> bool:

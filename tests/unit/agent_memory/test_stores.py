@@ -24,6 +24,7 @@ from a3s_store.agent_memory import (
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.agent_memory_store import SqliteMemoryStore
 from a3s_store.errors import EncodeError, InvalidIdError
+from a3s_store.wire.numbers import to_f32
 
 R = TypeVar("R")
 NOW = 1_779_098_400_000
@@ -175,7 +176,7 @@ class Stores(RuleBasedStateMachine):
         found = self._all(lambda store: store.get_important(threshold, limit))
         importances = [item.importance for item in found]
         assert importances == sorted(importances, reverse=True)
-        assert all(importance >= threshold for importance in importances)
+        assert all(importance >= to_f32(threshold) for importance in importances)
 
     @rule(item_id=IDS)
     def delete(self, item_id: str) -> None:

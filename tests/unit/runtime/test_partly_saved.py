@@ -71,12 +71,12 @@ def test_the_conversation_is_saved_although_a_part_cannot_be(part: str) -> None:
         assert saved.session.messages == (Message.user("kept"),)
         # The same value is not tried again, and closing says what is missing.
         assert (await live.save()).kind == "unchanged"
-        live.session.add_message(Message.user("and this"))
+        live.session.add_message(Message.user("and this too"))
         await live.persistence.auto_save_if_enabled("generate")
         failed = [one for one in events.pending() if isinstance(one, PersistenceFailed)]
         assert [one.part for one in failed] == []
         live.session.__dict__[part] = good
-        live.session.add_message(Message.user("mended"))
+        live.session.add_message(Message.user("repaired"))
         assert (await live.save()).kind == "saved"
         await sessions.shutdown()
 

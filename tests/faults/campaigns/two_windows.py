@@ -1,0 +1,365 @@
+"""Several processes talk in one session at once and are killed; no acknowledged turn is lost.
+
+Each process opens the same stored session in one of the modes of `on_conflict`, has turns with
+rounds of tool calls, renames it, closes it idle and opens it again, and gives up or resumes runs
+that killed processes left. Once `send` has returned and nothing is unsaved, the turn's texts, run
+and cost are noted in a log of the process's own, which is synced; so are the texts of a round once
+its checkpoint was saved. Now and then a process is killed and another takes its place.
+
+Afterwards everything that was noted must be in the session, in one of its forks, or in the
+checkpoint of an interrupted run; no text, cost or run may be twice in a session, totals must be the
+sums of their records, and no run may have two checkpoints. Then the runs that are left are kept by
+one more turn: afterwards everything is in a session, and no checkpoint is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import random
+import signal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.tool_pairs import check_pairs
+from a3s_store.errors import RunClaimedError, SessionError, StaleSessionError
+from a3s_store.models import LoopCheckpoint, Message, TokenUsage, ToolResultBlock, ToolUseBlock
+from a3s_store.runtime.agent_session import AgentSession
+from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.options import OnConflict, SessionOptions
+from a3s_store.runtime.persistence.restore import restore_session
+from a3s_store.runtime.persistence.save import SessionPersistence
+from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
+from a3s_store.runtime.state.runs import TERMINAL
+from tests.faults.harness import forks, store_under_test
+from tests.faults.harness.forks import Child, Say
+from tests.faults.harness.report import Report, Size
+from tests.faults.harness.store_under_test import BrokenPromiseError
+
+# How many files, each attacked by itself by so many processes at once; how many kills each sees.
+_FILES: Final[Mapping[Size, int]] = {"short": 9, "long": 600}
+_PROCESSES: Final = (3, 1, 2)
+_KILLS: Final = 12
+# Seconds between one process being killed and the next; seconds that anything else may take.
+_BETWEEN_KILLS: Final = (0.05, 0.5)
+_TIME_LIMIT: Final = 60.0
+_ID: Final = "shared"
+# So many runs a session keeps.
+_RUNS: Final = 64
+_MODES: Final[Sequence[OnConflict]] = ("merge", "merge", "fork", "raise")
+
+
+def run(subject: str, seed: int, size: Size) -> Report:
+    """Attack `_FILES` files; see the module."""
+    report = Report(campaign="two_windows", subject=subject, seed=seed)
+    forks.share(report, _attack, [f"{seed}.{number}" for number in range(_FILES[size])])
+    return report
+
+
+def _attack(report: Report, name: str) -> None:
+    chance = random.Random(name)
+    open_store = store_under_test.find(report.subject)
+    processes = _PROCESSES[int(name.rpartition(".")[2]) % len(_PROCESSES)]
+    # Failing to save is told to the caller as well.
+    logging.getLogger("a3s_store").addHandler(logging.NullHandler())
+    with forks.scratch() as folder:
+        path = folder / "shared.a3s"
+        logs: list[Path] = []
+
+        def start(work: str) -> Child:
+            log = folder / f"log-{len(logs)}"
+            logs.append(log)
+            window = _Window(open_store, path, log, f"{name}/{log.name}")
+            return Child(lambda say: window.run(work, say))
+
+        first = start("make")
+        if first.finish(_TIME_LIMIT) != 0:
+            report.fail(f"file {name}: {first.said('error')}")
+            return
+        running = [start("talk") for _ in range(processes)]
+        for _ in range(_KILLS):
+            time.sleep(chance.uniform(*_BETWEEN_KILLS))
+            place = chance.randrange(processes)
+            _end(report, name, running[place])
+            running[place] = start("talk")
+        for child in running:
+            _end(report, name, child)
+        noted = _noted(logs)
+        report.add(files=1, acknowledged_turns=len(noted.runs), kept_rounds=noted.rounds)
+        last = Child(lambda say: _judge(open_store, path, noted, say))
+        if last.finish(_TIME_LIMIT) != 0:
+            report.fail(f"file {name}: {last.said('error')}")
+        for (counts,) in last.said("counts"):
+            report.add(**counts)
+
+
+def _end(report: Report, name: str, child: Child) -> None:
+    status = child.kill()
+    report.add(kills=1)
+    for (what,) in child.said("seen"):
+        report.add(**{what: 1})
+    if status != -signal.SIGKILL:
+        report.fail(f"file {name}: a process ended with {status}: {child.said('error')}")
+
+
+@attrs.define
+class _Noted:
+    """All that was acknowledged: texts, runs that ended, costs by their tokens."""
+
+    texts: set[str] = attrs.Factory(set)
+    runs: set[str] = attrs.Factory(set)
+    costs: set[int] = attrs.Factory(set)
+    rounds: int = 0
+
+
+def _noted(logs: Iterable[Path]) -> _Noted:
+    found = _Noted()
+    for log in logs:
+        # A line that was torn was not acknowledged.
+        for line in log.read_bytes().split(b"\n")[:-1] if log.exists() else []:
+            told = json.loads(line)
+            found.texts.update(told["texts"])
+            found.runs.update(told.get("runs", ()))
+            found.costs.update(told.get("costs", ()))
+            found.rounds += "runs" not in told
+    return found
+
+
+# -- In the children ------------------------------------------------------------------------------
+
+
+class _Agent:
+    """Has some rounds of parallel calls, notes each that was kept, and replies."""
+
+    def __init__(self, window: _Window, rounds: int) -> None:
+        self.window = window
+        self.left = rounds
+        self.active: ActiveRun | None = None
+
+    async def run(self, run: ActiveRun) -> AgentResult:
+        self.active = run
+        window, messages = self.window, run.messages
+        said = [_text(message) for message in messages[run.base_length or 0 :]]
+        for _ in range(self.left):
+            names = [window.next("call") for _ in range(window.chance.randrange(1, 4))]
+            messages += (_calls(window.next("calls"), names), _results(window.next("out"), names))
+            said += [_text(message) for message in messages[-2:]]
+            run.add_usage(window.used())
+            if await run.checkpoint(messages):
+                window.note(texts=said)
+        run.add_usage(window.used())
+        reply = Message.assistant(window.next("reply"))
+        self.said = [*said, reply.text]
+        return AgentResult(text=reply.text, messages=(*messages, reply), usage=run.usage)
+
+
+class _Window:
+    """One live session in a process of its own, until it is killed."""
+
+    def __init__(self, open_store: store_under_test.Open, path: Path, log: Path, name: str) -> None:
+        self._open = open_store
+        self._path = path
+        self._log = log
+        self._name = name
+        self._count = 0
+        self.chance = random.Random(name)
+
+    def run(self, work: str, say: Say) -> None:
+        self._say = say
+        self._file = os.open(self._log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        asyncio.run(self._make() if work == "make" else self._talk())
+
+    def next(self, word: str) -> str:
+        """A text that no other process and no other moment has."""
+        self._count += 1
+        return f"{word} {self._name} {self._count}"
+
+    def used(self) -> TokenUsage:
+        """A call of the model; no two have the same tokens, nor have sums of them."""
+        tokens = self.chance.randrange(1, 2**40)
+        return TokenUsage(prompt_tokens=tokens, completion_tokens=1, total_tokens=tokens + 1)
+
+    def note(self, **told: Any) -> None:
+        """Write down what was acknowledged; it is there when this process is killed."""
+        os.write(self._file, json.dumps(told).encode() + b"\n")
+        os.fsync(self._file)
+
+    async def _make(self) -> None:
+        async with self._open(self._path) as store:
+            session = Session(_ID)
+            session.add_message(Message.user(self.next("first")))
+            await SessionPersistence(session, store).save()
+            self.note(texts=[session.messages[0].text])
+
+    async def _talk(self) -> None:
+        mode = self.chance.choice(_MODES)
+        async with self._open(self._path) as store:
+            while True:
+                options = SessionOptions(auto_save=True, on_conflict=mode)
+                live = AgentSession(*await restore_session(store, _ID, options))
+                await self._settle_a_run(live)
+                await self._saved(live)
+                for _ in range(self.chance.randrange(6)):
+                    await self._act(live)
+                # Closed with nothing new, most of the time: nothing is written then.
+                clean = not live.is_dirty and not live.persistence.is_unsure
+                outcome = await live.close()
+                if clean and outcome.kind != "unchanged":
+                    raise BrokenPromiseError(f"an idle close came to {outcome}")
+                self._say("seen", "idle_closes" if clean else "closes")
+
+    async def _act(self, live: AgentSession) -> None:
+        what = self.chance.random()
+        if what < 0.15:
+            live.session.config = live.session.config.evolve(name=self.next("name"))
+        elif what < 0.35:
+            await self._settle_a_run(live)
+        else:
+            agent = _Agent(self, self.chance.randrange(4))
+            with contextlib.suppress(RunClaimedError, StaleSessionError):
+                await live.send(self.next("prompt"), agent)
+                await self._ended(live, agent)
+        await self._saved(live)
+
+    async def _settle_a_run(self, live: AgentSession) -> None:
+        """Go on with a run that was interrupted, or give it up."""
+        found = await live.interrupted_runs()
+        if not found or self.chance.random() < 0.3:
+            return  # what it finished is kept when something else is said
+        agent = _Agent(self, self.chance.randrange(2))
+        # Another process may be quicker, or have said something since.
+        with contextlib.suppress(RunClaimedError, StaleSessionError):
+            if self.chance.random() < 0.5:
+                try:
+                    await live.resume_run(found[0].run_id, agent)
+                    await self._ended(live, agent)
+                    self._say("seen", "resumed")
+                    return
+                except SessionError as error:
+                    if isinstance(error, RunClaimedError | StaleSessionError):
+                        raise
+            await live.abandon_run(found[0].run_id)
+            self._say("seen", "given_up")
+
+    async def _ended(self, live: AgentSession, agent: _Agent) -> None:
+        assert agent.active is not None, "it was asked"
+        await self._saved(live)
+        self.note(
+            texts=agent.said,
+            runs=[agent.active.id],
+            costs=[agent.active.usage.prompt_tokens],
+        )
+
+    async def _saved(self, live: AgentSession) -> None:
+        """Save what is not saved yet; in mode "raise" a person decides how."""
+        while live.is_dirty or live.persistence.is_unsure:
+            try:
+                await live.save()
+            except StaleSessionError as error:
+                if error.forked_as is None:
+                    self._say("seen", "refused")
+                    await live.reload(self.chance.choice(("both", "ours_as_fork")))
+
+
+# -- Judging ------------------------------------------------------------------------------------
+
+
+def _judge(open_store: store_under_test.Open, path: Path, noted: _Noted, say: Say) -> None:
+    async def main() -> None:
+        async with open_store(path) as store:
+            await _hold(store, noted, with_checkpoints=True)
+            options = SessionOptions(auto_save=True)
+            live = AgentSession(*await restore_session(store, _ID, options))
+            window = _Window(open_store, path, path.with_name("log-last"), "last")
+            window._file = os.open(window._log, os.O_CREAT | os.O_WRONLY, 0o600)
+            await live.send("the last prompt", _Agent(window, 0))
+            await live.close()
+            counts = await _hold(store, noted, with_checkpoints=False)
+            left = (await store.inventory()).loop_checkpoints
+            if left:
+                raise BrokenPromiseError(f"checkpoints are left: {left}")
+            report = await store.verify(depth="deep")
+            if not report.ok:
+                raise BrokenPromiseError(f"damage: {'; '.join(map(str, report.damage[:3]))}")
+        say("counts", counts)
+
+    asyncio.run(main())
+
+
+async def _hold(store: Any, noted: _Noted, *, with_checkpoints: bool) -> dict[str, int]:
+    """Compare the store with what was noted. Raises BrokenPromiseError."""
+    found = _Noted()
+    snapshots = [await store.load_snapshot(one) for one in await store.list()]
+    for snapshot in snapshots:
+        _hold_session(snapshot, noted)
+        found.texts.update(_text(message) for message in snapshot.session.messages)
+        found.costs.update(cost.prompt_tokens for cost in snapshot.session.cost_records)
+        found.runs.update(run.snapshot.id for run in snapshot.run_records or ())
+    run_ids = (await store.inventory()).loop_checkpoints
+    checkpoints = [await store.load_loop_checkpoint(run_id) for run_id in run_ids]
+    if with_checkpoints:
+        _hold_checkpoints(checkpoints)
+        for checkpoint in checkpoints:
+            found.texts.update(_text(message) for message in checkpoint.messages)
+    # Of more runs than that a session keeps the last ones.
+    is_full = any(len(one.run_records or ()) >= _RUNS for one in snapshots)
+    for what in ("texts", "costs") if is_full else ("texts", "costs", "runs"):
+        lost = getattr(noted, what) - getattr(found, what)
+        if lost:
+            raise BrokenPromiseError(f"LOST: {len(lost)} {what}, such as {min(lost)!r}")
+    return {"forks": len(snapshots) - 1, "messages": len(found.texts)}
+
+
+def _hold_session(snapshot: SessionSnapshot, noted: _Noted) -> None:
+    session = snapshot.session
+    costs = [cost.prompt_tokens for cost in session.cost_records]
+    runs = [run.snapshot.id for run in snapshot.run_records or ()]
+    said = [text for text in map(_text, session.messages) if not text.startswith("[")]
+    for what, values in (("text", said), ("cost", costs), ("run", runs)):
+        if len(values) != len(set(values)):
+            raise BrokenPromiseError(f"TWICE: a {what} of session {session.id}")
+    if session.total_usage.prompt_tokens != sum(costs):
+        raise BrokenPromiseError(f"the total of session {session.id} is not the sum of its costs")
+    if any(problem.kind != "open_call" for problem in check_pairs(session.messages)):
+        raise BrokenPromiseError(f"session {session.id} has calls or results without the other")
+    for run in snapshot.run_records or ():
+        if run.snapshot.id in noted.runs and run.snapshot.status not in TERMINAL:
+            raise BrokenPromiseError(f"a run of session {session.id} ended and is still open")
+
+
+def _hold_checkpoints(checkpoints: Sequence[LoopCheckpoint]) -> None:
+    """A run that was resumed is in the checkpoint of the new run alone."""
+    last = [_text(checkpoint.messages[-1]) for checkpoint in checkpoints]
+    for checkpoint in checkpoints:
+        said = {_text(message) for message in checkpoint.messages[:-1]}
+        if said & set(last) or last.count(_text(checkpoint.messages[-1])) > 1:
+            raise BrokenPromiseError(f"run {checkpoint.run_id} has two checkpoints")
+
+
+# -- Messages -----------------------------------------------------------------------------------
+
+
+def _calls(text: str, names: Sequence[str]) -> Message:
+    said = Message.assistant(text)
+    blocks = [ToolUseBlock(id=name, name="bash", input={}) for name in names]
+    return said.evolve(content=(*said.content, *blocks))
+
+
+def _results(text: str, names: Sequence[str]) -> Message:
+    blocks = [ToolResultBlock(tool_use_id=name, content=text) for name in names]
+    return Message(role="user", content=tuple(blocks))
+
+
+def _text(message: Message) -> str:
+    for block in message.content:
+        if isinstance(block, ToolResultBlock):
+            return str(block.content)
+    return message.text
