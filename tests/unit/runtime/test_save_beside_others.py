@@ -283,9 +283,9 @@ def test_rules_of_both_policies_are_kept(on_stores: Callable[[Work], None]) -> N
     async def main(first: Any, second: Any) -> None:
         one, other = await open_window(first), await open_window(second)
         for live, rule in ((one, "bash(rm:*)"), (other, "bash(dd:*)")):
-            policy = PermissionPolicy(deny=(PermissionRule(rule=rule),))
-            live.session.config = live.session.config.evolve(permission_policy=policy)
-            live.session.set_permission_policy(policy)
+            made = PermissionPolicy(deny=(PermissionRule(rule=rule),))
+            live.session.config = live.session.config.evolve(permission_policy=made)
+            live.session.set_permission_policy(made)
         await one.save()
         events = other.session.events.subscribe()
         await other.save()
@@ -326,7 +326,9 @@ def test_texts_are_redacted_on_both_sides_and_no_turn_is_lost_or_doubled(tmp_pat
             await running.finish(f"a {SECRET}", 5)
             found = await stored(first)
             assert [text[:3] for text in found] == ["p [", "re:", "r [", "re:", "q [", "a ["]
-            assert (await first.load(ID)).total_usage.prompt_tokens == 12
+            data = await first.load(ID)
+            assert data is not None
+            assert data.total_usage.prompt_tokens == 12
             assert (await other.close()).kind == "unchanged"
             assert (await one.save()).kind == "unchanged"
         assert SECRET.encode() not in path.read_bytes()
