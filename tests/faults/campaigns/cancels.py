@@ -30,7 +30,13 @@ from tests.faults.harness import store_under_test as subjects
 from tests.faults.harness.other_process import Beside
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.shuffled_loop import ShuffledLoop
-from tests.faults.harness.workload import checkpoint, session_id, state, turns_of
+from tests.faults.harness.workload import (
+    BrokenPromiseError,
+    checkpoint,
+    session_id,
+    state,
+    turns_of,
+)
 
 # How many cancels there are at least.
 CANCELS: Final = {"short": 1_000, "long": 100_000}
@@ -150,7 +156,7 @@ class _Attack:
                 begun = {number: turns + 1 for number, turns in self._turns.items()}
                 found = await subjects.check(store, self.name, self._turns, begun)
                 self._report.add(checked_again=len(found))
-        except (subjects.BrokenPromiseError, StoreError) as error:
+        except (BrokenPromiseError, StoreError) as error:
             self._report.fail(f"{self.where()}: {error}")
 
     # -- Kinds of rounds ----------------------------------------------------------------------
@@ -208,7 +214,7 @@ class _Attack:
         if found == values:
             self._shelves[name] = after
         elif found != (getattr(state(self.name, _SESSIONS, before), name) if before else None):
-            raise subjects.BrokenPromiseError(f"{name}: neither what was there nor what was saved")
+            raise BrokenPromiseError(f"{name}: neither what was there nor what was saved")
         self._judge(self._shelves[name], before, after, ended)
 
     async def _checkpoint(self) -> None:
@@ -225,7 +231,7 @@ class _Attack:
         if found is None:
             return 0
         if found != checkpoint(self.name, number, found.turn):
-            raise subjects.BrokenPromiseError(f"the checkpoint of session {number} is none of its")
+            raise BrokenPromiseError(f"the checkpoint of session {number} is none of its")
         return int(found.turn)
 
     async def _fork(self) -> None:
@@ -238,7 +244,7 @@ class _Attack:
         found = await self._store.load_snapshot(new_id)
         expected = with_ended_runs(state(self.name, number, self._turns[number]).fork(new_id))
         if found not in (None, expected):
-            raise subjects.BrokenPromiseError(f"half a fork of session {number}")
+            raise BrokenPromiseError(f"half a fork of session {number}")
         self._judge(int(found is not None), 0, 1, ended)
 
     async def _delete(self) -> None:
@@ -250,7 +256,7 @@ class _Attack:
         found = 0 if snapshot is None else turns_of(snapshot)
         self._turns[number], self._kept[number] = found, await self._checkpoint_of(number)
         if self._kept[number] not in ({0} if before and not found else {0, kept}):
-            raise subjects.BrokenPromiseError(f"half of session {number} was deleted")
+            raise BrokenPromiseError(f"half of session {number} was deleted")
         self._judge(found, before, 0, ended)
 
     async def _another(self) -> None:
@@ -282,7 +288,7 @@ class _Attack:
         await self._settled()
         await self._see(number, saved)
         if not saved and self._turns[number] != before:
-            raise subjects.BrokenPromiseError("a save was refused and done")
+            raise BrokenPromiseError("a save was refused and done")
 
     # -- What is the same in all --------------------------------------------------------------
 
@@ -308,7 +314,7 @@ class _Attack:
             worst = max(self._report.counts["slowest_ms"], round(late * 1000))
             self._report.counts["slowest_ms"] = worst
             if late > LET_GO:
-                raise subjects.BrokenPromiseError(f"the caller waited {late:.1f} s") from None
+                raise BrokenPromiseError(f"the caller waited {late:.1f} s") from None
             return False
         if longer == 1:
             self._usual += (time.monotonic() - began - self._usual) / 16
@@ -348,13 +354,13 @@ class _Attack:
         """
         await asyncio.wait_for(self._store.delete("nobody"), SURELY)
         if not self._beside.may_write(self.path):
-            raise subjects.BrokenPromiseError("nobody else can write: a transaction was left open")
+            raise BrokenPromiseError("nobody else can write: a transaction was left open")
 
     def _judge(self, found: int, before: int, after: int, ended: bool) -> None:
         if found not in (before, after):
-            raise subjects.BrokenPromiseError(f"{found} is there, not {before} or {after}")
+            raise BrokenPromiseError(f"{found} is there, not {before} or {after}")
         if ended and found != after:
-            raise subjects.BrokenPromiseError(f"LOST: {after} was acknowledged, {found} is there")
+            raise BrokenPromiseError(f"LOST: {after} was acknowledged, {found} is there")
         if not ended:
             self._report.add(**{"whole" if found == after else "absent": 1})
 

@@ -25,7 +25,7 @@ from a3s_store.errors import StoreError
 from tests.faults.harness import store_under_test as subjects
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.unclosed_programs import WAYS
-from tests.faults.harness.workload import state
+from tests.faults.harness.workload import BrokenPromiseError, state
 
 # Seconds: to end what was begun; after which it counts as slow, as broken, and is killed.
 SLOW: Final = 2.0
@@ -114,7 +114,7 @@ def _look(left: Left, subject: str, path: Path, must: list[str]) -> None:
     """Open what it left."""
     try:
         found = asyncio.run(_found(subject, path))
-    except (StoreError, subjects.BrokenPromiseError) as error:
+    except (StoreError, BrokenPromiseError) as error:
         left.failures.append(f"{type(error).__name__}: {error}")
         return
     lost = set(must) - found
@@ -130,6 +130,6 @@ async def _found(subject: str, path: Path) -> set[str]:
         for name in names:
             expected = state("leaving", int(name.rpartition("-")[2]), 3)
             if await store.load_snapshot(name) != expected:
-                raise subjects.BrokenPromiseError(f"half of {name} is there")
+                raise BrokenPromiseError(f"half of {name} is there")
         await store.save_snapshot(state("leaving", 0, 1))
         return set(names)

@@ -30,7 +30,7 @@ from tests.faults.harness import invalid_values
 from tests.faults.harness import store_under_test as subjects
 from tests.faults.harness.other_process import Beside
 from tests.faults.harness.report import Report, Size
-from tests.faults.harness.workload import session_id, state
+from tests.faults.harness.workload import BrokenPromiseError, session_id, state
 
 # How many inputs there are.
 INPUTS: Final = {"short": 2_000, "long": 50_000}
@@ -120,7 +120,7 @@ class _Attack:
         try:
             async with self._open(self._path) as store:
                 await subjects.check(store, "good", {0: self._turns}, {0: self._turns})
-        except (StoreError, subjects.BrokenPromiseError) as error:
+        except (StoreError, BrokenPromiseError) as error:
             self._fail(f"{type(error).__name__}: {error}")
 
     async def hand_in(self, snapshot: Any, workflow: Any) -> None:

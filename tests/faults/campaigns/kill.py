@@ -1,12 +1,13 @@
 """Writers are killed at random moments, and so are those who recover what they left.
 
-A child opens the store and saves several sessions at once, so that saves share commits; it says
-what it begins and what was acknowledged. It is killed: a quarter of the time while it opens, which
-for all but the first is a recovery, else after its first save began, at some moment or just when
-something is written. Then another
-process opens the file and holds what is there against what was said; now and then that one is
-killed first. The next child goes on with the same file. Two processes save into every fifth file at
-once. Every tenth time nobody is killed: the store is closed, and a single file must be left.
+A child opens the store and saves several sessions at once, so that saves share commits, with turns
+of a live session, of memories and of a queue's journal beside them (`runtime_turns`); it says what
+it begins and what was acknowledged. It is killed: a quarter of the time while it opens, which for
+all but the first is a recovery, else after its first save began, at some moment or just when
+something is written. Then another process opens the file and holds what is there against what was
+said; now and then that one is killed first. The next child goes on with the same file. Two
+processes save into every fifth file at once. Every tenth time nobody is killed: the store is
+closed, and a single file must be left.
 
 What a kill cannot show is what a power cut takes: see `powercut`.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -28,7 +30,8 @@ import attrs
 from tests.faults.harness import forks, store_under_test
 from tests.faults.harness.forks import Child, Say
 from tests.faults.harness.report import Report, Size
-from tests.faults.harness.workload import state
+from tests.faults.harness.runtime_turns import JOURNALS, LIVE, MEMORIES
+from tests.faults.harness.workload import BrokenPromiseError, state
 
 # How many kills, and how many of them one file sees.
 _KILLS: Final[Mapping[Size, int]] = {"short": 300, "long": 100_000}
@@ -72,11 +75,13 @@ def _attack(report: Report, name: str) -> None:
     chance = random.Random(name)
     open_store = store_under_test.find(report.subject)
     processes = 2 if int(name.rpartition(".")[2]) % _TWO == _TWO - 1 else 1
-    numbers = range(processes * _AT_ONCE)
-    sessions = tuple(tuple(numbers[at::processes]) for at in range(processes))
+    sessions = tuple(
+        (*range(at, processes * _AT_ONCE, processes), LIVE + at, MEMORIES + at, JOURNALS + at)
+        for at in range(processes)
+    )
     with forks.scratch() as folder:
         life = _Life(folder / "killed.a3s", name, sessions)
-        for number in numbers:
+        for number in itertools.chain(*sessions):
             life.acknowledged[number] = life.begun[number] = 0
         kills = step = 0
         while kills < _EACH:
@@ -174,7 +179,7 @@ def _note(report: Report, life: _Life, writers: list[Child]) -> int:
             mine[number] = life.begun[number] = turn
         for number, turn in writer.said("acknowledged"):
             life.acknowledged[number] = turn
-            report.add(acknowledged_saves=1)
+            report.add(acknowledged_saves=1, acknowledged_runtime_turns=number >= LIVE)
         in_flight += any(life.acknowledged[number] < turn for number, turn in mine.items())
     return in_flight
 
@@ -200,7 +205,7 @@ def _verify(open_store: store_under_test.Open, life: _Life) -> str:
     for number, turns in verifier.said("found"):
         # A save that was not acknowledged may be there, whole; from now on it has to stay.
         life.acknowledged[number] = life.begun[number] = turns
-        if turns:
+        if turns and number < LIVE:
             state(life.seed, number, turns)  # so that the children need not work it out
     return ""
 
@@ -240,7 +245,8 @@ def _look(open_store: store_under_test.Open, life: _Life, say: Say) -> None:
         async with open_store(life.path) as store:
             found = await store_under_test.check(store, life.seed, life.acknowledged, life.begun)
             for number, turns in found.items():
-                await _check_checkpoint(store, number, turns)
+                if number < LIVE:
+                    await _check_checkpoint(store, number, turns)
         for number, turns in found.items():
             say("found", number, turns)
 
@@ -252,6 +258,4 @@ async def _check_checkpoint(store: Any, number: int, turns: int) -> None:
     wanted = turns - (turns - 1) % store_under_test.CHECKPOINT if turns else 0
     saved = await store.load_loop_checkpoint(f"run-of-{number}")
     if wanted and (saved is None or saved.turn < wanted):
-        raise store_under_test.BrokenPromiseError(
-            f"LOST: session {number}'s checkpoint of turn {wanted}"
-        )
+        raise BrokenPromiseError(f"LOST: session {number}'s checkpoint of turn {wanted}")

@@ -32,7 +32,7 @@ from tests.faults.harness.fork_server import Ended, Stage
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.scenarios import Promised
 from tests.faults.harness.shim import CrashHow
-from tests.faults.harness.store_under_test import BrokenPromiseError
+from tests.faults.harness.workload import BrokenPromiseError
 
 # Each so-manieth operation.
 _EVERY: Final[Mapping[Size, int]] = {"short": 16, "long": 1}

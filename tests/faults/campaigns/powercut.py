@@ -1,10 +1,11 @@
 """The power goes off after every operation of a recording: what is found must be what was promised.
 
-A child runs a scene with the shim, several savers at once, with checkpoints and closing in between;
-then its operations are replayed, and after each of them images are drawn of what a power cut may
-leave (`images`). The store is opened on each that is different: it has to open, hold every turn
-that was acknowledged by then, nothing half-saved, and nothing that was not begun. One image in
-twenty is saved to, closed and looked at once more; one in ten is found with a wal-index of garbage.
+A child runs a scene with the shim, several savers at once, with checkpoints and closing in between,
+in one scene with live sessions, memories and queue journals among them (`runtime_turns`). Then its
+operations are replayed, and after each of them images are drawn of what a power cut may leave
+(`images`). The store is opened on each that is different: it has to open, hold every turn that was
+acknowledged by then, nothing half-saved, and nothing that was not begun. One image in twenty is
+saved to, closed and looked at once more; one in ten is found with a wal-index of garbage.
 
 A subject that does not promise durability (`capabilities().durable`) may have lost turns: the
 images in which some are missing are counted. Everything else holds for it as well.
@@ -36,9 +37,10 @@ from tests.faults.harness import disk_images, scenarios, shim, store_under_test
 from tests.faults.harness.disk_images import Disk, Image
 from tests.faults.harness.fork_server import Stage
 from tests.faults.harness.report import Report, Size
+from tests.faults.harness.runtime_turns import JOURNALS, LIVE, MEMORIES
 from tests.faults.harness.scenarios import Promised
 from tests.faults.harness.shim import Kind, Operation
-from tests.faults.harness.store_under_test import BrokenPromiseError
+from tests.faults.harness.workload import BrokenPromiseError
 
 # Images of one seed, and how many seeds.
 _IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (5_000, 1), "long": (100_000, 10)}
@@ -64,6 +66,17 @@ _SCENES: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
     ),
     ("processes", "processes", {"sessions": [1, 2], "turns": 5, "cycles": 2}, 8),
     ("removing", "removing", {"sessions": [1, 2, 3], "turns": 4}, 3),
+    (
+        "runtime",
+        "savers",
+        {
+            "sessions": [1, LIVE, MEMORIES, JOURNALS],
+            "turns": 4,
+            "cycles": 2,
+            "checkpoints": "often",
+        },
+        8,
+    ),
 )
 # So many failures are enough to go by.
 ENOUGH: Final = 30

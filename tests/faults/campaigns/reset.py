@@ -43,7 +43,7 @@ from a3s_store.errors import StoreError
 from tests.faults.harness import shim
 from tests.faults.harness import store_under_test as subjects
 from tests.faults.harness.report import Report, Size
-from tests.faults.harness.workload import state
+from tests.faults.harness.workload import BrokenPromiseError, state
 
 SLOWMAP: Final = shim.SOURCE.with_name("slowmap.c")
 WAYS: Final = ("a save", "idle", "close", "call", "bare")
@@ -133,7 +133,7 @@ class _Scene:
                     await self._save(store, range(48, 49))
                     await _checkpoint(store)
                     await other.finish()
-                except (StoreError, subjects.BrokenPromiseError) as error:
+                except (StoreError, BrokenPromiseError) as error:
                     return f"{type(error).__name__}: {error}"
                 finally:
                     await store.close()
@@ -177,7 +177,7 @@ class _Scene:
         try:
             async with self._open(path) as store:
                 await subjects.check(store, self._seed, self._saved, self._saved)
-        except (StoreError, subjects.BrokenPromiseError) as error:
+        except (StoreError, BrokenPromiseError) as error:
             return f"{type(error).__name__}: {error}"
         with contextlib.closing(sqlite3.connect(path)) as conn:
             (found,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
@@ -242,7 +242,7 @@ class _Other:
             self._process.kill()
             raise EOFError(f"B was to say {word!r}, and said nothing") from None
         if said.startswith(_DAMAGED):
-            raise subjects.BrokenPromiseError(f"B: {said}")
+            raise BrokenPromiseError(f"B: {said}")
         if said != word:
             raise EOFError(f"B was to say {word!r}, not {said!r}")
 
@@ -260,7 +260,7 @@ class _Other:
         said = await asyncio.to_thread(self._process.stdout.read)
         status = await asyncio.to_thread(self._process.wait, _SURELY)
         if said.startswith(_DAMAGED):
-            raise subjects.BrokenPromiseError(f"B: {said.strip()}")
+            raise BrokenPromiseError(f"B: {said.strip()}")
         if status:
             raise EOFError(f"B ended with {status}")
         if early is not None:
@@ -379,7 +379,7 @@ def _race(report: Report, seconds: float) -> None:
         report.add(race_saves=sum(turns.values()))
         try:
             asyncio.run(_look_at_race(report.subject, path, turns))
-        except (StoreError, subjects.BrokenPromiseError) as error:
+        except (StoreError, BrokenPromiseError) as error:
             report.fail(f"race: {type(error).__name__}: {error}")
 
 

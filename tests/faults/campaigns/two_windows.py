@@ -42,7 +42,7 @@ from a3s_store.runtime.state.runs import TERMINAL
 from tests.faults.harness import forks, store_under_test
 from tests.faults.harness.forks import Child, Say
 from tests.faults.harness.report import Report, Size
-from tests.faults.harness.store_under_test import BrokenPromiseError
+from tests.faults.harness.workload import BrokenPromiseError
 
 # How many files, each attacked by itself by so many processes at once; how many kills each sees.
 _FILES: Final[Mapping[Size, int]] = {"short": 9, "long": 600}

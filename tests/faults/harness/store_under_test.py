@@ -14,17 +14,20 @@ from typing import Any, Final
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.protocol import SessionStore, Verifiable
 from a3s_store.errors import StoreError
-from tests.faults.harness.workload import checkpoint, session_id, state, turns_of
+from tests.faults.harness import runtime_turns
+from tests.faults.harness.workload import (
+    BrokenPromiseError,
+    checkpoint,
+    session_id,
+    state,
+    turns_of,
+)
 
 # One turn in so many has a checkpoint, the first one to begin with.
 CHECKPOINT: Final = 4
 
 # Opens the store at a path: an async context manager, as `SqliteSessionStore.open` answers.
 Open = Callable[[Path], Any]
-
-
-class BrokenPromiseError(AssertionError):
-    """What is there is not what was promised."""
 
 
 def sqlite(path: Path) -> Any:
@@ -52,7 +55,10 @@ def find(name: str) -> Open:
 
 
 async def save_turn(store: SessionStore, seed: str, number: int, turn: int) -> None:
-    """Make a session's turn: a checkpoint of its run now and then, then all of it."""
+    """Make a turn: a checkpoint of a run now and then, then a snapshot; or see `runtime_turns`."""
+    if number >= runtime_turns.LIVE:
+        await runtime_turns.save_turn(store, number, turn)
+        return
     if turn % CHECKPOINT == 1:
         found = checkpoint(seed, number, turn)
         await store.save_loop_checkpoint(found.run_id, found)
@@ -68,6 +74,9 @@ async def visible(store: SessionStore, seed: str, sessions: Sequence[int]) -> di
     """
     found: dict[int, int] = {}
     for number in sessions:
+        if number >= runtime_turns.LIVE:
+            found[number] = await runtime_turns.visible(store, number)
+            continue
         snapshot = await store.load_snapshot(session_id(number))
         found[number] = 0 if snapshot is None else turns_of(snapshot)
         if snapshot is not None and snapshot != state(seed, number, found[number]):

@@ -36,6 +36,10 @@ _COMPACTION: Final = 17
 _BLOB: Final = 5
 
 
+class BrokenPromiseError(AssertionError):
+    """What is there is not what was promised."""
+
+
 def session_id(number: int) -> str:
     """The id of the session with this number."""
     return f"session-{number}"
