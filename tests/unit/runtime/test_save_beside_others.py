@@ -296,9 +296,9 @@ def test_rules_of_both_policies_are_kept(on_stores: Callable[[Work], None]) -> N
         assert event.overwritten == ("permission_policy",)
         await one.reload()
         for live, rule in ((one, "bash(a:*)"), (other, "bash(b:*)")):
-            policy = live.session.config.permission_policy
-            assert policy is not None
-            policy = policy.evolve(deny=(*policy.deny, PermissionRule(rule=rule)))
+            known = live.session.config.permission_policy
+            assert known is not None
+            policy = known.evolve(deny=(*known.deny, PermissionRule(rule=rule)))
             live.session.config = live.session.config.evolve(permission_policy=policy)
             live.session.set_permission_policy(policy)
             await live.save()
@@ -326,7 +326,9 @@ def test_texts_are_redacted_on_both_sides_and_no_turn_is_lost_or_doubled(tmp_pat
             await running.finish(f"a {SECRET}", 5)
             found = await stored(first)
             assert [text[:3] for text in found] == ["p [", "re:", "r [", "re:", "q [", "a ["]
-            assert (await first.load(ID)).total_usage.prompt_tokens == 12
+            data = await first.load(ID)
+            assert data is not None
+            assert data.total_usage.prompt_tokens == 12
             assert (await other.close()).kind == "unchanged"
             assert (await one.save()).kind == "unchanged"
         assert SECRET.encode() not in path.read_bytes()
