@@ -151,14 +151,26 @@ class InterruptedRuns:
         """
         with self.admission.enter("abandon_run"):
             await self._refresh("abandon_run")
-            found = await self._interrupted()
+            checkpoints = await self._checkpoints()
+            found = await self._with_drafts(checkpoints)
             one = next((one for one in found if one.run_id == run_id), None)
+            if one is None and self._is_open(run_id, checkpoints):
+                raise interrupted.under_way_elsewhere(self.session, run_id, "abandon_run")
             if one is None:
                 self.session.runs.mark_cancelled(run_id, "abandoned")
                 await self.persistence.save()
                 await self._drop_left_over(run_id)
                 return 0
             return await self._give_up(one, keep=keep, keep_draft=keep_draft, repair=repair)
+
+    def _is_open(self, run_id: str, checkpoints: Iterable[RunCheckpoint]) -> bool:
+        """Whether a run has a checkpoint and has not ended."""
+        run = self.session.runs.snapshot(run_id)
+        return (
+            run_id not in self.persistence.over
+            and (run is None or run.status not in TERMINAL)
+            and any(one.run_id == run_id for one in checkpoints)
+        )
 
     async def _give_up(
         self,

@@ -139,7 +139,7 @@ class SessionRuns(InterruptedRuns):
             run = self._new_run(one.prompt, new_run_id, claimed[0])
             for other in claimed:
                 self.session.runs.mark_cancelled(other.run_id, f"resumed as {run.id}")
-                self.persistence.over[other.run_id] = None
+                self.persistence.over[other.run_id] = run.id
             self._begin(agent, run)
             return await self._watched()
 

@@ -276,7 +276,7 @@ class WindowBesideOthers(SessionWindow):
             for run in ours.snapshot.run_records or ()
             if run.snapshot.status in TERMINAL
         }
-        self.over = {run_id: None for run_id in self.over if run_id in mine}
+        self.over = {one: by for one, by in self.over.items() if one in mine}
         self._take(sides(theirs), theirs.revision, self.ours())
         self._tell("forked", base, theirs.revision, ours, theirs, forked_as=new_id, reason=reason)
         for run in self.session.runs.snapshots():

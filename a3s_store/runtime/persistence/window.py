@@ -1,13 +1,13 @@
 """A live session beside others that may save the same one: on what it saves, and what then happens.
 
 A window is one live session of one process. It saves what changed since `base`, on the condition
-that the store still has what was read or written then. Where others saved meanwhile, both
-come together inside the store's transaction, or ours becomes a session of its own, or the save is
-refused: see `OnConflict`.
+that the store still has what was read or written then. Where others saved meanwhile, both come
+together in the store's transaction, or ours becomes a session of its own, or the save is refused
+(`OnConflict`).
 
 Invariants: 1. nothing is written when nothing changed; 2. `base` moves only once a save succeeded;
-3. a save of unknown outcome is asked for before anything is saved again; 4. what comes from
-elsewhere is taken over without a pause, so the session is always whole.
+3. a save of unknown outcome is asked for before anything is saved again; 4. changes from elsewhere
+are taken over without a pause, so the session is always whole.
 """
 
 from __future__ import annotations
@@ -101,19 +101,17 @@ class _Attempt:
     @property
     def is_under_way(self) -> bool:
         """Whether the store is still at it, in this event loop."""
-        work = self.work
-        return (
-            work is not None and not work.done() and work.get_loop() is asyncio.get_running_loop()
-        )
+        work, loop = self.work, asyncio.get_running_loop()
+        return work is not None and not work.done() and work.get_loop() is loop
 
     async def result(self) -> Committed | None:
         """The result of the store's work; None when it failed, or was another event loop's."""
-        if self.is_under_way:
-            assert self.work is not None, "it is under way"
-            await asyncio.wait([self.work])
-        if self.work is None or not self.work.done() or self.work.cancelled():
+        work = self.work
+        if work is not None and self.is_under_way:
+            await asyncio.wait([work])
+        if work is None or not work.done() or work.cancelled():
             return None
-        return None if self.work.exception() is not None else self.work.result()
+        return None if work.exception() is not None else work.result()
 
 
 class SessionWindow(ABC):
@@ -122,9 +120,9 @@ class SessionWindow(ABC):
     `token` names it in the runs it claims. `base` is what was last read or written, None before
     the first save. `held` is the conversation without the run under way, None when there is none.
     `claimed` are runs whose checkpoint is stored and ours; `over` are runs that ended here and
-    whose checkpoints go with the next save. `deleted` is the error once the session was found
-    deleted elsewhere. `conflict` is why the changes here cannot be part of the stored session, None
-    when they can as far as is known.
+    whose checkpoints go with the next save, each with the run that goes on from it or None.
+    `deleted` is the error once the session was found deleted elsewhere. `conflict` is why the
+    changes here cannot be part of the stored session, None when they can as far as is known.
     """
 
     def __init__(
@@ -143,13 +141,13 @@ class SessionWindow(ABC):
         self.base: Base | None = None
         self.held: History | None = None
         self.claimed: set[str] = set()
-        self.over: dict[str, None] = {}
+        self.over: dict[str, str | None] = {}
         self.deleted: SessionDeletedError | None = None
         self.conflict: ConflictReason | None = None
         self._saving = asyncio.Lock()
         self._stopped = False
         self._unsure: _Attempt | None = None
-        # Parts that could not be written, each with the value that could not.
+        # The values of parts that could not be written.
         self._refused: dict[str, Any] = {}
         # One that is dropped without being closed is not at work any more.
         weakref.finalize(self, live_window.close_window, self.token)
@@ -264,27 +262,27 @@ class SessionWindow(ABC):
         if self.saves_itself:
             try:
                 return await self._save("checkpoint", self.on_conflict, run)
-            except SessionDeletedError:
-                raise
             except StaleSessionError:
-                if self.base is None:
+                if self.base is None or self.deleted is not None:
                     raise
         if self.writer is None:
             return UNCHANGED
         async with self._saving:
             self._refuse_ended("checkpoint")
+            resumed = [one for one, by in self.over.items() if by == run.run_id]
             changes = SessionChanges(
                 session_id=self.session.id,
                 save_id=secrets.token_bytes(16),
                 op="checkpoint",
                 checkpoint=run,
                 begins_run=run.run_id not in self.claimed,
+                ended_runs=tuple(RunClaim(one, self.token) for one in resumed),
             )
             try:
                 await self.writer.save(changes, self.revision, None)
             except StaleGenerationError as error:
                 raise self._stale(error) from error
-            self.claimed.add(run.run_id)
+            self._runs_saved(changes)
         return UNCHANGED
 
     async def _save(self, op: str, mode: OnConflict, run: RunCheckpoint | None = None) -> Outcome:
@@ -299,7 +297,7 @@ class SessionWindow(ABC):
         self, op: str, mode: OnConflict, run: RunCheckpoint | None = None
     ) -> Outcome:
         # A run whose first checkpoint was not stored leaves none behind.
-        self.over = {run_id: None for run_id in self.over if run_id in self.claimed}
+        self.over = {one: by for one, by in self.over.items() if one in self.claimed}
         ours = self.ours()
         change = bases.changed(self.base, ours)
         claims = tuple(RunClaim(run_id, self.token) for run_id in self.over)
@@ -374,11 +372,7 @@ class SessionWindow(ABC):
 
     def _committed(self, attempt: _Attempt, committed: Committed) -> Outcome:
         """Begin from what was saved, and take over what others had saved."""
-        for claim in attempt.changes.ended_runs:
-            self.over.pop(claim.run_id, None)
-            self.claimed.discard(claim.run_id)
-        if attempt.changes.checkpoint is not None:
-            self.claimed.add(attempt.changes.checkpoint.run_id)
+        self._runs_saved(attempt.changes)
         if not attempt.changes.changes_session:
             # A checkpoint alone is kept whatever others saved: that was not read.
             return Outcome(kind="saved", generation=committed.revision.generation)
@@ -394,6 +388,13 @@ class SessionWindow(ABC):
         theirs, merged = committed.theirs, attempt.merged
         self._tell("merged", attempt.base, revision, before, theirs, merged)
         return Outcome(kind="merged", generation=revision.generation)
+
+    def _runs_saved(self, changes: SessionChanges) -> None:
+        for claim in changes.ended_runs:
+            self.over.pop(claim.run_id, None)
+            self.claimed.discard(claim.run_id)
+        if changes.checkpoint is not None:
+            self.claimed.add(changes.checkpoint.run_id)
 
     def _refuse_ended(self, op: str) -> None:
         if self.deleted is not None:

@@ -173,13 +173,7 @@ def resumable(session: Session, run_id: str, open_runs: Sequence[InterruptedRun]
         )
     one = next((one for one in open_runs if one.run_id == run_id), None)
     if one is None:
-        raise RunClaimedError(
-            f"run '{run_id}' is under way in another live session",
-            run_id=run_id,
-            op="resume_run",
-            where=where,
-            hint="Wait for its end, or close that session first",
-        )
+        raise under_way_elsewhere(session, run_id, "resume_run")
     if one.moved_on:
         # The run's conversation would take the place of what was said since.
         raise SessionError(
@@ -189,3 +183,14 @@ def resumable(session: Session, run_id: str, open_runs: Sequence[InterruptedRun]
             hint="abandon_run keeps what it finished behind what was said since",
         )
     return one
+
+
+def under_way_elsewhere(session: Session, run_id: str, op: str) -> RunClaimedError:
+    """The error of a run that another live session is at work on."""
+    return RunClaimedError(
+        f"run '{run_id}' is under way in another live session",
+        run_id=run_id,
+        op=op,
+        where=f"session {session.id}",
+        hint="Wait for its end, or close that session first",
+    )

@@ -296,9 +296,9 @@ def test_rules_of_both_policies_are_kept(on_stores: Callable[[Work], None]) -> N
         assert event.overwritten == ("permission_policy",)
         await one.reload()
         for live, rule in ((one, "bash(a:*)"), (other, "bash(b:*)")):
-            policy = live.session.config.permission_policy
-            assert policy is not None
-            policy = policy.evolve(deny=(*policy.deny, PermissionRule(rule=rule)))
+            known = live.session.config.permission_policy
+            assert known is not None
+            policy = known.evolve(deny=(*known.deny, PermissionRule(rule=rule)))
             live.session.config = live.session.config.evolve(permission_policy=policy)
             live.session.set_permission_policy(policy)
             await live.save()

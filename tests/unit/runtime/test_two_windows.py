@@ -568,3 +568,45 @@ def test_a_round_saved_while_another_window_looks_for_interrupted_runs_is_not_lo
         assert (await first.load(ID)).total_usage.prompt_tokens in (5, 6)
 
     on_stores(main)
+
+
+def test_a_run_under_way_in_another_window_is_not_given_up(
+    on_stores: Callable[[Work], None],
+) -> None:
+    async def main(first: Any, second: Any) -> None:
+        one, other = await open_window(first), await open_window(second)
+        running = await send(one, "p")
+        await running.round(calls("c", "k"), results("r", "k"))
+        with pytest.raises(RunClaimedError):
+            await other.abandon_run(running.run_id)
+        assert (await first.inventory()).loop_checkpoints == (running.run_id,)
+        await running.finish("a")
+        assert await stored(first) == ["p", "c", "r", "a"]
+        assert await forks_in(first) == []
+
+    on_stores(main)
+
+
+def test_a_resumed_run_has_one_checkpoint_when_its_first_save_is_refused(
+    on_stores: Callable[[Work], None],
+) -> None:
+    async def main(first: Any, second: Any) -> None:
+        one = await open_window(first)
+        running = await send(one, "p")
+        await running.round(calls("c", "k"), results("r", "k"))
+        await running.die()
+        other, third = await open_window(second, "raise"), await open_window(first)
+        second.interference = Interference()
+
+        async def rename() -> None:
+            third.session.config = third.session.config.evolve(name="a")
+            await third.save()
+
+        second.interference.meanwhile = rename
+        following = await resume(other, running.run_id)
+        assert (await first.inventory()).loop_checkpoints == (following.run_id,)
+        await following.die()
+        await turn(await open_window(first), "q")
+        assert await stored(first) == ["p", "c", "r", "q", "re: q"]
+
+    on_stores(main)
