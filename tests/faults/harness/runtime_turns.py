@@ -52,7 +52,7 @@ async def save_turn(store: Any, number: int, turn: int) -> None:
     if number < MEMORIES:
         await _talk(store, number, turn)
     elif number < JOURNALS:
-        await _remember(store, number, turn)
+        await _store_memory(store, number, turn)
     else:
         await _keep_queue(store, number, turn)
 
@@ -62,7 +62,7 @@ async def visible(store: Any, number: int) -> int:
     if number < MEMORIES:
         return await _said(store, number)
     if number < JOURNALS:
-        return await _remembered(store, number)
+        return await _stored_memories(store, number)
     return await _kept_queue(store, number)
 
 
@@ -168,14 +168,14 @@ def _memory(number: int, turn: int) -> MemoryItem:
     return MemoryItem(id=f"memory-{turn}", content=content, timestamp=_TIME, tags=(f"{turn % 5}",))
 
 
-async def _remember(store: Any, number: int, turn: int) -> None:
+async def _store_memory(store: Any, number: int, turn: int) -> None:
     memories = store.memories(session_id(number))
     await memories.store(_memory(number, turn))
     if turn % _FORGET == 0:
         await memories.delete(f"memory-{turn - 1}")
 
 
-async def _remembered(store: Any, number: int) -> int:
+async def _stored_memories(store: Any, number: int) -> int:
     found = await store.memories(session_id(number)).get_recent(1_000_000)
     there = {int(item.id.removeprefix("memory-")): item for item in found}
     last = max(there, default=0)

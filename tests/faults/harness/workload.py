@@ -37,7 +37,7 @@ _BLOB: Final = 5
 
 
 class BrokenPromiseError(AssertionError):
-    """What is there is not what was promised."""
+    """A store does not have what was promised."""
 
 
 def session_id(number: int) -> str:
