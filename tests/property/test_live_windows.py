@@ -398,6 +398,19 @@ class Machine(RuleBasedStateMachine):
         else:
             self.do(meanwhile())
 
+    @precondition(lambda self: self.conditional)
+    @rule(number=WINDOWS, other=WINDOWS)
+    def give_up_a_run_that_goes_on(self, number: int, other: int) -> None:
+        """It is refused, and the run keeps its checkpoint."""
+
+        async def give_up(window: Window) -> None:
+            one = self.windows[number]
+            if one is not None and one.running is not None and window.running is None:
+                await window.live.abandon_run(one.running.run_id)
+
+        if number != other:
+            self.do(self.attempt(other, give_up))
+
     # -- Other changes ------------------------------------------------------------------------
 
     @rule(number=WINDOWS, kind=st.sampled_from(("trace", "artifact", "name", "rule", "tasks")))
