@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import attrs
 
-from a3s_store.core.base_drafts import BaseDraftStore, refuse_ended, refuse_other_claim
+from a3s_store.core.base_drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
 from a3s_store.core.changes import (
     Committed,
@@ -49,11 +49,11 @@ from a3s_store.core.queue_entries import (
     QueueEntry,
     QueueEntryMethods,
     entries_of,
+    session_not_saved,
 )
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import SessionNotFoundError
 from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.wire import canonical, encode
 
@@ -66,7 +66,7 @@ class _Entry:
     life: int
     session: SessionData | None = None
     name_source: str | None = None
-    shelves: dict[Collection, tuple[Any, ...]] = attrs.field(factory=dict)
+    collections: dict[Collection, tuple[Any, ...]] = attrs.field(factory=dict)
     retained_artifact_uris: tuple[str, ...] = ()
     saves: dict[bytes, int] = attrs.field(factory=dict)
     # Queue entries with their claims, oldest first.
@@ -75,7 +75,7 @@ class _Entry:
     def snapshot(self) -> SessionSnapshot | None:
         if self.session is None:
             return None
-        return SessionSnapshot.of(self.session, self.shelves, self.retained_artifact_uris)
+        return SessionSnapshot.of(self.session, self.collections, self.retained_artifact_uris)
 
     def revision(self) -> Revision | None:
         return None if self.session is None else Revision(self.generation, self.life)
@@ -148,9 +148,9 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
             entry.session = batch.session
         for collection, values in batch.collections.items():
             if values is None:
-                entry.shelves.pop(collection, None)
+                entry.collections.pop(collection, None)
             else:
-                entry.shelves[collection] = values
+                entry.collections[collection] = values
         if batch.retained_artifact_uris is not None:
             entry.retained_artifact_uris = batch.retained_artifact_uris
         entry.generation += 1
@@ -184,7 +184,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
     def _claimed_by(self, run_id: str) -> tuple[str | None] | None:
         if run_id not in self._checkpoints[LOOP_CHECKPOINTS]:
             return None
-        return (self._runs.get(run_id, (None, None))[1],)
+        return (self._claim_of(run_id),)
 
     def _put_run(self, run: RunCheckpoint) -> None:
         self._checkpoints[LOOP_CHECKPOINTS][run.run_id] = run.checkpoint
@@ -247,7 +247,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
             return LoadResult(
                 session=entry.session if session else None,
                 collections={
-                    collection: entry.shelves.get(collection) for collection in collections
+                    collection: entry.collections.get(collection) for collection in collections
                 },
                 retained_artifact_uris=entry.retained_artifact_uris,
             )
@@ -300,12 +300,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
         with self._lock:
             entry = self._entries.get(session_id, _NOTHING)
             if put and entry.session is None:
-                raise SessionNotFoundError(
-                    "no session was saved under this id",
-                    op="save_queue_entries",
-                    where=f"session {session_id!r}",
-                    hint="Save the session, then its queue entries",
-                )
+                raise session_not_saved().locate("save_queue_entries", f"session {session_id!r}")
             for key in remove:
                 if key in entry.queue and entry.queue[key][0] == claimed_by:
                     del entry.queue[key]
@@ -333,7 +328,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
         with self._lock:
             checkpoint = self._checkpoints[LOOP_CHECKPOINTS].get(run_id)
             if checkpoint is None:
-                raise refuse_ended(run_id)
+                raise no_checkpoint(run_id)
             refuse_other_claim(run_id, claimed_by, self._claim_of(run_id))
             if draft.position >= len(checkpoint.messages):
                 self._drafts[run_id] = draft

@@ -58,6 +58,6 @@ def refuse_other_claim(run_id: str, claimed_by: str | None, stored: str | None) 
         raise RunClaimedError("another live session has the run", run_id=run_id)
 
 
-def refuse_ended(run_id: str) -> RunClaimedError:
+def no_checkpoint(run_id: str) -> RunClaimedError:
     """Return the error for a run that has no checkpoint."""
     return RunClaimedError("the run has no checkpoint", run_id=run_id)

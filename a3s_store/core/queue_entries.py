@@ -19,7 +19,7 @@ import attrs
 
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
-from a3s_store.errors import DecodeError, EncodeError, during
+from a3s_store.errors import DecodeError, EncodeError, SessionNotFoundError, during
 from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.wire import FrozenDict, freeze
 
@@ -151,6 +151,13 @@ class QueueEntryMethods(BaseStore):
         if self._redactor is None:
             return entry
         return attrs.evolve(entry, value=self._redactor.value(entry.value, "value"))
+
+
+def session_not_saved() -> SessionNotFoundError:
+    """The error of entries that are put for a session that is not stored."""
+    return SessionNotFoundError(
+        "no session was saved under this id", hint="Save the session, then its queue entries"
+    )
 
 
 # -- Entries as steps of a workflow checkpoint ----------------------------------------------------

@@ -7,7 +7,6 @@ in which transaction.
 from __future__ import annotations
 
 import sqlite3
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -26,12 +25,11 @@ from a3s_store.agent_memory.protocol import (
     has_any,
 )
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import agent_memory
 from a3s_store.backends.sqlite.rows.agent_memory import Remembered
 from a3s_store.backends.sqlite.rows.full_text import Indexes
-from a3s_store.core.base_store import BaseStore
+from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.core.collections import check_id
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.redaction import Redactor
@@ -42,10 +40,9 @@ from a3s_store.errors import EncodeError
 _OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
 
 
-class MemoryMethods(BaseStore):
+class MemoryMethods(SqliteStoreBase):
     """What `SqliteSessionStore` has for memories."""
 
-    _engine: Engine
     _indexes: Indexes
     _redactor: Redactor | None
 
@@ -69,10 +66,6 @@ class MemoryMethods(BaseStore):
             lambda conn: tuple(owner for (owner,) in conn.execute(_OWNERS).fetchall()),
             decode.as_is,
         )
-
-    @abstractmethod
-    def _now_ms(self) -> int:
-        """The store's clock, in Unix milliseconds."""
 
 
 class SqliteMemoryStore:

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import session_header
+from a3s_store.backends.sqlite.store_base import SqliteStoreBase, checkpoint_lane
 from a3s_store.backends.sqlite.write import conditional, run_checkpoints
 from a3s_store.core.changes import (
     Committed,
@@ -28,18 +26,8 @@ from a3s_store.core.revision import Revision
 from a3s_store.core.session_cache import CacheTransaction
 
 
-class ConditionalWrites(ConditionalMethods):
+class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
     """The port of `ConditionalMethods` on the engine."""
-
-    _engine: Engine
-
-    @abstractmethod
-    def _where(self, key: str, what: str = "session") -> str:
-        """A session or run and the file, for errors."""
-
-    @abstractmethod
-    def _now_ms(self) -> int:
-        """The time of a save."""
 
     async def _commit_changes(
         self, changes: SessionChanges, on: Revision | None, merge: Merge | None
@@ -121,7 +109,7 @@ class ConditionalWrites(ConditionalMethods):
             return _run(conn, found)
 
         where = self._where(run_id, LOOP_CHECKPOINTS.key)
-        lane = f"{LOOP_CHECKPOINTS.name}\0{run_id}"
+        lane = checkpoint_lane(LOOP_CHECKPOINTS, run_id)
         return await self._engine.write("claim_run", where, apply, lane)
 
 

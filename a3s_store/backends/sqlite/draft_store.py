@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from abc import abstractmethod
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import drafts
+from a3s_store.backends.sqlite.store_base import SqliteStoreBase, checkpoint_lane
 from a3s_store.core.base_drafts import BaseDraftStore
 from a3s_store.core.collections import LOOP_CHECKPOINTS
 from a3s_store.core.drafts import Draft
 from a3s_store.core.session_cache import CacheTransaction
 
 
-class DraftMethods(BaseDraftStore):
+class DraftMethods(SqliteStoreBase, BaseDraftStore):
     """The methods of `SqliteSessionStore` for drafts.
 
     A draft has the lane of its run's checkpoint: both are written in the order of their calls.
     """
-
-    _engine: Engine
-
-    @abstractmethod
-    def _where(self, key: str, what: str = "session") -> str:
-        """The session or run named by `key`, and the file, for an error."""
 
     async def _put_draft(self, run_id: str, draft: Draft, claimed_by: str | None) -> None:
         def apply(conn: WorkConnection, _: CacheTransaction) -> None:
@@ -50,4 +43,4 @@ class DraftMethods(BaseDraftStore):
 
 
 def _lane(run_id: str) -> str:
-    return f"{LOOP_CHECKPOINTS.name}\0{run_id}"
+    return checkpoint_lane(LOOP_CHECKPOINTS, run_id)

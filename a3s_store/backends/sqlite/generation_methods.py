@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.rows import session_header
+from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.backends.sqlite.write import session_writer
-from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import COLLECTIONS, check_id
 from a3s_store.core.protocol import Generation
 from a3s_store.core.session_cache import CacheTransaction
@@ -18,18 +15,8 @@ from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
 from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
 
 
-class GenerationMethods(BaseStore):
+class GenerationMethods(SqliteStoreBase):
     """The methods of `GenerationalStore` that are not those of every store."""
-
-    _engine: Engine
-
-    @abstractmethod
-    def _where(self, key: str, what: str = "session") -> str:
-        """A session or run and the file, for errors."""
-
-    @abstractmethod
-    def _now_ms(self) -> int:
-        """The time of a save."""
 
     async def generation(self, session_id: str) -> int:
         """See `GenerationalStore.generation`."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from abc import abstractmethod
 from collections.abc import Sequence
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import queue_entries
+from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
 from a3s_store.core.queue_entries import (
@@ -19,19 +18,13 @@ from a3s_store.core.queue_entries import (
     QueueEntry,
     QueueEntryMethods,
     entries_of,
+    session_not_saved,
 )
 from a3s_store.core.session_cache import CacheTransaction, SessionCache
-from a3s_store.errors import SessionNotFoundError
 
 
-class SqliteQueueEntryMethods(QueueEntryMethods):
+class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
     """The methods of `SqliteSessionStore` for queue entries."""
-
-    _engine: Engine
-
-    @abstractmethod
-    def _where(self, key: str, what: str = "session") -> str:
-        """The words that name a session in an error."""
 
     async def _save_entries(
         self,
@@ -46,10 +39,7 @@ class SqliteQueueEntryMethods(QueueEntryMethods):
                 queue_entries.remove(conn, owner_key, claimed_by, remove)
                 queue_entries.put(conn, owner_key, claimed_by, put)
             elif put:
-                raise SessionNotFoundError(
-                    "no session was saved under this id",
-                    hint="Save the session, then its queue entries",
-                )
+                raise session_not_saved()
 
         where = self._where(session_id)
         await self._engine.write(

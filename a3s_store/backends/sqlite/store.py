@@ -34,6 +34,7 @@ from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.read.fetch import FetchedRows
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows.full_text import Indexes
+from a3s_store.backends.sqlite.store_base import checkpoint_lane
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
@@ -306,7 +307,7 @@ class SqliteSessionStore(
                 run_checkpoints.put(conn, memory, kind, key, value)
 
         where = self._where(key, kind.key)
-        await self._engine.write(f"save_{kind.name}", where, apply, f"{kind.name}\0{key}")
+        await self._engine.write(f"save_{kind.name}", where, apply, checkpoint_lane(kind, key))
 
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
         cache = self._engine.cache
@@ -330,7 +331,7 @@ class SqliteSessionStore(
             run_checkpoints.drop(conn, memory, kind, key)
 
         where = self._where(key, kind.key)
-        await self._engine.write(f"delete_{kind.name}", where, apply, f"{kind.name}\0{key}")
+        await self._engine.write(f"delete_{kind.name}", where, apply, checkpoint_lane(kind, key))
 
     async def _inventory(self) -> Inventory:
         return await self._engine.read("inventory", str(self.path), catalog.inventory, decode.as_is)
@@ -346,15 +347,6 @@ class SqliteSessionStore(
     async def _close(self) -> None:
         await self._engine.close()
         self._indexes.close()
-
-    def _where(self, key: str, what: str = "session") -> str:
-        shown = key if len(key) <= 80 else key[:79] + "…"
-        return f"{what} {shown!r} in {self.path}"
-
-    def _now_ms(self) -> int:
-        seconds = self._clock()
-        # For people to read, never compared: a clock that has lost its mind fails no save.
-        return int(seconds * 1000) if abs(seconds) < 1e12 else 0
 
 
 @contextlib.contextmanager

@@ -18,13 +18,12 @@ from os import PathLike
 import attrs
 
 from a3s_store.backends.sqlite.connection import wal_checkpoint, wal_preflight
-from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.backends.sqlite.maintenance import backup, erase, health
 from a3s_store.backends.sqlite.maintenance.verify import verify
 from a3s_store.backends.sqlite.read import catalog, decode
-from a3s_store.core.base_store import BaseStore
+from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
 from a3s_store.core.reports import BackupReport, Damage, Depth, EraseReport, VerifyReport
@@ -34,11 +33,8 @@ from a3s_store.errors import StoreBusyError, StoreError
 Progress = Callable[[int, int], None]
 
 
-class CareMethods(BaseStore):
+class CareMethods(SqliteStoreBase):
     """What `SqliteSessionStore` has for looking after its file."""
-
-    _engine: Engine
-    _clock: Callable[[], float]
 
     async def verify(self, *, depth: Depth = "quick") -> VerifyReport:
         """Hold what is in the file against what is on record of it, and report what is damaged.

@@ -97,7 +97,7 @@ def check(made: Path, stop: threading.Event | None = None) -> tuple[int, int]:
         if stop is not None:
             conn.set_progress_handler(stop.is_set, 100_000)
         try:
-            if migrate.numbers(conn)[1] == migrate.newest():
+            if migrate.is_current(conn):
                 _verify(conn, made)
             else:
                 file_copy.check_structure(conn)

@@ -18,8 +18,7 @@ def problems(conn: sqlite3.Connection) -> dict[str, tuple[PairProblem, ...]]:
     Every message is read, one session after the other. Sessions that are damaged are left out, for
     `verify` to tell of. Empty for a file of another schema than this release's.
     """
-    _, version, _ = migrate.numbers(conn)
-    if version != max(migrate.steps()):
+    if not migrate.is_current(conn):
         return {}
     found = {name: _of_session(conn, name) for name in catalog.inventory(conn).sessions}
     return {name: some for name, some in found.items() if some}

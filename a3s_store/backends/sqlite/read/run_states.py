@@ -11,12 +11,14 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core import live_window
+from a3s_store.core.snapshot import ENDED
 
 State: TypeAlias = Literal["running", "interrupted", "left_over", "orphaned"]
 
 # Every checkpoint: whether its session is stored, whether its run has ended, how many messages of
 # it the session has not. Where it is unknown with how many the run began, the session's count.
-_CHECKPOINTS: Final = """
+_ENDED: Final = ", ".join(f"'{status}'" for status in sorted(ENDED))
+_CHECKPOINTS: Final = f"""
 SELECT
     l.run_id,
     l.session_id,
@@ -26,7 +28,7 @@ SELECT
     EXISTS (
         SELECT 1 FROM run AS r
         WHERE r.owner_key = s.owner_key AND r.id = l.run_id
-        AND r.status IN ('completed', 'failed', 'cancelled')
+        AND r.status IN ({_ENDED})
     ),
     d.loop_checkpoint_key IS NOT NULL
 FROM loop_checkpoint AS l
@@ -72,8 +74,7 @@ def _state(claimed_by: str | None, stored: int, ended: int) -> State:
 def counts(conn: sqlite3.Connection) -> dict[State, int]:
     """How many runs are in each state; all 0 for a file of another schema than this release's."""
     found: dict[State, int] = {"running": 0, "interrupted": 0, "left_over": 0, "orphaned": 0}
-    _, version, _ = migrate.numbers(conn)
-    if version == migrate.newest():
+    if migrate.is_current(conn):
         for run in read(conn):
             found[run.state] += 1
     return found

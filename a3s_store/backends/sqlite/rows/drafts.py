@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-from a3s_store.core.base_drafts import refuse_ended, refuse_other_claim
+from a3s_store.core.base_drafts import no_checkpoint, refuse_other_claim
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.drafts import Draft
@@ -37,7 +37,7 @@ def put(conn: sqlite3.Connection, run_id: str, draft: Draft, claimed_by: str | N
         (run_id,),
     ).fetchone()
     if row is None:
-        raise refuse_ended(run_id)
+        raise no_checkpoint(run_id)
     key, length, stored = row
     refuse_other_claim(run_id, claimed_by, stored)
     if draft.position >= length:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.core.checksums import row_checksum
@@ -64,18 +64,19 @@ def put(
     conn: sqlite3.Connection, owner_key: int, claimed_by: str | None, entries: Iterable[QueueEntry]
 ) -> None:
     """Add entries, or replace those that have this claim; those with another claim stay."""
-    texts = [(entry.kind, entry.command_id, own_text(exact(entry.value))) for entry in entries]
     conn.executemany(
         "INSERT INTO queue_entry (owner_key, kind, command_id, claimed_by, value, row_checksum) "
         "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (owner_key, kind, command_id) DO UPDATE "
         "SET value = excluded.value, row_checksum = excluded.row_checksum "
         "WHERE claimed_by IS excluded.claimed_by",
-        [
-            (owner_key, kind, command_id, claimed_by, value, checksum)
-            for kind, command_id, value in texts
-            for checksum in (row_checksum(owner_key, kind, command_id, value),)
-        ],
+        [_row(owner_key, claimed_by, entry) for entry in entries],
     )
+
+
+def _row(owner_key: int, claimed_by: str | None, entry: QueueEntry) -> tuple[Any, ...]:
+    value = own_text(exact(entry.value))
+    checksum = row_checksum(owner_key, entry.kind, entry.command_id, value)
+    return owner_key, entry.kind, entry.command_id, claimed_by, value, checksum
 
 
 def remove(

@@ -94,6 +94,11 @@ def newest() -> int:
     return max(steps())
 
 
+def is_current(conn: sqlite3.Connection) -> bool:
+    """Whether a file has the schema this release works with."""
+    return _version(conn) == newest()
+
+
 def min_reader(number: int) -> int:
     """The oldest schema whose release may read a file of schema `number`."""
     return MIN_READERS[max(first for first in MIN_READERS if first <= number)]

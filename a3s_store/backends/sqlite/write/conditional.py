@@ -55,7 +55,7 @@ def commit(
     before = session_header.find(conn, changes.session_id)
     theirs: Stored | None = None
     if not may_write(changes, on, revision_of(before), merge, claimed_by):
-        theirs = stored(conn, cache, changes.session_id)
+        theirs = _stored(conn, cache, changes.session_id)
         assert theirs is not None, "it has a revision"
         assert merge is not None, "without one it is refused"
         changes = ask(_set_apart(merge), changes, theirs, claimed_by)
@@ -101,12 +101,9 @@ def revision_of(header: SessionHeader | None) -> Revision | None:
     return None if header is None or header.head is None else header.revision
 
 
-def stored(
-    conn: WorkConnection, cache: CacheTransaction, session_id: str, *, collections: bool = True
-) -> Stored | None:
+def _stored(conn: WorkConnection, cache: CacheTransaction, session_id: str) -> Stored | None:
     """The session as it is stored, read inside the transaction."""
-    wanted = COLLECTIONS if collections else ()
-    rows = fetch.fetch(conn, cache.get(session_id), session_id, wanted, session=True)
+    rows = fetch.fetch(conn, cache.get(session_id), session_id, COLLECTIONS, session=True)
     found = decode.to_found(conn, rows)
     if rows.record is not None:
         # So that what is written next is compared with it, and not all of it written.

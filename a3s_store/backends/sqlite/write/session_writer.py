@@ -96,7 +96,6 @@ class _Save:
             and self.known.has("config", self.before.parts)
             and all(getattr(known, name) is getattr(session, name) for name in CONFIG_PARTS)
         ):
-            self._put_name_source()
             return
         tree = encode_without(session, _BESIDE_CONFIG)
         digest = scalar_digest({key: tree[key] for key in CONFIG_PARTS if key in tree})
@@ -110,7 +109,6 @@ class _Save:
                     (self.before.key, session.config.name),
                 )
             statements.put_one(self.conn, CONFIG_ROWS, "owner_key", own, tree)
-        self._put_name_source()
         self.parts["config"] = digest
 
     def _put_name_source(self) -> None:
@@ -392,7 +390,8 @@ def delete(
     Raises:
         StaleGenerationError: the session is not at `expected_generation`.
     """
-    refuse_other(expected_generation, session_header.generation_of(conn, session_id))
+    generation = session_header.generation_of(conn, session_id)
+    refuse_other(expected_generation, generation)
     cache.evict(session_id)
     agent_memory.clear(conn, session_id)
     conn.execute(
@@ -405,8 +404,7 @@ def delete(
     owner = conn.execute("SELECT owner_key, life FROM owner WHERE id = ?", (session_id,)).fetchone()
     if owner is not None:
         key, life = owner
-        last = max(session_header.generation_of(conn, session_id), life - 1)
-        tombstones.put(conn, session_id, last + 1)
+        tombstones.put(conn, session_id, max(generation, life - 1) + 1)
         branches += _column(conn, "SELECT branch_key FROM branch_owner WHERE owner_key = ?", key)
         # Which blobs do its artifacts refer to?
         blob_keys = _column(

@@ -1,0 +1,32 @@
+"""The parts of `SqliteSessionStore` over which each group of its methods is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.core.base_store import BaseStore
+from a3s_store.core.collections import CheckpointKind
+
+
+class SqliteStoreBase(BaseStore):
+    """The parts of an open store that its methods are written over."""
+
+    _engine: Engine
+    _clock: Callable[[], float]
+
+    def _where(self, key: str, what: str = "session") -> str:
+        """A session or run and the file, for errors."""
+        shown = key if len(key) <= 80 else key[:79] + "…"
+        return f"{what} {shown!r} in {self._engine.settings.path}"
+
+    def _now_ms(self) -> int:
+        """The store's clock, in Unix milliseconds."""
+        seconds = self._clock()
+        # For people to read, never compared: a clock that has lost its mind fails no save.
+        return int(seconds * 1000) if abs(seconds) < 1e12 else 0
+
+
+def checkpoint_lane(kind: CheckpointKind, key: str) -> str:
+    """The lane of a checkpoint and of what belongs to it: written in the order of their calls."""
+    return f"{kind.name}\0{key}"
