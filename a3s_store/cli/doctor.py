@@ -147,8 +147,7 @@ def _look(path: Path) -> Looked:
                 (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
                 if found != "ok":
                     return Looked(facts, str(found))
-                found = pairs.problems(conn).items()
-                broken = tuple(SessionPairs.of(*each) for each in found)
+                broken = tuple(SessionPairs.of(*each) for each in pairs.problems(conn).items())
                 return Looked(facts, None, broken, run_states.counts(conn))
         finally:
             conn.close()

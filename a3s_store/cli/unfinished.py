@@ -11,7 +11,7 @@ from a3s_store.core import live_window
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.drafts import Draft
 from a3s_store.core.list_diff import common
-from a3s_store.core.merge_session import ENDED
+from a3s_store.core.snapshot import ENDED
 from a3s_store.models import Message
 
 

@@ -223,7 +223,7 @@ def may_write(
         StaleGenerationError: nothing may be written, whatever there is to merge.
         RunClaimedError: see `_refuse_claimed`.
     """
-    if on is not None and (actual is None or on.life != actual.life):
+    if on is not None and on.is_over(actual):
         # Its runs are gone with it: they were not taken over.
         raise _stale(on, actual)
     # Before the generation is looked at: what was taken over must not be merged with itself.
@@ -268,7 +268,7 @@ def _stale(on: Revision | None, actual: Revision | None) -> StaleGenerationError
     number = 0 if actual is None else actual.generation
     what = f"the session is at generation {number}, not {expected}"
     hint = "Load it again, apply the change, and save that"
-    if on is not None and (actual is None or on.life != actual.life):
+    if on is not None and on.is_over(actual):
         what = f"the session was deleted after generation {expected}"
         what += "" if actual is None else f", and made again: it is at {number}"
         hint = "Save it under another id to keep what is here"

@@ -24,8 +24,7 @@ from a3s_store.core.merge import (
     merge_value,
     same,
 )
-from a3s_store.core.snapshot import ENDED as ENDED
-from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.snapshot import ENDED, SessionSnapshot
 from a3s_store.models import (
     PermissionPolicy,
     RunEventRecord,
@@ -39,6 +38,7 @@ from a3s_store.models import (
     TokenUsage,
     ToolArtifact,
 )
+from a3s_store.models.session import LABELS
 from a3s_store.wire import Model, freeze
 
 M = TypeVar("M", bound=Model)
@@ -49,7 +49,6 @@ MADE: Final = "made"
 _PROGRESS: Final = {TaskStatus.PENDING: 0, TaskStatus.IN_PROGRESS: 1}
 _RULES: Final = ("deny", "ask", "allow")
 _MODEL_SETTINGS: Final = ("llm_config", "model_name", "thinking_enabled", "thinking_budget")
-_LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
 
 
 @attrs.frozen(kw_only=True)
@@ -133,7 +132,7 @@ def _merge_session(
         name: merge_value(
             getattr(base, name), getattr(ours, name), getattr(theirs, name), overwritten, name
         )
-        for name in ("state", *_LABELS)
+        for name in ("state", *LABELS)
     }
     if ours.total_cost < base.total_cost and not same(theirs.total_cost, base.total_cost):
         overwritten.append("total_cost")
@@ -309,33 +308,28 @@ def merge_collections(
         renamed.append(other)
         return {uri: their, other: our.evolve(artifact_uri=other)}
 
-    def keyed(name: str, attribute: str, both: Any) -> Any:
+    def merged_list(name: str, attribute: str = "", both: Any = None) -> Any:
+        """By identity where there is an `attribute` for it that does not repeat, else as a log."""
         was, our, their = _each(name, base, ours, theirs)
         if our in (was, None):
             return their
         if their == was:
             return our
-        if (by := _by(attribute, was, our, their)) is None:
-            return merge_log(was or (), our, their or ())
-        return tuple(merge_keyed(*by, both).values())
+        if attribute and (by := _by(attribute, was, our, their)) is not None:
+            return tuple(merge_keyed(*by, both).values())
+        return merge_log(was or (), our, their or ())
 
-    def logged(name: str) -> Any:
-        was, our, their = _each(name, base, ours, theirs)
-        if our in (was, None):
-            return their
-        return our if their == was else merge_log(was or (), our, their or ())
-
-    artifacts = keyed("artifacts", "artifact_uri", both_artifacts)
+    artifacts = merged_list("artifacts", "artifact_uri", both_artifacts)
     pins = merge_set(
         base.retained_artifact_uris, ours.retained_artifact_uris, theirs.retained_artifact_uris
     )
     merged = theirs.evolve(
         artifacts=_with_pinned(artifacts, base, ours),
         retained_artifact_uris=pins,
-        trace_events=logged("trace_events"),
-        run_records=keyed("run_records", "id", _both_runs),
-        verification_reports=logged("verification_reports"),
-        subagent_tasks=keyed("subagent_tasks", "task_id", _both_subagents),
+        trace_events=merged_list("trace_events"),
+        run_records=merged_list("run_records", "id", _both_runs),
+        verification_reports=merged_list("verification_reports"),
+        subagent_tasks=merged_list("subagent_tasks", "task_id", _both_subagents),
     )
     if merged.retained_artifact_uris and merged.artifacts is None:
         merged = merged.evolve(artifacts=())

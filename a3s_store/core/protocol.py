@@ -380,7 +380,7 @@ class GenerationalStore(SessionStore, Protocol):
         0 means that nothing was ever saved under the id.
 
         Raises:
-            StaleGenerationError: somebody saved since; nothing was written.
+            StaleGenerationError: it was saved since; nothing was written.
         """
 
     async def load(self, session_id: str, *, generation: int | None = None) -> SessionData | None:
@@ -430,5 +430,5 @@ class GenerationalStore(SessionStore, Protocol):
 
         Raises:
             SessionNotFoundError: there is no such session, or it is not that long.
-            StaleGenerationError: somebody saved since; nothing was written.
+            StaleGenerationError: it was saved since; nothing was written.
         """

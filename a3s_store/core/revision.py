@@ -20,6 +20,10 @@ class Revision(NamedTuple):
     generation: int
     life: int
 
+    def is_over(self, actual: Revision | None) -> bool:
+        """Whether the session was deleted since, where its id stands at `actual` now."""
+        return actual is None or self.life != actual.life
+
 
 class Position(NamedTuple):
     """A place in a conversation: how many messages come before it, and their chain hash."""

@@ -29,7 +29,6 @@
         SessionConfigError          (ValueError)    .field: an option that cannot be, or is missing
         PersistenceError                            a save or load of it failed; the cause says why
           SessionNotSavedError                      it was closed and not saved; .closed
-      UnsavedSessionsError          (ExceptionGroup)  of SessionNotSavedError, one each; .closed
         StaleSessionError   (StaleGenerationError)  it was changed elsewhere; .reason .forked_as
           SessionDeletedError                       it was deleted elsewhere; .recreated
         InterruptedRunError                         runs wait to be resumed or given up; .run_ids
@@ -38,6 +37,7 @@
         QueueClosedError            (RuntimeError)  its queue takes no more commands
         CommandTimeoutError         (TimeoutError)  a command of its queue took too long
         ExternalTaskError                           a handler outside reported failure
+      UnsavedSessionsError          (ExceptionGroup)  of SessionNotSavedError, one each; .closed
 
 Invariants: 1. an error's text names what was tried, on which session and file, and what to do next,
 and never holds message text; 2. when a method raises, nothing of it was written, except where its

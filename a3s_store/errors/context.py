@@ -62,6 +62,11 @@ def repeats_no_text(error: BaseException) -> bool:
     return ours or isinstance(error, OSError | MemoryError)
 
 
+def safe_text(error: BaseException) -> str:
+    """The text of an error as it may be logged and told: what is not ours may repeat a text."""
+    return str(error) if isinstance(error, StoreError) else type(error).__name__
+
+
 class Driver(NamedTuple):
     """What `during` has to know of the errors that a backend's driver raises."""
 

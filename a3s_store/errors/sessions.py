@@ -9,7 +9,7 @@ from a3s_store.errors.stores import StaleGenerationError, StoreError
 
 
 class SessionError(StoreError):
-    """A live session cannot do what was asked, or failed in it; what is saved is as it was."""
+    """A live session cannot do what was asked, or failed in it; the stored session is as it was."""
 
 
 class SessionClosedError(SessionError, RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from a3s_store.models.message import Message, TokenUsage
 from a3s_store.models.planning import Task
@@ -13,6 +14,9 @@ from a3s_store.models.policy import (
     SessionQueueConfig,
 )
 from a3s_store.wire import F32, I64, U32, Model, Timestamp, USize, dropped_field, field, model
+
+# The fields of a session that are labels of the application's own.
+LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
 
 
 class SessionState(enum.StrEnum):

@@ -13,7 +13,7 @@ import attrs
 
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.drafts import Draft
-from a3s_store.core.protocol import DraftStore, SessionStore
+from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import (
     CorruptionError,
     StaleSessionError,
@@ -23,7 +23,7 @@ from a3s_store.models import Message, TokenUsage
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.runs import interrupted
-from a3s_store.runtime.runs.drafts import draft_message
+from a3s_store.runtime.runs.drafts import draft_message, with_drafts
 from a3s_store.runtime.runs.interrupted import InterruptedRun
 from a3s_store.runtime.runs.open_rounds import broken_pairs, end_round
 from a3s_store.runtime.session_lock import Admission
@@ -118,8 +118,8 @@ class InterruptedRuns:
                 self.session.runs.mark_cancelled(run_id, why)
 
     async def _draft_of(self, one: InterruptedRun) -> Draft | None:
-        store = self.persistence.store
-        if not isinstance(store, DraftStore) or not store.capabilities().drafts:
+        store = with_drafts(self.store)
+        if store is None:
             return None
         try:
             draft = await store.load_draft(one.run_id)

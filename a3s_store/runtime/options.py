@@ -22,6 +22,7 @@ from a3s_store.models import (
     SessionData,
     SessionQueueConfig,
 )
+from a3s_store.models.session import LABELS
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.permissions import PermissionChecker, PolicyChecker
 from a3s_store.runtime.state.limits import check_fields, check_limit, check_setting
@@ -36,7 +37,6 @@ OnInterrupted: TypeAlias = Literal["keep", "refuse"]
 # What some releases wrote for a session that never had a model.
 _UNKNOWN: Final = "unknown"
 _U32_MAX: Final = 2**32 - 1
-_LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
 # What goes into the configuration.
 _SETTINGS: Final = (
     "queue_config",
@@ -86,7 +86,7 @@ class SessionOptions:
     require_conditions: bool = False
 
     def __attrs_post_init__(self) -> None:
-        fields = {name: getattr(self, name) for name in _LABELS}
+        fields = {name: getattr(self, name) for name in LABELS}
         fields |= {"id": self.session_id, "model_name": self.model}
         if self.max_context_tokens is not None:
             fields["context_usage"] = ContextUsage(max_tokens=self.max_context_tokens)

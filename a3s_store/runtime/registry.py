@@ -328,7 +328,7 @@ class SessionRegistry:
         await self.get_session(session_id).save()
 
     async def close_session(self, session_id: str, *, deadline: float = DEADLINE) -> Closed:
-        """Save a live session and let it go, in so many seconds; what is saved stays.
+        """Save a live session and let it go, in so many seconds; it stays stored.
 
         Raises:
             SessionNotSavedError: it was not saved, or not all of it, or deleted elsewhere before.
@@ -369,7 +369,7 @@ class SessionRegistry:
         return live is not None
 
     def _let_go(self, live: AgentSession) -> None:
-        # Somebody else may have closed it as well, and restored it since.
+        # Another caller may have closed it as well, and restored it since.
         if self._live.get(live.id) is live:
             del self._live[live.id]
             self._forget(live.id)

@@ -316,8 +316,7 @@ class SessionRuns(InterruptedRuns):
 
     def _put_back(self, run: ActiveRun, messages: tuple[Message, ...]) -> None:
         """Make the run's conversation the session's, behind what was taken in meanwhile."""
-        held, self.persistence.held = self.persistence.held, None
-        assert held is not None, "it was held when the run began"
+        held = self._no_longer_held()
         now = held.view
         if now != run.base:
             ours = History(run.base).now(messages)
@@ -328,13 +327,17 @@ class SessionRuns(InterruptedRuns):
         self.session.rebase(held)
         self.session.replace_messages(messages)
 
+    def _no_longer_held(self) -> History:
+        """The conversation without the run, which is not saved apart any more."""
+        held, self.persistence.held = self.persistence.held, None
+        assert held is not None, "it was held when the run began"
+        return held
+
     async def _let_go(self, run: ActiveRun, error: StoreError) -> None:
         """Another live session keeps what the run finished, or none can: it is over here."""
         await run.draft().close()
         run.over = True
-        held, self.persistence.held = self.persistence.held, None
-        assert held is not None, "it was held when the run began"
-        self.session.rebase(held)
+        self.session.rebase(self._no_longer_held())
         self.session.runs.mark_cancelled(run.id, error.what)
         try:
             await self.persistence.refresh()

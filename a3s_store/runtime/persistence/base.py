@@ -8,7 +8,7 @@ live session. Each part is compared with what it was, so nothing is written that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -20,8 +20,11 @@ from a3s_store.core.merge_session import Merged, Sides, merge_snapshots
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
-from a3s_store.models import SessionConfig, SessionData
+from a3s_store.models import SessionData
+from a3s_store.wire import Model
 
+M = TypeVar("M", bound=Model)
+_COLLECTION_NAMES: Final = frozenset(one.name for one in COLLECTIONS)
 # They change by themselves, or come from the options of a restore: they travel with a real change.
 _NO_CHANGE: Final = frozenset({"updated_at", "tool_names", "messages", "config"})
 
@@ -163,19 +166,16 @@ def whole(snapshot: SessionSnapshot, save_id: bytes, name_source: str | None) ->
 
 def stored_after(base: Base | None, changes: SessionChanges) -> Sides:
     """The stored session once the changes were written onto `base`."""
-    source = changes.name_source if changes.session is not None or base is None else None
-    if base is None:
-        assert changes.session is not None, "a first save has the session"
-        snapshot = SessionSnapshot(session=changes.session)
-    else:
-        snapshot = base.stored.snapshot
-        source = source if changes.session is not None else base.stored.name_source
     named: dict[str, Any] = {one.name: values for one, values in changes.collections.items()}
-    if changes.session is not None:
-        named["session"] = changes.session
     if changes.retained_artifact_uris is not None:
         named["retained_artifact_uris"] = changes.retained_artifact_uris
-    return Sides(snapshot=snapshot.evolve(**named), name_source=source)
+    if changes.session is not None:
+        source, named["session"] = changes.name_source, changes.session
+        before = SessionSnapshot(session=changes.session) if base is None else base.stored.snapshot
+    else:
+        assert base is not None, "a first save has the session"
+        source, before = base.stored.name_source, base.stored.snapshot
+    return Sides(snapshot=before.evolve(**named), name_source=source)
 
 
 def as_live(
@@ -185,11 +185,8 @@ def as_live(
 
     `before` is what was stored and `live` what was live at the base of both.
     """
-    session: SessionData = _kept(stored.session, stored.session, before.session, live.session)
-    config: SessionConfig = _kept(
-        stored.session.config, stored.session.config, before.session.config, live.session.config
-    )
-    return stored.evolve(session=session.evolve(config=config, tool_names=live.session.tool_names))
+    session = _kept(stored.session, stored.session, before.session, live.session)
+    return stored.evolve(session=session.evolve(tool_names=live.session.tool_names))
 
 
 def _stored_history(base: Base, ours: Ours, changes: SessionChanges) -> History:
@@ -213,20 +210,18 @@ def _unless_changed(base: Base, ours: Ours, changes: SessionChanges) -> SessionD
     """Our session, with the stored value of each field that is as it was made live."""
     if changes.session is None:
         return base.stored.session
-    found: SessionData = _kept(
-        changes.session, ours.snapshot.session, base.live.session, base.stored.session
-    )
-    config: SessionConfig = _kept(
-        changes.session.config,
-        ours.snapshot.session.config,
-        base.live.session.config,
-        base.stored.session.config,
-    )
-    return found.evolve(config=config, tool_names=changes.session.tool_names)
+    return _kept(changes.session, ours.snapshot.session, base.live.session, base.stored.session)
 
 
-def _kept(written: Any, ours: Any, live: Any, stored: Any) -> Any:
-    """`written`, with the stored value of each field that is not changed."""
+def _kept(
+    written: SessionData, ours: SessionData, live: SessionData, stored: SessionData
+) -> SessionData:
+    """`written`, with the stored value of each field that `ours` has as it was `live`."""
+    config = _kept_fields(written.config, ours.config, live.config, stored.config)
+    return _kept_fields(written, ours, live, stored).evolve(config=config)
+
+
+def _kept_fields(written: M, ours: M, live: M, stored: M) -> M:
     kept: Mapping[str, Any] = {
         field.name: getattr(stored, field.name)
         for field in attrs.fields(type(ours))
@@ -245,12 +240,12 @@ def part_of(error: EncodeError) -> str | None:
     if error.model not in ("", "SessionData") or path in ("", "messages", "id"):
         return None
     names = {field.name for field in attrs.fields(SessionData)}
-    return path if path in names or path in {one.name for one in COLLECTIONS} else None
+    return path if path in names or path in _COLLECTION_NAMES else None
 
 
 def value_of(snapshot: SessionSnapshot, part: str) -> Any:
     """The value of a part of a session."""
-    owner: Any = snapshot if part in {one.name for one in COLLECTIONS} else snapshot.session
+    owner: Any = snapshot if part in _COLLECTION_NAMES else snapshot.session
     return getattr(owner, part)
 
 
@@ -262,7 +257,7 @@ def without(
         if value_of(snapshot, part) is not value and value_of(snapshot, part) != value:
             del refused[part]
             continue
-        collection = part in {one.name for one in COLLECTIONS}
+        collection = part in _COLLECTION_NAMES
         if base is not None:
             stored = value_of(base.live, part)
         elif collection:

@@ -14,7 +14,7 @@ import attrs
 
 from a3s_store.core.changes import Stored
 from a3s_store.core.history import History
-from a3s_store.core.merge_session import MADE, Merged, Sides
+from a3s_store.core.merge_session import MADE, Sides
 from a3s_store.core.revision import Revision
 from a3s_store.errors import (
     SessionConfigError,
@@ -30,9 +30,8 @@ from a3s_store.runtime.persistence.base import Base, Ours, sides
 from a3s_store.runtime.persistence.forks import fork_id, fork_of
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.persistence.take_over import take_messages, take_over
-from a3s_store.runtime.persistence.window import Action, SessionWindow
+from a3s_store.runtime.persistence.window import SessionWindow
 from a3s_store.runtime.persistence.writer import writer_for
-from a3s_store.runtime.session_events import SessionChangedElsewhere
 from a3s_store.runtime.state.ids import check_session_id
 from a3s_store.runtime.state.invariants import validate_snapshot
 from a3s_store.runtime.state.runs import TERMINAL
@@ -101,7 +100,7 @@ class WindowBesideOthers(SessionWindow):
         assert self.writer is not None, "asked before"
         assert self.base is not None, "asked before"
         revision = await self.writer.revision(self.session.id)
-        if revision is None or revision.life != self.base.revision.life:
+        if revision is None or self.base.revision.is_over(revision):
             raise self._stale(
                 StaleGenerationError(
                     "it is gone",
@@ -152,32 +151,6 @@ class WindowBesideOthers(SessionWindow):
             take_messages(self.session, before, stored)
         else:
             self.held = History(stored)
-
-    def _tell(
-        self,
-        action: Action,
-        base: Base | None,
-        revision: Revision | None,
-        ours: Ours,
-        theirs: Stored | None = None,
-        merged: Merged | None = None,
-        **more: str,
-    ) -> None:
-        self.session.events.send(
-            SessionChangedElsewhere(
-                session_id=self.session.id,
-                action=action,
-                base_generation=None if base is None else base.revision.generation,
-                generation=None if revision is None else revision.generation,
-                our_messages=len(ours.history.appended),
-                their_messages=bases.new_messages(base, theirs),
-                runs=bases.new_runs(base, theirs),
-                overwritten=() if merged is None else merged.overwritten,
-                renamed_artifacts=() if merged is None else merged.renamed_artifacts,
-                **more,
-            )
-        )
-        _log.info("session %s was changed elsewhere: %s", self.session.id, action)
 
     async def reload(self, keep: Literal["both", "stored", "ours_as_fork"]) -> Outcome:
         """Take in what others saved; what is new here as `AgentSession.reload` says.

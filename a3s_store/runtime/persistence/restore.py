@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from a3s_store.agent_memory import MemoryStore
 from a3s_store.core.changes import Stored
 from a3s_store.core.clock import Clock, system_clock
-from a3s_store.core.protocol import ConditionalStore, SessionStore
+from a3s_store.core.protocol import SessionStore
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.core.tool_pairs import repair_pairs
@@ -37,6 +37,7 @@ from a3s_store.runtime.options import (
     persisted_model_name,
 )
 from a3s_store.runtime.persistence.save import SessionPersistence
+from a3s_store.runtime.persistence.writer import conditional
 from a3s_store.runtime.runs.open_rounds import broken_pairs
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.invariants import validate_snapshot
@@ -91,8 +92,9 @@ async def load_checked(store: SessionStore, session_id: str) -> Stored:
 
 
 async def _loaded(store: SessionStore, session_id: str) -> Stored | None:
-    if store.capabilities().conditional_writes and isinstance(store, ConditionalStore):
-        return await store.load_versioned(session_id, snapshot=True)
+    comparing = conditional(store)
+    if comparing is not None:
+        return await comparing.load_versioned(session_id, snapshot=True)
     found = await store.load_snapshot(session_id)
     return None if found is None else _alone(found)
 

@@ -12,14 +12,15 @@ snapshot that breaks its own rules is refused before the store is asked. Upstrea
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.changes import Stored
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import SessionDeletedError, StoreError
+from a3s_store.errors.context import safe_text
 from a3s_store.models import LlmConfigData, PersistenceFailed, SessionData, Task, TokenUsage
+from a3s_store.models.session import LABELS
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import OnConflict, SessionOptions
 from a3s_store.runtime.persistence.beside import WindowBesideOthers
@@ -30,7 +31,6 @@ from a3s_store.runtime.state.usage import accumulate
 from a3s_store.wire import encode, pretty
 
 _log = logging.getLogger("a3s_store.session")
-_LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
 
 
 class PersistenceState:
@@ -129,7 +129,7 @@ class SessionPersistence(WindowBesideOthers):
             system_prompt=live.config.system_prompt or "",
             confirmation_policy=live.confirmation.policy,
         )
-        given = {name: getattr(self.options, name) for name in _LABELS}
+        given = {name: getattr(self.options, name) for name in LABELS}
         counted = self.state.total_usage
         # A call that the session itself was told of counts as well; cache counters are only here.
         total = live.total_usage.evolve(
@@ -173,6 +173,7 @@ class SessionPersistence(WindowBesideOthers):
         except Exception as error:
             return self.told_failed(operation, error)
         if outcome.kind == "partly_saved":
+            assert outcome.error is not None, "it says why"
             self.told_failed(operation, outcome.error, part=", ".join(outcome.parts))
         return outcome
 
@@ -192,13 +193,10 @@ class SessionPersistence(WindowBesideOthers):
             }
         )
 
-    def told_failed(
-        self, operation: str, error: Exception | None, *, part: str | None = None
-    ) -> Outcome:
+    def told_failed(self, operation: str, error: Exception, *, part: str | None = None) -> Outcome:
         """Say, by a warning and an event, that a save failed, or that of `part`."""
         session_id = self.session.id
-        # What is no error of ours may repeat a text in its own.
-        why = str(error) if isinstance(error, StoreError) else type(error).__name__
+        why = safe_text(error)
         _log.warning("Auto-save failed for session %s: %s", session_id, why)
         self.session.events.send(
             PersistenceFailed(

@@ -48,9 +48,11 @@ from a3s_store.models import Message, SessionData, TokenUsage
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import OnConflict
 from a3s_store.runtime.persistence import base as bases
+from a3s_store.runtime.persistence.attempt import Attempt
 from a3s_store.runtime.persistence.base import Base, Ours, sides
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.persistence.writer import PlainWriter, SessionWriter, writer_for
+from a3s_store.runtime.session_events import SessionChangedElsewhere
 from a3s_store.runtime.state.invariants import validate_snapshot
 
 _log = logging.getLogger("a3s_store.session")
@@ -70,48 +72,6 @@ _NOT_WRITTEN: Final = (
 )
 # How many parts that cannot be written are left as they were stored.
 _MOST_PARTS: Final = 8
-
-
-@attrs.define
-class _Attempt:
-    """A save on its way: what it was made of, and what came of a merge."""
-
-    ours: Ours
-    changes: SessionChanges
-    base: Base | None
-    mode: OnConflict
-    merged: Merged | None = None
-    theirs: Stored | None = None
-    # The store's work, which goes on when the waiting task is cancelled.
-    work: asyncio.Task[Committed] | None = None
-
-    def merge(self, changes: SessionChanges, theirs: Stored) -> SessionChanges:
-        """See `Merge`. Raises HistoryConflictError."""
-        base = self.base
-        assert base is not None, "a first save is not merged"
-        spoke = base.stored.snapshot.session.messages != theirs.value.session.messages
-        if self.mode == "fork" and spoke and self.ours.history.is_changed:
-            raise HistoryConflictError("asked")
-        self.theirs = theirs
-        self.merged = bases.merged(base, self.ours, changes, theirs)
-        # Should the outcome stay unknown, this is what was written.
-        self.changes = bases.merged_changes(changes, self.merged)
-        return self.changes
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether the store is still at it, in this event loop."""
-        work, loop = self.work, asyncio.get_running_loop()
-        return work is not None and not work.done() and work.get_loop() is loop
-
-    async def result(self) -> Committed | None:
-        """The result of the store's work; None when it failed, or was another event loop's."""
-        work = self.work
-        if work is not None and self.is_under_way:
-            await asyncio.wait([work])
-        if work is None or not work.done() or work.cancelled():
-            return None
-        return None if work.exception() is not None else work.result()
 
 
 class SessionWindow(ABC):
@@ -146,7 +106,7 @@ class SessionWindow(ABC):
         self.conflict: ConflictReason | None = None
         self._saving = asyncio.Lock()
         self._stopped = False
-        self._unsure: _Attempt | None = None
+        self._unsure: Attempt | None = None
         # The values of parts that could not be written.
         self._refused: dict[str, Any] = {}
         # One that is dropped without being closed is not at work any more.
@@ -162,9 +122,7 @@ class SessionWindow(ABC):
         """The live session as it would be saved now."""
 
     @abstractmethod
-    def told_failed(
-        self, operation: str, error: Exception | None, *, part: str | None = None
-    ) -> Outcome:
+    def told_failed(self, operation: str, error: Exception, *, part: str | None = None) -> Outcome:
         """Say, by a warning and an event, that a save failed, or that of `part`."""
 
     @abstractmethod
@@ -178,19 +136,6 @@ class SessionWindow(ABC):
     @abstractmethod
     def _history_is(self, before: History, stored: tuple[Message, ...]) -> None:
         """Begin the history from what is stored, with what was said since `before`."""
-
-    @abstractmethod
-    def _tell(
-        self,
-        action: Action,
-        base: Base | None,
-        revision: Revision | None,
-        ours: Ours,
-        theirs: Stored | None = None,
-        merged: Merged | None = None,
-        **more: str,
-    ) -> None:
-        """Send the event that says what others did, and what was done here."""
 
     @abstractmethod
     async def _fork(self, ours: Ours, reason: str) -> Outcome:
@@ -314,7 +259,7 @@ class SessionWindow(ABC):
         try:
             if self.conflict is not None:
                 raise HistoryConflictError(self.conflict)
-            return await self._commit(_Attempt(ours, changes, self.base, mode))
+            return await self._commit(Attempt(ours, changes, self.base, mode))
         except HistoryConflictError as conflict:
             self.conflict = None
             outcome = await self._fork(ours, conflict.reason)
@@ -336,7 +281,7 @@ class SessionWindow(ABC):
                 outcome, kind="partly_saved", parts=tuple(self._refused), error=error
             )
 
-    async def _commit(self, attempt: _Attempt) -> Outcome:
+    async def _commit(self, attempt: Attempt) -> Outcome:
         """Hand an attempt to the store; until this returns its outcome is not known."""
         assert self.writer is not None, "asked before"
         on = None if attempt.base is None else attempt.base.revision
@@ -370,7 +315,7 @@ class SessionWindow(ABC):
             hint="What is stored is as it was",
         )
 
-    def _committed(self, attempt: _Attempt, committed: Committed) -> Outcome:
+    def _committed(self, attempt: Attempt, committed: Committed) -> Outcome:
         """Begin from what was saved, and take over what others had saved."""
         self._runs_saved(attempt.changes)
         if not attempt.changes.changes_session:
@@ -388,6 +333,33 @@ class SessionWindow(ABC):
         theirs, merged = committed.theirs, attempt.merged
         self._tell("merged", attempt.base, revision, before, theirs, merged)
         return Outcome(kind="merged", generation=revision.generation)
+
+    def _tell(
+        self,
+        action: Action,
+        base: Base | None,
+        revision: Revision | None,
+        ours: Ours,
+        theirs: Stored | None = None,
+        merged: Merged | None = None,
+        **more: str,
+    ) -> None:
+        """Send the event that says what others did, and what was done here."""
+        self.session.events.send(
+            SessionChangedElsewhere(
+                session_id=self.session.id,
+                action=action,
+                base_generation=None if base is None else base.revision.generation,
+                generation=None if revision is None else revision.generation,
+                our_messages=len(ours.history.appended),
+                their_messages=bases.new_messages(base, theirs),
+                runs=bases.new_runs(base, theirs),
+                overwritten=() if merged is None else merged.overwritten,
+                renamed_artifacts=() if merged is None else merged.renamed_artifacts,
+                **more,
+            )
+        )
+        _log.info("session %s was changed elsewhere: %s", self.session.id, action)
 
     def _runs_saved(self, changes: SessionChanges) -> None:
         for claim in changes.ended_runs:

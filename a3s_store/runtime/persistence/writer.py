@@ -59,9 +59,15 @@ class SessionWriter(Protocol):
 
 def writer_for(store: SessionStore) -> SessionWriter:
     """The best way to write to a store."""
+    comparing = conditional(store)
+    return PlainWriter(store) if comparing is None else ConditionalWriter(comparing)
+
+
+def conditional(store: SessionStore) -> ConditionalStore | None:
+    """The store if it compares and writes in one transaction, else None."""
     if store.capabilities().conditional_writes and isinstance(store, ConditionalStore):
-        return ConditionalWriter(store)
-    return PlainWriter(store)
+        return store
+    return None
 
 
 def check_conditions(store: SessionStore | None, *, required: bool) -> None:

@@ -20,7 +20,8 @@ import contextvars
 from typing import Any, Final
 
 from a3s_store.core.clock import Clock, clamped, system_clock, timestamp
-from a3s_store.errors import EncodeError, StoreError
+from a3s_store.errors import EncodeError
+from a3s_store.errors.context import safe_text
 from a3s_store.models import (
     LaneHandlerConfig,
     PersistenceFailed,
@@ -292,8 +293,7 @@ class LaneQueue:
             self._externals.close()
 
     def _not_saved(self, error: Exception) -> None:
-        # Other errors than ours may repeat what they stumbled over.
-        text = str(error) if isinstance(error, StoreError) else type(error).__name__
+        text = safe_text(error)
         self._emit(
             PersistenceFailed(session_id=self._session_id, operation="save_queue", error=text)
         )

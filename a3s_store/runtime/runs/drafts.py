@@ -24,7 +24,7 @@ from a3s_store.core.clean import clean_text
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import DraftStore, SessionStore
-from a3s_store.errors import StoreError
+from a3s_store.errors.context import safe_text
 from a3s_store.models import Message, PersistenceFailed, TextBlock
 from a3s_store.runtime.events import Emit
 
@@ -137,7 +137,7 @@ class DraftWriter:
     ) -> None:
         self.run_id = run_id
         self._session_id = session_id
-        self._store = _with_drafts(store)
+        self._store = with_drafts(store)
         self._claimed_by = claimed_by
         self._emit = emit
         self._stopped = stopped
@@ -323,13 +323,13 @@ class DraftWriter:
         if self._told or self._closed:
             return
         self._told = True
-        # An error that is not ours may repeat a text in its own.
-        why = str(error) if isinstance(error, StoreError) else type(error).__name__
+        why = safe_text(error)
         _log.warning("Draft of run %s not saved, the run goes on: %s", self.run_id, why)
         self._emit(PersistenceFailed(session_id=self._session_id, operation="draft", error=why))
 
 
-def _with_drafts(store: SessionStore | None) -> DraftStore | None:
+def with_drafts(store: SessionStore | None) -> DraftStore | None:
+    """The store if it keeps drafts, else None."""
     if isinstance(store, DraftStore) and store.capabilities().drafts:
         return store
     return None

@@ -24,7 +24,7 @@ import attrs
 
 from a3s_store.core.clean import Cleaner
 from a3s_store.core.clock import Clock, clamped, system_clock
-from a3s_store.core.merge_session import ENDED
+from a3s_store.core.snapshot import ENDED
 from a3s_store.errors import EncodeError
 from a3s_store.models import (
     AgentEnd,
