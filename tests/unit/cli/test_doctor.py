@@ -64,7 +64,8 @@ def test_what_would_be_refused_is_said_as_well(store: Path) -> None:
     assert told["facts"]["hard_links"] == 2
 
 
-def test_a_damaged_structure_exits_with_4(store: Path) -> None:
+def damage_structure(store: Path) -> None:
+    """Overwrite the beginning of a page of SQLite's own."""
     data = bytearray(store.read_bytes())
     with database(store) as conn:
         (page,) = conn.execute(
@@ -72,6 +73,10 @@ def test_a_damaged_structure_exits_with_4(store: Path) -> None:
         ).fetchone()
     data[(page - 1) * 4096 : (page - 1) * 4096 + 200] = b"\xff" * 200
     store.write_bytes(data)
+
+
+def test_a_damaged_structure_exits_with_4(store: Path) -> None:
+    damage_structure(store)
     done = invoke("doctor", store)
     assert done.exit_code == 4
     assert "Attention: The store is damaged" in done.stdout
@@ -208,15 +213,10 @@ def test_nothing_is_fixed_in_a_damaged_store(store: Path) -> None:
         await opened.save(session("broken").evolve(messages=BROKEN))
 
     with_store(store, fill)
-    data = bytearray(store.read_bytes())
-    with database(store) as conn:
-        (page,) = conn.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'generation'"
-        ).fetchone()
-    data[(page - 1) * 4096 : (page - 1) * 4096 + 200] = b"\xff" * 200
-    store.write_bytes(data)
+    damage_structure(store)
+    damaged = store.read_bytes()
     assert invoke("doctor", store, "--fix").exit_code == 4
-    assert store.read_bytes() == bytes(data)
+    assert store.read_bytes() == damaged
 
 
 def test_an_erased_session_is_in_no_byte_of_the_file(store: Path) -> None:

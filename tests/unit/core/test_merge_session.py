@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store.core.merge_session import ENDED, MADE, Merged, Sides, merge_snapshots
-from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
+from a3s_store.core.merge_session import MADE, Merged, Sides, merge_snapshots
+from a3s_store.core.snapshot import ENDED, SessionSnapshot, check_snapshot
 from a3s_store.models import (
     ContextUsage,
     LlmConfigData,

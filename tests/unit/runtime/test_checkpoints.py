@@ -47,21 +47,6 @@ REPORT = VerificationReport(subject="tests", status=VerificationStatus.PASSED)
 Work = Callable[[SessionStore], Awaitable[None]]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
-    """Does a piece of work with a store, and closes the store after."""
-
-    async def main(work: Work) -> None:
-        if request.param == "memory":
-            async with MemorySessionStore() as memory:
-                await work(memory)
-        else:
-            async with SqliteSessionStore.open(tmp_path / "sessions.db") as sqlite:
-                await work(sqlite)
-
-    return lambda work: asyncio.run(main(work))
-
-
 async def closed_store() -> SessionStore:
     store = MemorySessionStore()
     await store.close()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
-from a3s_store import FileSessionStore, SqliteSessionStore
+from a3s_store import SqliteSessionStore
 from a3s_store.errors import SessionError, StaleSessionError
 from a3s_store.models import (
     ConfirmationPolicy,
@@ -28,8 +28,9 @@ from tests.support import all_rows, artifact, session, trace
 from tests.unit.runtime.windows import (
     ID,
     InterferingMemory,
-    InterferingSqlite,
+    Work,
     forks_in,
+    on_two_stores,
     open_window,
     send,
     stored,
@@ -38,25 +39,12 @@ from tests.unit.runtime.windows import (
     turn,
 )
 
-Work = Callable[[Any, Any], Awaitable[None]]
 SECRET = "sk-12345"
 
 
 @pytest.fixture(params=["memory", "sqlite", "files"])
 def on_stores(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
-    """Does a piece of work with two stores of the same content, which in memory are one."""
-
-    async def main(work: Work) -> None:
-        if request.param == "memory":
-            async with InterferingMemory() as memory:
-                await work(memory, memory)
-            return
-        opens: Any = InterferingSqlite.open if request.param == "sqlite" else FileSessionStore.open
-        place = tmp_path / "sessions"
-        async with opens(place) as one, opens(place) as other:
-            await work(one, other)
-
-    return lambda work: asyncio.run(main(work))
+    return on_two_stores(request.param, tmp_path)
 
 
 async def both_spoke(first: Any, second: Any, mode: Any) -> tuple[AgentSession, AgentSession]:

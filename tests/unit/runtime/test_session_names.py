@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
-from a3s_store import MemorySessionStore, SqliteSessionStore
+from a3s_store import MemorySessionStore
 from a3s_store.core.protocol import ConditionalStore
 from a3s_store.errors import EncodeError
 from a3s_store.models import SessionConfig
@@ -33,21 +32,6 @@ class Titles:
         if self.meanwhile is not None:
             await self.meanwhile()
         return self.title
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
-    """Does a piece of work with a store, and closes the store after."""
-
-    async def main(work: Work) -> None:
-        if request.param == "memory":
-            async with MemorySessionStore() as memory:
-                await work(memory)
-        else:
-            async with SqliteSessionStore.open(tmp_path / "sessions.a3s") as sqlite:
-                await work(sqlite)
-
-    return lambda work: asyncio.run(main(work))
 
 
 @asynccontextmanager

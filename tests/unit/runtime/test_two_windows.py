@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,11 @@ from tests.unit.runtime.windows import (
     FAILED,
     ID,
     Interference,
-    InterferingMemory,
     InterferingSqlite,
+    Work,
     calls,
     forks_in,
+    on_two_stores,
     open_window,
     results,
     resume,
@@ -46,23 +47,11 @@ from tests.unit.runtime.windows import (
 )
 
 Stores = tuple[Any, Any]
-Work = Callable[[Any, Any], Awaitable[None]]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def on_stores(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
-    """Does a piece of work with two stores of the same content, which in memory are one."""
-
-    async def main(work: Work) -> None:
-        if request.param == "memory":
-            async with InterferingMemory() as memory:
-                await work(memory, memory)
-            return
-        path = tmp_path / "sessions.db"
-        async with InterferingSqlite.open(path) as one, InterferingSqlite.open(path) as other:
-            await work(one, other)
-
-    return lambda work: asyncio.run(main(work))
+    return on_two_stores(request.param, tmp_path)
 
 
 class NeverAsked:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any, Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -69,6 +70,25 @@ class Interference:
         if outcome == "after":
             raise ConnectionError(CUT)
         return made
+
+
+Work: TypeAlias = Callable[[Any, Any], Awaitable[None]]
+
+
+def on_two_stores(kind: str, folder: Path) -> Callable[[Work], None]:
+    """Does a piece of work with two stores of the same content, which in memory are one."""
+
+    async def main(work: Work) -> None:
+        if kind == "memory":
+            async with InterferingMemory() as memory:
+                await work(memory, memory)
+            return
+        opens: Any = InterferingSqlite.open if kind == "sqlite" else FileSessionStore.open
+        place = folder / "sessions"
+        async with opens(place) as one, opens(place) as other:
+            await work(one, other)
+
+    return lambda work: asyncio.run(main(work))
 
 
 class Interfering:
