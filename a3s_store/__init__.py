@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from a3s_store.backends.jsonfiles import FileSessionStore
     from a3s_store.backends.memory import MemorySessionStore
     from a3s_store.backends.sqlite import SqliteSessionStore
+    from a3s_store.backends.sqlite.maintenance.resolve import resolve
     from a3s_store.backends.sqlite.maintenance.restore import restore
     from a3s_store.backends.sqlite.salvage import salvage
     from a3s_store.core.base_store import BaseStore
@@ -73,6 +74,7 @@ __all__ = [
     "Versioned",
     "clean_json",
     "clean_text",
+    "resolve",
     "restore",
     "salvage",
 ]
@@ -106,6 +108,7 @@ _HOMES = {
     "Versioned": "core.revision",
     "clean_json": "core.clean",
     "clean_text": "core.clean",
+    "resolve": "backends.sqlite.maintenance.resolve",
     "restore": "backends.sqlite.maintenance.restore",
     "salvage": "backends.sqlite.salvage",
 }

@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "erase": ("doctor", "Delete sessions so that no piece of their texts is left in STORE."),
     "backup": ("copies", "Copy STORE into the new file NEW, while others go on using it."),
     "restore": ("copies", "Make a copy of BACKUP the store STORE."),
+    "resolve": ("resolving", "Accept STORE as it is, or what lies beside it, by an option."),
     "salvage": ("salvaging", "Bring what is whole of the damaged STORE into the new store NEW."),
     "migrate": (
         "migrating",

@@ -46,7 +46,7 @@ def recommendations(counts: Mapping[State, int]) -> Iterator[Recommendation]:
 
 async def remove_left_over(store: Path) -> tuple[str, ...]:
     """Remove the checkpoints whose run has ended; return the ids of the runs."""
-    async with existing(store) as opened:
+    async with existing(store, read_only=False) as opened:
         found = await left_over(opened)
         for one in found:
             await opened.delete_loop_checkpoint(one.run_id)

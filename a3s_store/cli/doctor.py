@@ -26,7 +26,7 @@ from a3s_store.cli.output import cell
 from a3s_store.cli.transfer import print_pairs
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.transfer_report import SessionPairs
-from a3s_store.errors import CorruptionError, StoreError
+from a3s_store.errors import CorruptionError, FileStateError, StoreError
 
 _ATTENTION: Final = 1
 
@@ -91,7 +91,11 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
         what = f"The store is damaged: {damage}"
         hint = "Keep the file, restore a backup beside it, or salvage what is whole."
         said.insert(0, Recommendation(f"{what.rstrip('.')}. {hint}", attention=True))
-    is_damaged = damage is not None or health.damage(facts) > 0
+    if looked.refused is not None:
+        facts |= _ids_and_commits(looked.refused)
+        text = f"{looked.refused.what}. {looked.refused.hint}"
+        said = [Recommendation(text, attention=True)]
+    is_damaged = bool(damage or looked.refused) or health.damage(facts) > 0
     state = "damaged" if is_damaged else _state(said)
     if as_json:
         advice = [said_one._asdict() for said_one in said]
@@ -126,11 +130,13 @@ def _state(said: list[Recommendation]) -> str:
 class Looked:
     """Facts about a file, what is wrong with its structure (None: nothing), and broken pairs.
 
-    `runs` are the numbers of runs with a checkpoint, empty where they were not counted.
+    `refused` is why it was not opened: what lies at the path does not fit together. `runs` are the
+    numbers of runs with a checkpoint, empty where they were not counted.
     """
 
     facts: dict[str, Any] = attrs.field(factory=dict)
     damage: str | None = None
+    refused: FileStateError | None = None
     pairs: tuple[SessionPairs, ...] = ()
     runs: Mapping[run_states.State, int] = attrs.field(factory=dict)
 
@@ -148,13 +154,24 @@ def _look(path: Path) -> Looked:
                 if found != "ok":
                     return Looked(facts, str(found))
                 broken = tuple(SessionPairs.of(*each) for each in pairs.problems(conn).items())
-                return Looked(facts, None, broken, run_states.counts(conn))
+                return Looked(facts, pairs=broken, runs=run_states.counts(conn))
         finally:
             conn.close()
     except CorruptionError as error:
         return Looked(facts, str(error))
+    except FileStateError as error:
+        return Looked(refused=error)
     except StoreError as error:
         raise Failure(str(error)) from error
+
+
+def _ids_and_commits(error: FileStateError) -> dict[str, Any]:
+    return {
+        "refused": error.reason,
+        "file_id": error.file_id,
+        "file_commit": error.file_commit,
+        "log_commits": error.log_commits,
+    }
 
 
 def _about_pairs(pairs: Sequence[SessionPairs]) -> Iterator[Recommendation]:
@@ -220,7 +237,7 @@ def erase_command(store: Path, session_ids: tuple[str, ...], yes: bool, as_json:
     """
 
     async def erase() -> EraseReport:
-        async with existing(store) as opened:
+        async with existing(store, read_only=False) as opened:
             if not yes:
                 for session_id in session_ids:
                     await require_known(opened, session_id)

@@ -8,7 +8,13 @@ from typing import Final
 import click
 
 from a3s_store.cli.terminal import clean
-from a3s_store.errors import CorruptionError, SessionNotFoundError, StoreError, explain
+from a3s_store.errors import (
+    CorruptionError,
+    FileStateError,
+    SessionNotFoundError,
+    StoreError,
+    explain,
+)
 
 # What a command exits with that found damage.
 DAMAGED: Final = 4
@@ -37,7 +43,7 @@ def failure_of(error: StoreError | OSError) -> Failure | None:
     """How an error ends the command; None for a broken pipe, which nobody has to be told of."""
     if isinstance(error, SessionNotFoundError):
         return NotFound(str(error))
-    if isinstance(error, CorruptionError):
+    if isinstance(error, CorruptionError | FileStateError):
         return Damaged(str(error))
     if isinstance(error, StoreError):
         return Failure(str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import click
 
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.backends.sqlite.connection import file_look
+from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.cli.failures import Failure, NotFound
 
 # Whether a path can be used is found out by using it: click would exit with 2 for all of that.
@@ -16,16 +19,23 @@ PATH = click.Path(path_type=Path, readable=False)
 
 
 @asynccontextmanager
-async def existing(path: Path) -> AsyncIterator[SqliteSessionStore]:
-    """The store in a file that exists.
+async def existing(path: Path, *, read_only: bool = True) -> AsyncIterator[SqliteSessionStore]:
+    """The store in a file that exists; by default nothing is written, made or migrated.
 
     Raises:
         NotFound: there is no file, or an empty one, which opening would make a store of.
         Failure: it is a directory.
     """
     require_store(path)
-    async with SqliteSessionStore.open(path) as store:
+    async with SqliteSessionStore.open(path, read_only=read_only) as store:
         yield store
+
+
+def may_be_noted(path: Path) -> bool:
+    """Whether opening the store to write would do nothing but that: no migration, no refusal."""
+    state = file_look.read_state(path) if path.is_file() else None
+    is_current = state is not None and state.schema == migrate.newest()
+    return is_current and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def require_store(path: Path) -> None:

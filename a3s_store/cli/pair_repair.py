@@ -19,7 +19,7 @@ async def repair(store: Path, session_ids: Iterable[str]) -> tuple[SessionPairs,
     conversation wait on where a checkpoint of an unfinished run is there to go on with them. A
     session that another process saves at the same moment is left as it is, not `repaired`.
     """
-    async with existing(store) as opened:
+    async with existing(store, read_only=False) as opened:
         unfinished = await _with_checkpoint(opened)
         found = [
             await _repair(opened, session_id, open_calls=session_id not in unfinished)

@@ -10,7 +10,7 @@ import click
 
 from a3s_store.cli import output
 from a3s_store.cli.failures import DAMAGED
-from a3s_store.cli.opening import PATH, existing
+from a3s_store.cli.opening import PATH, existing, may_be_noted
 from a3s_store.cli.output import cell
 from a3s_store.core.reports import Damage, Depth, VerifyReport
 from a3s_store.errors import CorruptionError
@@ -32,7 +32,8 @@ def verify_command(store: Path, deep: bool, as_json: bool) -> None:
     depth: Depth = "deep" if deep else "quick"
 
     async def read() -> VerifyReport:
-        async with existing(store) as opened:
+        # The time of the verification is noted where that can be written.
+        async with existing(store, read_only=not may_be_noted(store)) as opened:
             return await opened.verify(depth=depth)
 
     try:

@@ -167,6 +167,22 @@ class RestoreReport(_Report):
 
 
 @attrs.frozen(kw_only=True)
+class ResolveReport(_Report):
+    """What `resolve` did: `set_aside` are the files it renamed, by their names now.
+
+    `sessions` and `last_saved_at_ms` (Unix milliseconds, None where nothing was ever saved) are
+    those of the file as it opens now.
+    """
+
+    location: str
+    action: str
+    set_aside: tuple[str, ...]
+    sessions: int
+    last_saved_at_ms: int | None
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
 class MigrationReport(_Finding):
     """What bringing a file to this release's schema did, or would do.
 

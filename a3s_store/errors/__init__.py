@@ -14,8 +14,15 @@
         StoreForkedError                            opened before fork(), used after it
       StoreBusyError                (TimeoutError)  locked past the timeout; nothing written
       StoreFullError                (OSError)       no space left; nothing written
+      StoreReadOnlyError                            it was opened for reading only
       StoreUnavailableError         (OSError)       cannot open, read-only, I/O failure
         NotAStoreError                              the file is something else
+        StoreReplacedError                          its files were changed under it; .rescued
+      FileStateError                                what lies at its path does not fit; .reason
+        WalForeignError                             the log is another file's, or of another moment
+        WalMissingError                             it was open, and its log is not here
+        JournalFoundError                           a journal that SQLite would play back
+        FileIncompleteError                         a database without tables
       SchemaError
         SchemaTooNewError                           written by a newer release
         MigrationError
@@ -52,6 +59,14 @@ from a3s_store.errors.context import (
     during,
     explain,
     repeats_no_text,
+)
+from a3s_store.errors.files import (
+    FileIncompleteError,
+    FileStateError,
+    JournalFoundError,
+    StoreReplacedError,
+    WalForeignError,
+    WalMissingError,
 )
 from a3s_store.errors.sessions import (
     CommandTimeoutError,
@@ -93,6 +108,7 @@ from a3s_store.errors.stores import (
     StoreError,
     StoreForkedError,
     StoreFullError,
+    StoreReadOnlyError,
     StoreUnavailableError,
 )
 
@@ -110,10 +126,13 @@ __all__ = [
     "EncodeError",
     "ErasureIncompleteError",
     "ExternalTaskError",
+    "FileIncompleteError",
+    "FileStateError",
     "IdCollisionError",
     "InterruptedRunError",
     "InvalidIdError",
     "InvalidSnapshotError",
+    "JournalFoundError",
     "MigrationError",
     "NotAStoreError",
     "PersistenceError",
@@ -138,8 +157,12 @@ __all__ = [
     "StoreError",
     "StoreForkedError",
     "StoreFullError",
+    "StoreReadOnlyError",
+    "StoreReplacedError",
     "StoreUnavailableError",
     "UnsavedSessionsError",
+    "WalForeignError",
+    "WalMissingError",
     "during",
     "explain",
     "repeats_no_text",

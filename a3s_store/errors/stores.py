@@ -147,6 +147,10 @@ class StoreFullError(StoreError, OSError):
     """There is no space left. Nothing was written; after freeing space, trying again is safe."""
 
 
+class StoreReadOnlyError(StoreError):
+    """The store was opened for reading only. Nothing was written."""
+
+
 class StoreUnavailableError(StoreError, OSError):
     """The store cannot be opened, read or written: permissions, a missing folder, an I/O error."""
 

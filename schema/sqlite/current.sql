@@ -8,6 +8,12 @@
 -- 2^32, plus its `seq`: such rows lie together, in order, and need no index.
 -- There is no foreign key from a family to a session: families may be saved before their session is.
 
+-- One row, alone on page 2, which every commit rewrites: by it the file and its log know each other.
+CREATE TABLE file_link (
+    name TEXT NOT NULL PRIMARY KEY,  -- link
+    value ANY  -- see backends/sqlite/format/commit_link.py
+) STRICT, WITHOUT ROWID;
+
 -- Facts about the file itself.
 CREATE TABLE meta (
     name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal; salt: of the hashes in tombstone

@@ -22,6 +22,7 @@ CAMPAIGNS: Final[dict[str, str]] = {
     "flips": "bits of a closed database are flipped",
     "log_flips": "bits of a write-ahead log are flipped",
     "pages": "pages are cut off, zeroed and swapped; salvage brings back what is whole",
+    "file_pairs": "databases are laid beside logs of other moments and of other files",
     "hostile": "files made by somebody else are opened",
     "memory": "the heap has a limit",
     "cancels": "saves are cancelled at random moments",

@@ -17,10 +17,11 @@ from typing import Any
 import attrs
 
 from a3s_store.backends.sqlite import SqliteSessionStore, engine, transaction
-from a3s_store.backends.sqlite.connection import connect, wal_checkpoint, wal_preflight, worker
+from a3s_store.backends.sqlite.connection import connect, opening_check, wal_checkpoint, worker
 from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.file_watch import FileWatch
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.format import wal_file
+from a3s_store.backends.sqlite.format import log_owner, wal_file
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import agent_memory, blobs, session_header
@@ -66,8 +67,10 @@ def acknowledged_before_commit(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def _nothing(conn: sqlite3.Connection) -> Iterator[None]:
+def _nothing(conn: sqlite3.Connection, last: Any = None) -> Iterator[None]:
     yield
+    if last is not None:
+        last(conn)
 
 
 def no_transaction(path: Path) -> Any:
@@ -124,16 +127,6 @@ def synchronous_off(path: Path) -> Any:
     return SqliteSessionStore.open(path)
 
 
-def rollback_journal(path: Path) -> Any:
-    """The journal mode is not looked at: a commit is the removal of a file, which is not synced."""
-
-    def switch(conn: sqlite3.Connection, settings: Settings) -> None:
-        conn.execute("PRAGMA journal_mode = DELETE").close()
-
-    plant(connect, "_switch_to_wal", switch)
-    return SqliteSessionStore.open(path)
-
-
 def goes_on_after_an_io_error(path: Path) -> Any:
     """A save after one that met an I/O error is taken as if nothing had happened."""
     plant(group_commit, "is_io_failure", lambda error: False)
@@ -165,9 +158,9 @@ def leaks_transaction(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def _slow_write(conn: sqlite3.Connection) -> Iterator[None]:
+def _slow_write(conn: sqlite3.Connection, last: Any = None) -> Iterator[None]:
     time.sleep(0.05)
-    with _write(conn):
+    with _write(conn, last):
         yield
 
 
@@ -312,8 +305,34 @@ def blobs_not_linked(path: Path) -> Any:
 
 
 def log_not_looked_at(path: Path) -> Any:
-    """SQLite recovers the log before anybody looked at it."""
-    plant(wal_preflight, "check", lambda path: None)
+    """SQLite recovers the log before anybody looked at it, and `verify` does not look either."""
+    plant(opening_check, "check", lambda path: None)
+    plant(wal_file.WalAudit, "is_damaged", property(lambda found: False))
+    return SqliteSessionStore.open(path)
+
+
+def links_not_compared(path: Path) -> Any:
+    """A log is taken for the database's whatever both say of their commits."""
+    plant(log_owner, "_judge_links", lambda *what: None)
+    return SqliteSessionStore.open(path)
+
+
+def layout_not_compared(path: Path) -> Any:
+    """A database that another program wrote anew is taken for the one before."""
+    plant(log_owner, "_is_same_layout", lambda *what: True)
+    return SqliteSessionStore.open(path)
+
+
+def never_marked_as_open(path: Path) -> Any:
+    """A database does not say that more is in its log."""
+    plant(FileWatch, "is_marked", True)
+    plant(wal_checkpoint, "_copy_marked", wal_checkpoint.copy_plain)
+    return SqliteSessionStore.open(path)
+
+
+def marked_in_every_commit(path: Path) -> Any:
+    """Each commit says that more may come in a log, the last one too."""
+    plant(wal_checkpoint, "unmark", lambda conn: None)
     return SqliteSessionStore.open(path)
 
 

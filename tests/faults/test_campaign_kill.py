@@ -12,8 +12,8 @@ from tests.faults.run_campaign import attack
     ("fault", "found"),
     [
         ("acknowledged_before_commit", "LOST"),
-        ("no_transaction", "session"),
-        ("split_transaction", "does not add up"),
+        ("no_transaction", "WalForeignError"),
+        ("split_transaction", "WalForeignError"),
         ("journal_in_memory", ""),
     ],
 )

@@ -44,8 +44,6 @@ def test_a_store_of_normal_durability_loses_whole_turns_at_most(stage: Stage) ->
         ("acknowledged_before_commit", "LOST"),
         ("no_transaction", "Error: "),
         ("split_transaction", "Error: "),
-        ("journal_in_memory", "Error: "),
-        ("rollback_journal", "LOST"),
     ],
 )
 def test_what_a_power_cut_shows_is_found(stage: Stage, fault: str, seen: str) -> None:

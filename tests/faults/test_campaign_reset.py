@@ -16,7 +16,7 @@ affected = pytest.mark.skipif(
 
 
 @affected
-@pytest.mark.parametrize("way", ["a save", "close", "call"])
+@pytest.mark.parametrize("way", ["a save", "call"])
 def test_a_checkpoint_without_the_write_lock_is_found(
     monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:

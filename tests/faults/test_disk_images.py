@@ -140,6 +140,17 @@ def test_where_names_go_with_their_file_its_sync_is_enough() -> None:
     assert contents(found([*SAVED, *made], names="file"), "b") == {b""}
 
 
+@pytest.mark.parametrize("names", ["folder", "file"])
+def test_a_file_made_again_is_there_once_its_folder_is_synced(names: str) -> None:
+    again = (
+        done(Kind.UNLINK, "a"),
+        done(Kind.CREATE, "a", file=2),
+        done(Kind.WRITE, "a", file=2, data=b"twice"),
+        done(Kind.SYNC, "a", file=2),
+    )
+    assert found([*SAVED, *again, folder_synced()], names=names) == [{"a": b"twice"}]
+
+
 def test_a_removed_name_may_come_back_until_its_folder_is_synced() -> None:
     removed = done(Kind.UNLINK, "a")
 

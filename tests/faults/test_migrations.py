@@ -20,7 +20,7 @@ import pytest
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.backends.sqlite.maintenance import restore
 from a3s_store.backends.sqlite.schema import migrate
-from a3s_store.errors import CorruptionError, StoreError
+from a3s_store.errors import StoreError, WalForeignError
 from tests.faults.harness import shim
 from tests.faults.stopped_process import FAILURES, NAME, NOW, STOPS, Ran, Stopper, further_steps
 from tests.support import artifact, checkpoint, database, messages, run, session, trace, with_store
@@ -243,7 +243,7 @@ def _state(path: Path) -> str:
         return "nothing"
     try:
         there = found(path)
-    except CorruptionError:
+    except WalForeignError:
         return "refused: log alone"
     except (StoreError, sqlite3.DatabaseError):
         return "refused: damaged"

@@ -20,6 +20,7 @@ from a3s_store.errors import (
     CorruptionError,
     DecodeError,
     EncodeError,
+    FileStateError,
     NotAStoreError,
     RunClaimedError,
     SessionNotSavedError,
@@ -28,6 +29,7 @@ from a3s_store.errors import (
     StoreBusyError,
     StoreError,
     StoreFullError,
+    StoreReplacedError,
     StoreUnavailableError,
     UnsavedSessionsError,
     during,
@@ -53,6 +55,10 @@ def made(cls: type[StoreError]) -> StoreError:
         more |= {"session_id": "x", "reason": "rewritten"}
     if cls is RunClaimedError:
         more = {"run_id": "run-1"}
+    if issubclass(cls, FileStateError):
+        more = {"path": "agent.a3s", "reason": "absent"}
+    if cls is StoreReplacedError:
+        more = {"which": "log", "kind": "gone"}
     return cls("the disk is gone", op="save", where="session 'x'", hint="Buy one", **more)
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import copy
 import functools
+import sqlite3
 import time
 import warnings
 import weakref
@@ -19,6 +21,7 @@ from typing import Any, Final, TypeVar
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import connect, file_facts, wal_checkpoint
 from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.file_watch import FileWatch
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Afterwards, Worker
 from a3s_store.backends.sqlite.errors import corruption_named, during
@@ -29,7 +32,12 @@ from a3s_store.core.corruption import StaleReadError
 from a3s_store.core.gil_yield import LOOK_EVERY
 from a3s_store.core.job_queue import Job
 from a3s_store.core.session_cache import CacheTransaction, SessionCache
-from a3s_store.errors import SchemaTooNewError, StoreClosedError, StoreError, StoreUnavailableError
+from a3s_store.errors import (
+    SchemaTooNewError,
+    StoreError,
+    StoreReadOnlyError,
+    StoreUnavailableError,
+)
 
 R = TypeVar("R")
 
@@ -44,12 +52,19 @@ class _Writing:
         self.settings = settings
         self.cache = SessionCache(settings.cache_max_sessions, settings.cache_max_items)
         self.checkpointer = wal_checkpoint.WalCheckpointer(settings.wal)
+        self.watch: FileWatch | None = None
         self._failure: StoreError | None = None
-        self._identity: tuple[int, int] | None = None
 
-    def remember_file(self) -> None:
-        """The file that is at the path now is the one that was opened."""
-        self._identity = connect.identity(self.settings.path)
+    def open(self) -> WorkConnection:
+        """Open the writing connection; the files at the path now are those that were opened."""
+        conn = connect.open_writer(self.settings)
+        try:
+            self.watch = FileWatch(self.settings.path)
+            conn.log_salt = self.watch.salt
+        except BaseException:
+            conn.close()
+            raise
+        return conn
 
     def commit_group(self, conn: WorkConnection, jobs: Sequence[Job]) -> Afterwards | None:
         """Commit the changes of these jobs and set their answers.
@@ -57,10 +72,11 @@ class _Writing:
         Answers what is to be done once the callers were told: they need not wait for a checkpoint.
         """
         changes: list[Change] = [job.work for job in jobs]
-        if self._refusal() is None:
-            outcomes = group_commit.commit(conn, self.cache, changes)
+        refusal = self._refusal(conn)
+        if refusal is None:
+            outcomes = self._commit(conn, changes)
         else:
-            outcomes = [Outcome(cause=self._refusal()) for _ in changes]
+            outcomes = [Outcome(cause=_own(refusal)) for _ in changes]
         for outcome in outcomes:
             if group_commit.is_io_failure(outcome.cause):
                 self._note_failure(outcome.cause)
@@ -69,15 +85,45 @@ class _Writing:
             job.leftover = outcome.gone
         return self.checkpointer.checkpoint if self.checkpointer.is_due() else None
 
+    def _commit(self, conn: WorkConnection, changes: Sequence[Change]) -> list[Outcome]:
+        """Commit, and see to it that what was committed is found again, before anybody is told.
+
+        That is: in the files that were opened, and with the mark in the database that there is more
+        in its log. Others' readers may keep the mark from being copied: waiting for them would
+        let any of them stop a save, so it is acknowledged without the mark.
+        """
+        assert self.watch is not None, "the writer was opened"
+        before = conn.total_changes
+        outcomes = group_commit.commit(conn, self.cache, changes)
+        if conn.total_changes == before or all(outcome.cause for outcome in outcomes):
+            return outcomes
+        replaced = self._replaced(conn)
+        if replaced is not None:
+            return [
+                outcome if outcome.cause is not None else Outcome(cause=_own(replaced))
+                for outcome in outcomes
+            ]
+        if not self.watch.is_marked:
+            self.checkpointer.checkpoint(conn)
+            with contextlib.suppress(OSError):
+                self.watch.look_at_database()
+        return outcomes
+
+    def _replaced(self, conn: WorkConnection) -> Exception | None:
+        assert self.watch is not None, "the writer was opened"
+        try:
+            return self.watch.look(conn)
+        except (sqlite3.Error, OSError) as error:
+            return error
+
     def _note_failure(self, error: BaseException | None) -> None:
         self._failure = StoreUnavailableError(str(error))
         connect.require_integrity_check(self.settings.path)
 
-    def _refusal(self) -> Exception | None:
+    def _refusal(self, conn: WorkConnection) -> Exception | None:
         """Why nothing can be saved: nobody would find it, or an I/O error came before.
 
-        After that nobody knows what the disk holds. A file that was moved, removed or replaced
-        would take saves along.
+        After that nobody knows what the disk holds.
         """
         if self._failure is None and group_commit.is_io_failure(self.checkpointer.error):
             self._note_failure(self.checkpointer.error)
@@ -88,18 +134,29 @@ class _Writing:
             )
             refusal.__cause__ = self._failure
             return refusal
-        try:
-            moved = connect.identity(self.settings.path) != self._identity
-        except FileNotFoundError:
-            moved = True
-        except OSError as error:
-            return error
-        if not moved:
-            return None
-        return StoreUnavailableError(
-            "the file was moved, removed or replaced while the store was open",
-            hint="Close the store, see what is at its path, and open it again",
-        )
+        return self._replaced(conn)
+
+
+class _ChangedError(Exception):
+    """A file that was read without locks was written meanwhile."""
+
+
+def _of_one_moment(run: Callable[[WorkConnection], R], conn: WorkConnection) -> R:
+    """Return what `run` returns. Raises _ChangedError where it saw two moments of the file."""
+    try:
+        found = run(conn)
+    except Exception:
+        if conn.is_current():
+            raise
+        raise _ChangedError from None
+    if not conn.is_current():
+        raise _ChangedError
+    return found
+
+
+def _own(error: Exception) -> Exception:
+    """One to raise for each caller: its session is noted in it."""
+    return copy.copy(error) if isinstance(error, StoreError) else error
 
 
 def _answer(change: Change, outcome: Outcome) -> Any:
@@ -119,6 +176,8 @@ class Engine:
         self.reader = reader
         self.cache = writing.cache
         self._checkpointer = writing.checkpointer
+        self._writing = writing
+        self._watch = writing.watch
         self._wrote = 0.0
         self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
         self._closing: concurrent.futures.Future[None] | None = None
@@ -133,19 +192,18 @@ class Engine:
         """Open the file and start both workers. Raises what `connection.open_writer` does."""
         writing = _Writing(settings)
         writer: Worker | None = None
-        if await asyncio.to_thread(connect.may_write, settings):
-            writer = Worker(
-                lambda: connect.open_writer(settings),
-                run_group=writing.commit_group,
-            )
+        if not settings.read_only and await asyncio.to_thread(connect.may_write, settings):
+            writer = Worker(writing.open, run_group=writing.commit_group)
             await writer.start()
-            writing.remember_file()
         reader = Worker(lambda: connect.open_reader(settings))
         try:
             await reader.start()
+            if settings.read_only:
+                await reader.run(connect.require_current)
         except BaseException:
             if writer is not None:
                 await writer.close()
+            await reader.close()
             raise
         return cls(settings, writing, writer, reader)
 
@@ -164,6 +222,10 @@ class Engine:
         name the session.
         """
         with during(op, where):
+            if self.settings.read_only:
+                raise StoreReadOnlyError(
+                    "the store was opened for reading only", hint="Open it without `read_only`"
+                )
             if self.writer is None:
                 raise SchemaTooNewError(
                     "the file was written by a newer release and is open for reading only",
@@ -190,6 +252,7 @@ class Engine:
 
         def run(conn: WorkConnection) -> R:
             with during(op, where), corruption_named(session_id), self._collector():
+                self._refuse_another_database()
                 self._checkpointer.throttle_readers()
                 try:
                     with transaction.read(conn):
@@ -201,21 +264,43 @@ class Engine:
                         return build(conn, fetch(conn))
 
         with during(op, where):
-            return await self.reader.run(run)
+            while True:
+                reader = self.reader
+                try:
+                    return await reader.run(functools.partial(_of_one_moment, run))
+                except _ChangedError:
+                    # A writer has come since: the next connection reads beside it, with locks.
+                    await self._replace_reader(reader)
+
+    async def _replace_reader(self, former: Worker) -> None:
+        reader = Worker(lambda: connect.open_reader(self.settings))
+        await reader.start()
+        if self.reader is former:
+            self.reader, reader = reader, former
+        await reader.close()  # the former one, or this one where another caller was quicker
+
+    def _refuse_another_database(self) -> None:
+        """Raise StoreReplacedError where the database has another content than was opened."""
+        refusal = None if self._watch is None else self._watch.look_at_database()
+        if refusal is not None:
+            raise refusal
 
     async def aside(self, op: str, where: str, function: Callable[[WorkConnection], R]) -> R:
         """Run what may take long on a thread and a reading connection of its own.
 
         A cancelled await interrupts it.
         """
-        worker = Worker(lambda: connect.open_reader(self.settings))
         with during(op, where):
-            await worker.start()
-            try:
-                return await worker.run(function)
-            finally:
-                worker.interrupt()
-                await worker.close()
+            while True:
+                worker = Worker(lambda: connect.open_reader(self.settings))
+                await worker.start()
+                try:
+                    return await worker.run(functools.partial(_of_one_moment, function))
+                except _ChangedError:
+                    continue
+                finally:
+                    worker.interrupt()
+                    await worker.close()
 
     def _collector(self) -> contextlib.AbstractContextManager[None]:
         if self.settings.pause_gc:
@@ -269,11 +354,9 @@ class Engine:
             await self.reader.close()
         finally:
             if self.writer is not None:
-                try:
-                    with contextlib.suppress(StoreClosedError):
-                        await self.writer.run(self._checkpointer.checkpoint)
-                finally:
-                    await self.writer.close()
+                await self.writer.close()
+            if self._watch is not None:
+                self._watch.close()
 
     def facts(self) -> dict[str, Any]:
         """Measurements that need no connection."""
@@ -282,6 +365,7 @@ class Engine:
             "read_only": self.writer is None,
             "durability": self.settings.durability,
             **file_facts.read(self.settings.path),
+            "wal_marked": self._watch is None or self._watch.is_marked,
             "checkpoints_failed": self._checkpointer.failures,
             "checkpoint_error": None if error is None else f"{error or type(error).__name__}",
         }

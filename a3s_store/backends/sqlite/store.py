@@ -83,6 +83,7 @@ class SqliteSessionStore(
         clock: Callable[[], float] = time.time,
         redact: Redact | None = None,
         network_mount: bool = False,
+        read_only: bool = False,
     ) -> Opening[SqliteSessionStore]:
         """Open a store, or make one where there is no file (0600, in a folder that exists).
 
@@ -107,11 +108,15 @@ class SqliteSessionStore(
         hard links, and one on a network file system, unless `network_mount` says that only one
         machine ever uses it.
 
-        A newer release's file that permits it is read-only: a save raises SchemaTooNewError.
+        With `read_only` nothing is written, made or migrated, and a save raises StoreReadOnlyError:
+        a closed file may lie in a folder, or on a medium, that cannot be written. A newer release's
+        file that permits it is read-only without that: a save raises SchemaTooNewError.
 
         Raises:
             NotAStoreError: the file is something else; it is left as it is.
             SchemaTooNewError: a newer release wrote it and this one cannot read it.
+            SchemaError: with `read_only`, an older release wrote it.
+            FileStateError: what lies at the path does not fit together; nothing was touched.
             CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError, ValueError
         """
         _check_durability(durability)
@@ -125,6 +130,7 @@ class SqliteSessionStore(
                 cache_max_items=cache_max_items,
                 pause_gc=pause_gc,
                 network_mount=network_mount,
+                read_only=read_only,
             )
             redactor = None if redact is None else Redactor(redact)
             return cls(await Engine.start(settings), clock, redactor)
@@ -142,7 +148,7 @@ class SqliteSessionStore(
 
     @property
     def read_only(self) -> bool:
-        """Whether the file was written by a newer release, and can be read only."""
+        """Whether nothing can be saved: it was opened so, or a newer release wrote the file."""
         return self._engine.writer is None
 
     def capabilities(self) -> Capabilities:

@@ -10,15 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def write(conn: sqlite3.Connection) -> Iterator[None]:
-    """Commit what the block does, all of it or nothing."""
+def write(
+    conn: sqlite3.Connection, last: Callable[[sqlite3.Connection], object] | None = None
+) -> Iterator[None]:
+    """Commit what the block does, all of it or nothing.
+
+    Where it changed a row, `last` is called before the commit.
+    """
     conn.execute("BEGIN IMMEDIATE")
     try:
+        before = conn.total_changes
         yield
+        if last is not None and conn.total_changes != before:
+            last(conn)
         conn.execute("COMMIT")
     except BaseException:
         if is_open(conn):

@@ -58,10 +58,11 @@ HARMLESS: Final[Sequence[Harmless]] = (
         "a last checkpoint; the log keeps what it did not copy, and the next opening reads it",
     ),
     Harmless(
-        r"(write|truncate|sync) store\.db",
+        r"(write|truncate|sync) store\.db(-wal)?",
         "save|load|health_check",
         True,
-        "a checkpoint; it was made again, soon, and succeeded: else advice would say so",
+        "a checkpoint or a link committed for it; it was made again, soon, and succeeded: else "
+        "advice would say so",
     ),
     Harmless(
         r"unlink store\.db-(wal|shm)",

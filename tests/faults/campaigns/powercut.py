@@ -10,8 +10,8 @@ saved to, closed and looked at once more; one in ten is found with a wal-index o
 A subject that does not promise durability (`capabilities().durable`) may have lost turns: the
 images in which some are missing are counted. Everything else holds for it as well.
 
-A failure names the recording, the operation and a folder in which the image was kept: recordings
-differ from run to run, since threads do.
+A failure names the recording, the operation and a folder in which the image and a list of the
+operations were kept: recordings differ from run to run, since threads do.
 """
 
 from __future__ import annotations
@@ -376,5 +376,15 @@ def _fail(part: _Part, job: _Job, judged: Judged, error: Exception) -> None:
     if len(judged.failures) < _KEPT:
         kept = Path(tempfile.mkdtemp(prefix="a3s-faults-image-"))
         disk_images.write(job.image, kept)
+        (kept / "operations").write_text(_listed(recording.operations[: job.operation + 1]))
         what += f"; image kept in {kept}"
     judged.failures.append(what)
+
+
+def _listed(operations: Sequence[Operation]) -> str:
+    """A line for each operation: its number, process, kind, file, offset and length."""
+    return "".join(
+        f"{number} {each.process} {each.kind.name} {Path(each.path).name}#{each.file} "
+        f"{Path(each.to).name} {each.offset} {len(each.data)}\n"
+        for number, each in enumerate(operations)
+    )

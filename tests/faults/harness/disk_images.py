@@ -176,10 +176,18 @@ class Disk:
 
     def _sync(self, file: _File) -> None:
         file.sync()
-        if self._with_file:
-            for naming in [each for each in self._namings if each[-1][1] is file]:
-                _give(self._named, naming)
-                self._namings.remove(naming)
+        if not self._with_file:
+            return
+        for naming in [each for each in self._namings if each[-1][1] is file]:
+            _give(self._named, naming)
+            # Earlier changes of this name are superseded: they must not come after that.
+            names = {name for name, _ in naming}
+            until = self._namings.index(naming)
+            self._namings[: until + 1] = [
+                each
+                for each in self._namings[:until]
+                if not names.issuperset(name for name, _ in each)
+            ]
 
     def _sync_folder(self, folder: str) -> bool:
         # Where a file moves between folders, the one it arrives in decides.

@@ -1,53 +1,67 @@
 """One connection to the file: how it is found, made, set up, checkpointed and let go.
 
-Everything here runs on the worker's thread. Invariants: 1. no file that SQLite may have open is
-ever opened by us: closing it again would drop SQLite's locks in this process; files are created,
-and only then given to SQLite; 2. a new file is 0600 before SQLite sees it, and its log and index
-take that over; 3. the log is in WAL mode, or nothing is written.
+Everything here runs on the worker's thread. Invariants: 1. SQLite opens a file only after what lies
+at the path was looked at (`opening_check`); 2. a new file is 0600 and whole before SQLite sees it
+(`creation`), and its log and index take the permissions over; 3. the log is in WAL mode, or nothing
+is written.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 import sqlite3
 import stat
 import sys
+import tempfile
 import threading
 import time
-import weakref
 from pathlib import Path
 from typing import Final, Literal
 
 import attrs
 
 from a3s_store.backends.sqlite.connection import (
+    creation,
+    durability_note,
+    file_look,
     network_mounts,
+    opening_check,
     permissions,
     wal_checkpoint,
-    wal_preflight,
 )
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import during
-from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.format import (
+    file_copy,
+    file_link,
+    kept_files,
+    wal_file,
+    wal_links,
+)
+from a3s_store.backends.sqlite.format.kept_files import identity, is_open_here
 from a3s_store.backends.sqlite.schema import migrate
-from a3s_store.errors import CorruptionError, NotAStoreError, StoreBusyError, StoreUnavailableError
+from a3s_store.errors import (
+    CorruptionError,
+    NotAStoreError,
+    SchemaError,
+    StoreBusyError,
+    StoreUnavailableError,
+)
 
 Durability = Literal["full", "normal"]
+Mode = Literal["rw", "ro", "ro&immutable=1"]
 
 MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
 # How much of the log is kept as a file when it is begun again: about a thousand pages.
 LOG_BYTES: Final = wal_checkpoint.LOG_BYTES
 _LENGTH_LIMIT: Final = 512 * 1024 * 1024
 
-# Creating a file and opening it are one step for this process: see invariant 1.
-_CREATING = threading.Lock()
+# Looking at a file and opening it are one step for this process.
+_OPENING: Final = threading.Lock()
 # Files whose disk failed while they were open here: they are checked when they are opened again.
 _UNCHECKED: set[Path] = set()
-
-
-# Those of this process that are open, and some that were.
-_CONNECTIONS: weakref.WeakSet[WorkConnection] = weakref.WeakSet()
-_LISTING = threading.Lock()
 
 
 @attrs.frozen(kw_only=True)
@@ -64,6 +78,7 @@ class Settings:
     cache_max_items: int = 100_000
     pause_gc: bool = False
     network_mount: bool = False
+    read_only: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name in ("busy_timeout_ms", "cache_max_sessions", "cache_max_items"):
@@ -111,14 +126,13 @@ def open_writer(settings: Settings) -> WorkConnection:
     """
     with during("open", str(settings.path)):
         _check_library()
-        with _CREATING:
-            created = _create(settings.path)
-            permissions.narrow(settings.path)
-            before = identity(settings.path)
-            conn = _connect(settings.path, settings)
+        _create(settings.path)
+        permissions.narrow(settings.path)
+        before = identity(settings.path)
+        conn = _connect(settings.path, settings)
         try:
             writable = _look(conn, settings.path, before)
-            _prepare_writer(conn, settings, writable, created)
+            _prepare_writer(conn, settings, writable)
         except BaseException:
             conn.close()
             raise
@@ -126,12 +140,18 @@ def open_writer(settings: Settings) -> WorkConnection:
 
 
 def open_reader(settings: Settings) -> WorkConnection:
-    """A connection that cannot write. Raises as `open_writer`."""
+    """A connection that cannot write, and leaves nothing behind where that can be.
+
+    A closed file that no process has open is read without locks, so that a folder that cannot be
+    written will do: `is_current` says afterwards whether it was changed meanwhile. Raises as
+    `open_writer`.
+    """
     with during("open", str(settings.path)):
         _check_library()
-        _check_kind(settings.path)
+        if not _check_kind(settings.path) or not _size(settings.path):
+            raise NotAStoreError("there is no store yet", hint="Open it to write, which makes one")
         before = identity(settings.path)
-        conn = _connect(settings.path, settings)
+        conn = _connect_to_read(settings)
         try:
             _set_common(conn, settings)
             _look(conn, settings.path, before)
@@ -150,14 +170,29 @@ def may_write(settings: Settings) -> bool:
     with during("open", str(settings.path)):
         _check_library()
         network_mounts.refuse(settings.path, permitted=settings.network_mount)
-        if not _check_kind(settings.path):
+        if _is_to_be_made(settings.path):
             return True
         before = identity(settings.path)
-        conn = _connect(settings.path, settings)
+        conn = _connect(settings.path, settings, _reading_mode(settings))
         try:
             return _look(conn, settings.path, before)
         finally:
             conn.close()
+
+
+def require_current(conn: WorkConnection) -> None:
+    """Refuse to read a file of an older schema, which only a migration would make readable.
+
+    Raises SchemaError.
+    """
+    version = migrate.numbers(conn)[1]
+    if version < migrate.newest():
+        raise SchemaError(
+            f"the file has schema {version}, and this release reads schema {migrate.newest()}; "
+            "nothing was changed",
+            op="open",
+            hint="`a3s-store migrate` brings it there, after a backup; so does opening it to write",
+        )
 
 
 def require_integrity_check(path: Path) -> None:
@@ -176,12 +211,6 @@ def _check_integrity_if_required(conn: sqlite3.Connection, path: Path) -> None:
     _UNCHECKED.discard(path)
 
 
-def identity(path: Path) -> tuple[int, int]:
-    """What tells a file from another that takes its name later. Raises OSError."""
-    info = path.stat()
-    return info.st_dev, info.st_ino
-
-
 def _look(conn: WorkConnection, path: Path, before: tuple[int, int]) -> bool:
     """Whether this release may write to the file, and is it still the one that was opened?
 
@@ -194,13 +223,6 @@ def _look(conn: WorkConnection, path: Path, before: tuple[int, int]) -> bool:
     return writable
 
 
-def is_open_here(path: Path) -> bool:
-    """Whether this process has a store open on the file: see invariant 1. Raises OSError."""
-    wanted = identity(path)
-    with _LISTING:
-        return any(conn.file == wanted and not conn.closed.is_set() for conn in _CONNECTIONS)
-
-
 def _check_library() -> None:
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreUnavailableError(
@@ -210,26 +232,71 @@ def _check_library() -> None:
 
 
 def _check_kind(path: Path) -> bool:
-    """Whether the file exists. Refuses what is no regular file, and a database cut to nothing."""
+    """Whether a file is there, empty or not. Refuses what is no regular file."""
     try:
         info = path.lstat()  # links were resolved: what is one now was put there since
     except FileNotFoundError:
-        if _size(path.with_name(path.name + "-wal")) > 0:
-            raise CorruptionError(
-                "there is a log, but no database",
-                hint="A restore may have been stopped: run it again, or restore a backup; "
-                "it keeps the log aside",
-            ) from None
         return False
     if not stat.S_ISREG(info.st_mode):
         raise NotAStoreError("this is no regular file", hint="Name a file")
     permissions.refuse(path)
-    if info.st_size == 0 and _size(path.with_name(path.name + "-wal")) > 0:
-        raise CorruptionError(
-            "the database is empty, but its log is not",
-            hint="Move both away and restore a backup",
-        )
     return True
+
+
+def _create(path: Path) -> None:
+    """Make the store where there is no file, or an empty one."""
+    while _is_to_be_made(path):
+        if creation.create(path):
+            return
+        # Another was quicker; what lies there now may be anything.
+
+
+def _is_to_be_made(path: Path) -> bool:
+    """Whether there is no file, or an empty one, and no log beside it. Raises as `check`."""
+    if _check_kind(path) and path.stat().st_size:
+        return False
+    opening_check.check(path)
+    return True
+
+
+def _connect_to_read(settings: Settings) -> WorkConnection:
+    """A connection as `_reading_mode` says; to a copy where SQLite cannot read the log in place."""
+    mode, path = _reading_mode(settings), settings.path
+    index = file_copy.beside(path, file_copy.INDEX)
+    if mode != "ro" or os.access(path.parent, os.W_OK) or index.exists():
+        return _connect(path, settings, mode)
+    opening_check.check(path)
+    folder = tempfile.TemporaryDirectory(prefix="a3s-store-")
+    try:
+        made = Path(folder.name) / path.name
+        made.touch(0o600)
+        kept_files.copy(path, made)
+        shutil.copyfile(settings.wal, file_copy.beside(made, "-wal"))
+        conn = _connect(made, settings)
+    except OSError as error:
+        folder.cleanup()
+        raise StoreUnavailableError(
+            f"the log has to be read too, which needs a folder that can be written: {error}",
+            hint="Copy both files to a folder of your own",
+        ) from error
+    except BaseException:
+        folder.cleanup()
+        raise
+    conn.folder = folder
+    return conn
+
+
+def _reading_mode(settings: Settings) -> Mode:
+    """How to read a file without a trace.
+
+    A connection that may write copies the log into the database when it is the last to close it,
+    also the log of a process that ended between the two commits of a checkpoint. So a connection
+    that reads may not write.
+    """
+    path = settings.path
+    if is_open_here(path) or _size(settings.wal) > 0 or file_look.is_open_elsewhere(path):
+        return "ro"
+    return "ro&immutable=1"
 
 
 def _size(path: Path) -> int:
@@ -239,36 +306,26 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _create(path: Path) -> bool:
-    """Make the file, for us alone, unless it is there. An empty one is a store yet to be made."""
-    if _check_kind(path):
-        return False
-    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        os.close(os.open(path, flags, 0o600))
-    except FileExistsError:
-        return False  # another process was quicker
-    return True
-
-
-def _connect(path: Path, settings: Settings) -> WorkConnection:
-    if not is_open_here(path):
-        wal_preflight.check(path)
-    file = identity(path)
-    # mode=rw: SQLite itself must not create anything, it would not be 0600.
-    conn = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw",
-        uri=True,
-        timeout=settings.busy_timeout_ms / 1000,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-        factory=WorkConnection,
-    )
-    conn.closed = threading.Event()
-    conn.file = file
-    with _LISTING:
-        _CONNECTIONS.add(conn)
+def _connect(path: Path, settings: Settings, mode: Mode = "rw") -> WorkConnection:
+    with _OPENING:
+        if not is_open_here(path):
+            opening_check.check(path)
+        file = identity(path)
+        # Not rwc: SQLite itself must not create anything, it would not be 0600.
+        conn = sqlite3.connect(
+            f"{path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=settings.busy_timeout_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            factory=WorkConnection,
+        )
+        conn.closed = threading.Event()
+        conn.file = file
+        if mode == "ro&immutable=1":
+            conn.watch_for_changes(kept_files.descriptor(path))
+        kept_files.register(conn)
     # Before anything is read: a file from somebody else has a schema from somebody else.
     conn.execute("PRAGMA trusted_schema = OFF").close()
     return conn
@@ -294,26 +351,33 @@ def _set_common(conn: sqlite3.Connection, settings: Settings) -> None:
     conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
 
 
-def _prepare_writer(
-    conn: WorkConnection, settings: Settings, writable: bool, created: bool
-) -> None:
+def _prepare_writer(conn: WorkConnection, settings: Settings, writable: bool) -> None:
     if not writable:
         raise StoreUnavailableError("the file was written by a newer release; open it to read")
-    if created:
-        conn.execute("PRAGMA page_size = 4096").close()
     _switch_to_wal(conn, settings)
     _set_common(conn, settings)
     _check_integrity_if_required(conn, settings.path)
+    conn.log_salt = functools.partial(_log_salt, settings.wal)
     conn.migrated = migrate.migrate(conn, settings.path)
-    file_copy.sync_folder(settings.path.parent)
     conn.guard = _connect(settings.path, settings)
     conn.guard.execute("PRAGMA wal_autocheckpoint = 0").close()
-    # Prepared now and kept: without memory it could not be, and the lock would stay held.
+    # Prepared now and kept: without memory it could not be, and the lock would stay held. Having
+    # read, it holds SQLite's lock of who has the file open.
     conn.guard.execute("BEGIN").close()
+    file_link.read(conn.guard)
     conn.guard.execute("ROLLBACK").close()
-    if settings.durability == "normal" and wal_preflight.note_normal(conn):
+    if conn.migrated.backup is not None:
+        wal_checkpoint.checkpoint(conn)  # the old schema needs no log any more
+    # A process may have ended between the two commits of a checkpoint.
+    wal_checkpoint.unmark(conn)
+    if settings.durability == "normal" and durability_note.note_normal(conn):
         # Into the database itself, where it is found without the log.
         wal_checkpoint.checkpoint(conn)
+
+
+def _log_salt(wal: Path) -> int:
+    with wal.open("rb") as log:
+        return wal_links.salt_of(log.read(wal_file.HEADER))
 
 
 def _switch_to_wal(conn: sqlite3.Connection, settings: Settings) -> None:

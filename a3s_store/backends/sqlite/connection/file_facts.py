@@ -5,20 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from a3s_store.backends.sqlite.connection import network_mounts, wal_checkpoint
+from a3s_store.backends.sqlite.connection import file_look, network_mounts, wal_checkpoint
 from a3s_store.backends.sqlite.connection import permissions as access
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What the system says of a file, which must exist, without opening it."""
+    """What the system and its header say of a file, which must exist, without opening it."""
     mount = network_mounts.mount_of(path)
     return {
+        "journal_mode": _journal_mode(path),
         "database_bytes": path.stat().st_size,
         "log_bytes": _size(path.with_name(path.name + "-wal")),
         **access.facts(path),
         "file_system": None if mount is None else mount.kind,
         "wal_reset_bug": "affected" if wal_checkpoint.has_reset_bug() else "fixed",
     }
+
+
+def _journal_mode(path: Path) -> str:
+    """What the file itself says: a connection that reads without locks is told something else."""
+    state = file_look.read_state(path)
+    if state is None:
+        return "none"
+    return "wal" if state.header[18:20] == b"\2\2" else "delete"
 
 
 def _size(path: Path) -> int:

@@ -10,13 +10,17 @@ gone when the last connection closes.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.format import file_link
+from a3s_store.errors import CorruptionError
 
 # How much of the log is kept as a file when it is begun again: about a thousand pages.
 LOG_BYTES: Final = 4 * 1024 * 1024
@@ -29,6 +33,8 @@ LONG: Final = 4 * LOG_BYTES
 OFTEN: Final = 8
 PAUSE: Final = 0.02
 PAUSES: Final = 10
+# How often a checkpoint tries to come right after its own commit while others commit too.
+_TRIES: Final = 20
 # An idle store's log is copied once it has so many commits.
 WORTH_COPYING: Final = 16
 
@@ -46,7 +52,7 @@ class WalCheckpointer:
         self._wal = wal
         self._commits = 0
         self._size = 0
-        self.error: sqlite3.Error | OSError | MemoryError | None = None
+        self.error: sqlite3.Error | OSError | MemoryError | CorruptionError | None = None
         self.failures = 0
 
     def is_due(self) -> bool:
@@ -66,11 +72,10 @@ class WalCheckpointer:
         Raises neither sqlite3.Error nor OSError nor MemoryError: see `error`.
         """
         try:
-            copied = checkpoint(conn)
-            if copied is not None:
+            if checkpoint(conn) is not None:
                 self._commits = 0
                 self._size = self.size()
-        except (sqlite3.Error, OSError, MemoryError) as error:
+        except (sqlite3.Error, OSError, MemoryError, CorruptionError) as error:
             self.error = error
             self.failures += 1
             return
@@ -102,20 +107,77 @@ class WalCheckpointer:
             return 0
 
 
+def follow(conn: sqlite3.Connection) -> None:
+    """Write the commit's link: to be the last statement of every transaction of the writer's."""
+    assert isinstance(conn, WorkConnection), "only the writer writes"
+    file_link.follow(conn, salt=conn.log_salt())
+
+
 def checkpoint(conn: WorkConnection) -> tuple[int, int] | None:
-    """Copy the log into the database: (pages in the log, pages copied); None when others write."""
+    """Copy the log into the database: (pages in the log, pages copied); None when others write.
+
+    The database then says that more may come in a log; a clean closing, by whatever program, copies
+    the newest commit, which does not say so.
+    """
+    copied = _copy_marked(conn)
+    unmark(conn)
+    return copied
+
+
+def _copy_marked(conn: WorkConnection) -> tuple[int, int] | None:
+    for _ in range(_TRIES):
+        # A commit of its own: the first one in a log does not know the log's salt yet.
+        conn.has_marked = True
+        _commit_link(conn, open_mark=True)
+        with _guarded(conn) as is_held:
+            if not is_held:
+                return None
+            # Only a log that ends with the mark may be copied: what comes after it, be it another
+            # process's, is then known to be missing from the database.
+            assert conn.guard is not None, "only the writer checkpoints"
+            if file_link.read(conn.guard).open_mark:
+                _, pages, copied = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                return pages, copied
+    return None
+
+
+def unmark(conn: WorkConnection) -> None:
+    """Have the newest commit say that nothing comes after it, as all others do."""
+    conn.has_marked = conn.has_marked or file_link.read(conn).open_mark
+    if conn.has_marked:
+        file_link.unmark(conn, salt=conn.log_salt())
+        conn.has_marked = False
+
+
+def copy_plain(conn: WorkConnection) -> tuple[int, int] | None:
+    """Copy the log as it is, without a commit: where no more may be written."""
+    with _guarded(conn) as is_held:
+        if not is_held:
+            return None
+        _, pages, copied = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return pages, copied
+
+
+def _commit_link(conn: WorkConnection, *, open_mark: bool = False) -> None:
+    with transaction.write(conn):
+        file_link.follow(conn, salt=conn.log_salt(), open_mark=open_mark)
+
+
+@contextlib.contextmanager
+def _guarded(conn: WorkConnection) -> Iterator[bool]:
+    """Keep everybody from writing: False where others are at it for longer than the timeout."""
     assert conn.guard is not None, "only the writer checkpoints"
     try:
         conn.guard.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            return None
+            yield False
+            return
         raise
     try:
-        _, pages, copied = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        yield True
     finally:
         conn.guard.execute("ROLLBACK")
-    return pages, copied
 
 
 def read_wal(conn: WorkConnection, path: Path) -> bytes:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from a3s_store.backends.sqlite.format import file_link, kept_files
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.errors import StoreError
 
 
 class QueuedCall(str):
@@ -42,7 +47,8 @@ class _CallResult:
 class WorkConnection(sqlite3.Connection):
     """A connection whose `execute` also runs a unit of work, in one trip to the worker's thread.
 
-    Whoever closes it, `before_close` is called first and `closed` is set afterwards.
+    Whoever closes it, `before_close` is called first and `closed` is set afterwards. `is_pinned`:
+    the guard is never closed, see `pin`.
     """
 
     closed: threading.Event
@@ -50,6 +56,48 @@ class WorkConnection(sqlite3.Connection):
     before_close: Callable[[], None] | None = None
     guard: sqlite3.Connection | None = None
     migrated: migrate.Migrated | None = None
+    # The first salt of the log as it is now, 0 where it is not known.
+    log_salt: Callable[[], int] = staticmethod(lambda: 0)
+    is_pinned: bool = False
+    # Whether the newest commit may have the open mark; if the last connection copies that one and
+    # removes the log, the file looks as if it had lost it.
+    has_marked: bool = False
+    # False: of a file that no process has open, which is read without locks.
+    takes_locks: bool = True
+    # Where the copy lies that this connection reads, if it does.
+    folder: tempfile.TemporaryDirectory[str] | None = None
+    _handle: int | None = None
+    _stamp: tuple[int, int]
+
+    def pin(self) -> None:
+        """Have SQLite neither copy nor remove the log when this process closes the file.
+
+        It does that with the last connection, so one that has read is never closed.
+        """
+        if self.guard is not None and not self.is_pinned:
+            self.is_pinned = True
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.guard))
+
+    def _unmark(self) -> None:
+        try:
+            file_link.unmark(self, salt=self.log_salt())
+        except (sqlite3.Error, StoreError, OSError):
+            self.pin()
+
+    def watch_for_changes(self, handle: int) -> None:
+        """Have `is_current` tell whether this file, which is read without locks, was changed."""
+        self.takes_locks = False
+        self._handle = handle
+        self._stamp = self._now()
+
+    def is_current(self) -> bool:
+        """Whether what was read so far is of one moment of the file."""
+        return self._handle is None or self._stamp == self._now()
+
+    def _now(self) -> tuple[int, int]:
+        assert self._handle is not None
+        info = os.fstat(self._handle)
+        return info.st_mtime_ns, info.st_size
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         if type(sql) is QueuedCall:
@@ -59,7 +107,12 @@ class WorkConnection(sqlite3.Connection):
     def close(self) -> None:
         if self.before_close is not None and not self.closed.is_set():
             self.before_close()
-        if self.guard is not None:
+        if self.has_marked and not self.is_pinned:
+            self._unmark()
+        if self.guard is not None and not self.is_pinned:
             self.guard.close()
         super().close()
         self.closed.set()
+        if self.folder is not None:
+            self.folder.cleanup()
+        kept_files.release()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.format import atomic_rename
+from a3s_store.backends.sqlite.format import atomic_rename, commit_link
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import CorruptionError, StoreUnavailableError
 
@@ -83,12 +83,14 @@ def temporary(final: Path) -> Iterator[Path]:
         for suffix in ("", *LOGS, INDEX):
             # What cannot be removed must not hide the error that came first.
             with contextlib.suppress(OSError):
-                beside(made, suffix).unlink(missing_ok=True)
+                if os.path.lexists(left := beside(made, suffix)):
+                    left.unlink()
 
 
 def copy(source: sqlite3.Connection, made: Path, progress: Progress | None = None) -> None:
     """Copy all that `source` sees at one moment into the empty file `made`, and sync it.
 
+    It is a file of its own then: no log of the source's is taken for its own.
     Others go on writing meanwhile; the log they write to cannot be begun again until this is done.
     What `progress` raises ends it. Raises sqlite3.Error and OSError; what `made` holds is then of
     no use.
@@ -108,6 +110,7 @@ def copy(source: sqlite3.Connection, made: Path, progress: Progress | None = Non
             source.backup(target, pages=PAGES, progress=tell)
     finally:
         target.close()
+    commit_link.renew(made)
     sync_file(made)
 
 

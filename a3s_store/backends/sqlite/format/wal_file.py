@@ -25,8 +25,9 @@ from typing import Final, Literal
 
 import attrs
 
-_HEADER: Final = 32
-_FRAME: Final = 24
+# Bytes of a log's header, and of that of each frame.
+HEADER: Final = 32
+FRAME: Final = 24
 _MAGIC: Final = 0x377F0682  # the lowest bit says that checksums are of big-endian words
 _MASK: Final = 0xFFFFFFFF
 _PAGE_SIZES: Final = tuple(512 << shift for shift in range(8))
@@ -71,13 +72,13 @@ class WalAudit:
 
 def audit(data: bytes) -> WalAudit:
     """Go through the bytes of a log file. Raises nothing, whatever they are."""
-    if len(data) < _HEADER:
+    if len(data) < HEADER:
         return WalAudit(header="none")
-    head = data[:_HEADER]
+    head = data[:HEADER]
     if _is_header(head):
         return _Walk(data, head).result()
     # More than one bit may do; the one that was flipped is one the frames go with.
-    turned = {place: _turned(head, *place) for place in map(_place, range(8 * _HEADER))}
+    turned = {place: _turned(head, *place) for place in map(_place, range(8 * HEADER))}
     walked = {
         place: _Walk(data, right, header_is_whole=False).result()
         for place, right in turned.items()
@@ -98,7 +99,7 @@ def page_of(data: bytes, found: WalAudit) -> tuple[int, bytes]:
     """The number and the content of the page in the first wrong frame."""
     assert found.broken is not None, "the log has a wrong frame behind a whole header"
     (number,) = struct.unpack_from(">I", data, found.broken)
-    begin = found.broken + _FRAME
+    begin = found.broken + FRAME
     return number, data[begin : begin + found.page_size]
 
 
@@ -116,7 +117,7 @@ class _Walk:
         self.order = ">" if magic & 1 else "<"
         self.salts = head[16:24]
         self.header_is_whole = header_is_whole
-        self.frames = (len(data) - _HEADER) // (_FRAME + self.page_size)
+        self.frames = (len(data) - HEADER) // (FRAME + self.page_size)
         self.good_frames = self.commits = self.behind = self.chained = 0
         self.suspects: tuple[Place, ...] = ()
         start: Sum = struct.unpack_from(">2I", head, 24)
@@ -126,7 +127,7 @@ class _Walk:
         self.broken = None
         if broken < self.frames:
             if header_is_whole:
-                self.broken = _HEADER + broken * (_FRAME + self.page_size)
+                self.broken = HEADER + broken * (FRAME + self.page_size)
             self._walk_behind(broken, start)
 
     def result(self) -> WalAudit:
@@ -189,7 +190,7 @@ class _Walk:
             return
         for index, bit, rises in _one_bit_changes(computed, own, self.page_size // 4 + 2):
             # The first two words are the frame's own, the others the page's.
-            word = at + 4 * index + (0 if index < 2 else _FRAME - 8)
+            word = at + 4 * index + (0 if index < 2 else FRAME - 8)
             place = word + (bit // 8 if self.order == "<" else 3 - bit // 8), bit % 8
             if bool(self.data[place[0]] >> place[1] & 1) == rises:
                 continue
@@ -202,20 +203,20 @@ class _Walk:
 
         One of its bits may be turned for that.
         """
-        if turned is None or turned[0] >= at + _FRAME:
+        if turned is None or turned[0] >= at + FRAME:
             page, size, salts, s0, s1 = _FRAME_HEAD(self.data, at)
         else:
-            head = _turned(self.data[at : at + _FRAME], turned[0] - at, turned[1])
+            head = _turned(self.data[at : at + FRAME], turned[0] - at, turned[1])
             page, size, salts, s0, s1 = _FRAME_HEAD(head, 0)
         return page, size, salts, (s0, s1)
 
     def _places(self, first: int) -> range:
-        step = _FRAME + self.page_size
-        return range(_HEADER + first * step, _HEADER + self.frames * step, step)
+        step = FRAME + self.page_size
+        return range(HEADER + first * step, HEADER + self.frames * step, step)
 
     def _sum(self, at: int, start: Sum) -> Sum:
         head = checksum(self.data[at : at + 8], start, self.order)
-        return checksum(self.data[at + _FRAME : at + _FRAME + self.page_size], head, self.order)
+        return checksum(self.data[at + FRAME : at + FRAME + self.page_size], head, self.order)
 
 
 def checksum(data: bytes, start: Sum, order: str) -> Sum:
@@ -275,8 +276,8 @@ def _is_header(head: bytes) -> bool:
 
 def _looks_like_frames(data: bytes, page_size: int, order: str) -> bool:
     """Whether one of the first frames continues the one before it."""
-    step = _FRAME + page_size
-    for at in (_HEADER + step, _HEADER + 2 * step):
+    step = FRAME + page_size
+    for at in (HEADER + step, HEADER + 2 * step):
         if at + step > len(data):
             return False
         before = struct.unpack_from(">2I", data, at - step + 16)
@@ -284,7 +285,7 @@ def _looks_like_frames(data: bytes, page_size: int, order: str) -> bool:
         if page == 0 or salts != data[at - step + 8 : at - step + 16]:
             continue
         head = checksum(data[at : at + 8], (before[0], before[1]), order)
-        if checksum(data[at + _FRAME : at + step], head, order) == (stored[0], stored[1]):
+        if checksum(data[at + FRAME : at + step], head, order) == (stored[0], stored[1]):
             return True
     return False
 
@@ -292,7 +293,7 @@ def _looks_like_frames(data: bytes, page_size: int, order: str) -> bool:
 def _header_for(data: bytes, page_size: int, order: str) -> bytes:
     """A header under which the frames of a log that lost its own can be gone through."""
     magic = _MAGIC | (order == ">")
-    salts = data[_HEADER + _FRAME + page_size + 8 :][:8]
+    salts = data[HEADER + FRAME + page_size + 8 :][:8]
     return struct.pack(">4I8s2I", magic, 0, page_size, 0, salts, 0, 0)
 
 

@@ -17,7 +17,7 @@ from os import PathLike
 
 import attrs
 
-from a3s_store.backends.sqlite.connection import wal_checkpoint, wal_preflight
+from a3s_store.backends.sqlite.connection import durability_note, wal_checkpoint
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.backends.sqlite.maintenance import backup, erase, health
@@ -155,7 +155,7 @@ class CareMethods(SqliteStoreBase):
 
 def _says_normal(conn: sqlite3.Connection) -> bool:
     with contextlib.suppress(sqlite3.Error):  # that is damaged too, and told
-        return wal_preflight.says_normal(conn)
+        return durability_note.says_normal(conn)
     return False
 
 

@@ -236,7 +236,7 @@ def _restart_log(conn: WorkConnection, wal_path: Path, patience: float, now: flo
 
 
 def _note(conn: WorkConnection, now: float) -> None:
-    with transaction.write(conn):
+    with transaction.write(conn, wal_checkpoint.follow):
         conn.execute(
             "INSERT INTO meta (name, value) VALUES ('last_erase', ?) "
             "ON CONFLICT DO UPDATE SET value = excluded.value",

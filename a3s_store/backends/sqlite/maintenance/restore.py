@@ -14,21 +14,29 @@ an exclusive lock is held from before the first operation until after the last.
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import os
 import sqlite3
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from a3s_store.backends.sqlite.connection import connect
+from a3s_store.backends.sqlite.connection import (
+    connect,
+    exclusive_lock,
+    file_look,
+    opening_check,
+)
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during, explain
-from a3s_store.backends.sqlite.format import atomic_rename, file_copy, wal_file
+from a3s_store.backends.sqlite.format import (
+    atomic_rename,
+    file_copy,
+    file_link,
+    kept_files,
+)
 from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.schema import migrate
@@ -43,10 +51,6 @@ from a3s_store.errors import (
 
 # How long somebody who has the store open is waited for, in seconds.
 _PATIENCE: Final = 1.0
-# What a database begins with, and where SQLite's locks lie.
-_MAGIC: Final = b"SQLite format 3\0"
-_LOCK_AT: Final = 0x40000000
-_LOCK_BYTES: Final = 512
 
 
 def restore(
@@ -98,26 +102,14 @@ def restore(
 
 def _copy(settings: Settings, made: Path, progress: file_copy.Progress | None) -> tuple[int, int]:
     """Copy the source, with what is in its log, and look it through."""
-    with during("restore", str(settings.path)), contextlib.closing(_open(settings)) as source:
+    with (
+        during("restore", str(settings.path)),
+        contextlib.closing(connect.open_reader(settings)) as source,
+    ):
         if migrate.numbers(source)[1] == 0:
             raise NotAStoreError("there is no store in this file", hint="Name a backup")
         file_copy.copy(source, made, progress)
         return backup.check(made)
-
-
-def _open(settings: Settings) -> sqlite3.Connection:
-    """A connection to the source; on a medium that cannot be written, without its side files."""
-    path = settings.path
-    log = beside(path, "-wal")
-    if path.is_file() and not os.access(path.parent, os.W_OK) and not log.exists():
-        conn = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True, isolation_level=None)
-        try:
-            migrate.inspect(conn)
-        except BaseException:
-            conn.close()
-            raise
-        return conn
-    return connect.open_reader(settings)
 
 
 def _is_there(path: Path) -> bool:
@@ -143,11 +135,11 @@ def _alone(path: Path) -> Iterator[bool]:
     Raises:
         StoreBusyError: somebody has it open.
     """
-    if connect.is_open_here(path):
-        raise _busy()
+    if kept_files.is_open_here(path):
+        raise exclusive_lock.busy()
     if _is_unreadable(path):
         # SQLite would remove the log when it closes such a file.
-        with _locked_by_hand(path):
+        with exclusive_lock.held(path):
             yield False
         return
     conn = sqlite3.connect(
@@ -162,7 +154,7 @@ def _alone(path: Path) -> Iterator[bool]:
             healthy = False
             known = explain(error)
             if isinstance(known, StoreBusyError):
-                raise _busy() from None
+                raise exclusive_lock.busy() from None
             if not isinstance(known, CorruptionError | NotAStoreError):
                 raise
         if os.name == "nt":
@@ -173,32 +165,11 @@ def _alone(path: Path) -> Iterator[bool]:
         conn.close()
 
 
-def _busy() -> StoreBusyError:
-    return StoreBusyError("somebody has the store open", hint="Close it everywhere, then try again")
-
-
 def _is_unreadable(path: Path) -> bool:
-    """Whether this is no database at first sight, or its log is damaged."""
+    """Whether SQLite must not open it: no database at first sight, or what lies beside it."""
     with path.open("rb") as file:
-        return file.read(len(_MAGIC)) != _MAGIC or _log_is_damaged(path)
-
-
-@contextlib.contextmanager
-def _locked_by_hand(path: Path) -> Iterator[None]:
-    """Hold the lock that SQLite would hold, on the bytes where it does, without its help."""
-    if sys.platform == "win32":
-        yield  # an open file cannot be renamed there anyway
-        return
-    import fcntl
-
-    with path.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCK_BYTES, _LOCK_AT)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                raise _busy() from None
-            raise
-        yield
+        is_database = file.read(len(file_look.MAGIC)) == file_look.MAGIC
+    return not is_database or opening_check.refusal(path) is not None
 
 
 def _checkpoint_alone(conn: sqlite3.Connection, path: Path) -> bool:
@@ -211,17 +182,9 @@ def _checkpoint_alone(conn: sqlite3.Connection, path: Path) -> bool:
     # What is damaged is kept as it is: something may yet be brought back from it, or its log.
     migrate.inspect(conn)
     file_copy.check_structure(conn)
+    file_link.unmark(conn)
     busy, _, _ = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy and all(_size(beside(path, suffix)) <= 0 for suffix in LOGS)
-
-
-def _log_is_damaged(path: Path) -> bool:
-    """Whether SQLite would drop commits from the log of a closed store, or one held by us alone.
-
-    Its locks lie on the database and the index, never on the log, so that may be opened.
-    """
-    log = beside(path, "-wal")
-    return _size(log) > 0 and wal_file.audit(log.read_bytes()).is_damaged
 
 
 def _size(path: Path) -> int:

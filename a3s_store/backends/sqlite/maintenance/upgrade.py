@@ -57,7 +57,7 @@ def rehearse(settings: Settings) -> MigrationReport:
     with during("migrate", str(path)):
         _require(path)
         with file_copy.temporary(path) as made:
-            with contextlib.closing(_look_only(path)) as source:
+            with contextlib.closing(connect.open_reader(settings)) as source:
                 if not migrate.inspect(source):
                     raise SchemaTooNewError(
                         "the file was written by a newer release",
@@ -90,19 +90,3 @@ def _require(path: Path) -> None:
     # A file that is not there would be made.
     if not path.exists() or (path.stat().st_size == 0 and not beside(path, "-wal").exists()):
         raise NotAStoreError("there is no store here")
-
-
-def _look_only(path: Path) -> sqlite3.Connection:
-    """A connection that leaves the file as it is, also when it is closed.
-
-    The last one to close copies a log into the database, unless it may not write.
-    """
-    log = beside(path, "-wal")
-    mode = "ro" if log.exists() and log.stat().st_size > 0 else "rw"
-    conn = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None)
-    try:
-        conn.execute("PRAGMA trusted_schema = OFF").close()
-    except BaseException:
-        conn.close()
-        raise
-    return conn

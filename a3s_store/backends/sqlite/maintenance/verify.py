@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.format import file_link
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.rows import (
@@ -92,6 +93,7 @@ class _Verification:
     def run(self) -> None:
         self._look("file", self._structure)
         self._look("file", self._references)
+        self._look("file", self._commit_link)
         self._look("generation", lambda _: tombstones.check(self.conn))
         for key, session_id in self._all("SELECT owner_key, id FROM owner"):
             self._look("session", self._session, key, session_id, session_id=session_id)
@@ -129,6 +131,9 @@ class _Verification:
         for (found,) in self.conn.execute(f"PRAGMA {check}({_REPORTED})").fetchall():
             if found != "ok":
                 checker.note("file", found)
+
+    def _commit_link(self, checker: RowChecker) -> None:
+        file_link.read(self.conn)
 
     def _references(self, checker: RowChecker) -> None:
         broken = self.conn.execute("PRAGMA foreign_key_check").fetchmany(_REPORTED)

@@ -93,7 +93,7 @@ def facts(conn: sqlite3.Connection) -> dict[str, Any]:
     """Measurements of the file that need no more than a look."""
     _, version, _ = migrate.numbers(conn)
     found: dict[str, Any] = {"sqlite": sqlite3.sqlite_version, "schema": version}
-    for name in ("journal_mode", "page_count", "freelist_count"):
+    for name in ("page_count", "freelist_count"):
         (found[name],) = conn.execute(f"PRAGMA {name}").fetchone()
     return found | notes.notes(conn)
 

@@ -106,7 +106,7 @@ def stored_tables() -> Mapping[str, Stored]:
         return {
             name: _stored(conn, name, bool(without_rowid))
             for name, without_rowid in kinds
-            if not name.startswith("sqlite_") and name != "meta"  # that is the file's own
+            if not name.startswith("sqlite_") and name not in migrate.OF_THE_FILE
         }
     finally:
         conn.close()
@@ -249,7 +249,7 @@ class _Carving:
         self._found.forget(_OWNERS_BY_ID.name)
         if self._found.lost_pages:
             # Tables that others made in the file are theirs, pages and all.
-            known = {"meta", *tables, *map(renames.first_name, tables)}
+            known = {*migrate.OF_THE_FILE, *tables, *map(renames.first_name, tables)}
             for _, _, table, root, _ in schema:
                 if table not in known:
                     self._pass_over(root or 0)

@@ -23,9 +23,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Final, TypeVar
 
-from a3s_store.backends.sqlite.connection import connect, wal_preflight
+from a3s_store.backends.sqlite.connection import connect, durability_note
 from a3s_store.backends.sqlite.errors import during
-from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.format import file_copy, kept_files
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.rows import drafts
 from a3s_store.backends.sqlite.rows.agent_memory import FAMILY
@@ -114,7 +114,7 @@ async def _in_thread(run: Callable[[threading.Event], R]) -> R:
 def _refuse_open(path: Path) -> None:
     if not stat.S_ISREG(path.stat().st_mode):
         raise NotAStoreError("this is no regular file", hint="Name a file")
-    if connect.is_open_here(path):
+    if kept_files.is_open_here(path):
         raise StoreUnavailableError(
             "the store is open in this process", hint="Close it, then salvage it"
         )
@@ -219,7 +219,7 @@ class _Writing:
             for done, owner in enumerate(found.memories, total - len(found.memories)):
                 self._tell(done, total)
                 await self._bring_memories(store, owner)
-        await _in_thread(lambda _: wal_preflight.forget_normal(self._made))
+        await _in_thread(lambda _: durability_note.forget_normal(self._made))
         self._tell(total, total)
 
     def _tell(self, done: int, total: int) -> None:

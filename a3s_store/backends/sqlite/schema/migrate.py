@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import glob
-import itertools
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -25,8 +23,13 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.errors import explain
-from a3s_store.backends.sqlite.format import file_copy
-from a3s_store.backends.sqlite.schema import verify_schema
+from a3s_store.backends.sqlite.format import (
+    commit_link,
+    file_link,
+    kept_files,
+    log_owner,
+)
+from a3s_store.backends.sqlite.schema import migration_backup, verify_schema
 from a3s_store.errors import (
     CorruptionError,
     MigrationError,
@@ -34,7 +37,6 @@ from a3s_store.errors import (
     SchemaError,
     SchemaTooNewError,
     StoreBusyError,
-    StoreError,
     StoreFullError,
     StoreUnavailableError,
 )
@@ -42,6 +44,8 @@ from a3s_store.errors import (
 APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
 # The oldest schema whose release may read a file, by the first schema for which that holds.
 MIN_READERS: Final = {1: 1, 3: 3, 4: 4}
+# Tables of facts about the file itself, which are no part of what is stored.
+OF_THE_FILE: Final = frozenset({"meta", "file_link"})
 # How long to wait for another process that is at it already, and copies a large file first.
 _PATIENCE_MS: Final = 120_000
 # Steps are synced whatever the store's durability. Several commits that were not look damaged after
@@ -204,9 +208,13 @@ def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
                             break  # another process was quicker
                         made_here = made_here or found == 0
                         if not made_here and backup is None and not _is_cared_for(conn, found):
-                            backup, is_new = _keep_backup(path, found)
+                            check = functools.partial(
+                                verify_schema.check, version=found, scripts=scripts(found)
+                            )
+                            backup, is_new = migration_backup.keep(path, found, check)
                         number, statements = _next(found)
-                        _apply(conn, number, statements)
+                        header = kept_files.read(kept_files.descriptor(path), 0, commit_link.HEADER)
+                        _apply(conn, number, statements, log_owner.before_first(header))
                         _note_more(conn, number)
                     after = number
             except BaseException:
@@ -216,6 +224,15 @@ def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
                         backup.unlink(missing_ok=True)
                 raise
     return Migrated(before, max(after, _version(conn)), backup)
+
+
+def make(conn: sqlite3.Connection) -> None:
+    """Make the newest schema in an empty private file, in one transaction."""
+    with transaction.write(conn):
+        # So that a copy which another program lays out anew is not taken for this file.
+        conn.execute(f"PRAGMA schema_version = {int.from_bytes(os.urandom(4), 'big') >> 2}")
+        while (version := _version(conn)) < newest():
+            _apply(conn, *_next(version))
 
 
 def try_steps(copy: sqlite3.Connection) -> None:
@@ -258,7 +275,10 @@ def _foreign_keys_off(conn: sqlite3.Connection) -> contextlib.AbstractContextMan
     return _set(conn, "foreign_keys", 0)
 
 
-def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -> None:
+def _apply(
+    conn: sqlite3.Connection, number: int, statements: tuple[str, ...], previous: bytes = bytes(8)
+) -> None:
+    """Apply a step; `previous` is what the first link says of the commit before it."""
     version = _version(conn)
     try:
         verify_schema.check_names_free(conn, number, scripts(version), scripts(number))
@@ -272,7 +292,7 @@ def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -
         if isinstance(known, StoreBusyError | StoreFullError | StoreUnavailableError):
             raise  # the disk's or a neighbour's fault, not the step's
         if isinstance(known, CorruptionError):
-            raise _damaged(known, version) from error
+            raise migration_backup.damaged(known, version) from error
         raise MigrationError(
             f"step {number} failed: {error}",
             hint="If that names a view or a table of yours, which refers to a name that the step "
@@ -294,18 +314,10 @@ def _apply(conn: sqlite3.Connection, number: int, statements: tuple[str, ...]) -
         verify_schema.check(conn, number, scripts(number))
     except SchemaError as error:
         raise MigrationError(f"step {number} failed: {error}") from error
-
-
-def _damaged(error: CorruptionError, version: int) -> CorruptionError:
-    """The error of a file that is damaged and therefore stays at its schema."""
-    return CorruptionError(
-        f"the file has schema {version} and is damaged, so it was not migrated: {error.what}",
-        part="file",
-        hint="Keep the file as it is; `a3s-store salvage` writes its intact rows into a new store",
-    )
-
-
-# -- The backup beforehand --------------------------------------------------------------------
+    if version < commit_link.SCHEMA <= number:
+        file_link.begin(conn, previous)
+    elif version >= commit_link.SCHEMA:
+        file_link.follow(conn, salt=0)
 
 
 def _is_cared_for(conn: sqlite3.Connection, version: int) -> bool:
@@ -327,104 +339,3 @@ def _note_more(conn: sqlite3.Connection, number: int) -> None:
         )
     else:
         conn.execute("DELETE FROM meta WHERE name = 'migrating_at'").close()
-
-
-def backup_name(path: Path, version: int) -> Path:
-    """What the copy made before leaving schema `version` is called; numbered if that is taken."""
-    return path.with_name(f"{path.name}.schema-{version}.backup")
-
-
-def _keep_backup(path: Path, version: int) -> tuple[Path, bool]:
-    """Lay a checked copy beside the file; answers whether it is new. The write lock must be held.
-
-    An equal one that is there already serves as well: it is from an attempt that was stopped, and
-    one that is stopped again and again must not fill the disk.
-    """
-    try:
-        name = backup_name(path, version)
-        with file_copy.temporary(name) as made:
-            # The connection that holds the write lock cannot be copied from.
-            source = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
-            try:
-                file_copy.copy(source, made)
-            finally:
-                source.close()
-            with file_copy.opened(made) as conn:
-                file_copy.check_structure(conn)
-                with transaction.read(conn):
-                    verify_schema.check(conn, version, scripts(version))
-                for there in _earlier(name, made):
-                    if _is_equal(conn, there):
-                        return there, False
-            return _place(made, name), True
-    except (StoreError, sqlite3.Error, OSError) as error:
-        known = error if isinstance(error, StoreError) else explain(error)
-        if isinstance(known, CorruptionError):
-            raise _damaged(known, version) from error
-        raise MigrationError(
-            f"no backup could be made, so nothing was migrated: {known}",
-            hint="Free some space, or give the folder the rights; then open the store again",
-        ) from error
-
-
-def _place(made: Path, name: Path) -> Path:
-    while True:
-        found = file_copy.free_name(name, *file_copy.LOGS, file_copy.INDEX)
-        try:
-            file_copy.place(made, found)
-        except StoreUnavailableError:
-            if os.path.lexists(found):
-                continue  # taken since we looked
-            raise
-        return found
-
-
-def _earlier(name: Path, made: Path) -> list[Path]:
-    """Backups made under this name before; what killed processes left of theirs is removed.
-
-    Nobody else is making one: that needs the write lock.
-    """
-    found = []
-    for there in sorted(name.parent.glob(f"{glob.escape(name.name)}*")):
-        rest = there.name.removeprefix(name.name)
-        if not rest or (rest.startswith(".") and rest[1:].isdecimal()):
-            found.append(there)
-        elif rest.endswith(".partial") and there != made:
-            with contextlib.suppress(OSError):
-                there.unlink()
-    return found
-
-
-def _is_equal(conn: sqlite3.Connection, there: Path) -> bool:
-    """Whether a backup made earlier has the same rows in the same tables."""
-    if there.is_symlink() or not there.is_file() or there.stat().st_size == 0:
-        return False
-    other = sqlite3.connect(f"{there.as_uri()}?mode=rw", uri=True, isolation_level=None)
-    try:
-        with transaction.read(other):
-            verify_schema.check(other, _version(other), scripts(_version(other)))
-            if numbers(other) != numbers(conn):
-                return False
-            file_copy.check_structure(other)
-            # Which tables are there? Those of ours are the same, others have names of theirs.
-            tables = conn.execute(
-                "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-            ).fetchall()
-            if (
-                tables
-                != other.execute(
-                    "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-                ).fetchall()
-            ):
-                return False
-            return all(_same_rows(conn, other, name) for name, _ in tables)
-    except (StoreError, sqlite3.Error):
-        return False  # damaged, or something else that took the name
-    finally:
-        other.close()
-
-
-def _same_rows(one: sqlite3.Connection, two: sqlite3.Connection, table: str) -> bool:
-    quoted = '"' + table.replace('"', '""') + '"'
-    rows = (conn.execute(f"SELECT * FROM {quoted}") for conn in (one, two))
-    return all(a == b for a, b in itertools.zip_longest(*rows))

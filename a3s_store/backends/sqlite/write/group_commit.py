@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection import wal_checkpoint
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import NO_ROOM, corruption_named, during
 from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCache
@@ -59,7 +60,7 @@ def commit(conn: WorkConnection, cache: SessionCache, changes: Sequence[Change])
     memory = CacheTransaction(cache)
     outcomes: list[Outcome] = []
     try:
-        with transaction.write(conn):
+        with transaction.write(conn, wal_checkpoint.follow):
             if len(changes) == 1:
                 outcomes.append(Outcome(changes[0].apply(conn, memory)))
             else:

@@ -25,7 +25,7 @@ from a3s_store.errors import (
     StaleGenerationError,
     StoreBusyError,
     StoreClosedError,
-    StoreUnavailableError,
+    StoreReplacedError,
 )
 from a3s_store.models import (
     LlmConfigData,
@@ -475,17 +475,20 @@ def test_a_file_that_was_moved_or_replaced_is_noticed_before_anything_is_saved(
     async def use(store: SqliteSessionStore) -> None:
         await store.save(session("before"))
         path.rename(elsewhere)
-        with pytest.raises(StoreUnavailableError, match="moved, removed or replaced"):
+        with pytest.raises(StoreReplacedError, match="moved or removed") as caught:
             await store.save(session("after"))
+        assert (caught.value.which, caught.value.rescued) == ("database", "in the file")
         path.write_bytes(b"another file")
-        with pytest.raises(StoreUnavailableError, match="moved, removed or replaced"):
+        with pytest.raises(StoreReplacedError, match="moved or removed"):
             await store.health_check()
         path.unlink()
         elsewhere.rename(path)
-        await store.save(session("after"))
+        # Another process may have opened and closed it meanwhile.
+        with pytest.raises(StoreReplacedError):
+            await store.save(session("after"))
 
     with_store(path, use)
-    assert with_store(path, lambda store: store.list()) == ["after", "before"]
+    assert with_store(path, lambda store: store.list()) == ["before"]
 
 
 def test_forks_of_forks_go_on_when_what_they_came_from_is_gone(tmp_path: Path) -> None:

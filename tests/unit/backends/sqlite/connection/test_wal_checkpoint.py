@@ -176,6 +176,7 @@ def test_callers_are_told_before_the_log_is_copied(tmp_path: Path) -> None:
 
     async def use(store: SqliteSessionStore) -> None:
         assert store._engine.writer is not None
+        await store.health_check()  # the first write marks the database as open
         await store._engine.writer.run(lambda conn: conn.set_trace_callback(look))
         await store.save(session(messages=(large(0, 2 * LOG_BYTES),)))
         order.append("saved")

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.backends.sqlite.connection import wal_preflight
+from a3s_store.backends.sqlite.connection import durability_note, opening_check
 from a3s_store.backends.sqlite.connection.connect import Durability
 from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.errors import CorruptionError, NotAStoreError
@@ -300,7 +300,7 @@ def test_a_page_that_was_not_written_when_the_power_went_is_no_flipped_bit(tmp_p
         log = after[: page.start] + content + after[page.stop :]
         path.write_bytes(database)
         path.with_name("store-wal").write_bytes(log)
-        wal_preflight.check(path)
+        opening_check.check(path)
         return wal_file.audit(log)
 
     assert check(before[page]).suspects
@@ -326,12 +326,12 @@ def test_with_durability_normal_a_log_may_have_such_a_gap(tmp_path: Path) -> Non
 def test_that_a_file_was_written_with_durability_normal_stays_known(tmp_path: Path) -> None:
     path = tmp_path / "store"
     begin(path)
-    assert not wal_preflight.is_normal(path)
+    assert not durability_note.is_normal(path)
     begin(path, "normal")
     begin(path)
-    assert wal_preflight.is_normal(path)
-    wal_preflight.forget_normal(path)
-    assert not wal_preflight.is_normal(path)
+    assert durability_note.is_normal(path)
+    durability_note.forget_normal(path)
+    assert not durability_note.is_normal(path)
 
 
 def test_a_log_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
@@ -339,4 +339,4 @@ def test_a_log_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     begin(path)
     os.mkfifo(tmp_path / "store-wal")
     with pytest.raises(NotAStoreError, match="regular"):
-        wal_preflight.check(path)
+        opening_check.check(path)

@@ -18,7 +18,7 @@ import pytest
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Settings
-from a3s_store.backends.sqlite.format import atomic_rename
+from a3s_store.backends.sqlite.format import atomic_rename, kept_files
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.maintenance.restore import restore
 from a3s_store.errors import (
@@ -27,8 +27,10 @@ from a3s_store.errors import (
     StoreBusyError,
     StoreError,
     StoreUnavailableError,
+    WalForeignError,
 )
 from tests.support import database, session, with_store
+from tests.unit.backends.sqlite.media import read_only
 
 
 def make(path: Path, name: str, count: int = 4) -> Path:
@@ -156,8 +158,9 @@ def test_a_log_without_its_database_is_kept_and_nothing_is_made_beside_it(
     path.unlink()
     (tmp_path / "agent.a3s-shm").unlink(missing_ok=True)
     before = names(tmp_path)
-    with pytest.raises(CorruptionError) as caught:
+    with pytest.raises(WalForeignError) as caught:
         ids(path)
+    assert caught.value.reason == "no_database"
     assert "restore" in caught.value.hint
     assert names(tmp_path) == before
     report = restore(saved, path)
@@ -258,7 +261,7 @@ def test_whoever_was_about_to_open_the_old_file_is_told_to_try_again(
 ) -> None:
     """Its connection has the old file, and would take the new one's log for that file's."""
     path = make(tmp_path / "agent.a3s", "now")
-    before = connect.identity(path)
+    before = kept_files.identity(path)
     settings = Settings(path=path)
     conn = connect._connect(path, settings)
     try:
@@ -361,15 +364,6 @@ def test_a_backup_on_a_medium_that_cannot_be_written_is_restored(
     medium = tmp_path / "medium"
     medium.mkdir()
     shutil.copy(saved, medium / "saved.a3s")
-    mount = ["mount", "--bind", "-o", "ro", str(medium), str(medium)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
-        if os.access(medium, os.W_OK):
-            subprocess.run(["mount", "-o", "remount,bind,ro", str(medium)], check=False)
-        if os.access(medium, os.W_OK):
-            pytest.skip("nothing can be mounted read-only here")
+    with read_only(medium):
         restore(medium / "saved.a3s", tmp_path / "agent.a3s")
-    finally:
-        subprocess.run(["umount", str(medium)], check=True)
     assert ids(tmp_path / "agent.a3s") == ["then"]

@@ -22,11 +22,11 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.columns import SQL_TYPES, shape
 from a3s_store.errors import (
-    CorruptionError,
     NotAStoreError,
     SchemaTooNewError,
     StoreError,
     StoreUnavailableError,
+    WalForeignError,
 )
 from tests.support import database, session, with_store
 from tests.unit.backends.sqlite.schema.schema_structure import structure
@@ -196,7 +196,7 @@ REFUSED: list[tuple[str, Any, type[StoreError]]] = [
     ("another program's database", _foreign_database, NotAStoreError),
     ("a store of a newer release", _newer_store, SchemaTooNewError),
     ("a folder", _a_folder, NotAStoreError),
-    ("an empty database beside a log", _empty_beside_a_log, CorruptionError),
+    ("an empty database beside a log", _empty_beside_a_log, WalForeignError),
 ]
 
 

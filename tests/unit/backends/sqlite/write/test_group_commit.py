@@ -34,9 +34,13 @@ BAD = Message(role="user", content=(TextBlock(text="\ud800"),))
 
 @contextlib.asynccontextmanager
 async def traced(store: SqliteSessionStore) -> AsyncIterator[list[str]]:
-    """The statements that the writer runs meanwhile."""
+    """The statements that the writer runs meanwhile.
+
+    The first write after opening marks the database as open, with a commit of its own.
+    """
     found: list[str] = []
     assert store._engine.writer is not None
+    await store.health_check()
     await store._engine.writer.run(lambda conn: conn.set_trace_callback(found.append))
     yield found
     await store._engine.writer.run(lambda conn: conn.set_trace_callback(None))

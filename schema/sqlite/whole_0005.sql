@@ -1,7 +1,7 @@
--- Schema 4 in one script, for new files. Made of the numbered steps by
+-- Schema 5 in one script, for new files. Made of the numbered steps by
 -- `python -m tools.generate`; do not edit. What each column means is in current.sql.
 
-CREATE TABLE meta (
+CREATE TABLE file_link (
     name TEXT NOT NULL PRIMARY KEY,
     value ANY
 ) STRICT, WITHOUT ROWID;
@@ -512,3 +512,8 @@ CREATE TABLE draft (
     updated_at_ms INTEGER NOT NULL,
     row_checksum INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE meta (
+    name TEXT NOT NULL PRIMARY KEY,
+    value ANY
+) STRICT, WITHOUT ROWID;

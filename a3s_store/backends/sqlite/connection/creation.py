@@ -1,0 +1,86 @@
+"""Makes the file of a new store: whole, under a name of its own, before it gets the store's name.
+
+So no process ever finds a store without tables, no log has to be there for them, and SQLite never
+writes a rollback journal for a file that has its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from a3s_store.backends.sqlite.format import atomic_rename, file_copy
+from a3s_store.backends.sqlite.schema import migrate
+
+# Where a header says how the file is written and read.
+_VERSIONS: Final = 18
+
+
+def create(path: Path) -> bool:
+    """Make a store at a path that nothing has, or an empty file; False when another was quicker.
+
+    Raises OSError and sqlite3.Error; nothing is under the name then, the empty file, or (where only
+    the folder could not be synced) the whole store.
+    """
+    with file_copy.temporary(path) as made:
+        _fill(made)
+        _declare_wal(made)
+        file_copy.sync_file(made)
+        if not (_replace_empty(made, path) if path.exists() else _take_name(made, path)):
+            return False
+    file_copy.sync_folder(path.parent)
+    return True
+
+
+def _fill(made: Path) -> None:
+    conn = sqlite3.connect(f"{made.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    with contextlib.closing(conn):
+        # An unfinished file is thrown away: there is nothing to go back to, nor to wait for.
+        conn.execute("PRAGMA journal_mode = OFF").close()
+        conn.execute("PRAGMA synchronous = OFF").close()
+        conn.execute("PRAGMA page_size = 4096").close()
+        migrate.make(conn)
+
+
+def _declare_wal(made: Path) -> None:
+    """Say in the header that the file has a log: SQLite would lay one beside it to do so."""
+    with made.open("r+b") as file:
+        file.seek(_VERSIONS)
+        file.write(b"\2\2")
+
+
+def _take_name(made: Path, path: Path) -> bool:
+    try:
+        atomic_rename.rename_new(made, path)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _replace_empty(made: Path, path: Path) -> bool:
+    """Put the new file in the place of an empty one; False where that is another, or not empty."""
+    with _locked(path) as handle:
+        found, there = os.fstat(handle), path.stat()
+        if (found.st_dev, found.st_ino) != (there.st_dev, there.st_ino) or found.st_size:
+            return False
+        made.replace(path)
+    return True
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """An open empty file that no other process replaces meanwhile (on POSIX systems)."""
+    handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+    finally:
+        os.close(handle)

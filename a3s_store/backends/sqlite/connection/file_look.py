@@ -1,0 +1,143 @@
+"""Read what a database and its log say of themselves, as bytes: SQLite is not asked.
+
+The database is read through a descriptor that is kept (`kept_files`): closing one would drop
+SQLite's locks in this process. SQLite's locks never lie on the log, so that is opened and closed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import sys
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from a3s_store.backends.sqlite.format import (
+    file_copy,
+    kept_files,
+    log_owner,
+    wal_file,
+    wal_links,
+)
+from a3s_store.backends.sqlite.format.log_owner import DatabaseState, Reason
+from a3s_store.backends.sqlite.format.wal_file import WalAudit
+from a3s_store.backends.sqlite.format.wal_links import WalContent
+from a3s_store.errors import NotAStoreError
+
+MAGIC: Final = b"SQLite format 3\0"
+# Of a longer log only so much is checked; it grows so long only beside endless readers.
+_LOOKED_AT: Final = 64 * 1024 * 1024
+# Where SQLite's shared locks of a database lie.
+_LOCKS_AT: Final = 0x40000002
+_LOCKS: Final = 510
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """A database and its log as they were found at a path.
+
+    `size` is the database's, None where there is none; `state` what it says of itself, None where
+    it is no database. `log` is None where there is no log, and `audit` tells whether recovery would
+    drop commits of it. `reason` says why the two do not belong together, None where they do.
+    """
+
+    size: int | None
+    state: DatabaseState | None
+    log: WalContent | None
+    audit: WalAudit
+    log_changed_ns: int
+    reason: Reason | None
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether recovery would lose nothing, as far as bytes tell."""
+        return self.reason is None and not self.audit.is_damaged
+
+
+def look(path: Path) -> Look:
+    """Look at the database and its log.
+
+    Raises NotAStoreError for a log that is no regular file, and OSError.
+    """
+    size, state = _database(path)
+    log, audit, changed = _log(path)
+    reason = None
+    if state is not None:
+        reason = log_owner.judge(state, log, is_live=is_open_elsewhere(path))
+    return Look(size=size, state=state, log=log, audit=audit, log_changed_ns=changed, reason=reason)
+
+
+def read_state(path: Path) -> DatabaseState | None:
+    """What the database says of itself; None where it is no database. Raises OSError."""
+    return state_at(kept_files.descriptor(path))
+
+
+def state_at(handle: int) -> DatabaseState | None:
+    """As `read_state`, of an open descriptor."""
+    # Page 1, and the one after it that has the link.
+    data = kept_files.read(handle, 0, 3 * log_owner.PAGE)
+    return log_owner.state_of(os.fstat(handle).st_size, data) if data.startswith(MAGIC) else None
+
+
+def is_open_elsewhere(path: Path) -> bool:
+    """Whether another process holds SQLite's lock on the database. False where that is not told."""
+    if sys.platform != "linux":
+        return False  # struct flock is laid out in another way on macOS, and Windows has none
+    import fcntl
+
+    # l_type, l_whence, l_start, l_len, l_pid of struct flock.
+    wanted = struct.pack("hh4xqqi4x", fcntl.F_WRLCK, os.SEEK_SET, _LOCKS_AT, _LOCKS, 0)
+    found = fcntl.fcntl(kept_files.descriptor(path), fcntl.F_GETLK, wanted)
+    return bool(struct.unpack("hh4xqqi4x", found)[0] != fcntl.F_UNLCK)
+
+
+def _database(path: Path) -> tuple[int | None, DatabaseState | None]:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None, None
+    return size, read_state(path) if size else None
+
+
+def _log(path: Path) -> tuple[WalContent | None, WalAudit, int]:
+    """The log's content, its audit and when it was changed."""
+    log = file_copy.beside(path, "-wal")
+    # Whatever lies there: a pipe must not be waited for, a link not followed.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        if not stat.S_ISREG(log.lstat().st_mode):
+            raise NotAStoreError("its log is no regular file", hint="Move that away")
+        handle = os.open(log, flags)
+    except FileNotFoundError:
+        return None, WalAudit(header="none"), 0
+    with os.fdopen(handle, "rb") as file:
+        info = os.fstat(handle)
+        data = file.read(_LOOKED_AT) if info.st_size else b""
+        audit = wal_file.audit(data)
+        content = wal_links.read(file, info.st_size, audit)
+    if audit.suspects and _is_older_page(path, data, audit):
+        audit = attrs.evolve(audit, suspects=())
+    return content, audit, info.st_mtime_ns
+
+
+def _is_older_page(path: Path, data: bytes, found: WalAudit) -> bool:
+    """Whether what is wrong in a log may be a page that was not written when the power went.
+
+    Then an older version of the page lies there, and two versions may differ in a counter or in
+    the number of a page, which looks like one flipped bit. The database has one of the older
+    versions too, so this differs from it in that word at most. A bit that was flipped anywhere else
+    makes two.
+    """
+    if found.broken is None:
+        return False
+    number, older = wal_file.page_of(data, found)
+    if number == 0:
+        return False  # no frame is of such a page: it is in there that a bit was flipped
+    known = kept_files.read(
+        kept_files.descriptor(path), (number - 1) * found.page_size, found.page_size
+    )
+    words = (slice(at, at + 4) for at in range(0, found.page_size, 4))
+    return len(known) == len(older) and sum(known[w] != older[w] for w in words) <= 1

@@ -1,0 +1,64 @@
+"""The row of the commit link, through a connection. What it says is in `format.commit_link`."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.format import commit_link
+from a3s_store.backends.sqlite.format.commit_link import CommitLink
+from a3s_store.errors import CorruptionError
+
+
+def read(conn: sqlite3.Connection) -> CommitLink:
+    """The newest commit's link. Raises CorruptionError where it is no link."""
+    row = conn.execute("SELECT value FROM file_link WHERE name = 'link'").fetchone()
+    link = None if row is None else commit_link.unpack(row[0])
+    if link is None:
+        raise CorruptionError("the commit link is damaged", part="file")
+    return link
+
+
+def follow(conn: sqlite3.Connection, *, salt: int, open_mark: bool = False) -> None:
+    """Write the link of the commit that is under way, as its last statement."""
+    now = read(conn)
+    link = now.next(salt=salt or now.salt, cookie=_cookie(conn), open_mark=open_mark)
+    conn.execute("UPDATE file_link SET value = ? WHERE name = 'link'", (link.pack(),)).close()
+
+
+def begin(conn: sqlite3.Connection, previous: bytes = bytes(8)) -> None:
+    """Give the file an id of its own, inside a transaction: a new file, or a copy of one.
+
+    `previous` is the nonce of the commit before, made up where the file had no link.
+    """
+    conn.execute("DELETE FROM file_link").close()
+    link = commit_link.first(_cookie(conn), previous)
+    conn.execute("INSERT INTO file_link (name, value) VALUES ('link', ?)", (link.pack(),)).close()
+
+
+def advance(conn: sqlite3.Connection) -> None:
+    """Commit a link that no log knows, where the file's schema has one."""
+    if _has_link(conn):
+        with transaction.write(conn):
+            follow(conn, salt=0)
+
+
+def unmark(conn: sqlite3.Connection, *, salt: int = 0) -> None:
+    """Have the newest commit say that nothing comes after it, where it has the open mark.
+
+    A process that ended between the two commits of a checkpoint leaves it so.
+    """
+    if _has_link(conn) and read(conn).open_mark:
+        with transaction.write(conn):
+            follow(conn, salt=salt)
+
+
+def _has_link(conn: sqlite3.Connection) -> bool:
+    (version,) = conn.execute("PRAGMA user_version").fetchone()
+    table = "SELECT 1 FROM sqlite_schema WHERE name = 'file_link'"
+    return version >= commit_link.SCHEMA and conn.execute(table).fetchone() is not None
+
+
+def _cookie(conn: sqlite3.Connection) -> int:
+    cookie: int = conn.execute("PRAGMA schema_version").fetchone()[0]
+    return cookie & 0xFFFFFFFF

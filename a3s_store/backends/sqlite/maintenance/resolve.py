@@ -1,0 +1,131 @@
+"""Accepts a database as it is, or a log or journal beside it, where opening refuses to decide.
+
+Invariants: 1. what is left out is renamed, never removed; 2. the result was tried on a private copy
+before anything is touched; 3. the file gets a commit link of its own afterwards, so that a log that
+was left out is never taken for this file's again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from a3s_store.backends.sqlite.connection import connect, exclusive_lock, opening_check
+from a3s_store.backends.sqlite.errors import during
+from a3s_store.backends.sqlite.format import atomic_rename, file_copy, file_link, kept_files
+from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.reports import ResolveReport
+from a3s_store.errors import NotAStoreError, StoreUnavailableError
+
+Action = Literal["set-aside-wal", "with-wal", "without-wal", "set-aside-journal"]
+
+
+def resolve(path: str | os.PathLike[str], action: Action) -> ResolveReport:
+    """Make a file that opening refuses one that opens; see `FileStateError`.
+
+    "set-aside-wal" keeps the database and renames the log, "with-wal" takes the log's changes in,
+    "without-wal" goes on without a log that is missing or cut short, "set-aside-journal" renames a
+    rollback journal. Files are renamed to `NAME-wal.set-aside`, numbered where that is taken.
+
+    Blocks; the store must be closed everywhere. When this raises, nothing was touched.
+
+    Raises:
+        StoreBusyError: a process has it open.
+        StoreUnavailableError: there is nothing of that kind to resolve.
+        CorruptionError: what would be accepted is damaged; see `salvage`.
+        NotAStoreError, SchemaError, OSError as StoreUnavailableError
+    """
+    began = time.monotonic()
+    found = connect.resolve(path)
+    with during("resolve", str(found)):
+        if not found.is_file():
+            raise NotAStoreError("there is no database here", hint="Restore a backup")
+        aside = _to_set_aside(found, action)
+        with exclusive_lock.held(found):
+            tried = _try(found, action)
+            renamed = [_set_aside(each) for each in aside]
+            if action in ("set-aside-wal", "without-wal"):
+                beside(found, INDEX).unlink(missing_ok=True)
+            if action != "set-aside-journal":
+                _begin_anew(found)
+            file_copy.sync_folder(found.parent)
+    return ResolveReport(
+        location=str(found),
+        action=action,
+        set_aside=tuple(map(str, renamed)),
+        sessions=tried.sessions,
+        last_saved_at_ms=tried.last_saved_at_ms,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _to_set_aside(path: Path, action: Action) -> list[Path]:
+    """The files that an action leaves out. Raises StoreUnavailableError where it has no sense."""
+    log, journal = (beside(path, suffix) for suffix in LOGS)
+    if action == "set-aside-journal":
+        if not opening_check.is_hot(journal):
+            raise _nothing("no journal that SQLite would play back")
+        return [journal]
+    if action == "without-wal":
+        return [log] if log.exists() else []
+    if not log.exists():
+        raise _nothing("no log")
+    return [log] if action == "set-aside-wal" else []
+
+
+def _nothing(what: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"there is {what} beside the file", hint="`a3s-store doctor` says what there is"
+    )
+
+
+@attrs.frozen
+class _Tried:
+    sessions: int
+    last_saved_at_ms: int | None
+
+
+def _try(path: Path, action: Action) -> _Tried:
+    """Do this to a copy, and return what is in it then."""
+    with file_copy.temporary(path) as made:
+        kept_files.copy(path, made)
+        log = beside(path, LOGS[0])
+        if action in ("with-wal", "set-aside-journal") and log.exists():
+            shutil.copyfile(log, beside(made, LOGS[0]))
+        with _opened(made) as conn:
+            migrate.inspect(conn)
+            file_copy.check_structure(conn)
+            (sessions,) = conn.execute("SELECT count(*) FROM session").fetchone()
+            (last,) = conn.execute("SELECT max(saved_at_ms) FROM generation").fetchone()
+            return _Tried(sessions, last)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    conn = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    try:
+        conn.execute("PRAGMA trusted_schema = OFF").close()
+        yield conn
+    finally:
+        conn.close()
+
+
+def _set_aside(path: Path) -> Path:
+    kept = file_copy.free_name(path.with_name(path.name + ".set-aside"))
+    atomic_rename.rename_new(path, kept)
+    return kept
+
+
+def _begin_anew(path: Path) -> None:
+    """Commit a link that no log knows, and close: that leaves one file."""
+    with _opened(path) as conn:
+        file_link.advance(conn)

@@ -1,0 +1,137 @@
+"""The copy of a file that is made before a migration changes it."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import itertools
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.errors import explain
+from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.errors import CorruptionError, MigrationError, StoreError, StoreUnavailableError
+
+
+def backup_name(path: Path, version: int) -> Path:
+    """What the copy made before leaving schema `version` is called; numbered if that is taken."""
+    return path.with_name(f"{path.name}.schema-{version}.backup")
+
+
+def keep(
+    path: Path, version: int, check: Callable[[sqlite3.Connection], None]
+) -> tuple[Path, bool]:
+    """Lay a copy beside the file, and return whether it is new. The write lock must be held.
+
+    `check` refuses a copy whose tables are not those of schema `version`.
+
+    An equal one that is there already serves as well: it is from an attempt that was stopped, and
+    one that is stopped again and again must not fill the disk.
+    """
+    try:
+        name = backup_name(path, version)
+        with file_copy.temporary(name) as made:
+            # The connection that holds the write lock cannot be copied from.
+            source = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+            try:
+                file_copy.copy(source, made)
+            finally:
+                source.close()
+            with file_copy.opened(made) as conn:
+                file_copy.check_structure(conn)
+                with transaction.read(conn):
+                    check(conn)
+                for there in _earlier(name, made):
+                    if _is_equal(conn, there, check):
+                        return there, False
+            return _place(made, name), True
+    except (StoreError, sqlite3.Error, OSError) as error:
+        known = error if isinstance(error, StoreError) else explain(error)
+        if isinstance(known, CorruptionError):
+            raise damaged(known, version) from error
+        raise MigrationError(
+            f"no backup could be made, so nothing was migrated: {known}",
+            hint="Free some space, or give the folder the rights; then open the store again",
+        ) from error
+
+
+def _place(made: Path, name: Path) -> Path:
+    while True:
+        found = file_copy.free_name(name, *file_copy.LOGS, file_copy.INDEX)
+        try:
+            file_copy.place(made, found)
+        except StoreUnavailableError:
+            if os.path.lexists(found):
+                continue  # taken since we looked
+            raise
+        return found
+
+
+def _earlier(name: Path, made: Path) -> list[Path]:
+    """Backups made under this name before; what killed processes left of theirs is removed.
+
+    No other process is making one: that needs the write lock.
+    """
+    found = []
+    for there in sorted(name.parent.glob(f"{glob.escape(name.name)}*")):
+        rest = there.name.removeprefix(name.name)
+        if not rest or (rest.startswith(".") and rest[1:].isdecimal()):
+            found.append(there)
+        elif rest.endswith(".partial") and there != made:
+            with contextlib.suppress(OSError):
+                there.unlink()
+    return found
+
+
+def _is_equal(
+    conn: sqlite3.Connection, there: Path, check: Callable[[sqlite3.Connection], None]
+) -> bool:
+    """Whether a backup made earlier has the same rows in the same tables."""
+    if there.is_symlink() or not there.is_file() or there.stat().st_size == 0:
+        return False
+    other = sqlite3.connect(f"{there.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    try:
+        with transaction.read(other):
+            check(other)
+            if any(
+                conn.execute(f"PRAGMA {name}").fetchone()
+                != other.execute(f"PRAGMA {name}").fetchone()
+                for name in ("application_id", "user_version")
+            ):
+                return False
+            file_copy.check_structure(other)
+            # Which tables are there? Those of ours are the same, others have names of theirs.
+            tables = conn.execute(
+                "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+            ).fetchall()
+            if (
+                tables
+                != other.execute(
+                    "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+                ).fetchall()
+            ):
+                return False
+            # Each copy has a link of its own.
+            return all(_same_rows(conn, other, name) for name, _ in tables if name != "file_link")
+    except (StoreError, sqlite3.Error):
+        return False  # damaged, or something else that took the name
+    finally:
+        other.close()
+
+
+def _same_rows(one: sqlite3.Connection, two: sqlite3.Connection, table: str) -> bool:
+    quoted = '"' + table.replace('"', '""') + '"'
+    rows = (conn.execute(f"SELECT * FROM {quoted}") for conn in (one, two))
+    return all(a == b for a, b in itertools.zip_longest(*rows))
+
+
+def damaged(error: CorruptionError, version: int) -> CorruptionError:
+    """The error of a file that is damaged and therefore stays at its schema."""
+    return CorruptionError(
+        f"the file has schema {version} and is damaged, so it was not migrated: {error.what}",
+        part="file",
+        hint="Keep the file as it is; `a3s-store salvage` writes its intact rows into a new store",
+    )
