@@ -13,7 +13,7 @@ import attrs
 import click
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import connect, file_facts, permissions
+from a3s_store.backends.sqlite.connection import connect, failing_reads, file_facts, permissions
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import health
@@ -24,11 +24,13 @@ from a3s_store.cli.failures import DAMAGED, Failure
 from a3s_store.cli.opening import PATH, existing, require_known, require_store
 from a3s_store.cli.output import cell
 from a3s_store.cli.transfer import print_pairs
+from a3s_store.core.corruption import KEEP
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.transfer_report import SessionPairs
 from a3s_store.errors import CorruptionError, FileStateError, StoreError
 
 _ATTENTION: Final = 1
+_SALVAGED: Final = {"partial": "in part", "lost": "lost"}
 
 
 @click.command("doctor")
@@ -82,15 +84,14 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
     facts |= looked.facts
     damage = looked.damage
     if "schema" in facts:
-        said += health.recommendations(facts, time.time())
+        said += health.recommendations(facts, time.time(), is_damaged=damage is not None)
     if looked.runs:
         facts |= checkpoint_advice.facts(looked.runs)
         said += checkpoint_advice.recommendations(looked.runs)
     said += _about_pairs(looked.pairs)
     if damage is not None:
-        what = f"The store is damaged: {damage}"
-        hint = "Keep the file, restore a backup beside it, or salvage what is whole."
-        said.insert(0, Recommendation(f"{what.rstrip('.')}. {hint}", attention=True))
+        text = f"The store is damaged: {damage.what.rstrip('.')}. {damage.hint or KEEP}."
+        said.insert(0, Recommendation(text, attention=True))
     if looked.refused is not None:
         facts |= _ids_and_commits(looked.refused)
         text = f"{looked.refused.what}. {looked.refused.hint}"
@@ -135,7 +136,7 @@ class Looked:
     """
 
     facts: dict[str, Any] = attrs.field(factory=dict)
-    damage: str | None = None
+    damage: CorruptionError | None = None
     refused: FileStateError | None = None
     pairs: tuple[SessionPairs, ...] = ()
     runs: Mapping[run_states.State, int] = attrs.field(factory=dict)
@@ -146,19 +147,23 @@ def _look(path: Path) -> Looked:
     facts: dict[str, Any] = {}
     try:
         # Whoever looks has not to say whether other machines use it: the advice does.
-        conn = connect.open_reader(Settings(path=path, network_mount=True))
+        settings = Settings(path=path, network_mount=True)
+        conn = failing_reads.opening(path, lambda: connect.open_reader(settings))
         try:
             with during("doctor", str(path)), transaction.read(conn):
                 facts = catalog.facts(conn)
                 (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
                 if found != "ok":
-                    return Looked(facts, str(found))
+                    raise CorruptionError(str(found), part="file", hint=KEEP)
                 broken = tuple(SessionPairs.of(*each) for each in pairs.problems(conn).items())
                 return Looked(facts, pairs=broken, runs=run_states.counts(conn))
         finally:
             conn.close()
     except CorruptionError as error:
-        return Looked(facts, str(error))
+        found = failing_reads.read_through(path)
+        if found.error is not None:
+            raise Failure(str(failing_reads.unavailable(found.error))) from error
+        return Looked(facts, error)
     except FileStateError as error:
         return Looked(refused=error)
     except StoreError as error:
@@ -207,12 +212,20 @@ def _pairs(facts: dict[str, Any]) -> list[tuple[str, Any]]:
             shown: Any = output.size(value)
         elif name in {"last_verify", "last_erase"}:
             shown = _note(value)
+        elif name == "salvaged":
+            shown = "no" if value is None else _salvaged(value)
         elif name == "permissions_before":
             continue
         else:
             shown = "unknown" if value is None else value
         pairs.append((name.removesuffix("_bytes").replace("_", " "), shown))
     return pairs
+
+
+def _salvaged(note: dict[str, Any]) -> str:
+    counts = (f"{len(note.get(name, ()))} {what}" for name, what in _SALVAGED.items())
+    where = f"{output.moment(note['at'])} from {note.get('source')}"
+    return f"{where}: {note.get('whole')} whole, {', '.join(counts)}"
 
 
 def _note(note: dict[str, Any] | None) -> str:

@@ -24,7 +24,8 @@ def salvage_command(store: Path, new: Path, as_json: bool) -> None:
     """Bring what is whole of the damaged STORE into the new store NEW.
 
     STORE is only read, and must not be in use; NEW must not be there yet. What cannot be proven is
-    left out and named. Numbers of generations begin anew. Exits with 0 when nothing was damaged,
+    left out and named, sessions first, also in NEW, where `doctor` shows it. Numbers of
+    generations begin anew. Exits with 0 when nothing was damaged,
     4 when something was.
     """
     from a3s_store.backends.sqlite.salvage.run import salvage
@@ -45,6 +46,7 @@ def _print(report: SalvageReport) -> None:
     came_back = [
         ("whole", output.amount(len(report.sessions), "session")),
         ("in part", output.amount(len(report.partial), "session")),
+        ("lost", output.amount(len(report.lost), "session")),
         ("messages", output.amount(report.messages, "message")),
         ("checkpoints", output.amount(report.checkpoints, "checkpoint")),
         ("memories", output.amount(report.memories, "memory", "memories")),

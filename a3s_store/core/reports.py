@@ -212,7 +212,8 @@ class SalvageReport(_Finding):
 
     `sessions` are the ids that came back whole, `partial` those of which something is missing, and
     so are ids under which only families were saved. `messages` counts those of the sessions as they
-    are now, `memories` what agents recollect. `seconds` is how long it took.
+    are now, `memories` what agents recollect. `seconds` is how long it took. `damage` is in
+    the order of sessions; what concerns none is last.
     """
 
     source: str
@@ -229,3 +230,10 @@ class SalvageReport(_Finding):
     def ok(self) -> bool:
         """Whether nothing was damaged."""
         return not self.damage
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The ids of sessions that are known to have been there and did not come back, sorted."""
+        back = {*self.sessions, *self.partial}
+        named = {one.session_id for one in self.damage if one.session_id is not None}
+        return tuple(sorted(named - back))

@@ -11,7 +11,8 @@
       RunClaimedError                               another live session has the run; .run_id
       SessionNotFoundError          (LookupError)   fork and rewind need one; load returns None
       StoreClosedError              (RuntimeError)
-        StoreForkedError                            opened before fork(), used after it
+        StoreForkedError                            opened before fork(), used after it; or the
+                                                    fork came while SQLite was at work
       StoreBusyError                (TimeoutError)  locked past the timeout; nothing written
       StoreFullError                (OSError)       no space left; nothing written
       StoreReadOnlyError                            it was opened for reading only

@@ -31,7 +31,7 @@ _NEXT = {
     errno.ENFILE: "Close some files, or raise the limit on open ones",
     errno.ENOMEM: "Free some memory and try again",
 }
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+_NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def explain(error: BaseException) -> StoreError | None:
@@ -43,10 +43,14 @@ def explain(error: BaseException) -> StoreError | None:
     if isinstance(error, OSError):
         what = f"{error.strerror or error} [{errno.errorcode.get(error.errno or 0, 'OSError')}]"
         where = str(error.filename or "")
+        known: StoreFullError | StoreUnavailableError
         if error.errno in _NO_SPACE:
-            return StoreFullError(what, where=where, hint="Free some space and save again")
-        hint = _NEXT.get(error.errno or 0, "Check the disk and the folder, then try again")
-        return StoreUnavailableError(what, where=where, hint=hint)
+            known = StoreFullError(what, where=where, hint="Free some space and save again")
+        else:
+            hint = _NEXT.get(error.errno or 0, "Check the disk and the folder, then try again")
+            known = StoreUnavailableError(what, where=where, hint=hint)
+        known.errno = error.errno
+        return known
     if isinstance(error, UnicodeDecodeError):
         # For one, a damaged schema: even SQLite's own message about it is not UTF-8.
         return CorruptionError("a text in the file is not UTF-8", part="file")

@@ -34,12 +34,17 @@ class StoreError(Exception):
         return f"{head}{self.what}{where}{hint}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.__dict__.copy(), self.args)
+        state = self.__dict__.copy()
+        if getattr(self, "errno", None) is not None:
+            state["errno"] = self.errno  # type: ignore[attr-defined]
+        return _rebuild, (type(self), state, self.args)
 
 
 def _rebuild(cls: type[StoreError], state: dict[str, Any], args: tuple[Any, ...]) -> StoreError:
     error = cls.__new__(cls, *args)
     error.args = args
+    if "errno" in state:
+        error.errno = state.pop("errno")  # type: ignore[attr-defined]
     error.__dict__.update(today(state))
     return error
 
@@ -136,7 +141,11 @@ class StoreClosedError(StoreError, RuntimeError):
 
 
 class StoreForkedError(StoreClosedError):
-    """The store was opened before fork() and is being used in the child; open a new one there."""
+    """The store was opened before fork() and is being used in the child; open a new one there.
+
+    Or, from opening one there: the process was forked while SQLite was at work in its parent, and
+    cannot use SQLite safely. Start it with "spawn" or "forkserver".
+    """
 
 
 class StoreBusyError(StoreError, TimeoutError):
@@ -152,7 +161,10 @@ class StoreReadOnlyError(StoreError):
 
 
 class StoreUnavailableError(StoreError, OSError):
-    """The store cannot be opened, read or written: permissions, a missing folder, an I/O error."""
+    """The store cannot be opened, read or written: permissions, a missing folder, an I/O error.
+
+    `errno` is the system's number of it, None where it is not known.
+    """
 
 
 class NotAStoreError(StoreUnavailableError):

@@ -16,8 +16,16 @@ from typing import Any
 
 import attrs
 
-from a3s_store.backends.sqlite import SqliteSessionStore, engine, transaction
-from a3s_store.backends.sqlite.connection import connect, opening_check, wal_checkpoint, worker
+from a3s_store.backends.sqlite import SqliteSessionStore, transaction, writing
+from a3s_store.backends.sqlite.connection import (
+    connect,
+    failing_reads,
+    fork_gate,
+    kept_files,
+    opening_check,
+    wal_checkpoint,
+    worker,
+)
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.connection.file_watch import FileWatch
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
@@ -62,7 +70,20 @@ def acknowledged_before_commit(path: Path) -> Any:
             job.settle(lambda: True)
         return lambda conn: group_commit.commit(conn, self.cache, [job.work for job in jobs])
 
-    plant(engine._Writing, "commit_group", commit_group)
+    plant(writing.Writing, "commit_group", commit_group)
+    return SqliteSessionStore.open(path)
+
+
+def keeps_what_it_inherited(path: Path) -> Any:
+    """A forked child does not close the connections of its parent."""
+    plant(kept_files, "_close_inherited", lambda: None)
+    return SqliteSessionStore.open(path)
+
+
+def forks_without_waiting(path: Path) -> Any:
+    """A fork does not wait for the work that is under way."""
+    plant(fork_gate, "_enter", lambda: None)
+    plant(fork_gate, "_leave", lambda: None)
     return SqliteSessionStore.open(path)
 
 
@@ -112,7 +133,7 @@ def conditions_not_looked_at(path: Path) -> Any:
 
 def error_swallowed(path: Path) -> Any:
     """A save that fails says that it is saved."""
-    plant(engine, "_answer", lambda change, outcome: outcome.answer or True)
+    plant(writing, "_result", lambda change, outcome: outcome.answer or True)
     return SqliteSessionStore.open(path)
 
 
@@ -130,6 +151,18 @@ def synchronous_off(path: Path) -> Any:
 def goes_on_after_an_io_error(path: Path) -> Any:
     """A save after one that met an I/O error is taken as if nothing had happened."""
     plant(group_commit, "is_io_failure", lambda error: False)
+    return SqliteSessionStore.open(path)
+
+
+def takes_a_failing_disk_for_damage(path: Path) -> Any:
+    """What SQLite calls damage is told as damage, whether or not the disk can be read."""
+    plant(failing_reads, "is_suspect", lambda error: False)
+    return SqliteSessionStore.open(path)
+
+
+def goes_on_after_a_failed_read(path: Path) -> Any:
+    """A read that worked when it was repeated is taken as if nothing had happened."""
+    plant(writing.Writing, "note_failure", lambda self, what, error: None)
     return SqliteSessionStore.open(path)
 
 

@@ -50,6 +50,7 @@ _LEAST = {
         "saved_to": 50,
     },
     "failing_sync": {"failed_syncs": 7, "told_by_an_error": 1, "images": 1_200},
+    "failing_reads": {"failing": 80, "told_by_an_error": 50, "told_by_advice": 5},
     "operations": {"stopped": 75, "failing": 150, "told_by_an_error": 75, "told_by_advice": 1},
     "full_disk": {"scenes": 18, "refused": 50, "loads_while_full": 50, "failed_checkpoints": 2},
     "flips": {
@@ -71,6 +72,15 @@ _LEAST = {
     },
     "memory": {"limits": 46, "refused": 100, "acknowledged_saves": 100, "not_opened": 1},
     "cancels": {"cancelled": 1_000, "whole": 100, "absent": 10, "checked_again": 1},
+    "forks": {
+        "rounds": 60,
+        "forks": 180,
+        "children_that_saved": 120,
+        "refused": 5,
+        "parents_that_ended_first": 40,
+        "killed": 40,
+        "acknowledged_saves": 1_000,
+    },
     "exits": {"ways": 23, "saves_found": 300},
     "reset": {"scenes": 6, "bare_damaged": 2},
     "inputs": {"inputs": 2_000, "refused": 500, "bytes_unchanged": 500},
@@ -79,7 +89,7 @@ _LEAST = {
 
 def _unavailable(campaign: str) -> str | None:
     """Why a campaign cannot be run here; None when it can."""
-    if campaign in ("powercut", "failing_sync", "operations"):
+    if campaign in ("powercut", "failing_sync", "failing_reads", "operations"):
         return shim.available()
     if campaign == "reset":
         return reset.unavailable() or (

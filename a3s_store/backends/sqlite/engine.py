@@ -9,32 +9,34 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import copy
 import functools
-import sqlite3
+import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import connect, file_facts, wal_checkpoint
+from a3s_store.backends.sqlite.connection import (
+    connect,
+    failing_reads,
+    file_facts,
+)
 from a3s_store.backends.sqlite.connection.connect import Settings
-from a3s_store.backends.sqlite.connection.file_watch import FileWatch
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.connection.worker import Afterwards, Worker
+from a3s_store.backends.sqlite.connection.worker import Worker, retry_busy
 from a3s_store.backends.sqlite.errors import corruption_named, during
 from a3s_store.backends.sqlite.read import decode
-from a3s_store.backends.sqlite.write import group_commit
-from a3s_store.backends.sqlite.write.group_commit import Change, Outcome
+from a3s_store.backends.sqlite.write.group_commit import Change
+from a3s_store.backends.sqlite.writing import Writing
 from a3s_store.core.corruption import StaleReadError
 from a3s_store.core.gil_yield import LOOK_EVERY
-from a3s_store.core.job_queue import Job
-from a3s_store.core.session_cache import CacheTransaction, SessionCache
+from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import (
     SchemaTooNewError,
-    StoreError,
     StoreReadOnlyError,
     StoreUnavailableError,
 )
@@ -43,133 +45,16 @@ R = TypeVar("R")
 
 # Seconds without a save after which the log is copied into the database.
 IDLE: Final = 1.0
-
-
-class _Writing:
-    """What the writer's thread does with changes; it must not keep a dropped store alive."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.cache = SessionCache(settings.cache_max_sessions, settings.cache_max_items)
-        self.checkpointer = wal_checkpoint.WalCheckpointer(settings.wal)
-        self.watch: FileWatch | None = None
-        self._failure: StoreError | None = None
-
-    def open(self) -> WorkConnection:
-        """Open the writing connection; the files at the path now are those that were opened."""
-        conn = connect.open_writer(self.settings)
-        try:
-            self.watch = FileWatch(self.settings.path)
-            conn.log_salt = self.watch.salt
-        except BaseException:
-            conn.close()
-            raise
-        return conn
-
-    def commit_group(self, conn: WorkConnection, jobs: Sequence[Job]) -> Afterwards | None:
-        """Commit the changes of these jobs and set their answers.
-
-        Answers what is to be done once the callers were told: they need not wait for a checkpoint.
-        """
-        changes: list[Change] = [job.work for job in jobs]
-        refusal = self._refusal(conn)
-        if refusal is None:
-            outcomes = self._commit(conn, changes)
-        else:
-            outcomes = [Outcome(cause=_own(refusal)) for _ in changes]
-        for outcome in outcomes:
-            if group_commit.is_io_failure(outcome.cause):
-                self._note_failure(outcome.cause)
-        for job, change, outcome in zip(jobs, changes, outcomes, strict=True):
-            job.settle(functools.partial(_answer, change, outcome))
-            job.leftover = outcome.gone
-        return self.checkpointer.checkpoint if self.checkpointer.is_due() else None
-
-    def _commit(self, conn: WorkConnection, changes: Sequence[Change]) -> list[Outcome]:
-        """Commit, and see to it that what was committed is found again, before anybody is told.
-
-        That is: in the files that were opened, and with the mark in the database that there is more
-        in its log. Others' readers may keep the mark from being copied: waiting for them would
-        let any of them stop a save, so it is acknowledged without the mark.
-        """
-        assert self.watch is not None, "the writer was opened"
-        before = conn.total_changes
-        outcomes = group_commit.commit(conn, self.cache, changes)
-        if conn.total_changes == before or all(outcome.cause for outcome in outcomes):
-            return outcomes
-        replaced = self._replaced(conn)
-        if replaced is not None:
-            return [
-                outcome if outcome.cause is not None else Outcome(cause=_own(replaced))
-                for outcome in outcomes
-            ]
-        if not self.watch.is_marked:
-            self.checkpointer.checkpoint(conn)
-            with contextlib.suppress(OSError):
-                self.watch.look_at_database()
-        return outcomes
-
-    def _replaced(self, conn: WorkConnection) -> Exception | None:
-        assert self.watch is not None, "the writer was opened"
-        try:
-            return self.watch.look(conn)
-        except (sqlite3.Error, OSError) as error:
-            return error
-
-    def _note_failure(self, error: BaseException | None) -> None:
-        self._failure = StoreUnavailableError(str(error))
-        connect.require_integrity_check(self.settings.path)
-
-    def _refusal(self, conn: WorkConnection) -> Exception | None:
-        """Why nothing can be saved: nobody would find it, or an I/O error came before.
-
-        After that nobody knows what the disk holds.
-        """
-        if self._failure is None and group_commit.is_io_failure(self.checkpointer.error):
-            self._note_failure(self.checkpointer.error)
-        if self._failure is not None:
-            refusal = StoreUnavailableError(
-                "an earlier save or checkpoint met an I/O error",
-                hint="Check the disk, then close the store and open it again",
-            )
-            refusal.__cause__ = self._failure
-            return refusal
-        return self._replaced(conn)
-
-
-class _ChangedError(Exception):
-    """A file that was read without locks was written meanwhile."""
-
-
-def _of_one_moment(run: Callable[[WorkConnection], R], conn: WorkConnection) -> R:
-    """Return what `run` returns. Raises _ChangedError where it saw two moments of the file."""
-    try:
-        found = run(conn)
-    except Exception:
-        if conn.is_current():
-            raise
-        raise _ChangedError from None
-    if not conn.is_current():
-        raise _ChangedError
-    return found
-
-
-def _own(error: Exception) -> Exception:
-    """One to raise for each caller: its session is noted in it."""
-    return copy.copy(error) if isinstance(error, StoreError) else error
-
-
-def _answer(change: Change, outcome: Outcome) -> Any:
-    if outcome.cause is not None:
-        raise change.named(outcome.cause)
-    return outcome.answer
+# Milliseconds that one attempt to open the file waits for others: an opening that is cancelled
+# meanwhile ends as soon.
+OPENING_MS: Final = 100
 
 
 class Engine:
     """An open file. `writer` is None when a newer release wrote it: it can be read only."""
 
     def __init__(
-        self, settings: Settings, writing: _Writing, writer: Worker | None, reader: Worker
+        self, settings: Settings, writing: Writing, writer: Worker | None, reader: Worker
     ) -> None:
         self.settings = settings
         self.writer = writer
@@ -178,6 +63,11 @@ class Engine:
         self._checkpointer = writing.checkpointer
         self._writing = writing
         self._watch = writing.watch
+        self._reads = failing_reads.ReadRetry(
+            settings.path,
+            lambda: connect.open_reader(settings),
+            lambda error: writing.note_failure("read", error),
+        )
         self._wrote = 0.0
         self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
         self._closing: concurrent.futures.Future[None] | None = None
@@ -190,12 +80,19 @@ class Engine:
     @classmethod
     async def start(cls, settings: Settings) -> Engine:
         """Open the file and start both workers. Raises what `connection.open_writer` does."""
-        writing = _Writing(settings)
+        writing = Writing(settings)
         writer: Worker | None = None
-        if not settings.read_only and await asyncio.to_thread(connect.may_write, settings):
-            writer = Worker(writing.open, run_group=writing.commit_group)
+        if not settings.read_only and await _may_write(settings):
+            writer = Worker(
+                lambda: writing.opened(_opened(settings, connect.open_writer)),
+                run_group=writing.commit_group,
+                busy_seconds=settings.busy_timeout_ms / 1000,
+            )
             await writer.start()
-        reader = Worker(lambda: connect.open_reader(settings))
+        reader = Worker(
+            lambda: _opened(settings, connect.open_reader),
+            busy_seconds=settings.busy_timeout_ms / 1000,
+        )
         try:
             await reader.start()
             if settings.read_only:
@@ -244,24 +141,29 @@ class Engine:
         build: Callable[[WorkConnection, Any], R],
         *,
         session_id: str | None = None,
+        shows_damage: Callable[[R], bool] = lambda _: False,
     ) -> R:
         """Fetch in one read transaction on the reader's thread, then build values of it there.
 
-        Errors name the session.
+        Errors name the session. Before a value that shows damage is returned, the disk is looked
+        at, as before an error of damage is raised.
         """
+
+        def read(conn: WorkConnection) -> R:
+            try:
+                with transaction.read(conn):
+                    fetched = fetch(conn)
+                return build(conn, fetched)
+            except StaleReadError:
+                # What is missing was deleted meanwhile, or is damaged: one moment will tell.
+                with transaction.read(conn):
+                    return build(conn, fetch(conn))
 
         def run(conn: WorkConnection) -> R:
             with during(op, where), corruption_named(session_id), self._collector():
                 self._refuse_another_database()
                 self._checkpointer.throttle_readers()
-                try:
-                    with transaction.read(conn):
-                        fetched = fetch(conn)
-                    return build(conn, fetched)
-                except StaleReadError:
-                    # What is missing was deleted meanwhile, or is damaged: one moment will tell.
-                    with transaction.read(conn):
-                        return build(conn, fetch(conn))
+                return self._reads.run(conn, read, shows_damage)
 
         with during(op, where):
             while True:
@@ -273,7 +175,7 @@ class Engine:
                     await self._replace_reader(reader)
 
     async def _replace_reader(self, former: Worker) -> None:
-        reader = Worker(lambda: connect.open_reader(self.settings))
+        reader = Worker(self._reads.opened)
         await reader.start()
         if self.reader is former:
             self.reader, reader = reader, former
@@ -281,21 +183,37 @@ class Engine:
 
     def _refuse_another_database(self) -> None:
         """Raise StoreReplacedError where the database has another content than was opened."""
-        refusal = None if self._watch is None else self._watch.look_at_database()
+        if self._watch is None:
+            return
+        try:
+            refusal = self._watch.look_at_database()
+        except OSError as error:
+            self._reads.note(error)  # the read itself tells whether the disk can be read
+            return
         if refusal is not None:
             raise refusal
 
-    async def aside(self, op: str, where: str, function: Callable[[WorkConnection], R]) -> R:
+    async def aside(
+        self,
+        op: str,
+        where: str,
+        function: Callable[[WorkConnection], R],
+        shows_damage: Callable[[R], bool],
+    ) -> R:
         """Run what may take long on a thread and a reading connection of its own.
 
-        A cancelled await interrupts it.
+        A cancelled await interrupts it. `shows_damage` as in `read`.
         """
+
+        def run(conn: WorkConnection) -> R:
+            return self._reads.run(conn, function, shows_damage)
+
         with during(op, where):
             while True:
-                worker = Worker(lambda: connect.open_reader(self.settings))
+                worker = Worker(self._reads.opened)
                 await worker.start()
                 try:
-                    return await worker.run(functools.partial(_of_one_moment, function))
+                    return await worker.run(functools.partial(_of_one_moment, run))
                 except _ChangedError:
                     continue
                 finally:
@@ -349,6 +267,7 @@ class Engine:
         self._forgotten.detach()
         if self._idle is not None and self._idle[0] is asyncio.get_running_loop():
             self._idle[1].cancel()  # another loop's timer finds that there is nothing to do
+        self._writing.closing()
         # When the event loop is shut down in the middle, what remains is still done.
         try:
             await self.reader.close()
@@ -361,14 +280,68 @@ class Engine:
     def facts(self) -> dict[str, Any]:
         """Measurements that need no connection."""
         error = self._checkpointer.error
+        found = file_facts.read(self.settings.path)
+        if found["journal_mode"] == "unknown":
+            self._reads.note(StoreUnavailableError("the file's header could not be read"))
         return {
             "read_only": self.writer is None,
             "durability": self.settings.durability,
-            **file_facts.read(self.settings.path),
+            **found,
             "wal_marked": self._watch is None or self._watch.is_marked,
             "checkpoints_failed": self._checkpointer.failures,
             "checkpoint_error": None if error is None else f"{error or type(error).__name__}",
+            "read_errors": self._reads.failures,
+            "saves_refused": self.saves_refused,
         }
+
+    @property
+    def saves_refused(self) -> str | None:
+        """Why no save is taken any more, since the disk failed; None where saves are taken."""
+        failure = self._writing.failure
+        return None if failure is None else f"an earlier {failure[0]} met an I/O error"
+
+
+def _briefly(settings: Settings) -> Settings:
+    return attrs.evolve(settings, busy_timeout_ms=min(OPENING_MS, settings.busy_timeout_ms))
+
+
+async def _may_write(settings: Settings) -> bool:
+    unwanted = threading.Event()
+    brief = _briefly(settings)
+
+    def look() -> bool:
+        return failing_reads.opening(settings.path, lambda: connect.may_write(brief))
+
+    seconds = settings.busy_timeout_ms / 1000
+    try:
+        with during("open", str(settings.path)):
+            return await asyncio.to_thread(retry_busy, look, seconds, unwanted.is_set)
+    finally:
+        unwanted.set()
+
+
+def _opened(settings: Settings, open_it: Callable[[Settings], WorkConnection]) -> WorkConnection:
+    brief = _briefly(settings)
+    conn = failing_reads.opening(settings.path, lambda: open_it(brief))
+    conn.set_busy_timeout(settings.busy_timeout_ms)
+    return conn
+
+
+class _ChangedError(Exception):
+    """A file that was read without locks was written meanwhile."""
+
+
+def _of_one_moment(run: Callable[[WorkConnection], R], conn: WorkConnection) -> R:
+    """Return what `run` returns. Raises _ChangedError where it saw two moments of the file."""
+    try:
+        found = run(conn)
+    except Exception:
+        if conn.is_current():
+            raise
+        raise _ChangedError from None
+    if not conn.is_current():
+        raise _ChangedError
+    return found
 
 
 def _when_idle(store: weakref.ref[Engine], loop: asyncio.AbstractEventLoop) -> None:

@@ -48,7 +48,7 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
     primary = code & 0xFF if code is not None else None
     if code is None and type(error) is sqlite3.OperationalError:
         # sqlite3 itself could not decode a text, which its message repeats.
-        return CorruptionError("a text is not UTF-8", hint="Keep the file and restore a backup")
+        return CorruptionError("a text is not UTF-8", hint=KEEP)
     if primary in _BUSY:
         return StoreBusyError(what, hint="Another program holds the file; try again")
     if primary == sqlite3.SQLITE_FULL or code in NO_ROOM:
@@ -56,7 +56,7 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
     if primary == sqlite3.SQLITE_NOTADB:
         return NotAStoreError(what, hint="Name another file, or move this one away")
     if primary in _DAMAGED:
-        return CorruptionError(what, hint="Keep the file and restore a backup beside it")
+        return CorruptionError(what, hint=KEEP)
     if primary == sqlite3.SQLITE_TOOBIG or (code is None and isinstance(error, sqlite3.DataError)):
         return EncodeError(what, hint="Keep such a large value outside the store")
     if primary in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:

@@ -242,7 +242,12 @@ class SqliteSessionStore(
             return partial_read.recover(conn, session_id, collections, generation)
 
         return await self._engine.read(
-            op, self._where(session_id), read, decode.as_is, session_id=session_id
+            op,
+            self._where(session_id),
+            read,
+            decode.as_is,
+            session_id=session_id,
+            shows_damage=lambda found: bool(found.damage),
         )
 
     async def summaries(self) -> tuple[SessionSummary, ...]:

@@ -24,8 +24,7 @@ from typing import Final
 import attrs
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.connection import file_look, opening_check
-from a3s_store.backends.sqlite.format import kept_files
+from a3s_store.backends.sqlite.connection import file_look, kept_files, opening_check
 from a3s_store.errors import StoreError
 from tests.faults.harness import scenarios, store_under_test
 from tests.faults.harness.report import Report, Size

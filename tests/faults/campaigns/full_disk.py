@@ -8,8 +8,7 @@ checkpoint finds no room, the store is closed without room. Each ends with anoth
 holds what is there against what was acknowledged.
 
 The disk is a small tmpfs (see `disk`). Another way, which needs no rights, is a limit on the size
-of files: SQLite calls that an I/O error, after which a store takes no saves until it is opened
-again.
+of files, which SQLite calls an I/O error.
 """
 
 from __future__ import annotations
@@ -224,7 +223,6 @@ class _Scene:
 
     async def limited(self) -> None:
         """No file may be larger than so much: what SQLite calls an I/O error."""
-        self._errors = (StoreUnavailableError, StoreFullError)
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         async with self._open(self._path) as store:
             await self._must_save(store)
@@ -234,6 +232,7 @@ class _Scene:
             await self._look(store)
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
             await self._look(store)
+            await self._must_save(store)
         async with self._open(self._path) as store:
             await self._look(store)
             await self._must_save(store)

@@ -9,8 +9,11 @@
  *   A3S_FAULTS_COUNT   `struct counts` is kept in this file, also when the process is killed
  *   A3S_FAULTS_CRASH   "K HOW": leave with status 137 before, torn (about half of the sectors
  *                      were written) or after the K-th operation
- *   A3S_FAULTS_FAIL    "K KINDS ERRNO STICKY": the K-th operation of these kinds (a mask) answers
- *                      this error without being done; if sticky, so do all later ones
+ *   A3S_FAULTS_FAIL    "K KINDS ERRNO STICKY [NAME]": the K-th operation of these kinds (a mask) on
+ *                      a file whose name ends with NAME answers this error without being done; if
+ *                      sticky, so do all later ones
+ *
+ * Reads are counted and failed only where their kind is asked for, and are no operations otherwise.
  *
  * They are read before the first operation, and again whenever `shim_configure` is called, so
  * that a process forked from one that loaded this library can have a folder of its own. Processes
@@ -52,7 +55,7 @@ struct record {
   uint32_t names, length;
 };
 enum { OPEN = 1, CREATE, WRITE, CUT, SYNC, SYNC_FAILED, UNLINK, RENAME, LINK, MKDIR, RMDIR };
-enum { K_WRITE = 1, K_SYNC = 2, K_CUT = 4, K_UNLINK = 8, K_CREATE = 16, K_NAME = 32 };
+enum { K_WRITE = 1, K_SYNC = 2, K_CUT = 4, K_UNLINK = 8, K_CREATE = 16, K_NAME = 32, K_READ = 64 };
 
 static struct counts {
   uint64_t operations, chosen, fired; /* all; those of the kinds that may fail; those that did */
@@ -69,7 +72,7 @@ static struct { uint64_t file; uint8_t what, append; } known[65536];
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static int ready, log_fd = -1, fail_kinds, fail_errno, fail_sticky;
 static uint64_t crash_at, fail_at;
-static char folder[PATH_MAX], crash_how;
+static char folder[PATH_MAX], fail_name[64], crash_how;
 static size_t folder_length;
 
 static int sys_open(const char *path, int flags, mode_t mode) {
@@ -87,6 +90,7 @@ void shim_configure(void) {
   memset(&own_counts, 0, sizeof own_counts);
   memset(known, 0, sizeof known);
   crash_at = fail_at = 0;
+  fail_name[0] = 0;
   text = getenv("A3S_FAULTS_FOLDER");
   snprintf(folder, sizeof folder, "%s", text ? text : "");
   folder_length = strlen(folder);
@@ -103,7 +107,18 @@ void shim_configure(void) {
   if ((text = getenv("A3S_FAULTS_CRASH"))) sscanf(text, "%lu %7s", &crash_at, how);
   crash_how = how[0];
   if ((text = getenv("A3S_FAULTS_FAIL")))
-    sscanf(text, "%lu %d %d %d", &fail_at, &fail_kinds, &fail_errno, &fail_sticky);
+    sscanf(text, "%lu %d %d %d %63s", &fail_at, &fail_kinds, &fail_errno, &fail_sticky, fail_name);
+}
+
+/* From now on let operations fail, or none with `at` 0; files that are open stay known. */
+void shim_fail(uint64_t at, int kinds, int error, int sticky, const char *name) {
+  fail_at = 0;
+  counts->chosen = counts->fired = 0;
+  fail_kinds = kinds;
+  fail_errno = error;
+  fail_sticky = sticky;
+  snprintf(fail_name, sizeof fail_name, "%s", name);
+  fail_at = at;
 }
 
 /* Take "." and ".." out of an absolute path. */
@@ -189,17 +204,23 @@ static void tell(const char *what, const char *name) {
     snprintf(counts->first, sizeof counts->first, "%s %.400s", what, base);
 }
 
+uint64_t shim_fired(void) { return __atomic_load_n(&counts->fired, __ATOMIC_SEQ_CST); }
+
+static int is_chosen(int kind, const char *what, const char *name) {
+  size_t length = strlen(name), end = strlen(fail_name);
+  if (!fail_at || !(kind & fail_kinds)) return 0;
+  if (end && (length < end || strcmp(name + length - end, fail_name))) return 0;
+  uint64_t mine = __atomic_add_fetch(&counts->chosen, 1, __ATOMIC_SEQ_CST);
+  if (mine != fail_at && !(mine > fail_at && fail_sticky)) return 0;
+  tell(what, name);
+  return 1;
+}
+
 /* Before an operation. 0: do it; -1: it fails; 1: do half of it and leave; 2: do it and leave. */
 enum { FAIL = -1, DO, HALVE, LEAVE };
 static int gate(int kind, const char *what, const char *name) {
   uint64_t number = __atomic_add_fetch(&counts->operations, 1, __ATOMIC_SEQ_CST);
-  if (fail_at && (kind & fail_kinds)) {
-    uint64_t mine = __atomic_add_fetch(&counts->chosen, 1, __ATOMIC_SEQ_CST);
-    if (mine == fail_at || (mine > fail_at && fail_sticky)) {
-      tell(what, name);
-      return FAIL;
-    }
-  }
+  if (is_chosen(kind, what, name)) return FAIL;
   if (!crash_at || number != crash_at) return DO;
   tell(what, name);
   if (crash_how == 'b') syscall(SYS_exit_group, 137);
@@ -305,6 +326,23 @@ ssize_t write(int fd, const void *from, size_t size) {
   /* writev is not write for every kind of descriptor */
   return KNOWN(fd) == PLAIN || KNOWN(fd) == MARKS ? written(fd, &one, 1, -1) : syscall(SYS_write, fd, from, size);
 }
+
+/* -- Reading, which changes nothing and fails where that is asked for ---------------------------- */
+
+static int read_fails(int fd) {
+  char name[PATH_MAX];
+  if (!fail_at || !(fail_kinds & K_READ) || KNOWN(fd) != PLAIN) return 0;
+  name_of(fd, name);
+  if (!is_chosen(K_READ, "read", name)) return 0;
+  errno = fail_errno;
+  return 1;
+}
+ssize_t pread(int fd, void *to, size_t size, off_t offset) {
+  return read_fails(fd) ? -1 : syscall(SYS_pread64, fd, to, size, offset);
+}
+ssize_t pread64(int fd, void *to, size_t size, off64_t offset) { return pread(fd, to, size, offset); }
+ssize_t read(int fd, void *to, size_t size) { return read_fails(fd) ? -1 : syscall(SYS_read, fd, to, size); }
+ssize_t readv(int fd, const struct iovec *to, int parts) { return read_fails(fd) ? -1 : syscall(SYS_readv, fd, to, parts); }
 
 /* Callers fall back on reading and writing, which can be recorded. */
 ssize_t sendfile(int to, int from, off_t *offset, size_t size) {

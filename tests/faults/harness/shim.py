@@ -42,7 +42,8 @@ KINDS: Final[Mapping[str, int]] = {
     "unlink": 8,
     "create": 16,
     "name": 32,  # rename, link, mkdir, rmdir
-    "any": 63,
+    "any": 63,  # but reads
+    "read": 64,
 }
 _VARIABLES: Final = ("FOLDER", "LOG", "COUNT", "CRASH", "FAIL")
 # `struct record` and `struct counts` of shim.c.
@@ -142,6 +143,7 @@ def environment(
     fail_kind: str = "any",
     fail_errno: int = errno.EIO,
     fail_sticky: bool = False,
+    fail_name: str = "",
 ) -> dict[str, str]:
     """The environment of a child whose operations in `folder` are to be recorded, or go wrong.
 
@@ -149,7 +151,8 @@ def environment(
     are numbered from 1, over all processes that share a file of counts. With `crash_at` the process
     is gone with status 137 before, in the middle of, or after that one; with `fail_at` that one of
     `fail_kind` (a name of KINDS, or several with commas) answers `fail_errno` without being done,
-    and so do all later ones of these kinds if `fail_sticky`.
+    and so do all later ones of these kinds if `fail_sticky`, of files whose names end
+    with `fail_name`.
     """
     loaded = os.environ.get("LD_PRELOAD", "")
     chosen = {
@@ -163,10 +166,10 @@ def environment(
     if crash_at is not None:
         chosen["A3S_FAULTS_CRASH"] = f"{crash_at} {crash_how}"
     if fail_at is not None:
-        mask = 0
-        for kind in fail_kind.split(","):
-            mask |= KINDS[kind]
-        chosen["A3S_FAULTS_FAIL"] = f"{fail_at} {mask} {fail_errno} {int(fail_sticky)}"
+        sticky = int(fail_sticky)
+        chosen["A3S_FAULTS_FAIL"] = (
+            f"{fail_at} {_mask(fail_kind)} {fail_errno} {sticky} {fail_name}"
+        )
     return {**_without_ours(), **chosen}
 
 
@@ -192,6 +195,30 @@ def configure(wanted: Mapping[str, str]) -> None:
         else:
             os.environ.pop(key, None)
     ctypes.CDLL(None).shim_configure()
+
+
+def fail_now(
+    kind: str, *, at: int = 1, error: int = errno.EIO, sticky: bool = False, name: str = ""
+) -> None:
+    """In a process with the library: from now on let operations fail, as `environment` says.
+
+    Counts anew. With `at` 0 nothing fails any more.
+    """
+    shim = ctypes.CDLL(None).shim_fail
+    shim.argtypes = [ctypes.c_uint64, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_char_p]
+    shim.restype = None
+    shim(at, _mask(kind), error, int(sticky), name.encode())
+
+
+def fired() -> int:
+    """In a process with the library: how many operations failed since `fail_now`."""
+    count = ctypes.CDLL(None).shim_fired
+    count.restype = ctypes.c_uint64
+    return int(count())
+
+
+def _mask(kinds: str) -> int:
+    return functools.reduce(lambda mask, kind: mask | KINDS[kind], kinds.split(","), 0)
 
 
 def parse(log: Path) -> list[Operation]:

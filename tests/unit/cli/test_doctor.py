@@ -256,3 +256,22 @@ def test_a_fork_is_named_and_both_are_erased_together(store: Path) -> None:
     assert "'copy'" in done.stderr
     assert invoke("erase", store, "other", "copy", "--yes").exit_code == 0
     assert "other" not in invoke("list", store).stdout
+
+
+def test_one_advice_is_given_for_what_is_wrong_with_the_file(store: Path) -> None:
+    damage_structure(store)
+    (said,) = json.loads(invoke("doctor", store, "--json").stdout)["advice"][:1]
+    assert said["text"].count("salvage") == 1
+    assert "Keep the file as it is" in said["text"]
+
+
+def test_an_index_that_is_not_ours_is_to_be_dropped_and_nothing_is_to_be_salvaged(
+    store: Path,
+) -> None:
+    with database(store) as conn:
+        conn.execute("CREATE INDEX mine ON message (role)")
+        conn.commit()
+    done = invoke("doctor", store)
+    assert done.exit_code != 0
+    assert "DROP INDEX" in done.output
+    assert "salvage" not in done.output

@@ -57,3 +57,54 @@ def test_what_cannot_be_salvaged_fails(store: Path, tmp_path: Path) -> None:
         assert len(done.stderr.splitlines()) == 1
         assert not (tmp_path / "new.a3s").exists()
     assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["list", "verify", "doctor", "info", "backup", "migrate"])
+def test_a_first_page_of_zeros_is_damage_and_salvage_is_named(
+    store: Path, tmp_path: Path, command: str
+) -> None:
+    store.write_bytes(bytes(PAGE) + store.read_bytes()[PAGE:])
+    before = store.read_bytes()
+    done = run(command, store, *([tmp_path / "new"] if command == "backup" else []))
+    assert done.returncode == 4
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "the first page is damaged" in said
+    assert said.count("salvage") == 1
+    assert "not a database" not in said
+    assert "move" not in said
+    assert store.read_bytes() == before
+
+
+def test_a_store_without_its_first_page_comes_back_whole(store: Path, tmp_path: Path) -> None:
+    whole = invoke("show", store, SESSION_ID, "--json").stdout
+    store.write_bytes(bytes(PAGE) + store.read_bytes()[PAGE:])
+    new = tmp_path / "new.a3s"
+    assert run("salvage", store, new).returncode == 4
+    assert invoke("show", new, SESSION_ID, "--json").stdout == whole
+
+
+@pytest.mark.parametrize("content", [bytes(40 * PAGE), b"rubbish" * 10_000], ids=["zeros", "text"])
+def test_what_has_no_pages_of_a_database_is_no_store(tmp_path: Path, content: bytes) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(content)
+    done = run("list", other)
+    assert done.returncode == 1
+    assert "salvage" not in done.stderr
+
+
+def test_what_came_back_is_told_by_session_and_kept_in_the_new_file(
+    store: Path, tmp_path: Path
+) -> None:
+    data = bytearray(store.read_bytes())
+    data[data.index(b"m 2: ")] ^= 1
+    store.write_bytes(bytes(PAGE) + data[PAGE:])
+    new = tmp_path / "new.a3s"
+    done = run("salvage", store, new)
+    assert done.stdout.index("messages[2] of 'other'") < done.stdout.index("file")
+    kept = json.loads(invoke("info", new, "--json").stdout)["facts"]["salvaged"]
+    assert (kept["whole"], kept["partial"], kept["lost"]) == (1, ["other"], [])
+    assert any("messages[2] of 'other'" in line for line in kept["damage"])
+    shown = " ".join(invoke("doctor", new).stdout.split())
+    assert "1 whole, 1 in part, 0 lost" in shown
+    assert invoke("erase", new, "other", "--yes").exit_code == 0
+    assert b"of 'other'" not in new.read_bytes()

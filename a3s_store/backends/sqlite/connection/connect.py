@@ -26,21 +26,22 @@ from a3s_store.backends.sqlite.connection import (
     creation,
     durability_note,
     file_look,
+    kept_files,
     network_mounts,
     opening_check,
     permissions,
     wal_checkpoint,
 )
+from a3s_store.backends.sqlite.connection.kept_files import identity, is_open_here
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import (
+    commit_link,
     file_copy,
     file_link,
-    kept_files,
     wal_file,
     wal_links,
 )
-from a3s_store.backends.sqlite.format.kept_files import identity, is_open_here
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import (
     CorruptionError,
@@ -148,7 +149,7 @@ def open_reader(settings: Settings) -> WorkConnection:
     """
     with during("open", str(settings.path)):
         _check_library()
-        if not _check_kind(settings.path) or not _size(settings.path):
+        if _is_to_be_made(settings.path):
             raise NotAStoreError("there is no store yet", hint="Open it to write, which makes one")
         before = identity(settings.path)
         conn = _connect_to_read(settings)
@@ -195,9 +196,19 @@ def require_current(conn: WorkConnection) -> None:
         )
 
 
-def require_integrity_check(path: Path) -> None:
-    """Have the file checked before this process writes to it again: its disk failed."""
+def require_integrity_check(path: Path) -> bool:
+    """Have the file checked before this process writes to it again: its disk failed.
+
+    Returns whether that is new.
+    """
+    new = path not in _UNCHECKED
     _UNCHECKED.add(path)
+    return new
+
+
+def waive_integrity_check(path: Path) -> None:
+    """Take `require_integrity_check` back: the disk did not fail."""
+    _UNCHECKED.discard(path)
 
 
 def _check_integrity_if_required(conn: sqlite3.Connection, path: Path) -> None:
@@ -325,7 +336,7 @@ def _connect(path: Path, settings: Settings, mode: Mode = "rw") -> WorkConnectio
         conn.file = file
         if mode == "ro&immutable=1":
             conn.watch_for_changes(kept_files.descriptor(path))
-        kept_files.register(conn)
+        kept_files.note_open(conn)
     # Before anything is read: a file from somebody else has a schema from somebody else.
     conn.execute("PRAGMA trusted_schema = OFF").close()
     return conn
@@ -358,7 +369,7 @@ def _prepare_writer(conn: WorkConnection, settings: Settings, writable: bool) ->
     _set_common(conn, settings)
     _check_integrity_if_required(conn, settings.path)
     conn.log_salt = functools.partial(_log_salt, settings.wal)
-    conn.migrated = migrate.migrate(conn, settings.path)
+    conn.migrated = migrate.migrate(conn, settings.path, lambda: _header(settings.path))
     conn.guard = _connect(settings.path, settings)
     conn.guard.execute("PRAGMA wal_autocheckpoint = 0").close()
     # Prepared now and kept: without memory it could not be, and the lock would stay held. Having
@@ -373,6 +384,10 @@ def _prepare_writer(conn: WorkConnection, settings: Settings, writable: bool) ->
     if settings.durability == "normal" and durability_note.note_normal(conn):
         # Into the database itself, where it is found without the log.
         wal_checkpoint.checkpoint(conn)
+
+
+def _header(path: Path) -> bytes:
+    return kept_files.read(kept_files.descriptor(path), 0, commit_link.HEADER)
 
 
 def _log_salt(wal: Path) -> int:

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import atomic_rename, file_copy
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableError
 
 # Where a header says how the file is written and read.
 _VERSIONS: Final = 18
@@ -28,7 +30,15 @@ def create(path: Path) -> bool:
     the folder could not be synced) the whole store.
     """
     with file_copy.temporary(path) as made:
-        _fill(made)
+        try:
+            _fill(made)
+        except sqlite3.DatabaseError as error:
+            if not isinstance(explain(error), CorruptionError | NotAStoreError):
+                raise
+            raise StoreUnavailableError(
+                f"what was written to the new file is not what is read from it: {error}",
+                hint="Check the disk, then open the store again",
+            ) from error
         _declare_wal(made)
         file_copy.sync_file(made)
         if not (_replace_empty(made, path) if path.exists() else _take_name(made, path)):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from a3s_store.backends.sqlite.format import kept_files
+from a3s_store.backends.sqlite.connection import kept_files
 from a3s_store.errors import StoreBusyError
 
 _AT: Final = 0x40000000

@@ -24,7 +24,10 @@ def read(path: Path) -> dict[str, Any]:
 
 def _journal_mode(path: Path) -> str:
     """What the file itself says: a connection that reads without locks is told something else."""
-    state = file_look.read_state(path)
+    try:
+        state = file_look.read_state(path)
+    except OSError:
+        return "unknown"
     if state is None:
         return "none"
     return "wal" if state.header[18:20] == b"\2\2" else "delete"

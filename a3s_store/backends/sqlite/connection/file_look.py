@@ -15,9 +15,9 @@ from typing import Final
 
 import attrs
 
+from a3s_store.backends.sqlite.connection import kept_files
 from a3s_store.backends.sqlite.format import (
     file_copy,
-    kept_files,
     log_owner,
     wal_file,
     wal_links,

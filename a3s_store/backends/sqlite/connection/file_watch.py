@@ -19,9 +19,9 @@ import weakref
 from pathlib import Path
 from typing import Final, Literal
 
-from a3s_store.backends.sqlite.connection import file_look, wal_checkpoint
+from a3s_store.backends.sqlite.connection import file_look, kept_files, wal_checkpoint
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.format import file_copy, file_link, kept_files, log_owner, wal_links
+from a3s_store.backends.sqlite.format import file_copy, file_link, log_owner, wal_links
 from a3s_store.backends.sqlite.format.log_owner import DatabaseState
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import CorruptionError, StoreReplacedError

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from a3s_store.backends.sqlite.connection import durability_note, file_look
+from a3s_store.backends.sqlite.connection import durability_note, file_look, kept_files
 from a3s_store.backends.sqlite.connection.file_look import Look
-from a3s_store.backends.sqlite.format import commit_link, file_copy, kept_files
+from a3s_store.backends.sqlite.format import commit_link, file_copy
 from a3s_store.backends.sqlite.format.wal_links import WalContent
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import (

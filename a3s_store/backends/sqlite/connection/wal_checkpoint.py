@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection import no_room
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.format import file_link
 from a3s_store.errors import CorruptionError
@@ -48,8 +49,9 @@ class WalCheckpointer:
     before it stands in any case. `failures` is how many failed.
     """
 
-    def __init__(self, wal: Path) -> None:
-        self._wal = wal
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._wal = database.with_name(database.name + "-wal")
         self._commits = 0
         self._size = 0
         self.error: sqlite3.Error | OSError | MemoryError | CorruptionError | None = None
@@ -76,7 +78,7 @@ class WalCheckpointer:
                 self._commits = 0
                 self._size = self.size()
         except (sqlite3.Error, OSError, MemoryError, CorruptionError) as error:
-            self.error = error
+            self.error = no_room.explain(error, self._database) or error
             self.failures += 1
             return
         self.error = None

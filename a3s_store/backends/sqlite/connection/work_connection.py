@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from a3s_store.backends.sqlite.format import file_link, kept_files
+from a3s_store.backends.sqlite.connection import fork_gate, kept_files
+from a3s_store.backends.sqlite.format import file_link
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import StoreError
 
@@ -104,15 +105,22 @@ class WorkConnection(sqlite3.Connection):
             return _CallResult(sql.take()(self))
         return super().execute(sql, parameters)
 
+    def set_busy_timeout(self, milliseconds: int) -> None:
+        """Set how long statements wait for the locks of others."""
+        for conn in (self, self.guard):
+            if conn is not None:
+                conn.execute(f"PRAGMA busy_timeout = {milliseconds}").close()
+
     def close(self) -> None:
         if self.before_close is not None and not self.closed.is_set():
             self.before_close()
-        if self.has_marked and not self.is_pinned:
-            self._unmark()
-        if self.guard is not None and not self.is_pinned:
-            self.guard.close()
-        super().close()
-        self.closed.set()
+        with fork_gate.inside():
+            if self.has_marked and not self.is_pinned:
+                self._unmark()
+            if self.guard is not None and not self.is_pinned:
+                self.guard.close()
+            super().close()
+            self.closed.set()
         if self.folder is not None:
             self.folder.cleanup()
         kept_files.release()

@@ -8,9 +8,9 @@ batchable jobs are handed over as a group (`job_queue`).
 
 Invariants: 1. a job that was accepted is run, also when its caller was cancelled, its event loop
 is being closed, or the interpreter ends; 2. nothing here keeps a process alive: the thread is a
-daemon, and at exit the jobs still waiting get a bounded time; 3. after fork() the child neither
-uses nor closes what it inherited; 4. once it is open, the thread reports to no caller's event loop
-but through `JobQueue.tell`, so that none can be closed under it.
+daemon, and at exit the jobs still waiting get a bounded time; 3. after fork() the child uses
+nothing that it inherited; 4. once it is open, the thread reports to no caller's event loop but
+through `JobQueue.tell`, so that none can be closed under it.
 
 Rejected: awaiting each statement (eleven thread switches a save, and a cancelled one leaves its
 transaction open in nearly every case); `Connection._execute` (private, and no quicker).
@@ -26,6 +26,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -33,10 +34,11 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 
 import aiosqlite
 
+from a3s_store.backends.sqlite.connection import fork_gate
 from a3s_store.backends.sqlite.connection.work_connection import QueuedCall, WorkConnection
 from a3s_store.core.gil_yield import Patience
 from a3s_store.core.job_queue import Job, JobQueue
-from a3s_store.errors import StoreClosedError, StoreForkedError
+from a3s_store.errors import StoreBusyError, StoreClosedError, StoreForkedError
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -68,9 +70,15 @@ class Worker:
     """
 
     def __init__(
-        self, connect: Callable[[], WorkConnection], *, run_group: RunGroup | None = None
+        self,
+        connect: Callable[[], WorkConnection],
+        *,
+        run_group: RunGroup | None = None,
+        busy_seconds: float = 0.0,
     ) -> None:
+        """`connect` is called again while the file is busy, for at most `busy_seconds`."""
         self._pid = os.getpid()
+        self._busy_seconds = busy_seconds
         self._connect = connect
         self._run_group = run_group
         self._queue = JobQueue()
@@ -89,7 +97,7 @@ class Worker:
 
     def _opened(self) -> WorkConnection:
         self._thread = threading.current_thread()
-        raw = self._connect()
+        raw = retry_busy(self._connect, self._busy_seconds, lambda: self._unwanted)
         # What was accepted and found no way to the thread, its loop having ended, is run at last.
         raw.before_close = lambda: self._drain(raw)
         with self._opening:
@@ -199,20 +207,25 @@ class Worker:
             jobs = [job for job in taken if job.begin()]
             if not jobs:
                 continue
-            if not jobs[0].batchable:
-                jobs[0].settle(functools.partial(jobs[0].work, conn))
-                self._queue.tell(jobs)
-                continue
-            assert self._run_group is not None, "only a writer is given such jobs"
-            afterwards = None
-            try:
-                afterwards = self._run_group(conn, jobs)
-            except BaseException as error:  # nobody must be left waiting
-                for job in jobs:
-                    job.settle(functools.partial(_raise, error))
+            # One unit each: forks would wait in vain for a thread that always has more to do.
+            with fork_gate.inside():
+                self._run(conn, jobs)
+
+    def _run(self, conn: WorkConnection, jobs: Sequence[Job]) -> None:
+        if not jobs[0].batchable:
+            jobs[0].settle(functools.partial(jobs[0].work, conn))
             self._queue.tell(jobs)
-            if afterwards is not None:
-                afterwards(conn)
+            return
+        assert self._run_group is not None, "only a writer is given such jobs"
+        afterwards = None
+        try:
+            afterwards = self._run_group(conn, jobs)
+        except BaseException as error:  # nobody must be left waiting
+            for job in jobs:
+                job.settle(functools.partial(_raise, error))
+        self._queue.tell(jobs)
+        if afterwards is not None:
+            afterwards(conn)
 
     def _submit(self, here: _Here, loop: asyncio.AbstractEventLoop) -> None:
         """Submit one drain to the thread, which tells the callers itself and reports to no loop."""
@@ -300,6 +313,22 @@ class Worker:
         return cancelled
 
 
+def retry_busy(open_file: Callable[[], T], seconds: float, is_unwanted: Callable[[], bool]) -> T:
+    """Open a file, each attempt one unit of work, again while it is busy and still wanted.
+
+    SQLite's own wait cannot be cut short, so each attempt is to wait only for a moment.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            with fork_gate.inside():
+                return open_file()
+        except StoreBusyError:
+            if is_unwanted() or time.monotonic() >= until:
+                raise
+        time.sleep(0.005)
+
+
 def _raise(error: BaseException) -> NoReturn:
     raise error
 
@@ -345,7 +374,7 @@ def _on_daemon_thread(make: Callable[[], T]) -> T:
 
 # Stores that are open. Weak: a store that is dropped without closing is collected as ever.
 _WORKERS: weakref.WeakSet[Worker] = weakref.WeakSet()
-# In a forked child, what it inherited: closing it there could take the parent's log away.
+# In a forked child, what it inherited: it is not used there, and its connections are not its own.
 _INHERITED: list[Worker] = []
 
 

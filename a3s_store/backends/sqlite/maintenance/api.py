@@ -56,7 +56,10 @@ class CareMethods(SqliteStoreBase):
         skipped: list[str] = []
         log = await self._audit_log(where, skipped)
         report = await self._engine.aside(
-            "verify", where, functools.partial(verify, location=where, depth=depth)
+            "verify",
+            where,
+            functools.partial(verify, location=where, depth=depth),
+            lambda found: not found.ok,
         )
         report = attrs.evolve(
             report,
@@ -86,7 +89,7 @@ class CareMethods(SqliteStoreBase):
         return found
 
     async def _note_verified(self, where: str, report: VerifyReport) -> None:
-        if self._engine.writer is None:
+        if self._engine.writer is None or self._engine.saves_refused is not None:
             return
         note = {"at": int(self._clock()), "depth": report.depth, "damage": len(report.damage)}
 
@@ -142,7 +145,7 @@ class CareMethods(SqliteStoreBase):
     async def _health(self) -> Health:
         where = str(self._engine.settings.path)
         facts = await self._engine.read("health_check", where, catalog.facts, decode.as_is)
-        if self._engine.writer is not None:
+        if self._engine.writer is not None and self._engine.saves_refused is None:
             await self._engine.write("health_check", where, lambda conn, _: catalog.probe(conn))
         facts |= self._engine.facts()
         return Health(

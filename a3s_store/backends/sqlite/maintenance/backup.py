@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import connect
+from a3s_store.backends.sqlite.connection import connect, failing_reads, fork_gate
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
@@ -61,10 +61,11 @@ def take(
         if progress is not None:
             progress(done, total)
 
-    with during("backup", str(settings.path)):
+    with during("backup", str(settings.path)), fork_gate.inside():
         name = _absolute(target)
         file_copy.refuse_taken(name)
-        with contextlib.closing(connect.open_reader(settings)) as source:
+        opened = failing_reads.opening(settings.path, lambda: connect.open_reader(settings))
+        with contextlib.closing(opened) as source:
             _refuse_empty(source)
             with file_copy.temporary(name) as made:
                 file_copy.copy(source, made, tell)

@@ -36,6 +36,7 @@ from a3s_store.backends.sqlite.connection.connect import LOG_BYTES
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import explain
+from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.backends.sqlite.write import session_writer
 from a3s_store.core.queue_entries import WORKFLOW_PREFIX
@@ -118,6 +119,7 @@ def remove(
         session_writer.delete(conn, memory, session_id)
         if there:
             found.append(session_id)
+    notes.forget_salvaged(conn, wanted)
     return tuple(found)
 
 

@@ -32,9 +32,16 @@ def damage(facts: Mapping[str, Any]) -> int:
     return int(last.get("damage") or 0) if last else 0
 
 
-def recommendations(facts: Mapping[str, Any], now: float) -> Iterator[Recommendation]:
-    """What could be better, the most urgent first. `now` is Unix seconds."""
-    yield from _about_damage(facts, now)
+def recommendations(
+    facts: Mapping[str, Any], now: float, *, is_damaged: bool = False
+) -> Iterator[Recommendation]:
+    """What could be better, the most urgent first. `now` is Unix seconds.
+
+    Where the structure `is_damaged`, nothing is said of verifications: one advice is enough.
+    """
+    if not is_damaged:
+        yield from _about_verification(facts, now)
+    yield from _about_disk(facts)
     yield from _about_access(facts)
     yield from _about_place(facts)
     yield from _about_size(facts)
@@ -46,7 +53,7 @@ def recommendations(facts: Mapping[str, Any], now: float) -> Iterator[Recommenda
         )
 
 
-def _about_damage(facts: Mapping[str, Any], now: float) -> Iterator[Recommendation]:
+def _about_verification(facts: Mapping[str, Any], now: float) -> Iterator[Recommendation]:
     count, last = damage(facts), facts.get("last_verify")
     if count:
         yield Recommendation(
@@ -60,6 +67,16 @@ def _about_damage(facts: Mapping[str, Any], now: float) -> Iterator[Recommendati
         days = int((now - last["at"]) // 86_400)
         yield Recommendation(
             f"It was last verified {days} days ago: run `verify`.", attention=False
+        )
+
+
+def _about_disk(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
+    refused = facts.get("saves_refused")
+    if refused is not None:
+        yield Recommendation(
+            f"Saves are refused: {refused}. Check the disk, then close the store and open it "
+            "again.",
+            attention=True,
         )
     error = facts.get("checkpoint_error")
     if error is not None:

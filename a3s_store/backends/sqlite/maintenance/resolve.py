@@ -18,9 +18,9 @@ from typing import Literal
 
 import attrs
 
-from a3s_store.backends.sqlite.connection import connect, exclusive_lock, opening_check
+from a3s_store.backends.sqlite.connection import connect, exclusive_lock, kept_files, opening_check
 from a3s_store.backends.sqlite.errors import during
-from a3s_store.backends.sqlite.format import atomic_rename, file_copy, file_link, kept_files
+from a3s_store.backends.sqlite.format import atomic_rename, file_copy, file_link
 from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.reports import ResolveReport

@@ -26,7 +26,10 @@ from typing import Final
 from a3s_store.backends.sqlite.connection import (
     connect,
     exclusive_lock,
+    failing_reads,
     file_look,
+    fork_gate,
+    kept_files,
     opening_check,
 )
 from a3s_store.backends.sqlite.connection.connect import Settings
@@ -35,7 +38,6 @@ from a3s_store.backends.sqlite.format import (
     atomic_rename,
     file_copy,
     file_link,
-    kept_files,
 )
 from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
 from a3s_store.backends.sqlite.maintenance import backup
@@ -76,7 +78,7 @@ def restore(
     started = time.monotonic()
     old = connect.resolve(target)
     settings = Settings(path=connect.resolve(source))
-    with during("restore", str(old)):
+    with during("restore", str(old)), fork_gate.inside():
         there = _is_there(old)
         if there and not replace:
             raise StoreUnavailableError(
@@ -102,14 +104,15 @@ def restore(
 
 def _copy(settings: Settings, made: Path, progress: file_copy.Progress | None) -> tuple[int, int]:
     """Copy the source, with what is in its log, and look it through."""
-    with (
-        during("restore", str(settings.path)),
-        contextlib.closing(connect.open_reader(settings)) as source,
-    ):
+    with during("restore", str(settings.path)), contextlib.closing(_opened(settings)) as source:
         if migrate.numbers(source)[1] == 0:
             raise NotAStoreError("there is no store in this file", hint="Name a backup")
         file_copy.copy(source, made, progress)
         return backup.check(made)
+
+
+def _opened(settings: Settings) -> sqlite3.Connection:
+    return failing_reads.opening(settings.path, lambda: connect.open_reader(settings))
 
 
 def _is_there(path: Path) -> bool:

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from a3s_store.backends.sqlite.connection import connect
+from a3s_store.backends.sqlite.connection import connect, failing_reads, fork_gate
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
@@ -28,9 +28,10 @@ def upgrade(settings: Settings) -> MigrationReport:
     """
     started = time.monotonic()
     path = settings.path
-    with during("migrate", str(path)):
+    with during("migrate", str(path)), fork_gate.inside():
         _require(path)
-        with contextlib.closing(connect.open_writer(settings)) as conn:
+        opened = failing_reads.opening(path, lambda: connect.open_writer(settings))
+        with contextlib.closing(opened) as conn:
             done = conn.migrated
         assert done is not None, "a writer that was opened has migrated"
     return MigrationReport(
@@ -54,7 +55,7 @@ def rehearse(settings: Settings) -> MigrationReport:
     started = time.monotonic()
     path = settings.path
     failure: str | None = None
-    with during("migrate", str(path)):
+    with during("migrate", str(path)), fork_gate.inside():
         _require(path)
         with file_copy.temporary(path) as made:
             with contextlib.closing(connect.open_reader(settings)) as source:

@@ -23,10 +23,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Final, TypeVar
 
-from a3s_store.backends.sqlite.connection import connect, durability_note
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection import connect, durability_note, fork_gate, kept_files
 from a3s_store.backends.sqlite.errors import during
-from a3s_store.backends.sqlite.format import file_copy, kept_files
+from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.maintenance import backup
+from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import drafts
 from a3s_store.backends.sqlite.rows.agent_memory import FAMILY
 from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
@@ -90,6 +92,8 @@ async def salvage(
             with file_copy.temporary(name) as made:
                 writing = _Writing(conn, made, damage, on_progress)
                 await writing.write()
+                kept = writing.report(str(path), str(name), time.monotonic() - started)
+                await _in_thread(lambda _: _keep(kept, made))
                 await _in_thread(lambda stop: backup.check(made, stop))
                 await _in_thread(lambda _: file_copy.sync_file(made))
                 file_copy.refuse_taken(name)
@@ -100,7 +104,12 @@ async def salvage(
 async def _in_thread(run: Callable[[threading.Event], R]) -> R:
     """What `run` answers on a thread; when this is cancelled it is told to stop, and waited for."""
     stop = threading.Event()
-    work = asyncio.ensure_future(asyncio.to_thread(run, stop))
+
+    def unit() -> R:
+        with fork_gate.inside():
+            return run(stop)
+
+    work = asyncio.ensure_future(asyncio.to_thread(unit))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -109,6 +118,21 @@ async def _in_thread(run: Callable[[threading.Event], R]) -> R:
         if not work.cancelled():
             work.exception()  # it was stopped: nobody asks how it ended
         raise
+
+
+def _keep(report: SalvageReport, made: Path) -> None:
+    """Write into the new file what came back and what did not."""
+    note = {
+        "at": int(time.time()),
+        "source": report.source,
+        "whole": len(report.sessions),
+        "partial": report.partial,
+        "lost": report.lost,
+        "damage": [str(one) for one in report.damage[:_MOST_KEPT]],
+    }
+    conn = sqlite3.connect(f"{made.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    with contextlib.closing(conn), transaction.write(conn):
+        notes.keep(conn, notes.SALVAGED, note)
 
 
 def _refuse_open(path: Path) -> None:
@@ -164,6 +188,8 @@ def _of_tables(recovered: row_recovery.RecoveredRows) -> list[Damage]:
 
 
 _MOST_NAMED: Final = 20
+# How much of the damage is written into the new file.
+_MOST_KEPT: Final = 1000
 
 
 class _Writing:
@@ -188,6 +214,7 @@ class _Writing:
         self._partial: list[str] = []
 
     def report(self, source: str, target: str, seconds: float) -> SalvageReport:
+        self._damage.sort(key=lambda one: (one.session_id is None, one.session_id or ""))
         return SalvageReport(
             source=source,
             target=target,

@@ -15,7 +15,7 @@ import contextlib
 import functools
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,6 @@ from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import (
     commit_link,
     file_link,
-    kept_files,
     log_owner,
 )
 from a3s_store.backends.sqlite.schema import migration_backup, verify_schema
@@ -177,10 +176,11 @@ class Migrated:
     backup: Path | None = None
 
 
-def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
+def migrate(conn: sqlite3.Connection, path: Path, read_header: Callable[[], bytes]) -> Migrated:
     """Apply every step the file at `path` does not have yet, each in a transaction of its own.
 
-    A file without tables gets the whole schema in one.
+    A file without tables gets the whole schema in one. `read_header` returns the first bytes of the
+    file as it lies there, without its log.
 
     Before anything changes in a file that has tables, a checked copy is laid beside it. Two
     processes may do this at once: each looks at the number again once it has the write lock, which
@@ -213,8 +213,7 @@ def migrate(conn: sqlite3.Connection, path: Path) -> Migrated:
                             )
                             backup, is_new = migration_backup.keep(path, found, check)
                         number, statements = _next(found)
-                        header = kept_files.read(kept_files.descriptor(path), 0, commit_link.HEADER)
-                        _apply(conn, number, statements, log_owner.before_first(header))
+                        _apply(conn, number, statements, log_owner.before_first(read_header()))
                         _note_more(conn, number)
                     after = number
             except BaseException:

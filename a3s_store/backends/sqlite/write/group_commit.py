@@ -55,8 +55,16 @@ class Outcome:
 _HOPELESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
 
 
-def commit(conn: WorkConnection, cache: SessionCache, changes: Sequence[Change]) -> list[Outcome]:
-    """Apply changes in order and commit them together; what each came to, never an error."""
+def commit(
+    conn: WorkConnection,
+    cache: SessionCache,
+    changes: Sequence[Change],
+    on_repeat: Callable[[BaseException], object] = lambda _: None,
+) -> list[Outcome]:
+    """Apply changes in order and commit them together; what each came to, never an error.
+
+    `on_repeat` is called with the error for which each is tried again by itself.
+    """
     memory = CacheTransaction(cache)
     outcomes: list[Outcome] = []
     try:
@@ -70,6 +78,7 @@ def commit(conn: WorkConnection, cache: SessionCache, changes: Sequence[Change])
         assert cause is not None, "it was raised from the error it stands for"
         if len(changes) == 1 or _primary(cause) in _HOPELESS:
             return [Outcome(cause=cause)] * len(changes)
+        on_repeat(cause)
         return [outcome for change in changes for outcome in commit(conn, cache, [change])]
     # It is saved, whatever becomes of remembering it.
     with contextlib.suppress(MemoryError):
@@ -87,6 +96,22 @@ def _part(conn: WorkConnection, cache: CacheTransaction, change: Change) -> Outc
     except BaseException as error:
         cache.back_to(mark)
         return Outcome(cause=error)
+
+
+class _UndoneError(Exception):
+    pass
+
+
+def would_succeed(conn: WorkConnection, cache: SessionCache, change: Change) -> bool:
+    """Apply a change once more and take it back: whether it would have been committed."""
+    try:
+        with transaction.write(conn):
+            change.apply(conn, CacheTransaction(cache))
+            raise _UndoneError
+    except _UndoneError:
+        return True
+    except Exception:
+        return False
 
 
 def _primary(error: BaseException) -> int | None:

@@ -100,7 +100,7 @@ def test_a_killed_writer_leaves_each_file_old_or_new(tmp_path: Path) -> None:
 
 _LIMITED = """
 import asyncio, resource, sys
-from a3s_store.errors import StoreUnavailableError
+from a3s_store.errors import StoreFullError
 from a3s_store.backends.jsonfiles import FileSessionStore
 from tests.unit.backends.jsonfiles.file_samples import session, snapshot, values
 
@@ -119,7 +119,7 @@ async def main():
         ):
             try:
                 await save
-            except StoreUnavailableError as error:
+            except StoreFullError as error:
                 print(error.op, "EFBIG" in str(error))
 
 asyncio.run(main())

@@ -115,7 +115,7 @@ def test_an_extended_code_has_the_name_of_its_primary_one() -> None:
 @pytest.mark.parametrize("number", sorted(errno.errorcode), ids=errno.errorcode.__getitem__)
 def test_every_error_of_the_system_has_a_name_and_a_hint(number: int) -> None:
     known = explain(OSError(number, os.strerror(number), "a file"))
-    full = {"ENOSPC", "EDQUOT"}
+    full = {"ENOSPC", "EDQUOT", "EFBIG"}
     expected = StoreFullError if errno.errorcode[number] in full else StoreUnavailableError
     assert type(known) is expected
     assert known.hint

@@ -105,16 +105,13 @@ class Busy:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_closing_in_a_forked_child_closes_nothing_and_runs_none_of_the_parents_saves(
+def test_a_forked_child_runs_none_of_its_parents_saves_whatever_it_closes(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "agent.a3s"
     names = [f"s{n}" for n in range(5)]
     with a_loop() as loop:
         store = loop.run_until_complete(opened(path))
-        assert store._engine.writer is not None
-        raw = store._engine.writer._raw
-        assert raw is not None
         saves = [loop.create_task(store.save(session(name))) for name in names]
         # One step: they are accepted, and none is on its way to the thread.
         loop.call_soon(loop.stop)
@@ -124,7 +121,7 @@ def test_closing_in_a_forked_child_closes_nothing_and_runs_none_of_the_parents_s
             try:
                 signal.alarm(20)
                 asyncio.run(store.close())
-                os._exit(2 if raw.closed.is_set() else 0)
+                os._exit(0)
             finally:
                 os._exit(1)
         _, status = os.waitpid(child, 0)

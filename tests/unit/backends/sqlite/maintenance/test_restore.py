@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.connection import connect
+from a3s_store.backends.sqlite.connection import connect, kept_files
 from a3s_store.backends.sqlite.connection.connect import Settings
-from a3s_store.backends.sqlite.format import atomic_rename, kept_files
+from a3s_store.backends.sqlite.format import atomic_rename
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.maintenance.restore import restore
 from a3s_store.errors import (

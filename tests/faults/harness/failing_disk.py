@@ -1,0 +1,175 @@
+"""What a store says while the disk fails at a moment of its life: scenes that a `Stage` calls.
+
+Each returns what its caller was told, by name; `tests/faults/test_failing_disk.py` reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, Final
+
+from a3s_store import SqliteSessionStore
+from a3s_store.errors import StoreError
+from tests.faults.harness import shim
+from tests.support import artifact, database, session
+
+_SURELY: Final = 10.0
+_STORE: Final = "agent.a3s"
+
+
+def reads(folder: str, name: str, sticky: bool) -> dict[str, str]:
+    """Reads of the database or of its log fail while a store is open, and then no more."""
+    return asyncio.run(_reads(Path(folder) / _STORE, name, sticky))
+
+
+async def _reads(path: Path, name: str, sticky: bool) -> dict[str, str]:
+    async with SqliteSessionStore.open(path) as store:
+        await store.save_artifacts("big", [artifact(number, 9000) for number in range(400)])
+    told = {}
+    store = await SqliteSessionStore.open(path, cache_max_sessions=0)
+    # Behind the first save the log is copied; the second is in the log alone.
+    for session_id in ("r", "s"):
+        await store.save(session(session_id))
+    shim.fail_now("read", sticky=sticky, name=name)
+    read_it = store.load("s") if name.endswith("-wal") else store.load_artifacts("big")
+    told["load"] = await _told(read_it)
+    told["save"] = await _told(store.save(session("t")))
+    told["health"] = await _told(_health(store))
+    shim.fail_now("read", at=0)
+    told["save afterwards"] = await _told(store.save(session("t")))
+    told["load afterwards"] = await _told(store.load_artifacts("big"))
+    told["health afterwards"] = await _told(_health(store))
+    await store.close()
+    async with SqliteSessionStore.open(path) as store:
+        told["save when opened again"] = await _told(store.save(session("t")))
+        told["verify"] = await _told(_verified(store))
+    return told
+
+
+def reports(folder: str, sticky: bool) -> dict[str, str]:
+    """Reads fail below what reports damage instead of raising it."""
+    return asyncio.run(_reports(Path(folder) / _STORE, sticky))
+
+
+async def _reports(path: Path, sticky: bool) -> dict[str, str]:
+    async with SqliteSessionStore.open(path) as store:
+        await store.save(session("s", count=2000))
+    told = {}
+    for name in ("verify", "load"):
+        store = await SqliteSessionStore.open(path, cache_max_sessions=0)
+        shim.fail_now("read", at=3, sticky=sticky, name=_STORE)
+        reported: Awaitable[Any] = (
+            _verified(store) if name == "verify" else store.load("s", on_damage="report")
+        )
+        told[name] = await _told(reported)
+        shim.fail_now("read", at=0)
+        told[f"save after {name}"] = await _told(store.save(session("t")))
+        await store.close()
+    return told
+
+
+def opening(folder: str, sticky: bool) -> dict[str, str]:
+    """A read fails while a store is being opened, at each place where one can."""
+    return asyncio.run(_opening(Path(folder) / _STORE, sticky))
+
+
+async def _opening(path: Path, sticky: bool) -> dict[str, str]:
+    async with SqliteSessionStore.open(path) as store:
+        await store.save(session("s"))
+    told: dict[str, str] = {}
+
+    async def save() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await store.save(session("s"))
+
+    for at in range(1, 1000):
+        shim.fail_now("read", at=at, sticky=sticky)
+        told[f"read {at}"] = await _told(save())
+        count = shim.fired()
+        shim.fail_now("read", at=0)
+        if not count:
+            break
+    told["afterwards"] = await _told(save())
+    return told
+
+
+def no_room(folder: str, error: int) -> dict[str, str]:
+    """Writes are refused for want of space, with an error that SQLite takes for a failing disk."""
+    return asyncio.run(_no_room(Path(folder) / _STORE, error))
+
+
+async def _no_room(path: Path, error: int) -> dict[str, str]:
+    told = {}
+    async with SqliteSessionStore.open(path) as store:
+        await store.save(session("s"))
+        shim.fail_now("write", error=error, sticky=True)
+        told["save"] = await _told(store.save(session("t")))
+        shim.fail_now("write", at=0)
+        told["save afterwards"] = await _told(store.save(session("t")))
+    return told
+
+
+def checkpoint(folder: str, damaged: bool, error: int = errno.EIO) -> dict[str, str]:
+    """A checkpoint of an idle store meets an I/O error; then the file is damaged, or not."""
+    return asyncio.run(_checkpoint(Path(folder) / _STORE, damaged, error))
+
+
+async def _checkpoint(path: Path, damaged: bool, error: int) -> dict[str, str]:
+    told = {}
+    store = await SqliteSessionStore.open(path)
+    for number in range(30):
+        await store.save(session(f"s{number}"))
+    shim.fail_now("write", name=_STORE, error=error)
+    await asyncio.to_thread(_wait_for_failure)
+    told["checkpoint"] = "failed" if shim.fired() else "made"
+    told["save"] = await _told(store.save(session("t")))
+    await store.close()
+    if damaged:
+        _damage_an_index(path)
+    told["save when opened again"] = await _told(_open_and_save(path))
+    return told
+
+
+def _wait_for_failure() -> None:
+    until = time.monotonic() + _SURELY
+    while not shim.fired() and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _damage_an_index(path: Path) -> None:
+    """Damage that opening does not look at by itself: an index that misses a row."""
+    with database(path) as conn:
+        conn.execute("PRAGMA writable_schema = ON")
+        (root,) = conn.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'owner'"
+        ).fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096 + 3)
+        file.write(b"\xff\xff")  # how many cells the page has
+
+
+async def _open_and_save(path: Path) -> None:
+    async with SqliteSessionStore.open(path) as store:
+        await store.save(session("t"))
+
+
+async def _health(store: SqliteSessionStore) -> str:
+    health = await store.health_check()
+    return f"{health.facts['read_errors']} read errors; {' '.join(health.advice)}"
+
+
+async def _verified(store: SqliteSessionStore) -> str:
+    report = await store.verify(depth="deep")
+    return "; ".join(map(str, report.damage)) or "whole"
+
+
+async def _told(call: Awaitable[Any]) -> str:
+    try:
+        answer = await call
+    except StoreError as error:
+        return f"{type(error).__name__} {getattr(error, 'errno', None)}: {error}"
+    return answer if isinstance(answer, str) else "done"
