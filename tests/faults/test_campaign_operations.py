@@ -31,8 +31,8 @@ def test_what_a_fault_at_an_operation_shows_is_found(fault: str) -> None:
         ("unlink store.db-shm", "close", True, True),
         ("write store.db", "save", False, True),
         ("write store.db", "save", True, False),
-        ("write store.db-wal", "save", False, False),
-        ("sync store.db-wal", "save", False, False),
+        ("write store.db-wal", "save", True, False),
+        ("sync store.db-wal", "save", True, False),
         ("sync folder .", "open", True, False),
     ],
 )

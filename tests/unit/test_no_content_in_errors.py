@@ -266,7 +266,14 @@ DAMAGE = {
     "a number": "7",
 }
 # Ids may be repeated.
-NOT_TOUCHED = {"meta.name", "owner.id", "loop_checkpoint.run_id", "workflow_checkpoint.workflow_id"}
+NOT_TOUCHED = {
+    "meta.name",
+    "owner.id",
+    "loop_checkpoint.run_id",
+    "workflow_checkpoint.workflow_id",
+    "file_link.name",  # without the link the file does not open
+    "file_link.value",
+}
 
 
 def columns(path: Path) -> list[tuple[str, str]]:

@@ -130,7 +130,9 @@ def test_two_stores_that_alternate_write_what_changed_and_nothing_else(
                 now = change(now, number)
                 before = await statements_changed(store)
                 await store.save_snapshot(copied(now) if rebuilt else now)
-                assert await statements_changed(store) - before <= most
+                # The first write of each store marks the file as open, with two more links.
+                links = 1 if number >= len(stores) else 3
+                assert await statements_changed(store) - before <= most + links
                 assert await seen_afresh(path) == now
                 assert await store.load_snapshot("fix-login") == now
 

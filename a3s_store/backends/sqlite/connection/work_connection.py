@@ -82,7 +82,7 @@ class WorkConnection(sqlite3.Connection):
     def _unmark(self) -> None:
         try:
             file_link.unmark(self, salt=self.log_salt())
-        except (sqlite3.Error, StoreError, OSError):
+        except (sqlite3.Error, StoreError, OSError, MemoryError):
             self.pin()
 
     def watch_for_changes(self, handle: int) -> None:
