@@ -12,6 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import attrs
 
@@ -53,8 +54,18 @@ def save_on(path: str, session_id: str, start: str) -> None:
     asyncio.run(main())
 
 
+def _wait_for_both(path: Path, name: str) -> None:
+    """Say that "left" or "right" is ready, and wait until the other has said so."""
+    path.with_name(name).touch()
+    while not all(path.with_name(each).exists() for each in ("left", "right")):
+        time.sleep(0.01)
+
+
 def merge_turns(path: str, name: str, turns: str) -> None:
-    """Say so many turns in a shared session, each merged with what others said meanwhile."""
+    """Say so many turns in a session, each merged with what the other, "left" or "right", said.
+
+    Both have read the session before either saves.
+    """
 
     def behind(ours: SessionChanges, theirs: Stored) -> SessionChanges:
         assert ours.session is not None
@@ -68,6 +79,7 @@ def merge_turns(path: str, name: str, turns: str) -> None:
             found = await store.load_versioned("shared")
             assert found is not None
             said, on = found.value, found.revision
+            await asyncio.to_thread(_wait_for_both, Path(path), name)
             for number in range(int(turns)):
                 said = said.evolve(messages=said.messages + messages(2, tag=f"{name} {number}"))
                 changes = SessionChanges(
