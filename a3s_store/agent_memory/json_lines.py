@@ -145,6 +145,8 @@ def _replace(path: Path, data: bytes) -> None:
     descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            with contextlib.suppress(AttributeError):  # not on Windows
+                os.fchmod(descriptor, 0o600)  # a umask may take away what the owner needs
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from a3s_store.cli.terminal import clean
+from a3s_store.core.printable import clean
 from a3s_store.errors import (
     CorruptionError,
     FileStateError,

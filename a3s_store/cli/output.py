@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from a3s_store.cli.terminal import clean, json_safe, one_line
+from a3s_store.core.printable import clean, json_safe, one_line
 from a3s_store.wire import pretty
 
 _UNCUT: Final = 100_000
@@ -88,9 +89,30 @@ def print_table(console: Console, made: Table) -> None:
     if console.is_terminal:
         console.print(made)
         return
+    if console.width == _UNCUT and (lines := _plain_lines(made)) is not None:
+        click.echo("".join(line.rstrip() + "\n" for line in lines), nl=False)
+        return
     with console.capture() as captured:
         console.print(made)
     click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)
+
+
+def _plain_lines(made: Table) -> list[str] | None:
+    """The lines of a table without lines; None where a cell has several lines of its own.
+
+    rich measures and styles each cell several times: 10 000 sessions took it 38 seconds.
+    """
+    columns = []
+    for column in made.columns:
+        cells = [str(column.header)] if made.show_header else []
+        cells += [str(each) for each in column.cells]
+        if any("\n" in each for each in cells):
+            return None
+        width = max(map(cell_len, cells), default=0)
+        right = column.justify == "right"
+        blanks = [" " * (width - cell_len(each)) for each in cells]
+        columns.append([b + c if right else c + b for c, b in zip(cells, blanks, strict=True)])
+    return ["  ".join(row) for row in zip(*columns, strict=True)]
 
 
 def facts(pairs: Sequence[tuple[str, Any]]) -> Table:

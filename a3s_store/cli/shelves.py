@@ -11,8 +11,8 @@ from typing import Any, Final
 from a3s_store.cli import output
 from a3s_store.cli.output import cell
 from a3s_store.cli.page import Page
-from a3s_store.cli.terminal import one_line
 from a3s_store.cli.transcript import OUTPUT_LINES, TEXT_LINES
+from a3s_store.core.printable import one_line
 from a3s_store.models import (
     LlmCostRecord,
     LoopCheckpoint,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from a3s_store.cli import output
 from a3s_store.cli.page import Page
-from a3s_store.cli.terminal import one_line
+from a3s_store.core.printable import one_line
 from a3s_store.models import (
     ContentBlock,
     ImageBlock,

@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 import attrs
 
 from a3s_store._deprecated import warn
+from a3s_store.core.printable import one_line
 from a3s_store.errors import CorruptionError
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class Damage:
         place = self.part if self.position is None else f"{self.part}[{self.position}]"
         owner = self.session_id if self.session_id is not None else self.key
         named = f"{place} of {_short(owner)}" if owner is not None else place
-        return f"{named}: {self.what}"
+        return one_line(f"{named}: {self.what}")
 
     @classmethod
     def of(cls, error: CorruptionError, **where: Any) -> Damage:

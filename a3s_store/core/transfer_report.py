@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from a3s_store.core.printable import one_line
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import CodecError, StoreError
 
@@ -70,7 +71,7 @@ class SessionPairs:
         return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in named if n)
 
     def __str__(self) -> str:
-        return f"{self.session_id}: {self.what}" + (", repaired" if self.repaired else "")
+        return f"{one_line(self.session_id)}: {self.what}" + (", repaired" if self.repaired else "")
 
 
 @attrs.frozen(kw_only=True)
@@ -103,7 +104,9 @@ class TransferReport:
             for entry in self.entries
         ]
         lines += [f"pairs    {one}" for one in self.pairs]
-        return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
+        lines += [f"Note: {note}." for note in self.notes]
+        # Names of files and ids come from outside: one must not look like a second line.
+        return "\n".join(map(one_line, lines))
 
     @property
     def ok(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,8 +81,9 @@ def _load(source: str, model: str, repeated: list[_Repeated], infinite: list[flo
         found = dict(items)
         if len(found) == len(items):
             return found
-        keys = [key for key, _ in items]
-        mark = _Repeated(next(key for key in keys if keys.count(key) > 1))
+        # One pass: counting each key took two minutes for 0.6 MB, the repeated key last.
+        counts = Counter(key for key, _ in items)
+        mark = _Repeated(next(key for key, count in counts.items() if count > 1))
         repeated.append(mark)
         return mark
 

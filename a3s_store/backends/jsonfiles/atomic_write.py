@@ -12,6 +12,7 @@ when anything fails; a killed process leaves its own behind, and every reader pa
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -86,6 +87,8 @@ def write_new(path: Path, data: bytes) -> None:
     descriptor = os.open(path, flags, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            with contextlib.suppress(AttributeError):  # not on Windows
+                os.fchmod(descriptor, 0o600)  # a umask may take away what the owner needs
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

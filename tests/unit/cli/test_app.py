@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 
 from a3s_store import __version__
+from a3s_store.cli import output
 from a3s_store.cli.app import COMMANDS, app
-from a3s_store.cli.terminal import clean, json_safe, one_line
+from a3s_store.core.printable import clean, json_safe, one_line
 from tests.support import database
 from tests.unit.cli.cli_runs import (
     ROOT,
@@ -276,3 +281,38 @@ def test_controls_are_written_out_and_other_text_stays() -> None:
     text = json.dumps({"\x9b": "\u202e\x7f\x1b"}, ensure_ascii=False)
     assert json.loads(json_safe(text)) == json.loads(text)
     assert json_safe(text).isascii()
+
+
+@pytest.mark.parametrize(
+    "code", [0xAD, 0x61C, 0x200B, 0x200F, 0x2028, 0x2060, 0x3164, 0xFE0F, 0xE0041]
+)
+def test_what_cannot_be_seen_is_written_out(code: int) -> None:
+    text = f"a{chr(code)}b"
+    assert clean(text).isascii()
+    assert clean(text) != "ab"
+    assert json_safe(json.dumps(text, ensure_ascii=False)).isascii()
+    assert json.loads(json_safe(json.dumps(text, ensure_ascii=False))) == text
+
+
+def test_floods_of_combining_marks_are_written_out() -> None:
+    flood = "e" + "\u0301" * 1000
+    assert clean(flood) == "e" + "\u0301" * 8 + "\\u0301" * 992
+    assert json.loads(json_safe(f'"{flood}"')) == flood
+    assert clean("e\u0301\u0302 \u0928\u093f") == "e\u0301\u0302 \u0928\u093f"
+
+
+@given(
+    st.lists(st.lists(st.text(max_size=6).map(str.strip), min_size=2, max_size=2), max_size=5),
+    st.sampled_from(["left", "right"]),
+)
+def test_a_table_in_a_pipe_is_as_rich_draws_it(rows: list[list[str]], justify: str) -> None:
+    made = output.table(first={"justify": justify}, second={})
+    for row in rows:
+        made.add_row(*map(output.cell, row))
+    console = Console(width=10_000, file=io.StringIO(), color_system=None)
+    with console.capture() as captured:
+        console.print(made)
+    drawn = [line.rstrip() for line in captured.get().splitlines()]
+    lines = output._plain_lines(made)
+    assert lines is not None
+    assert [line.rstrip() for line in lines] == drawn

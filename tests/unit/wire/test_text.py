@@ -273,3 +273,10 @@ def test_orjson_still_turns_huge_integers_into_floats() -> None:
     assert type(orjson.loads(str(2**64))) is float
     assert type(orjson.loads(str(-(2**63) - 1))) is float
     assert math.isclose(orjson.loads(str(2**64)), 2.0**64)
+
+
+def test_a_repeated_key_at_the_end_of_a_large_object_is_found_in_one_pass() -> None:
+    # Counting each key apart, this took two minutes.
+    keys = "".join(f'"k{number}":1,' for number in range(50_000))
+    with pytest.raises(DecodeError, match="the key 'k49999' stands twice"):
+        parse(f'{{{keys}"k49999":2}}')

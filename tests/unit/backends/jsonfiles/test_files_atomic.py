@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from a3s_store.backends.jsonfiles import FileSessionStore
-from a3s_store.backends.jsonfiles.atomic_write import Changes, temporary_beside
+from a3s_store.backends.jsonfiles.atomic_write import Changes, temporary_beside, write_new
 from a3s_store.backends.jsonfiles.layout import MAX_FILE_NAME
 from a3s_store.errors import StoreError, StoreUnavailableError
 from tests.unit.backends.jsonfiles.file_samples import (
@@ -297,3 +298,14 @@ def test_every_error_is_typed_and_says_what_was_tried(tmp_path: Path) -> None:
         assert str(tmp_path) in caught.value.where
 
     run(tmp_path, work)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX")
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
+def test_a_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_new(tmp_path / "a.json", b"{}")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o600

@@ -180,7 +180,7 @@ def test_an_unknown_durability_is_refused() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes are POSIX")
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
 def test_every_file_of_a_store_is_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "agent.a3s"
     before = os.umask(umask)

@@ -1,0 +1,68 @@
+"""What may reach a terminal: stored text comes from outside, and an escape sequence is a command.
+
+A text written by a model, or read by one from the web, can hold sequences that rename windows,
+write to the clipboard or hide what follows. So control characters are shown, not sent;
+so are characters that are not seen, with which two ids look alike, and floods of combining marks.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Final
+
+# Unicode's Default_Ignorable_Code_Point, line and paragraph separator, interlinear annotation.
+_INVISIBLE: Final = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+# C0 but for tab and newline, DEL, C1.
+_CONTROLS: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
+_BEYOND_JSON: Final = re.compile(f"[\x7f-\x9f{_INVISIBLE}]")
+# No script needs as many marks on one letter.
+_MOST_MARKS: Final = 8
+# Marks are neither word characters nor blanks; `re` knows no closer class.
+_MAYBE_MARKS: Final = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
+
+
+def clean(text: str) -> str:
+    """The text with what is not seen written out, as in Python: ESC becomes \\x1b."""
+    shown = _CONTROLS.sub(lambda found: _in_python(found[0]), text.replace("\r\n", "\n"))
+    return _without_floods(shown, _in_python)
+
+
+def one_line(text: str) -> str:
+    """The same on one line: newlines and tabs are written out too."""
+    return clean(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def json_safe(text: str) -> str:
+    """A JSON text that means the same, with what is not seen written as JSON's escapes."""
+    return _without_floods(_BEYOND_JSON.sub(lambda found: _in_json(found[0]), text), _in_json)
+
+
+def _without_floods(text: str, written: Callable[[str], str]) -> str:
+    """Write out the combining marks of a run behind its first eight."""
+
+    def shortened(found: re.Match[str]) -> str:
+        parts, run = [], 0
+        for character in found[0]:
+            run = run + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+            parts.append(written(character) if run > _MOST_MARKS else character)
+        return "".join(parts)
+
+    return text if text.isascii() else _MAYBE_MARKS.sub(shortened, text)
+
+
+def _in_python(character: str) -> str:
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _in_json(character: str) -> str:
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
