@@ -32,7 +32,7 @@ _FILES: Final = {"short": 300, "long": 20_000}
 _TURNS: Final = 6
 # What may be taken: by one question in seconds of computing, by one file in seconds of waiting, and
 # in bytes more than an idle process has.
-_COMPUTING: Final = 2.0
+_COMPUTING: Final = 6.0
 _WAITING: Final = 30.0
 _MEMORY: Final = 200 * 1024 * 1024
 # Of each kind of thing that a file says it has so many are loaded.
