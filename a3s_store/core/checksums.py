@@ -9,8 +9,8 @@ again would otherwise get a digest that blesses it.
 
 from __future__ import annotations
 
-import functools
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from operator import xor
 from typing import Any
@@ -34,27 +34,24 @@ def message_checksums(
     reasonings: Sequence[bytes | None],
     extras: Sequence[bytes | None],
     contents: Sequence[bytes],
+    seed: int,
 ) -> list[int]:
     """The row checksum of each of some messages that follow each other from position `start`.
 
     It is the CRC-32 of role, reasoning, extra keys, chain and content, with the position in it: a
-    whole row in the place of another is damage too. Rows of messages are never changed, so no
-    stronger proof is needed that one is what was written.
+    whole row in the place of another is damage too. `seed` is what the CRC begins with: it stands
+    for the file and the branch (0 in rows of files of schema 1 to 5). Rows of messages are never
+    changed, so no stronger proof is needed that one is what was written.
     """
-    heads = map(_head, roles, reasonings, extras)
+    heads = map(_head, roles, reasonings, extras, itertools.repeat(seed))
     found = map(crc32, contents, map(crc32, links, heads))
     return [*map(xor, found, range(start, start + len(links)))]
 
 
-def _head(role: bytes, reasoning: bytes | None, extra: bytes | None) -> int:
+def _head(role: bytes, reasoning: bytes | None, extra: bytes | None, seed: int) -> int:
     if reasoning is None and extra is None:
-        return _plain_head(role)
-    return crc32(b"\0".join((role, reasoning or b"", extra or b"")))
-
-
-@functools.lru_cache(64)
-def _plain_head(role: bytes) -> int:
-    return crc32(role)
+        return crc32(role, seed)
+    return crc32(b"\0".join((role, reasoning or b"", extra or b"")), seed)
 
 
 def row_checksum(*columns: int | str | None) -> int:

@@ -16,7 +16,7 @@ CREATE TABLE file_link (
 
 -- Facts about the file itself.
 CREATE TABLE meta (
-    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal; salt: of the hashes in tombstone
+    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal; salt: of the hashes in tombstone; row_salt: of the checksums in message
     value ANY  -- its value
 ) STRICT, WITHOUT ROWID;
 
@@ -72,7 +72,7 @@ CREATE TABLE message (
     branch_key INTEGER NOT NULL REFERENCES branch,  -- branch that holds it
     seq INTEGER NOT NULL,  -- position in the conversation, from 0
     chain_hash BLOB NOT NULL,  -- SHA-256 over this message and the chain hash of the one before
-    row_checksum INTEGER NOT NULL,  -- CRC-32 of the role, reasoning, extra keys, chain hash and content, XOR seq
+    checksum INTEGER NOT NULL,  -- CRC-32 of row_salt, branch, role, reasoning, extra keys, chain hash and content, XOR seq
     role TEXT NOT NULL,  -- user, assistant or any other text
     reasoning_content TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly

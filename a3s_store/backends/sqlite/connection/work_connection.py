@@ -12,6 +12,7 @@ from typing import Any
 
 from a3s_store.backends.sqlite.connection import fork_gate, kept_files
 from a3s_store.backends.sqlite.format import file_link
+from a3s_store.backends.sqlite.format.row_salt import RowSalt
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import StoreError
 
@@ -60,6 +61,7 @@ class WorkConnection(sqlite3.Connection):
     # The first salt of the log as it is now, 0 where it is not known.
     log_salt: Callable[[], int] = staticmethod(lambda: 0)
     is_pinned: bool = False
+    row_salt: RowSalt | None = None
     # Whether the newest commit may have the open mark; if the last connection copies that one and
     # removes the log, the file looks as if it had lost it.
     has_marked: bool = False

@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.rows import message_log, session_header, statements
 from a3s_store.core.checksums import checkpoint_digest
@@ -59,6 +60,7 @@ def recover(
     saved under the id, or when nothing says so any more.
     """
     checker = RowChecker(conn, session_id=session_id)
+    checker.attempt("file", lambda: row_salt.read(conn))
     return Recovered(
         value=session(checker, session_id, collections, generation), damage=tuple(checker.damage)
     )
@@ -67,6 +69,8 @@ def recover(
 def recover_checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Recovered[Any]:
     """What can be proven of a checkpoint: all of it but single messages or steps, or None."""
     checker = RowChecker(conn, key=key)
+    if kind is LOOP_CHECKPOINTS:
+        checker.attempt("file", lambda: row_salt.read(conn))
     return Recovered(value=checkpoint(checker, kind, key), damage=tuple(checker.damage))
 
 

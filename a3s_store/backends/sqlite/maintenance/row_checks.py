@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from a3s_store.backends.sqlite.errors import corruption_named
+from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.rows import blobs, message_log, queue_entries, statements
 from a3s_store.backends.sqlite.rows.statements import Statements
@@ -204,17 +205,24 @@ class RowChecker:
 
         `before` is the chain of the message before the first, None when it is not known.
         """
+        salt = row_salt.find(self.conn)
+        is_sure = True  # whether the chain hash before is that of a message that was written
         for seq in seqs:
-            read = functools.partial(conversation.read_one, self.conn, branch, seq)
+            read = functools.partial(conversation.read_one, self.conn, branch, seq, salt)
             found = self.attempt("messages", read, seq)
             if found is None:
                 before = None
                 continue
-            message, link = found
-            digest = hashlib.sha256(canonical(encode(message))).digest()
-            if before is not None and chain([digest], before) != [link]:
+            digest = hashlib.sha256(canonical(encode(found.message))).digest()
+            follows = before is not None and chain([digest], before) == [found.chain_hash]
+            contradicts = before is not None and is_sure and not follows
+            # Without the salt nothing but the chain tells what was written.
+            proven = follows and (is_sure or salt is None)
+            before, is_sure = found.chain_hash, found.has_checksum or proven
+            if contradicts and found.has_checksum:
                 self.note("messages", "it does not follow the one before it", seq)
-                before = None
                 continue
-            before = link
-            yield seq, message, link
+            if not found.has_checksum and (salt is not None or not proven):
+                self.note("messages", NOT_WRITTEN, seq)
+            if found.has_checksum or proven:
+                yield seq, found.message, found.chain_hash

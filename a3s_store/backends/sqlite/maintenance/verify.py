@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.format import file_link
+from a3s_store.backends.sqlite.format import file_link, row_salt
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.rows import (
@@ -94,6 +94,7 @@ class _Verification:
         self._look("file", self._structure)
         self._look("file", self._references)
         self._look("file", self._commit_link)
+        self._look("file", self._row_salt)
         self._look("generation", lambda _: tombstones.check(self.conn))
         for key, session_id in self._all("SELECT owner_key, id FROM owner"):
             self._look("session", self._session, key, session_id, session_id=session_id)
@@ -134,6 +135,9 @@ class _Verification:
 
     def _commit_link(self, checker: RowChecker) -> None:
         file_link.read(self.conn)
+
+    def _row_salt(self, checker: RowChecker) -> None:
+        row_salt.read(self.conn)
 
     def _references(self, checker: RowChecker) -> None:
         broken = self.conn.execute("PRAGMA foreign_key_check").fetchmany(_REPORTED)

@@ -17,6 +17,8 @@ from typing import Any, Final
 import attrs
 
 from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.format import row_salt
+from a3s_store.backends.sqlite.format.row_salt import RowSalt
 from a3s_store.backends.sqlite.rows import blobs, message_log
 from a3s_store.core.checksums import message_checksums
 from a3s_store.core.collections import MESSAGE_ROWS
@@ -33,11 +35,13 @@ _SHAPE = shape(MESSAGE_ROWS)
 # How many rows are read at a time: enough to be quick, few enough to stay in the cache.
 _CHUNK: Final = 256
 _ROWS: Final = (
-    "SELECT row_checksum, chain_hash, role, reasoning_content, extra, content, message_key "
+    "SELECT checksum, chain_hash, role, reasoning_content, extra, content, message_key "
     "FROM message WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq"
 )
 _KEY: Final = 6
 _CHAIN: Final = 1
+# No row has so high a key.
+_NO_KEY: Final = 2**63
 
 
 @attrs.frozen
@@ -80,22 +84,40 @@ def read(conn: sqlite3.Connection, wanted: MessageRange) -> tuple[Message, ...]:
     while len(found) < wanted.head.length:
         start = len(found)
         with transaction.read(conn):
-            rows = _next_rows(conn, wanted, start)
+            branch, rows = _next_rows(conn, wanted, start)
             images = _images(conn, rows)
-        found += _decode(_trees(rows, images, start), start)
+            salt = row_salt.read(conn)
+        if (wrong := _first_wrong(rows, start, branch, salt)) is not None:
+            raise CorruptRowError(NOT_WRITTEN, "messages", start + wrong)
+        found += _decode(_trees(rows, images), start)
     return tuple(found)
 
 
-def read_one(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[Message, bytes]:
-    """The message in one row of a branch, verified against its row checksum, and its chain hash.
+@attrs.frozen
+class OneMessage:
+    """A message read by itself; `has_checksum` says whether its row has the right one."""
 
-    Raises CorruptRowError or DecodeError.
+    message: Message
+    chain_hash: bytes
+    has_checksum: bool
+
+
+def read_one(conn: sqlite3.Connection, branch: int, seq: int, salt: RowSalt | None) -> OneMessage:
+    """The message in one row of a branch; without a salt only old rows have the right checksum.
+
+    Raises CorruptRowError or DecodeError where the row cannot be read as a message.
     """
     found = _stored(conn, branch, seq, seq + 1)
     if not found:
         raise CorruptRowError("it is missing", "messages", seq)
-    (message,) = _decode(_trees(found, _images(conn, found), seq), seq)
-    return message, found[0][_CHAIN]
+    has_checksum = _first_wrong(found, seq, branch, salt) is None
+    try:
+        (message,) = _decode(_trees(found, _images(conn, found)), seq)
+    except (ValueError, DecodeError):
+        if has_checksum:
+            raise
+        raise CorruptRowError(NOT_WRITTEN, "messages", seq) from None
+    return OneMessage(message, found[0][_CHAIN], has_checksum)
 
 
 def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list[tuple[Any, ...]]:
@@ -107,8 +129,10 @@ def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list
         conn.text_factory = str
 
 
-def _next_rows(conn: sqlite3.Connection, wanted: MessageRange, start: int) -> list[tuple[Any, ...]]:
-    """The next rows, read at a moment at which the head still names this conversation."""
+def _next_rows(
+    conn: sqlite3.Connection, wanted: MessageRange, start: int
+) -> tuple[int, list[tuple[Any, ...]]]:
+    """The next rows and their branch, of a moment when the head still names this conversation."""
     parts = message_log.segments_of(conn, wanted.head.branch, wanted.head.length)
     if message_log.chain_hash_if_stored(conn, parts, wanted.head.length) != wanted.link:
         raise StaleReadError("the messages are not those of the session", "messages")
@@ -120,7 +144,30 @@ def _next_rows(conn: sqlite3.Connection, wanted: MessageRange, start: int) -> li
         raise StaleReadError(
             f"of messages {start} to {end - 1} only {len(rows)} are there", "messages", start
         )
-    return rows
+    return part.source, rows
+
+
+def _first_wrong(
+    rows: list[tuple[Any, ...]], start: int, branch: int, salt: RowSalt | None
+) -> int | None:
+    """The index of the first row that is not what was written, in this file and this branch."""
+    stored, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
+    expected = functools.partial(
+        message_checksums, start, links, roles, reasonings, extras, contents
+    )
+    # Rows of schema 1 to 5 are without salt, and their keys may have been given again.
+    first_key = _NO_KEY if salt is None else salt.first_key
+    plain = expected(0) if min(keys) < first_key else []
+    if plain == [*stored] and max(keys) < first_key:
+        return None
+    salted = [] if salt is None else expected(salt.seed(branch))
+    if salted == [*stored]:
+        return None
+    for index, (key, found) in enumerate(zip(keys, stored, strict=True)):
+        is_old = key < first_key and found == plain[index]
+        if not is_old and (salt is None or found != salted[index]):
+            return index
+    return None
 
 
 def _images(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> dict[int, dict[str, str]]:
@@ -146,18 +193,12 @@ def _decode(trees: list[dict[str, Any]], start: int) -> tuple[Message, ...]:
         raise
 
 
-def _trees(
-    rows: list[tuple[Any, ...]], images: dict[int, dict[str, str]], start: int
-) -> list[dict[str, Any]]:
+def _trees(rows: list[tuple[Any, ...]], images: dict[int, dict[str, str]]) -> list[dict[str, Any]]:
     """The JSON objects of the next messages, the way `shape.tree` makes them.
 
     Column by column: a loop over rows in Python takes longer than to parse them.
     """
-    checksums, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
-    found = message_checksums(start, links, roles, reasonings, extras, contents)
-    if found != [*checksums]:
-        index = next(i for i, one in enumerate(checksums) if one != found[i])
-        raise CorruptRowError(NOT_WRITTEN, "messages", start + index)
+    _, _, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
     parsed = zip(map(_role, roles), parse_each(contents), strict=True)
     trees: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in parsed]
     for tree, reasoning in zip(trees, reasonings, strict=True):

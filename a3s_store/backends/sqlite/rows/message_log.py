@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 
+from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.core.checksums import message_checksums
 from a3s_store.core.collections import MESSAGE_ROWS
@@ -36,7 +37,7 @@ Tree = dict[str, Any]
 _SHAPE = shape(MESSAGE_ROWS)
 _COLUMNS = ", ".join(_SHAPE.names)
 _INSERT = (
-    f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain_hash, row_checksum) "
+    f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain_hash, checksum) "
     f"VALUES (?, ?, {', '.join('?' * len(_SHAPE.names))}, ?, ?)"
 )
 # No conversation is that long.
@@ -254,13 +255,14 @@ def _reach(conn: sqlite3.Connection, parts: list[Segment]) -> int:
 
 def _append(conn: sqlite3.Connection, branch: int, links: _ChainHashes, shared: int) -> None:
     rows: list[tuple[Any, ...]] = []
+    seed = row_salt.read(conn).seed(branch) if shared < len(links) else 0
     for seq in range(shared, len(links)):
         tree, keys = blobs.detach(conn, links.tree(seq))
         link = links.at(seq + 1)
         columns = _SHAPE.row(tree)
         texts: list[Any] = [None if text is None else text.encode() for text in columns]
         role, content, reasoning, extra = texts
-        (checksum,) = message_checksums(seq, [link], [role], [reasoning], [extra], [content])
+        (checksum,) = message_checksums(seq, [link], [role], [reasoning], [extra], [content], seed)
         row = (branch, seq, *columns, link, checksum)
         if not keys:
             rows.append(row)

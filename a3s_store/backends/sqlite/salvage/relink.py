@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from a3s_store.backends.sqlite.errors import corruption_named
+from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.read import messages
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
 from a3s_store.backends.sqlite.rows.message_log import Segment
@@ -168,12 +169,15 @@ def _stranger(runs: list[list[tuple[int, int]]], loose: set[int]) -> int | None:
 
 def _hash_and_link(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[bytes, bytes] | None:
     """What a message adds to the chain, and the chain with it; None when it is not whole."""
+    salt = row_salt.find(conn)
     try:
         with corruption_named():
-            message, link = messages.read_one(conn, branch, seq)
+            found = messages.read_one(conn, branch, seq, salt)
     except CorruptionError:
         return None
-    return hashlib.sha256(canonical(encode(message))).digest(), link
+    if not found.has_checksum and salt is not None:
+        return None
+    return hashlib.sha256(canonical(encode(found.message))).digest(), found.chain_hash
 
 
 # -- Whose it is ----------------------------------------------------------------------------------

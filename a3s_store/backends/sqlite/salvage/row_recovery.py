@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import attrs
 
+from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.salvage.page_reader import (
     INDEX_LEAF,
     TABLE_INTERIOR,
@@ -89,6 +90,15 @@ _OWNERS_BY_ID: Final = Stored(
     "owner_by_id",
     ("id", "owner_key"),
     (frozenset({_TEXT}), frozenset({_INTEGER})),
+    INDEX_LEAF,
+    fewest=2,
+)
+# Of the facts about the file, one is needed: the salt of the checksums of messages.
+_META: Final = Stored(
+    "meta",
+    "meta",
+    ("name", "value"),
+    (frozenset({_TEXT}), frozenset(_CLASSES["ANY"])),
     INDEX_LEAF,
     fewest=2,
 )
@@ -247,6 +257,7 @@ class _Carving:
         for rows in self._walk(_OWNERS_BY_ID, roots.get(("index", _OWNERS_BY_ID.name), 0)):
             self._put(_OWNERS_BY_ID, rows)
         self._found.forget(_OWNERS_BY_ID.name)
+        self._put_salt(roots.get(("table", "meta"), 0))
         if self._found.lost_pages:
             # Tables that others made in the file are theirs, pages and all.
             known = {*migrate.OF_THE_FILE, *tables, *map(renames.first_name, tables)}
@@ -256,6 +267,27 @@ class _Carving:
             self._add_strays()
         self._conn.execute("COMMIT")
         return self._found
+
+    def _put_salt(self, root: int) -> None:
+        """Take over the salt of the checksums of messages, where it is found and whole."""
+        if _schema_of(self._image) < row_salt.SCHEMA:
+            row_salt.put(self._conn, row_salt.NONE_YET)
+            return
+        rows = itertools.chain.from_iterable(self._walk(_META, root))
+        rows = itertools.chain(rows, itertools.chain.from_iterable(self._lying_about(_META)))
+        salts = (row_salt.unpack(value) for name, value in rows if name == row_salt.NAME)
+        if (salt := next(filter(None, salts), None)) is not None:
+            row_salt.put(self._conn, salt)
+        self._found.forget(_META.name)
+
+    def _lying_about(self, table: Stored) -> Iterator[list[Row]]:
+        """What could be rows of a table, on whatever page."""
+        for number in range(1, self._image.count + 1):
+            self._tick()
+            node = self._image.node(number)
+            if node is not None and node.kind == table.leaf:
+                cells = self._image.cells(node)
+                yield [row for row in (self._row(table, cell) for cell in cells) if row is not None]
 
     def _names(self, table: str) -> tuple[str, str]:
         """The names that a table may have in the file, its name at the file's schema first."""

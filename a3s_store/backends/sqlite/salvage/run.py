@@ -26,7 +26,7 @@ from typing import Final, TypeVar
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import connect, durability_note, fork_gate, kept_files
 from a3s_store.backends.sqlite.errors import during
-from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.format import file_copy, row_salt
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import drafts
@@ -159,6 +159,9 @@ def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> list[Da
                 "nothing of a store is in this file", hint="Name another, or restore a backup"
             )
         damage = [*_of_file(image), *_of_tables(recovered)]
+        if row_salt.find(conn) is None:
+            what = "the salt of the row checksums is lost: messages are proven by their chain alone"
+            damage.append(Damage(part="file", what=what))
     return [*damage, *mend(conn, recovered)]
 
 

@@ -244,7 +244,9 @@ def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Reco
             stored = run_checkpoints.get(conn, SessionCache(0, 0), kind, key)
         return Recovered(value=decode.to_checkpoint(conn, kind, stored))
     with transaction.read(conn):
-        return partial_read.recover_checkpoint(conn, kind, key)
+        checker = RowChecker(conn, key=key)
+        value: Any = partial_read.checkpoint(checker, kind, key)
+    return Recovered(value=value, damage=tuple(checker.damage))
 
 
 def draft(conn: sqlite3.Connection, run_id: str) -> Recovered[Draft]:

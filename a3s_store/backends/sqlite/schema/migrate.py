@@ -27,6 +27,7 @@ from a3s_store.backends.sqlite.format import (
     commit_link,
     file_link,
     log_owner,
+    row_salt,
 )
 from a3s_store.backends.sqlite.schema import migration_backup, verify_schema
 from a3s_store.errors import (
@@ -42,7 +43,7 @@ from a3s_store.errors import (
 
 APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
 # The oldest schema whose release may read a file, by the first schema for which that holds.
-MIN_READERS: Final = {1: 1, 3: 3, 4: 4}
+MIN_READERS: Final = {1: 1, 3: 3, 4: 4, 6: 6}
 # Tables of facts about the file itself, which are no part of what is stored.
 OF_THE_FILE: Final = frozenset({"meta", "file_link"})
 # How long to wait for another process that is at it already, and copies a large file first.
@@ -307,6 +308,8 @@ def _apply(
         "ON CONFLICT DO UPDATE SET value = excluded.value",
         (min_reader(number),),
     )
+    if version < row_salt.SCHEMA <= number:
+        row_salt.begin(conn)
     conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     conn.execute(f"PRAGMA user_version = {number}")
     try:

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from a3s_store import SqliteSessionStore, salvage
+from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.core.reports import SalvageReport
 from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableError
 from a3s_store.testing import samples
@@ -397,7 +398,10 @@ def test_flipped_bits_in_the_log_cost_nothing(logged: Path) -> None:
     chance = random.Random(4)
     for _ in range(40):
         at = chance.randrange(len(data) - PAGE - 24)
-        log.write_bytes(flipped(data, at, chance.randrange(8)))
+        hurt = flipped(data, at, chance.randrange(8))
+        if len(wal_file.audit(hurt).suspects) > 1:
+            continue  # two bits may explain the same checksum: see the next test
+        log.write_bytes(hurt)
         found = salvaged(logged)
         for name in ("one", "two"):
             texts = tuple(f"{name} {number}" for number in range(20))

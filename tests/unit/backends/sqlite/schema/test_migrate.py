@@ -137,6 +137,7 @@ def test_every_attribute_has_its_column_and_every_column_its_attribute(rows: Tab
     own = {
         "seq",
         "chain_hash",
+        "checksum",
         "row_checksum",
         "digest_prefix",
         "digest",

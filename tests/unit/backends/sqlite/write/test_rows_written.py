@@ -280,8 +280,8 @@ def test_deleting_a_session_leaves_no_row_of_it(tmp_path: Path) -> None:
 
     scenario(tmp_path, delete_the_copy)
     left = {table: len(found) for table, found in all_rows(tmp_path / "agent.a3s").items() if found}
-    kept = {"meta": 2, "tombstone": 2, "file_link": 1}
-    assert left == kept, "the salt, a hash for each, and the commit link"
+    kept = {"meta": 3, "tombstone": 2, "file_link": 1}
+    assert left == kept, "the salts, a hash for each, and the commit link"
 
 
 def test_a_checkpoint_that_is_dropped_takes_its_own_messages_along(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
--- Schema 5 in one script, for new files. Made of the numbered steps by
+-- Schema 6 in one script, for new files. Made of the numbered steps by
 -- `python -m tools.generate`; do not edit. What each column means is in current.sql.
 
 CREATE TABLE file_link (
@@ -42,7 +42,7 @@ CREATE TABLE message (
     branch_key INTEGER NOT NULL REFERENCES branch,
     seq INTEGER NOT NULL,
     chain_hash BLOB NOT NULL,
-    row_checksum INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
     role TEXT NOT NULL,
     reasoning_content TEXT,
     extra TEXT,

@@ -1,0 +1,93 @@
+"""The salt of the checksums of message rows, by which a row knows its file and its branch.
+
+A page of messages of another store, or of another branch, has right CRCs of its own; with the salt
+they are wrong here. Files of an older schema keep their rows: from `first_key` on each row has the
+salt, of those before it either kind is right (keys of deleted rows are given again). It is in one
+row of `meta` with a checksum of its own, and copies of a file have the same.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sqlite3
+import struct
+import zlib
+from typing import Any, Final
+
+import attrs
+
+from a3s_store.core.corruption import CorruptRowError
+
+# The first schema that has it.
+SCHEMA: Final = 6
+NAME: Final = "row_salt"
+_BODY: Final = struct.Struct(">16sQ")
+
+
+@attrs.frozen
+class RowSalt:
+    """The salt, and the key of the first message row from which on every row has it."""
+
+    salt: bytes
+    first_key: int
+
+    def seed(self, branch_key: int) -> int:
+        """What the CRCs of the rows of a branch begin with."""
+        return _seed(self.salt, branch_key)
+
+    def pack(self) -> bytes:
+        """The value of the row."""
+        body = _BODY.pack(self.salt, self.first_key)
+        return body + zlib.crc32(body).to_bytes(4, "big")
+
+
+# That of a file whose rows were all written without one.
+NONE_YET: Final = RowSalt(bytes(16), 2**63)
+
+
+@functools.lru_cache(256)
+def _seed(salt: bytes, branch_key: int) -> int:
+    return zlib.crc32(salt + branch_key.to_bytes(8, "big", signed=True))
+
+
+def unpack(value: Any) -> RowSalt | None:
+    """What a value of the row says; None when it is none."""
+    if type(value) is not bytes or len(value) != _BODY.size + 4:
+        return None
+    body = value[: _BODY.size]
+    if zlib.crc32(body) != int.from_bytes(value[_BODY.size :], "big"):
+        return None
+    return RowSalt(*_BODY.unpack(body))
+
+
+def find(conn: sqlite3.Connection) -> RowSalt | None:
+    """The salt of the file; None where it is missing or damaged."""
+    row = conn.execute("SELECT value FROM meta WHERE name = 'row_salt'").fetchone()
+    return None if row is None else unpack(row[0])
+
+
+def read(conn: sqlite3.Connection) -> RowSalt:
+    """The salt of the file. Raises CorruptRowError where it is missing or damaged.
+
+    A file has one for good: a connection that has a place for it is asked once.
+    """
+    found: RowSalt | None = getattr(conn, "row_salt", None)
+    if found is None:
+        found = find(conn)
+        if found is None:
+            raise CorruptRowError("the salt of the row checksums is missing or damaged", "file")
+        if hasattr(conn, "row_salt"):
+            conn.row_salt = found
+    return found
+
+
+def begin(conn: sqlite3.Connection) -> None:
+    """Make the salt, in the transaction of the step that the schema needs it from."""
+    (last,) = conn.execute("SELECT max(message_key) FROM message").fetchone()
+    put(conn, RowSalt(os.urandom(16), 1 if last is None else max(last, 0) + 1))
+
+
+def put(conn: sqlite3.Connection, salt: RowSalt) -> None:
+    """Write the salt, in place of another."""
+    conn.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NAME, salt.pack()))
