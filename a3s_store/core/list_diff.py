@@ -10,7 +10,8 @@ comparing 10 000 of them takes 25 microseconds. Where identity says little they 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import attrs
@@ -107,3 +108,43 @@ def overlap(old: Sequence[Any], new: Sequence[Any]) -> int:
         if value == new[matched]:
             matched += 1
     return matched
+
+
+@attrs.frozen
+class Run:
+    """`count` values that stand at `new` in one list and at `old` in another."""
+
+    new: int
+    old: int
+    count: int
+
+
+def shared_runs(old: Sequence[Hashable], new: Sequence[Hashable], start: int) -> list[Run]:
+    """Which values of `new` from position `start` on are in `old` too, as runs in order.
+
+    In whatever order they are in `old`. Each run goes on as far as it can.
+    """
+    places: dict[Hashable, list[int]] = {}
+    for index, value in enumerate(old):
+        places.setdefault(value, []).append(index)
+    runs: list[Run] = []
+    position, after = start, 0
+    while position < len(new):
+        found = places.get(new[position])
+        if found is None:
+            position += 1
+            continue
+        # Of equal values the first behind the last run, or else the last of all.
+        at = bisect.bisect_left(found, after)
+        place = found[at] if at < len(found) else found[-1]
+        count = 1
+        while (
+            position + count < len(new)
+            and place + count < len(old)
+            and new[position + count] == old[place + count]
+        ):
+            count += 1
+        runs.append(Run(position, place, count))
+        position += count
+        after = place + count
+    return runs

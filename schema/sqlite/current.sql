@@ -49,13 +49,24 @@ CREATE TABLE branch (
     branch_key INTEGER PRIMARY KEY  -- what heads refer to
 ) STRICT;
 
--- Where the messages of a branch lie, segment by segment: seq start_seq up to end_seq of source_branch.
+-- Where the messages of a branch lie, segment by segment: positions start_seq up to end_seq are rows of source_branch.
 CREATE TABLE branch_segment (
     branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,  -- the branch described
     start_seq INTEGER NOT NULL,  -- first position of the segment
     end_seq INTEGER,  -- one past the last; NULL: open, the branch's own rows
     source_branch INTEGER NOT NULL REFERENCES branch,  -- the branch whose rows they are
+    source_start INTEGER,  -- seq there of the first, where the rows are another conversation's; NULL: start_seq
     PRIMARY KEY (branch_key, start_seq)
+) STRICT, WITHOUT ROWID;
+
+-- Chain hashes at the heads of a branch that has rows of another conversation.
+CREATE TABLE branch_chain (
+    branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,  -- the branch
+    length INTEGER NOT NULL,  -- how many messages
+    chain_hash BLOB NOT NULL,  -- of the branch's first messages, as many as length
+    segments TEXT NOT NULL,  -- JSON: start_seq, end_seq, source_branch, source_start of each segment up to there
+    row_checksum INTEGER NOT NULL,  -- CRC-32 of length, chain_hash and segments
+    PRIMARY KEY (branch_key, length)
 ) STRICT, WITHOUT ROWID;
 
 -- Whose histories, now or in earlier generations, lie on a branch.
@@ -70,7 +81,7 @@ CREATE TABLE branch_owner (
 CREATE TABLE message (
     message_key INTEGER PRIMARY KEY,  -- in order of arrival
     branch_key INTEGER NOT NULL REFERENCES branch,  -- branch that holds it
-    seq INTEGER NOT NULL,  -- position in the conversation, from 0
+    seq INTEGER NOT NULL,  -- position in the branch that holds it, from 0
     chain_hash BLOB NOT NULL,  -- SHA-256 over this message and the chain hash of the one before
     checksum INTEGER NOT NULL,  -- CRC-32 of row_salt, branch, role, reasoning, extra keys, chain hash and content, XOR seq
     role TEXT NOT NULL,  -- user, assistant or any other text
@@ -530,7 +541,7 @@ JOIN session_config AS c USING (owner_key);
 CREATE VIEW conversation AS
 SELECT
     o.id AS session_id,
-    m.seq,
+    m.seq + p.start_seq - coalesce(p.source_start, p.start_seq) AS seq,
     m.role,
     m.content,
     m.reasoning_content
@@ -540,8 +551,9 @@ JOIN branch_segment AS p
     ON p.branch_key = s.head_branch AND p.start_seq < s.head_length
 JOIN message AS m
     ON m.branch_key = p.source_branch
-    AND m.seq >= p.start_seq
-    AND m.seq < min(coalesce(p.end_seq, s.head_length), s.head_length);
+    AND m.seq >= coalesce(p.source_start, p.start_seq)
+    AND m.seq < coalesce(p.source_start, p.start_seq) - p.start_seq
+        + min(coalesce(p.end_seq, s.head_length), s.head_length);
 
 -- Every event of every run, with the ids it belongs to.
 CREATE VIEW run_events AS

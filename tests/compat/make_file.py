@@ -7,11 +7,11 @@ the checkout it is run in. A file of a release that is out is never made again: 
 that release wrote. Before a release (and only then: when the schema of the coming one has changed)
 run it and commit both files. With the same code it makes the same content each time.
 
-In it: every family with every field set, awkward texts and numbers, artifacts and images large
+In it: every collection with every field set, awkward texts and numbers, artifacts and images large
 enough to be blobs (one of them shared), a conversation that grew, was compacted, rewound and
-forked, loop checkpoints on its branches, a workflow, families without a session, saved-empty next
-to never-saved shelves, deleted sessions, one of them made again, a claimed run, generations of all
-that, and memories.
+forked, one whose oldest messages were dropped, loop checkpoints on its branches, a workflow,
+collections without a session, saved-empty next to never-saved ones, deleted sessions, one of them
+made again, a claimed run, generations of all that, and memories.
 The file is compressed since most of it is pages that are nearly empty.
 """
 
@@ -48,6 +48,7 @@ async def fill(store: SqliteSessionStore) -> None:
     """Save everything, in the order in which an engine might."""
     await store.save_snapshot(samples.rich_snapshot("rich"))
     await _one_that_grew(store)
+    await _one_that_slid(store)
     await _ones_with_blobs(store)
     await store.save_trace_events("families only", [samples.trace_event("1")])
     await store.save_verification_reports("families only", [])
@@ -58,6 +59,16 @@ async def fill(store: SqliteSessionStore) -> None:
     await store.save_loop_checkpoint("run-rich", samples.loop_checkpoint("run-rich", "rich"))
     await _live_sessions(store)
     await _memories(store)
+
+
+async def _one_that_slid(store: SqliteSessionStore) -> None:
+    """The oldest messages dropped, the first one changed, and gone back to in between."""
+    texts = [f"slides {number}" for number in range(12)]
+    for first in (0, 1, 3):
+        await store.save(samples.session("slid", tuple(texts[first : first + 8])))
+    await store.save(samples.session("slid", ("changed", *texts[4:11])))
+    await store.rewind("slid", 5)
+    await store.save(samples.session("slid", ("changed", *texts[4:8], "goes on")))
 
 
 async def _live_sessions(store: SqliteSessionStore) -> None:

@@ -6,7 +6,16 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store.core.list_diff import Plan, begins, common, overlap, plan, recognise
+from a3s_store.core.list_diff import (
+    Plan,
+    Run,
+    begins,
+    common,
+    overlap,
+    plan,
+    recognise,
+    shared_runs,
+)
 
 lists = st.lists(st.integers(0, 3), max_size=12)
 
@@ -147,3 +156,23 @@ def test_one_changed_value_in_a_long_list_is_the_only_one_replaced() -> None:
     for same in (old, rebuilt(old)):
         new = (*same[:120], Value(-1), *same[121:], Value(200))
         assert recognise(old, new) == Plan(0, 200, (120,))
+
+
+@given(lists, lists, st.integers(0, 12))
+def test_runs_are_what_two_lists_share_in_the_order_of_the_new_one(
+    old: list[int], new: list[int], start: int
+) -> None:
+    runs = shared_runs(old, new, start)
+    covered: list[int] = []
+    for run in runs:
+        assert run.count > 0
+        assert new[run.new : run.new + run.count] == old[run.old : run.old + run.count]
+        covered += range(run.new, run.new + run.count)
+    assert covered == [i for i in range(start, len(new)) if new[i] in old]
+
+
+def test_a_list_without_its_front_and_one_with_a_changed_value_are_one_run_and_two() -> None:
+    old = [*range(100)]
+    assert shared_runs(old, [*range(1, 101)], 0) == [Run(0, 1, 99)]
+    assert shared_runs(old, [*range(50), -1, *range(51, 100)], 50) == [Run(51, 51, 49)]
+    assert shared_runs([7] * 5, [7] * 4, 0) == [Run(0, 0, 4)]

@@ -149,15 +149,18 @@ def _heads(conn: sqlite3.Connection, session_id: str) -> list[tuple[int, int]]:
 
 
 def _users(conn: sqlite3.Connection, part: message_log.Segment) -> Iterator[str]:
-    """The sessions with a head over some row of this stretch."""
-    # Which branches are made of these rows?
-    using = conn.execute(
-        "SELECT branch_key, start_seq FROM branch_segment "
-        "WHERE source_branch = ? AND start_seq < ? AND coalesce(end_seq > ?, 1)",
-        (part.source, part.end, part.start),
-    ).fetchall()
-    for branch, start in using:
-        least = max(start, part.start)
+    """The sessions with a head over some row of this segment."""
+    assert part.end is not None, "a head has a length"
+    for other in message_log.segments_from(conn, part.source):
+        first = max(other.seq(other.start), part.seq(part.start))
+        end = (
+            part.seq(part.end)
+            if other.end is None
+            else min(other.seq(other.end), part.seq(part.end))
+        )
+        if first >= end:
+            continue
+        branch, least = other.branch, first - other.offset
         yield from (
             row[0]
             for row in conn.execute(

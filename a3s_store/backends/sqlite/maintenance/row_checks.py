@@ -191,25 +191,42 @@ class RowChecker:
         position = 0
         for part in parts or ():
             assert part.end is not None, "a head has a length"
-            for found, message, link in self.rows(part.source, range(position, part.end), before):
-                yield found, message
-                before = link if found == part.end - 1 else None
+            seqs = range(part.seq(position), part.seq(part.end))
+            if part.source_start is not None:
+                before = self._before(part.source, seqs.start)
+            for seq, message, link in self.rows(part.source, seqs, before, part.offset):
+                yield seq - part.offset, message
+                before = link if seq == seqs[-1] else None
+            if part.source_start is not None:
+                before = None
             position = part.end
         if position < head.length:
             self.note("messages", "nothing says where the messages from here on are", position)
 
+    def _before(self, branch: int, seq: int) -> bytes | None:
+        """The chain hash before a row of another conversation, where only that proves the row."""
+        if row_salt.find(self.conn) is not None:
+            return None
+        if seq == 0:
+            return EMPTY_CHAIN
+        own = [message_log.Segment(0, None, branch)]
+        return self.attempt(
+            "messages", lambda: message_log.chain_hash_if_stored(self.conn, own, seq)
+        )
+
     def rows(
-        self, branch: int, seqs: range, before: bytes | None
+        self, branch: int, seqs: range, before: bytes | None, offset: int = 0
     ) -> Iterator[tuple[int, Message, bytes]]:
         """Messages in the rows of a branch that are what was written, with their chains.
 
-        `before` is the chain of the message before the first, None when it is not known.
+        `before` is the chain of the message before the first, None when it is not known; `offset`
+        how much a row's number is above the position that damage is named by.
         """
         salt = row_salt.find(self.conn)
         is_sure = True  # whether the chain hash before is that of a message that was written
         for seq in seqs:
             read = functools.partial(conversation.read_one, self.conn, branch, seq, salt)
-            found = self.attempt("messages", read, seq)
+            found = self.attempt("messages", read, seq - offset)
             if found is None:
                 before = None
                 continue
@@ -220,9 +237,9 @@ class RowChecker:
             proven = follows and (is_sure or salt is None)
             before, is_sure = found.chain_hash, found.has_checksum or proven
             if contradicts and found.has_checksum:
-                self.note("messages", "it does not follow the one before it", seq)
+                self.note("messages", "it does not follow the one before it", seq - offset)
                 continue
             if not found.has_checksum and (salt is not None or not proven):
-                self.note("messages", NOT_WRITTEN, seq)
+                self.note("messages", NOT_WRITTEN, seq - offset)
             if found.has_checksum or proven:
                 yield seq, found.message, found.chain_hash

@@ -37,7 +37,7 @@ from a3s_store.core.collections import (
     CheckpointKind,
 )
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import CorruptRowError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.reports import Damage, Depth, VerifyReport
 
@@ -245,37 +245,59 @@ class _Verification:
     def _branch(self, checker: RowChecker, branch: int) -> None:
         """A branch's own rows: none missing, each as it was written, each linked to the last."""
         parts = message_log.segments_of(self.conn, branch, None)
-        own = [part for part in parts if part.source == branch]
         ends = [0, *(part.end for part in parts)]
         if ends[:-1] != [part.start for part in parts] or None in ends[:-1]:
-            checker.note("messages", "the stretches of its branch do not follow each other")
+            checker.note("messages", "the segments of its branch do not follow each other")
             parts = []  # where they lead says nothing any more, and there may be any number
         for part in parts:
-            beginning = message_log.segments_of(self.conn, part.source, None)
-            if part.start and _link(self.conn, parts, part) != _link(self.conn, beginning, part):
+            if part.start and part.source_start is None and not self._begins(parts, part):
                 checker.note("messages", "another conversation begins here", part.start)
-        (first, last, count) = self.conn.execute(
-            "SELECT min(seq), max(seq), count(*) FROM message WHERE branch_key = ?", (branch,)
+        for length in message_log.wrong_chain_hashes(self.conn, parts):
+            checker.note("messages", f"the chain hash of {length} messages: {NOT_WRITTEN}", length)
+        for rows in self._expected(branch, parts):
+            (count,) = self.conn.execute(
+                "SELECT count(*) FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
+                (branch, rows.start, rows.stop),
+            ).fetchone()
+            self.counts["messages"] += count
+            if count != len(rows):
+                checker.note("messages", f"of {len(rows)} only {count} are there", rows.start)
+            if self.deep:
+                for _ in checker.rows(branch, rows, self._before(parts, rows.start)):
+                    pass
+
+    def _begins(self, parts: list[message_log.Segment], part: message_log.Segment) -> bool:
+        """Whether a segment goes on with the conversation of those before it, as far as is known.
+
+        Behind rows of another conversation a branch has a chain hash only where a head needed one.
+        """
+        found = []
+        for one in (parts, message_log.segments_of(self.conn, part.source, None)):
+            stored = message_log.chain_hash_if_stored(self.conn, one, part.start)
+            before = message_log.segment_at(one, part.start)
+            if stored is None and before is not None and before.source_start is not None:
+                return True
+            found.append(stored)
+        return found[0] == found[1]
+
+    def _expected(self, branch: int, parts: list[message_log.Segment]) -> list[range]:
+        """Which rows a branch should have: those of its own segments, or what others have of it."""
+        first, last = self.conn.execute(
+            "SELECT min(seq), max(seq) FROM message WHERE branch_key = ?", (branch,)
         ).fetchone()
-        self.counts["messages"] += count
-        if not count:
-            return
-        start = own[0].start if own else first
-        if (first, last) != (start, start + count - 1):
-            checker.note("messages", f"{count} are there, numbered from {first} to {last}", start)
-        if not self.deep:
-            return
-        before = (
-            message_log.chain_hash_if_stored(self.conn, parts, start) if start and own else None
+        if first is None:
+            first, last = 0, -1
+        own = [part for part in parts if part.source == branch]
+        if own and own[-1].end is None:
+            return [range(p.start, last + 1 if p.end is None else p.end) for p in own]
+        used = message_log.used(self.conn, branch, first, last)
+        return [range(start, end) for start, end in message_log.merged(used)]
+
+    def _before(self, parts: list[message_log.Segment], start: int) -> bytes | None:
+        """The chain hash before a row that begins a segment; None when it is not known."""
+        return (
+            EMPTY_CHAIN if start == 0 else message_log.chain_hash_if_stored(self.conn, parts, start)
         )
-        for _ in checker.rows(branch, range(start, last + 1), before if start else EMPTY_CHAIN):
-            pass
-
-
-def _link(
-    conn: sqlite3.Connection, parts: list[message_log.Segment], at: message_log.Segment
-) -> bytes | None:
-    return message_log.chain_hash_if_stored(conn, parts, at.start)
 
 
 _UNOWNED: Final = """

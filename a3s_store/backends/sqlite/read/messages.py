@@ -9,9 +9,11 @@ written. Messages that are remembered are not read again.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import attrs
@@ -25,9 +27,10 @@ from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError, StaleReadError
+from a3s_store.core.digests import EMPTY_CHAIN, chain
 from a3s_store.errors import DecodeError
 from a3s_store.models import Message
-from a3s_store.wire import decode, decode_many, parse_each, parse_own
+from a3s_store.wire import canonical, decode, decode_many, encode, parse_each, parse_own
 
 _SHAPE = shape(MESSAGE_ROWS)
 
@@ -78,16 +81,29 @@ def read(conn: sqlite3.Connection, wanted: MessageRange) -> tuple[Message, ...]:
     Raises StaleReadError, DecodeError or CorruptRowError, with the position, when a message is
     missing or damaged.
     """
+    return _read(conn, wanted, lambda: transaction.read(conn))
+
+
+def read_within(conn: sqlite3.Connection, wanted: MessageRange) -> tuple[Message, ...]:
+    """As `read`, inside the transaction that is open."""
+    return _read(conn, wanted, contextlib.nullcontext)
+
+
+def _read(
+    conn: sqlite3.Connection,
+    wanted: MessageRange,
+    moment: Callable[[], contextlib.AbstractContextManager[object]],
+) -> tuple[Message, ...]:
     if len(wanted.known) == wanted.head.length:
         return wanted.known
     found = [*wanted.known]
     while len(found) < wanted.head.length:
         start = len(found)
-        with transaction.read(conn):
-            branch, rows = _next_rows(conn, wanted, start)
+        with moment():
+            branch, seq, rows = _next_rows(conn, wanted, start)
             images = _images(conn, rows)
             salt = row_salt.read(conn)
-        if (wrong := _first_wrong(rows, start, branch, salt)) is not None:
+        if (wrong := _first_wrong(rows, seq, branch, salt)) is not None:
             raise CorruptRowError(NOT_WRITTEN, "messages", start + wrong)
         found += _decode(_trees(rows, images), start)
     return tuple(found)
@@ -131,30 +147,28 @@ def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list
 
 def _next_rows(
     conn: sqlite3.Connection, wanted: MessageRange, start: int
-) -> tuple[int, list[tuple[Any, ...]]]:
-    """The next rows and their branch, of a moment when the head still names this conversation."""
+) -> tuple[int, int, list[tuple[Any, ...]]]:
+    """The branch and first `seq` of the next rows, and they, while the head names them."""
     parts = message_log.segments_of(conn, wanted.head.branch, wanted.head.length)
     if message_log.chain_hash_if_stored(conn, parts, wanted.head.length) != wanted.link:
         raise StaleReadError("the messages are not those of the session", "messages")
     # The last link is there, so the parts reach it.
     part = next(part for part in parts if part.end is None or start < part.end)
     end = min(start + _CHUNK, part.end or start)
-    rows = _stored(conn, part.source, start, end)
+    rows = _stored(conn, part.source, part.seq(start), part.seq(end))
     if len(rows) != end - start:
         raise StaleReadError(
             f"of messages {start} to {end - 1} only {len(rows)} are there", "messages", start
         )
-    return part.source, rows
+    return part.source, part.seq(start), rows
 
 
 def _first_wrong(
-    rows: list[tuple[Any, ...]], start: int, branch: int, salt: RowSalt | None
+    rows: list[tuple[Any, ...]], seq: int, branch: int, salt: RowSalt | None
 ) -> int | None:
     """The index of the first row that is not what was written, in this file and this branch."""
     stored, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
-    expected = functools.partial(
-        message_checksums, start, links, roles, reasonings, extras, contents
-    )
+    expected = functools.partial(message_checksums, seq, links, roles, reasonings, extras, contents)
     # Rows of schema 1 to 5 are without salt, and their keys may have been given again.
     first_key = _NO_KEY if salt is None else salt.first_key
     plain = expected(0) if min(keys) < first_key else []
@@ -221,3 +235,27 @@ def _role(role: bytes) -> str:
 
 
 assert _SHAPE.names == ("role", "content", "reasoning_content", "extra"), "columns are named here"
+
+
+def chain_hash_of(conn: sqlite3.Connection, head: Head) -> bytes:
+    """The chain hash of a head, computed from the messages where it is not stored.
+
+    Inside a transaction. Raises DecodeError or CorruptRowError, with the position, for a message
+    that is missing or damaged.
+    """
+    parts = message_log.segments_of(conn, head.branch, head.length)
+    stored = message_log.chain_hash_if_stored(conn, parts, head.length)
+    if stored is not None or not parts:
+        return message_log.chain_hash_at(conn, head) if stored is None else stored
+    known, salt = EMPTY_CHAIN, row_salt.read(conn)
+    for part in parts:
+        assert part.end is not None, "a head has a length"
+        if part.source_start is None:
+            known = message_log.chain_hash_at(conn, Head(head.branch, part.end))
+            continue
+        for position in range(part.start, part.end):
+            one = read_one(conn, part.source, part.seq(position), salt)
+            if not one.has_checksum:
+                raise CorruptRowError(NOT_WRITTEN, "messages", position)
+            (known,) = chain([hashlib.sha256(canonical(encode(one.message))).digest()], known)
+    return known

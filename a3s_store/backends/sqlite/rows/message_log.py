@@ -1,345 +1,184 @@
-"""The message log: branches, heads, and where new messages go (design decision D5).
+"""The message log: branches, where their messages lie, and heads (design decision D5).
 
-A *branch* is a line of messages that only grows at its end. It may begin with segments of other
-branches (`branch_segment`), so a branch that forks another copies nothing; segments always name the
-branch that physically holds the rows, so reading never goes from branch to branch. A *head* is
-(branch, length).
+A *branch* is a line of messages that only grows at its end. It is made of segments
+(`branch_segment`), which name the branches that physically hold the rows, so that a branch which
+forks another copies nothing, and reading never goes from branch to branch. A *head* is
+(branch, length). `message_writer` adds messages.
+
+A segment with a `source_start` has rows of another conversation, at other positions: what is left
+where the oldest messages were dropped, or one of them changed. The chain hashes of its rows are
+that conversation's, so the branch's own are in `branch_chain`, for each length that a head has.
 
 Invariants: 1. a row, once written, never changes; 2. the chain hash at a position names every
 message up to it: two heads share their first n messages exactly when their chain hashes at n are
-equal; 3. rows that no head needs are removed by `collect`, whichever call dropped the last head.
+equal; 3. rows that no head needs are removed by `collect`, whichever call dropped the last head;
+4. a row in a branch's own segment has the chain hash of that branch's conversation; 5. rows are
+added behind the last row of an open segment of the branch they are in, and nowhere else.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 import sqlite3
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import attrs
 
-from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.rows import blobs
-from a3s_store.core.checksums import message_checksums
-from a3s_store.core.collections import MESSAGE_ROWS
-from a3s_store.core.columns import shape
-from a3s_store.core.conversation import CachedConversation, Head
+from a3s_store.core.checksums import row_checksum
+from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
-from a3s_store.core.digests import EMPTY_CHAIN, chain
-from a3s_store.core.list_diff import common
-from a3s_store.errors import EncodeError
-from a3s_store.models import Message
-from a3s_store.wire import canonical, encode
+from a3s_store.core.digests import EMPTY_CHAIN
 
-Tree = dict[str, Any]
-
-_SHAPE = shape(MESSAGE_ROWS)
-_COLUMNS = ", ".join(_SHAPE.names)
-_INSERT = (
-    f"INSERT INTO message (branch_key, seq, {_COLUMNS}, chain_hash, checksum) "
-    f"VALUES (?, ?, {', '.join('?' * len(_SHAPE.names))}, ?, ?)"
-)
 # No conversation is that long.
 _ENDLESS = 2**63 - 1
 
 
 @attrs.frozen
 class Segment:
-    """Positions `start` up to `end` of a branch lie in rows of branch `source`; None: open."""
+    """Positions `start` up to `end` of `branch` lie in rows of branch `source`; end None: open.
+
+    With a `source_start`, that is the first one's `seq` there, and the chain hashes of the rows are
+    not this branch's; None: `seq` is the position.
+    """
 
     start: int
     end: int | None
     source: int
+    source_start: int | None = None
+    branch: int | None = None
 
+    def seq(self, position: int) -> int:
+        """The `seq`, in the source, of the message at a position of the branch."""
+        return position + self.offset
 
-class _ChainHashes:
-    """The chain of a conversation, worked out only as far as somebody asks.
-
-    `start` messages are known to lie along `parts`, where their links are; only those after them
-    are encoded.
-    """
-
-    def __init__(
-        self,
-        conn: sqlite3.Connection,
-        messages: tuple[Message, ...],
-        parts: list[Segment],
-        start: int,
-        link: bytes,
-    ) -> None:
-        self._conn = conn
-        self._messages = messages
-        self._parts = parts
-        self._link = link
-        self._links: list[bytes] = []
-        self._trees: list[Tree] = []
-        self.start = start
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def at(self, length: int) -> bytes:
-        """The chain of the first `length` messages. Raises EncodeError."""
-        if length == 0:
-            return EMPTY_CHAIN
-        if length < self.start:
-            return _link(self._conn, self._parts, length)
-        while self.start + len(self._links) < length:
-            self._go_on()
-        return self._links[length - self.start - 1] if length > self.start else self._link
-
-    def tree(self, index: int) -> Tree:
-        """The JSON object of a message after the first `start`. Raises EncodeError."""
-        self.at(index + 1)
-        return self._trees[index - self.start]
-
-    def _go_on(self) -> None:
-        index = self.start + len(self._links)
-        tree = _encode_message(index, self._messages[index])
-        last = self._links[-1] if self._links else self._link
-        self._links += chain([hashlib.sha256(canonical(tree)).digest()], last)
-        self._trees.append(tree)
-
-
-def _encode_message(index: int, message: Message) -> Tree:
-    if type(message) is not Message:
-        what = f"expected a Message, found {type(message).__name__}"
-        raise EncodeError(what, model="SessionData", path=f"messages[{index}]")
-    try:
-        return encode(message)
-    except EncodeError as error:
-        raise error.inside("SessionData", f"messages[{index}]") from None
-
-
-def write(
-    conn: sqlite3.Connection,
-    lines: Iterable[CachedConversation],
-    likely: Callable[[], Iterable[int]],
-    further: Callable[[], Iterable[int]],
-    messages: tuple[Message, ...],
-) -> CachedConversation:
-    """A line of these messages: rows are written only for those that no branch has.
-
-    `lines` are remembered; the one that shares most is tried first, and where the messages just go
-    on at its end, nothing else is. `likely` finds the branches to look at next, and `further` more,
-    when the messages neither are in one of those nor go on at its end.
-
-    Raises:
-        EncodeError: a message breaks its rules.
-    """
-    line, shared = _best(lines, messages)
-    if line is not None and shared == line.head.length and _is_end(conn, line):
-        # As nearly always: the conversation goes on where it was left.
-        links = _ChainHashes(conn, messages, [], shared, line.chain_hash)
-        branch = line.head.branch
-    else:
-        links, first = _known(conn, line, shared, messages)
-        branch, shared = _find(conn, [*first, *likely()], further, links)
-    _append(conn, branch, links, shared)
-    return CachedConversation(messages, Head(branch, len(links)), links.at(len(links)))
-
-
-def _best(
-    lines: Iterable[CachedConversation], messages: tuple[Message, ...]
-) -> tuple[CachedConversation | None, int]:
-    """The line that shares most with these messages, and how many those are."""
-    best: CachedConversation | None = None
-    shared = 0
-    for line in lines:
-        length = common(line.messages, messages)
-        if length > shared:
-            best, shared = line, length
-    return best, shared
-
-
-def _is_end(conn: sqlite3.Connection, line: CachedConversation) -> bool:
-    """Whether a line is still there, with nothing after it on its branch.
-
-    A branch that no head is on may be there for its rows only: nothing may be added to it.
-    """
-    last = conn.execute(
-        "SELECT seq, chain_hash FROM message WHERE branch_key = :branch AND EXISTS "
-        "(SELECT 1 FROM branch_segment WHERE branch_key = :branch AND end_seq IS NULL) "
-        "ORDER BY seq DESC LIMIT 1",
-        {"branch": line.head.branch},
-    ).fetchone()
-    return bool(last == (line.head.length - 1, line.chain_hash))
-
-
-def _known(
-    conn: sqlite3.Connection,
-    line: CachedConversation | None,
-    shared: int,
-    messages: tuple[Message, ...],
-) -> tuple[_ChainHashes, list[int]]:
-    """What a line says of these messages if it is still there, and the branch where that lies."""
-    if line is not None:
-        parts = segments_of(conn, line.head.branch, None)
-        if chain_hash_if_stored(conn, parts, line.head.length) == line.chain_hash:
-            link = _link(conn, parts, shared)
-            return _ChainHashes(conn, messages, parts, shared, link), [line.head.branch]
-    return _ChainHashes(conn, messages, [], 0, EMPTY_CHAIN), []
-
-
-def _find(
-    conn: sqlite3.Connection,
-    likely: Iterable[int],
-    further: Callable[[], Iterable[int]],
-    links: _ChainHashes,
-) -> tuple[int, int]:
-    """The branch that these messages go on, made where there is none, and how many it has."""
-    branch, shared = _longest_shared(conn, likely, links)
-    if branch is None or shared < min(len(links), _tip(conn, branch)):
-        other, more = _longest_shared(conn, further(), links)
-        if other is not None and (branch is None or more > shared):
-            branch, shared = other, more
-    if branch is None:
-        return _new_branch(conn, []), 0
-    if shared < len(links) and shared < _tip(conn, branch):
-        # The branch goes on with other messages; what is shared is shared, the rest parts here.
-        return _new_branch(conn, segments_of(conn, branch, shared)), shared
-    return branch, shared
-
-
-def _longest_shared(
-    conn: sqlite3.Connection, branches: Iterable[int], links: _ChainHashes
-) -> tuple[int | None, int]:
-    best: int | None = None
-    longest = -1
-    for branch in dict.fromkeys(branches):
-        shared = _shared(conn, branch, links)
-        if shared > longest:
-            best, longest = branch, shared
-        if longest == len(links):
-            break
-    return best, max(longest, 0)
-
-
-def _shared(conn: sqlite3.Connection, branch: int, links: _ChainHashes) -> int:
-    """How many of the messages with these links are the branch's first: by halving, not reading."""
-    parts = segments_of(conn, branch, None)
-    high = min(len(links), _reach(conn, parts))
-    if high == 0 or _link(conn, parts, high) == links.at(high):
-        return high
-    low = 0
-    # Most conversations part where the known messages end, and links before that are on record.
-    if links.start < high and _link(conn, parts, links.start or 1) == links.at(links.start or 1):
-        low = links.start or 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _link(conn, parts, middle) == links.at(middle):
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _reach(conn: sqlite3.Connection, parts: list[Segment]) -> int:
-    """How many messages can be read along these parts.
-
-    Fewer than the parts name, where the rows behind a branch's heads were collected.
-    """
-    reach = 0
-    for part in parts:
-        # How far do the rows of this stretch go?
-        (rows,) = conn.execute(
-            "SELECT max(seq) + 1 FROM message WHERE branch_key = ? AND seq < ?",
-            (part.source, 2**62 if part.end is None else part.end),
-        ).fetchone()
-        reach = max(part.start, rows or 0)
-        if part.end is not None and reach < part.end:
-            break
-    return reach
-
-
-def _append(conn: sqlite3.Connection, branch: int, links: _ChainHashes, shared: int) -> None:
-    rows: list[tuple[Any, ...]] = []
-    seed = row_salt.read(conn).seed(branch) if shared < len(links) else 0
-    for seq in range(shared, len(links)):
-        tree, keys = blobs.detach(conn, links.tree(seq))
-        link = links.at(seq + 1)
-        columns = _SHAPE.row(tree)
-        texts: list[Any] = [None if text is None else text.encode() for text in columns]
-        role, content, reasoning, extra = texts
-        (checksum,) = message_checksums(seq, [link], [role], [reasoning], [extra], [content], seed)
-        row = (branch, seq, *columns, link, checksum)
-        if not keys:
-            rows.append(row)
-            continue
-        message_key = conn.execute(_INSERT, row).lastrowid
-        conn.executemany(
-            "INSERT OR IGNORE INTO message_blob (message_key, blob_key) VALUES (?, ?)",
-            [(message_key, key) for key in keys],
-        )
-    conn.executemany(_INSERT, rows)
-
-
-def _new_branch(conn: sqlite3.Connection, prefix: list[Segment]) -> int:
-    branch = conn.execute("INSERT INTO branch DEFAULT VALUES").lastrowid
-    assert branch is not None
-    start = prefix[-1].end if prefix else 0
-    conn.executemany(
-        "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch) "
-        "VALUES (?, ?, ?, ?)",
-        [(branch, p.start, p.end, p.source) for p in prefix] + [(branch, start, None, branch)],
-    )
-    return branch
+    @property
+    def offset(self) -> int:
+        """How much a row's `seq` is above its position."""
+        return 0 if self.source_start is None else self.source_start - self.start
 
 
 def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> list[Segment]:
-    """Where a branch's first `length` messages lie; with None, all parts, the open one last."""
-    # Which stretches make up this branch?
+    """Where a branch's first `length` messages lie; with None, all segments, the open one last."""
+    # Which segments make up this branch?
     rows = conn.execute(
-        "SELECT start_seq, end_seq, source_branch FROM branch_segment "
+        "SELECT start_seq, end_seq, source_branch, source_start, branch_key FROM branch_segment "
         "WHERE branch_key = ? AND start_seq < ? ORDER BY start_seq",
         (branch, _ENDLESS if length is None else length),
     ).fetchall()
     parts = [Segment(*row) for row in rows]
-    if length is None:
-        return parts
+    return parts if length is None else cut(parts, length)
+
+
+def segments_from(conn: sqlite3.Connection, source: int) -> list[Segment]:
+    """The segments, of any branch, that have rows of this one; those that reach furthest first."""
+    rows = conn.execute(
+        "SELECT start_seq, end_seq, source_branch, source_start, branch_key FROM branch_segment "
+        "WHERE source_branch = ? ORDER BY end_seq IS NOT NULL, source_start, end_seq DESC",
+        (source,),
+    ).fetchall()
+    return [Segment(*row) for row in rows]
+
+
+def cut(parts: Iterable[Segment], length: int) -> list[Segment]:
+    """The first `length` positions of these segments."""
     return [
-        Segment(p.start, length if p.end is None else min(p.end, length), p.source) for p in parts
+        attrs.evolve(part, end=length if part.end is None else min(part.end, length))
+        for part in parts
+        if part.start < length
     ]
 
 
-def _tip(conn: sqlite3.Connection, branch: int) -> int:
-    """How many messages a branch has: its own last row, or the end of what it begins with."""
-    row = conn.execute(
-        "SELECT coalesce((SELECT max(seq) + 1 FROM message WHERE branch_key = :branch), "
-        "(SELECT max(start_seq) FROM branch_segment WHERE branch_key = :branch), 0)",
-        {"branch": branch},
-    ).fetchone()
-    return int(row[0])
-
-
-def _link(conn: sqlite3.Connection, parts: list[Segment], length: int) -> bytes:
-    link = chain_hash_if_stored(conn, parts, length)
-    if link is None:
-        raise CorruptRowError("it is missing from the log", "messages", length - 1)
-    return link
+def segment_at(parts: Iterable[Segment], length: int) -> Segment | None:
+    """The segment that has the last of the first `length` messages."""
+    for part in parts:
+        if part.start < length and (part.end is None or length <= part.end):
+            return part
+    return None
 
 
 def chain_hash_if_stored(
     conn: sqlite3.Connection, parts: list[Segment], length: int
 ) -> bytes | None:
-    """The chain of the first `length` messages along these parts; None when they are not there."""
-    for part in parts:
-        if part.start < length and (part.end is None or length <= part.end):
-            row = conn.execute(
-                "SELECT chain_hash FROM message WHERE branch_key = ? AND seq = ?",
-                (part.source, length - 1),
-            ).fetchone()
-            return None if row is None else bytes(row[0])
-    return None
+    """The chain hash of the first `length` messages of these segments' branch.
+
+    None when the last of them is not there, or has another conversation's chain hash and this one's
+    was not stored for that length, or is not what was written.
+    """
+    part = segment_at(parts, length)
+    if part is None:
+        return None
+    if part.source_start is None:
+        row = conn.execute(
+            "SELECT chain_hash FROM message WHERE branch_key = ? AND seq = ?",
+            (part.source, length - 1),
+        ).fetchone()
+    else:
+        row = conn.execute(
+            "SELECT c.chain_hash, c.segments, c.row_checksum FROM branch_chain AS c "
+            "JOIN message AS m ON m.branch_key = ? AND m.seq = ? "
+            "WHERE c.branch_key = ? AND c.length = ?",
+            (part.source, part.seq(length - 1), part.branch, length),
+        ).fetchone()
+        if row is not None and not _is_written(parts, length, *row):
+            return None
+    return None if row is None else bytes(row[0])
+
+
+def wrong_chain_hashes(conn: sqlite3.Connection, parts: list[Segment]) -> list[int]:
+    """For which lengths of a branch the stored chain hash is not what was written."""
+    found = conn.execute(
+        "SELECT length, chain_hash, segments, row_checksum FROM branch_chain WHERE branch_key = ?",
+        (parts[-1].branch if parts else None,),
+    ).fetchall()
+    return [length for length, *row in found if not _is_written(parts, length, *row)]
+
+
+def _is_written(
+    parts: list[Segment], length: int, chain_hash: bytes, segments: str, checksum: int
+) -> bool:
+    """Whether a stored chain hash, and the segments of which it is one, are what was written."""
+    written = _segments_text(parts, length)
+    return (segments, checksum) == (written, row_checksum(length, chain_hash.hex(), written))
+
+
+def _segments_text(parts: Iterable[Segment], length: int) -> str:
+    """Where the first messages of a branch lie, as JSON.
+
+    It stands beside their chain hash because no chain hash in a row contradicts a segment that
+    begins at another row than it should; and salvage has it where the segments are lost.
+    """
+    return json.dumps(
+        [[p.start, p.end, p.source, p.source_start] for p in cut(parts, length)],
+        separators=(",", ":"),
+    )
 
 
 def chain_hash_at(conn: sqlite3.Connection, head: Head) -> bytes:
-    """The chain of a head: it names the whole conversation."""
+    """The chain hash of a head: it names the whole conversation. Raises CorruptRowError."""
     if head.length == 0:
         return EMPTY_CHAIN
     own = chain_hash_if_stored(conn, [Segment(0, None, head.branch)], head.length)
-    return own or _link(conn, segments_of(conn, head.branch, None), head.length)
+    if own is None:
+        own = chain_hash_if_stored(conn, segments_of(conn, head.branch, None), head.length)
+    if own is None:
+        raise CorruptRowError("it is missing from the log", "messages", head.length - 1)
+    return own
+
+
+def store_chain_hash(
+    conn: sqlite3.Connection, parts: list[Segment], length: int, chain_hash: bytes
+) -> None:
+    """Store the chain hash of a branch's first `length` messages where its rows do not have it."""
+    part = segment_at(parts, length)
+    if part is not None and part.source_start is not None:
+        segments = _segments_text(parts, length)
+        checksum = row_checksum(length, chain_hash.hex(), segments)
+        conn.execute(
+            "INSERT OR REPLACE INTO branch_chain "
+            "(branch_key, length, chain_hash, segments, row_checksum) VALUES (?, ?, ?, ?, ?)",
+            (part.branch, length, chain_hash, segments, checksum),
+        )
 
 
 # What heads need of a branch; every kind of head is named here and nowhere else. That of a session
@@ -361,13 +200,15 @@ def _needed(conn: sqlite3.Connection, branch: int) -> int | None:
 
 
 def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
-    """Remove what no head needs any more of these branches and of those they begin with."""
+    """Remove what no head needs any more of these branches and of those they have rows of."""
     sources: set[int] = set()
     for branch in set(branches):
         parts = segments_of(conn, branch, None)
         sources.update(part.source for part in parts)
         if _needed(conn, branch) is None:
+            sources.add(branch)
             conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (branch,))
+            conn.execute("DELETE FROM branch_chain WHERE branch_key = ?", (branch,))
     blob_keys: list[int] = []
     for source in sorted(sources):
         blob_keys += _trim(conn, source)
@@ -375,32 +216,69 @@ def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
 
 
 def _trim(conn: sqlite3.Connection, source: int) -> list[int]:
-    """Remove the rows of a branch that no head reaches; answers the blobs they referred to."""
-    needed = 0
-    (last,) = conn.execute(
-        "SELECT max(seq) FROM message WHERE branch_key = ?", (source,)
+    """Remove the rows of a branch that no head reaches; returns the blobs they referred to."""
+    first, last = conn.execute(
+        "SELECT min(seq), max(seq) FROM message WHERE branch_key = ?", (source,)
     ).fetchone()
-    # Which branches are made of these rows? Those that reach furthest first: one is mostly enough.
-    parts = conn.execute(
-        "SELECT branch_key, start_seq, end_seq FROM branch_segment WHERE source_branch = ? "
-        "ORDER BY end_seq IS NOT NULL, end_seq DESC",
-        (source,),
-    ).fetchall()
-    for branch, start, end in parts:
-        if last is None or needed > last:
-            break
-        length = _needed(conn, branch) or 0
-        if length > start:
-            needed = max(needed, length if end is None else min(length, end))
-    blob_keys = [
-        row[0]
-        for row in conn.execute(
-            "SELECT blob_key FROM message_blob JOIN message USING (message_key) "
-            "WHERE branch_key = ? AND seq >= ?",
-            (source, needed),
+    blob_keys: list[int] = []
+    gaps = [] if first is None else _gaps(used(conn, source, first, last), first, last + 1)
+    for start, end in gaps:
+        blob_keys += [
+            row[0]
+            for row in conn.execute(
+                "SELECT blob_key FROM message_blob JOIN message USING (message_key) "
+                "WHERE branch_key = ? AND seq >= ? AND seq < ?",
+                (source, start, end),
+            )
+        ]
+        conn.execute(
+            "DELETE FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
+            (source, start, end),
         )
-    ]
-    conn.execute("DELETE FROM message WHERE branch_key = ? AND seq >= ?", (source, needed))
-    if not parts:
-        conn.execute("DELETE FROM branch WHERE branch_key = ?", (source,))
+    if any(end <= last for _, end in gaps):
+        # Rows are left behind missing ones: no conversation may go on there.
+        conn.execute(
+            "UPDATE branch_segment SET end_seq = max(start_seq, ?) "
+            "WHERE branch_key = ? AND source_branch = branch_key AND end_seq IS NULL",
+            (_needed(conn, source) or 0, source),
+        )
+    conn.execute(
+        "DELETE FROM branch WHERE branch_key = :branch "
+        "AND NOT EXISTS (SELECT 1 FROM branch_segment WHERE source_branch = :branch) "
+        "AND NOT EXISTS (SELECT 1 FROM branch_segment WHERE branch_key = :branch)",
+        {"branch": source},
+    )
     return blob_keys
+
+
+def used(conn: sqlite3.Connection, source: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Ranges of a branch's rows that heads need; no more once one has all of `first` to `last`."""
+    for part in segments_from(conn, source):
+        assert part.branch is not None
+        length = _needed(conn, part.branch) or 0
+        end = length if part.end is None else min(length, part.end)
+        if end > part.start:
+            yield part.seq(part.start), part.seq(end)
+            if part.seq(part.start) <= first and part.seq(end) > last:
+                return
+
+
+def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same numbers as ranges in order that do not touch."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
+
+
+def _gaps(ranges: Iterable[tuple[int, int]], first: int, end: int) -> list[tuple[int, int]]:
+    """What of the numbers from `first` up to `end` is in none of these ranges."""
+    gaps: list[tuple[int, int]] = []
+    for start, stop in merged(ranges):
+        if first < min(start, end):
+            gaps.append((first, min(start, end)))
+        first = max(first, stop)
+    return [*gaps, (first, end)] if first < end else gaps

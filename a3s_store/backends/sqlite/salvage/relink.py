@@ -9,8 +9,10 @@ Plain functions of a connection to a database of our own making.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import json
 import re
 import sqlite3
 from collections.abc import Iterable
@@ -257,16 +259,16 @@ def _join_branches(conn: sqlite3.Connection) -> None:
             if parts is not None:
                 conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (key,))
                 conn.executemany(
-                    "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch) "
-                    "VALUES (?, ?, ?, ?)",
-                    [(key, part.start, part.end, part.source) for part in parts],
+                    "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch, "
+                    "source_start) VALUES (?, ?, ?, ?, ?)",
+                    [(key, p.start, p.end, p.source, p.source_start) for p in parts],
                 )
 
 
 def _is_joined(parts: list[Segment]) -> bool:
-    """Whether these stretches follow each other, from the first position to an open end."""
-    starts = [0, *(part.end for part in parts)]
-    return bool(parts) and starts == [*(part.start for part in parts), None]
+    """Whether these segments follow each other from the first position."""
+    ends = [0, *(part.end for part in parts)]
+    return bool(parts) and ends[:-1] == [part.start for part in parts]
 
 
 def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment] | None:
@@ -277,6 +279,9 @@ def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment]
     parts = message_log.segments_of(conn, key, None)
     if _is_joined(parts):
         return parts
+    told_twice = _segments_at_head(conn, key)
+    if told_twice:
+        return told_twice
     first = _column(conn, "SELECT min(seq) FROM message WHERE branch_key = ?", key)[0]
     if first is None:
         return None
@@ -286,12 +291,20 @@ def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment]
     front = None if before is None else _joined(conn, before, {*been, key})
     if front is None:
         return [Segment(0, None, key)]  # whatever came first is lost
-    cut = [
-        Segment(part.start, first if part.end is None else min(part.end, first), part.source)
-        for part in front
-        if part.start < first
-    ]
-    return [*cut, Segment(first, None, key)]
+    return [*message_log.cut(front, first), Segment(first, None, key)]
+
+
+def _segments_at_head(conn: sqlite3.Connection, key: int) -> list[Segment]:
+    """The segments of a branch that stand beside the chain hash of its longest head; else none."""
+    texts = _column(
+        conn, "SELECT segments FROM branch_chain WHERE branch_key = ? ORDER BY length DESC", key
+    )
+    for text in texts:
+        with contextlib.suppress(ValueError, TypeError):
+            fields = [[*one, key] for one in json.loads(text)]
+            if all(type(number) is int for one in fields for number in one[:3]):
+                return [Segment(*one) for one in fields]
+    return []
 
 
 def _before(conn: sqlite3.Connection, key: int, first: int) -> int | None:
@@ -339,12 +352,17 @@ def _find_heads(conn: sqlite3.Connection, damage: list[Damage]) -> None:
         "SELECT head_branch, head_length FROM loop_checkpoint"
     ).fetchall()
     ends = conn.execute("SELECT branch_key, max(seq) + 1 FROM message GROUP BY 1").fetchall()
-    lost = _beyond(ends, _reach(conn, heads))
+    # A branch may go on behind its own rows, with rows of others.
+    lengths = dict(conn.execute("SELECT branch_key, max(length) FROM branch_chain GROUP BY 1"))
+    reach = _reach(conn, heads)
+    lost = [
+        (key, end, max(end, lengths.get(key, 0))) for key, end in ends if end > reach.get(key, 0)
+    ]
     # Where one of them begins another, that one is enough. The last of an owner's comes first:
     # where nothing else is left, it is its conversation.
-    for key, length in reversed(lost):
-        others = [head for head in lost if head[0] != key]
-        if not _beyond([(key, length)], _reach(conn, others)):
+    for key, end, length in reversed(lost):
+        others = [(other, far) for other, _, far in lost if other != key]
+        if end <= _reach(conn, others).get(key, 0):
             continue
         owners = _column(
             conn,
@@ -368,12 +386,9 @@ def _reach(conn: sqlite3.Connection, heads: Iterable[tuple[int, int]]) -> dict[i
     for branch, length in heads:
         parts = message_log.segments_of(conn, branch, length) or [Segment(0, length, branch)]
         for part in parts:
-            reach[part.source] = max(reach.get(part.source, 0), part.end or 0)
+            end = 0 if part.end is None else part.seq(part.end)
+            reach[part.source] = max(reach.get(part.source, 0), end)
     return reach
-
-
-def _beyond(ends: Iterable[tuple[int, int]], reach: dict[int, int]) -> list[tuple[int, int]]:
-    return [(key, end) for key, end in ends if end > reach.get(key, 0)]
 
 
 def _add_head(

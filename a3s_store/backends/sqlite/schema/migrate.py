@@ -43,7 +43,7 @@ from a3s_store.errors import (
 
 APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
 # The oldest schema whose release may read a file, by the first schema for which that holds.
-MIN_READERS: Final = {1: 1, 3: 3, 4: 4, 6: 6}
+MIN_READERS: Final = {1: 1, 3: 3, 4: 4, 6: 6, 7: 7}
 # Tables of facts about the file itself, which are no part of what is stored.
 OF_THE_FILE: Final = frozenset({"meta", "file_link"})
 # How long to wait for another process that is at it already, and copies a large file first.

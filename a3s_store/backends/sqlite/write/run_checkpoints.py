@@ -11,7 +11,7 @@ from typing import Any
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import drafts, message_log, session_header, statements
-from a3s_store.backends.sqlite.write import list_writer, session_writer
+from a3s_store.backends.sqlite.write import conversations, list_writer, session_writer
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
@@ -54,7 +54,7 @@ def put_run(conn: sqlite3.Connection, cache: CacheTransaction, run: RunCheckpoin
     first = [last.branch] if last is not None else []
     messages = session_writer.array(value.messages, "LoopCheckpoint", "messages")
     try:
-        line = session_writer.write_for(conn, cache, tree["session_id"], key, first, messages)
+        line = conversations.write_for(conn, cache, tree["session_id"], key, first, messages)
     except EncodeError as error:
         raise error.inside("LoopCheckpoint", "") from None
     head = line.head

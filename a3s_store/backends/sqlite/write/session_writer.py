@@ -21,7 +21,7 @@ from a3s_store.backends.sqlite.rows import (
     tombstones,
 )
 from a3s_store.backends.sqlite.rows.session_header import SessionHeader
-from a3s_store.backends.sqlite.write import list_writer
+from a3s_store.backends.sqlite.write import conversations, list_writer
 from a3s_store.backends.sqlite.write.list_writer import Place
 from a3s_store.core.batch import Batch
 from a3s_store.core.collections import (
@@ -34,8 +34,12 @@ from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
 from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.session_cache import HISTORY, CacheEntry, CacheTransaction
-from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
-from a3s_store.models import Message, SessionData
+from a3s_store.errors import (
+    EncodeError,
+    SessionNotFoundError,
+    StaleGenerationError,
+)
+from a3s_store.models import SessionData
 from a3s_store.wire import encode_without
 
 # How many branches are searched for messages already written, of checkpoints and of old histories.
@@ -69,7 +73,7 @@ class _Save:
         else:
             self.head = head
             self.parts["messages"] = ListDigest(
-                head.length, message_log.chain_hash_at(self.conn, head)
+                head.length, conversations.head_chain_hash(self.conn, head)
             )
         self._put_config(session)
         self._put_name_source()
@@ -81,13 +85,8 @@ class _Save:
 
     def _put_messages(self, session: SessionData) -> CachedConversation:
         messages = array(session.messages, "SessionData", "messages")
-        return message_log.write(
-            self.conn,
-            self.known.conversations.values(),
-            lambda: likely_branches(self.conn, self.before, session.id),
-            lambda: older_branches(self.conn, self.before),
-            messages,
-        )
+        lines = self.known.conversations.values()
+        return conversations.write(self.conn, lines, self.before, session.id, [], messages)
 
     def _put_config(self, session: SessionData) -> None:
         known = self.known.session
@@ -262,58 +261,6 @@ def array(values: Any, model: str, name: str) -> tuple[Any, ...]:
     return values
 
 
-# -- Where messages may lie already ---------------------------------------------------------------
-
-
-def write_for(
-    conn: sqlite3.Connection,
-    memory: CacheTransaction,
-    session_id: str,
-    run_id: str,
-    first: list[int],
-    messages: tuple[Message, ...],
-) -> CachedConversation:
-    """A line for messages that belong to a session without being its history: a checkpoint's.
-
-    `first` are the branches to look at before the session's own.
-    """
-    owner = session_header.find(conn, session_id)
-    known = memory.get(session_id)
-    line = message_log.write(
-        conn,
-        known.conversations.values(),
-        lambda: [*first, *likely_branches(conn, owner, session_id)],
-        lambda: older_branches(conn, owner),
-        messages,
-    )
-    memory.put(session_id, known.with_conversation(run_id, line))
-    return line
-
-
-def likely_branches(
-    conn: sqlite3.Connection, owner: SessionHeader | None, session_id: str
-) -> list[int]:
-    """The branch of a session's history, and those of the checkpoints of its runs."""
-    found = [] if owner is None or owner.head is None else [owner.head.branch]
-    rows_found = conn.execute(
-        "SELECT head_branch FROM loop_checkpoint WHERE session_id = ? "
-        "ORDER BY loop_checkpoint_key DESC LIMIT ?",
-        (session_id, _RECENT_BRANCHES),
-    ).fetchall()
-    return found + [row[0] for row in rows_found]
-
-
-def older_branches(conn: sqlite3.Connection, owner: SessionHeader | None) -> list[int]:
-    """The branches of a session's earlier histories, the last first."""
-    if owner is None:
-        return []
-    found = conn.execute(
-        "SELECT branch_key FROM branch_owner WHERE owner_key = ? ORDER BY branch_key DESC LIMIT ?",
-        (owner.key, _RECENT_BRANCHES),
-    ).fetchall()
-    return [row[0] for row in found]
-
-
 # -- Other ways to change a session ---------------------------------------------------------------
 
 
@@ -334,8 +281,10 @@ def rewind(
     before, head = _saved(conn, session_id, length)
     after = Head(head.branch, length)
     conn.execute("UPDATE session SET head_length = ? WHERE owner_key = ?", (length, before.key))
-    messages = ListDigest(length, message_log.chain_hash_at(conn, after))
-    parts = {**before.parts, "messages": messages}
+    parts = {
+        **before.parts,
+        "messages": ListDigest(length, conversations.head_chain_hash(conn, after)),
+    }
     return session_header.write(conn, before, after, parts, now_ms).generation
 
 

@@ -257,7 +257,7 @@ class Layout:
             return {
                 self._ids[key] for (key,) in self._conn.execute(sql, (row[f"{table}_key"] >> 32,))
             }
-        if table in {"message", "branch", "branch_segment"}:
+        if table in {"message", "branch", "branch_segment", "branch_chain"}:
             return self._on[row["branch_key"]]
         if table == "blob":
             return self._owners_of_blob(row["blob_key"])

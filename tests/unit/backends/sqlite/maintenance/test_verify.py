@@ -13,6 +13,7 @@ import pytest
 
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.maintenance.verify import verify
+from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.reports import Damage, Depth, Recovered, VerifyReport
 from a3s_store.core.snapshot import SessionSnapshot
@@ -244,6 +245,18 @@ def test_without_damage_the_report_is_an_ordinary_load(store_path: Path) -> None
     with_store(store_path, use)
 
 
+def row_of(path: Path, position: int) -> tuple[int, int]:
+    """The branch and number of the row that has a message of the session."""
+    conn = sqlite3.connect(path)
+    try:
+        (head,) = conn.execute("SELECT head_branch FROM session LIMIT 1").fetchone()
+        part = message_log.segment_at(message_log.segments_of(conn, head, None), position + 1)
+    finally:
+        conn.close()
+    assert part is not None
+    return part.source, part.seq(position)
+
+
 @pytest.mark.parametrize("position", range(4))
 def test_a_damaged_message_is_named_and_the_others_come_back(
     store_path: Path, position: int
@@ -252,9 +265,8 @@ def test_a_damaged_message_is_named_and_the_others_come_back(
     assert whole is not None
     changed(
         store_path,
-        "UPDATE message SET content = replace(content, 'e', 'f') "
-        "WHERE branch_key = (SELECT head_branch FROM session LIMIT 1) AND seq = ?",
-        position,
+        "UPDATE message SET content = replace(content, 'e', 'f') WHERE branch_key = ? AND seq = ?",
+        *row_of(store_path, position),
     )
     error = refused(store_path)
     assert (error.part, error.position) == ("messages", position)
@@ -346,18 +358,20 @@ def test_damaged_messages_do_not_come_back_in_the_place_of_others(store_path: Pa
     """Two rows that changed places are each whole, and neither is where it was."""
     whole = recovered(store_path).value
     assert whole is not None
-    for start, end in ((0, 90), (1, 0), (90, 1)):
+    (branch, one), (same, other) = row_of(store_path, 1), row_of(store_path, 2)
+    assert branch == same
+    for start, end in ((one, 90), (other, one), (90, other)):
         changed(
             store_path,
-            "UPDATE message SET seq = ? WHERE seq = ? AND branch_key = "
-            "(SELECT head_branch FROM session LIMIT 1)",
+            "UPDATE message SET seq = ? WHERE seq = ? AND branch_key = ?",
             end,
             start,
+            branch,
         )
     refused(store_path)
     rest = recovered(store_path)
     assert rest.value is not None
     assert rest.damage
     assert set(messages(0)) <= set(whole.session.messages)
-    kept = [m for m in rest.value.session.messages if m in whole.session.messages[:2]]
+    kept = [m for m in rest.value.session.messages if m in whole.session.messages[1:3]]
     assert kept == []

@@ -83,7 +83,7 @@ def test_a_column_that_a_numbered_file_adds_is_described_by_a_line_of_current_sq
         ("UNIQUE (branch_key, seq)", "UNIQUE (seq, branch_key)"),
         (") STRICT;", ");"),
         ("WHERE blob_key IS NOT NULL;", ";"),
-        ("m.seq >= p.start_seq", "m.seq > p.start_seq"),
+        ("m.branch_key = p.source_branch", "m.branch_key = p.branch_key"),
         ("AFTER DELETE ON run BEGIN", "BEFORE DELETE ON run BEGIN"),
     ],
     ids=lambda change: change[1],

@@ -94,8 +94,8 @@ def test_older_releases_are_told_that_they_cannot_read_the_file(tmp_path: Path) 
     with_store(path, lambda store: store.list())
     with database(path) as conn:
         row = conn.execute("SELECT value FROM meta WHERE name = 'min_reader'").fetchone()
-    assert row == (6,)
-    assert [migrate.min_reader(n) for n in (1, 2, 3, 4, 5, 6)] == [1, 1, 3, 4, 4, 6]
+    assert row == (7,)
+    assert [migrate.min_reader(number) for number in range(1, 8)] == [1, 1, 3, 4, 4, 6, 7]
 
 
 def test_a_file_that_was_never_migrated_is_salvaged_whole(old_file: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.models import ImageBlock, ImageSource, Message
+from a3s_store.wire import decode, encode
 from tests.support import (
     Rows,
     all_rows,
@@ -165,20 +167,98 @@ def test_runs_with_a_cap_rewrite_no_run_that_stayed(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_compaction_writes_the_new_messages_and_keeps_the_old_conversation(
+def test_compaction_writes_the_summary_and_keeps_the_old_conversation(
     tmp_path: Path,
 ) -> None:
     async def steps(store: SqliteSessionStore, count: Any) -> None:
         await store.save(session(count=200))
         short = (*messages(3), Message.user("summary of all that"), *messages(4, start=196))
         written = await count(store.save(session().evolve(messages=short)))
-        assert written["message"] == (5, 0, 0)
+        assert written["message"] == (1, 0, 0)
         loaded = await store.load("fix-login", generation=1)
         assert loaded is not None
         assert loaded.messages == messages(200)
         now = await store.load("fix-login")
         assert now is not None
         assert now.messages == short
+
+    scenario(tmp_path, steps)
+
+
+def slid(old: tuple[Message, ...], number: int) -> tuple[Message, ...]:
+    return (*old[1:], *messages(1, start=number, tag="new"))
+
+
+def slid_behind_a_prompt(old: tuple[Message, ...], number: int) -> tuple[Message, ...]:
+    return (old[0], *old[2:], *messages(1, start=number, tag="new"))
+
+
+def with_another_first(old: tuple[Message, ...], number: int) -> tuple[Message, ...]:
+    return (*messages(1, start=number, tag="new"), *old[1:])
+
+
+def with_another_in_the_middle(old: tuple[Message, ...], number: int) -> tuple[Message, ...]:
+    return (*old[:90], *messages(1, start=number, tag="new"), *old[91:])
+
+
+EDITS = [slid, slid_behind_a_prompt, with_another_first, with_another_in_the_middle]
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+@pytest.mark.parametrize("edit", EDITS)
+def test_each_edit_of_a_long_conversation_writes_one_message_and_a_few_small_rows(
+    tmp_path: Path, edit: Any, rebuilt: bool
+) -> None:
+    async def steps(store: SqliteSessionStore, count: Any) -> None:
+        now = messages(200)
+        await store.save(session(messages=now))
+        for number in range(6):
+            now = edit(now, number)
+            if rebuilt:  # equal values, none of them the same object
+                now = tuple(decode(Message, encode(message)) for message in now)
+            written = await count(store.save(session(messages=now)))
+            assert written["message"] == (1, 0, 0)
+            assert sum(rows for rows, _, _ in written.values()) <= 9
+            loaded = await store.load("fix-login")
+            assert loaded is not None
+            assert loaded.messages == now
+        then = await store.load("fix-login", generation=1)
+        assert then is not None
+        assert then.messages == messages(200)
+
+    scenario(tmp_path, steps)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_process_that_never_saw_the_conversation_writes_no_more(
+    tmp_path: Path, edit: Any
+) -> None:
+    async def steps(store: SqliteSessionStore, count: Any) -> None:
+        await store.save(session(messages=messages(200)))
+        async with SqliteSessionStore.open(tmp_path / "agent.a3s") as other:
+            before = all_rows(tmp_path / "agent.a3s")
+            await other.save(session(messages=edit(messages(200), 1)))
+            written = changes(before, all_rows(tmp_path / "agent.a3s"))
+            assert written["message"] == (1, 0, 0)
+
+    scenario(tmp_path, steps)
+
+
+def test_a_conversation_in_too_many_pieces_is_written_whole(tmp_path: Path) -> None:
+    """Each read asks for every piece, so their number has a bound."""
+
+    async def steps(store: SqliteSessionStore, count: Any) -> None:
+        now = messages(100)
+        await store.save(session(messages=now))
+        for number in range(100):
+            now = (*messages(1, start=number, tag="in front"), *now)
+            await store.save(session(messages=now))
+        rows = all_rows(tmp_path / "agent.a3s")
+        pieces = collections.Counter(row[0] for row in rows["branch_segment"].values())
+        assert max(pieces.values()) <= 65
+        loaded = await store.load("fix-login")
+        assert loaded is not None
+        assert loaded.messages == now
 
     scenario(tmp_path, steps)
 

@@ -1,4 +1,4 @@
--- Schema 6 in one script, for new files. Made of the numbered steps by
+-- Schema 7 in one script, for new files. Made of the numbered steps by
 -- `python -m tools.generate`; do not edit. What each column means is in current.sql.
 
 CREATE TABLE file_link (
@@ -27,7 +27,7 @@ CREATE TABLE branch_segment (
     branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
     start_seq INTEGER NOT NULL,
     end_seq INTEGER,
-    source_branch INTEGER NOT NULL REFERENCES branch,
+    source_branch INTEGER NOT NULL REFERENCES branch, source_start INTEGER,
     PRIMARY KEY (branch_key, start_seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -376,22 +376,6 @@ FROM session AS s
 JOIN owner AS o USING (owner_key)
 JOIN session_config AS c USING (owner_key);
 
-CREATE VIEW conversation AS
-SELECT
-    o.id AS session_id,
-    m.seq,
-    m.role,
-    m.content,
-    m.reasoning_content
-FROM session AS s
-JOIN owner AS o USING (owner_key)
-JOIN branch_segment AS p
-    ON p.branch_key = s.head_branch AND p.start_seq < s.head_length
-JOIN message AS m
-    ON m.branch_key = p.source_branch
-    AND m.seq >= p.start_seq
-    AND m.seq < min(coalesce(p.end_seq, s.head_length), s.head_length);
-
 CREATE VIEW run_events AS
 SELECT
     o.id AS session_id,
@@ -517,3 +501,29 @@ CREATE TABLE meta (
     name TEXT NOT NULL PRIMARY KEY,
     value ANY
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE branch_chain (
+    branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
+    length INTEGER NOT NULL,
+    chain_hash BLOB NOT NULL,
+    segments TEXT NOT NULL,
+    row_checksum INTEGER NOT NULL,
+    PRIMARY KEY (branch_key, length)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW conversation AS
+SELECT
+    o.id AS session_id,
+    m.seq + p.start_seq - coalesce(p.source_start, p.start_seq) AS seq,
+    m.role,
+    m.content,
+    m.reasoning_content
+FROM session AS s
+JOIN owner AS o USING (owner_key)
+JOIN branch_segment AS p
+    ON p.branch_key = s.head_branch AND p.start_seq < s.head_length
+JOIN message AS m
+    ON m.branch_key = p.source_branch
+    AND m.seq >= coalesce(p.source_start, p.start_seq)
+    AND m.seq < coalesce(p.source_start, p.start_seq) - p.start_seq
+        + min(coalesce(p.end_seq, s.head_length), s.head_length);

@@ -1,0 +1,294 @@
+"""Adding messages to the log: where a conversation goes, and which of it is there already.
+
+Rows are written only for messages that no branch has. As nearly always, the conversation goes on at
+the end of the branch it was left on. Otherwise branches are looked for that have most of it by
+their chain hashes; and where messages before the end were dropped or changed, a new branch is made
+of the rows that are left and of new ones.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import attrs
+
+from a3s_store.backends.sqlite.format import row_salt
+from a3s_store.backends.sqlite.rows import blobs
+from a3s_store.backends.sqlite.rows.branch_search import find, is_open
+from a3s_store.backends.sqlite.rows.chain_hashes import ChainHashes, message_digest
+from a3s_store.backends.sqlite.rows.message_log import (
+    Segment,
+    chain_hash_if_stored,
+    cut,
+    segments_of,
+    store_chain_hash,
+)
+from a3s_store.core.checksums import message_checksums
+from a3s_store.core.collections import MESSAGE_ROWS
+from a3s_store.core.columns import shape
+from a3s_store.core.conversation import CachedConversation, Head
+from a3s_store.core.corruption import CorruptRowError
+from a3s_store.core.digests import EMPTY_CHAIN, chain
+from a3s_store.core.list_diff import Run, common, shared_runs
+from a3s_store.models import Message
+from a3s_store.wire import encode
+
+_SHAPE: Final = shape(MESSAGE_ROWS)
+_INSERT: Final = (
+    f"INSERT INTO message (branch_key, seq, {', '.join(_SHAPE.names)}, chain_hash, checksum) "
+    f"VALUES (?, ?, {', '.join('?' * len(_SHAPE.names))}, ?, ?)"
+)
+# A conversation in more pieces than this is written whole: a read asks for each of them.
+_MOST_SEGMENTS: Final = 64
+
+
+def write(
+    conn: sqlite3.Connection,
+    lines: Iterable[CachedConversation],
+    likely: Callable[[], Iterable[int]],
+    further: Callable[[], Iterable[int]],
+    stored: Callable[[], CachedConversation | None],
+    messages: tuple[Message, ...],
+) -> CachedConversation:
+    """Store a conversation; rows are written only for messages that no branch has.
+
+    `lines` are cached conversations; the one that shares most is tried first, and where the
+    messages go on at its end, nothing else is. `likely` returns the branches to look at next, and
+    `further` more, when the messages neither are in one of those nor go on at its end. `stored`
+    reads the conversation that this one takes the place of, when no cached one is still there.
+
+    Raises:
+        EncodeError: a message breaks its rules.
+    """
+    line, shared = _best(lines, messages)
+    if line is not None and shared == line.head.length and _is_end(conn, line):
+        # As nearly always: the conversation goes on where it was left.
+        hashes = ChainHashes(conn, messages, [], shared, line.chain_hash)
+        own = Segment(0, None, line.head.branch, branch=line.head.branch)
+        _append(conn, own, hashes, shared)
+        head = Head(line.head.branch, len(messages))
+    else:
+        hashes, head = _write_elsewhere(conn, line, shared, likely, further, stored, messages)
+    return CachedConversation(messages, head, hashes.at(len(messages)))
+
+
+def _best(
+    lines: Iterable[CachedConversation], messages: tuple[Message, ...]
+) -> tuple[CachedConversation | None, int]:
+    """The line that shares most with these messages, and how many those are.
+
+    Where none shares its first messages, the longest: it may have later ones.
+    """
+    best: CachedConversation | None = None
+    shared = 0
+    for line in lines:
+        length = common(line.messages, messages)
+        if best is None or (length, line.head.length) > (shared, best.head.length):
+            best, shared = line, length
+    return best, shared
+
+
+def _is_end(conn: sqlite3.Connection, line: CachedConversation) -> bool:
+    """Whether a line is still there, and ends with the last row of its branch's open segment."""
+    last = conn.execute(
+        "SELECT seq, chain_hash FROM message WHERE branch_key = :branch AND EXISTS "
+        "(SELECT 1 FROM branch_segment WHERE branch_key = :branch AND source_branch = :branch "
+        "AND end_seq IS NULL AND start_seq < :length) ORDER BY seq DESC LIMIT 1",
+        {"branch": line.head.branch, "length": line.head.length},
+    ).fetchone()
+    return bool(last == (line.head.length - 1, line.chain_hash))
+
+
+def _write_elsewhere(
+    conn: sqlite3.Connection,
+    line: CachedConversation | None,
+    shared: int,
+    likely: Callable[[], Iterable[int]],
+    further: Callable[[], Iterable[int]],
+    stored: Callable[[], CachedConversation | None],
+    messages: tuple[Message, ...],
+) -> tuple[ChainHashes, Head]:
+    """Store a conversation that does not just go on at the end of `line`."""
+    parts: list[Segment] = []
+    if line is not None:
+        parts = segments_of(conn, line.head.branch, None)
+        if chain_hash_if_stored(conn, parts, line.head.length) != line.chain_hash:
+            line, shared, parts = None, 0, []
+    hashes = ChainHashes(conn, messages, parts, *_known(conn, line, parts, shared))
+    first = [] if line is None else [line.head.branch]
+    branch, there = find(conn, [*first, *likely()], further, hashes)
+    if there < len(messages):
+        if line is None:
+            line = stored()
+            shared = 0 if line is None else common(line.messages, messages)
+        if line is not None and shared < line.head.length:
+            head = _from_pieces(conn, line, shared, hashes, len(messages) - there)
+            if head is not None:
+                return hashes, head
+    parts = [] if branch is None else segments_of(conn, branch, None)
+    if branch is None or (there < len(messages) and not is_open(conn, parts, there)):
+        # The branch goes on with other messages; what is shared is shared, the rest parts here.
+        branch = _new_branch(conn, [*cut(parts, there), Segment(there, None, 0)])
+        parts = segments_of(conn, branch, None)
+    if there < len(messages):
+        _append(conn, parts[-1], hashes, there)
+    store_chain_hash(conn, parts, len(messages), hashes.at(len(messages)))
+    return hashes, Head(branch, len(messages))
+
+
+def _known(
+    conn: sqlite3.Connection, line: CachedConversation | None, parts: list[Segment], shared: int
+) -> tuple[int, bytes]:
+    """How many of the messages shared with a line have a stored chain hash at their end; and it."""
+    if line is None or shared == 0:
+        return 0, EMPTY_CHAIN
+    if shared == line.head.length:
+        return shared, line.chain_hash
+    found = chain_hash_if_stored(conn, parts, shared)
+    if found is None:
+        shared = next((p.start for p in parts if p.source_start is not None), 0)
+        found = chain_hash_if_stored(conn, parts, shared) if shared else EMPTY_CHAIN
+    if found is None:
+        raise CorruptRowError("it is missing from the log", "messages", shared - 1)
+    return shared, found
+
+
+# -- New rows and branches ------------------------------------------------------------------------
+
+
+def _append(conn: sqlite3.Connection, part: Segment, hashes: ChainHashes, start: int) -> None:
+    """Write the messages from `start` on as the next rows of the source of an open segment."""
+    if part.source_start is None:
+        _insert(conn, part.source, 0, hashes, range(start, len(hashes)))
+        return
+    row = conn.execute(
+        "SELECT chain_hash FROM message WHERE branch_key = ? AND seq = ?",
+        (part.source, part.seq(start) - 1),
+    ).fetchone()
+    if row is None:
+        raise CorruptRowError("it is missing from the log", "messages", start - 1)
+    _insert(conn, part.source, part.offset, hashes, range(start, len(hashes)), row[0])
+
+
+def _insert(
+    conn: sqlite3.Connection,
+    branch: int,
+    offset: int,
+    hashes: ChainHashes,
+    positions: range,
+    before: bytes | None = None,
+) -> None:
+    """Write messages as rows, each at its position plus `offset`.
+
+    `before` is the chain hash that their own go on from; None: that of this conversation.
+    """
+    rows: list[tuple[Any, ...]] = []
+    seed = row_salt.read(conn).seed(branch) if positions else 0
+    for position in positions:
+        tree, keys = blobs.detach(conn, hashes.tree(position))
+        if before is None:
+            chain_hash = hashes.at(position + 1)
+        else:
+            (before,) = chain([hashes.digest(position)], before)
+            chain_hash = before
+        columns = _SHAPE.row(tree)
+        texts: list[Any] = [None if text is None else text.encode() for text in columns]
+        role, content, reasoning, extra = texts
+        seq = position + offset
+        (checksum,) = message_checksums(
+            seq, [chain_hash], [role], [reasoning], [extra], [content], seed
+        )
+        row = (branch, seq, *columns, chain_hash, checksum)
+        if not keys:
+            rows.append(row)
+            continue
+        message_key = conn.execute(_INSERT, row).lastrowid
+        conn.executemany(
+            "INSERT OR IGNORE INTO message_blob (message_key, blob_key) VALUES (?, ?)",
+            [(message_key, key) for key in keys],
+        )
+    conn.executemany(_INSERT, rows)
+
+
+def _new_branch(conn: sqlite3.Connection, parts: Iterable[Segment]) -> int:
+    """A branch of these segments; a `source` of 0 is the branch itself."""
+    branch = conn.execute("INSERT INTO branch DEFAULT VALUES").lastrowid
+    assert branch is not None
+    conn.executemany(
+        "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch, source_start) "
+        "VALUES (?, ?, ?, ?, ?)",
+        [(branch, p.start, p.end, p.source or branch, p.source_start) for p in parts],
+    )
+    return branch
+
+
+# -- Conversations of which messages were dropped or changed --------------------------------------
+
+
+def _from_pieces(
+    conn: sqlite3.Connection, line: CachedConversation, shared: int, hashes: ChainHashes, most: int
+) -> Head | None:
+    """Store a conversation as pieces of `line`, whose first `shared` messages it has, and new ones.
+
+    None, with nothing written, unless that takes fewer than `most` new rows.
+    """
+    runs = _runs(line, shared, hashes)
+    new = len(hashes) - shared - sum(run.count for run in runs)
+    pieces = _pieces(segments_of(conn, line.head.branch, line.head.length), shared, runs)
+    if not runs or new >= most or len(pieces) > _MOST_SEGMENTS // 2:
+        return None
+    end = pieces[-1].end
+    assert end is not None, "the segments of a head end"
+    open_ended = attrs.evolve(pieces[-1], end=None)
+    if is_open(conn, [open_ended], end):
+        # What follows is written behind the rows that are shared, where it can be shared again.
+        pieces[-1] = open_ended
+    else:
+        pieces.append(Segment(end, None, 0))
+    branch = _new_branch(conn, _filled(pieces))
+    parts = segments_of(conn, branch, None)
+    for part in parts[:-1]:
+        if part.source == branch:
+            assert part.end is not None, "only the last segment is open"
+            _insert(conn, branch, 0, hashes, range(part.start, part.end))
+    _append(conn, parts[-1], hashes, end)
+    store_chain_hash(conn, parts, len(hashes), hashes.at(len(hashes)))
+    return Head(branch, len(hashes))
+
+
+def _runs(line: CachedConversation, shared: int, hashes: ChainHashes) -> list[Run]:
+    """Which of the messages after the first `shared` are in a line: the same objects, or equal."""
+    old, new = line.messages, hashes.messages
+    runs = shared_runs([*map(id, old)], [*map(id, new)], shared)
+    if 2 * sum(run.count for run in runs) >= len(new) - shared:
+        return runs
+    digests = [message_digest(encode(message)) for message in old]
+    return shared_runs(digests, [hashes.digest(index) for index in range(len(new))], shared)
+
+
+def _pieces(parts: list[Segment], shared: int, runs: Iterable[Run]) -> list[Segment]:
+    """The segments of the messages that are shared, at their new positions."""
+    pieces = cut(parts, shared)
+    for run in runs:
+        for part in cut(parts, run.old + run.count):
+            assert part.end is not None, "cut segments end"
+            first = max(part.start, run.old)
+            if first < part.end:
+                start = first - run.old + run.new
+                end = start + part.end - first
+                pieces.append(Segment(start, end, part.source, part.seq(first)))
+    return pieces
+
+
+def _filled(pieces: Iterable[Segment]) -> list[Segment]:
+    """These segments, with ones of the branch's own rows between them."""
+    filled: list[Segment] = []
+    position = 0
+    for piece in pieces:
+        if piece.start > position:
+            filled.append(Segment(position, piece.start, 0))
+        filled.append(piece)
+        position = piece.end or position
+    return filled
