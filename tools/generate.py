@@ -13,8 +13,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from a3s_store.backends.sqlite.schema import migrate, verify_schema
+
+SCHEMA: Final = Path(__file__).parents[1] / "schema" / "sqlite"
 
 
 def whole_schema() -> tuple[Path, str]:
@@ -26,7 +29,7 @@ def whole_schema() -> tuple[Path, str]:
         f"-- Schema {number} in one script, for new files. Made of the numbered steps by\n"
         "-- `python -m tools.generate`; do not edit. What each column means is in current.sql.\n"
     )
-    return migrate.schema_dir() / f"whole_{number:04}.sql", "\n".join([head, *made])
+    return SCHEMA / f"whole_{number:04}.sql", "\n".join([head, *made])
 
 
 def main() -> int:

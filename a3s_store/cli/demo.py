@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -33,23 +36,24 @@ def demo_command(keep: Path | None, as_json: bool) -> None:
         output.print_json(found)
 
 
-def demo_dir() -> Path:
-    """The demonstration: inside the package where it was built, beside it in a checkout."""
-    packed = Path(__file__).parents[1] / "_demo"
-    return packed if packed.is_dir() else packed.parent.parent / "examples" / "demo"
-
-
 def demonstration() -> Callable[[Path | None, Page | None], dict[str, Any]]:
-    """Import the package in `demo_dir()` and return its function `run`."""
+    """Import the demonstration and return its function `run`."""
+    name = "a3s_store._demo"
+    with contextlib.suppress(ModuleNotFoundError):  # in a checkout
+        return _run_of(importlib.import_module(name))
     # By its file, under the name it has in a wheel: sys.path stays as it is, and `examples` is a
     # name that another project's folder may have.
-    name, folder = "a3s_store._demo", str(demo_dir())
+    folder = str(Path(__file__).parents[2] / "examples" / "demo")
     spec = importlib.util.spec_from_file_location(
         name, Path(folder, "__init__.py"), submodule_search_locations=[folder]
     )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"the demonstration in {folder} cannot be imported")
+    if getattr(sys, "frozen", False) or spec is None or spec.loader is None:
+        raise Failure("this installation has no demonstration")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return _run_of(module)
+
+
+def _run_of(module: ModuleType) -> Callable[[Path | None, Page | None], dict[str, Any]]:
     run: Callable[[Path | None, Page | None], dict[str, Any]] = module.run
     return run

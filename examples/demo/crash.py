@@ -4,13 +4,15 @@ The child prints a line before each save (`next`), with the digest of the snapsh
 another when the save was acknowledged (`kept`). So the parent knows after the kill which snapshots
 the store may contain: the last one that was acknowledged, or the one printed after it.
 
-The child is this file, run as a program: it imports the public API and nothing beside it.
+The child runs the source of this module as a program: it imports the public API and nothing
+beside it. Its source and not its file, which is none where the package is in an archive.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import os
 import random
 import subprocess
@@ -94,8 +96,8 @@ def crash(path: Path) -> Crash:
 def _kill_one(path: Path) -> tuple[_Heard, int]:
     child = subprocess.Popen(
         # It imports from where this process does, which may be a folder that only this process
-        # was given. -P: no file of this folder hides a module of the same name.
-        [sys.executable, "-P", __file__, str(path)],
+        # was given. -P: no file of the working directory hides a module of the same name.
+        [sys.executable, "-P", "-c", inspect.getsource(sys.modules[__name__]), str(path)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -93,6 +93,7 @@ def public_modules() -> list[ModuleType]:
         info.name
         for info in pkgutil.walk_packages(a3s_store.__path__, "a3s_store.")
         if not info.name.startswith(("a3s_store.cli", "a3s_store.__main__"))
+        and not info.name.startswith("a3s_store._pyinstaller.hook-")  # PyInstaller runs them
         and info.name not in _deprecated.MODULES  # their names are those of other modules
     ]
     return [a3s_store, *(importlib.import_module(name) for name in names)]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Final
 
 import attrs
 
+from a3s_store import _resources
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import (
@@ -53,18 +55,28 @@ _PATIENCE_MS: Final = 120_000
 _FULL: Final = 2
 
 
-def schema_dir() -> Path:
-    """The numbered files: inside the package where it was built, beside it in a checkout."""
-    packed = Path(__file__).parents[3] / "schema" / "sqlite"
-    return packed if packed.is_dir() else packed.parents[2] / "schema" / "sqlite"
+@functools.cache
+def _files() -> dict[str, str]:
+    """The texts of the schema's SQL files, by name."""
+    found = _resources.texts("schema", "sqlite")
+    if not found:
+        raise MigrationError(
+            "the SQL files of the schema are missing from this installation of a3s_store",
+            op="open",
+            hint="Install it again; a program that packs it needs its data files too, which "
+            "PyInstaller collects with --collect-data a3s_store",
+        )
+    return found
 
 
 @functools.cache
 def steps() -> dict[int, tuple[str, ...]]:
     """The statements of each numbered file, by number."""
-    found: dict[int, tuple[str, ...]] = {}
-    for path in sorted(schema_dir().glob("[0-9][0-9][0-9][0-9]_*.sql")):
-        found[int(path.name[:4])] = tuple(split(path.read_text(encoding="utf-8")))
+    found = {
+        int(name[:4]): tuple(split(text))
+        for name, text in _files().items()
+        if re.match(r"\d{4}_", name)
+    }
     if list(found) != list(range(1, len(found) + 1)):
         raise MigrationError(f"the schema files are numbered {sorted(found)}", op="open")
     return found
@@ -74,8 +86,9 @@ def steps() -> dict[int, tuple[str, ...]]:
 def _whole() -> dict[int, tuple[str, ...]]:
     """The statements of each file that has a whole schema, by its number."""
     return {
-        int(path.stem.removeprefix("whole_")): tuple(split(path.read_text(encoding="utf-8")))
-        for path in schema_dir().glob("whole_[0-9][0-9][0-9][0-9].sql")
+        int(found[1]): tuple(split(text))
+        for name, text in _files().items()
+        if (found := re.fullmatch(r"whole_(\d{4})\.sql", name))
     }
 
 

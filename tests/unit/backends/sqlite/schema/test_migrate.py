@@ -43,12 +43,12 @@ def _structure(*scripts: str) -> dict[str, Any]:
 
 
 def _numbered() -> list[str]:
-    numbered = sorted(migrate.schema_dir().glob("0*.sql"))
+    numbered = sorted(generate.SCHEMA.glob("0*.sql"))
     return [path.read_text(encoding="utf-8") for path in numbered]
 
 
 def _current() -> str:
-    return (migrate.schema_dir() / "current.sql").read_text(encoding="utf-8")
+    return (generate.SCHEMA / "current.sql").read_text(encoding="utf-8")
 
 
 def test_the_numbered_files_make_what_current_sql_describes() -> None:

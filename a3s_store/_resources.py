@@ -1,0 +1,30 @@
+"""Data files of the package, wherever it is imported from.
+
+A wheel carries them inside the package, so they are also in an archive or a frozen program that
+was made of it. A checkout has them beside the package.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+_PACKAGE = "a3s_store"
+
+
+def texts(*folder: str) -> dict[str, str]:
+    """Return the SQL files of a data folder by name, in order; none where there is no folder."""
+    found = _folder(*folder)
+    if not found.is_dir():
+        return {}
+    entries = {entry.name: entry for entry in found.iterdir() if entry.name.endswith(".sql")}
+    return {name: entries[name].read_text(encoding="utf-8") for name in sorted(entries)}
+
+
+def _folder(*names: str) -> Traversable:
+    package = importlib.resources.files(_PACKAGE)
+    packed = package.joinpath(*names)
+    if not packed.is_dir() and isinstance(package, Path):
+        return package.parent.joinpath(*names)
+    return packed
