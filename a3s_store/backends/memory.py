@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import attrs
 
+from a3s_store.core import session_tree
 from a3s_store.core.base_drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
 from a3s_store.core.changes import (
@@ -254,14 +255,23 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
 
     async def _delete(self, session_id: str) -> None:
         with self._lock:
-            entry = self._entries.pop(session_id, None)
-            if entry is not None:
-                # The deletion takes a number, so that none is given twice.
-                self._last[session_id] = entry.generation + 1
-            self._checkpoints[WORKFLOW_CHECKPOINTS].pop(WORKFLOW_PREFIX + session_id, None)
-            loops = self._checkpoints[LOOP_CHECKPOINTS]
-            for run_id in [r for r, c in loops.items() if c.session_id == session_id]:
-                self._drop_run(run_id)
+            self._remove(session_id)
+
+    async def _delete_tree(self, session_id: str) -> None:
+        with self._lock:
+            parents = {i: e.session.parent_id for i, e in self._entries.items() if e.session}
+            for one in session_tree.below(session_id, parents):
+                self._remove(one)
+
+    def _remove(self, session_id: str) -> None:
+        entry = self._entries.pop(session_id, None)
+        if entry is not None:
+            # The deletion takes a number, so that none is given twice.
+            self._last[session_id] = entry.generation + 1
+        self._checkpoints[WORKFLOW_CHECKPOINTS].pop(WORKFLOW_PREFIX + session_id, None)
+        loops = self._checkpoints[LOOP_CHECKPOINTS]
+        for run_id in [r for r, c in loops.items() if c.session_id == session_id]:
+            self._drop_run(run_id)
 
     async def _ids(self) -> list[str]:
         with self._lock:

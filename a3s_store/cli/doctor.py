@@ -238,15 +238,18 @@ def _note(note: dict[str, Any] | None) -> str:
 @click.command("erase")
 @click.argument("store", type=PATH)
 @click.argument("session_ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--tree", is_flag=True, help="And every session whose parents lead to these.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output.json_option
-def erase_command(store: Path, session_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+def erase_command(
+    store: Path, session_ids: tuple[str, ...], tree: bool, yes: bool, as_json: bool
+) -> None:
     """Delete sessions so that no piece of their texts is left in STORE.
 
     With everything under their ids, and the loop checkpoints of their runs. Workflow checkpoints
-    and sessions of subagents stay, as do backups and exports. The whole file is written anew, so a
-    large one takes a while. An id under which nothing is left may be named with --yes, to finish
-    an erasure that was not complete.
+    stay, without --tree sessions of subagents too, as do backups and exports. The whole file is
+    written anew, so a large one takes a while. An id under which nothing is left may be named with
+    --yes, to finish an erasure that was not complete.
     """
 
     async def erase() -> EraseReport:
@@ -256,7 +259,7 @@ def erase_command(store: Path, session_ids: tuple[str, ...], yes: bool, as_json:
                     await require_known(opened, session_id)
                 amount = output.amount(len(session_ids), "session")
                 click.confirm(f"Erase {amount} for good?", abort=True, err=True)
-            return await opened.erase(*session_ids)
+            return await opened.erase(*session_ids, tree=tree)
 
     report = asyncio.run(erase())
     if as_json:

@@ -19,6 +19,7 @@ from a3s_store.core.protocol import Health, Inventory, SessionSummary
 
 _GAP: Final = 2
 _ID_WIDTH: Final = 40
+_PARENT_WIDTH: Final = 20
 _NARROWEST: Final = 10
 
 
@@ -52,13 +53,18 @@ def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
     columns: dict[str, list[Text]] = {
         "id": [cell(summary.id) for summary in found],
         "name": [cell(summary.name) for summary in found],
+        "parent": [cell(summary.parent_id) for summary in found],
         "state": [cell(s.state, output.state_style(s.state)) for s in found],
         "msgs": [cell(_messages(summary)) for summary in found],
         "model": [cell(summary.model_name) for summary in found],
         "updated": [cell(moment(summary.updated_at)) for summary in found],
         "cost": [cell(output.dollars(summary.total_cost)) for summary in found],
     }
+    if not any(summary.parent_id for summary in found):
+        del columns["parent"]
     if console.is_terminal:
+        for text in columns.get("parent", ()):
+            text.truncate(_PARENT_WIDTH, overflow="ellipsis")
         _fit(columns, console.width)
     made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
     for title in columns:

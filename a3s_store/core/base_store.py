@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 import attrs
 
+from a3s_store.core import session_tree
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import (
     ARTIFACTS,
@@ -121,10 +122,20 @@ class BaseStore(ABC):
         found = await self._fetch("load", check_id(session_id), (), session=True)
         return found.session
 
-    async def delete(self, session_id: str) -> None:
+    async def delete(self, session_id: str, *, tree: bool = False) -> None:
         """See `SessionStore.delete`."""
         self._check_open("delete")
-        await self._delete(check_id(session_id))
+        check_id(session_id)
+        await (self._delete_tree(session_id) if tree else self._delete(session_id))
+
+    async def _delete_tree(self, session_id: str) -> None:
+        """Remove a session and those below it one by one; overridden where it is one commit."""
+        parents = {}
+        for one in await self._ids():
+            found = await self._fetch("delete", one, (), session=True)
+            parents[one] = None if found.session is None else found.session.parent_id
+        for one in session_tree.below(session_id, parents):
+            await self._delete(one)
 
     async def list(self) -> list[str]:
         """See `SessionStore.list`."""

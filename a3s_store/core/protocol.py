@@ -94,10 +94,14 @@ class SessionStore(Protocol):
     async def load(self, session_id: str) -> SessionData | None:
         """The session, or None when none was saved under this id."""
 
-    async def delete(self, session_id: str) -> None:
+    async def delete(self, session_id: str, *, tree: bool = False) -> None:
         """Remove a session with all its families and the loop checkpoints of its runs.
 
-        Deleting what is not there is success. Workflow checkpoints and child sessions stay.
+        Deleting what is not there is success. Workflow checkpoints stay, and so do child sessions
+        unless `tree`: then every session goes too whose `parent_id` leads to this one, forks that a
+        `SessionManager` made included. That is one commit where `atomic_session_snapshots`; else
+        parents go last, so that deleting again finishes what was interrupted. Children of a
+        session that is gone are found as well.
         """
 
     async def list(self) -> list[str]:
@@ -350,7 +354,7 @@ class SessionSummary(NamedTuple):
     `interrupted` and `running` are the numbers of runs with a checkpoint that did not end: those
     that no open live session has claimed, and those that one has. `unsaved_messages` is how many
     messages the interrupted ones have and the session has not, `draft` whether a run of either
-    kind has an unfinished reply.
+    kind has an unfinished reply. `parent_id` is the session's own, and may name one that is gone.
     """
 
     id: str
@@ -368,6 +372,7 @@ class SessionSummary(NamedTuple):
     running: int = 0
     unsaved_messages: int = 0
     draft: bool = False
+    parent_id: str | None = None
 
 
 @runtime_checkable
@@ -398,8 +403,10 @@ class GenerationalStore(SessionStore, Protocol):
     async def generations(self, session_id: str) -> tuple[Generation, ...]:
         """Every save under this id that is on record, oldest first; see `Generation`."""
 
-    async def delete(self, session_id: str, *, expected_generation: int | None = None) -> None:
-        """See `SessionStore.delete`; `expected_generation` as in `save`."""
+    async def delete(
+        self, session_id: str, *, tree: bool = False, expected_generation: int | None = None
+    ) -> None:
+        """See `SessionStore.delete`; `expected_generation`, of this session alone, as in `save`."""
 
     async def fork(
         self,

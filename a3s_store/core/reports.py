@@ -132,7 +132,8 @@ class VerifyReport(_Finding):
 class EraseReport(_Report):
     """What `erase` did. `seconds` is how long it took.
 
-    `found` are those of the ids under which there was something; `pages` is how many the file has,
+    `found` are the ids under which there was something, with `tree` those of sessions below them
+    too; `pages` is how many the file has,
     all of them written anew.
     """
 

@@ -218,18 +218,18 @@ class StoreMachine(RuleBasedStateMachine):
         self.edit("add a call", one, fresh, lambda old: (*old, first))
         self.edit("make it look alike", one, fresh, lambda old: (*old[:-1], second))
 
-    @rule(one=ids, value=LOOKALIKES, time=st.integers(-1, 1), cost=COSTS)
-    def touch(self, one: str, value: Any, time: int, cost: float) -> None:
+    @rule(one=ids, up=ids, value=LOOKALIKES, time=st.integers(-1, 1), cost=COSTS)
+    def touch(self, one: str, up: str, value: Any, time: int, cost: float) -> None:
         async def step(store: Any) -> None:
             session = await store.load(one) or _NEW.evolve(id=one)
-            changed = session.evolve(updated_at=time, total_cost=cost)
+            changed = session.evolve(updated_at=time, total_cost=cost, parent_id=up)
             await store.save(with_unknown_key(changed, value))
 
         self.change("touch", step, one)
 
-    @rule(one=ids)
-    def delete(self, one: str) -> None:
-        self.change("delete", lambda store: store.delete(one), one)
+    @rule(one=ids, tree=st.booleans())
+    def delete(self, one: str, tree: bool) -> None:
+        self.change("delete", lambda store: store.delete(one, tree=tree), one, *sorted(self.used))
 
     @rule(one=ids)
     def look(self, one: str) -> None:

@@ -172,7 +172,7 @@ CREATE TABLE generation (
     head_branch INTEGER,  -- the conversation then; NULL: no session was saved yet
     head_length INTEGER,  -- its length then
     digest TEXT,  -- of the whole snapshot then, sha256:...; NULL: no session was saved yet
-    saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; never compared
+    saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; only lists are sorted by it
     holder TEXT,  -- who held the writer lease; NULL: nobody
     row_checksum INTEGER NOT NULL,  -- CRC-32 of the other columns
     save_id BLOB,  -- 16 random bytes by which the writer finds its save again; NULL: not given

@@ -159,6 +159,15 @@ class DeletesTheRunOfThatName(MemorySessionStore):
         self._checkpoints[LOOP_CHECKPOINTS].pop(session_id, None)
 
 
+@caught_by("a_tree_is_deleted_with_all_below_it")
+class DeletesChildrenOnly(MemorySessionStore):
+    async def _delete_tree(self, session_id: str) -> None:
+        for one, entry in tuple(self._entries.items()):
+            if entry.session is not None and entry.session.parent_id == session_id:
+                await self._delete(one)
+        await self._delete(session_id)
+
+
 @caught_by("a_collection_needs_no_session[run_records]")
 class ListsEverySessionIdItSaw(MemorySessionStore):
     async def _ids(self) -> list[str]:

@@ -102,9 +102,9 @@ class Failing:
         self._say()
         return await super()._revision(*given)  # type: ignore[misc]
 
-    async def _delete(self, *given: Any) -> None:
+    async def _delete(self, *given: Any, **named: Any) -> None:
         self._say()
-        await super()._delete(*given)  # type: ignore[misc]
+        await super()._delete(*given, **named)  # type: ignore[misc]
 
     async def _put_checkpoint(self, *given: Any) -> None:
         self._say()

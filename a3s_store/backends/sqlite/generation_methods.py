@@ -97,15 +97,22 @@ class GenerationMethods(SqliteStoreBase):
 
         return await self._engine.write("rewind", where, apply, session_id, session_id=session_id)
 
-    async def delete(self, session_id: str, *, expected_generation: int | None = None) -> None:
+    async def delete(
+        self, session_id: str, *, tree: bool = False, expected_generation: int | None = None
+    ) -> None:
         """See `GenerationalStore.delete`."""
         self._check_open("delete")
         check_expected("delete", expected_generation)
-        await self._delete(check_id(session_id), expected_generation)
+        await self._delete(check_id(session_id), expected_generation, tree=tree)
 
-    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
+    async def _delete(
+        self, session_id: str, expected_generation: int | None = None, *, tree: bool = False
+    ) -> None:
         def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
-            session_writer.delete(conn, memory, session_id, expected_generation)
+            below = catalog.below(conn, session_id) if tree else [session_id]
+            for one in below:
+                expected = expected_generation if one == session_id else None
+                session_writer.delete(conn, memory, one, expected)
 
         await self._engine.write("delete", self._where(session_id), apply, session_id=session_id)
 

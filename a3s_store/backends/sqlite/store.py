@@ -251,7 +251,10 @@ class SqliteSessionStore(
         )
 
     async def summaries(self) -> tuple[SessionSummary, ...]:
-        """What a list shows of every saved session, those updated last first; one short query."""
+        """Return what a list shows of every saved session, those updated last first.
+
+        `updated_at` counts seconds; within one, sessions saved last come first. One short query.
+        """
         self._check_open("summaries")
         return await self._engine.read("summaries", str(self.path), catalog.summaries, decode.as_is)
 

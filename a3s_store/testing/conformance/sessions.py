@@ -141,6 +141,40 @@ async def a_delete_leaves_everything_else(store: SessionStore) -> None:
 
 
 @required_by(_GROUP)
+async def a_tree_is_deleted_with_all_below_it(store: SessionStore) -> None:
+    """With `tree` every session goes whose parents lead to it, also where it is gone itself."""
+    for one, parent in (("a", None), ("b", "a"), ("c", "b"), ("d", "c"), ("B", "A"), ("e", "a ")):
+        await store.save_snapshot(samples.rich_snapshot(one))
+        await store.save(session(one, parent_id=parent))
+        await store.save_loop_checkpoint(f"run {one}", samples.loop_checkpoint(f"run {one}", one))
+    before = await contents(store, "a", "e", "run a", "run e")
+    await store.delete("b")
+    await store.delete("b", tree=True)
+    before["list"] = ["B", "a", "e"]
+    unchanged(before, await contents(store, "a", "e", "run a", "run e"), "after b and all below it")
+    for one in ("c", "d"):
+        same(None, await store.load_snapshot(one), f"load_snapshot of {one}")
+        same(None, await load_collection(store, "artifacts", one), f"load_artifacts of {one}")
+        same(None, await store.load_loop_checkpoint(f"run {one}"), f"the run of {one}")
+    await store.save(session("c", parent_id="a"))
+    await store.delete("a")
+    same(["B", "c", "e"], await store.list(), "list after a alone")
+
+
+@required_by(_GROUP)
+async def parents_in_a_circle_are_deleted_once(store: SessionStore) -> None:
+    """A session may be its own parent, or its child's child; the tree of an unknown id is empty."""
+    await store.save(session("own", parent_id="own"))
+    for one, parent in (("x", "z"), ("y", "x"), ("z", "y"), ("below", "y")):
+        await store.save(session(one, parent_id=parent))
+    await store.delete("unknown", tree=True)
+    await store.delete("y", tree=True)
+    same(["own"], await store.list(), "list after the circle")
+    await store.delete("own", tree=True)
+    same([], await store.list(), "list after its own parent")
+
+
+@required_by(_GROUP)
 async def deleting_what_is_missing_is_success(store: SessionStore) -> None:
     """The first delete of an unknown id succeeds, and so does a second one of a known id."""
     await store.delete("unknown")

@@ -86,6 +86,26 @@ def test_list_has_a_line_for_each_session(tmp_path: Path) -> None:
     assert found[1]["total_cost"] == 0.0427
 
 
+def test_list_has_a_column_for_parents_where_there_are_some(store: Path) -> None:
+    assert "parent" not in invoke("list", store).stdout.splitlines()[0]
+    child = SessionData(id="child", parent_id=SESSION_ID, created_at=NOW, updated_at=NOW + 1)
+    with_store(store, lambda opened: opened.save(child))
+    header, first, second = invoke("list", store).stdout.splitlines()
+    at = header.index("parent")
+    assert first[at:].split()[0] == SESSION_ID
+    assert second[at:].split()[0] != "child"
+    listed = json.loads(invoke("list", store, "--json").stdout)
+    assert [one["parent_id"] for one in listed] == [SESSION_ID, None]
+
+
+def test_erase_with_tree_erases_child_sessions_too(store: Path) -> None:
+    child = SessionData(id="child", parent_id=SESSION_ID, created_at=NOW, updated_at=NOW)
+    with_store(store, lambda opened: opened.save(child))
+    done = invoke("erase", store, SESSION_ID, "--tree", "--yes", "--json")
+    assert json.loads(done.stdout)["found"] == ["child", SESSION_ID]
+    assert json.loads(invoke("list", store, "--json").stdout) == []
+
+
 def test_list_of_an_empty_store(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
 

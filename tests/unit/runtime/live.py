@@ -124,9 +124,9 @@ class Moody(MemorySessionStore):
         self._say()
         return await super().exists(session_id)
 
-    async def delete(self, session_id: str) -> None:
+    async def delete(self, session_id: str, *, tree: bool = False) -> None:
         self._say()
-        await super().delete(session_id)
+        await super().delete(session_id, tree=tree)
 
     async def health_check(self) -> Any:
         self._say()

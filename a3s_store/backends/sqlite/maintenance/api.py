@@ -124,13 +124,13 @@ class CareMethods(SqliteStoreBase):
         self._check_open("backup")
         return await backup.run(self._engine.settings, target, on_progress)
 
-    async def erase(self, *session_ids: str) -> EraseReport:
+    async def erase(self, *session_ids: str, tree: bool = False) -> EraseReport:
         """Delete sessions so that no piece of their texts is left in the file or its log.
 
         As `delete`, and then the file is written anew, which takes as long as copying it and as
         much space, and holds up other savers. Sessions that share messages, as forks do, are erased
-        together. Copies and backups of the file are out of its reach, and so is what the disk
-        itself keeps.
+        together. `tree` as in `delete`. Copies and backups of the file are out of its reach, and so
+        is what the disk itself keeps.
 
         Raises:
             SharedMessagesError: another session has some of the messages too; nothing was written.
@@ -140,7 +140,7 @@ class CareMethods(SqliteStoreBase):
         """
         self._check_open("erase")
         ids: Sequence[str] = [check_id(session_id) for session_id in session_ids]
-        return await erase.erase(self._engine, ids, self._clock)
+        return await erase.erase(self._engine, ids, self._clock, tree=tree)
 
     async def _health(self) -> Health:
         where = str(self._engine.settings.path)

@@ -36,7 +36,7 @@ from a3s_store.backends.sqlite.connection.connect import LOG_BYTES
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import explain
-from a3s_store.backends.sqlite.read import notes
+from a3s_store.backends.sqlite.read import catalog, notes
 from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.backends.sqlite.write import session_writer
 from a3s_store.core.queue_entries import WORKFLOW_PREFIX
@@ -54,11 +54,12 @@ _NAMED: Final = 5
 
 
 async def erase(
-    engine: Engine, session_ids: Sequence[str], now: Callable[[], float]
+    engine: Engine, session_ids: Sequence[str], now: Callable[[], float], *, tree: bool = False
 ) -> EraseReport:
     """Remove everything under these ids, so that no piece of their texts is left in the file.
 
-    `now` gives Unix seconds, for the record. Ids under which there is nothing are fine too.
+    With `tree`, also everything under the ids of sessions below these. `now` gives Unix seconds,
+    for the record. Ids under which there is nothing are fine too.
 
     Raises:
         SharedMessagesError: other sessions have some of the messages too; nothing was written.
@@ -66,7 +67,12 @@ async def erase(
     """
     begun = time.monotonic()
     where = f"{', '.join(map(_shown, session_ids[:_NAMED]))} in {engine.settings.path}"
-    found = await engine.write("erase", where, lambda conn, known: remove(conn, known, session_ids))
+
+    def remove_all(conn: WorkConnection, known: CacheTransaction) -> tuple[str, ...]:
+        below = [one for each in session_ids for one in catalog.below(conn, each)]
+        return remove(conn, known, below if tree else session_ids)
+
+    found = await engine.write("erase", where, remove_all)
     writer = engine.writer
     assert writer is not None, "it has just written"
     patience = engine.settings.busy_timeout_ms / 1000

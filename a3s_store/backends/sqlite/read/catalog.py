@@ -12,17 +12,35 @@ from typing import Any, Final
 from a3s_store.backends.sqlite.read import notes, run_states
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core import session_tree
 from a3s_store.core.collections import CHECKPOINTS
 from a3s_store.core.protocol import Generation, Inventory, SessionSummary
 
-_COLUMNS: Final = ", ".join(
-    name for name in SessionSummary._fields if name not in SessionSummary._field_defaults
+# The fields of `SessionSummary` but for those of runs, the parent first. Of sessions that were
+# updated in the same second the one saved last comes first, by the clocks that saved them.
+_SUMMARIES: Final = """
+SELECT
+    s.parent_id,
+    o.id,
+    c.name,
+    s.state,
+    c.workspace,
+    s.model_name,
+    s.head_length,
+    s.total_tokens,
+    coalesce(s.total_cost, 0.0),
+    s.created_at,
+    s.updated_at,
+    g.generation
+FROM session AS s
+JOIN owner AS o USING (owner_key)
+JOIN session_config AS c USING (owner_key)
+LEFT JOIN generation AS g ON g.owner_key = s.owner_key AND g.generation = (
+    SELECT max(generation) FROM generation WHERE owner_key = s.owner_key
 )
-_SUMMARIES: Final = (
-    f"SELECT {_COLUMNS.replace('total_cost', 'coalesce(total_cost, 0.0)')} FROM sessions "
-    "ORDER BY updated_at DESC, id"
-)
-_NO_RUNS: Final = tuple(SessionSummary._field_defaults.values())
+ORDER BY s.updated_at DESC, g.saved_at_ms DESC, o.id
+"""
+_NO_RUNS: Final = (0, 0, 0, False)
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
@@ -56,13 +74,20 @@ def exists(conn: sqlite3.Connection, session_id: str) -> bool:
 def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
     """What there is to say of every saved session, those updated last first."""
     unfinished = run_states.of_sessions(conn)
-    # Which sessions are there? The view has these columns; a cost that is negative zero is NULL.
+    # Which sessions are there? A cost that is negative zero is NULL in its column.
     found = conn.execute(_SUMMARIES).fetchall()
     # `SessionSummary._make` counts the fields of every row again.
     make = partial(tuple.__new__, SessionSummary)
-    if not unfinished:
-        return tuple([make(row + _NO_RUNS) for row in found])
-    return tuple([make(row + unfinished.get(row[0], _NO_RUNS)) for row in found])
+    return tuple([make((*row[1:], *unfinished.get(row[1], _NO_RUNS), row[0])) for row in found])
+
+
+def below(conn: sqlite3.Connection, session_id: str) -> list[str]:
+    """A session and all whose parents lead to it, each behind those below it."""
+    # Which parent has each session?
+    parents = conn.execute(
+        "SELECT id, parent_id FROM session JOIN owner USING (owner_key) WHERE parent_id IS NOT NULL"
+    ).fetchall()
+    return session_tree.below(session_id, dict(parents))
 
 
 def inventory(conn: sqlite3.Connection) -> Inventory:

@@ -81,7 +81,7 @@ def counts(conn: sqlite3.Connection) -> dict[State, int]:
 
 
 def of_sessions(conn: sqlite3.Connection) -> dict[str, tuple[int, int, int, bool]]:
-    """The last four fields of `SessionSummary`, for sessions that have unfinished runs."""
+    """The fields of runs in `SessionSummary`, for sessions that have unfinished runs."""
     runs: defaultdict[str, list[RunState]] = defaultdict(list)
     for run in read(conn):
         if run.state in ("running", "interrupted"):

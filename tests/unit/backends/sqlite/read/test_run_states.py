@@ -66,8 +66,8 @@ def test_a_session_without_checkpoints_has_no_unfinished_runs(tmp_path: Path) ->
         await store.save(session())
         (summary,) = await store.summaries()
         assert type(summary) is SessionSummary
-        assert summary[-4:] == (0, 0, 0, False)
-        assert summary == SessionSummary(*summary[:-4])
+        assert summary[-5:] == (0, 0, 0, False, None)
+        assert summary == SessionSummary(*summary[:-5])
 
     with_store(tmp_path / "s.a3s", use)
 
