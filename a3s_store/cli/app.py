@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from typing import Any, Final, TextIO
 
 import click
 
 from a3s_store.cli.failures import failure_of
+from a3s_store.core.printable import clean
 from a3s_store.errors import StoreError
 
 # name: (module, what it does); the function has the name with `_command` behind it.
@@ -58,7 +60,9 @@ class App(click.Group):
         for stream in (sys.stdout, sys.stderr):
             _never_fail_to_encode(stream)
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
@@ -74,6 +78,18 @@ def _never_fail_to_encode(stream: TextIO) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """As a sentence: where in the code it was issued is nothing to its readers."""
+    click.echo(clean(f"Warning: {message}"), err=True)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -46,6 +46,7 @@
         CommandTimeoutError         (TimeoutError)  a command of its queue took too long
         ExternalTaskError                           a handler outside reported failure
       UnsavedSessionsError          (ExceptionGroup)  of SessionNotSavedError, one each; .closed
+    FileSystemWarning               (UserWarning)   it may be damaged by another machine's use
 
 Invariants: 1. an error's text names what was tried, on which session and file, and what to do next,
 and never holds message text; 2. when a method raises, nothing of it was written, except where its
@@ -64,6 +65,7 @@ from a3s_store.errors.context import (
 from a3s_store.errors.files import (
     FileIncompleteError,
     FileStateError,
+    FileSystemWarning,
     JournalFoundError,
     StoreReplacedError,
     WalForeignError,
@@ -129,6 +131,7 @@ __all__ = [
     "ExternalTaskError",
     "FileIncompleteError",
     "FileStateError",
+    "FileSystemWarning",
     "IdCollisionError",
     "InterruptedRunError",
     "InvalidIdError",

@@ -11,6 +11,10 @@ WalForeignReason = Literal[
 ]
 
 
+class FileSystemWarning(UserWarning):
+    """A store was opened where locks may not reach all who use the file; see `network_mount`."""
+
+
 class FileStateError(StoreError):
     """The database and what lies beside it do not fit; nothing was touched.
 

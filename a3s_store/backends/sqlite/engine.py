@@ -24,6 +24,7 @@ from a3s_store.backends.sqlite.connection import (
     connect,
     failing_reads,
     file_facts,
+    network_mounts,
 )
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
@@ -312,10 +313,14 @@ async def _may_write(settings: Settings) -> bool:
     def look() -> bool:
         return failing_reads.opening(settings.path, lambda: connect.may_write(brief))
 
-    seconds = settings.busy_timeout_ms / 1000
+    def look_and_warn() -> bool:
+        found = retry_busy(look, settings.busy_timeout_ms / 1000, unwanted.is_set)
+        network_mounts.warn(settings.path, permitted=settings.network_mount)
+        return found
+
     try:
         with during("open", str(settings.path)):
-            return await asyncio.to_thread(retry_busy, look, seconds, unwanted.is_set)
+            return await asyncio.to_thread(look_and_warn)
     finally:
         unwanted.set()
 

@@ -106,7 +106,8 @@ class SqliteSessionStore(
 
         A file others may open is narrowed to its owner. Another user's is refused, one with several
         hard links, and one on a network file system, unless `network_mount` says that only one
-        machine ever uses it.
+        machine ever uses it. Where others may share the file system (virtiofs, FUSE, folders of a
+        virtual machine's host) a FileSystemWarning is issued, unless `network_mount`.
 
         With `read_only` nothing is written, made or migrated, and a save raises StoreReadOnlyError:
         a closed file may lie in a folder, or on a medium, that cannot be written. A newer release's

@@ -1,4 +1,4 @@
-"""On what kind of file system a path lies, and whether a store may.
+"""On what kind of file system a path lies, and whether a store may: yes, with a warning, or no.
 
 The log of a store is shared through memory: all who have the file open must run on one machine. On
 a network file system nobody can know that, and its locks may lie besides, so two machines damage
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from a3s_store.errors import StoreUnavailableError
+from a3s_store.errors import FileSystemWarning, StoreUnavailableError
 
 _MOUNTINFO: Final = Path("/proc/self/mountinfo")
 
@@ -29,7 +30,6 @@ NETWORK: Final = frozenset(
         "smb3",
         "smbfs",
         "ncpfs",
-        "9p",
         "afs",
         "coda",
         "ceph",
@@ -65,8 +65,25 @@ NETWORK: Final = frozenset(
         "fuse.smbnetfs",
     }
 )
-# Shared with the host of a virtual machine, or by a program of somebody's: nobody knows.
-_UNSURE: Final = frozenset({"vboxsf", "virtiofs", "vmhgfs", "prl_fs", "fuse", "fuseblk"})
+# 9P under any of its names, as of WSL 2 (`/mnt/c`), gVisor and QEMU.
+_9P: Final = ("9p", "fuse.9p")
+# Shared with the host of a virtual machine (VirtualBox, VMware, Parallels, Docker Desktop, WSL 1),
+# or made by a program: its locks and memory may not be those of other machines that use it.
+_UNSURE: Final = frozenset(
+    {
+        "vboxsf",
+        "virtiofs",
+        "vmhgfs",
+        "prl_fs",
+        "fakeowner",
+        "grpcfuse",
+        "osxfs",
+        "drvfs",
+        "hostfs",
+        "fuse",
+        "fuseblk",
+    }
+)
 
 
 @attrs.frozen
@@ -79,7 +96,7 @@ class Mount:
     @property
     def is_network(self) -> bool:
         """Whether other machines may have it mounted too."""
-        return self.kind in NETWORK
+        return self.kind in NETWORK or self.kind.startswith(_9P)
 
     @property
     def is_unsure(self) -> bool:
@@ -142,4 +159,18 @@ def refuse(path: Path, *, permitted: bool, mountinfo: str | None = None) -> None
             "machines would damage the file",
             hint="Keep the store on a local disk; where only one machine ever uses it, "
             "open(..., network_mount=True)",
+        )
+
+
+def warn(path: Path, *, permitted: bool) -> None:
+    """Warn of a place whose locks may not reach all who use it, unless that was `permitted`."""
+    mount = None if permitted else mount_of(path)
+    if mount is not None and mount.is_unsure:
+        warnings.warn(
+            f"the store {str(path)!r} is on a file system ({mount.kind}, mounted at {mount.point}) "
+            "that other machines, real or virtual, may use at the same time, which would damage "
+            "it. Keep it on a local disk; where only one machine ever uses it, "
+            "open(..., network_mount=True)",
+            FileSystemWarning,
+            stacklevel=2,
         )
