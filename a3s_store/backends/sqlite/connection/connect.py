@@ -170,6 +170,7 @@ def may_write(settings: Settings) -> bool:
     """
     with during("open", str(settings.path)):
         _check_library()
+        file_copy.refuse_long(settings.path)
         network_mounts.refuse(settings.path, permitted=settings.network_mount)
         if _is_to_be_made(settings.path):
             return True

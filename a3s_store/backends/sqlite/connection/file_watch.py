@@ -218,6 +218,6 @@ def _copied(conn: WorkConnection, path: Path) -> Path:
     """A copy of the whole store beside where it was, a file of its own."""
     with file_copy.temporary(path) as made:
         file_copy.copy(conn, made)
-        rescued = path.with_name(f"{path.name}.rescued-{time.time_ns() // 1_000_000}")
+        rescued = file_copy.aside(path, f".rescued-{time.time_ns() // 1_000_000}")
         file_copy.place(made, rescued)
     return rescued

@@ -11,6 +11,7 @@ beside it that SQLite would take for its own.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 import sqlite3
@@ -34,12 +35,49 @@ INDEX: Final = "-shm"
 # Pages copied in one go: a megabyte, after which others have their turn at the disk.
 PAGES: Final = 256
 _COUNTER: Final = itertools.count()
+# Where the system does not say.
 _LONGEST_NAME: Final = 255
+# The longest name that SQLite gives to a file beside a database has this behind the database's.
+_ADDED: Final = len("-journal")
 
 
 def beside(path: Path, suffix: str) -> Path:
     """The file SQLite would find beside a database: `agent.a3s`, `-wal`."""
     return path.with_name(path.name + suffix)
+
+
+def longest_name(folder: Path) -> int:
+    """How many bytes the name of a file in this folder may have."""
+    try:
+        found = os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, ValueError, OSError):  # Windows has none; the folder may not be there
+        return _LONGEST_NAME
+    return found if found > 0 else _LONGEST_NAME
+
+
+def refuse_long(path: Path) -> None:
+    """Raises StoreUnavailableError where SQLite's files beside a database would have no name."""
+    length, most = len(os.fsencode(path.name)), longest_name(path.parent) - _ADDED
+    if length > most:
+        raise StoreUnavailableError(
+            f"the file's name has {length} bytes, and here a store's may have {most}: SQLite keeps "
+            "files beside it whose names have -wal, -shm or -journal behind it",
+            where=str(path),
+            hint="Choose a shorter name",
+        )
+
+
+def aside(path: Path, suffix: str) -> Path:
+    """The name of a copy beside `path`: its name with the suffix, shortened where it must be."""
+    name = os.fsencode(path.name)
+    # A number may follow, and what SQLite adds.
+    most = longest_name(path.parent) - len(suffix) - len(".9999") - _ADDED
+    if len(name) <= most:
+        return path.with_name(path.name + suffix)
+    # Names that begin alike stay apart.
+    tail = f"~{hashlib.sha256(name).hexdigest()[:12]}{suffix}"
+    head = name[: most + len(suffix) - len(tail)]
+    return path.with_name(head.decode("utf-8", "ignore") + tail)
 
 
 def refuse_taken(path: Path) -> None:
@@ -70,7 +108,7 @@ def temporary(final: Path) -> Iterator[Path]:
     """
     tail = f".{os.getpid()}.{next(_COUNTER)}.partial"
     # Room for the names of SQLite's own files as well.
-    head = os.fsencode(final.name)[: _LONGEST_NAME - len(tail) - len("-journal")]
+    head = os.fsencode(final.name)[: longest_name(final.parent) - len(tail) - _ADDED]
     made = final.with_name(head.decode("utf-8", "ignore") + tail)
     flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(made, flags, 0o600)

@@ -194,6 +194,7 @@ def _absolute(target: str | os.PathLike[str]) -> Path:
         raise StoreUnavailableError(f"this path leads nowhere: {type(error).__name__}") from None
     if not found.name:
         raise StoreUnavailableError("this is a folder", where=str(found), hint="Name a new file")
+    file_copy.refuse_long(found)
     return found
 
 

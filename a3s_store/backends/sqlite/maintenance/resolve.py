@@ -120,7 +120,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _set_aside(path: Path) -> Path:
-    kept = file_copy.free_name(path.with_name(path.name + ".set-aside"))
+    kept = file_copy.free_name(file_copy.aside(path, ".set-aside"))
     atomic_rename.rename_new(path, kept)
     return kept
 

@@ -79,6 +79,7 @@ def restore(
     old = connect.resolve(target)
     settings = Settings(path=connect.resolve(source))
     with during("restore", str(old)), fork_gate.inside():
+        file_copy.refuse_long(old)
         there = _is_there(old)
         if there and not replace:
             raise StoreUnavailableError(
@@ -262,7 +263,7 @@ def _link_all(pairs: list[tuple[Path, Path]], undo: list[Callable[[], object]]) 
 
 
 def _aside(old: Path) -> Path:
-    return old.with_name(old.name + ".replaced")
+    return file_copy.aside(old, ".replaced")
 
 
 def _sync_last(old: Path, kept: Path) -> None:

@@ -85,6 +85,7 @@ async def salvage(
     path = connect.resolve(source)
     with during("salvage", str(path)):
         name = connect.resolve(target)
+        file_copy.refuse_long(name)
         file_copy.refuse_taken(name)
         _refuse_open(path)
         with contextlib.closing(row_recovery.scratch()) as conn:

@@ -18,7 +18,7 @@ from a3s_store.errors import CorruptionError, MigrationError, StoreError, StoreU
 
 def backup_name(path: Path, version: int) -> Path:
     """What the copy made before leaving schema `version` is called; numbered if that is taken."""
-    return path.with_name(f"{path.name}.schema-{version}.backup")
+    return file_copy.aside(path, f".schema-{version}.backup")
 
 
 def keep(
