@@ -1,8 +1,8 @@
 """What an agent remembers beyond one conversation.
 
-`item` is one thing remembered and how much it matters, `store` what keeps such items and in which
-order it answers, `jsonl` upstream's file of them, `agent` the places an agent's memory has. The
-SQLite store keeps them too: `SqliteSessionStore.memories`.
+`item` is one thing remembered and how much it matters, `protocol` what stores such items and in
+which order they are returned, `session_stores` the memories in a store of sessions, `json_lines`
+upstream's file of them, `agent` the places an agent's memory has.
 """
 
 from a3s_store.agent_memory.agent import AgentMemory, MemoryStats
@@ -15,15 +15,18 @@ from a3s_store.agent_memory.json_lines import (
     write_items,
 )
 from a3s_store.agent_memory.protocol import InMemoryMemoryStore, MemoryStore
+from a3s_store.agent_memory.session_stores import AgentMemoryStore, OwnedMemoryStore
 
 __all__ = [
     "AgentMemory",
+    "AgentMemoryStore",
     "InMemoryMemoryStore",
     "JsonlMemoryStore",
     "MemoryItem",
     "MemoryStats",
     "MemoryStore",
     "MemoryType",
+    "OwnedMemoryStore",
     "from_lines",
     "read_items",
     "relevance",

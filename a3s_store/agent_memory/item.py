@@ -16,6 +16,7 @@ from typing import Final
 from a3s_store.core.clean import clean_json
 from a3s_store.core.clock import EPOCH, Clock, system_clock, timestamp
 from a3s_store.core.collections import check_id
+from a3s_store.core.redaction import Redactor
 from a3s_store.errors import EncodeError
 from a3s_store.wire import (
     EMPTY,
@@ -151,6 +152,16 @@ def check_item(item: MemoryItem) -> None:
     what = unfit(item)
     if what is not None:
         raise EncodeError(what, model="MemoryItem", path="metadata")
+
+
+def redacted(item: MemoryItem, redactor: Redactor | None) -> MemoryItem:
+    """The item as it is to be written. Raises as `check_item`, and EncodeError for the hook."""
+    check_item(item)
+    if redactor is None:
+        return item
+    made: MemoryItem = redactor.value(item, "MemoryItem")
+    check_item(made)
+    return made
 
 
 def unfit(item: MemoryItem) -> str | None:

@@ -19,10 +19,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from a3s_store.agent_memory.item import MemoryItem, check_item, unfit
+from a3s_store.agent_memory.item import MemoryItem, check_item, redacted, unfit
 from a3s_store.agent_memory.protocol import InMemoryMemoryStore
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.collections import check_id
+from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.errors import (
     DecodeError,
     InvalidIdError,
@@ -176,9 +177,16 @@ class JsonlMemoryStore:
     one event loop. Upstream: `FileStore`.
     """
 
-    def __init__(self, path: Path, items: Sequence[MemoryItem], clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        items: Sequence[MemoryItem],
+        clock: Clock,
+        redactor: Redactor | None = None,
+    ) -> None:
         """Use `JsonlMemoryStore.open`."""
         self._path = path
+        self._redactor = redactor
         self._clock = clock
         self._kept = InMemoryMemoryStore(items, clock=clock)
         self._lock = asyncio.Lock()
@@ -186,11 +194,16 @@ class JsonlMemoryStore:
 
     @classmethod
     async def open(
-        cls, path: str | PathLike[str], *, clock: Clock = system_clock
+        cls,
+        path: str | PathLike[str],
+        *,
+        redact: Redact | None = None,
+        clock: Clock = system_clock,
     ) -> JsonlMemoryStore:
         """The store in this file; there need be none yet. Nothing is made before the first change.
 
-        Folders that are missing are made then (0700). `clock` gives Unix milliseconds.
+        Folders that are missing are made then (0700). `redact` is asked about each text of an item
+        that is stored, as in `SqliteSessionStore.open`. `clock` gives Unix milliseconds.
 
         Raises:
             DecodeError: a line is no item; it is named, and the file is left as it is.
@@ -198,7 +211,8 @@ class JsonlMemoryStore:
             NotAStoreError
         """
         found = Path(path).absolute()
-        return cls(found, await asyncio.to_thread(_open, found), clock)
+        redactor = None if redact is None else Redactor(redact)
+        return cls(found, await asyncio.to_thread(_open, found), clock, redactor)
 
     def __repr__(self) -> str:
         return f"<JsonlMemoryStore {str(self._path)!r}>"
@@ -210,8 +224,9 @@ class JsonlMemoryStore:
 
     async def store(self, item: MemoryItem) -> None:
         """See `MemoryStore.store`. Also raises StoreFullError and StoreUnavailableError."""
-        check_item(item)
-        await self._change(lambda items: items.update({item.id: item}))
+        with during("store a memory", str(self._path)):
+            made = redacted(item, self._redactor)
+        await self._change(lambda items: items.update({made.id: made}))
 
     async def delete(self, item_id: str) -> None:
         """See `MemoryStore.delete`. Raises as `store`."""

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
 
+from a3s_store.agent_memory.item import MemoryItem
+from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change
 from a3s_store.core import session_tree
 from a3s_store.core.base_drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
@@ -91,16 +94,20 @@ class _Entry:
 _NOTHING: Final = _Entry(0, 1)
 
 
-class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
+class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, BaseMemoryMethods):
     """A `SessionStore` that forgets everything when the process ends.
 
-    `redact` as in `SqliteSessionStore.open`.
+    `redact` as in `SqliteSessionStore.open`. `clock` gives Unix seconds, for the relevance of
+    memories.
     """
 
     backend_name = "memory"
 
-    def __init__(self, *, redact: Redact | None = None) -> None:
+    def __init__(
+        self, *, redact: Redact | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._redactor = None if redact is None else Redactor(redact)
+        self._clock = clock
         self._entries: dict[str, _Entry] = {}
         # The last number given under an id whose session was deleted.
         self._last: dict[str, int] = {}
@@ -108,6 +115,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
         # Of loop checkpoints: where the run's own messages begin, and who has claimed it.
         self._runs: dict[str, tuple[int | None, str | None]] = {}
         self._drafts: dict[str, Draft] = {}
+        self._memories: dict[str, dict[str, MemoryItem]] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -121,6 +129,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
             conditional_writes=True,
             run_claims=True,
             drafts=True,
+            agent_memory=True,
         )
 
     async def _commit(self, batch: Batch) -> bool:
@@ -272,6 +281,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
         loops = self._checkpoints[LOOP_CHECKPOINTS]
         for run_id in [r for r, c in loops.items() if c.session_id == session_id]:
             self._drop_run(run_id)
+        self._memories.pop(session_id, None)
 
     async def _ids(self) -> list[str]:
         with self._lock:
@@ -357,6 +367,20 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
         """The live session that has claimed a run."""
         return self._runs.get(run_id, (None, None))[1]
 
+    async def _load_memories(self, op: str, owner: str) -> tuple[MemoryItem, ...]:
+        with self._lock:
+            return tuple(self._memories.get(owner, {}).values())
+
+    async def _change_memories(self, op: str, owner: str, change: Change) -> None:
+        with self._lock:
+            change(self._memories.setdefault(owner, {}))
+            if not self._memories[owner]:
+                del self._memories[owner]
+
+    async def _memory_owners(self) -> Iterable[str]:
+        with self._lock:
+            return tuple(self._memories)
+
     async def _inventory(self) -> Inventory:
         with self._lock:
             ids = sorted(self._entries)
@@ -376,6 +400,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore):
         self._entries.clear()
         self._runs.clear()
         self._drafts.clear()
+        self._memories.clear()
         for kept in self._checkpoints.values():
             kept.clear()
 

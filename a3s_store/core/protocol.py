@@ -51,6 +51,7 @@ class Capabilities:
     shared_by_processes: bool = False  # several processes may have it open and write
     generations: bool = False  # every save is a generation; older conversations can be loaded
     drafts: bool = False  # the unfinished reply of a run can be stored: `DraftStore`
+    agent_memory: bool = False  # keeps agent memory and deletes it: `agent_memory.AgentMemoryStore`
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +98,8 @@ class SessionStore(Protocol):
     async def delete(self, session_id: str, *, tree: bool = False) -> None:
         """Remove a session with all its families and the loop checkpoints of its runs.
 
-        Deleting what is not there is success. Workflow checkpoints stay, and so do child sessions
+        Its agent memory goes too, where `agent_memory` is promised. Deleting what is not there is
+        success. Workflow checkpoints stay, and so do child sessions
         unless `tree`: then every session goes too whose `parent_id` leads to this one, forks that a
         `SessionManager` made included. That is one commit where `atomic_session_snapshots`; else
         parents go last, so that deleting again finishes what was interrupted. Children of a

@@ -12,7 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from a3s_store.backends.jsonfiles.layout import CLAIMS, HEALTH_PROBE, SUFFIX, TEMPORARY
+from a3s_store.backends.jsonfiles.layout import (
+    CLAIMS,
+    HEALTH_PROBE,
+    MEMORIES,
+    SUFFIX,
+    TEMPORARY,
+)
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.backends.jsonfiles.store import DEFAULT_TIMEOUT
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, Collection
@@ -30,6 +36,7 @@ from a3s_store.importers.upstream_files import (
 
 OP: Final = "import_directory"
 _UNKNOWN: Final = "not a file of a session store"
+_MEMORIES: Final = "agent memory is not imported; carry it with memories(owner)"
 _TEMPORARY: Final = "a temporary file; its save did not finish"
 _FAMILIES: Final = {collection.folder: collection for collection in COLLECTIONS}
 _CHECKPOINTS: Final = {kind.folder: kind for kind in CHECKPOINTS}
@@ -98,6 +105,8 @@ class Source:
             self._group(last).claim = file
         elif any(part.endswith(TEMPORARY) for part in parts):
             self._leave(file, _TEMPORARY)
+        elif head == MEMORIES and len(parts) == 2 and is_value:
+            self._leave(file, _MEMORIES)
         elif parts == (HEALTH_PROBE,):
             self._leave(file, "left behind by a health check")
         else:

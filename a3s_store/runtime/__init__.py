@@ -21,7 +21,7 @@ from a3s_store.runtime.context import (
 from a3s_store.runtime.events import Broadcast, Subscription
 from a3s_store.runtime.live_session import SecurityGuard, Session
 from a3s_store.runtime.manager import SessionManager
-from a3s_store.runtime.memory_context import MemoryContextProvider
+from a3s_store.runtime.memory_context import MemoryContextProvider, workspace_memory
 from a3s_store.runtime.options import SessionOptions
 from a3s_store.runtime.persistence.outcome import Outcome
 from a3s_store.runtime.persistence.restore import restore_session
@@ -135,4 +135,5 @@ __all__ = [
     "should_auto_compact",
     "tool_execution",
     "validate_snapshot",
+    "workspace_memory",
 ]

@@ -1,13 +1,15 @@
 """A session's memories: where they are kept, and how the model comes to see them.
 
-Beside a SQLite store they lie in the same file, under the session's id; with any other store, in
-upstream's file in the workspace. Invariants: 1. that memories cannot be kept fails no session: a
+They lie in the session's store, under its id, where that store promises `agent_memory`: it redacts
+them and deletes them with the session. A file in the workspace, as upstream has it, is used only
+where an application passes one. Invariants: 1. that memories cannot be kept fails no session: a
 warning is logged, and they are kept for this process; 2. what is remembered of a turn and shown of
 a memory is the text as it was, which `context` sets apart as data.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Sequence
@@ -17,15 +19,16 @@ from typing import Final, Protocol, runtime_checkable
 
 from a3s_store.agent_memory import (
     AgentMemory,
+    AgentMemoryStore,
     InMemoryMemoryStore,
     JsonlMemoryStore,
     MemoryItem,
     MemoryStore,
     relevance,
 )
-from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.protocol import SessionStore
+from a3s_store.core.redaction import Redact
 from a3s_store.errors import StoreError, StoreUnavailableError
 from a3s_store.runtime.context import ContextItem, ContextQuery, ContextResult, ContextType
 
@@ -48,27 +51,44 @@ async def memory_for(
 ) -> MemoryStore:
     """The memories of a session that is kept in this store; it stays the application's to close.
 
-    A store of any other kind than SQLite keeps none, so they are kept in the workspace; where there
-    is no workspace either, for this process only.
+    Those of a store without `capabilities().agent_memory` are kept for this process only, and a
+    warning says so. A session that is not kept at all, without a store, has no other ones either.
+    What lies in upstream's file of the workspace is not used, and a warning names the file.
     """
-    if isinstance(store, SqliteSessionStore):
-        return store.memories(session_id)
-    if not workspace:
+    if store is None:
         return InMemoryMemoryStore(clock=clock)
-    return await session_memory(workspace, session_id, clock=clock)
+    if workspace:
+        await _tell_of_file(workspace, session_id)
+    if store.capabilities().agent_memory and isinstance(store, AgentMemoryStore):
+        return store.memories(session_id)
+    _log.warning(
+        "memories of session %s are kept for this process only: its store (%s) has none. "
+        "Pass memory= to keep them",
+        ascii(session_id),
+        store.backend_name,
+    )
+    return InMemoryMemoryStore(clock=clock)
 
 
-async def session_memory(
-    workspace: str | PathLike[str], session_id: str, *, clock: Clock = system_clock
+async def workspace_memory(
+    workspace: str | PathLike[str],
+    session_id: str,
+    *,
+    redact: Redact | None = None,
+    clock: Clock = system_clock,
 ) -> MemoryStore:
-    """The memories in `{workspace}/.a3s/memories/{id}.jsonl`, made with the first of them.
+    """The memories in `{workspace}/.a3s/memories/{id}.jsonl`, upstream's place, to be passed on.
+
+    `create_session(id, memory=await workspace_memory(workspace, id))`: `redact` is asked about
+    their texts, the store's own is not; deleting the session leaves the file where it is.
 
     Never raises for want of it: when the file cannot be opened or read, a warning is logged and the
     memories are kept for this process only; the file is left as it is. Upstream: the memory store
     of `Session::new` (L8).
     """
     try:
-        return await JsonlMemoryStore.open(_file(workspace, session_id), clock=clock)
+        path = _file(workspace, session_id)
+        return await JsonlMemoryStore.open(path, redact=redact, clock=clock)
     except StoreError as error:
         # Its class and place: what it says of a bad line may hold words of it.
         _log.warning(
@@ -78,6 +98,21 @@ async def session_memory(
             error.where,
         )
         return InMemoryMemoryStore(clock=clock)
+
+
+async def _tell_of_file(workspace: str, session_id: str) -> None:
+    """Warn of memories that an earlier release, or upstream, left in the workspace."""
+    try:
+        path = _file(workspace, session_id)
+    except StoreUnavailableError:
+        return
+    if await asyncio.to_thread(path.is_file):
+        _log.warning(
+            "memories of session %s in %s are not used: pass memory=, or store them in "
+            "store.memories(id) and remove the file",
+            ascii(session_id),
+            ascii(str(path)),
+        )
 
 
 def _file(workspace: str | PathLike[str], session_id: str) -> Path:

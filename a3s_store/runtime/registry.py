@@ -21,7 +21,6 @@ from typing import Any, Final, Self
 
 import attrs
 
-from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.core import live_window
 from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.protocol import SessionStore
@@ -92,7 +91,9 @@ class SessionRegistry:
 
         Raises as `FileSessionStore.open`; the store is closed by `shutdown`.
         """
-        store = await FileSessionStore.open(directory)
+        from a3s_store.backends import jsonfiles  # the method's name is upstream's, and means it
+
+        store = await jsonfiles.FileSessionStore.open(directory)
         self._mine.append(store)
         return self.with_store(store, StorageBackend.FILE)
 

@@ -248,8 +248,10 @@ class SessionRuns(InterruptedRuns):
             await self._settle(run)
             raise
         self._settling = True
-        await turn_complete(live.context_providers, live.id, run.prompt, result.text)
         await self._settle(run, result)
+        # Not of a session that is gone: its memories went with it, and another may have its id.
+        if self.persistence.deleted is None and not self.persistence.is_stopped:
+            await turn_complete(live.context_providers, live.id, run.prompt, result.text)
         return result
 
     async def keep_run(self, run: ActiveRun) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from a3s_store.agent_memory.session_stores import Change, OwnedMemoryStore
 from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges
@@ -398,3 +399,42 @@ class ForgetsClaims(MemorySessionStore):
     def _claimed_by(self, run_id: str) -> tuple[str | None] | None:
         found = super()._claimed_by(run_id)
         return ("A",) if found else None
+
+
+@caught_by("memories_go_with_the_session_of_their_owner")
+class KeepsMemoriesOfDeletedSessions(MemorySessionStore):
+    async def _delete(self, session_id: str) -> None:
+        kept = self._memories.get(session_id, {})
+        await super()._delete(session_id)
+        if kept:
+            self._memories[session_id] = kept
+
+
+@caught_by("owners_are_apart")
+class MixesOwnersThatLookAlike(MemorySessionStore):
+    def memories(self, owner: str) -> OwnedMemoryStore:
+        return super().memories(owner.casefold() if isinstance(owner, str) else owner)
+
+
+@caught_by("memories_are_returned_in_the_same_order_by_every_store")
+class PutsWhatIsStoredAgainLast(MemorySessionStore):
+    async def _change_memories(self, op: str, owner: str, change: Change) -> None:
+        before = {item.id: item for item in await self._load_memories(op, owner)}
+        await super()._change_memories(op, owner, change)
+        found = self._memories.get(owner, {})
+        for key in [key for key, item in found.items() if before.get(key, item) is not item]:
+            found[key] = found.pop(key)
+
+
+@caught_by("memories_are_no_part_of_a_session")
+class ForgetsMemoriesAtASave(MemorySessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        self._memories.pop(batch.session_id, None)
+        return await super()._commit(batch)
+
+
+@caught_by("a_closed_store_has_no_memories")
+class AnswersThoughItIsClosed(MemorySessionStore):
+    def _check_open(self, op: str) -> None:
+        if "memor" not in op:
+            super()._check_open(op)

@@ -88,7 +88,8 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "sessions.md").read_text(encoding="utf-8")
-    talking, beside, crashing, closing, asking = re.findall(r"```python\n(.*?)```", text, re.S)
+    programs = re.findall(r"```python\n(.*?)```", text, re.S)
+    talking, beside, crashing, closing, asking, remembering = programs
     for messages in (2, 4):
         assert _said_by(talking, tmp_path) == f"The login fails, you say? {messages}\n"
     assert _said_by(beside, tmp_path).splitlines() == [
@@ -112,6 +113,7 @@ def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
         "make: done",
         "Tool 'bash' execution was rejected by user. Reason: No reason provided",
     ]
+    assert _said_by(remembering, tmp_path) == "['indent'] True\n"
 
 
 def test_every_rule_of_the_live_session_is_shown_by_a_test_that_names_it() -> None:

@@ -23,8 +23,16 @@ from a3s_store.backends.jsonfiles.atomic_write import (
     write_new,
 )
 from a3s_store.backends.jsonfiles.content import NO_MANIFEST, CollectionFile
-from a3s_store.backends.jsonfiles.layout import CLAIMS, HEALTH_PROBE, Layout, name_of, require_name
+from a3s_store.backends.jsonfiles.layout import (
+    CLAIMS,
+    HEALTH_PROBE,
+    MEMORIES,
+    Layout,
+    name_of,
+    require_name,
+)
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
+from a3s_store.backends.jsonfiles.memory_files import MemoryFiles
 from a3s_store.core.batch import Batch, LoadResult, Trees, encode_batch
 from a3s_store.core.collections import (
     COLLECTIONS,
@@ -46,6 +54,7 @@ class Directory:
         self.root = root
         self.layout = Layout(root)
         self._lock = DirectoryLock(root, timeout)
+        self.memories = MemoryFiles(self.layout, self._lock)
 
     # -- Sessions and shelves -----------------------------------------------------------------
 
@@ -68,7 +77,7 @@ class Directory:
             with Changes(self.root) as changes:
                 self._stage(batch, trees, name, changes)
                 changes.land()
-            self._tidy_claims()
+            self._tidy()
         return True
 
     def _stage(self, batch: Batch, trees: Trees, name: str, changes: Changes) -> None:
@@ -164,7 +173,7 @@ class Directory:
     def delete(self, session_id: str) -> None:
         """Remove what is the id's own, its session file last but for the claim.
 
-        The workflow checkpoint of its queue goes too; others stay.
+        Its agent memory goes too, and the workflow checkpoint of its queue; others stay.
         """
         name = name_of(session_id)
         with self._lock.exclusive():
@@ -173,6 +182,7 @@ class Directory:
                 for path in listing.loop_checkpoints_of(self.layout, session_id):
                     changes.drop(path)
                 self._drop_checkpoint(changes, WORKFLOW_CHECKPOINTS, WORKFLOW_PREFIX + session_id)
+                changes.drop(self.layout.memories(session_id))
                 if name is not None and owns:
                     for collection in COLLECTIONS:
                         folder = self.layout.own_folder(collection, name)
@@ -180,13 +190,14 @@ class Directory:
                     changes.drop(self.layout.session(name))
                     changes.drop(self.layout.claim(name))
                 changes.land()
-            self._tidy_claims()
+            self._tidy()
 
-    def _tidy_claims(self) -> None:
-        try:
-            (self.root / CLAIMS).rmdir()
-        except OSError:
-            pass  # There are claims, or never were any.
+    def _tidy(self) -> None:
+        for folder in (CLAIMS, MEMORIES):
+            try:
+                (self.root / folder).rmdir()
+            except OSError:
+                pass  # There are files in it, or it was never made.
 
     # -- Checkpoints --------------------------------------------------------------------------
 

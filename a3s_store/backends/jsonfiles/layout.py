@@ -5,11 +5,14 @@ Invariants: 1. a name never leads out of the directory, nor to a folder that oth
 
 An id becomes a name by `safe_name`, as upstream does it, so several ids may share one name. Who
 owns a name is read off the files (`Directory.owner`): off the session's own payload, else off the
-*claim*, a file of ours in `.owners/` which upstream does not look at.
+*claim*, a file of ours in `.owners/` which upstream does not look at. Nor does it look at
+`.memories/`, where agent memory lies: the names there are made of an id and a hash of it, so no two
+owners share one, and any id has one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -23,9 +26,14 @@ from a3s_store.errors import InvalidIdError
 SUFFIX: Final = ".json"
 TEMPORARY: Final = ".tmp"
 CLAIMS: Final = ".owners"
+MEMORIES: Final = ".memories"
 HEALTH_PROBE: Final = ".health_check"
 MAX_FILE_NAME: Final = 255  # bytes, on every file system that matters
 MAX_NAME: Final = MAX_FILE_NAME - len(SUFFIX)
+
+# Of an owner's id, its file shows so many characters, and instead of others than these a line.
+_SHOWN: Final = 80
+_NOT_SHOWN: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 # Windows reads these as devices or streams, or drops their last character.
 _NOT_ON_WINDOWS: Final = re.compile(
@@ -90,3 +98,9 @@ class Layout:
     def claim(self, name: str) -> Path:
         """The file that says whose the shelves of a name are while there is no session file."""
         return self.root / CLAIMS / name
+
+    def memories(self, owner: str) -> Path:
+        """The file of an owner's agent memory. Any id has one."""
+        digest = hashlib.sha256(owner.encode()).hexdigest()[:32]
+        shown = _NOT_SHOWN.sub("_", owner[:_SHOWN])
+        return self.root / MEMORIES / f"{shown}-{digest}{SUFFIX}"

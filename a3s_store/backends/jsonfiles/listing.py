@@ -13,7 +13,7 @@ from pathlib import Path
 
 from a3s_store.backends.jsonfiles.atomic_write import present
 from a3s_store.backends.jsonfiles.content import ForeignFileError, identity
-from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout, name_of
+from a3s_store.backends.jsonfiles.layout import MEMORIES, SUFFIX, Layout, name_of
 from a3s_store.backends.jsonfiles.owners import claimed
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.protocol import Inventory
@@ -92,6 +92,20 @@ def _checkpoint_ids(layout: Layout, kind: CheckpointKind) -> Iterator[str]:
             continue
         if key is not None and _fits(key, path.name.removesuffix(SUFFIX), path):
             yield key
+
+
+def memory_owners(layout: Layout) -> Iterator[str]:
+    """The owners of the files of agent memory."""
+    for path in _files_in(layout.root / MEMORIES):
+        try:
+            owner = identity(path, "owner")
+        except DecodeError as error:
+            _log.warning("%s has no agent memory: %s", path, error.what)
+            continue
+        if owner is not None and layout.memories(owner) == path:
+            yield owner
+        else:
+            _log.warning("%s has an owner that belongs to another file name", path)
 
 
 def _fits(one: str, name: str, path: Path) -> bool:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from a3s_store.agent_memory.item import MemoryItem
+from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change
 from a3s_store.backends.jsonfiles.atomic_write import make_folder
 from a3s_store.backends.jsonfiles.directory import Directory
-from a3s_store.core.base_store import BaseStore, Opening
+from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
@@ -25,7 +28,7 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 10.0
 
 
-class FileSessionStore(BaseStore):
+class FileSessionStore(BaseMemoryMethods):
     """A `SessionStore` on a directory, file for file as upstream's 3.3.0 writes it.
 
     For working with upstream's engines and for looking at sessions with any tool. Each file is
@@ -36,14 +39,23 @@ class FileSessionStore(BaseStore):
 
     Ids that differ only in `/`, `\\` and `..` share a file; the second one is refused with
     IdCollisionError. Ids of more than 250 bytes, and the id `.`, cannot be saved.
+
+    Agent memory lies in a folder of ours, `.memories`, which upstream does not look at. Each change
+    of an owner's rewrites its file, and each search reads it.
     """
 
     backend_name = "file"
 
-    def __init__(self, directory: Directory, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        redactor: Redactor | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Not for callers: `open` makes and checks the directory."""
         self._directory = directory
         self._redactor = redactor
+        self._clock = clock
         self._running: set[asyncio.Task[Any]] = set()
         self._process = os.getpid()
 
@@ -54,11 +66,13 @@ class FileSessionStore(BaseStore):
         *,
         timeout: float = DEFAULT_TIMEOUT,
         redact: Redact | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> Opening[FileSessionStore]:
         """Open a directory, which is made (for its owner alone) when there is none.
 
         Await it, or enter it with `async with`. `timeout` is how many seconds an operation waits
         while another process works in the directory. `redact` as in `SqliteSessionStore.open`.
+        `clock` gives Unix seconds, for the relevance of memories.
 
         Raises:
             ValueError: the timeout is negative.
@@ -70,7 +84,8 @@ class FileSessionStore(BaseStore):
 
         async def make() -> FileSessionStore:
             await asyncio.to_thread(_open, root)
-            return cls(Directory(root, timeout), None if redact is None else Redactor(redact))
+            redactor = None if redact is None else Redactor(redact)
+            return cls(Directory(root, timeout), redactor, clock)
 
         return Opening(make)
 
@@ -79,7 +94,9 @@ class FileSessionStore(BaseStore):
 
     def capabilities(self) -> Capabilities:
         """Durable, shared and comparing; a snapshot is not one commit."""
-        return Capabilities(aggregate_cas=True, durable=True, shared_by_processes=True)
+        return Capabilities(
+            aggregate_cas=True, durable=True, shared_by_processes=True, agent_memory=True
+        )
 
     async def _commit(self, batch: Batch) -> bool:
         return await self._run(batch.op, _named(batch.session_id), self._directory.commit, batch)
@@ -113,6 +130,15 @@ class FileSessionStore(BaseStore):
         work = self._directory.drop_checkpoint
         await self._run(f"delete_{kind.name}", _named(key, kind.key), work, kind, key)
 
+    async def _load_memories(self, op: str, owner: str) -> tuple[MemoryItem, ...]:
+        return await self._run(op, _memories(owner), self._directory.memories.load, owner)
+
+    async def _change_memories(self, op: str, owner: str, change: Change) -> None:
+        await self._run(op, _memories(owner), self._directory.memories.change, owner, change)
+
+    async def _memory_owners(self) -> Iterable[str]:
+        return await self._run("memory_owners", "agent memory", self._directory.memories.owners)
+
     async def _inventory(self) -> Inventory:
         return await self._run("inventory", "all ids", self._directory.inventory)
 
@@ -144,6 +170,10 @@ class FileSessionStore(BaseStore):
 
 def _named(key: str, what: str = "session") -> str:
     return f"{what} {key!r}"
+
+
+def _memories(owner: str) -> str:
+    return f"memories of {owner!r}"
 
 
 def _open(root: Path) -> None:

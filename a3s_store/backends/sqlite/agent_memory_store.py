@@ -1,7 +1,6 @@
 """The memories of an owner in the store's file: saved by its group commit, read by its reader.
 
-What is done with rows is in `remembered`, finding by words in `ranking`; this room says which, and
-in which transaction.
+The SQL is in `rows/agent_memory.py`, the index of words in `rows/full_text.py`.
 """
 
 from __future__ import annotations
@@ -41,24 +40,17 @@ _OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
 
 
 class MemoryMethods(SqliteStoreBase):
-    """What `SqliteSessionStore` has for memories."""
+    """The methods of `SqliteSessionStore` for agent memory: `AgentMemoryStore`."""
 
     _indexes: Indexes
     _redactor: Redactor | None
 
     def memories(self, owner: str) -> SqliteMemoryStore:
-        """The memories kept under `owner`, any text that may be an id; there need be none.
-
-        Those of a session are kept under its id: `delete` and `erase` take them along, `fork`
-        leaves them where they are, and saving or rewinding the session does not touch them.
-
-        Raises:
-            InvalidIdError: the text cannot be an id.
-        """
+        """See `AgentMemoryStore.memories`; `erase` removes those of a session too."""
         return SqliteMemoryStore(self, check_id(owner, "memory owner"))
 
     async def memory_owners(self) -> tuple[str, ...]:
-        """Everybody under whose id memories are kept, sorted."""
+        """See `AgentMemoryStore.memory_owners`."""
         self._check_open("memory_owners")
         return await self._engine.read(
             "memory_owners",
@@ -69,7 +61,7 @@ class MemoryMethods(SqliteStoreBase):
 
 
 class SqliteMemoryStore:
-    """A `MemoryStore` in a SQLite store's file; it is open as long as that one is.
+    """An `OwnedMemoryStore` in a SQLite store's file.
 
     Made by `SqliteSessionStore.memories`. All methods also raise what the store's own do:
     CorruptionError, StoreBusyError, StoreClosedError and their like.

@@ -163,6 +163,7 @@ class SqliteSessionStore(
             conditional_writes=True,
             run_claims=True,
             drafts=True,
+            agent_memory=True,
         )
 
     # -- More than the protocol ---------------------------------------------------------------

@@ -31,6 +31,7 @@ our own stores pass the same one. It imports neither pytest nor hypothesis.
 from typing import TYPE_CHECKING
 
 from a3s_store._deprecated import names_of
+from a3s_store.testing.conformance import agent_memory as _agent_memory
 from a3s_store.testing.conformance import checkpoints as _checkpoints
 from a3s_store.testing.conformance import claims as _claims
 from a3s_store.testing.conformance import collections as _families
@@ -68,6 +69,7 @@ __all__ = [
 
 # Importing a file registers its checks.
 _FILES = (
+    _agent_memory,
     _checkpoints,
     _drafts,
     _claims,

@@ -21,6 +21,8 @@ from a3s_store.agent_memory import (
     MemoryType,
     relevance,
 )
+from a3s_store.backends.jsonfiles import FileSessionStore
+from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.agent_memory_store import SqliteMemoryStore
 from a3s_store.errors import EncodeError, InvalidIdError
@@ -91,6 +93,11 @@ async def _sqlite(folder: Path, clock: Callable[[], int]) -> Opened:
     return Opened(store.memories("fix-login"), store.close)
 
 
+async def _files(folder: Path, clock: Callable[[], int]) -> Opened:
+    store = await FileSessionStore.open(folder, clock=lambda: clock() / 1000)
+    return Opened(store.memories("fix-login"), store.close)
+
+
 async def _sqlite_beside_another(folder: Path, clock: Callable[[], int]) -> Opened:
     """Another owner in the same file has the same ids."""
     opened = await _sqlite(folder, clock)
@@ -101,6 +108,7 @@ async def _sqlite_beside_another(folder: Path, clock: Callable[[], int]) -> Open
 
 OPENERS = {
     "jsonl": _jsonl,
+    "files": _files,
     "sqlite": _sqlite,
     "sqlite beside another": _sqlite_beside_another,
 }
@@ -221,10 +229,18 @@ async def _memory(folder: Path, clock: Callable[[], int]) -> Opened:
     return Opened(InMemoryMemoryStore(clock=clock), _nothing)
 
 
-@pytest.fixture(params=["memory", *OPENERS])
+async def _memory_sessions(folder: Path, clock: Callable[[], int]) -> Opened:
+    store = MemorySessionStore(clock=lambda: clock() / 1000)
+    return Opened(store.memories("fix-login"), store.close)
+
+
+KINDS = {"memory": _memory, "memory of sessions": _memory_sessions, **OPENERS}
+
+
+@pytest.fixture(params=KINDS)
 def opener(request: pytest.FixtureRequest) -> Any:
     """How a store is opened, of each kind."""
-    return {"memory": _memory, **OPENERS}[request.param]
+    return KINDS[request.param]
 
 
 def used(opener: Any, folder: Path, use: Callable[[MemoryStore], Awaitable[R]]) -> R:

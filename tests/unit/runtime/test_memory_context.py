@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 
 from a3s_store.agent_memory import (
@@ -14,16 +17,23 @@ from a3s_store.agent_memory import (
     MemoryItem,
     MemoryType,
     read_items,
+    to_lines,
 )
+from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.protocol import Capabilities
+from a3s_store.models import SessionConfig
+from a3s_store.runtime import SessionManager
 from a3s_store.runtime.context import ContextProvider, ContextQuery, ContextType
 from a3s_store.runtime.memory_context import (
     MemoryContextProvider,
     RankedMemoryStore,
     memory_for,
-    session_memory,
+    workspace_memory,
 )
+from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
+from tests.unit.runtime.live import Echo
 
 NOW = 1_779_098_400_000
 
@@ -32,7 +42,7 @@ def clock() -> int:
     return NOW
 
 
-def remembered(content: str, importance: float = 0.5) -> MemoryItem:
+def item_of(content: str, importance: float = 0.5) -> MemoryItem:
     return MemoryItem.new(content, importance=importance, clock=clock)
 
 
@@ -45,13 +55,13 @@ def test_memories_lie_in_the_workspace_under_the_sessions_id(tmp_path: Path) -> 
     workspace = tmp_path / "project"
 
     async def main() -> None:
-        store = await session_memory(workspace, "fix-login")
+        store = await workspace_memory(workspace, "fix-login")
         assert isinstance(store, JsonlMemoryStore)
         assert store.path == file_of(workspace)
-        await store.store(remembered("use tabs"))
-        again = await session_memory(workspace, "fix-login")
+        await store.store(item_of("use tabs"))
+        again = await workspace_memory(workspace, "fix-login")
         assert await again.count() == 1
-        assert await (await session_memory(workspace, "other")).count() == 0
+        assert await (await workspace_memory(workspace, "other")).count() == 0
 
     asyncio.run(main())
     assert [item.content for item in read_items(file_of(workspace))] == ["use tabs"]
@@ -76,9 +86,9 @@ def test_memories_that_cannot_be_read_are_left_alone_and_cost_no_session(
         ):
             caplog.clear()
             with caplog.at_level(logging.WARNING):
-                store = await session_memory(workspace, session_id)
+                store = await workspace_memory(workspace, session_id)
             assert isinstance(store, InMemoryMemoryStore)
-            await store.store(remembered("kept for now"))
+            await store.store(item_of("kept for now"))
             assert await store.count() == 1
             (record,) = caplog.records
             assert record.levelno == logging.WARNING
@@ -89,27 +99,145 @@ def test_memories_that_cannot_be_read_are_left_alone_and_cost_no_session(
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-def test_beside_a_sqlite_store_memories_are_in_its_file(tmp_path: Path) -> None:
-    """L8, with the store this package adds."""
+STORES: dict[str, Callable[[Path], Any]] = {
+    "memory": lambda folder: MemorySessionStore(),
+    "file": lambda folder: FileSessionStore.open(folder / "sessions"),
+    "sqlite": lambda folder: SqliteSessionStore.open(folder / "agent.a3s"),
+}
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_memories_are_in_the_sessions_store_and_never_in_its_workspace(
+    kind: str, tmp_path: Path
+) -> None:
+    """L8, with the stores this package adds: through their protocol and capability."""
+    workspace = tmp_path / "project"
+    workspace.mkdir()
 
     async def main() -> None:
-        async with SqliteSessionStore.open(tmp_path / "agent.a3s") as store:
-            memory = await memory_for(store, str(tmp_path), "fix-login", clock=clock)
-            await memory.store(remembered("use tabs"))
+        async with STORES[kind](tmp_path) as store:
+            memory = await memory_for(store, str(workspace), "fix-login", clock=clock)
+            await memory.store(item_of("use tabs"))
             assert await store.memories("fix-login").count() == 1
-            assert not (tmp_path / ".a3s").exists()
+            async with SessionManager(agent=Echo()).with_store(store) as sessions:
+                live = await sessions.create_session(
+                    "live", SessionConfig(workspace=str(workspace))
+                )
+                await live.send("remember me", Echo())
+            (item,) = await store.memories("live").items()
+            assert "remember me" in item.content
+            async with SessionManager(agent=Echo()).with_store(store) as sessions:
+                again = await sessions.restore_session_by_id("live")
+                assert await again.session.memory.count() == 1
 
     asyncio.run(main())
+    assert list(workspace.iterdir()) == []
 
 
-def test_beside_any_other_store_they_are_in_the_workspace_if_there_is_one(tmp_path: Path) -> None:
-    """L8."""
+class Another(MemorySessionStore):
+    """A store that keeps no agent memory, whatever methods it inherited."""
+
+    backend_name = "another"
+
+    def capabilities(self) -> Capabilities:
+        return attrs.evolve(super().capabilities(), agent_memory=False)
+
+
+def test_a_store_without_the_capability_has_them_for_the_process_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        store = Another()
+        with caplog.at_level(logging.WARNING):
+            memory = await memory_for(store, str(tmp_path), "fix-login")
+        assert isinstance(memory, InMemoryMemoryStore)
+        (record,) = caplog.records
+        assert "'fix-login'" in record.message
+        assert "another" in record.message
+        await memory.store(item_of("kept for now"))
+        assert await store.memory_owners() == ()
+        caplog.clear()
+        assert isinstance(await memory_for(None, str(tmp_path), "fix-login"), InMemoryMemoryStore)
+        assert caplog.records == []
+
+    asyncio.run(main())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_the_workspace_that_is_not_used_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that upstream or an earlier release left."""
+    path = file_of(tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(to_lines([item_of("use tabs")]))
+    before = path.read_bytes()
 
     async def main() -> None:
-        for store in (MemorySessionStore(), None):
-            memory = await memory_for(store, str(tmp_path), "fix-login")
-            assert isinstance(memory, JsonlMemoryStore)
-            assert isinstance(await memory_for(store, "", "fix-login"), InMemoryMemoryStore)
+        async with MemorySessionStore() as store:
+            with caplog.at_level(logging.WARNING):
+                memory = await memory_for(store, str(tmp_path), "fix-login")
+            (record,) = caplog.records
+            assert str(path) in record.message
+            assert "use tabs" not in caplog.text
+            assert await memory.count() == 0
+            # As the warning and docs/sessions.md say.
+            await store.memories("fix-login").store_all(read_items(path))
+            assert await memory.count() == 1
+
+    asyncio.run(main())
+    assert path.read_bytes() == before
+
+
+def test_an_application_may_pass_the_file_of_the_workspace(tmp_path: Path) -> None:
+    """L8: it is used in place of the store's, and its texts are redacted if it is told how."""
+
+    async def main() -> None:
+        async with (
+            MemorySessionStore() as store,
+            SessionManager(agent=Echo()).with_store(store) as sessions,
+        ):
+            memory = await workspace_memory(
+                tmp_path, "fix-login", redact=lambda text: text.replace("sk-1234", "[key]")
+            )
+            live = await sessions.create_session("fix-login", memory=memory)
+            await live.send("use sk-1234", Echo())
+            assert await store.memory_owners() == ()
+
+    asyncio.run(main())
+    (item,) = read_items(file_of(tmp_path))
+    assert "use [key]" in item.content
+    assert b"sk-1234" not in file_of(tmp_path).read_bytes()
+
+
+@attrs.define
+class Meanwhile:
+    """Replies once this was awaited."""
+
+    meanwhile: Callable[[], Awaitable[object]]
+
+    async def run(self, run: ActiveRun) -> AgentResult:
+        await self.meanwhile()
+        return await Echo().run(run)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_turn_that_ends_after_its_session_was_deleted_leaves_no_memory(
+    kind: str, tmp_path: Path
+) -> None:
+    """As another process does it. A session made anew under the id would have the memory else."""
+
+    async def main() -> None:
+        async with STORES[kind](tmp_path) as store:
+            sessions = SessionManager().with_store(store)
+            live = await sessions.create_session("fix-login")
+            await live.send("remember me", Echo())
+            assert await store.memory_owners() == ("fix-login",)
+            await live.send("and me", Meanwhile(lambda: store.delete("fix-login")))
+            assert await store.memory_owners() == ()
+            sessions.discard_unsaved("fix-login")
+            await sessions.destroy_session("fix-login")
+            await sessions.shutdown()
 
     asyncio.run(main())
 
@@ -121,7 +249,7 @@ def test_a_memory_is_shown_as_context(tmp_path: Path) -> None:
         provider = MemoryContextProvider(InMemoryMemoryStore(clock=clock), clock=clock)
         named: ContextProvider = provider
         assert named.name == "memory"
-        item = remembered("Über uns: <use> TABS", importance=0.5)
+        item = item_of("Über uns: <use> TABS", importance=0.5)
         await provider.memory.remember(item)
         result = await provider.query(ContextQuery(query="use"))
         assert result.provider == "memory"
@@ -146,7 +274,7 @@ def test_no_more_is_shown_than_asked_for_and_never_more_than_five(
     async def main() -> None:
         provider = MemoryContextProvider(InMemoryMemoryStore(clock=clock), clock=clock)
         for number in range(9):
-            await provider.memory.remember(remembered(f"use {number}", number / 10))
+            await provider.memory.remember(item_of(f"use {number}", number / 10))
         found = await provider.query(ContextQuery(query="use", max_results=max_results))
         expected = [f"use {number}" for number in range(8, 8 - count, -1)]
         assert [item.content for item in found.items] == expected
@@ -160,7 +288,7 @@ def test_no_more_is_shown_than_there_are_tokens_for() -> None:
     async def main() -> None:
         provider = MemoryContextProvider(InMemoryMemoryStore(clock=clock), clock=clock)
         for number in range(4):
-            await provider.memory.remember(remembered(f"use {'x' * 36}", number / 10))
+            await provider.memory.remember(item_of(f"use {'x' * 36}", number / 10))
         found = await provider.query(ContextQuery(query="use", max_tokens=25))
         assert (len(found.items), found.total_tokens, found.truncated) == (2, 20, True)
 
@@ -193,7 +321,7 @@ def test_where_the_store_can_rank_some_of_the_words_are_enough(tmp_path: Path) -
             assert not isinstance(InMemoryMemoryStore(), RankedMemoryStore)
             provider = MemoryContextProvider(memories, clock=clock)
             for content in ("the login page uses tabs", "please fix the login", "unrelated"):
-                await memories.store(remembered(content))
+                await memories.store(item_of(content))
             found = await provider.query(ContextQuery(query="Please fix the login"))
             assert [item.content for item in found.items] == [
                 "please fix the login",

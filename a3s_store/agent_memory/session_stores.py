@@ -1,0 +1,169 @@
+"""Agent memory in a store of sessions: the protocol, and the methods that backends share.
+
+Memories lie under an *owner*: the id of a session, or any other id, an agent's for instance.
+
+Invariants: 1. `redact=` of the store is applied to an item before it is written; 2. deleting a
+session removes the memories under its id, saved or not; 3. nothing else that is done to a session
+touches them: they are part of no snapshot, digest, fork or export.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from a3s_store.agent_memory.item import MemoryItem, redacted
+from a3s_store.agent_memory.protocol import InMemoryMemoryStore, MemoryStore
+from a3s_store.core.base_store import BaseStore
+from a3s_store.core.collections import check_id
+from a3s_store.errors import during
+
+# Changes the items of an owner, by id and in their order.
+Change: TypeAlias = Callable[[dict[str, MemoryItem]], object]
+
+
+@runtime_checkable
+class OwnedMemoryStore(MemoryStore, Protocol):
+    """A `MemoryStore` of one owner in a store of sessions; it is open as long as that store is.
+
+    All methods also raise what the store's own do: StoreClosedError, CorruptionError, DecodeError,
+    StoreBusyError and their like.
+    """
+
+    @property
+    def owner(self) -> str:
+        """The id under which the items lie."""
+
+    async def store_all(self, items: Iterable[MemoryItem]) -> None:
+        """Store many items, in their order: all of them, or none when this raises."""
+
+    async def items(self) -> tuple[MemoryItem, ...]:
+        """All items, in the order in which they were first stored."""
+
+
+@runtime_checkable
+class AgentMemoryStore(Protocol):
+    """A store of sessions that promises `agent_memory`. See the rules above."""
+
+    def memories(self, owner: str) -> OwnedMemoryStore:
+        """The memories under `owner`, any text that may be an id; there need be none.
+
+        Raises:
+            InvalidIdError: the text cannot be an id.
+        """
+
+    async def memory_owners(self) -> tuple[str, ...]:
+        """The owners of at least one item, sorted."""
+
+
+class BaseMemoryMethods(BaseStore):
+    """Implements `AgentMemoryStore` over the methods below: checks, redaction, order of results."""
+
+    # Unix seconds, for relevance.
+    _clock: Callable[[], float] = time.time
+
+    @abstractmethod
+    async def _load_memories(self, op: str, owner: str) -> tuple[MemoryItem, ...]:
+        """Return the items of an owner, in the order in which they were first stored."""
+
+    @abstractmethod
+    async def _change_memories(self, op: str, owner: str, change: Change) -> None:
+        """Apply a change to the items of an owner; no other change comes between."""
+
+    @abstractmethod
+    async def _memory_owners(self) -> Iterable[str]:
+        """Return the owners of at least one item, in any order."""
+
+    def _now_ms(self) -> int:
+        seconds = self._clock()
+        # It only ranks: a clock that is far off fails no search.
+        return int(seconds * 1000) if abs(seconds) < 1e12 else 0
+
+    def memories(self, owner: str) -> OwnedMemoryStore:
+        """See `AgentMemoryStore.memories`."""
+        return _Owned(self, check_id(owner, "memory owner"))
+
+    async def memory_owners(self) -> tuple[str, ...]:
+        """See `AgentMemoryStore.memory_owners`."""
+        self._check_open("memory_owners")
+        return tuple(sorted(await self._memory_owners()))
+
+
+class _Owned:
+    """An `OwnedMemoryStore` that reads all items of its owner for each question."""
+
+    def __init__(self, store: BaseMemoryMethods, owner: str) -> None:
+        self._store = store
+        self._owner = owner
+
+    def __repr__(self) -> str:
+        return f"<memories of {self._owner!r} in {self._store!r}>"
+
+    @property
+    def owner(self) -> str:
+        """See `OwnedMemoryStore.owner`."""
+        return self._owner
+
+    async def store(self, item: MemoryItem) -> None:
+        """See `MemoryStore.store`."""
+        await self._put("store a memory", (item,))
+
+    async def store_all(self, items: Iterable[MemoryItem]) -> None:
+        """See `OwnedMemoryStore.store_all`."""
+        await self._put("store memories", tuple(items))
+
+    async def _put(self, op: str, items: Sequence[MemoryItem]) -> None:
+        self._store._check_open(op)
+        with during(op, f"memories of {self._owner!r}"):
+            made = [redacted(item, self._store._redactor) for item in items]
+        if made:
+            await self._change(op, lambda found: found.update({item.id: item for item in made}))
+
+    async def delete(self, item_id: str) -> None:
+        """See `MemoryStore.delete`."""
+        check_id(item_id, "memory id")
+        await self._change("delete a memory", lambda found: found.pop(item_id, None))
+
+    async def clear(self) -> None:
+        """See `MemoryStore.clear`."""
+        await self._change("clear memories", lambda found: found.clear())
+
+    async def _change(self, op: str, change: Change) -> None:
+        self._store._check_open(op)
+        await self._store._change_memories(op, self._owner, change)
+
+    async def retrieve(self, item_id: str) -> MemoryItem | None:
+        """See `MemoryStore.retrieve`."""
+        check_id(item_id, "memory id")
+        return await (await self._found("retrieve a memory")).retrieve(item_id)
+
+    async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.search`."""
+        return await (await self._found("search memories")).search(query, limit)
+
+    async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.search_by_tags`."""
+        return await (await self._found("search memories")).search_by_tags(tags, limit)
+
+    async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.get_recent`."""
+        return await (await self._found("search memories")).get_recent(limit)
+
+    async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.get_important`."""
+        return await (await self._found("search memories")).get_important(threshold, limit)
+
+    async def items(self) -> tuple[MemoryItem, ...]:
+        """See `OwnedMemoryStore.items`."""
+        return (await self._found("load memories")).items
+
+    async def count(self) -> int:
+        """See `MemoryStore.count`."""
+        return await (await self._found("count memories")).count()
+
+    async def _found(self, op: str) -> InMemoryMemoryStore:
+        self._store._check_open(op)
+        items = await self._store._load_memories(op, self._owner)
+        return InMemoryMemoryStore(items, clock=self._store._now_ms)

@@ -1,0 +1,81 @@
+"""Agent memory in a directory: one file for each owner, in a folder that upstream does not look at.
+
+A file has its owner and all items, the oldest first, and is replaced as a whole by each change.
+"""
+
+from __future__ import annotations
+
+from a3s_store.agent_memory.item import MemoryItem, unfit
+from a3s_store.agent_memory.session_stores import Change
+from a3s_store.backends.jsonfiles import content, listing
+from a3s_store.backends.jsonfiles.atomic_write import Changes, read
+from a3s_store.backends.jsonfiles.layout import Layout
+from a3s_store.backends.jsonfiles.lock import DirectoryLock
+from a3s_store.core.collections import check_id
+from a3s_store.errors import DecodeError, InvalidIdError
+from a3s_store.wire import Model, field, model
+
+
+@model()
+class MemoryFile(Model):
+    """The content of a file."""
+
+    owner: str
+    items: tuple[MemoryItem, ...] = field(default=())
+
+
+class MemoryFiles:
+    """The memories of all owners. Every method takes the lock of the directory."""
+
+    def __init__(self, layout: Layout, lock: DirectoryLock) -> None:
+        self._layout = layout
+        self._lock = lock
+
+    def load(self, owner: str) -> tuple[MemoryItem, ...]:
+        """The items of an owner, the oldest first. Raises DecodeError."""
+        with self._lock.shared():
+            return self._read(owner).items
+
+    def change(self, owner: str, change: Change) -> None:
+        """Apply a change to the items of an owner; a file without items is removed.
+
+        When this raises, the file is as it was.
+        """
+        with self._lock.exclusive(), Changes(self._layout.root) as changes:
+            stored = self._read(owner)
+            items = {item.id: item for item in stored.items}
+            change(items)
+            path = self._layout.memories(owner)
+            if items:
+                changes.put(path, content.value_text(stored.evolve(items=tuple(items.values()))))
+            else:
+                changes.drop(path)
+            changes.land()
+
+    def _read(self, owner: str) -> MemoryFile:
+        path = self._layout.memories(owner)
+        data = read(path)
+        if data is None:
+            return MemoryFile(owner=owner)
+        with content.in_file(path):
+            found = content.read_value(MemoryFile, data, path)
+            if found.owner != owner:
+                raise DecodeError("these are the memories of another owner", path="owner")
+            for number, item in enumerate(found.items):
+                _check(item, f"items[{number}]")
+        return found
+
+    def owners(self) -> list[str]:
+        """The owners of at least one item; a file that is of none is logged."""
+        with self._lock.shared():
+            return [*listing.memory_owners(self._layout)]
+
+
+def _check(item: MemoryItem, place: str) -> None:
+    try:
+        check_id(item.id, "memory id")
+    except InvalidIdError as error:
+        raise DecodeError(error.what, model="MemoryItem", path=f"{place}.id") from None
+    what = unfit(item)
+    if what is not None:
+        raise DecodeError(what, model="MemoryItem", path=f"{place}.metadata")

@@ -1,0 +1,163 @@
+"""A session with one text in everything that belongs to it, and a search for that text in a store.
+
+The search looks at names and bytes of files and folders, at rows of tables, packed ones unpacked,
+and at every object that a store in memory refers to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import types
+import weakref
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from a3s_store.agent_memory import MemoryItem
+from a3s_store.backends.jsonfiles import FileSessionStore
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.drafts import Draft
+from a3s_store.core.redaction import Redactor
+from a3s_store.models import SessionLane, WorkflowCheckpoint
+from a3s_store.runtime import StoreJournal
+from a3s_store.runtime.queue.dead_letters import DeadLetter
+from a3s_store.runtime.queue.handlers import ExternalTask
+from tests.everything import LARGE, everything, memory
+from tests.support import artifact, checkpoint, messages
+
+MARK: Final = "XQ7SECRETQ7X"
+# The text, and a piece of a large one of it when it is packed.
+_LARGE: Final = artifact(9, LARGE).evolve(content=f"{MARK} " * (LARGE // 8))
+_SOUGHT: Final = (MARK.encode(), zlib.compress(_LARGE.content.encode(), 1)[20:80])
+
+STORES: Final[dict[str, Callable[..., Any]]] = {
+    "memory": lambda folder, **options: MemorySessionStore(**options),
+    "file": lambda folder, **options: FileSessionStore.open(folder / "store", **options),
+    "sqlite": lambda folder, **options: SqliteSessionStore.open(folder / "agent.a3s", **options),
+}
+
+
+def marked(value: Any) -> Any:
+    """The value with the text at the end of every text that redaction is asked about."""
+    return Redactor(lambda text: f"{text} {MARK}").value(value)
+
+
+async def fill(store: Any, session_id: str, run_id: str) -> None:
+    """Save everything that may belong to a session, with the text in all of it."""
+    snapshot = marked(everything(session_id))
+    await store.save_snapshot(snapshot.evolve(artifacts=(*snapshot.artifacts, _LARGE)))
+    history = marked((*snapshot.session.messages, *messages(3, tag="c")))
+    await store.save_loop_checkpoint(run_id, checkpoint(history, run_id, session_id))
+    promised = store.capabilities()
+    if promised.drafts:
+        await store.save_draft(
+            run_id, Draft(position=len(history), text=MARK, reasoning_content=MARK)
+        )
+    assert promised.agent_memory
+    item: MemoryItem = marked(memory(1))
+    await store.memories(session_id).store(item)
+    letter = DeadLetter(
+        command_id=f"command {session_id}",
+        command_type="bash",
+        lane_id="execute",
+        error=MARK,
+        attempts=1,
+        failed_at="2026-05-18T10:00:00Z",
+    )
+    task = ExternalTask(
+        task_id=f"task {session_id}",
+        session_id=session_id,
+        lane=SessionLane.EXECUTE,
+        command_type="bash",
+        payload={"command": MARK},
+        timeout_ms=1,
+        created_at_ms=1,
+    )
+    await StoreJournal(store, session_id).save((letter,), (task,))
+
+
+async def leave_old_queue(store: Any, session_id: str) -> None:
+    """The workflow checkpoint in which an older release kept the session's queue."""
+    workflow_id = f"a3s_store.queue/{session_id}"
+    found: WorkflowCheckpoint = marked(
+        WorkflowCheckpoint(workflow_id=workflow_id, steps=(), checkpoint_ms=7)
+    )
+    found = found.evolve(extra={"later": MARK})
+    await store.save_workflow_checkpoint(workflow_id, found)
+
+
+def in_files(folder: Path) -> list[str]:
+    """The files and folders below one that have the text, in their names or in their bytes."""
+    found = []
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        data = path.read_bytes() if path.is_file() else b""
+        if MARK in name or any(one in data for one in _SOUGHT):
+            found.append(name)
+    return sorted(found)
+
+
+def in_rows(path: Path) -> list[str]:
+    """The tables of a database with rows that have the text."""
+    found = []
+    with sqlite3.connect(path) as conn:
+        for (table,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+            rows = conn.execute(f'SELECT * FROM "{table}"').fetchall()
+            if any(_has(value) for row in rows for value in row):
+                found.append(table)
+    conn.close()
+    return sorted(found)
+
+
+def _has(value: Any) -> bool:
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogatepass")
+    if not isinstance(value, bytes):
+        return False
+    try:
+        value += zlib.decompress(value)
+    except zlib.error:
+        pass
+    return any(one in value for one in _SOUGHT)
+
+
+def in_memory(store: Any) -> list[str]:
+    """The attributes of a store from which an object with the text is reached."""
+    return sorted(name for name, value in vars(store).items() if any(map(_has, _texts(value))))
+
+
+# These have no texts of their own, or reach all of the interpreter.
+_LEFT_ALONE: Final = (
+    type,
+    types.ModuleType,
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    asyncio.AbstractEventLoop,
+)
+
+
+def _texts(root: Any) -> Iterator[Any]:
+    seen: set[int] = set()
+    waiting = [root]
+    kept = []  # so that no id is used twice
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen or isinstance(value, _LEFT_ALONE):
+            continue
+        seen.add(id(value))
+        kept.append(value)
+        if isinstance(value, str | bytes):
+            yield value
+        elif isinstance(value, dict | weakref.WeakValueDictionary):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set | frozenset):
+            waiting += value
+        waiting += getattr(value, "__dict__", {}).values()
+        for cls in type(value).__mro__:
+            slots = cls.__dict__.get("__slots__", ())
+            for name in (slots,) if isinstance(slots, str) else slots:
+                waiting.append(getattr(value, name, None))
