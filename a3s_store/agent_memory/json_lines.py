@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import os
 import stat
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -23,6 +22,7 @@ from a3s_store.agent_memory.item import MemoryItem, check_item, redacted, unfit
 from a3s_store.agent_memory.protocol import InMemoryMemoryStore
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.collections import check_id
+from a3s_store.core.new_files import sweep, sync_folder, temporary_name, write_new
 from a3s_store.core.redaction import Redact, Redactor
 from a3s_store.errors import (
     DecodeError,
@@ -39,7 +39,6 @@ MAX_BYTES: Final = 256 * 1024 * 1024
 _MODEL: Final = "MemoryItem"
 # Both are 0 where the system does not know them.
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
-_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
@@ -106,7 +105,8 @@ def read_items(path: str | PathLike[str]) -> tuple[MemoryItem, ...]:
 def write_items(path: str | PathLike[str], items: Iterable[MemoryItem]) -> None:
     """Make these items the content of a file, 0600, in a folder that exists. Blocks.
 
-    When this raises the file is as it was. A killed process leaves a file that ends in `.tmp`.
+    When this raises the file is as it was. A killed process leaves a file that ends in `.tmp`:
+    the next `JsonlMemoryStore` that is opened on the file removes it.
 
     Raises:
         InvalidIdError, EncodeError, StoreFullError, StoreUnavailableError
@@ -142,32 +142,15 @@ def _read(path: Path) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    made = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY, 0o600)
+    made = path.with_name(temporary_name(f".{path.name}"))
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            with contextlib.suppress(AttributeError):  # not on Windows
-                os.fchmod(descriptor, 0o600)  # a umask may take away what the owner needs
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_new(made, data)
         made.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             made.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make the new name outlast a power cut, where folders can be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 class JsonlMemoryStore:
@@ -287,6 +270,8 @@ class JsonlMemoryStore:
 
 def _open(path: Path) -> tuple[MemoryItem, ...]:
     with during("open memories", str(path)):
+        with contextlib.suppress(OSError):  # reading it says what is wrong
+            sweep(path.parent, alone=False, fits=lambda one: one.is_for(f".{path.name}"))
         found = read_items(path)
         if not found and not path.exists():
             folder = next(folder for folder in path.parents if folder.exists())

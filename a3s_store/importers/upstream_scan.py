@@ -17,11 +17,11 @@ from a3s_store.backends.jsonfiles.layout import (
     HEALTH_PROBE,
     MEMORIES,
     SUFFIX,
-    TEMPORARY,
 )
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.backends.jsonfiles.store import DEFAULT_TIMEOUT
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, Collection
+from a3s_store.core.new_files import TEMPORARY
 from a3s_store.errors import during
 from a3s_store.importers.store_item import Outcome
 from a3s_store.importers.upstream_files import (

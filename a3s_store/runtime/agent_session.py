@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from a3s_store.backends.jsonfiles.atomic_write import write_new
+from a3s_store.core.new_files import write_new
 from a3s_store.errors import (
     PersistenceError,
     StaleSessionError,

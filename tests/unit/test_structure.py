@@ -129,6 +129,11 @@ def test_importing_the_package_brings_in_no_optional_dependency() -> None:
         assert ("aiosqlite" in loaded) == bool(names), "what is not used is not imported"
 
 
+def test_the_runtime_asks_for_protocols_and_imports_no_backend() -> None:
+    loaded = _run("import a3s_store.runtime, sys; print(*sorted(sys.modules))").split()
+    assert [name for name in loaded if name.startswith("a3s_store.backends.")] == []
+
+
 def test_every_public_name_is_found_and_no_other() -> None:
     assert set(a3s_store.__all__) <= set(dir(a3s_store))
     for name in a3s_store.__all__:

@@ -14,14 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from a3s_store.backends.jsonfiles import content, listing, owners
-from a3s_store.backends.jsonfiles.atomic_write import (
-    Changes,
-    present,
-    read,
-    temporary_beside,
-    write_new,
-)
+from a3s_store.backends.jsonfiles import content, left_behind, listing, owners
+from a3s_store.backends.jsonfiles.atomic_write import Changes, present, read
 from a3s_store.backends.jsonfiles.content import NO_MANIFEST, CollectionFile
 from a3s_store.backends.jsonfiles.layout import (
     CLAIMS,
@@ -40,6 +34,7 @@ from a3s_store.core.collections import (
     CheckpointKind,
     Collection,
 )
+from a3s_store.core.new_files import temporary_name, write_new
 from a3s_store.core.protocol import Inventory
 from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.snapshot import SessionSnapshot
@@ -173,7 +168,8 @@ class Directory:
     def delete(self, session_id: str) -> None:
         """Remove what is the id's own, its session file last but for the claim.
 
-        Its agent memory goes too, and the workflow checkpoint of its queue; others stay.
+        Its agent memory goes too, and the workflow checkpoint of its queue; others stay. So do
+        temporary files that killed writers left, whosesoever they are.
         """
         name = name_of(session_id)
         with self._lock.exclusive():
@@ -190,6 +186,7 @@ class Directory:
                     changes.drop(self.layout.session(name))
                     changes.drop(self.layout.claim(name))
                 changes.land()
+            left_behind.sweep_all(self.layout)
             self._tidy()
 
     def _tidy(self) -> None:
@@ -258,7 +255,7 @@ class Directory:
 
     def probe(self) -> None:
         """Write and remove a file. Raises StoreUnavailableError when that is not possible."""
-        path = temporary_beside(self.root / HEALTH_PROBE)
+        path = self.root / temporary_name(HEALTH_PROBE)
         try:
             next(self.root.iterdir(), None)
             write_new(path, b"ok")

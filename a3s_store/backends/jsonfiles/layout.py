@@ -21,14 +21,13 @@ from typing import Final
 import attrs
 
 from a3s_store.core.collections import CheckpointKind, Collection
+from a3s_store.core.new_files import MAX_FILE_NAME
 from a3s_store.errors import InvalidIdError
 
 SUFFIX: Final = ".json"
-TEMPORARY: Final = ".tmp"
 CLAIMS: Final = ".owners"
 MEMORIES: Final = ".memories"
 HEALTH_PROBE: Final = ".health_check"
-MAX_FILE_NAME: Final = 255  # bytes, on every file system that matters
 MAX_NAME: Final = MAX_FILE_NAME - len(SUFFIX)
 
 # Of an owner's id, its file shows so many characters, and instead of others than these a line.

@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 from a3s_store.agent_memory.item import MemoryItem
 from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change
+from a3s_store.backends.jsonfiles import left_behind
 from a3s_store.backends.jsonfiles.atomic_write import make_folder
 from a3s_store.backends.jsonfiles.directory import Directory
+from a3s_store.backends.jsonfiles.layout import Layout
 from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
@@ -183,3 +185,4 @@ def _open(root: Path) -> None:
                 make_folder(folder)
         # Says at once, and not at the first save, that this is no directory or must not be entered.
         next(root.iterdir(), None)
+        left_behind.sweep_at_opening(Layout(root))

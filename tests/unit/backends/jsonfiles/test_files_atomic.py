@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from a3s_store.backends.jsonfiles import FileSessionStore
-from a3s_store.backends.jsonfiles.atomic_write import Changes, temporary_beside, write_new
-from a3s_store.backends.jsonfiles.layout import MAX_FILE_NAME
+from a3s_store.backends.jsonfiles.atomic_write import Changes
+from a3s_store.core.new_files import MAX_FILE_NAME, Temporary, temporary_name, write_new
 from a3s_store.errors import StoreError, StoreUnavailableError
 from tests.unit.backends.jsonfiles.file_samples import (
     FAMILY_NAMES,
@@ -97,6 +97,7 @@ def test_a_killed_writer_leaves_each_file_old_or_new(tmp_path: Path) -> None:
     run(tmp_path, lambda store: store.save_snapshot(snapshot("a/b", "7")))
     assert set(_generations(tmp_path).values()) == {7}
     assert run(tmp_path, lambda store: store.list()) == ["a/b"]
+    assert [name for name in files_in(tmp_path) if name.endswith(".tmp")] == []
 
 
 _LIMITED = """
@@ -195,17 +196,17 @@ def test_what_is_not_there_is_removed_with_success(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.json", "é" * 125 + ".json", "x" * 250 + ".json"])
-def test_temporary_names_are_new_beside_the_file_and_short_enough(
-    tmp_path: Path, name: str
-) -> None:
-    made = {temporary_beside(tmp_path / name) for _ in range(100)}
+def test_temporary_names_are_new_short_enough_and_say_for_what_they_are(name: str) -> None:
+    made = {temporary_name(name) for _ in range(100)}
     assert len(made) == 100
-    for path in made:
-        assert path.parent == tmp_path
-        assert path.name.endswith(".tmp")
-        assert len(os.fsencode(path.name)) <= MAX_FILE_NAME
-    if name == "x.json":
-        assert made.pop().name.startswith(f"x.json.{time.time_ns() // 10**11}")
+    for one in made:
+        assert one.endswith(".tmp")
+        assert len(os.fsencode(one)) <= MAX_FILE_NAME
+        read = Temporary.of(one)
+        assert read is not None
+        assert read.is_for(name)
+        assert not read.is_for("y" + name)
+        assert name.startswith(read.head)
 
 
 @pytest.mark.parametrize("collection", FAMILY_NAMES)

@@ -1,0 +1,158 @@
+"""Writing files that are whole or not there, and the temporary names of those not whole yet.
+
+A temporary name says which process writes the file, so that `sweep` can tell the files of killed
+processes from those that are being written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from a3s_store.core import processes
+
+_log = logging.getLogger("a3s_store.files")
+
+TEMPORARY: Final = ".tmp"
+MAX_FILE_NAME: Final = 255  # bytes, on every file system that matters
+# Of a writer nothing is known of: how long no file is being written.
+_LONGEST_WRITE_S: Final = 86_400
+_COUNTER: Final = itertools.count()
+# Behind the name of the file: when, by which process, which of its files.
+_NAME: Final = re.compile(r"(.*)\.\d{19}\.([0-9a-f]{12}\.\d+\.\w*)\.\d+\.tmp", re.DOTALL)
+# Of release 0.1.0: when, a process id, which of its files.
+_OLDER: Final = re.compile(r"(.*)\.\d{19}\.\d+\.\d+\.tmp", re.DOTALL)
+# Of release 0.1.0, of a file of JSON lines: nothing.
+_OLDER_LINES: Final = re.compile(r"\.[0-9a-f]{32}\.tmp")
+# Both are 0 where the system does not know them.
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+
+
+def temporary_name(name: str) -> str:
+    """A new name for a file that is to get this name: it, time, process, a counter, and `.tmp`.
+
+    A name that would grow too long loses its end, so that whatever can be read can be replaced.
+    """
+    tail = f".{time.time_ns():019}.{processes.own_token()}.{next(_COUNTER)}{TEMPORARY}"
+    return _head(name, tail) + tail
+
+
+def _head(name: str, tail: str) -> str:
+    return os.fsencode(name)[: MAX_FILE_NAME - len(tail)].decode("utf-8", "ignore")
+
+
+@attrs.frozen
+class Temporary:
+    """A temporary name, read: that of its file as far as it was not cut, and the writing process.
+
+    `head` is empty, and `writer` None, where an older release did not say so.
+    """
+
+    name: str
+    head: str
+    writer: str | None
+
+    @classmethod
+    def of(cls, name: str) -> Temporary | None:
+        """Read a name; None when it is no temporary name of ours."""
+        if (found := _NAME.fullmatch(name)) is not None:
+            return cls(name, found[1], found[2])
+        if (found := _OLDER.fullmatch(name)) is not None:
+            return cls(name, found[1], None)
+        return cls(name, "", None) if _OLDER_LINES.fullmatch(name) else None
+
+    def is_for(self, name: str) -> bool:
+        """Whether the file is to get this name, or may be where its own does not say."""
+        return not self.head or self.head == _head(name, self.name[len(self.head) :])
+
+
+def sweep(
+    folder: Path,
+    *,
+    alone: bool,
+    fits: Callable[[Temporary], bool] = lambda _: True,
+    folders: bool = False,
+) -> None:
+    """Remove the temporary files of a folder that are not being written, and folders if told so.
+
+    Those whose process ended. `alone` says that no other process can be at work, as under a lock
+    that all of them take: then a process that cannot be looked for, since it runs elsewhere, has
+    ended. Without it, its file counts when it was not changed for a day. A file that cannot be
+    removed is logged. Raises OSError when the folder cannot be read.
+    """
+    for found, path in temporaries(folder):
+        if not fits(found) or (path.is_dir() and not path.is_symlink() and not folders):
+            continue
+        try:
+            if _is_left_behind(found, path, alone=alone):
+                remove(path)
+        except FileNotFoundError:
+            pass  # it was not left behind, or another process was quicker
+        except OSError as error:
+            _log.warning("%s, which a killed process left, stays: %s", path, error.strerror)
+
+
+def temporaries(folder: Path) -> Iterator[tuple[Temporary, Path]]:
+    """The temporary files of a folder; none where there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(TEMPORARY)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        if (found := Temporary.of(name)) is not None:
+            yield found, folder / name
+
+
+def _is_left_behind(found: Temporary, path: Path, *, alone: bool) -> bool:
+    state = "elsewhere" if found.writer is None else processes.state_of(found.writer)
+    if state == "elsewhere" and not alone:
+        return time.time() - path.lstat().st_mtime > _LONGEST_WRITE_S
+    return state != "running"
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Create a file only its owner may read, and sync it; nothing is left of one that failed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with contextlib.suppress(AttributeError):  # not on Windows
+                os.fchmod(descriptor, 0o600)  # a umask may take away what the owner needs
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder outlast a power cut."""
+    if sys.platform == "win32":
+        return  # Folders cannot be opened there; NTFS logs names by itself.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
