@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from a3s_store.core.base_store import BaseStore
     from a3s_store.core.changes import Committed, RunCheckpoint, RunClaim, SessionChanges
     from a3s_store.core.clean import clean_json, clean_text
+    from a3s_store.core.credential_names import CredentialNames
     from a3s_store.core.drafts import Draft
     from a3s_store.core.protocol import (
         Capabilities,
@@ -50,6 +51,7 @@ __all__ = [
     "Capabilities",
     "Committed",
     "ConditionalStore",
+    "CredentialNames",
     "Draft",
     "DraftStore",
     "FileSessionStore",
@@ -84,6 +86,7 @@ _HOMES = {
     "Capabilities": "core.protocol",
     "Committed": "core.changes",
     "ConditionalStore": "core.protocol",
+    "CredentialNames": "core.credential_names",
     "Draft": "core.drafts",
     "DraftStore": "core.protocol",
     "FileSessionStore": "backends.jsonfiles",

@@ -43,6 +43,7 @@ from a3s_store.core.conditional_store import (
     refuse_unwritable_changes,
     run_taken,
 )
+from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.digests import EMPTY_CHAIN, chain
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import Capabilities, Health, Inventory
@@ -55,7 +56,7 @@ from a3s_store.core.queue_entries import (
     entries_of,
     session_not_saved,
 )
-from a3s_store.core.redaction import Redact, Redactor
+from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import LoopCheckpoint, Message, SessionData
@@ -97,16 +98,20 @@ _NOTHING: Final = _Entry(0, 1)
 class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, BaseMemoryMethods):
     """A `SessionStore` that forgets everything when the process ends.
 
-    `redact` as in `SqliteSessionStore.open`. `clock` gives Unix seconds, for the relevance of
-    memories.
+    `redact` and `credentials` as in `SqliteSessionStore.open`. `clock` gives Unix seconds, for the
+    relevance of memories.
     """
 
     backend_name = "memory"
 
     def __init__(
-        self, *, redact: Redact | None = None, clock: Callable[[], float] = time.time
+        self,
+        *,
+        redact: Redact | None = None,
+        credentials: CredentialNames | None = BUILT_IN,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._redactor = None if redact is None else Redactor(redact)
+        self._redactor = Redactor(redact, names=credentials)
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
         # The last number given under an id whose session was deleted.

@@ -34,10 +34,10 @@ class BaseDraftStore(BaseStore):
         check_id(run_id, "run_id")
         with during(op, f"run_id {run_id!r}"):
             draft = check_draft(draft)
-            if self._redactor is not None:
-                # Named apart, so that an error says which.
-                text = self._redactor.value(draft.text, "text")
-                reasoning = self._redactor.value(draft.reasoning_content, "reasoning_content")
+            # Named apart, so that an error says which.
+            text = self._redactor.value(draft.text, "text")
+            reasoning = self._redactor.value(draft.reasoning_content, "reasoning_content")
+            if text is not draft.text or reasoning is not draft.reasoning_content:
                 draft = check_draft(attrs.evolve(draft, text=text, reasoning_content=reasoning))
         await self._put_draft(run_id, draft, claimed_by)
 

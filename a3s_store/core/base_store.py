@@ -31,6 +31,7 @@ from a3s_store.core.collections import (
     Collection,
     check_id,
 )
+from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction import Redactor
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
@@ -49,6 +50,7 @@ from a3s_store.models.checkpoint import CHECKPOINT_VERSION
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 S = TypeVar("S", bound="BaseStore")
+T = TypeVar("T")
 
 
 class BaseStore(ABC):
@@ -56,7 +58,8 @@ class BaseStore(ABC):
 
     backend_name: str
     _closed = False
-    _redactor: Redactor | None = None
+    # Removes secrets: see `redaction`. One without a hook may be shared.
+    _redactor: Redactor = Redactor()
 
     # -- The port: what a backend has to know -------------------------------------------------
 
@@ -294,21 +297,30 @@ class BaseStore(ABC):
         self._check_open(batch.op)
         await self._commit(self._redacted(batch))
 
+    @property
+    def credentials(self) -> CredentialNames | None:
+        """The names of configuration whose values are not stored; None: all are stored."""
+        return self._redactor.names
+
     def redacted(self, snapshot: SessionSnapshot) -> SessionSnapshot:
         """The snapshot as it would be saved: see `redaction`. Raises EncodeError."""
-        if self._redactor is None:
-            return snapshot
         batch = self._redacted(self._snapshot_batch("redact", snapshot))
         assert batch.session is not None, "a snapshot has one"
         return SessionSnapshot.of(
             batch.session, batch.collections, batch.retained_artifact_uris or ()
         )
 
+    def redacted_value(self, value: T) -> T:
+        """A checkpoint, or the values of a collection, as it would be saved. Raises EncodeError."""
+        redacted: T = self._redactor.value(value)
+        return redacted
+
     def _redacted(self, batch: Batch) -> Batch:
         """The batch as it is to be saved: see `redaction`. Raises EncodeError."""
         redactor = self._redactor
-        if redactor is None:
-            return batch
+        if not redactor.has_hook:
+            session = redactor.value(batch.session)
+            return batch if session is batch.session else attrs.evolve(batch, session=session)
         with during(batch.op, f"session {batch.session_id!r}"):
             return attrs.evolve(
                 batch,
@@ -362,9 +374,8 @@ class BaseStore(ABC):
                 f"expected a {kind.model.__name__}, found {type(value).__name__}", op=op
             )
         check_checkpoint(kind, key, value, op)
-        if self._redactor is not None:
-            with during(op, f"{kind.key} {key!r}"):
-                value = self._redactor.value(value)
+        with during(op, f"{kind.key} {key!r}"):
+            value = self._redactor.value(value)
         await self._put_checkpoint(kind, key, value)
 
     async def _load_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:

@@ -109,8 +109,9 @@ class ConditionalMethods(BaseStore):
         return await self._claim_run(check_id(run_id, "run id"), seen, by)
 
     def _redacted_changes(self, changes: SessionChanges) -> SessionChanges:
-        if self._redactor is None:
-            return changes
+        if not self._redactor.has_hook:
+            session = self._redactor.value(changes.session)
+            return changes if session is changes.session else attrs.evolve(changes, session=session)
         batch = self._redacted(batch_of(changes))
         checkpoint = changes.checkpoint
         if checkpoint is not None:

@@ -148,9 +148,8 @@ class QueueEntryMethods(BaseStore):
         return await self._claim_entries(check_id(session_id), check_id(by, "claim"), may_take)
 
     def _redacted_entry(self, entry: QueueEntry) -> QueueEntry:
-        if self._redactor is None:
-            return entry
-        return attrs.evolve(entry, value=self._redactor.value(entry.value, "value"))
+        value = self._redactor.value(entry.value, "value")
+        return entry if value is entry.value else attrs.evolve(entry, value=value)
 
 
 def session_not_saved() -> SessionNotFoundError:

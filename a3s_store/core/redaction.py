@@ -1,13 +1,13 @@
-"""A hook on every text before it is saved: what is never written needs no erasing.
+"""Changes values before they are saved: a secret that is never written needs no erasing.
 
-`Redactor` takes values and answers values in which the hook was asked about each text: of messages
-with tool inputs, results and reasoning, of families, checkpoints, the session and its
-configuration, and of keys this release does not know. Not asked about are names by which things
-are found again (`id`, `..._id`), words that say what something is (`role`, `type`, `..._type`,
-`schema`, members of enums), times, and the bytes of images. Of opaque JSON the values are asked
-about, the keys stay.
+Credentials of a session's configuration are blanked (`blanking`). Then a hook, if there is one, is
+asked about each text: of messages with tool inputs, results and reasoning, of collections and
+checkpoints, of the session and its configuration, and of keys this release does not know. Not asked
+about are names by which things are found again (`id`, `..._id`), words that say what something is
+(`role`, `type`, `..._type`, `schema`, members of enums), times, and the bytes of images. Of opaque
+JSON the values are asked about, the keys stay.
 
-Invariants: 1. where the hook changes nothing the very object that was given is answered; 2. the
+Invariants: 1. where nothing changes the very object that was given is answered; 2. the
 same object is answered by the same object, while both are remembered: so a save still finds by
 identity what is unchanged; 3. when the hook fails nothing was written, and the error has a path and
 no text.
@@ -23,9 +23,11 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from a3s_store.core.blanking import CONFIGURATION, blanked
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, SESSION_ROWS, TableLayout
+from a3s_store.core.credential_names import CredentialNames
 from a3s_store.errors import EncodeError
-from a3s_store.models import ImageSource, LlmConfigData, Message, SessionConfig
+from a3s_store.models import ImageSource, LlmConfigData, Message, SessionConfig, SessionData
 from a3s_store.wire import Model, codec_for, freeze
 from a3s_store.wire.kinds import Kind, Many, OpaqueValue
 from a3s_store.wire.model_kinds import One, Tagged
@@ -33,6 +35,8 @@ from a3s_store.wire.model_kinds import One, Tagged
 # Takes a text as it is about to be saved and answers what is to be saved in its place.
 Redact: TypeAlias = Callable[[str], str]
 
+# The names of credentials without any setting.
+BUILT_IN: Final = CredentialNames()
 # How many values are remembered together with what became of them.
 REMEMBERED: Final = 100_000
 _NAMES: Final = frozenset({"id", "role", "type", "schema"})
@@ -87,10 +91,20 @@ class _Remembered(weakref.ref[Any]):
 
 
 class Redactor:
-    """Asks a hook about the texts of values, and remembers what became of them."""
+    """Blanks credentials, asks a hook about the texts of values, and caches the results.
 
-    def __init__(self, hook: Redact, cached: int = REMEMBERED) -> None:
+    Without `names` nothing is blanked, without `hook` nothing else is changed.
+    """
+
+    def __init__(
+        self,
+        hook: Redact | None = None,
+        cached: int = REMEMBERED,
+        *,
+        names: CredentialNames | None = BUILT_IN,
+    ) -> None:
         self._hook = hook
+        self._names = names
         self._room = cached
         self._known: dict[int, _Remembered] = {}
 
@@ -103,12 +117,42 @@ class Redactor:
         Raises:
             EncodeError: the hook raised, or answered no str.
         """
+        if self._hook is None:
+            return self._without_credentials(value)
         refused: EncodeError
         try:
             return self._any(value)
         except _RefusedError as error:
             refused = error.at(name).named() if name else error.named()
         raise refused  # out here, so that what the hook raised is no part of it
+
+    @property
+    def has_hook(self) -> bool:
+        """Whether texts are asked about; else only configuration may change."""
+        return self._hook is not None
+
+    @property
+    def names(self) -> CredentialNames | None:
+        """The names under which values are blanked."""
+        return self._names
+
+    def _without_credentials(self, value: Any) -> Any:
+        """A session, or a part of its configuration, blanked; anything else as it is."""
+        cls = type(value)
+        if self._names is None or cls not in CONFIGURATION:
+            return value
+        if cls is not SessionData:
+            return self._cached(value, lambda value: self._blanked(value))
+        parts = {name: getattr(value, name) for name in ("config", "llm_config")}
+        made = {name: self._without_credentials(part) for name, part in parts.items()}
+        changed = {name: part for name, part in made.items() if part is not parts[name]}
+        value = attrs.evolve(value, **changed) if changed else value
+        return self._blanked(value)
+
+    def _blanked(self, value: Any) -> Any:
+        if self._names is None or type(value) not in CONFIGURATION:
+            return value
+        return blanked(value, self._names)
 
     def _any(self, value: Any) -> Any:
         if isinstance(value, Model):
@@ -123,6 +167,7 @@ class Redactor:
 
     def _text(self, text: str) -> str:
         what = ""
+        assert self._hook is not None, "nothing is asked without one"
         try:
             answer = self._hook(str.__str__(text))
         except Exception as error:
@@ -150,14 +195,16 @@ class Redactor:
         return values if same else tuple(answer)
 
     def _model(self, value: Model) -> Any:
-        lasting = type(value) in _LASTING
-        if lasting:
-            known = self._known.get(id(value))
-            if known is not None and known() is value:
-                return value if known.answer is None else known.answer
-        answer = self._fields(value)
-        if lasting:
-            self._remember(value, None if answer is value else answer)
+        if type(value) not in _LASTING:
+            return self._fields(self._blanked(value))
+        return self._cached(value, lambda value: self._fields(self._blanked(value)))
+
+    def _cached(self, value: Model, change: Callable[[Any], Any]) -> Any:
+        known = self._known.get(id(value))
+        if known is not None and known() is value:
+            return value if known.answer is None else known.answer
+        answer = change(value)
+        self._remember(value, None if answer is value else answer)
         return answer
 
     def _fields(self, value: Any) -> Any:

@@ -11,6 +11,7 @@ import attrs
 
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout, name_of
+from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import (
     COLLECTIONS,
     LOOP_CHECKPOINTS,
@@ -19,6 +20,7 @@ from a3s_store.core.collections import (
     check_id,
 )
 from a3s_store.core.protocol import Inventoried, SessionStore
+from a3s_store.core.redaction import BUILT_IN
 from a3s_store.core.transfer_report import (
     OnProgress,
     Progress,
@@ -67,7 +69,9 @@ async def export_directory(
     stock = await _take_stock(store, session_ids)
     root = Path(directory).absolute()
     entries: list[TransferEntry] = []
-    async with FileSessionStore.open(root) as target:
+    # What the store was told to keep, the directory keeps.
+    credentials = store.credentials if isinstance(store, BaseStore) else BUILT_IN
+    async with FileSessionStore.open(root, credentials=credentials) as target:
         export = _Export(store, target, Layout(root), on_conflict)
         for index, unit in enumerate(stock.units):
             entries += await export.move(unit)

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
+from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.snapshot import SessionSnapshot
@@ -94,12 +95,24 @@ async def keep(
     With `repair`, a session whose tool calls and results do not match is saved once more, repaired:
     what came in stays as the generation before, where the store has generations.
     """
+    if isinstance(store, BaseStore):
+        # As it would be stored: compared with what is stored, a second transfer finds it there.
+        item = _redacted(store, item)
     if isinstance(item, CheckpointItem):
         return await _keep_checkpoint(store, item, on_conflict)
     if item.snapshot is not None:
         repaired = repaired_snapshot(item.snapshot) if repair else item.snapshot
         return await _keep_session(store, item.snapshot, on_conflict, repaired)
     return await _save_collections(store, item, on_conflict)
+
+
+def _redacted(store: BaseStore, item: Item) -> Item:
+    if isinstance(item, CheckpointItem):
+        return attrs.evolve(item, value=store.redacted_value(item.value))
+    if item.snapshot is not None:
+        return attrs.evolve(item, snapshot=store.redacted(item.snapshot))
+    values = {one: store.redacted_value(values) for one, values in item.collections.items()}
+    return attrs.evolve(item, collections=values)
 
 
 def repaired_snapshot(snapshot: SessionSnapshot) -> SessionSnapshot:

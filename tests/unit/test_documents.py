@@ -30,6 +30,7 @@ DOCUMENTS = [
     "benchmarks/README.md",
     "docs/care.md",
     "docs/rules.md",
+    "docs/secrets.md",
     "docs/sessions.md",
     "docs/trust.md",
     "schema/README.md",

@@ -22,8 +22,9 @@ from a3s_store.backends.jsonfiles.layout import Layout
 from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
+from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.protocol import Capabilities, Health, Inventory
-from a3s_store.core.redaction import Redact, Redactor
+from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.errors import StoreForkedError, during
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class FileSessionStore(BaseMemoryMethods):
     ) -> None:
         """Not for callers: `open` makes and checks the directory."""
         self._directory = directory
-        self._redactor = redactor
+        self._redactor = redactor or Redactor()
         self._clock = clock
         self._running: set[asyncio.Task[Any]] = set()
         self._process = os.getpid()
@@ -68,13 +69,14 @@ class FileSessionStore(BaseMemoryMethods):
         *,
         timeout: float = DEFAULT_TIMEOUT,
         redact: Redact | None = None,
+        credentials: CredentialNames | None = BUILT_IN,
         clock: Callable[[], float] = time.time,
     ) -> Opening[FileSessionStore]:
         """Open a directory, which is made (for its owner alone) when there is none.
 
         Await it, or enter it with `async with`. `timeout` is how many seconds an operation waits
-        while another process works in the directory. `redact` as in `SqliteSessionStore.open`.
-        `clock` gives Unix seconds, for the relevance of memories.
+        while another process works in the directory. `redact` and `credentials` as in
+        `SqliteSessionStore.open`. `clock` gives Unix seconds, for the relevance of memories.
 
         Raises:
             ValueError: the timeout is negative.
@@ -86,8 +88,7 @@ class FileSessionStore(BaseMemoryMethods):
 
         async def make() -> FileSessionStore:
             await asyncio.to_thread(_open, root)
-            redactor = None if redact is None else Redactor(redact)
-            return cls(Directory(root, timeout), redactor, clock)
+            return cls(Directory(root, timeout), Redactor(redact, names=credentials), clock)
 
         return Opening(make)
 

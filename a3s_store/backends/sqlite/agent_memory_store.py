@@ -43,7 +43,7 @@ class MemoryMethods(SqliteStoreBase):
     """The methods of `SqliteSessionStore` for agent memory: `AgentMemoryStore`."""
 
     _indexes: Indexes
-    _redactor: Redactor | None
+    _redactor: Redactor
 
     def memories(self, owner: str) -> SqliteMemoryStore:
         """See `AgentMemoryStore.memories`; `erase` removes those of a session too."""
@@ -92,7 +92,7 @@ class SqliteMemoryStore:
     async def _put(self, op: str, items: tuple[MemoryItem, ...]) -> None:
         self._store._check_open(op)
         redactor = self._store._redactor
-        if redactor is not None:
+        if redactor.has_hook:
             # The application's function, so on its own thread.
             items = tuple(self._redacted(op, item, redactor) for item in items)
         if not items:

@@ -39,8 +39,9 @@ from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
+from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.protocol import Capabilities, Inventory, SessionSummary
-from a3s_store.core.redaction import Redact, Redactor
+from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.core.reports import Recovered
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
@@ -66,7 +67,7 @@ class SqliteSessionStore(
         """Use `SqliteSessionStore.open`."""
         self._engine = engine
         self._clock = clock
-        self._redactor = redactor
+        self._redactor = redactor or Redactor()
         self._indexes = Indexes()
 
     @classmethod
@@ -82,6 +83,7 @@ class SqliteSessionStore(
         pause_gc: bool = False,
         clock: Callable[[], float] = time.time,
         redact: Redact | None = None,
+        credentials: CredentialNames | None = BUILT_IN,
         network_mount: bool = False,
         read_only: bool = False,
     ) -> Opening[SqliteSessionStore]:
@@ -103,6 +105,11 @@ class SqliteSessionStore(
         once for each value, where `save` is called; what it answers is saved in its place. So loads
         answer that, and `save_snapshot_cas` compares with its digest. What was saved before, and
         forks of that, stay as they are.
+
+        `credentials` names the values of configuration (`config`, `llm_config`, unknown keys of the
+        session) in whose place an empty text is stored, before `redact` is asked: the default has
+        the built-in names, `CredentialNames(add=, allow=)` changes them, None stores all values. A
+        loaded session has the empty text; `redacted()` returns a snapshot as it would be stored.
 
         A file others may open is narrowed to its owner. Another user's is refused, one with several
         hard links, and one on a network file system, unless `network_mount` says that only one
@@ -133,7 +140,7 @@ class SqliteSessionStore(
                 network_mount=network_mount,
                 read_only=read_only,
             )
-            redactor = None if redact is None else Redactor(redact)
+            redactor = Redactor(redact, names=credentials)
             return cls(await Engine.start(settings), clock, redactor)
 
         return Opening(make)

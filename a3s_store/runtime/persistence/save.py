@@ -16,6 +16,7 @@ import logging
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.changes import Stored
 from a3s_store.core.protocol import SessionStore
+from a3s_store.core.redaction import Redactor
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import SessionDeletedError, StoreError
 from a3s_store.errors.context import safe_text
@@ -182,6 +183,8 @@ class SessionPersistence(WindowBesideOthers):
         snapshot = self.snapshot()
         if isinstance(self.store, BaseStore):
             snapshot = self.store.redacted(snapshot)
+        else:
+            snapshot = snapshot.evolve(session=Redactor().value(snapshot.session))
         revision = self.revision
         return pretty(
             {

@@ -10,6 +10,7 @@ from a3s_store.models import (
     Message,
     RunEventRecord,
     SessionConfig,
+    SessionData,
     TextBlock,
     TokenUsage,
     ToolUseBlock,
@@ -225,6 +226,42 @@ async def a_secret_is_never_kept(store: SessionStore) -> None:
     same(None, loaded.llm_config.api_key, "api_key")
     holds(secret.encode() not in canonical(encode(loaded)), "the secret is in the session's JSON")
     holds(secret not in repr(await contents(store, "s")), "the secret is in what was loaded")
+
+
+@required_by(_GROUP)
+async def credentials_of_configuration_are_never_kept(store: SessionStore) -> None:
+    """Under the name of a credential an empty text is stored; conversations are as they were."""
+    secret = "do-not-keep"
+    given: dict[str, Any] = {
+        "apiKey": secret,
+        "headers": {"X-Api-Key": secret, "X-Trace": "on"},
+        "env": [f"SERVICE_TOKEN={secret}", "LANG=C"],
+        "max_tokens": 4096,
+        "public_key": "ssh-ed25519 AAAA",
+        "auth_token": None,
+    }
+    stored = {
+        **given,
+        "apiKey": "",
+        "headers": {"X-Api-Key": "", "X-Trace": "on"},
+        "env": ["SERVICE_TOKEN=", "LANG=C"],
+    }
+    call = ToolUseBlock(id="t", name="get", input={"api_key": "of a conversation"})
+    url = "https://{}localhost:1/v1"
+
+    def made(extra: dict[str, Any], user: str) -> SessionData:
+        llm = LlmConfigData(provider="p", model="m", base_url=url.format(user), extra=extra)
+        config = SessionConfig(extra={"mcp": [extra]})
+        made = session("s", config=config, llm_config=llm, extra=extra)
+        return made.evolve(messages=(Message(role="assistant", content=(call,)),))
+
+    await store.save(made(given, f"me:{secret}@"))
+    loaded = await store.load("s")
+    same(made(stored, ""), loaded, "the session")
+    assert loaded is not None
+    holds(secret.encode() not in canonical(encode(loaded)), "the secret is in the session's JSON")
+    await store.save(loaded)
+    same(loaded, await store.load("s"), "the session, saved again")
 
 
 @required_by(_GROUP)

@@ -239,7 +239,11 @@ class _Writing:
             what = f"the run checkpoints of {lost} drafts are missing"
             self._damage.append(Damage(part=drafts.PART, what=what))
         async with SqliteSessionStore.open(
-            self._made, durability="normal", clock=lambda: self._now
+            # The values as they were stored, whatever their names.
+            self._made,
+            durability="normal",
+            clock=lambda: self._now,
+            credentials=None,
         ) as store:
             for done, session_id in enumerate(found.owners):
                 self._tell(done, total)
