@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from a3s_store.core.revision import Position, Revision, Versioned
     from a3s_store.core.snapshot import SessionSnapshot
     from a3s_store.errors import StoreError
+    from a3s_store.wire.limits import Limits
 
 __version__ = "0.1.0"
 
@@ -60,6 +61,7 @@ __all__ = [
     "Health",
     "Inventoried",
     "Inventory",
+    "Limits",
     "MemorySessionStore",
     "Position",
     "QueueEntry",
@@ -95,6 +97,7 @@ _HOMES = {
     "Health": "core.protocol",
     "Inventoried": "core.protocol",
     "Inventory": "core.protocol",
+    "Limits": "wire.limits",
     "MemorySessionStore": "backends.memory",
     "Position": "core.revision",
     "QueueEntry": "core.queue_entries",

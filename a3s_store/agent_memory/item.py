@@ -19,6 +19,7 @@ from a3s_store.core.collections import check_id
 from a3s_store.core.redaction import Redactor
 from a3s_store.errors import EncodeError
 from a3s_store.wire import (
+    DEFAULT_LIMITS,
     EMPTY,
     F32,
     U32,
@@ -26,11 +27,13 @@ from a3s_store.wire import (
     Model,
     Timestamp,
     Value,
+    check_size,
     compact,
     encode,
     field,
     model,
 )
+from a3s_store.wire.limits import current
 
 IMPORTANCE: Final = 0.5
 # What importance and recency weigh.
@@ -143,12 +146,15 @@ def check_item(item: MemoryItem) -> None:
 
     Raises:
         InvalidIdError: its id cannot be one.
-        EncodeError: it breaks a rule of the model, or its metadata is no object of texts.
+        EncodeError: it breaks a rule of the model or is larger than the limits in force (`Limits`;
+            the defaults outside of a store that has others), or its metadata is no object of texts.
     """
     if type(item) is not MemoryItem:
         raise EncodeError(f"expected a MemoryItem, found {type(item).__name__}")
     check_id(item.id, "memory id")
-    compact(encode(item))  # which also finds texts that are no Unicode
+    tree = encode(item)
+    check_size(tree, current() or DEFAULT_LIMITS)
+    compact(tree)  # which also finds texts that are no Unicode
     what = unfit(item)
     if what is not None:
         raise EncodeError(what, model="MemoryItem", path="metadata")

@@ -20,7 +20,7 @@ from a3s_store.agent_memory.item import MemoryItem
 from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change
 from a3s_store.core import session_tree
 from a3s_store.core.base_drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
-from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
+from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.changes import (
     Committed,
     Merge,
@@ -60,7 +60,8 @@ from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import LoopCheckpoint, Message, SessionData
-from a3s_store.wire import canonical, encode
+from a3s_store.wire import DEFAULT_LIMITS, Limits, canonical, encode
+from a3s_store.wire.limits import in_force
 
 
 @attrs.define
@@ -98,8 +99,8 @@ _NOTHING: Final = _Entry(0, 1)
 class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, BaseMemoryMethods):
     """A `SessionStore` that forgets everything when the process ends.
 
-    `redact` and `credentials` as in `SqliteSessionStore.open`. `clock` gives Unix seconds, for the
-    relevance of memories.
+    `redact`, `credentials` and `limits` as in `SqliteSessionStore.open`. `clock` gives Unix
+    seconds, for the relevance of memories.
     """
 
     backend_name = "memory"
@@ -109,10 +110,12 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
         *,
         redact: Redact | None = None,
         credentials: CredentialNames | None = BUILT_IN,
+        limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._redactor = Redactor(redact, names=credentials)
         self._clock = clock
+        self._limits = limits
         self._entries: dict[str, _Entry] = {}
         # The last number given under an id whose session was deleted.
         self._last: dict[str, int] = {}
@@ -138,7 +141,8 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
         )
 
     async def _commit(self, batch: Batch) -> bool:
-        refuse_unwritable(batch)
+        with in_force(self._limits):
+            refuse_unwritable(batch)
         with self._lock:
             entry = self._entries.get(batch.session_id, _NOTHING)
             if batch.expected_digest is not None:
@@ -186,7 +190,8 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
                 assert theirs is not None, "it has a revision"
                 assert merge is not None, "without one it is refused"
                 changes = ask(merge, changes, theirs, self._claimed_by)
-            refuse_unwritable_changes(changes)
+            with in_force(self._limits):
+                refuse_unwritable_changes(changes)
             if changes.changes_session:
                 self._apply(batch_of(changes))
             for claim in changes.ended_runs:
@@ -297,7 +302,8 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
             return self._entries.get(session_id, _NOTHING).session is not None
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
-        canonical(encode(value))
+        with in_force(self._limits):
+            refuse_unwritable_value(value)
         with self._lock:
             if kind is LOOP_CHECKPOINTS:
                 self._put_run(self._run(value))

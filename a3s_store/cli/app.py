@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 import click
 
 from a3s_store.cli.failures import failure_of
-from a3s_store.core.printable import clean
+from a3s_store.printable import clean
 from a3s_store.errors import StoreError
 
 # name: (module, what it does); the function has the name with `_command` behind it.

@@ -7,7 +7,6 @@ from typing import Final
 
 import click
 
-from a3s_store.core.printable import clean
 from a3s_store.errors import (
     CorruptionError,
     FileStateError,
@@ -15,6 +14,7 @@ from a3s_store.errors import (
     StoreError,
     explain,
 )
+from a3s_store.printable import clean
 
 # What a command exits with that found damage.
 DAMAGED: Final = 4

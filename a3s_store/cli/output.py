@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from a3s_store.core.printable import clean, json_safe, one_line
+from a3s_store.printable import clean, json_safe, one_line
 from a3s_store.wire import pretty
 
 _UNCUT: Final = 100_000

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from a3s_store.cli import output
-from a3s_store.core.printable import clean, one_line
+from a3s_store.printable import clean, one_line
 
 _MAX_WIDTH: Final = 100  # Longer lines of prose are hard to read.
 _FOLD_CHARACTERS: Final = 4_000

@@ -12,7 +12,6 @@ from a3s_store.cli import output
 from a3s_store.cli.output import cell
 from a3s_store.cli.page import Page
 from a3s_store.cli.transcript import OUTPUT_LINES, TEXT_LINES
-from a3s_store.core.printable import one_line
 from a3s_store.models import (
     LlmCostRecord,
     LoopCheckpoint,
@@ -23,6 +22,7 @@ from a3s_store.models import (
     TraceEvent,
     VerificationReport,
 )
+from a3s_store.printable import one_line
 from a3s_store.wire import compact, encode
 
 _EVENTS: Final = 12

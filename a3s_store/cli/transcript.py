@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from a3s_store.cli import output
 from a3s_store.cli.page import Page
-from a3s_store.core.printable import one_line
 from a3s_store.models import (
     ContentBlock,
     ImageBlock,
@@ -23,6 +22,7 @@ from a3s_store.models import (
     ToolResultText,
     ToolUseBlock,
 )
+from a3s_store.printable import one_line
 
 # Lines that are shown of a long text.
 TEXT_LINES: Final = 60

@@ -10,6 +10,7 @@ from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.core.drafts import Draft, check_draft
 from a3s_store.errors import RunClaimedError, during
+from a3s_store.wire import check_size
 
 
 class BaseDraftStore(BaseStore):
@@ -39,6 +40,7 @@ class BaseDraftStore(BaseStore):
             reasoning = self._redactor.value(draft.reasoning_content, "reasoning_content")
             if text is not draft.text or reasoning is not draft.reasoning_content:
                 draft = check_draft(attrs.evolve(draft, text=text, reasoning_content=reasoning))
+            check_size([draft.text, draft.reasoning_content], self._limits)
         await self._put_draft(run_id, draft, claimed_by)
 
     async def load_draft(self, run_id: str) -> Draft | None:

@@ -47,6 +47,7 @@ from a3s_store.models import (
     WorkflowCheckpoint,
 )
 from a3s_store.models.checkpoint import CHECKPOINT_VERSION
+from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 S = TypeVar("S", bound="BaseStore")
@@ -60,6 +61,7 @@ class BaseStore(ABC):
     _closed = False
     # Removes secrets: see `redaction`. One without a hook may be shared.
     _redactor: Redactor = Redactor()
+    _limits: Limits = DEFAULT_LIMITS
 
     # -- The port: what a backend has to know -------------------------------------------------
 

@@ -6,16 +6,17 @@ part where only what changed is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection as Names
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
 from a3s_store._deprecated import old_attributes
-from a3s_store.core.collections import Collection
+from a3s_store.core.collections import CHECKPOINTS, CONFIG_PARTS, SESSION_ROWS, Collection
 from a3s_store.errors import EncodeError
 from a3s_store.models import SessionData
-from a3s_store.wire import canonical, encode
+from a3s_store.wire import Limits, canonical, check_size, encode
 
 
 @old_attributes
@@ -95,18 +96,66 @@ def refuse_unwritable(batch: Batch) -> None:
     Raises:
         EncodeError
     """
-    trees = encode_batch(batch)
-    if trees.session is not None:
-        _try_to_write(trees.session, "SessionData", "")
-    for collection, items in trees.collections.items():
-        for index, tree in enumerate(items or ()):
-            _try_to_write(tree, "", f"{collection.name}[{index}]")
+    for model, place, part in _parts(encode_batch(batch)):
+        _try_to_write(part, model, place)
     _try_to_write(list(batch.retained_artifact_uris or ()), "", "retained_artifact_uris")
 
 
 def refuse_unwritable_value(value: Any) -> None:
-    """As `refuse_unwritable`, for one value."""
-    _try_to_write(encode(value), type(value).__name__, "")
+    """As `refuse_unwritable`, for one checkpoint."""
+    for place, part in _apart(encode(value), _lists_of(type(value))):
+        _try_to_write(part, type(value).__name__, place)
+
+
+def refuse_too_large(trees: Trees, limits: Limits) -> None:
+    """Refuse what holds a value larger than the limits permit, without encoding anything.
+
+    Raises:
+        EncodeError
+    """
+    for model, place, part in _parts(trees):
+        _refuse_too_large(part, limits, model, place)
+
+
+def refuse_too_large_value(value: Any, tree: dict[str, Any], limits: Limits) -> None:
+    """As `refuse_too_large`, for one checkpoint and the JSON object of it."""
+    for place, part in _apart(tree, _lists_of(type(value))):
+        _refuse_too_large(part, limits, type(value).__name__, place)
+
+
+def _refuse_too_large(part: Any, limits: Limits, model: str, place: str) -> None:
+    try:
+        check_size(part, limits)
+    except EncodeError as error:
+        raise error.inside(model, place) from None
+
+
+def _parts(trees: Trees) -> Iterator[tuple[str, str, Any]]:
+    """Each value by itself, as the stores with rows write it, with its model and place."""
+    if trees.session is not None:
+        config = {key: trees.session[key] for key in CONFIG_PARTS if key in trees.session}
+        yield "SessionData", "", config
+        rest = {key: item for key, item in trees.session.items() if key not in config}
+        for place, part in _apart(rest, ("messages", *SESSION_ROWS.lists)):
+            yield "SessionData", place, part
+    for collection, items in trees.collections.items():
+        for index, tree in enumerate(items or ()):
+            for place, part in _apart(tree, collection.rows.lists):
+                dot = "." if place else ""
+                yield "", f"{collection.name}[{index}]{dot}{place}", part
+
+
+def _apart(tree: dict[str, Any], lists: Names[str]) -> Iterator[tuple[str, Any]]:
+    """An object without its lists, and each value of these."""
+    yield "", {key: item for key, item in tree.items() if key not in lists}
+    for name in lists:
+        for index, item in enumerate(tree.get(name) or ()):
+            yield f"{name}[{index}]", item
+
+
+def _lists_of(model: type) -> tuple[str, ...]:
+    """The lists in a checkpoint whose values are values by themselves."""
+    return next(("messages", *kind.rows.lists) for kind in CHECKPOINTS if kind.model is model)
 
 
 def _try_to_write(tree: Any, model: str, place: str) -> None:

@@ -21,7 +21,7 @@ from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.errors import DecodeError, EncodeError, SessionNotFoundError, during
 from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
-from a3s_store.wire import FrozenDict, freeze
+from a3s_store.wire import FrozenDict, check_opaque, freeze
 
 # The workflow checkpoint of a session's queue has the session's id behind this.
 WORKFLOW_PREFIX: Final = "a3s_store.queue/"
@@ -149,6 +149,7 @@ class QueueEntryMethods(BaseStore):
 
     def _redacted_entry(self, entry: QueueEntry) -> QueueEntry:
         value = self._redactor.value(entry.value, "value")
+        check_opaque(value, self._limits, "value")
         return entry if value is entry.value else attrs.evolve(entry, value=value)
 
 

@@ -11,8 +11,8 @@ from typing import Any, Generic, Literal, TypeVar
 import attrs
 
 from a3s_store._deprecated import warn
-from a3s_store.core.printable import one_line
 from a3s_store.errors import CorruptionError
+from a3s_store.printable import one_line
 
 T = TypeVar("T")
 

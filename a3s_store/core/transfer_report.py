@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from a3s_store.core.printable import one_line
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import CodecError, StoreError
+from a3s_store.printable import one_line
 
 Outcome: TypeAlias = Literal["read", "written", "skipped", "refused"]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -28,6 +30,7 @@ from a3s_store.core.transfer_report import (
     TransferReport,
     reason_of,
 )
+from a3s_store.errors import StoreUnavailableError
 from a3s_store.importers.store_item import (
     ITS_OWN,
     SAVED,
@@ -40,6 +43,16 @@ from a3s_store.importers.store_item import (
     keep_or_refuse,
     load_collections,
 )
+
+# Errors of the path of one file; any other is of the whole directory.
+_OF_ONE_PATH: Final = {
+    errno.EACCES,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EPERM,
+}
 
 
 async def export_directory(
@@ -60,7 +73,8 @@ async def export_directory(
     Raises:
         ValueError: `on_conflict` is none of the three, or `session_ids` is a single text.
         InvalidIdError: one of `session_ids` cannot be an id.
-        StoreUnavailableError: the directory cannot be written.
+        StoreUnavailableError: the directory cannot be written. Where it is one file that cannot, or
+            a link stands in its way, its entry is refused and the rest goes on.
         StoreError: the store cannot be read.
     """
     check_mode(on_conflict)
@@ -135,7 +149,12 @@ class _Export:
         if item is None:
             what = "nothing is stored under this id"
             return [] if unit.kind is not None else [self._refused(unit, what)]
-        outcome = await keep_or_refuse(self.target, item, self.on_conflict)
+        try:
+            outcome = await keep_or_refuse(self.target, item, self.on_conflict)
+        except StoreUnavailableError as error:
+            if error.errno not in _OF_ONE_PATH:
+                raise
+            outcome = Outcome("refused", reason_of(error))
         entries = await asyncio.to_thread(self._entries, item, outcome)
         if unit.with_runs and isinstance(item, SessionItem) and item.snapshot is not None:
             runs = item.snapshot.run_records or ()

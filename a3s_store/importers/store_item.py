@@ -85,6 +85,8 @@ async def keep_or_refuse(
         return await keep(store, item, on_conflict, repair=repair)
     except ITS_OWN as error:
         return Outcome("refused", reason_of(error))
+    except MemoryError:
+        return Outcome("refused", "there is not enough memory to save it")
 
 
 async def keep(

@@ -35,6 +35,7 @@ from a3s_store.importers.store_item import (
 )
 from a3s_store.importers.upstream_files import Content, Group, RefusedError, SourceFile, Unit
 from a3s_store.importers.upstream_scan import Source
+from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 
 async def import_directory(
@@ -44,6 +45,7 @@ async def import_directory(
     on_conflict: OnConflict = "refuse",
     repair: bool = False,
     progress: OnProgress | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> TransferReport:
     """Read a directory of upstream's (2.6.0 to 3.3.0) into a store.
 
@@ -58,6 +60,9 @@ async def import_directory(
     an earlier import left them as they were. What came in stays as the generation before, where the
     store has generations. Run checkpoints are never repaired: they are to be gone on with.
 
+    `limits.file_bytes` is the largest file that is read; a larger one is refused. What cannot be
+    read, a folder beyond the longest path too, is refused, and the rest goes on.
+
     `progress` is called after each session and checkpoint; what it raises ends the import between
     two of them.
 
@@ -67,7 +72,7 @@ async def import_directory(
         StoreError: the store cannot be written.
     """
     check_mode(on_conflict)
-    source = Source(Path(directory).absolute())
+    source = Source(Path(directory).absolute(), limits)
     await asyncio.to_thread(source.scan)
     entries = [_entry(file, outcome, None) for file, outcome in source.strays]
     pairs: list[SessionPairs] = []

@@ -26,14 +26,15 @@ from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import DecodeError, InvalidSnapshotError, StoreError, during
 from a3s_store.importers.store_item import CheckpointItem, Item, SessionItem
 from a3s_store.models import SessionData
-from a3s_store.wire import decode, parse
+from a3s_store.wire import DEFAULT_LIMITS, decode, parse
 
 
 @attrs.frozen(kw_only=True)
 class SourceFile:
     """A file of the directory; `path` is relative and may be shown, `problem` forbids reading.
 
-    `empty` is a folder of artifacts in which there is no file.
+    `empty` is a folder of artifacts in which there is no file, `unread` one that could not be
+    looked into. No more than `most` bytes are read.
     """
 
     path: str
@@ -41,6 +42,8 @@ class SourceFile:
     size_bytes: int
     problem: str | None = None
     empty: bool = False
+    unread: bool = False
+    most: int = DEFAULT_LIMITS.file_bytes
 
 
 @attrs.define(kw_only=True)
@@ -194,7 +197,7 @@ def _check_name(key: str, name: str) -> None:
 def _bytes(file: SourceFile) -> bytes:
     if file.problem is not None:
         raise DecodeError(file.problem)
-    data = read(file.full)
+    data = read(file.full, file.most)
     if data is None:
         raise DecodeError("it was removed meanwhile")
     return data
@@ -207,3 +210,6 @@ def _refusing(file: SourceFile) -> Iterator[None]:
             yield
     except StoreError as error:
         raise RefusedError(file, error) from error
+    except MemoryError:
+        too_little = DecodeError("there is not enough memory to read it")
+        raise RefusedError(file, too_little) from None

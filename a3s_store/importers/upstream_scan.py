@@ -6,12 +6,14 @@ store writes with.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from a3s_store.backends.jsonfiles.atomic_write import too_large
 from a3s_store.backends.jsonfiles.layout import (
     CLAIMS,
     HEALTH_PROBE,
@@ -33,6 +35,7 @@ from a3s_store.importers.upstream_files import (
     read_checkpoint,
     read_group,
 )
+from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 OP: Final = "import_directory"
 _UNKNOWN: Final = "not a file of a session store"
@@ -45,8 +48,9 @@ _CHECKPOINTS: Final = {kind.folder: kind for kind in CHECKPOINTS}
 class Source:
     """A directory that is read. `scan` first; then `groups`, `checkpoints` and `strays` are set."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self._root = root
+        self._most = limits.file_bytes
         self._lock = DirectoryLock(root, DEFAULT_TIMEOUT)
         self._groups: dict[str, Group] = {}
         self.checkpoints: list[CheckpointFile] = []
@@ -60,7 +64,7 @@ class Source:
     def scan(self) -> None:
         """Find every file. Raises StoreUnavailableError, StoreBusyError."""
         with during(OP, str(self._root)), self._lock.shared():
-            for file, parts in _walk(self._root):
+            for file, parts in _walk(self._root, self._most):
                 self._place(file, parts)
             for collection in COLLECTIONS:
                 self._place_empty_folders(collection)
@@ -74,7 +78,7 @@ class Source:
         """A folder of artifacts without the file is a shelf that was saved empty."""
         folder = self._root / collection.folder
         if "/" in collection.file and folder.is_dir() and not folder.is_symlink():
-            for entry in sorted(folder.iterdir()):
+            for entry in _entries(folder):
                 if entry.is_dir() and not entry.is_symlink():
                     path = shown(f"{collection.folder}/{entry.name}/")
                     file = SourceFile(path=path, full=entry, size_bytes=0, empty=True)
@@ -100,7 +104,10 @@ class Source:
             self.checkpoints.append(CheckpointFile(kind=kind, name=stem, file=file))
         elif len(parts) == 1 and head in _FAMILIES.keys() | _CHECKPOINTS.keys():
             # A link, most likely; upstream follows it, so something is missing without it.
-            self.strays.append((file, Outcome("refused", "not a folder")))
+            reason = file.problem if file.unread else "not a folder"
+            self.strays.append((file, Outcome("refused", reason)))
+        elif file.unread:
+            self.strays.append((file, Outcome("refused", file.problem)))
         elif head == CLAIMS and len(parts) == 2:
             self._group(last).claim = file
         elif any(part.endswith(TEMPORARY) for part in parts):
@@ -126,27 +133,59 @@ class Source:
             return read_group(unit) if isinstance(unit, Group) else read_checkpoint(unit)
 
 
-def _walk(root: Path) -> Iterator[tuple[SourceFile, tuple[str, ...]]]:
-    """Every file with the parts of its path, sorted; links to folders count as files."""
+def _entries(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError):  # which the walk met too, and reported
+        return sorted(folder.iterdir())
+    return []
+
+
+def _walk(root: Path, most: int) -> Iterator[tuple[SourceFile, tuple[str, ...]]]:
+    """Every file with the parts of its path, sorted; links to folders count as files.
+
+    So do folders below the root that cannot be looked into.
+    """
+    unread: list[OSError] = []
 
     def fail(error: OSError) -> None:
-        raise error
+        if Path(error.filename) == root:
+            raise error
+        unread.append(error)
 
     for folder, folders, files in os.walk(root, onerror=fail):
         folders.sort()
-        links = [name for name in folders if Path(folder, name).is_symlink()]
+        links = [name for name in folders if _is_link(Path(folder, name))]
         for name in sorted([*files, *links]):
-            full = Path(folder, name)
-            status = full.lstat()
-            parts = full.relative_to(root).parts
-            regular = stat.S_ISREG(status.st_mode)
-            file = SourceFile(
-                path=shown("/".join(parts)),
-                full=full,
-                size_bytes=status.st_size if regular else 0,
-                problem=None if regular else "not a regular file",
-            )
-            yield file, parts
+            yield _found(root, Path(folder, name), most)
+    for error in unread:
+        full = Path(error.filename)
+        parts = full.relative_to(root).parts
+        path = shown("/".join(parts)) + "/"
+        problem = f"the folder cannot be read: {error.strerror}"
+        yield SourceFile(path=path, full=full, size_bytes=0, problem=problem, unread=True), parts
+
+
+def _is_link(full: Path) -> bool:
+    with contextlib.suppress(OSError):  # a path that is too long
+        return full.is_symlink()
+    return False
+
+
+def _found(root: Path, full: Path, most: int) -> tuple[SourceFile, tuple[str, ...]]:
+    """A file with the parts of its path."""
+    parts = full.relative_to(root).parts
+    size, problem = 0, None
+    try:
+        status = full.lstat()
+    except OSError as error:
+        problem = f"it cannot be looked at: {error.strerror}"
+    else:
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            size, problem = 0, "not a regular file"
+        elif size > most:
+            problem = too_large(full, size, most).what
+    path = shown("/".join(parts))
+    return SourceFile(path=path, full=full, size_bytes=size, problem=problem, most=most), parts
 
 
 def shown(path: str) -> str:

@@ -17,13 +17,25 @@ from a3s_store.wire.codec import (
     encode,
     encode_without,
 )
+from a3s_store.wire.limits import DEFAULT_LIMITS, Limits
 from a3s_store.wire.model_kinds import Wired
 from a3s_store.wire.rules import Model, dropped_field, field, model
-from a3s_store.wire.text import canonical, compact, own_text, parse, parse_each, parse_own, pretty
+from a3s_store.wire.text import (
+    canonical,
+    check_opaque,
+    check_size,
+    compact,
+    own_text,
+    parse,
+    parse_each,
+    parse_own,
+    pretty,
+)
 from a3s_store.wire.timestamp import timestamp_of
 from a3s_store.wire.values import EMPTY, FrozenDict, FrozenList, Json, freeze
 
 __all__ = [
+    "DEFAULT_LIMITS",
     "EMPTY",
     "F32",
     "I32",
@@ -34,12 +46,15 @@ __all__ = [
     "FrozenDict",
     "FrozenList",
     "Json",
+    "Limits",
     "Model",
     "Timestamp",
     "USize",
     "Value",
     "Wired",
     "canonical",
+    "check_opaque",
+    "check_size",
     "codec_for",
     "compact",
     "decode",

@@ -17,21 +17,32 @@ from typing import Any
 import orjson
 
 from a3s_store.errors import DecodeError, EncodeError
+from a3s_store.wire import limits, orjson_room
+from a3s_store.wire.limits import Limits
 from a3s_store.wire.numbers import f64_text, is_plain
-from a3s_store.wire.values import FrozenDict, FrozenList, NotJsonError, check_surrogates
+from a3s_store.wire.values import (
+    I64_MIN,
+    U64_MAX,
+    FrozenDict,
+    FrozenList,
+    NotJsonError,
+    check_surrogates,
+    step_of,
+)
 
 # What upstream's reader allows in all, counting the outermost container as one.
 MAX_NESTING = 127
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _MINUS_ZERO = re.compile(r"(?<![0-9.eE+\-])-0(?![0-9.eE])")
+_BEYOND_F64 = "a number beyond the range of a 64-bit float"
 
 
-class _Repeated:
-    """Stands in the parsed tree where an object had the same key twice, until it is reported."""
+class _Refused:
+    """Stands in the parsed tree where something is that is refused, until it is reported."""
 
-    def __init__(self, key: str) -> None:
-        self.key = key
+    def __init__(self, what: str) -> None:
+        self.what = what
 
 
 def parse(text: bytes | str, *, model: str = "") -> Any:
@@ -47,19 +58,15 @@ def parse(text: bytes | str, *, model: str = "") -> Any:
     suspect = source is text and _has_surrogate(source)
     if source.startswith("\ufeff"):
         raise DecodeError("a byte order mark stands before the JSON", model=model)
-    repeated: list[_Repeated] = []
-    infinite: list[float] = []
-    value = _load(source, model, repeated, infinite)
+    refused: list[_Refused] = []
+    value = _load(source, model, refused)
     # First of all, because the other checks walk the tree by recursion.
     _check_nesting(source, model)
-    if repeated:
+    if refused:
         # The last one found: an object is reported after those inside it, so none encloses it.
-        mark = repeated[-1]
+        mark = refused[-1]
         place = _find(value, lambda part: part is mark) or ""
-        raise DecodeError(f"the key {mark.key!r} stands twice", model=model, path=place)
-    if infinite:
-        place = _find(value, lambda part: part is infinite[0]) or ""
-        raise DecodeError("a number beyond the range of a 64-bit float", model=model, path=place)
+        raise DecodeError(mark.what, model=model, path=place)
     if suspect or _SURROGATE_ESCAPE.search(source):
         _check_texts(value, model)
     return value
@@ -76,35 +83,43 @@ def _decoded(text: bytes | str, model: str) -> str:
     raise DecodeError(f"byte {start} is not UTF-8", model=model)
 
 
-def _load(source: str, model: str, repeated: list[_Repeated], infinite: list[float]) -> Any:
+def _load(source: str, model: str, refused: list[_Refused], *, each_integer: bool = False) -> Any:
+    def refuse(what: str) -> _Refused:
+        refused.append(_Refused(what))
+        return refused[-1]
+
     def pairs(items: list[tuple[str, Any]]) -> Any:
         found = dict(items)
         if len(found) == len(items):
             return found
         # One pass: counting each key took two minutes for 0.6 MB, the repeated key last.
         counts = Counter(key for key, _ in items)
-        mark = _Repeated(next(key for key, count in counts.items() if count > 1))
-        repeated.append(mark)
-        return mark
+        key = next(key for key, count in counts.items() if count > 1)
+        return refuse(f"the key {step_of(key)!r} stands twice")
 
     def constant(name: str) -> Any:
         raise DecodeError(f"{name} is no JSON number", model=model)
 
-    def finite(digits: str) -> float:
+    def finite(digits: str) -> Any:
         number = float(digits)
-        if math.isinf(number):
-            infinite.append(number)
-        return number
+        return refuse(_BEYOND_F64) if math.isinf(number) else number
+
+    def integer(digits: str) -> Any:
+        if digits == "-0":
+            return -0.0  # as serde reads it; Python would read the integer 0
+        try:
+            return int(digits)
+        except ValueError:
+            return refuse(f"an integer of {len(digits)} digits, more than can be read")
 
     options: dict[str, Any] = {
         "object_pairs_hook": pairs,
         "parse_constant": constant,
         "parse_float": finite,
     }
-    if _MINUS_ZERO.search(source):
-        # serde reads -0 as the float -0.0; Python would read the integer 0. The hook is slow, so
-        # it is used only for a text that has such a number.
-        options["parse_int"] = lambda digits: -0.0 if digits == "-0" else int(digits)
+    # The hook is slow, so it is used only for a text that has such a number.
+    if each_integer or _MINUS_ZERO.search(source):
+        options["parse_int"] = integer
     try:
         return json.loads(source, **options)
     except json.JSONDecodeError as error:
@@ -114,7 +129,10 @@ def _load(source: str, model: str, repeated: list[_Repeated], infinite: list[flo
     except ValueError as error:
         if isinstance(error, DecodeError):
             raise
-        what = "an integer has more digits than can be read"
+        what = ""  # an integer is too long
+    if not what:
+        refused.clear()
+        return _load(source, model, refused, each_integer=True)
     # Out here, since json's own error holds the whole text.
     raise DecodeError(what if source.strip() else "the text is empty", model=model)
 
@@ -149,7 +167,7 @@ def _find(value: Any, wanted: Any, place: str = "") -> str | None:
         for key, item in value.items():
             if wanted(key):
                 return place
-            found = _find(item, wanted, f"{place}.{key}" if place else key)
+            found = _find(item, wanted, f"{place}.{step_of(key)}" if place else step_of(key))
             if found is not None:
                 return found
     elif isinstance(value, list | tuple):
@@ -170,13 +188,25 @@ def own_text(tree: Any) -> str:
 
 def parse_own(text: str | bytes) -> Any:
     """The value of a text `own_text` wrote; ValueError when it is damaged."""
-    return parse(text) if text[:1] in (" ", b" ") else orjson.loads(text)
+    if text[:1] in (" ", b" ") or not orjson_room.may_load(text):
+        return parse(text)
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return parse(text)  # which tells a text that is damaged from memory that was short
 
 
 def parse_each(texts: Iterable[bytes]) -> list[Any]:
     """As `parse_own` for many texts; ValueError when one of them is damaged."""
-    loads = orjson.loads
-    return [loads(text) if text[:1] != b" " else parse(text) for text in texts]
+    listed = list(texts)
+    loads, small = orjson.loads, orjson_room.SMALL
+    try:
+        return [
+            loads(text) if len(text) <= small and text[:1] != b" " else parse_own(text)
+            for text in listed
+        ]
+    except ValueError:
+        return [parse_own(text) for text in listed]  # which says what it was
 
 
 def _has_fragment(parts: Iterable[Any]) -> bool:
@@ -199,25 +229,65 @@ def _has_fragment(parts: Iterable[Any]) -> bool:
 
 def compact(tree: Any) -> bytes:
     """One line without spaces, keys in the order given."""
-    return _dump(tree, 0)
+    return _dump(tree, 0, limits.current())
 
 
 def pretty(tree: Any) -> bytes:
-    """Two spaces, one item a line, no newline at the end: as upstream writes its files."""
-    return _dump(tree, orjson.OPT_INDENT_2)
+    """Two spaces, one item a line, no newline at the end: as upstream writes its files.
+
+    A file has many values: it is not held to the limit for one.
+    """
+    return _dump(tree, orjson.OPT_INDENT_2, None)
 
 
 def canonical(tree: Any) -> bytes:
     """One line, keys sorted at every depth: equal values give the same bytes."""
-    return _dump(tree, orjson.OPT_SORT_KEYS)
+    return _dump(tree, orjson.OPT_SORT_KEYS, limits.current())
 
 
-def _dump(tree: Any, option: int) -> bytes:
+def check_size(tree: Any, permitted: Limits) -> None:
+    """Raise EncodeError for a tree larger than these limits permit; `path` is its longest text's.
+
+    Nothing is encoded for that.
+    """
+    _check_size(tree, orjson_room.size_of(tree), permitted)
+
+
+def check_opaque(value: Any, permitted: Limits, path: str) -> None:
+    """As `check_size`, for a frozen opaque value at a path; its integers are checked too."""
     try:
-        return orjson.dumps(tree, option=option)
+        check_size(value, permitted)
+        with limits.in_force(permitted):
+            exact(value)
+    except NotJsonError as error:
+        raise EncodeError(error.what, path=error.place).inside("", path) from None
+    except EncodeError as error:
+        raise error.inside("", path) from None
+
+
+def _check_size(tree: Any, size: int, permitted: Limits) -> None:
+    try:
+        limits.check_size(size, permitted)
+    except EncodeError as error:
+        whole = permitted.value_size
+        error.path = _find(tree, lambda part: type(part) is str and len(part) > whole) or ""
+        raise
+
+
+def _dump(tree: Any, option: int, permitted: Limits | None) -> bytes:
+    try:
+        size = orjson_room.size_of(tree)
+        if permitted is not None and size > permitted.value_size:
+            _check_size(tree, size, permitted)
+        return orjson_room.dumps(tree, option, size)
+    except RecursionError:
+        raise EncodeError("nested too deep to be written") from None
     except TypeError as error:
         place = _find(tree, _unwritable)
         what = "a lone surrogate is no Unicode text" if place is not None else str(error)
+        if place is None and "surrogates" in what:
+            # That is what orjson calls a text for whose UTF-8 it had no memory.
+            return orjson_room.in_pieces(tree, option)
         raise EncodeError(what, path=place or "") from None
 
 
@@ -234,17 +304,38 @@ def _has_surrogate(text: str) -> bool:
 
 
 def exact(value: Any) -> Any:
-    """A frozen opaque value as orjson must see it so that its numbers come out as upstream's."""
+    """A frozen opaque value as orjson must see it so that its numbers come out as upstream's.
+
+    Raises NotJsonError for an integer of more digits than may be written.
+    """
     kind = type(value)
     if kind is FrozenDict:
-        return value if value.plain else {key: exact(item) for key, item in value.items()}
+        return value if value.plain else {k: _exact_at(k, item) for k, item in value.items()}
     if kind is FrozenList:
-        return value if value.plain else [exact(item) for item in value]
+        return value if value.plain else [_exact_at(f"[{n}]", x) for n, x in enumerate(value)]
     if kind is float and not is_plain(value):
         return orjson.Fragment(f64_text(value))
-    if kind is int and not -(2**63) <= value < 2**64:
-        return orjson.Fragment(str(value))
+    if kind is int and not I64_MIN <= value <= U64_MAX:
+        return orjson.Fragment(_digits(value))
     return value
+
+
+def _exact_at(step: str, value: Any) -> Any:
+    try:
+        return exact(value)
+    except NotJsonError as error:
+        raise error.at(step) from None
+
+
+def _digits(value: int) -> str:
+    try:
+        text = str(value)
+    except ValueError:
+        raise NotJsonError("an integer of more digits than this process converts") from None
+    permitted = limits.current()
+    if permitted is not None and len(text.lstrip("-")) > permitted.integer_digits:
+        raise NotJsonError(f"an integer of more than {permitted.integer_digits} digits")
+    return text
 
 
 def float_fragment(x: float) -> Any:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from a3s_store.errors import EncodeError
+from a3s_store.printable import one_line
+from a3s_store.wire.limits import MAX_DIGITS
 from a3s_store.wire.numbers import is_plain
 
 # Any JSON value. The recursive type was tried: every step into a tool's input then takes an
@@ -27,9 +29,6 @@ MAX_DEPTH = 119
 # Integers outside this range are no machine integers; they are written exactly all the same.
 I64_MIN, U64_MAX = -(2**63), 2**64 - 1
 
-# The longest integers that Python by default converts from and to text. A process may permit itself
-# longer ones, but another process could not read what it wrote.
-MAX_DIGITS = 4_300
 _TOO_LONG = 10**MAX_DIGITS
 
 
@@ -121,8 +120,24 @@ class NotJsonError(Exception):
     def place(self) -> str:
         text = ""
         for step in reversed(self.path):
-            text += step if step.startswith("[") or not text else "." + step
+            if step.startswith("[") and step[1:-1].isdecimal():
+                text += step
+            else:
+                text += "." + step_of(step) if text else step_of(step)
         return text
+
+
+# As long as the longest name of a field.
+_WHOLE_STEP = 28
+_STEP = 12
+
+
+def step_of(key: str) -> str:
+    """A key as errors name it: on one line, and only the beginning of a long one.
+
+    Keys come from outside, and a credential that stands in the place of a name is no shorter.
+    """
+    return one_line(key if len(key) <= _WHOLE_STEP else key[:_STEP] + "…")
 
 
 def freeze(value: Any) -> Any:

@@ -16,6 +16,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -23,22 +24,48 @@ from typing import Final, Self
 import attrs
 
 from a3s_store.core.new_files import remove, sync_folder, temporary_name, write_new
-from a3s_store.errors import StoreUnavailableError
+from a3s_store.errors import DecodeError, StoreUnavailableError
+from a3s_store.wire import DEFAULT_LIMITS
 
 # 0 where the system does not know it.
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 
 
-def read(path: Path) -> bytes | None:
-    """The whole content of a file; None when there is none. Any other failure is an OSError."""
-    return read_start(path, -1)
+def read(path: Path, most: int = DEFAULT_LIMITS.file_bytes) -> bytes | None:
+    """The whole content of a file; None when there is none. Any other failure is an OSError.
+
+    Raises:
+        DecodeError: it is no regular file, or has more than `most` bytes; nothing of it was read.
+    """
+    data = _read(path, None, most)
+    if data is not None and len(data) > most:
+        raise too_large(path, len(data), most)  # it grew meanwhile
+    return data
 
 
 def read_start(path: Path, size: int) -> bytes | None:
-    """The first `size` bytes of a file, as `read` does it."""
+    """The first `size` bytes of a file, as `read` does it; the file may be of any size."""
+    return _read(path, size, None)
+
+
+def too_large(path: Path, size: int, most: int) -> DecodeError:
+    """The error of a file of JSON that has more bytes than may be read."""
+    return DecodeError(
+        f"the file has {size} bytes, and {most} is the limit",
+        where=str(path),
+        hint="Permit more with `Limits(file_bytes=...)`",
+    )
+
+
+def _read(path: Path, size: int | None, most: int | None) -> bytes | None:
     try:
         with open(path, "rb", opener=_open_to_read) as file:
-            return file.read(size)
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DecodeError("it is not a regular file", where=str(path))
+            if most is not None and status.st_size > most:
+                raise too_large(path, status.st_size, most)
+            return file.read(status.st_size + 1 if size is None else size)
     except OSError as error:
         if _says_missing(error):
             return None
@@ -118,7 +145,7 @@ class Changes:
             self._steps.append(_Step(staged, own_folder))
             write_new(staged / path.name, data)
             sync_folder(staged)
-        elif read(path) != data:
+        elif read_start(path, len(data) + 1) != data:
             make_folder(path.parent)
             staged = self._temporary(path)
             write_new(staged, data)
@@ -126,6 +153,8 @@ class Changes:
 
     def drop(self, path: Path) -> None:
         """Stage the removal of a file or a whole folder; what is not there then is success."""
+        if not present(path) and all(step.final != path for step in self._steps):
+            return  # whatever stands in the place of its folder
         self._refuse_links(path)
         self._steps.append(_Step(None, path))
 
@@ -160,8 +189,10 @@ class Changes:
             if parent == self._root:
                 return
             if parent.is_symlink():
-                raise StoreUnavailableError(
+                refusal = StoreUnavailableError(
                     "a symbolic link stands in the place of a folder",
                     where=str(parent),
                     hint="Put the folder itself there",
                 )
+                refusal.errno = errno.ELOOP
+                raise refusal

@@ -37,13 +37,8 @@ class CollectionFile:
     manifest: ArtifactStore = NO_MANIFEST
 
 
-def value_text(value: Any) -> bytes:
-    """The bytes of the file of a session or checkpoint. Raises EncodeError."""
-    return tree_text(encode(value), model=type(value).__name__)
-
-
 def tree_text(tree: Any, *, model: str = "", place: str = "") -> bytes:
-    """The bytes of a JSON tree that `encode` made. Raises EncodeError."""
+    """The bytes of the file of a session or checkpoint, of its JSON tree. Raises EncodeError."""
     try:
         return pretty(tree)
     except EncodeError as error:

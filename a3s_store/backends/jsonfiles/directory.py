@@ -27,7 +27,14 @@ from a3s_store.backends.jsonfiles.layout import (
 )
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.backends.jsonfiles.memory_files import MemoryFiles
-from a3s_store.core.batch import Batch, LoadResult, Trees, encode_batch
+from a3s_store.core.batch import (
+    Batch,
+    LoadResult,
+    Trees,
+    encode_batch,
+    refuse_too_large,
+    refuse_too_large_value,
+)
 from a3s_store.core.collections import (
     COLLECTIONS,
     WORKFLOW_CHECKPOINTS,
@@ -40,13 +47,16 @@ from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import IdCollisionError, StoreUnavailableError
 from a3s_store.models import SessionData
+from a3s_store.wire import DEFAULT_LIMITS, Limits, encode
+from a3s_store.wire.limits import in_force
 
 
 class Directory:
     """One directory of sessions. Every public method takes the lock for its own duration."""
 
-    def __init__(self, root: Path, timeout: float) -> None:
+    def __init__(self, root: Path, timeout: float, limits: Limits = DEFAULT_LIMITS) -> None:
         self.root = root
+        self.limits = limits
         self.layout = Layout(root)
         self._lock = DirectoryLock(root, timeout)
         self.memories = MemoryFiles(self.layout, self._lock)
@@ -56,7 +66,9 @@ class Directory:
     def commit(self, batch: Batch) -> bool:
         """See `BaseStore._commit`. Each file lands whole; a crash may come between two."""
         name = require_name(batch.session_id)
-        trees = encode_batch(batch)
+        with in_force(self.limits):
+            trees = encode_batch(batch)
+        refuse_too_large(trees, self.limits)
         with self._lock.exclusive():
             owner = owners.owner(self.layout, name, batch.session_id)
             if owner not in {None, batch.session_id}:
@@ -138,12 +150,12 @@ class Directory:
 
     def _session(self, name: str) -> SessionData | None:
         path = self.layout.session(name)
-        data = read(path)
+        data = read(path, self.limits.file_bytes)
         return None if data is None else content.read_value(SessionData, data, path)
 
     def _read_collection(self, collection: Collection, name: str) -> CollectionFile | None:
         path = self.layout.collection(collection, name)
-        data = read(path)
+        data = read(path, self.limits.file_bytes)
         if data is not None:
             return content.read_collection(collection, data, path)
         own_folder = self.layout.own_folder(collection, name)
@@ -202,7 +214,10 @@ class Directory:
         """See `BaseStore._put_checkpoint`."""
         what = kind.key.replace("_", " ")
         path = self.layout.checkpoint(kind, require_name(key, what))
-        text = content.value_text(value)
+        with in_force(self.limits):
+            tree = encode(value)
+        refuse_too_large_value(value, tree, self.limits)
+        text = content.tree_text(tree, model=type(value).__name__)
         with self._lock.exclusive():
             if owners.checkpoint_owner(kind, path, key) not in {None, key}:
                 raise IdCollisionError(
@@ -223,7 +238,7 @@ class Directory:
         with self._lock.shared():
             if owners.checkpoint_owner(kind, path, key) != key:
                 return None
-            data = read(path)
+            data = read(path, self.limits.file_bytes)
         return None if data is None else content.read_value(kind.model, data, path)
 
     def drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:

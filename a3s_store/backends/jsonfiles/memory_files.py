@@ -13,7 +13,7 @@ from a3s_store.backends.jsonfiles.layout import Layout
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.core.collections import check_id
 from a3s_store.errors import DecodeError, InvalidIdError
-from a3s_store.wire import Model, field, model
+from a3s_store.wire import Model, encode, field, model
 
 
 @model()
@@ -47,7 +47,8 @@ class MemoryFiles:
             change(items)
             path = self._layout.memories(owner)
             if items:
-                changes.put(path, content.value_text(stored.evolve(items=tuple(items.values()))))
+                tree = encode(stored.evolve(items=tuple(items.values())))
+                changes.put(path, content.tree_text(tree, model="MemoryFile"))
             else:
                 changes.drop(path)
             changes.land()

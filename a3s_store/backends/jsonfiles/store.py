@@ -26,6 +26,7 @@ from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.errors import StoreForkedError, during
+from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 T = TypeVar("T")
 DEFAULT_TIMEOUT = 10.0
@@ -59,6 +60,7 @@ class FileSessionStore(BaseMemoryMethods):
         self._directory = directory
         self._redactor = redactor or Redactor()
         self._clock = clock
+        self._limits = directory.limits
         self._running: set[asyncio.Task[Any]] = set()
         self._process = os.getpid()
 
@@ -71,12 +73,14 @@ class FileSessionStore(BaseMemoryMethods):
         redact: Redact | None = None,
         credentials: CredentialNames | None = BUILT_IN,
         clock: Callable[[], float] = time.time,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> Opening[FileSessionStore]:
         """Open a directory, which is made (for its owner alone) when there is none.
 
         Await it, or enter it with `async with`. `timeout` is how many seconds an operation waits
-        while another process works in the directory. `redact` and `credentials` as in
-        `SqliteSessionStore.open`. `clock` gives Unix seconds, for the relevance of memories.
+        while another process works in the directory. `redact`, `credentials` and `limits` as in
+        `SqliteSessionStore.open`; `limits.file_bytes` is for each file that is read. `clock` gives
+        Unix seconds, for the relevance of memories.
 
         Raises:
             ValueError: the timeout is negative.
@@ -88,7 +92,7 @@ class FileSessionStore(BaseMemoryMethods):
 
         async def make() -> FileSessionStore:
             await asyncio.to_thread(_open, root)
-            return cls(Directory(root, timeout), Redactor(redact, names=credentials), clock)
+            return cls(Directory(root, timeout, limits), Redactor(redact, names=credentials), clock)
 
         return Opening(make)
 

@@ -41,6 +41,8 @@ from a3s_store.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
+from a3s_store.wire.limits import in_force
+from a3s_store.wire.orjson_room import require_room
 
 R = TypeVar("R")
 
@@ -131,7 +133,14 @@ class Engine:
                 )
             self.writer.check_alive()
             self._note_write()
-            answer: R = await self.writer.run_batchable(Change(op, where, apply, session_id), lane)
+
+            def within_limits(conn: WorkConnection, cache: CacheTransaction) -> R:
+                require_room()
+                with in_force(self.settings.limits):
+                    return apply(conn, cache)
+
+            change = Change(op, where, within_limits, session_id)
+            answer: R = await self.writer.run_batchable(change, lane)
         return answer
 
     async def read(
@@ -162,6 +171,7 @@ class Engine:
 
         def run(conn: WorkConnection) -> R:
             with during(op, where), corruption_named(session_id), self._collector():
+                require_room()
                 self._refuse_another_database()
                 self._checkpointer.throttle_readers()
                 return self._reads.run(conn, read, shows_damage)

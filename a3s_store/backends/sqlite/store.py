@@ -47,6 +47,7 @@ from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
 from a3s_store.models import SessionData
+from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 
 class SqliteSessionStore(
@@ -68,6 +69,7 @@ class SqliteSessionStore(
         self._engine = engine
         self._clock = clock
         self._redactor = redactor or Redactor()
+        self._limits = engine.settings.limits
         self._indexes = Indexes()
 
     @classmethod
@@ -86,6 +88,7 @@ class SqliteSessionStore(
         credentials: CredentialNames | None = BUILT_IN,
         network_mount: bool = False,
         read_only: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> Opening[SqliteSessionStore]:
         """Open a store, or make one where there is no file (0600, in a folder that exists).
 
@@ -110,6 +113,9 @@ class SqliteSessionStore(
         session) in whose place an empty text is stored, before `redact` is asked: the default has
         the built-in names, `CredentialNames(add=, allow=)` changes them, None stores all values. A
         loaded session has the empty text; `redacted()` returns a snapshot as it would be stored.
+
+        `limits` is how large what is saved may be, 256 million characters for each value if nothing
+        is said: a larger one is an EncodeError that names it, and nothing is written.
 
         A file others may open is narrowed to its owner. Another user's is refused, one with several
         hard links, and one on a network file system, unless `network_mount` says that only one
@@ -139,6 +145,7 @@ class SqliteSessionStore(
                 pause_gc=pause_gc,
                 network_mount=network_mount,
                 read_only=read_only,
+                limits=limits,
             )
             redactor = Redactor(redact, names=credentials)
             return cls(await Engine.start(settings), clock, redactor)

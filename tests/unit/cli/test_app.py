@@ -19,7 +19,7 @@ from rich.console import Console
 from a3s_store import __version__
 from a3s_store.cli import output
 from a3s_store.cli.app import COMMANDS, app
-from a3s_store.core.printable import clean, json_safe, one_line
+from a3s_store.printable import clean, json_safe, one_line
 from tests.support import database
 from tests.unit.cli.cli_runs import (
     ROOT,

@@ -50,6 +50,7 @@ from a3s_store.errors import (
     StoreBusyError,
     StoreUnavailableError,
 )
+from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 Durability = Literal["full", "normal"]
 Mode = Literal["rw", "ro", "ro&immutable=1"]
@@ -80,6 +81,7 @@ class Settings:
     pause_gc: bool = False
     network_mount: bool = False
     read_only: bool = False
+    limits: Limits = DEFAULT_LIMITS
 
     def __attrs_post_init__(self) -> None:
         for name in ("busy_timeout_ms", "cache_max_sessions", "cache_max_items"):

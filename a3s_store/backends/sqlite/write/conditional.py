@@ -26,6 +26,7 @@ from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
+from a3s_store.wire.limits import in_force
 
 
 class MergeRaisedError(Exception):
@@ -55,10 +56,11 @@ def commit(
     before = session_header.find(conn, changes.session_id)
     theirs: Stored | None = None
     if not may_write(changes, on, revision_of(before), merge, claimed_by):
-        theirs = _stored(conn, cache, changes.session_id)
-        assert theirs is not None, "it has a revision"
-        assert merge is not None, "without one it is refused"
-        changes = ask(_set_apart(merge), changes, theirs, claimed_by)
+        with in_force(None):  # stored values may be as large as they are
+            theirs = _stored(conn, cache, changes.session_id)
+            assert theirs is not None, "it has a revision"
+            assert merge is not None, "without one it is refused"
+            changes = ask(_set_apart(merge), changes, theirs, claimed_by)
     try:
         after = _write(conn, cache, changes, before, now_ms)
     except (EncodeError, UnicodeEncodeError):

@@ -22,6 +22,7 @@ from a3s_store.core.digests import EMPTY_LIST, ListDigest, digest_with, item_dig
 from a3s_store.core.list_diff import Plan, plan, recognise
 from a3s_store.errors import EncodeError
 from a3s_store.wire import encode_without
+from a3s_store.wire.limits import in_force
 
 Tree = dict[str, Any]
 Values = tuple[Any, ...]
@@ -141,7 +142,9 @@ def _hashes(
         # What stands for these values?
         found = conn.execute(to.sql.between("digest"), to.stretch(start, end)).fetchall()
         return [row[0] for row in found]
-    return [item.digest for item in _items(to, known[start - first : end - first], start - first)]
+    with in_force(None):  # stored values may be as large as they are
+        gone = _items(to, known[start - first : end - first], start - first)
+    return [item.digest for item in gone]
 
 
 def _delete(conn: sqlite3.Connection, to: Target, start: int, end: int) -> None:
@@ -169,7 +172,8 @@ def _replace(
     """Write another value over the row of one; answers what stands for the list then."""
     sql = to.sql
     if not sql.lists:
-        (was,) = _items(to, (old,), position)
+        with in_force(None):
+            (was,) = _items(to, (old,), position)
         (item,) = _items(to, (new,), position)
         _update(conn, to, item.columns, seq)
         return extent.replaced(position, was.digest, item.digest)
