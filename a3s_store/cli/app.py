@@ -14,8 +14,8 @@ from typing import Any, Final, TextIO
 import click
 
 from a3s_store.cli.failures import failure_of
-from a3s_store.printable import clean
 from a3s_store.errors import StoreError
+from a3s_store.printable import clean
 
 # name: (module, what it does); the function has the name with `_command` behind it.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "verify": ("verifying", "Hold STORE against what is on record of it."),
     "doctor": ("doctor", "Say how STORE is, and what to do about it; only --fix writes."),
     "erase": ("doctor", "Delete sessions so that no piece of their texts is left in STORE."),
+    "prune": ("pruning", "Remove old generations from STORE; without --days no message is lost."),
     "backup": ("copies", "Copy STORE into the new file NEW, while others go on using it."),
     "restore": ("copies", "Make a copy of BACKUP the store STORE."),
     "resolve": ("resolving", "Accept STORE as it is, or what lies beside it, by an option."),

@@ -144,6 +144,36 @@ class EraseReport(_Report):
 
 
 @attrs.frozen(kw_only=True)
+class PruneReport(_Report):
+    """What `prune` removed, or would remove if `dry_run`; `seconds` is how long it took.
+
+    `sessions` counts those of which generations were removed. `bytes_logical` are the bytes of the
+    messages and blobs, `bytes_free_pages` those of all pages of the file that are free afterwards;
+    None in a dry run, which frees none. `skipped` says what stayed that is old enough, and why.
+    """
+
+    location: str
+    dry_run: bool
+    sessions: int
+    generations: int
+    branches: int
+    messages: int
+    blobs: int
+    bytes_logical: int
+    bytes_free_pages: int | None
+    seconds: float
+    skipped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        what = "would be removed" if self.dry_run else "removed"
+        text = (
+            f"{self.generations} generations of {self.sessions} sessions, {self.messages} messages "
+            f"and {self.blobs} blobs ({self.bytes_logical} bytes) {what}"
+        )
+        return one_line("; ".join([text, *self.skipped]))
+
+
+@attrs.frozen(kw_only=True)
 class BackupReport(_Report):
     """What `backup` made: one file, `bytes` long, with so many sessions as they are now."""
 

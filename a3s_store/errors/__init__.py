@@ -10,6 +10,7 @@
       StaleGenerationError                          the session was saved since you looked
       RunClaimedError                               another live session has the run; .run_id
       SessionNotFoundError          (LookupError)   fork and rewind need one; load returns None
+        GenerationGoneError                         it was pruned; .generation
       StoreClosedError              (RuntimeError)
         StoreForkedError                            opened before fork(), used after it; or the
                                                     fork came while SQLite was at work
@@ -95,6 +96,7 @@ from a3s_store.errors.stores import (
     DecodeError,
     EncodeError,
     ErasureIncompleteError,
+    GenerationGoneError,
     IdCollisionError,
     InvalidIdError,
     InvalidSnapshotError,
@@ -132,6 +134,7 @@ __all__ = [
     "FileIncompleteError",
     "FileStateError",
     "FileSystemWarning",
+    "GenerationGoneError",
     "IdCollisionError",
     "InterruptedRunError",
     "InvalidIdError",

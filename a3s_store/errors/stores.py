@@ -136,6 +136,14 @@ class SessionNotFoundError(StoreError, LookupError):
     """The operation needs a saved session (or generation) and there is none."""
 
 
+class GenerationGoneError(SessionNotFoundError):
+    """The generation was pruned; `generation` is its number."""
+
+    def __init__(self, what: str, *, generation: int, **where: str) -> None:
+        super().__init__(what, **where)
+        self.generation = generation
+
+
 class StoreClosedError(StoreError, RuntimeError):
     """The store was closed; open it again."""
 

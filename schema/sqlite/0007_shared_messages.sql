@@ -2,6 +2,11 @@
 -- oldest messages were dropped, or one of whose messages changed, writes only what is new.
 ALTER TABLE branch_segment ADD COLUMN source_start INTEGER;
 
+-- Up to which generation rows were pruned, and how many are left of those.
+ALTER TABLE owner ADD COLUMN pruned_through INTEGER;
+
+ALTER TABLE owner ADD COLUMN pruned_left INTEGER;
+
 CREATE TABLE branch_chain (
     branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
     length INTEGER NOT NULL,

@@ -24,7 +24,9 @@ CREATE TABLE meta (
 CREATE TABLE owner (
     owner_key INTEGER PRIMARY KEY,  -- what other tables refer to
     id TEXT NOT NULL UNIQUE,  -- the session id as it was given
-    life INTEGER NOT NULL DEFAULT 1  -- the generation with which it began; after a deletion not 1
+    life INTEGER NOT NULL DEFAULT 1,  -- the generation with which it began; after a deletion not 1
+    pruned_through INTEGER,  -- up to this generation rows may be missing; NULL: none was ever pruned
+    pruned_left INTEGER  -- how many rows of those are left
 ) STRICT;
 
 -- The remainder of a deleted session: its id as a hash, and the last number that was given under it.
@@ -172,7 +174,7 @@ CREATE TABLE generation (
     head_branch INTEGER,  -- the conversation then; NULL: no session was saved yet
     head_length INTEGER,  -- its length then
     digest TEXT,  -- of the whole snapshot then, sha256:...; NULL: no session was saved yet
-    saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; only lists are sorted by it
+    saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; lists are sorted by it and pruning compares it
     holder TEXT,  -- who held the writer lease; NULL: nobody
     row_checksum INTEGER NOT NULL,  -- CRC-32 of the other columns
     save_id BLOB,  -- 16 random bytes by which the writer finds its save again; NULL: not given

@@ -30,6 +30,7 @@ def _steps(draw: st.DrawFn) -> tuple[Any, ...]:
             [
                 *("append", "slide", "system", "change", "insert", "cut", "swap", "back"),
                 *("rewind", "fork", "delete", "checkpoint", "drop checkpoint"),
+                *("prune", "prune tips"),
             ]
         )
     )
@@ -46,8 +47,11 @@ def _steps(draw: st.DrawFn) -> tuple[Any, ...]:
 class _Program:
     """The conversations saved under each id, by generation, and the stores that have them."""
 
-    def __init__(self, warm: SqliteSessionStore, cold: SqliteSessionStore) -> None:
+    def __init__(
+        self, warm: SqliteSessionStore, cold: SqliteSessionStore, clock: list[float]
+    ) -> None:
         self.stores = (warm, cold)
+        self.clock = clock
         self.saved: dict[str, dict[int, tuple[Message, ...]]] = {one: {} for one in _IDS}
         self.checkpoints: dict[str, tuple[Message, ...]] = {}  # by session, of one run
         self.number = 0
@@ -94,6 +98,15 @@ class _Program:
             await store.delete(session_id)
             saved.clear()
             self.checkpoints.pop(session_id, None)
+        elif kind.startswith("prune"):
+            # Everything is old by then; what goes is looked up, which go is for the tests of prune.
+            self.clock[0] += 86_400 * 3
+            days = 1 if kind == "prune tips" else None
+            await store.prune(keep_generations=count, keep_days=days)
+            for one, generations in self.saved.items():
+                kept = {entry.number for entry in await store.generations(one)}
+                assert max(generations, default=None) == max(kept, default=None)
+                self.saved[one] = {n: said for n, said in generations.items() if n in kept}
         elif kind == "drop checkpoint":
             await store.delete_loop_checkpoint("run-1")
             self.checkpoints = {}
@@ -145,11 +158,12 @@ def test_a_conversation_edited_anywhere_is_loaded_as_saved_in_every_generation(
     steps: list[tuple[Any, ...]],
 ) -> None:
     async def main(path: Path) -> None:
+        clock = [1_800_000_000.0]
         async with (
-            SqliteSessionStore.open(path) as warm,
-            SqliteSessionStore.open(path, cache_max_sessions=0) as cold,
+            SqliteSessionStore.open(path, clock=lambda: clock[0]) as warm,
+            SqliteSessionStore.open(path, clock=lambda: clock[0], cache_max_sessions=0) as cold,
         ):
-            program = _Program(warm, cold)
+            program = _Program(warm, cold, clock)
             for step in steps:
                 await program.step(*step)
                 conversation = _conversations(path)

@@ -21,6 +21,7 @@ from a3s_store.errors import (
     DecodeError,
     EncodeError,
     FileStateError,
+    GenerationGoneError,
     NotAStoreError,
     RunClaimedError,
     SessionNotSavedError,
@@ -55,6 +56,8 @@ def made(cls: type[StoreError]) -> StoreError:
         more |= {"session_id": "x", "reason": "rewritten"}
     if cls is RunClaimedError:
         more = {"run_id": "run-1"}
+    if cls is GenerationGoneError:
+        more = {"generation": 2}
     if issubclass(cls, FileStateError):
         more = {"path": "agent.a3s", "reason": "absent"}
     if cls is StoreReplacedError:

@@ -23,7 +23,7 @@ class SqliteStoreBase(BaseStore):
     def _now_ms(self) -> int:
         """The store's clock, in Unix milliseconds."""
         seconds = self._clock()
-        # Only lists are sorted by it: a clock that has lost its mind fails no save.
+        # Lists are sorted by it, and pruning keeps times to come: no clock fails a save.
         return int(seconds * 1000) if abs(seconds) < 1e12 else 0
 
 

@@ -20,13 +20,20 @@ import attrs
 from a3s_store.backends.sqlite.connection import durability_note, wal_checkpoint
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import wal_file
-from a3s_store.backends.sqlite.maintenance import backup, erase, health
+from a3s_store.backends.sqlite.maintenance import backup, erase, health, prune
 from a3s_store.backends.sqlite.maintenance.verify import verify
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
-from a3s_store.core.reports import BackupReport, Damage, Depth, EraseReport, VerifyReport
+from a3s_store.core.reports import (
+    BackupReport,
+    Damage,
+    Depth,
+    EraseReport,
+    PruneReport,
+    VerifyReport,
+)
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import StoreBusyError, StoreError
 
@@ -141,6 +148,34 @@ class CareMethods(SqliteStoreBase):
         self._check_open("erase")
         ids: Sequence[str] = [check_id(session_id) for session_id in session_ids]
         return await erase.erase(self._engine, ids, self._clock, tree=tree)
+
+    async def prune(
+        self,
+        *,
+        keep_generations: int = 100,
+        keep_days: int | None = None,
+        dry_run: bool = False,
+    ) -> PruneReport:
+        """Remove old generations, and the messages that only they have.
+
+        The newest `keep_generations` of each session stay, and all of the last day. By default no
+        message is lost: of the others those go whose conversation is the beginning of one that
+        stays, where `rewind` or `fork` reaches it. With `keep_days`, those saved longer ago go
+        whatever their conversation was: rewound, edited and compacted histories.
+
+        Saves and loads go on: each step holds the write lock for some milliseconds. The present
+        conversation, run checkpoints, drafts and other sessions lose nothing. Free pages stay in
+        the file and are used again. With `dry_run` nothing is written, and the report is what would
+        be removed, unless others save meanwhile.
+
+        Raises:
+            ValueError: a number is below 1.
+            StoreBusyError, StoreReadOnlyError, StoreClosedError: what was removed until then stays
+                removed, and pruning again goes on.
+        """
+        self._check_open("prune")
+        keep = prune.rule(keep_generations, keep_days, self._now_ms())
+        return await prune.prune(self._engine, keep, dry_run=dry_run)
 
     async def _health(self) -> Health:
         where = str(self._engine.settings.path)

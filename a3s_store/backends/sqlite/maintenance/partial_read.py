@@ -18,7 +18,12 @@ from typing import Any
 
 from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
-from a3s_store.backends.sqlite.rows import message_log, session_header, statements
+from a3s_store.backends.sqlite.rows import (
+    message_log,
+    pruned_generations,
+    session_header,
+    statements,
+)
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import (
     ARTIFACTS,
@@ -41,7 +46,6 @@ from a3s_store.core.digests import (
 )
 from a3s_store.core.reports import Recovered
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import SessionNotFoundError
 from a3s_store.models import Message, SessionData
 from a3s_store.wire import compact, decode, encode, encode_without, parse
 
@@ -225,7 +229,7 @@ def _head_at(checker: RowChecker, key: int, generation: int) -> Head | None:
     if saves is None:
         return None
     if not saves or saves[0].head is None:
-        raise SessionNotFoundError(f"there is no conversation of generation {generation}")
+        raise pruned_generations.not_there(checker.conn, key, generation)
     return saves[0].head
 
 

@@ -25,10 +25,12 @@ from a3s_store.backends.sqlite.rows import (
     blobs,
     drafts,
     message_log,
+    pruned_generations,
     session_header,
     statements,
     tombstones,
 )
+from a3s_store.backends.sqlite.rows.pruned_generations import Pruned
 from a3s_store.core.collections import (
     CHECKPOINTS,
     COLLECTIONS,
@@ -186,7 +188,7 @@ class _Verification:
                 checker.note(name, f"{digest.count if digest else 0} should be there, {there} are")
 
     def _generations(self, checker: RowChecker, key: int) -> None:
-        """Every save is on record, and each conversation of then is still there."""
+        """Every save but those pruned is stored, and each conversation of then is still there."""
         stored = self.conn.execute(
             "SELECT generation, head_branch, head_length FROM generation "
             "WHERE owner_key = ? ORDER BY generation",
@@ -196,9 +198,16 @@ class _Verification:
             checker.note("generation", "no save of it is on record")
         (life,) = self.conn.execute("SELECT life FROM owner WHERE owner_key = ?", (key,)).fetchone()
         checker.attempt("generation", lambda: [*session_header.saves(self.conn, key)])
-        for expected, (number, branch, length) in enumerate(stored, life):
+        pruned = pruned_generations.find(self.conn, key) or Pruned(through=life - 1, left=0)
+        left = sum(number <= pruned.through for number, _, _ in stored)
+        if left != pruned.left:
+            what = f"of those up to {pruned.through} {pruned.left} were not pruned, {left} are here"
+            checker.note("generation", what)
+            return
+        for index, (number, branch, length) in enumerate(stored):
             self.counts["generations"] += 1
-            if number != expected:
+            expected = pruned.through + 1 + index - left
+            if index >= left and number != expected:
                 checker.note("generation", f"{number} stands where {expected} should", expected)
                 return
             if branch is not None:
@@ -290,7 +299,9 @@ class _Verification:
         own = [part for part in parts if part.source == branch]
         if own and own[-1].end is None:
             return [range(p.start, last + 1 if p.end is None else p.end) for p in own]
-        used = message_log.used(self.conn, branch, first, last)
+        used = message_log.used(
+            self.conn, branch, first, last, functools.partial(message_log.needed, self.conn)
+        )
         return [range(start, end) for start, end in message_log.merged(used)]
 
     def _before(self, parts: list[message_log.Segment], start: int) -> bytes | None:

@@ -14,14 +14,13 @@ import attrs
 
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.messages import MessageRange
-from a3s_store.backends.sqlite.rows import session_header, statements
+from a3s_store.backends.sqlite.rows import pruned_generations, session_header, statements
 from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Collection
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import URIS, ListDigest
 from a3s_store.core.session_cache import CacheEntry
-from a3s_store.errors import SessionNotFoundError
 from a3s_store.models import SessionData
 
 Tree = dict[str, Any]
@@ -79,6 +78,7 @@ def fetch(
 
     Raises:
         SessionNotFoundError: there is no such generation, or it has no conversation.
+        GenerationGoneError: it was pruned.
         ValueError: something is damaged.
     """
     found = session_header.find(conn, session_id)
@@ -125,10 +125,7 @@ def _fetch_session(
 def _head_at(conn: sqlite3.Connection, found: SessionHeader, generation: int) -> Head:
     head = next((save.head for save in session_header.saves(conn, found.key, generation)), None)
     if head is None:
-        raise SessionNotFoundError(
-            f"there is no conversation of generation {generation}",
-            hint=f"The session is at generation {found.generation}",
-        )
+        raise pruned_generations.not_there(conn, found.key, generation)
     return head
 
 

@@ -164,11 +164,16 @@ def _map_images(content: Any, change: Any, *, inside_result: bool = False) -> An
     return changed
 
 
-def reclaim(conn: sqlite3.Connection, blob_keys: Iterable[int]) -> None:
-    """Remove those of these blobs to which nothing refers any more."""
-    conn.executemany(
-        "DELETE FROM blob WHERE blob_key = :key "
-        "AND NOT EXISTS (SELECT 1 FROM artifact WHERE blob_key = :key) "
-        "AND NOT EXISTS (SELECT 1 FROM message_blob WHERE blob_key = :key)",
-        [{"key": key} for key in sorted(set(blob_keys))],
-    )
+def reclaim(conn: sqlite3.Connection, blob_keys: Iterable[int]) -> list[int]:
+    """Remove those of these blobs to which nothing refers any more; how many bytes each had."""
+    removed: list[int] = []
+    for key in sorted(set(blob_keys)):
+        rows = conn.execute(
+            "DELETE FROM blob WHERE blob_key = :key "
+            "AND NOT EXISTS (SELECT 1 FROM artifact WHERE blob_key = :key) "
+            "AND NOT EXISTS (SELECT 1 FROM message_blob WHERE blob_key = :key) "
+            "RETURNING length(data)",
+            {"key": key},
+        ).fetchall()
+        removed += [row[0] for row in rows]
+    return removed

@@ -18,9 +18,10 @@ added behind the last row of an open segment of the branch they are in, and nowh
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import attrs
 
@@ -193,7 +194,7 @@ SELECT max(needed) FROM (
 """
 
 
-def _needed(conn: sqlite3.Connection, branch: int) -> int | None:
+def needed(conn: sqlite3.Connection, branch: int) -> int | None:
     """The length of the longest head on a branch; None when there is none."""
     found: int | None = conn.execute(_NEEDED, {"branch": branch}).fetchone()[0]
     return found
@@ -205,10 +206,9 @@ def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
     for branch in set(branches):
         parts = segments_of(conn, branch, None)
         sources.update(part.source for part in parts)
-        if _needed(conn, branch) is None:
+        if needed(conn, branch) is None:
             sources.add(branch)
-            conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (branch,))
-            conn.execute("DELETE FROM branch_chain WHERE branch_key = ?", (branch,))
+            drop_headless(conn, branch)
     blob_keys: list[int] = []
     for source in sorted(sources):
         blob_keys += _trim(conn, source)
@@ -217,11 +217,9 @@ def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
 
 def _trim(conn: sqlite3.Connection, source: int) -> list[int]:
     """Remove the rows of a branch that no head reaches; returns the blobs they referred to."""
-    first, last = conn.execute(
-        "SELECT min(seq), max(seq) FROM message WHERE branch_key = ?", (source,)
-    ).fetchone()
     blob_keys: list[int] = []
-    gaps = [] if first is None else _gaps(used(conn, source, first, last), first, last + 1)
+    gaps = unneeded(conn, source, functools.partial(needed, conn))
+    close_before_gaps(conn, source, gaps)
     for start, end in gaps:
         blob_keys += [
             row[0]
@@ -235,27 +233,67 @@ def _trim(conn: sqlite3.Connection, source: int) -> list[int]:
             "DELETE FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
             (source, start, end),
         )
-    if any(end <= last for _, end in gaps):
-        # Rows are left behind missing ones: no conversation may go on there.
-        conn.execute(
-            "UPDATE branch_segment SET end_seq = max(start_seq, ?) "
-            "WHERE branch_key = ? AND source_branch = branch_key AND end_seq IS NULL",
-            (_needed(conn, source) or 0, source),
-        )
-    conn.execute(
-        "DELETE FROM branch WHERE branch_key = :branch "
-        "AND NOT EXISTS (SELECT 1 FROM branch_segment WHERE source_branch = :branch) "
-        "AND NOT EXISTS (SELECT 1 FROM branch_segment WHERE branch_key = :branch)",
-        {"branch": source},
-    )
+    drop_if_unused(conn, source)
     return blob_keys
 
 
-def used(conn: sqlite3.Connection, source: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+def unneeded(
+    conn: sqlite3.Connection, source: int, longest_head: Callable[[int], int | None]
+) -> list[tuple[int, int]]:
+    """Return the ranges of a branch's rows that no head needs, the first first.
+
+    `longest_head` returns the length of the longest head on a branch, None when there is none.
+    """
+    first, last = conn.execute(
+        "SELECT min(seq), max(seq) FROM message WHERE branch_key = ?", (source,)
+    ).fetchone()
+    if first is None:
+        return []
+    return _gaps(used(conn, source, first, last, longest_head), first, last + 1)
+
+
+def close_before_gaps(
+    conn: sqlite3.Connection, source: int, gaps: Iterable[tuple[int, int]]
+) -> None:
+    """Have no conversation go on in a branch of which rows are left behind these ranges."""
+    (last,) = conn.execute(
+        "SELECT max(seq) FROM message WHERE branch_key = ?", (source,)
+    ).fetchone()
+    if any(end <= last for _, end in gaps):
+        conn.execute(
+            "UPDATE branch_segment SET end_seq = max(start_seq, ?) "
+            "WHERE branch_key = ? AND source_branch = branch_key AND end_seq IS NULL",
+            (needed(conn, source) or 0, source),
+        )
+
+
+def drop_headless(conn: sqlite3.Connection, branch: int) -> None:
+    """Have a branch, which no head is on, be no conversation any more; its rows stay."""
+    conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (branch,))
+    conn.execute("DELETE FROM branch_chain WHERE branch_key = ?", (branch,))
+
+
+def drop_if_unused(conn: sqlite3.Connection, branch: int) -> int:
+    """Remove a branch that is no conversation and of whose rows none is one; 1 if it was."""
+    return conn.execute(
+        "DELETE FROM branch WHERE branch_key = :branch "
+        "AND NOT EXISTS (SELECT 1 FROM branch_segment WHERE source_branch = :branch) "
+        "AND NOT EXISTS (SELECT 1 FROM branch_segment WHERE branch_key = :branch)",
+        {"branch": branch},
+    ).rowcount
+
+
+def used(
+    conn: sqlite3.Connection,
+    source: int,
+    first: int,
+    last: int,
+    longest_head: Callable[[int], int | None],
+) -> Iterator[tuple[int, int]]:
     """Ranges of a branch's rows that heads need; no more once one has all of `first` to `last`."""
     for part in segments_from(conn, source):
         assert part.branch is not None
-        length = _needed(conn, part.branch) or 0
+        length = longest_head(part.branch) or 0
         end = length if part.end is None else min(length, part.end)
         if end > part.start:
             yield part.seq(part.start), part.seq(end)

@@ -1,0 +1,206 @@
+"""Which generations may be pruned: decided for one session at a time, and nothing is written.
+
+A generation is *covered* if its conversation is the beginning of that of one that is kept: then
+pruning it loses no message. One that none covers is the tip of an earlier history (rewound, edited,
+compacted), which only `tips_before_ms` takes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import attrs
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.rows import message_log, session_header
+from a3s_store.backends.sqlite.rows.message_log import Segment
+from a3s_store.backends.sqlite.rows.session_header import StoredGeneration
+from a3s_store.core.conversation import Head
+from a3s_store.core.corruption import CorruptRowError
+
+# How many generations are read before what was decided of them is carried out.
+_MOST: Final = 20_000
+_OWNERS: Final = 256
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """Keeps the newest `newest` generations of a session, and those saved since `since_ms`.
+
+    `tips_before_ms` is the moment before which tips go too; None: tips stay.
+    """
+
+    newest: int
+    since_ms: int
+    tips_before_ms: int | None
+
+
+class Doomed(NamedTuple):
+    """A generation to be pruned, and the number of one that covers it; None: a tip."""
+
+    number: int
+    covered_by: int | None
+
+
+@attrs.frozen(kw_only=True)
+class SessionPlan:
+    """The generations to be pruned of one session, which is known by `owner_key` and `life`.
+
+    `tips` is how many generations stay because nothing covers them, `heads` the longest head on
+    each branch among those that stay. `damage` says why nothing could be decided.
+    """
+
+    owner_key: int
+    session_id: str
+    life: int
+    doomed: tuple[Doomed, ...] = ()
+    tips: int = 0
+    heads: Mapping[int, int] = attrs.field(factory=dict)
+    damage: str | None = None
+
+
+def read(conn: sqlite3.Connection, after: int, rule: Rule) -> tuple[list[SessionPlan], int | None]:
+    """Decide for sessions with a key above `after`; the key to go on after, None at the end.
+
+    Each session is read in a transaction of its own.
+    """
+    plans: list[SessionPlan] = []
+    count = 0
+    while count < _MOST:
+        owners = conn.execute(
+            "SELECT owner_key, id, life FROM owner WHERE owner_key > ? ORDER BY owner_key LIMIT ?",
+            (after, _OWNERS),
+        ).fetchall()
+        if not owners:
+            return plans, None
+        for after, session_id, life in owners:
+            plan, rows = _of_session(conn, after, session_id, life, rule)
+            plans.append(plan)
+            count += rows
+            if count >= _MOST:
+                break
+    return plans, after
+
+
+def _of_session(
+    conn: sqlite3.Connection, key: int, session_id: str, life: int, rule: Rule
+) -> tuple[SessionPlan, int]:
+    with transaction.read(conn):
+        try:
+            saves = [*session_header.saves(conn, key)]
+            doomed, tips, heads = choose(
+                saves, rule, lambda head: message_log.segments_of(conn, head.branch, head.length)
+            )
+        except CorruptRowError as error:
+            damage = f"session {_short(session_id)}: {error}"
+            return SessionPlan(owner_key=key, session_id=session_id, life=life, damage=damage), 0
+    plan = SessionPlan(
+        owner_key=key, session_id=session_id, life=life, doomed=doomed, tips=tips, heads=heads
+    )
+    return plan, len(saves)
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 80 else name[:79] + "…")
+
+
+def choose(
+    saves: Sequence[StoredGeneration], rule: Rule, segments_of: Callable[[Head], list[Segment]]
+) -> tuple[tuple[Doomed, ...], int, dict[int, int]]:
+    """Return what is to be pruned of these generations, how many tips stay, and the heads left."""
+    if not saves:
+        return (), 0, {}
+    kept = _Conversations(segments_of)
+    doomed: list[Doomed] = []
+    old: list[StoredGeneration] = []
+    for index, save in enumerate(saves):
+        if index >= len(saves) - rule.newest or save.saved_at_ms > rule.since_ms:
+            kept.put(save)
+        elif rule.tips_before_ms is not None and save.saved_at_ms < rule.tips_before_ms:
+            doomed.append(Doomed(save.number, None))
+        else:
+            old.append(save)
+    tips = 0
+    # The longest first: none is covered by a shorter one. Of equal ones the newest stays.
+    for save in sorted(old, key=_by_length, reverse=True):
+        if save.head is None or not save.head.length:
+            number: int | None = saves[-1].number  # every conversation begins with none
+        else:
+            number = kept.covering(save.head)
+        if number is None:
+            tips += 1
+            kept.put(save)
+        else:
+            doomed.append(Doomed(save.number, number))
+    return tuple(sorted(doomed)), tips, kept.heads
+
+
+def _by_length(save: StoredGeneration) -> tuple[int, int]:
+    return (0 if save.head is None else save.head.length), save.number
+
+
+class _Conversations:
+    """The conversations that stay, to ask whether one of them begins with another.
+
+    One begins with another if the same rows lie at the same positions. The segments of each are a
+    path in a tree, so that is found in one look for each segment, however many conversations there
+    are.
+    """
+
+    def __init__(self, segments_of: Callable[[Head], list[Segment]]) -> None:
+        self._segments_of = segments_of
+        self._paths: dict[tuple[int, Segment], int] = {}
+        # How far the rows of a segment are used after a path, and by which generation.
+        self._reached: dict[tuple[int, Segment], tuple[int, int]] = {}
+        self._longest: dict[int, tuple[int, int]] = {}
+        self.heads: dict[int, int] = {}
+
+    def put(self, save: StoredGeneration) -> None:
+        """Add the conversation of a generation that stays."""
+        head = save.head
+        if head is None or head.length <= self._longest.get(head.branch, (-1, 0))[0]:
+            return
+        self._longest[head.branch] = head.length, save.number
+        self.heads[head.branch] = head.length
+        path = 0
+        for part in self._rows_of(head):
+            at = path, attrs.evolve(part, end=None)
+            if self._reached.get(at, (-1, 0))[0] < _end(part):
+                self._reached[at] = _end(part), save.number
+            path = self._paths.setdefault((path, part), len(self._paths) + 1)
+
+    def covering(self, head: Head) -> int | None:
+        """Return the number of a generation whose conversation begins with this one, or None."""
+        length, number = self._longest.get(head.branch, (-1, 0))
+        if head.length <= length:
+            return number
+        *before, last = self._rows_of(head)
+        path: int | None = 0
+        for part in before:
+            path = self._paths.get((path, part)) if path is not None else None
+        if path is None:
+            return None
+        reached, number = self._reached.get((path, attrs.evolve(last, end=None)), (-1, 0))
+        if reached < head.length:
+            return None
+        # All that is shorter on its branch is covered as well.
+        self._longest[head.branch] = head.length, number
+        return number
+
+    def _rows_of(self, head: Head) -> list[Segment]:
+        """Where the messages of a head lie, whichever branch it is on."""
+        return [attrs.evolve(part, branch=None) for part in self._segments_of(head)]
+
+
+def _end(part: Segment) -> int:
+    assert part.end is not None, "it was cut at the end of the head"
+    return part.end
+
+
+def checkpoint_heads(conn: sqlite3.Connection) -> Iterable[tuple[int, int]]:
+    """Return the longest head of a run checkpoint on each branch that has one."""
+    return conn.execute(
+        "SELECT head_branch, max(head_length) FROM loop_checkpoint GROUP BY head_branch"
+    ).fetchall()

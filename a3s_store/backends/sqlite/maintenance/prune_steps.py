@@ -1,0 +1,226 @@
+"""The steps of pruning: each is small, and one transaction; between them others save.
+
+Each step looks again at what it is about to remove, and nothing is kept of a prune that was
+stopped: `unneeded` looks at all branches, and finds what that one left.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.maintenance.prune_plan import Doomed, SessionPlan
+from a3s_store.backends.sqlite.rows import blobs, message_log, pruned_generations
+
+# The most rows that one step removes, and seconds after which it begins no more.
+ROWS: Final = 256
+SECONDS: Final = 0.005
+# Messages removed between two looks at the clock.
+_AT_ONCE: Final = 16
+_BRANCHES: Final = 512
+
+_BYTES: Final = (
+    "coalesce(sum(length(CAST(content AS BLOB)) "
+    "+ coalesce(length(CAST(reasoning_content AS BLOB)), 0) "
+    "+ coalesce(length(CAST(extra AS BLOB)), 0)), 0)"
+)
+
+
+@attrs.define(kw_only=True)
+class Removed:
+    """How much was removed, or would be; `bytes` are those of messages and blobs."""
+
+    generations: int = 0
+    branches: int = 0
+    messages: int = 0
+    blobs: int = 0
+    bytes: int = 0
+
+    def add(self, other: Removed) -> None:
+        """Add what another step removed."""
+        self.generations += other.generations
+        self.branches += other.branches
+        self.messages += other.messages
+        self.blobs += other.blobs
+        self.bytes += other.bytes
+
+
+# -- Generations ----------------------------------------------------------------------------------
+
+
+def remove_generations(
+    conn: sqlite3.Connection, plan: SessionPlan, doomed: Sequence[Doomed], *, is_last: bool
+) -> int:
+    """Remove generations of a session, unless it or what covers them is gone; how many those are.
+
+    With the last ones the session is no owner any more of branches that none of its heads is on.
+    """
+    key = plan.owner_key
+    owner = conn.execute("SELECT id, life FROM owner WHERE owner_key = ?", (key,)).fetchone()
+    if owner != (plan.session_id, plan.life):
+        return 0
+    exists = "SELECT 1 FROM generation WHERE owner_key = ? AND generation = ?"
+    covering = {
+        number
+        for number in {one.covered_by for one in doomed}
+        if number is None or conn.execute(exists, (key, number)).fetchone() is not None
+    }
+    gone = [one.number for one in doomed if one.covered_by in covering]
+    count = conn.executemany(
+        "DELETE FROM generation WHERE owner_key = ? AND generation = ?",
+        [(key, number) for number in gone],
+    ).rowcount
+    if count > 0:
+        pruned_generations.note(conn, key, max(gone))
+    if is_last:
+        conn.execute(
+            "DELETE FROM branch_owner WHERE owner_key = :key AND branch_key NOT IN "
+            "(SELECT head_branch FROM generation "
+            "WHERE owner_key = :key AND head_branch IS NOT NULL)",
+            {"key": key},
+        )
+    return max(count, 0)
+
+
+# -- Branches and messages ------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class Unneeded:
+    """Branches that no head is on, and those with rows that no head needs."""
+
+    headless: tuple[int, ...]
+    excess: tuple[int, ...]
+    # What removing the excess would come to.
+    removed: Removed
+
+
+def unneeded(conn: sqlite3.Connection, heads: Mapping[int, int]) -> Unneeded:
+    """Find what no head needs, where `heads` are the longest ones on each branch."""
+    headless: list[int] = []
+    excess: list[int] = []
+    removed = Removed()
+    references: Counter[int] = Counter()
+    for branch in _branches(conn):
+        with transaction.read(conn):
+            if branch not in heads and message_log.segments_of(conn, branch, None):
+                headless.append(branch)
+            if _measure(conn, branch, heads, removed, references):
+                excess.append(branch)
+    _measure_blobs(conn, references, removed)
+    return Unneeded(headless=tuple(headless), excess=tuple(excess), removed=removed)
+
+
+def _branches(conn: sqlite3.Connection) -> Iterator[int]:
+    after = 0
+    sql = "SELECT branch_key FROM branch WHERE branch_key > ? ORDER BY branch_key LIMIT ?"
+    while found := conn.execute(sql, (after, _BRANCHES)).fetchall():
+        for (after,) in found:
+            yield after
+
+
+def _measure(
+    conn: sqlite3.Connection,
+    branch: int,
+    heads: Mapping[int, int],
+    removed: Removed,
+    references: Counter[int],
+) -> bool:
+    """Add what a branch has in excess; whether it has any."""
+    found = 0
+    for rows in message_log.unneeded(conn, branch, heads.get):
+        (messages, size) = conn.execute(
+            f"SELECT count(*), {_BYTES} FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
+            (branch, *rows),
+        ).fetchone()
+        found += messages
+        removed.bytes += size
+        references.update(_references(conn, branch, rows))
+    made_of_it = (part.branch for part in message_log.segments_from(conn, branch))
+    is_unused = branch not in heads and not any(one in heads for one in made_of_it)
+    removed.messages += found
+    removed.branches += is_unused
+    return bool(found) or is_unused
+
+
+def _references(conn: sqlite3.Connection, branch: int, rows: tuple[int, int]) -> list[int]:
+    return [
+        row[0]
+        for row in conn.execute(
+            "SELECT blob_key FROM message_blob JOIN message USING (message_key) "
+            "WHERE branch_key = ? AND seq >= ? AND seq < ?",
+            (branch, *rows),
+        ).fetchall()
+    ]
+
+
+def _measure_blobs(conn: sqlite3.Connection, gone: Counter[int], removed: Removed) -> None:
+    """Add the blobs to which nothing but these references refers."""
+    with transaction.read(conn):
+        for key, count in gone.items():
+            row = conn.execute(
+                "SELECT length(data) FROM blob WHERE blob_key = :key "
+                "AND NOT EXISTS (SELECT 1 FROM artifact WHERE blob_key = :key) "
+                "AND (SELECT count(*) FROM message_blob WHERE blob_key = :key) = :count",
+                {"key": key, "count": count},
+            ).fetchone()
+            if row is not None:
+                removed.blobs += 1
+                removed.bytes += row[0]
+
+
+def drop_headless(conn: sqlite3.Connection, branches: Sequence[int]) -> int:
+    """Have branches be no conversation any more where no head is on one; how many were looked at.
+
+    It is at least one, and as many as there is time for.
+    """
+    until = time.monotonic() + SECONDS
+    done = 0
+    for branch in branches:
+        if message_log.needed(conn, branch) is None:
+            message_log.drop_headless(conn, branch)
+            conn.execute("DELETE FROM branch_owner WHERE branch_key = ?", (branch,))
+        done += 1
+        if time.monotonic() > until:
+            break
+    return done
+
+
+def trim(conn: sqlite3.Connection, branch: int) -> tuple[bool, Removed]:
+    """Remove some of a branch's rows that no head needs, the last first.
+
+    Returns whether those were all, and how much was removed.
+    """
+    until = time.monotonic() + SECONDS
+    removed = Removed()
+    gaps = message_log.unneeded(conn, branch, functools.partial(message_log.needed, conn))
+    message_log.close_before_gaps(conn, branch, gaps)
+    for start, end in reversed(gaps):
+        while end > start:
+            first = max(start, end - _AT_ONCE)
+            _remove_rows(conn, branch, (first, end), removed)
+            end = first
+            if removed.messages >= ROWS or time.monotonic() > until:
+                return False, removed
+    removed.branches = message_log.drop_if_unused(conn, branch)
+    return True, removed
+
+
+def _remove_rows(
+    conn: sqlite3.Connection, branch: int, rows: tuple[int, int], removed: Removed
+) -> None:
+    where = "WHERE branch_key = ? AND seq >= ? AND seq < ?"
+    (size,) = conn.execute(f"SELECT {_BYTES} FROM message {where}", (branch, *rows)).fetchone()
+    references = _references(conn, branch, rows)
+    removed.messages += conn.execute(f"DELETE FROM message {where}", (branch, *rows)).rowcount
+    removed.bytes += size
+    for blob_bytes in blobs.reclaim(conn, references):
+        removed.blobs += 1
+        removed.bytes += blob_bytes
