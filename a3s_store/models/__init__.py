@@ -1,6 +1,7 @@
 """What is kept: frozen values under upstream's names, one file per subject, no I/O.
 
-Every model keeps keys it does not know in `extra` and is written back with them.
+Every model keeps keys it does not know in `extra` and is written back with them. A text that an
+enumeration does not know is read as an `UnknownVariant`, a str, and written back as it was.
 """
 
 from a3s_store.models.artifact import (
@@ -153,6 +154,7 @@ from a3s_store.models.work_event import (
     SubagentProgress,
     SubagentStart,
 )
+from a3s_store.wire import UnknownVariant
 
 __all__ = [
     "CHECKPOINT_VERSION",
@@ -271,6 +273,7 @@ __all__ = [
     "UnknownBlock",
     "UnknownEvent",
     "UnknownToolErrorKind",
+    "UnknownVariant",
     "Unsupported",
     "VerificationCheck",
     "VerificationReport",

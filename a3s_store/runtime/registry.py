@@ -110,7 +110,8 @@ class SessionRegistry:
     def _store_of(self, session_id: str, backend: StorageBackend) -> SessionStore | None:
         if backend is StorageBackend.MEMORY:
             return None
-        store = self._stores.get(backend)
+        unknown = backend not in [*StorageBackend]  # then any store is better than none
+        store = next(iter(self._stores.values()), None) if unknown else self._stores.get(backend)
         if store is None and self._stores:
             _log.warning("no store for sessions of type %s: %s is not kept", backend, session_id)
         return store

@@ -32,7 +32,14 @@ from a3s_store.wire.text import (
     pretty,
 )
 from a3s_store.wire.timestamp import timestamp_of
-from a3s_store.wire.values import EMPTY, FrozenDict, FrozenList, Json, freeze
+from a3s_store.wire.values import (
+    EMPTY,
+    FrozenDict,
+    FrozenList,
+    Json,
+    UnknownVariant,
+    freeze,
+)
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -50,6 +57,7 @@ __all__ = [
     "Model",
     "Timestamp",
     "USize",
+    "UnknownVariant",
     "Value",
     "Wired",
     "canonical",

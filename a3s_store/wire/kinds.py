@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import attrs
@@ -27,6 +27,7 @@ from a3s_store.wire.values import (
     MAX_DEPTH,
     FrozenDict,
     NotJsonError,
+    UnknownVariant,
     freeze,
     freeze_flat,
     freeze_part,
@@ -167,9 +168,10 @@ class Float32(Float64):
 
 
 class EnumOf(Kind):
-    """One of the strings an enum names, exactly."""
+    """One of the strings an enum names, exactly, or one that was read and is kept."""
 
     fast = Kind.NEVER
+    same = "type(x) is type(y)"
 
     def __init__(self, cls: type[enum.Enum]) -> None:
         self.cls = cls
@@ -177,20 +179,27 @@ class EnumOf(Kind):
         self.name = "one of " + ", ".join(self.members)
 
     def convert(self, value: Any) -> Any:
-        return self.members.get(value, value) if type(value) is str else value
+        return self.members.get(value, value) if type(value) in (str, UnknownVariant) else value
 
     def decode(self, value: Any) -> Any:
-        if type(value) is str:
-            member = self.members.get(value)
-            if member is not None:
-                return member
-            raise NotJsonError(f"expected {self.name}")
-        raise wrong(self.name, value)
+        if type(value) is not str:
+            raise wrong(self.name, value)
+        member = self.members.get(value)
+        return UnknownVariant(value) if member is None else member
 
     def encode(self, value: Any) -> Any:
-        if type(value) is self.cls:
+        if type(value) is self.cls or type(value) is UnknownVariant:
             return value.value
-        return self.decode(value).value
+        if type(value) is not str:
+            raise wrong(self.name, value)
+        if value not in self.members:
+            raise NotJsonError(f"expected {self.name}")
+        return value
+
+    def in_order(self, texts: Collection[str]) -> list[str]:
+        """These texts in the order in which the enum declares them, unknown ones last."""
+        known = [text for text in self.members if text in texts]
+        return known + sorted(text for text in texts if text not in self.members)
 
 
 class OpaqueValue(Kind):
@@ -294,8 +303,7 @@ class EnumSet(Kind):
     def encode(self, value: Any) -> Any:
         if type(value) is not frozenset:
             raise wrong(self.name, value)
-        members = {self.item.encode(member) for member in value}
-        return [name for name in self.item.members if name in members]
+        return self.item.in_order({self.item.encode(member) for member in value})
 
 
 class EnumMap(Kind):
@@ -324,7 +332,7 @@ class EnumMap(Kind):
         if not isinstance(value, Mapping):
             raise wrong(self.name, value)
         found = self._each(value, self.key.encode, self.item.encode)
-        return {name: found[name] for name in self.key.members if name in found}
+        return {name: found[name] for name in self.key.in_order(found)}
 
     def _each(self, value: Any, key_step: Any, item_step: Any) -> dict[Any, Any]:
         done: dict[Any, Any] = {}

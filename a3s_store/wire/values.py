@@ -265,6 +265,23 @@ def check_surrogates(text: str) -> None:
     raise NotJsonError(f"a lone surrogate at character {start}")
 
 
+class UnknownVariant(str):
+    """A value of an enumeration that this release does not know: its text, kept as it is.
+
+    It is made by reading only; a plain str that names no member is refused when it is written.
+    """
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> str:
+        """The text, as of a member."""
+        return str.__str__(self)
+
+    def __repr__(self) -> str:
+        return f"UnknownVariant({str.__repr__(self)})"
+
+
 def height(value: Any) -> int:
     """How many levels of objects and arrays a value has: 0 for a scalar, 1 for `{}`."""
     if isinstance(value, dict):

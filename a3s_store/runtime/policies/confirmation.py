@@ -226,7 +226,7 @@ class ConfirmationManager:
         due = [request for request in self._pending.values() if not request.remaining_ms]
         expired = 0
         for request in due:
-            taken = _TAKEN[request.timeout_action]
+            taken = _TAKEN.get(request.timeout_action, "rejected")
             answer = ConfirmationAnswer(
                 approved=request.timeout_action is TimeoutAction.AUTO_APPROVE,
                 reason=f"Confirmation timed out, action: {taken}",

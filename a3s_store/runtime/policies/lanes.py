@@ -38,8 +38,8 @@ def priority(lane: SessionLane) -> int:
 
 
 def number_of(action: TimeoutAction) -> int:
-    """The number that stands for it in remote calls (runtime 6.1)."""
-    return _NUMBERS[action]
+    """The number that stands for it in remote calls, that of Reject if unknown (runtime 6.1)."""
+    return _NUMBERS.get(action, _NUMBERS[TimeoutAction.REJECT])
 
 
 def action_of(number: int) -> TimeoutAction:

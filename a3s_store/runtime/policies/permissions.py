@@ -51,6 +51,8 @@ class PermissionChecker(Protocol):
 def decide(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
     """What the policy says of a call; Allow for every call when it is not enabled.
 
+    A `default_decision` that this release does not know is Deny.
+
     Raises:
         EncodeError: a rule needs the arguments as JSON and they are none.
 
@@ -65,7 +67,9 @@ def decide(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> Perm
         return PermissionDecision.ALLOW
     if call.meets(policy.ask):
         return PermissionDecision.ASK
-    return policy.default_decision
+    default = policy.default_decision
+    # One that this release does not know may be stricter than all others.
+    return default if isinstance(default, PermissionDecision) else PermissionDecision.DENY
 
 
 def is_allowed(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> bool:

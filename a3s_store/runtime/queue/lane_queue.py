@@ -257,9 +257,10 @@ class LaneQueue:
         task = self._externals.task(
             line.lane, entry.command_type, entry.payload, entry.handler.timeout_ms
         )
-        if entry.handler.mode is TaskHandlerMode.EXTERNAL:
-            return await self._externals.answered(task)
-        return await self._externals.watched(task, entry.command.execute)
+        if entry.handler.mode is TaskHandlerMode.HYBRID:
+            return await self._externals.watched(task, entry.command.execute)
+        # External, or a mode that this release does not know: nothing is executed here.
+        return await self._externals.answered(task)
 
     def _give_up(self, line: Lane, entry: Entry, error: Exception) -> bool:
         """Keep a dead letter, where they are kept (Q4, Q5)."""

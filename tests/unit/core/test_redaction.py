@@ -32,7 +32,7 @@ from a3s_store.models import (
     ToolUseBlock,
 )
 from a3s_store.testing import strategies
-from a3s_store.wire import Model, freeze
+from a3s_store.wire import Model, UnknownVariant, freeze
 from tests.support import artifact, checkpoint, run, session, statements_changed, trace
 
 SECRET = "sk-live-9f8e7d6c5b4a"
@@ -88,7 +88,7 @@ def everywhere(value: Any, change: Callable[[str], str], name: str = "") -> Any:
         return freeze({key: everywhere(item, change) for key, item in value.items()})
     if isinstance(value, list):
         return freeze([everywhere(item, change) for item in value])
-    if isinstance(value, str) and not isinstance(value, enum.Enum):
+    if isinstance(value, str) and not isinstance(value, enum.Enum | UnknownVariant):
         return change(value)
     return value
 
