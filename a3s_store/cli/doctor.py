@@ -266,7 +266,7 @@ def erase_command(
         output.print_json(report.as_json())
         return
     for session_id in sorted(set(session_ids) - set(report.found)):
-        output.note(f"There was nothing under {session_id!r}.")
+        output.note(f"There was nothing under {session_id!r} any more.")
     output.note(
         f"Erased {output.amount(len(report.found), 'session')}; "
         f"{output.amount(report.pages, 'page')} written anew in {report.seconds:.1f} s."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from a3s_store._deprecated import renamed, today, warn
@@ -236,4 +237,10 @@ class ErasureIncompleteError(StoreError):
     """The sessions are deleted, but pieces of their texts may be left in the file or its log.
 
     Erasing them again finishes; it makes no difference that nothing is found under their ids.
+    `readers` are the processes that kept reading in the log, each with its id and its command, as
+    far as the system tells.
     """
+
+    def __init__(self, what: str, *, readers: Sequence[tuple[int, str]] = (), **where: str) -> None:
+        super().__init__(what, **where)
+        self.readers = tuple(readers)

@@ -241,9 +241,19 @@ def test_erasing_asks_first_and_what_is_declined_is_not_done(store: Path) -> Non
 
 
 def test_erasing_what_is_gone_finishes_and_says_so(store: Path) -> None:
-    done = invoke("erase", store, "nobody", "--yes")
+    with_store(store, lambda opened: opened.delete("other"))
+    done = invoke("erase", store, "other", "--yes")
     assert done.exit_code == 0
-    assert "There was nothing under 'nobody'" in done.stderr
+    assert "There was nothing under 'other' any more" in done.stderr
+
+
+def test_a_wrong_id_is_said_and_nothing_is_written(store: Path) -> None:
+    before = files_under(store.parent)
+    for ids in (["wrong"], ["other", "wrong"]):
+        done = invoke("erase", store, *ids, "--yes")
+        assert done.exit_code == 3
+        assert "nothing was ever saved under 'wrong'" in done.stderr
+    assert files_under(store.parent) == before
 
 
 def test_a_fork_is_named_and_both_are_erased_together(store: Path) -> None:

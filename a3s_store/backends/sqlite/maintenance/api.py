@@ -136,13 +136,17 @@ class CareMethods(SqliteStoreBase):
 
         As `delete`, and then the file is written anew, which takes as long as copying it and as
         much space, and holds up other savers. Sessions that share messages, as forks do, are erased
-        together. `tree` as in `delete`. Copies and backups of the file are out of its reach, and so
-        is what the disk itself keeps.
+        together. `tree` as in `delete`. An id under which all was deleted earlier is fine: its text
+        may still be there. Copies, replicas and backups of the file are out of its reach, and so is
+        what the disk itself keeps. Without ids the file is written anew and nothing is deleted.
 
         Raises:
+            SessionNotFoundError: nothing was ever saved under one of the ids, or a release before
+                tombstones deleted it; nothing was written.
             SharedMessagesError: another session has some of the messages too; nothing was written.
-            ErasureIncompleteError: the sessions are deleted, but pieces may be left, since somebody
-                kept reading: erase again.
+            ErasureIncompleteError: the sessions are deleted, but pieces may be left, since a
+                process kept reading for longer than the busy timeout: `readers` names it. Erase
+                again when it has ended.
             StoreFullError, StoreBusyError, StoreClosedError
         """
         self._check_open("erase")

@@ -13,12 +13,18 @@ rest. Cost: the file is written twice (100 MB took 2.4 s on two cores), the log 
 the file has, and so does the memory of the process, for that time; others wait to write meanwhile,
 and can read.
 
-Invariants: 1. what messages are shared with is found out before anything is written; 2. what was
-removed stays removed, whatever fails afterwards; erasing again, though nothing is left under the
-id, finishes; 3. checkpoints are guarded, as everywhere (`wal`).
+While a process keeps a read transaction open, as replicators of SQLite files do, the log cannot be
+begun again. So that is tried before the file is written anew as well: else each attempt would add
+the whole file to the log.
 
-Out of reach: copies and backups of the file, blocks the file system or a disk gave back and did not
-overwrite, the memory of programs that read it.
+Invariants: 1. what messages are shared with, and whether there ever was something under the ids, is
+found out before anything is written; 2. what was removed stays removed, whatever fails afterwards;
+erasing again, though nothing is left under the id, finishes; 3. checkpoints are guarded, as
+everywhere (`wal_checkpoint`); 4. readers of the log are waited for twice, each time for no longer
+than the busy timeout.
+
+Out of reach: replicas, copies and backups of the file, blocks that the file system or a disk gave
+back and did not overwrite, the memory of programs that read it.
 """
 
 from __future__ import annotations
@@ -31,18 +37,20 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import wal_checkpoint
+from a3s_store.backends.sqlite.connection import log_readers, wal_checkpoint
 from a3s_store.backends.sqlite.connection.connect import LOG_BYTES
+from a3s_store.backends.sqlite.connection.log_readers import LogReader
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import explain
+from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS
 from a3s_store.backends.sqlite.read import catalog, notes
-from a3s_store.backends.sqlite.rows import message_log
+from a3s_store.backends.sqlite.rows import message_log, tombstones
 from a3s_store.backends.sqlite.write import session_writer
 from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.errors import ErasureIncompleteError, SharedMessagesError
+from a3s_store.errors import ErasureIncompleteError, SessionNotFoundError, SharedMessagesError
 
 # Seconds between two looks whether the log is free.
 _PAUSE: Final = 0.02
@@ -59,9 +67,11 @@ async def erase(
     """Remove everything under these ids, so that no piece of their texts is left in the file.
 
     With `tree`, also everything under the ids of sessions below these. `now` gives Unix seconds,
-    for the record. Ids under which there is nothing are fine too.
+    for the record. Of what was deleted earlier pieces may be left, so ids under which nothing is
+    left are fine too.
 
     Raises:
+        SessionNotFoundError: under one of the ids there never was anything; nothing was written.
         SharedMessagesError: other sessions have some of the messages too; nothing was written.
         ErasureIncompleteError: the sessions are deleted, but pieces may be left.
     """
@@ -101,9 +111,14 @@ def remove(
     Inside a transaction that somebody else opened.
 
     Raises:
+        SessionNotFoundError: under one of the ids there never was anything; nothing was written.
         SharedMessagesError: other sessions have some of the messages too; nothing was written.
     """
     wanted = list(dict.fromkeys(session_ids))
+    there = [session_id for session_id in wanted if _is_there(conn, session_id)]
+    _refuse_unknown(
+        [one for one in wanted if one not in there and not tombstones.is_known(conn, one)]
+    )
     others = sorted(set(_sharers(conn, wanted)) - set(wanted))
     if others:
         named = ", ".join(map(_shown, others[:_NAMED])) + (" ..." if len(others) > _NAMED else "")
@@ -112,21 +127,31 @@ def remove(
             session_ids=tuple(others),
             hint="Erase them all in one call, or delete() those first",
         )
-    found = []
     for session_id in wanted:
-        # Is there anything?
-        there = conn.execute(
-            "SELECT EXISTS (SELECT 1 FROM owner WHERE id = :id) "
-            "OR EXISTS (SELECT 1 FROM loop_checkpoint WHERE session_id = :id) "
-            "OR EXISTS (SELECT 1 FROM agent_memory_total WHERE owner = :id) "
-            "OR EXISTS (SELECT 1 FROM workflow_checkpoint WHERE workflow_id = :queue)",
-            {"id": session_id, "queue": WORKFLOW_PREFIX + session_id},
-        ).fetchone()[0]
         session_writer.delete(conn, memory, session_id)
-        if there:
-            found.append(session_id)
     notes.forget_salvaged(conn, wanted)
-    return tuple(found)
+    return tuple(there)
+
+
+def _is_there(conn: sqlite3.Connection, session_id: str) -> bool:
+    row = conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM owner WHERE id = :id) "
+        "OR EXISTS (SELECT 1 FROM loop_checkpoint WHERE session_id = :id) "
+        "OR EXISTS (SELECT 1 FROM agent_memory_total WHERE owner = :id) "
+        "OR EXISTS (SELECT 1 FROM workflow_checkpoint WHERE workflow_id = :queue)",
+        {"id": session_id, "queue": WORKFLOW_PREFIX + session_id},
+    ).fetchone()
+    return bool(row[0])
+
+
+def _refuse_unknown(session_ids: Sequence[str]) -> None:
+    if session_ids:
+        named = ", ".join(map(_shown, session_ids[:_NAMED]))
+        more = " ..." if len(session_ids) > _NAMED else ""
+        raise SessionNotFoundError(
+            f"nothing was ever saved under {named}{more}, so nothing was erased",
+            hint="`list()` returns the ids of saved sessions",
+        )
 
 
 def _sharers(conn: sqlite3.Connection, session_ids: Sequence[str]) -> Iterator[str]:
@@ -183,18 +208,20 @@ def _users(conn: sqlite3.Connection, part: message_log.Segment) -> Iterator[str]
 def scrub(conn: WorkConnection, wal_path: Path, patience: float, now: float) -> int:
     """Write the file anew and empty the log of what was there; answers how many pages that were.
 
-    Outside any transaction, on the writer's thread. `patience` is for how many seconds to wait
-    until nobody reads in the log, `now` Unix seconds.
+    Outside any transaction, on the writer's thread. `patience` is for how many seconds to wait,
+    before writing and after it, until no process reads in the log, `now` Unix seconds.
 
     Raises:
         ErasureIncompleteError: it could not be done; what is saved is untouched.
     """
     try:
-        _rewrite(conn)
-        (pages,) = conn.execute("PRAGMA page_count").fetchone()
         conn.execute("PRAGMA journal_size_limit = 0").close()
         try:
-            _restart_log(conn, wal_path, patience, now)
+            # Readers that do not end are noticed before the log has grown by the whole file.
+            _restart_log(conn, wal_path, patience, lambda: _commit_nothing(conn))
+            _rewrite(conn)
+            (pages,) = conn.execute("PRAGMA page_count").fetchone()
+            _restart_log(conn, wal_path, patience, lambda: _note(conn, now))
         finally:
             conn.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}").close()
         return int(pages)
@@ -220,8 +247,10 @@ def _rewrite(conn: WorkConnection) -> None:
         conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
 
 
-def _restart_log(conn: WorkConnection, wal_path: Path, patience: float, now: float) -> None:
-    """Copy the log, and have a commit begin it again: that is when SQLite cuts off the rest.
+def _restart_log(
+    conn: WorkConnection, wal_path: Path, patience: float, commit: Callable[[], None]
+) -> None:
+    """Copy the log, and have `commit` begin it again: that is when SQLite cuts off the rest.
 
     It does so only where everything is copied and nobody reads in the log, so it is tried until
     then. Whether it has is told by how many pages are in the log, and by its size.
@@ -231,19 +260,33 @@ def _restart_log(conn: WorkConnection, wal_path: Path, patience: float, now: flo
     while True:
         before = wal_checkpoint.checkpoint(conn)
         if before is not None and before[0] == before[1]:
-            _note(conn, now)
+            commit()
             after = wal_checkpoint.checkpoint(conn)
             if after is not None and after[0] <= before[0]:
                 size = wal_path.stat().st_size
                 if size <= _LOG_HEADER + after[0] * (_FRAME_HEADER + page_size):
                     return
         if time.monotonic() > deadline:
-            raise ErasureIncompleteError(
-                "the sessions are deleted, but pieces of them may be left in the log, in which "
-                "somebody is still reading",
-                hint="Erase them again when that has ended, which finishes",
-            )
+            index = wal_path.with_name(wal_path.name.removesuffix(LOGS[0]) + INDEX)
+            raise _still_reading(log_readers.readers(index))
         time.sleep(_PAUSE)
+
+
+def _still_reading(readers: Sequence[LogReader]) -> ErasureIncompleteError:
+    named = ", ".join(map(str, readers)) or "a process that the system does not name"
+    verb = "are" if len(readers) > 1 else "is"
+    return ErasureIncompleteError(
+        "the sessions are deleted, but pieces of them may be left in the file and in its log, in "
+        f"which {named} {verb} still reading",
+        hint="Stop that: a replicator, a backup or a query keeps a read transaction open. Then "
+        "erase them again, which finishes. Replicas and backups keep the texts",
+        readers=readers,
+    )
+
+
+def _commit_nothing(conn: WorkConnection) -> None:
+    with transaction.write(conn, wal_checkpoint.follow):
+        pass
 
 
 def _note(conn: WorkConnection, now: float) -> None:

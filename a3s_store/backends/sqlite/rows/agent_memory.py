@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.agent_memory.protocol import Rank, first
+from a3s_store.backends.sqlite.rows import tombstones
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.columns import shape
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
@@ -111,6 +112,8 @@ def clear(conn: sqlite3.Connection, owner: str) -> bool:
     """Remove all that is there under an owner, damaged or not; whether that was anything."""
     gone = conn.execute("DELETE FROM agent_memory WHERE owner = ?", (owner,)).rowcount
     gone += conn.execute("DELETE FROM agent_memory_total WHERE owner = ?", (owner,)).rowcount
+    if gone:
+        tombstones.remember(conn, owner)
     return gone > 0
 
 
@@ -122,6 +125,7 @@ def _next_key(conn: sqlite3.Connection) -> int:
 def _write_total(conn: sqlite3.Connection, owner: str, count: int, total: int) -> None:
     if count == 0:
         conn.execute("DELETE FROM agent_memory_total WHERE owner = ?", (owner,))
+        tombstones.remember(conn, owner)
         return
     conn.execute(
         "INSERT INTO agent_memory_total (owner, count, digest_sum) VALUES (?, ?, ?) "

@@ -1,5 +1,7 @@
 """The remainder of a deleted session: a hash of its id, and the last number given under it.
 
+The number is 0 where only agent memory or checkpoints were under the id.
+
 So no generation number is given twice under an id, and a condition on one never holds for a session
 of another life. The hash is salted by the file, so that an id cannot be looked up in it elsewhere.
 Plain functions of a connection, each inside a transaction that its caller opened.
@@ -51,6 +53,23 @@ def put(conn: sqlite3.Connection, session_id: str, last: int) -> None:
         "VALUES (?, ?, ?)",
         (hashed, last, row_checksum(hashed.hex(), last)),
     )
+
+
+def remember(conn: sqlite3.Connection, session_id: str) -> None:
+    """Keep that there was something under an id that never had a number."""
+    if not is_known(conn, session_id):
+        put(conn, session_id, 0)
+
+
+def is_known(conn: sqlite3.Connection, session_id: str) -> bool:
+    """Whether something under this id was deleted earlier."""
+    salt = _salt(conn)
+    if salt is None:
+        return False
+    row = conn.execute(
+        "SELECT 1 FROM tombstone WHERE id_hash = ?", (_hash(salt, session_id),)
+    ).fetchone()
+    return row is not None
 
 
 def _salt(conn: sqlite3.Connection) -> bytes | None:

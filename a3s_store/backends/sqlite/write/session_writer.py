@@ -343,9 +343,9 @@ def delete(
     refuse_other(expected_generation, generation)
     cache.evict(session_id)
     agent_memory.clear(conn, session_id)
-    conn.execute(
+    queues = conn.execute(
         "DELETE FROM workflow_checkpoint WHERE workflow_id = ?", (WORKFLOW_PREFIX + session_id,)
-    )
+    ).rowcount
     branches = _column(
         conn, "DELETE FROM loop_checkpoint WHERE session_id = ? RETURNING head_branch", session_id
     )
@@ -363,6 +363,8 @@ def delete(
         )
         # Everything else hangs on this row and goes with it.
         conn.execute("DELETE FROM owner WHERE owner_key = ?", (key,))
+    elif branches or queues:
+        tombstones.remember(conn, session_id)
     message_log.collect(conn, branches)
     blobs.reclaim(conn, blob_keys)
 

@@ -16,11 +16,12 @@ from typing import Any
 import attrs
 import pytest
 
+from a3s_store.agent_memory import MemoryItem
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.maintenance import erase
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import ErasureIncompleteError, SharedMessagesError
+from a3s_store.errors import ErasureIncompleteError, SessionNotFoundError, SharedMessagesError
 from a3s_store.models import (
     ImageBlock,
     ImageSource,
@@ -47,7 +48,7 @@ from a3s_store.models import (
     VerificationStatus,
 )
 from a3s_store.models.checkpoint import LoopCheckpoint
-from tests.support import database, session, with_store
+from tests.support import checkpoint, database, session, with_store
 
 PIECE = 8
 PACKED_PIECE = 32
@@ -316,8 +317,19 @@ def test_checkpoints_of_a_session_that_was_never_saved_are_erased(tmp_path: Path
     with_store(path, use)
 
 
+@attrs.frozen
+class Stop:
+    """Ends a process that reads."""
+
+    pid: int
+    end: Callable[[], None]
+
+    def __call__(self) -> None:
+        self.end()
+
+
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[Callable[[], None]]:
+def reading(path: Path) -> Iterator[Stop]:
     """Another process reads in the store until it is told to stop."""
     code = (
         "import sqlite3, sys\n"
@@ -334,7 +346,7 @@ def reading(path: Path) -> Iterator[Callable[[], None]]:
 
         assert reader.stdout is not None
         reader.stdout.readline()
-        yield stop
+        yield Stop(reader.pid, stop)
 
 
 def test_somebody_who_reads_in_the_log_is_waited_for_and_then_said(tmp_path: Path) -> None:
@@ -348,6 +360,7 @@ def test_somebody_who_reads_in_the_log_is_waited_for_and_then_said(tmp_path: Pat
             with pytest.raises(ErasureIncompleteError, match="still reading") as caught:
                 await erased(store, "a")
             assert "'a'" in str(caught.value)
+            assert "Replicas and backups keep the texts" in str(caught.value)
             assert await store.load("a") is None
             wanted = Pieces.of([talk])
             assert sum(left(path, wanted).values()) > 0
@@ -359,6 +372,67 @@ def test_somebody_who_reads_in_the_log_is_waited_for_and_then_said(tmp_path: Pat
         assert await store.load("b") == session("b")
 
     with_store(path, use, busy_timeout_ms=200)
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system lists no locks")
+def test_a_replicator_is_named_and_each_attempt_leaves_the_log_as_long_as_it_was(
+    tmp_path: Path,
+) -> None:
+    """One that never ends its read transaction; the file is not written anew until it has."""
+    path = tmp_path / "s.db"
+    wal = tmp_path / "s.db-wal"
+
+    async def use(store: SqliteSessionStore) -> None:
+        talks = [Talk(random.Random(seed), f"s{seed}") for seed in range(4)]
+        for talk in talks:
+            await store.save_snapshot(talk.snapshot)
+        with reading(path) as stop:
+            sizes = []
+            for _ in range(4):
+                with pytest.raises(ErasureIncompleteError) as caught:
+                    await erased(store, "s0")
+                ((pid, command),) = caught.value.readers
+                assert pid == stop.pid
+                assert command == Path(sys.executable).name, "no argument: it may be a secret"
+                assert f"process {pid} ({command})" in str(caught.value)
+                sizes.append(wal.stat().st_size)
+            assert sizes[-1] - sizes[0] < path.stat().st_size
+            assert sizes[-1] - sizes[1] <= 3 * 40 * 4096
+            stop()
+        await erased(store, "s0")
+        assert set(left(path, Pieces.of(talks[:1])).values()) == {0}
+
+    with_store(path, use, busy_timeout_ms=100)
+
+
+def test_under_an_id_that_never_was_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("a"))
+        moment = MemoryItem(id="1", content="x", timestamp="2026-01-01T00:00:00Z")
+        await store.memories("m").store(moment)
+        await store.memories("m").delete("1")
+        await store.save_loop_checkpoint("r", checkpoint((), "r", "c"))
+        await store.delete("c")
+        wal = tmp_path / "s.db-wal"
+        before = path.read_bytes(), wal.read_bytes()
+        for ids in (("wrong",), ("a", "wrong"), ("wrong", "m")):
+            with pytest.raises(SessionNotFoundError, match="'wrong'"):
+                await store.erase(*ids)
+        assert (path.read_bytes(), wal.read_bytes()) == before
+        assert await store.list() == ["a"]
+        for gone in ("m", "c"):
+            assert (await store.erase(gone)).found == (), "its text may still be in the file"
+        assert (await store.erase("a")).found == ("a",)
+        assert (await store.erase("a")).found == ()
+        assert (await store.erase()).found == ()
+        assert await store.generation("m") == 0
+        await store.save(session("m"))
+        assert await store.generation("m") == 1
+        assert (await store.verify(depth="deep")).ok
+
+    with_store(path, use)
 
 
 def test_another_programs_write_lock_is_said(tmp_path: Path) -> None:
