@@ -42,6 +42,7 @@ from a3s_store.core.job_queue import Job
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError
+from a3s_store.wire import orjson_room
 
 # As they are before anything is broken: a subject may be opened many times in one process.
 _write_record = session_header.write
@@ -134,6 +135,12 @@ def conditions_not_looked_at(path: Path) -> Any:
 def error_swallowed(path: Path) -> Any:
     """A save that fails says that it is saved."""
     plant(writing, "_result", lambda change, outcome: outcome.answer or True)
+    return SqliteSessionStore.open(path)
+
+
+def memory_not_asked_for(path: Path) -> Any:
+    """orjson is called whether or not there is memory for what it does."""
+    plant(orjson_room, "has_room", lambda nbytes: True)
     return SqliteSessionStore.open(path)
 
 

@@ -32,6 +32,12 @@ def test_without_memory_a_checkpoint_fails_and_holds_nobody_up(tmp_path: Path, s
 
 
 @pytest.mark.slow
+def test_limits_find_a_value_for_which_memory_is_not_asked_for() -> None:
+    outcome = attack("memory", "memory_not_asked_for")
+    assert any("SIGSEGV" in failure for failure in outcome.failures)
+
+
+@pytest.mark.slow
 def test_limits_find_a_save_that_fails_and_says_that_it_is_saved() -> None:
     outcome = attack("memory", "error_swallowed")
     assert any("LOST" in failure for failure in outcome.failures)

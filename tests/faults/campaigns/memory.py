@@ -6,9 +6,10 @@ limit comes before the store is opened, afterwards, or in the middle. What passe
 caller is MemoryError or a StoreError, nothing else. What was refused is not there, what was
 acknowledged is, in that process and in the next, which has no limit and goes on saving.
 
-Some limits are on the address space of the process instead (RLIMIT_AS). There any allocation of
-Python's may fail as well, in the event loop and in the threads of others too; such a process may
-end how it likes. What it acknowledged is there, and the file is whole.
+Some limits are on the address space of the process instead (RLIMIT_AS), and there artifacts of some
+megabytes are saved and loaded too. Any allocation of Python's may fail as well, in the event loop
+and in the threads of others; such a process may end by an error, but not by SIGSEGV, with which
+orjson met it. What it acknowledged is there, and the file is whole.
 """
 
 from __future__ import annotations
@@ -26,18 +27,23 @@ from typing import Any, Final
 
 import attrs
 
-from a3s_store.errors import StoreError
+from a3s_store.errors import CodecError, CorruptionError, StoreError
+from a3s_store.models import ToolArtifact
 from tests.faults.harness import forks, store_under_test
 from tests.faults.harness.check_after import Said, go_on
 from tests.faults.harness.forks import Child, Say
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.workload import session_id, state
+from tests.support import artifact
 
 # How many limits on SQLite's heap and on the address space, and between which bytes they lie.
 _HEAPS: Final[Mapping[Size, int]] = {"short": 40, "long": 200}
 _SPACES: Final[Mapping[Size, int]] = {"short": 6, "long": 60}
 _HEAP: Final = (40_000, 2_500_000)
-_SPACE: Final = (0, 60_000_000)  # above what the process has already
+_SPACE: Final = (0, 120_000_000)  # above what the process has already
+# Characters of the large artifacts, and the id they are saved under.
+_ARTIFACT: Final = (1_000_000, 8_000_000)
+_LARGE: Final = "large"
 _SESSIONS: Final = 3
 # Turns that are there before, saves that are tried of each session, and turns saved afterwards.
 _BEFORE: Final = 12
@@ -108,11 +114,37 @@ def _try(report: Report, name: str) -> None:
             said.nothing_in_flight()
         elif limit.heap:
             problems.append(f"the process ended with {status}: {child.said('error')}")
+        elif status == -signal.SIGSEGV:
+            problems.append("the process ended with SIGSEGV")
         else:
             report.add(**{"hung" if status == -signal.SIGKILL else "ended_by_an_error": 1})
+        if not limit.heap:
+            report.add(acknowledged_artifacts=len(child.said("artifact acknowledged")))
+            problems.append(_look_at_artifact(open_store, path, child))
         problems.append(go_on(open_store, path, name, said, _AFTER))
         for problem in filter(None, problems):
             report.fail(f"{where}: {problem}")
+
+
+def _look_at_artifact(open_store: store_under_test.Open, path: Path, child: Child) -> str:
+    """Whether the large artifact is the one acknowledged last, or the one in flight after it."""
+    begun = [number for (number,) in child.said("artifact begun")]
+    acknowledged = [number for (number,) in child.said("artifact acknowledged")]
+    allowed: list[Any] = [[_artifact(number)] for number in begun[-1:]]
+    allowed.append([_artifact(acknowledged[-1])] if acknowledged else None)
+
+    async def main() -> None:
+        async with open_store(path) as store:
+            found = await store.load_artifacts(_LARGE)
+            assert (None if found is None else list(found)) in allowed, "LOST a large artifact"
+
+    looking = Child(lambda say: asyncio.run(main()))
+    return "" if looking.finish(_PATIENCE) == 0 else f"afterwards: {looking.said('error')}"
+
+
+def _artifact(number: int) -> ToolArtifact:
+    size = random.Random(number).randrange(*_ARTIFACT)
+    return artifact(number, size)
 
 
 # -- In the child that has the limit --------------------------------------------------------------
@@ -139,6 +171,17 @@ def _live(
         say("acknowledged", number, turn)
         there[number] = turn
 
+    async def save_artifact(store: Any, number: int) -> None:
+        say("artifact begun", number)
+        try:
+            await store.save_artifacts(_LARGE, [_artifact(number)])
+            say("artifact acknowledged", number)
+            await store.load_artifacts(_LARGE)
+        except (CodecError, CorruptionError) as error:
+            say("broken", f"a whole artifact is called wrong: {error}")
+        except (MemoryError, StoreError) as error:
+            say("artifact refused", number, type(error).__name__)
+
     async def load(store: Any, number: int) -> None:
         try:
             found = await store.load_snapshot(session_id(number))
@@ -162,6 +205,8 @@ def _live(
                     limit.set()
                 await asyncio.gather(*(save(store, number) for number in there))
                 await asyncio.gather(*(load(store, number) for number in there))
+                if not limit.heap and each % 4 == 0:
+                    await save_artifact(store, each)
         finally:
             await store.close()
 
