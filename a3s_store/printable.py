@@ -3,14 +3,15 @@
 A text written by a model, or read by one from the web, can hold sequences that rename windows,
 write to the clipboard or hide what follows. So control characters are shown, not sent;
 so are characters that are not seen, with which two ids look alike, and floods of combining marks.
+Errors, reports and headings keep to their lines: a text in one must not imitate another line.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 # Unicode's Default_Ignorable_Code_Point, line and paragraph separator, interlinear annotation.
 _INVISIBLE: Final = (
@@ -41,6 +42,35 @@ def one_line(text: str) -> str:
 def json_safe(text: str) -> str:
     """A JSON text that means the same, with what is not seen written as JSON's escapes."""
     return _without_floods(_BEYOND_JSON.sub(lambda found: _in_json(found[0]), text), _in_json)
+
+
+class Printable:
+    """A report of attrs fields: `str()` of it has a line for each, whatever is in ids and paths."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        # Without attrs, which is not imported for an error.
+        names = [field.name for field in type(self).__attrs_attrs__]  # type: ignore[attr-defined]
+        if not any(name == "ok" for name in names) and hasattr(self, "ok"):
+            names.insert(0, "ok")
+        lines = [f"{type(self).__name__}:"]
+        for name in names:
+            lines += _lines_of(name, getattr(self, name))
+        return "\n".join(lines)
+
+
+def _lines_of(name: str, value: Any) -> Iterator[str]:
+    """A field on one line; one with several values on a line for each, indented under it."""
+    if isinstance(value, Printable):
+        yield from (f"  {line}" for line in f"{name}: {value}".split("\n"))
+    elif isinstance(value, tuple | list | Mapping):
+        yield f"  {name}: {len(value)}"
+        each = value.items() if isinstance(value, Mapping) else (("", item) for item in value)
+        for key, item in each:
+            yield one_line(f"    {key}: {item}" if key else f"    {item}")
+    else:
+        yield one_line(f"  {name}: {'none' if value is None else value}")
 
 
 def _without_floods(text: str, written: Callable[[str], str]) -> str:

@@ -14,7 +14,7 @@ from a3s_store.errors import (
     StoreError,
     explain,
 )
-from a3s_store.printable import clean
+from a3s_store.printable import one_line
 
 # What a command exits with that found damage.
 DAMAGED: Final = 4
@@ -24,7 +24,7 @@ class Failure(click.ClickException):
     """The command failed: exit code 1."""
 
     def format_message(self) -> str:
-        return clean(self.message)
+        return one_line(self.message)
 
 
 class Damaged(Failure):

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from a3s_store.printable import clean, json_safe, one_line
+from a3s_store.printable import json_safe, one_line
 from a3s_store.wire import pretty
 
 _UNCUT: Final = 100_000
@@ -63,7 +63,7 @@ def _console(*, stderr: bool) -> Console:
 
 def note(message: str) -> None:
     """A sentence to whoever is watching, on stderr."""
-    click.echo(clean(message), err=True)
+    click.echo(one_line(message), err=True)
 
 
 def cell(value: Any, style: str = "") -> Text:

@@ -50,6 +50,10 @@ class Page:
         if parts[2]:
             self.put(parts[2], style, indent=lead)
 
+    def label(self, text: str, style: str = "dim", *, indent: int = 0) -> None:
+        """Print what the program says about a text: on one line, whatever is in ids and names."""
+        self.put(one_line(text), style, indent=indent)
+
     def blank(self) -> None:
         """Print an empty line."""
         self._print(Text())

@@ -82,7 +82,7 @@ def _print_artifacts(page: Page, artifacts: Sequence[ToolArtifact]) -> None:
             page.blank()
         page.parts((artifact.artifact_uri, "bold"))
         whole, shown = output.size(artifact.original_bytes), output.size(artifact.shown_bytes)
-        page.put(f"{artifact.tool_name} · {whole}, the model saw {shown}", "dim", indent=2)
+        page.label(f"{artifact.tool_name} · {whole}, the model saw {shown}", indent=2)
         page.put(artifact.content, indent=2, lines=OUTPUT_LINES, tail=3)
 
 
@@ -111,11 +111,8 @@ def _print_subagents(page: Page, tasks: Sequence[SubagentTaskSnapshot]) -> None:
             page.blank()
         page.parts((task.task_id, "bold"), (f"  {task.agent}  ", ""), _status(task.status))
         page.put(task.description, indent=2, lines=TEXT_LINES)
-        page.put(
-            f"session {task.child_session_id} · started {output.moment(task.started_ms / 1000)}",
-            "dim",
-            indent=2,
-        )
+        started = output.moment(task.started_ms / 1000)
+        page.label(f"session {task.child_session_id} · started {started}", indent=2)
         for entry in task.progress:
             at = f"+{max(0, entry.timestamp_ms - task.started_ms) / 1000:.1f}s"
             page.put(entry.status, indent=2, first=f"{at:>8}  ", lines=4)

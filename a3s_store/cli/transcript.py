@@ -44,9 +44,9 @@ def print_heading(page: Page, session: SessionData, generation: int | None) -> N
         output.dollars(session.total_cost),
         f"as of generation {generation}" if generation is not None else "",
     ]
-    page.put(" · ".join(filter(None, about)), "dim")
+    page.label(" · ".join(filter(None, about)))
     if session.config.workspace:
-        page.put(session.config.workspace, "dim")
+        page.label(session.config.workspace)
 
 
 def print_messages(
@@ -86,13 +86,13 @@ def _print_block(page: Page, block: ContentBlock, names: dict[str, str]) -> None
     if isinstance(block, TextBlock):
         page.put(block.text, indent=INDENT, lines=TEXT_LINES)
     elif isinstance(block, ImageBlock):
-        page.put(_image(block.source), "dim", indent=INDENT)
+        page.label(_image(block.source), indent=INDENT)
     elif isinstance(block, ToolUseBlock):
         print_call(page, block.name, block.input, indent=INDENT)
     elif isinstance(block, ToolResultBlock):
         _print_result(page, block, names.get(block.tool_use_id, block.tool_use_id))
     else:
-        page.put(f"[{block.type}: a block this release does not know]", "dim", indent=INDENT)
+        page.label(f"[{block.type}: a block this release does not know]", indent=INDENT)
 
 
 def print_call(page: Page, name: str, arguments: Any, *, indent: int) -> None:
@@ -129,10 +129,10 @@ def _print_result(page: Page, block: ToolResultBlock, name: str) -> None:
             if part.text:
                 page.put(part.text, "dim", indent=INDENT + 2, lines=OUTPUT_LINES, tail=3)
         elif isinstance(part, ToolResultImage):
-            page.put(_image(part.source), "dim", indent=INDENT + 2)
+            page.label(_image(part.source), indent=INDENT + 2)
         else:
             shown = f"[{part.type}: a part this release does not know]"
-            page.put(shown, "dim", indent=INDENT + 2)
+            page.label(shown, indent=INDENT + 2)
 
 
 def _image(source: ImageSource) -> str:

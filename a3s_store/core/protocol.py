@@ -29,6 +29,7 @@ from a3s_store.models import (
     VerificationReport,
     WorkflowCheckpoint,
 )
+from a3s_store.printable import Printable
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +56,7 @@ class Capabilities:
 
 
 @attrs.frozen(kw_only=True)
-class Health:
+class Health(Printable):
     """The answer of `health_check()` of a store that works.
 
     `location` is the file or folder, None in memory. `facts` are named measurements (sizes,

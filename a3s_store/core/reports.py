@@ -12,7 +12,7 @@ import attrs
 
 from a3s_store._deprecated import warn
 from a3s_store.errors import CorruptionError
-from a3s_store.printable import one_line
+from a3s_store.printable import Printable, one_line
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Recovered(Generic[T]):
     damage: tuple[Damage, ...] = ()
 
 
-class _Report:
+class _Report(Printable):
     """What a report can do."""
 
     __slots__ = ()

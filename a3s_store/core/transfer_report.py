@@ -10,13 +10,13 @@ import attrs
 
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import CodecError, StoreError
-from a3s_store.printable import one_line
+from a3s_store.printable import Printable, one_line
 
 Outcome: TypeAlias = Literal["read", "written", "skipped", "refused"]
 
 
 @attrs.frozen(kw_only=True)
-class TransferEntry:
+class TransferEntry(Printable):
     """One file. `path` is relative to the directory, with `/`.
 
     `read` went into the store, `written` came out of it; `skipped` and `refused` have a reason. A

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from a3s_store._deprecated import renamed, today, warn
+from a3s_store.printable import one_line
 
 
 class StoreError(Exception):
     """Base of all errors of this package.
 
     `op` is what was tried ("save"), `where` names the session, file or row, `hint` says what to do
-    next; each may be empty.
+    next; each may be empty. `str()` is one line, whatever is in an id or a path.
     """
 
     def __init__(self, what: str, *, op: str = "", where: str = "", hint: str = "") -> None:
@@ -32,7 +33,7 @@ class StoreError(Exception):
         head = f"{self.op}: " if self.op else ""
         where = f" ({self.where})" if self.where else ""
         hint = f". {self.hint}" if self.hint else ""
-        return f"{head}{self.what}{where}{hint}"
+        return one_line(f"{head}{self.what}{where}{hint}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = self.__dict__.copy()
@@ -82,7 +83,7 @@ class CodecError(StoreError, ValueError):
         head = f"{self.op}: " if self.op else ""
         where = f" ({self.where})" if self.where else ""
         hint = f". {self.hint}" if self.hint else ""
-        return f"{head}{place}: {self.what}{where}{hint}" if place else super().__str__()
+        return one_line(f"{head}{place}: {self.what}{where}{hint}") if place else super().__str__()
 
 
 class EncodeError(CodecError):

@@ -12,6 +12,7 @@ import attrs
 
 from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import SessionNotSavedError, StoreBusyError, StoreError
+from a3s_store.printable import Printable
 from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.persistence.outcome import Outcome, OutcomeKind
 
@@ -25,7 +26,7 @@ ClosedKind: TypeAlias = OutcomeKind | Literal["not_live"]
 
 
 @attrs.frozen(kw_only=True)
-class Closed:
+class Closed(Printable):
     """What came of closing a session; false only when it was not live.
 
     `outcome` is that of its last save (see `Outcome`), or `not_live`. `rescue` is the file that

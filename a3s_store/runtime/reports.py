@@ -10,10 +10,11 @@ from a3s_store.core.protocol import Health, SessionStore
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import StoreError
 from a3s_store.models import StorageBackend
+from a3s_store.printable import Printable
 
 
 @attrs.frozen(kw_only=True)
-class LoadReport:
+class LoadReport(Printable):
     """What `load_all_sessions` came to: ids that are live now, and why others are not, by id.
 
     `tool_pairs` has, by id, the calls without results and results without calls of conversations
@@ -26,7 +27,7 @@ class LoadReport:
 
 
 @attrs.frozen(kw_only=True)
-class StoreHealth:
+class StoreHealth(Printable):
     """How one store is: `health` when it works, else `error`."""
 
     name: str

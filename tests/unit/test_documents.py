@@ -130,7 +130,7 @@ def test_the_programs_about_care_run_one_after_the_other(tmp_path: Path) -> None
     text = (ROOT / "docs" / "care.md").read_text(encoding="utf-8")
     for program, said in zip(
         re.findall(r"```python\n(.*?)```", text, re.S),
-        ("BackupReport(", "would be removed\n", "False []\n() () True", "use [key]"),
+        ("BackupReport:", "would be removed\n", "False []\n() () True", "use [key]"),
         strict=True,
     ):
         done = subprocess.run(

@@ -35,6 +35,7 @@ from a3s_store.errors import (
     UnsavedSessionsError,
     during,
 )
+from a3s_store.printable import one_line
 from tests.support import artifact, session, with_store
 
 CLASSES = [
@@ -74,6 +75,20 @@ def test_every_error_says_what_where_and_what_next(cls: type[StoreError]) -> Non
     for part in ("save: ", "the disk is gone", "(session 'x')", ". Buy one"):
         assert part in text
     assert cls.__name__ in (errors.__doc__ or ""), "the tree in the docstring names each"
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_error_is_one_printable_line_whatever_is_in_its_parts(cls: type[StoreError]) -> None:
+    hostile = "x\x1b]52;c;eA==\x07\nrefused everything\u202e\u200b\u2028" + "o" + "\u0301" * 40
+    error = made(cls)
+    for name in ("what", "op", "where", "hint", "model", "path"):
+        if hasattr(error, name):
+            setattr(error, name, hostile)
+    text = str(error)
+    assert "refused everything" in text
+    assert one_line(text) == text
+    assert not any(mark in text for mark in "\n\r\x07\x1b\u202e\u200b\u2028")
+    assert text.count("\u0301") <= 8 * text.count("o")
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from a3s_store.errors import StoreError
+from a3s_store.printable import Printable
 
 OutcomeKind: TypeAlias = Literal[
     "unchanged", "saved", "merged", "forked", "partly_saved", "deleted", "not_saved"
@@ -14,7 +15,7 @@ OutcomeKind: TypeAlias = Literal[
 
 
 @attrs.frozen(kw_only=True)
-class Outcome:
+class Outcome(Printable):
     """The result of a save; true unless nothing was saved that should have been.
 
     `kind` is `unchanged` (nothing was new, and nothing was written), `saved`, `merged` (with what

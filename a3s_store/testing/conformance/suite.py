@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from a3s_store.core.protocol import Capabilities, SessionStore
+from a3s_store.printable import one_line
 
 OpenStore: TypeAlias = Callable[[Path], Awaitable[SessionStore]]
 
@@ -182,7 +183,7 @@ class ConformanceReport:
                     lines += [f"    {one.check.group}: {one.check.name}", f"      {one.check.rule}"]
                     lines += ["      " + line for line in what.splitlines()]
         lines += [f"  {name}: promised, and not checked here" for name in self.untested]
-        return "\n".join(lines)
+        return "\n".join(map(one_line, lines))
 
 
 def _counts(outcomes: tuple[Outcome, ...]) -> str:

@@ -49,7 +49,7 @@ _SESSIONS: Final = 3
 _BEFORE: Final = 12
 _TRIED: Final = 20
 _AFTER: Final = 3
-_PATIENCE: Final = 60.0
+_SECONDS: Final = 60.0
 
 
 def run(subject: str, seed: int, size: Size) -> Report:
@@ -106,7 +106,7 @@ def _try(report: Report, name: str) -> None:
             for number in range(_SESSIONS):
                 state(name, number, _BEFORE)  # so that the child need not work it out
         child = Child(lambda say: _live(open_store, path, name, said.acknowledged, limit, say))
-        status = child.finish(_PATIENCE)
+        status = child.finish(_SECONDS)
         report.add(limits=1, acknowledged_saves=said.by(child), refused=len(child.said("refused")))
         report.add(not_opened=len(child.said("not opened")))
         problems += [text for (text,) in child.said("broken")]
@@ -139,7 +139,7 @@ def _look_at_artifact(open_store: store_under_test.Open, path: Path, child: Chil
             assert (None if found is None else list(found)) in allowed, "LOST a large artifact"
 
     looking = Child(lambda say: asyncio.run(main()))
-    return "" if looking.finish(_PATIENCE) == 0 else f"afterwards: {looking.said('error')}"
+    return "" if looking.finish(_SECONDS) == 0 else f"afterwards: {looking.said('error')}"
 
 
 def _artifact(number: int) -> ToolArtifact:

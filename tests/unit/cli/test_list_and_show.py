@@ -330,3 +330,40 @@ def test_folding_counts_what_is_left_out() -> None:
     assert fold("a\nb\nc\nd\ne", 3, 1) == ("a\nb", "… 2 more lines", "e")
     head, left, tail = fold("x" * 10_000, 5)
     assert (len(head), left, tail) == (4_000, "… 6 000 more characters", "")
+
+
+def test_ids_names_and_paths_keep_to_their_lines(tmp_path: Path) -> None:
+    """A text may have lines of its own; whatever names something must not imitate another line."""
+    sly = "x\nrefused everything"
+    named = SessionData(
+        id=sly,
+        config=SessionConfig(name=sly, workspace=sly),
+        messages=(
+            Message(
+                role=sly,
+                content=(
+                    ImageBlock(source=ImageSource(media_type=sly, data="AAAA")),
+                    ToolUseBlock(id=sly, name=sly, input={sly: "y" * 200}),
+                    ToolResultBlock(
+                        tool_use_id=sly,
+                        content=(
+                            ToolResultImage(source=ImageSource(media_type=sly, data="AAAA")),
+                            UnknownBlock(type=sly, body={}),
+                        ),
+                    ),
+                    UnknownBlock(type=sly, body={}),
+                ),
+            ),
+        ),
+        model_name=sly,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    path = tmp_path / "agent.a3s"
+    with_store(path, lambda store: store.save(named))
+    for command, *ids in (["show", sly], ["list"], ["show", f"?{sly}"]):
+        printed = invoke(command, path, *ids)
+        assert "refused everything" in printed.output
+        assert not any(line.startswith("refused") for line in printed.output.split("\n"))
+    printed = invoke("list", str(tmp_path / sly))
+    assert not any(line.startswith("refused") for line in printed.output.split("\n"))

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import a3s_store
+from a3s_store import StoreError
 from a3s_store.core.reports import Damage
 from a3s_store.core.transfer_report import SessionPairs, TransferEntry, TransferReport
+from a3s_store.printable import Printable, one_line
+from a3s_store.runtime.closing import Closed
+from a3s_store.wire import Model
 
 _HOSTILE = "x\x1b[2J\u200b\nwritten all.json\r"
 _SHOWN = "x\\x1b[2J\\u200b\\nwritten all.json\\x0d"
@@ -25,3 +42,88 @@ def test_a_transfer_report_has_a_line_for_each_entry_whatever_is_in_a_name() -> 
 def test_damage_is_one_printable_line() -> None:
     damage = Damage(part=_HOSTILE, what=_HOSTILE, session_id="a")
     assert str(damage) == f"{_SHOWN} of 'a': {_SHOWN}"
+
+
+def _reports() -> list[type]:
+    """Every class of the package that is called a report, health or outcome, or is in a report."""
+    found = {Damage, SessionPairs, TransferEntry, Closed}
+    for module in pkgutil.walk_packages(a3s_store.__path__, "a3s_store."):
+        if module.name.endswith("__main__") or "_deprecated" in module.name:
+            continue
+        for name, cls in vars(importlib.import_module(module.name)).items():
+            called = name.endswith(("Report", "Health", "Outcome")) and not name.startswith("_")
+            if called and inspect.isclass(cls) and attrs.has(cls) and not issubclass(cls, Model):
+                found.add(cls)
+    return sorted(found, key=lambda cls: (cls.__module__, cls.__name__))
+
+
+def _hostile(hint: Any) -> Any:
+    """A value of a field's type with hostile text wherever there can be text."""
+    origin, given = typing.get_origin(hint), typing.get_args(hint)
+    if hint is str or hint is Any:
+        return _HOSTILE
+    if hint in (int, float, bool, bytes):
+        return hint(1)
+    if hint is Path:
+        return Path(_HOSTILE)
+    if hint is StoreError:
+        return StoreError(_HOSTILE, where=_HOSTILE)
+    if origin is typing.Literal:
+        return given[0]
+    if origin in (typing.Union, types.UnionType):
+        return _hostile(next(one for one in given if one is not types.NoneType))
+    if origin is tuple:
+        return (_hostile(given[0]),)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {_hostile(given[0]): _hostile(given[1])}
+    if attrs.has(hint):
+        hints = typing.get_type_hints(hint)
+        return hint(**{field.name: _hostile(hints[field.name]) for field in attrs.fields(hint)})
+    return _HOSTILE
+
+
+@pytest.mark.parametrize("cls", _reports(), ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
+def test_every_report_prints_hostile_text_escaped_on_lines_of_its_own(cls: type) -> None:
+    text = str(_hostile(cls))
+    assert "written all.json" in text or "Outcome" in cls.__name__
+    for line in text.split("\n"):
+        assert one_line(line) == line
+        assert not line.startswith("written all.json")
+
+
+def test_the_walk_finds_the_reports_of_each_package() -> None:
+    names = {cls.__name__ for cls in _reports()}
+    assert names >= {
+        "VerifyReport",
+        "SalvageReport",
+        "EraseReport",
+        "BackupReport",
+        "RestoreReport",
+        "ResolveReport",
+        "MigrationReport",
+        "TransferReport",
+        "LoadReport",
+        "ConformanceReport",
+        "Health",
+        "StoreHealth",
+        "Closed",
+    }
+
+
+def test_a_report_has_a_line_for_each_field_and_each_of_several_values() -> None:
+    @attrs.frozen
+    class Small(Printable):
+        location: str
+        seconds: float
+        ids: tuple[str, ...]
+        error: str | None = None
+
+    assert str(Small("agent.a3s", 1.5, ("a", "b"))).split("\n") == [
+        "Small:",
+        "  location: agent.a3s",
+        "  seconds: 1.5",
+        "  ids: 2",
+        "    a",
+        "    b",
+        "  error: none",
+    ]
