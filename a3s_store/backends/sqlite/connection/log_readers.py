@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from a3s_store.core.printable import one_line
+from a3s_store.printable import one_line
 
 _LOCKS: Final = Path("/proc/locks")
 # The first and last byte of the index whose locks are those of readers.
