@@ -321,15 +321,20 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
             else:
                 self._checkpoints[kind].pop(key, None)
 
+    def _of_life(self, session_id: str, life: int | None) -> _Entry:
+        entry = self._entries.get(session_id, _NOTHING)
+        return _NOTHING if life is not None and life != entry.life else entry
+
     async def _save_entries(
         self,
         session_id: str,
         claimed_by: str | None,
         put: Sequence[QueueEntry],
         remove: Sequence[EntryKey],
+        life: int | None,
     ) -> None:
         with self._lock:
-            entry = self._entries.get(session_id, _NOTHING)
+            entry = self._of_life(session_id, life)
             if put and entry.session is None:
                 raise session_not_saved().locate("save_queue_entries", f"session {session_id!r}")
             for key in remove:
@@ -339,10 +344,10 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
                 entry.put_in_queue(claimed_by, one)
 
     async def _claim_entries(
-        self, session_id: str, by: str, may_take: MayTake
+        self, session_id: str, by: str, may_take: MayTake, life: int | None
     ) -> tuple[QueueEntry, ...]:
         with self._lock:
-            entry = self._entries.get(session_id, _NOTHING)
+            entry = self._of_life(session_id, life)
             if entry.session is None:
                 return ()
             left = self._checkpoints[WORKFLOW_CHECKPOINTS].get(WORKFLOW_PREFIX + session_id)

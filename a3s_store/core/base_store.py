@@ -81,7 +81,7 @@ class BaseStore(ABC):
 
     @abstractmethod
     async def _delete(self, session_id: str) -> None:
-        """Remove session, shelves and the loop checkpoints of its runs."""
+        """Remove session, shelves, the loop checkpoints of its runs, and its queue's checkpoint."""
 
     @abstractmethod
     async def _ids(self) -> list[str]:

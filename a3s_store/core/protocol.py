@@ -99,12 +99,13 @@ class SessionStore(Protocol):
     async def delete(self, session_id: str, *, tree: bool = False) -> None:
         """Remove a session with all its families and the loop checkpoints of its runs.
 
-        Its agent memory goes too, where `agent_memory` is promised. Deleting what is not there is
-        success. Workflow checkpoints stay, and so do child sessions
-        unless `tree`: then every session goes too whose `parent_id` leads to this one, forks that a
-        `SessionManager` made included. That is one commit where `atomic_session_snapshots`; else
-        parents go last, so that deleting again finishes what was interrupted. Children of a
-        session that is gone are found as well.
+        Its agent memory goes too, where `agent_memory` is promised, and the workflow checkpoint
+        `a3s_store.queue/{id}`, which its queue may be kept in. Other workflow checkpoints stay.
+        Child sessions stay unless `tree`: then every session goes too whose `parent_id` leads to
+        this one, forks that a `SessionManager` made included. That is one commit where
+        `atomic_session_snapshots`; else parents go last, so that deleting again finishes what was
+        interrupted. Children of a session that is gone are found as well. Deleting what is not
+        there is success.
         """
 
     async def list(self) -> list[str]:

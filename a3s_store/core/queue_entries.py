@@ -1,12 +1,13 @@
 """Entries of a session's queue that outlive a crash: the stores that keep them, and who may write.
 
 An entry belongs to the live session that claimed it, which is named by a token of `live_window`.
-Stores with rows of their own for entries are a `QueueEntryStore`; `QueueEntryMethods` implements
-it over two methods of a backend. In all other stores, and in files of older releases, the entries
-of a session are the steps of one workflow checkpoint.
+Stores that keep entries with their session are a `QueueEntryStore`; `QueueEntryMethods` implements
+it over two methods of a backend. In all other stores, in directories of JSON files, and in files of
+older releases, the entries of a session are the steps of one workflow checkpoint.
 
 Invariants: 1. an entry is written and removed only under the claim it has; 2. of live sessions
-that claim at the same time, one gets each entry; 3. entries are deleted with their session.
+that claim at the same time, one gets each entry; 3. entries are deleted with their session, and a
+live session that goes on after that leaves none for the next session of the id.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import attrs
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.errors import DecodeError, EncodeError, SessionNotFoundError, during
-from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
+from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.wire import FrozenDict, check_opaque, freeze
 
 # The workflow checkpoint of a session's queue has the session's id behind this.
@@ -79,23 +80,27 @@ class QueueEntryStore(Protocol):
         claimed_by: str | None,
         put: Sequence[QueueEntry] = (),
         remove: Sequence[EntryKey] = (),
+        life: int | None = None,
     ) -> None:
         """Put and remove entries under one claim, together; those with another claim stay.
 
         An entry that is there already keeps its place. Removing one that is not there is success.
+        With `life` (see `Revision`; of stores with `conditional_writes`), a session that was made
+        anew under the id since then is another one, and this one counts as not stored.
 
         Raises:
             SessionNotFoundError: there are entries to put and the session is not stored.
         """
 
     async def claim_queue_entries(
-        self, session_id: str, *, by: str, may_take: MayTake
+        self, session_id: str, *, by: str, may_take: MayTake, life: int | None = None
     ) -> tuple[QueueEntry, ...]:
         """Claim the entries that `may_take` allows; return all that `by` has then, oldest first.
 
         Entries that an older release left in a workflow checkpoint become entries of the session,
         and the checkpoint is removed. `may_take` may be called in another thread, once for each
-        claim. None are returned for a session that is not stored.
+        claim. None are returned for a session that is not stored; `life` as in
+        `save_queue_entries`.
         """
 
 
@@ -109,12 +114,13 @@ class QueueEntryMethods(BaseStore):
         claimed_by: str | None,
         put: Sequence[QueueEntry],
         remove: Sequence[EntryKey],
+        life: int | None,
     ) -> None:
         """See `QueueEntryStore.save_queue_entries`; everything was checked."""
 
     @abstractmethod
     async def _claim_entries(
-        self, session_id: str, by: str, may_take: MayTake
+        self, session_id: str, by: str, may_take: MayTake, life: int | None
     ) -> tuple[QueueEntry, ...]:
         """See `QueueEntryStore.claim_queue_entries`; everything was checked."""
 
@@ -125,6 +131,7 @@ class QueueEntryMethods(BaseStore):
         claimed_by: str | None,
         put: Sequence[QueueEntry] = (),
         remove: Sequence[EntryKey] = (),
+        life: int | None = None,
     ) -> None:
         """See `QueueEntryStore.save_queue_entries`. `redact=` applies to the values."""
         op = "save_queue_entries"
@@ -138,14 +145,15 @@ class QueueEntryMethods(BaseStore):
         keys = [(_kind(kind), _command_id(command_id)) for kind, command_id in remove]
         with during(op, f"session {session_id!r}"):
             entries = [self._redacted_entry(entry) for entry in put]
-        await self._save_entries(session_id, claimed_by, entries, keys)
+        await self._save_entries(session_id, claimed_by, entries, keys, life)
 
     async def claim_queue_entries(
-        self, session_id: str, *, by: str, may_take: MayTake
+        self, session_id: str, *, by: str, may_take: MayTake, life: int | None = None
     ) -> tuple[QueueEntry, ...]:
         """See `QueueEntryStore.claim_queue_entries`."""
         self._check_open("claim_queue_entries")
-        return await self._claim_entries(check_id(session_id), check_id(by, "claim"), may_take)
+        check_id(session_id)
+        return await self._claim_entries(session_id, check_id(by, "claim"), may_take, life)
 
     def _redacted_entry(self, entry: QueueEntry) -> QueueEntry:
         value = self._redactor.value(entry.value, "value")
@@ -156,19 +164,29 @@ class QueueEntryMethods(BaseStore):
 def session_not_saved() -> SessionNotFoundError:
     """The error of entries that are put for a session that is not stored."""
     return SessionNotFoundError(
-        "no session was saved under this id", hint="Save the session, then its queue entries"
+        "no session was saved under this id, or it was deleted and another one made",
+        hint="Save the session, then its queue entries",
     )
 
 
 # -- Entries as steps of a workflow checkpoint ----------------------------------------------------
 
 
-def step_of(entry: QueueEntry, made: WorkflowStepRecord, claimed_by: str) -> WorkflowStepRecord:
+def blank_step(session_id: str) -> WorkflowStepRecord:
+    """A step of a session's queue, for `step_of`."""
+    outcome = StepOutcome(task_id="", session_id=session_id, agent="", output="", success=False)
+    return WorkflowStepRecord(task_id="", outcome=outcome)
+
+
+def step_of(
+    entry: QueueEntry, made: WorkflowStepRecord, claimed_by: str | None
+) -> WorkflowStepRecord:
     """The step for an entry: `made` with the entry's value and claim."""
     outcome = made.outcome.evolve(agent=entry.kind, structured=entry.value)
-    return made.evolve(
-        task_id=entry.command_id, outcome=outcome, extra={**made.extra, _CLAIMED_BY: claimed_by}
-    )
+    extra = {key: value for key, value in made.extra.items() if key != _CLAIMED_BY}
+    if claimed_by is not None:
+        extra[_CLAIMED_BY] = claimed_by
+    return made.evolve(task_id=entry.command_id, outcome=outcome, extra=extra)
 
 
 def claim_of(step: WorkflowStepRecord) -> str | None:

@@ -142,6 +142,7 @@ class Session(SessionFields):
             emit=self.events.send,
             clock=clock,
         )
+        self.queue_journal = queue_journal
         queue_config = self.config.queue_config or SessionQueueConfig()
         self.queue = LaneQueue(
             self.id, queue_config, emit=self.events.send, clock=clock, journal=queue_journal

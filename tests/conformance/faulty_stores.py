@@ -12,7 +12,13 @@ from a3s_store.agent_memory.session_stores import Change, OwnedMemoryStore
 from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges
-from a3s_store.core.collections import LOOP_CHECKPOINTS, RUN_RECORDS, CheckpointKind, Collection
+from a3s_store.core.collections import (
+    LOOP_CHECKPOINTS,
+    RUN_RECORDS,
+    WORKFLOW_CHECKPOINTS,
+    CheckpointKind,
+    Collection,
+)
 from a3s_store.core.protocol import Capabilities
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
@@ -151,6 +157,14 @@ class DeletesTheSessionOnly(MemorySessionStore):
     async def _delete(self, session_id: str) -> None:
         if session_id in self._entries:
             self._entries[session_id].session = None
+
+
+@caught_by("a_delete_takes_the_queue_of_the_session")
+class KeepsTheQueueOfDeletedSessions(MemorySessionStore):
+    async def _delete(self, session_id: str) -> None:
+        kept = self._checkpoints[WORKFLOW_CHECKPOINTS].copy()
+        await super()._delete(session_id)
+        self._checkpoints[WORKFLOW_CHECKPOINTS].update(kept)
 
 
 @caught_by("a_delete_leaves_everything_else")

@@ -27,6 +27,7 @@ from a3s_store.backends.jsonfiles.layout import (
 )
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.backends.jsonfiles.memory_files import MemoryFiles
+from a3s_store.backends.jsonfiles.queue_files import QueueFiles
 from a3s_store.core.batch import (
     Batch,
     LoadResult,
@@ -60,6 +61,7 @@ class Directory:
         self.layout = Layout(root)
         self._lock = DirectoryLock(root, timeout)
         self.memories = MemoryFiles(self.layout, self._lock)
+        self.queues = QueueFiles(self.layout, self._lock)
 
     # -- Sessions and shelves -----------------------------------------------------------------
 
@@ -171,11 +173,8 @@ class Directory:
 
     def exists(self, session_id: str) -> bool:
         """Whether there is a session file and it is this id's."""
-        name = name_of(session_id)
         with self._lock.shared():
-            if name is None or not present(self.layout.session(name)):
-                return False
-            return owners.owner(self.layout, name, session_id) == session_id
+            return owners.is_saved(self.layout, session_id)
 
     def delete(self, session_id: str) -> None:
         """Remove what is the id's own, its session file last but for the claim.

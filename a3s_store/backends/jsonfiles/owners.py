@@ -14,7 +14,7 @@ from pathlib import Path
 
 from a3s_store.backends.jsonfiles.atomic_write import present, read
 from a3s_store.backends.jsonfiles.content import identity, read_claim
-from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout
+from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout, name_of
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind
 from a3s_store.errors import DecodeError
 
@@ -38,6 +38,14 @@ def owner(layout: Layout, name: str, asked: str) -> str | None:
     if found is not None or not has_collections(layout, name):
         return found
     return claimed(layout, name)
+
+
+def is_saved(layout: Layout, session_id: str) -> bool:
+    """Whether there is a session file and it is this id's. Raises as `owner`."""
+    name = name_of(session_id)
+    if name is None or not present(layout.session(name)):
+        return False
+    return owner(layout, name, session_id) == session_id
 
 
 def claimed(layout: Layout, name: str) -> str:

@@ -1,7 +1,8 @@
 """The async skin over `Directory`: each operation is one function on a worker thread.
 
 Invariants: 1. nothing here waits for a file or a lock on the event loop; 2. a cancelled await
-leaves the function running to its end, so that it never stops half way.
+leaves the function running to its end, so that it never stops half way; 3. changes of one owner's
+memories, or of one session's queue, are made in the order in which they were asked for.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +26,7 @@ from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.protocol import Capabilities, Health, Inventory
+from a3s_store.core.queue_entries import EntryKey, MayTake, QueueEntry, QueueEntryMethods
 from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.errors import StoreForkedError, during
 from a3s_store.wire import DEFAULT_LIMITS, Limits
@@ -32,7 +35,7 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 10.0
 
 
-class FileSessionStore(BaseMemoryMethods):
+class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
     """A `SessionStore` on a directory, file for file as upstream's 3.3.0 writes it.
 
     For working with upstream's engines and for looking at sessions with any tool. Each file is
@@ -62,6 +65,10 @@ class FileSessionStore(BaseMemoryMethods):
         self._clock = clock
         self._limits = directory.limits
         self._running: set[asyncio.Task[Any]] = set()
+        # The last task of each lane, as long as it runs.
+        self._lanes: weakref.WeakValueDictionary[str, asyncio.Task[Any]] = (
+            weakref.WeakValueDictionary()
+        )
         self._process = os.getpid()
 
     @classmethod
@@ -117,7 +124,9 @@ class FileSessionStore(BaseMemoryMethods):
         return await self._run(op, _named(session_id), fetch)
 
     async def _delete(self, session_id: str) -> None:
-        await self._run("delete", _named(session_id), self._directory.delete, session_id)
+        # Behind memories that are being stored: one of a caller that was cancelled would stay.
+        work, lane = self._directory.delete, _memories(session_id)
+        await self._run("delete", _named(session_id), work, session_id, lane=lane)
 
     async def _ids(self) -> list[str]:
         return await self._run("list", "sessions", self._directory.ids)
@@ -141,10 +150,32 @@ class FileSessionStore(BaseMemoryMethods):
         return await self._run(op, _memories(owner), self._directory.memories.load, owner)
 
     async def _change_memories(self, op: str, owner: str, change: Change) -> None:
-        await self._run(op, _memories(owner), self._directory.memories.change, owner, change)
+        work, lane = self._directory.memories.change, _memories(owner)
+        await self._run(op, lane, work, owner, change, lane=lane)
 
     async def _memory_owners(self) -> Iterable[str]:
         return await self._run("memory_owners", "agent memory", self._directory.memories.owners)
+
+    async def _save_entries(
+        self,
+        session_id: str,
+        claimed_by: str | None,
+        put: Sequence[QueueEntry],
+        remove: Sequence[EntryKey],
+        life: int | None,
+    ) -> None:
+        work, now = self._directory.queues.save, self._now_ms()
+        given = (session_id, claimed_by, put, remove, now)
+        lane = f"queue {session_id}"
+        await self._run("save_queue_entries", _named(session_id), work, *given, lane=lane)
+
+    async def _claim_entries(
+        self, session_id: str, by: str, may_take: MayTake, life: int | None
+    ) -> tuple[QueueEntry, ...]:
+        work, now = self._directory.queues.claim, self._now_ms()
+        given = (session_id, by, may_take, now)
+        op, lane = "claim_queue_entries", f"queue {session_id}"
+        return await self._run(op, _named(session_id), work, *given, lane=lane)
 
     async def _inventory(self) -> Inventory:
         return await self._run("inventory", "all ids", self._directory.inventory)
@@ -159,7 +190,10 @@ class FileSessionStore(BaseMemoryMethods):
         if running:
             await asyncio.wait(running)
 
-    async def _run(self, op: str, what: str, work: Callable[..., T], *given: Any) -> T:
+    async def _run(
+        self, op: str, what: str, work: Callable[..., T], *given: Any, lane: str = ""
+    ) -> T:
+        """Do work in a thread, that of a lane in the order of the calls."""
         if os.getpid() != self._process:
             raise StoreForkedError(
                 "the store was opened before fork()", op=op, hint="Open another one in the child"
@@ -169,9 +203,16 @@ class FileSessionStore(BaseMemoryMethods):
             with during(op, f"{what} in {self._directory.root}"):
                 return work(*given)
 
-        task = asyncio.ensure_future(asyncio.to_thread(named))
+        async def in_turn(before: asyncio.Task[Any] | None) -> T:
+            if before is not None and before.get_loop() is asyncio.get_running_loop():
+                await asyncio.wait([before])
+            return await asyncio.to_thread(named)
+
+        task = asyncio.ensure_future(in_turn(self._lanes.get(lane) if lane else None))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        if lane:
+            self._lanes[lane] = task
         return await asyncio.shield(task)
 
 

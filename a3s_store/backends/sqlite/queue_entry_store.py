@@ -32,9 +32,10 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
         claimed_by: str | None,
         put: Sequence[QueueEntry],
         remove: Sequence[EntryKey],
+        life: int | None,
     ) -> None:
         def apply(conn: WorkConnection, _: CacheTransaction) -> None:
-            owner_key = queue_entries.owner_of(conn, session_id)
+            owner_key = queue_entries.owner_of(conn, session_id, life)
             if owner_key is not None:
                 queue_entries.remove(conn, owner_key, claimed_by, remove)
                 queue_entries.put(conn, owner_key, claimed_by, put)
@@ -47,7 +48,7 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
         )
 
     async def _claim_entries(
-        self, session_id: str, by: str, may_take: MayTake
+        self, session_id: str, by: str, may_take: MayTake, life: int | None
     ) -> tuple[QueueEntry, ...]:
         op, where = "claim_queue_entries", self._where(session_id)
         # Most sessions have none: that is no reason to wait for the write lock.
@@ -58,7 +59,7 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
             return ()
 
         def apply(conn: WorkConnection, cache: CacheTransaction) -> tuple[QueueEntry, ...]:
-            owner_key = queue_entries.owner_of(conn, session_id)
+            owner_key = queue_entries.owner_of(conn, session_id, life)
             if owner_key is None:
                 return ()
             _take_over_checkpoint(conn, cache, session_id, owner_key)

@@ -17,6 +17,7 @@ import logging
 import secrets
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -52,6 +53,7 @@ from a3s_store.runtime.persistence.attempt import Attempt
 from a3s_store.runtime.persistence.base import Base, Ours, sides
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.persistence.writer import PlainWriter, SessionWriter, writer_for
+from a3s_store.runtime.queue.journal import BoundJournal
 from a3s_store.runtime.session_events import SessionChangedElsewhere
 from a3s_store.runtime.state.invariants import validate_snapshot
 
@@ -111,6 +113,8 @@ class SessionWindow(ABC):
         self._refused: dict[str, Any] = {}
         # One that is dropped without being closed is not at work any more.
         weakref.finalize(self, live_window.close_window, self.token)
+        if isinstance(session.queue_journal, BoundJournal):
+            session.queue_journal.bind(_revision_of(weakref.ref(self)))
 
     @property
     @abstractmethod
@@ -419,3 +423,13 @@ class SessionWindow(ABC):
                 committed = Committed(revision=revision, changes=attempt.changes, theirs=theirs)
         self._unsure = None
         return UNCHANGED if committed is None else self._committed(attempt, committed)
+
+
+def _revision_of(window: weakref.ref[SessionWindow]) -> Callable[[], Revision | None]:
+    """The revision of a window as long as there is one, without keeping it there."""
+
+    def revision() -> Revision | None:
+        found = window()
+        return None if found is None else found.revision
+
+    return revision

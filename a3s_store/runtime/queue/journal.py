@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Coroutine, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, MutableMapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from a3s_store.core.clock import Clock, clamped, system_clock
@@ -25,12 +25,14 @@ from a3s_store.core.queue_entries import (
     EntryKey,
     QueueEntry,
     QueueEntryStore,
+    blank_step,
     claim_of,
     entry_of,
     key_of,
     step_of,
 )
-from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
+from a3s_store.core.revision import Revision
+from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.runtime.queue.dead_letters import DeadLetter
 from a3s_store.runtime.queue.handlers import ExternalTask
 from a3s_store.wire import compact, decode, encode, parse
@@ -64,8 +66,19 @@ class ReleasableJournal(QueueJournal, Protocol):
         """Let another queue take over the state: this one was stopped. Twice is fine."""
 
 
+@runtime_checkable
+class BoundJournal(QueueJournal, Protocol):
+    """A journal that is told which stored session it belongs to."""
+
+    def bind(self, revision: Callable[[], Revision | None]) -> None:
+        """Take the function that returns where the session was last read or written; None: never.
+
+        An id may be given again when its session was deleted.
+        """
+
+
 class StoreJournal:
-    """A `ReleasableJournal` in a session store.
+    """A `BoundJournal` and `ReleasableJournal` in a session store.
 
     `token` is that of the live session, from `core.live_window`; the caller closes it. With None
     the journal opens one of its own, until `release`.
@@ -97,10 +110,22 @@ class StoreJournal:
         )
         self._token = token
         self._opened: str | None = None
+        self._revision: Callable[[], Revision | None] | None = None
         # The entries that are stored, and the keys of those that may be: after a save that failed
         # no entry is known to be stored.
         self._stored: dict[EntryKey, DeadLetter | ExternalTask] = {}
         self._may_be_stored: set[EntryKey] = set()
+
+    def bind(self, revision: Callable[[], Revision | None]) -> None:
+        """See `BoundJournal.bind`; of use for a store with `conditional_writes`."""
+        self._revision = revision
+
+    def _life(self) -> int | None:
+        """The life of the session that the queue belongs to; None where it is not known."""
+        if self._revision is None or not self._store.capabilities().conditional_writes:
+            return None
+        revision = self._revision()
+        return None if revision is None else revision.life
 
     @property
     def token(self) -> str:
@@ -129,7 +154,7 @@ class StoreJournal:
             return
         self._may_be_stored.update(entry.key for entry in put)
         self._stored = {}
-        await self._entries.save(self.token, put, remove)
+        await self._entries.save(self.token, put, remove, self._life())
         self._stored = wanted
         self._may_be_stored = set(wanted)
 
@@ -141,7 +166,7 @@ class StoreJournal:
         """
         letters: dict[EntryKey, DeadLetter] = {}
         tasks: dict[EntryKey, ExternalTask] = {}
-        for entry in await self._entries.claim(self.token):
+        for entry in await self._entries.claim(self.token, self._life()):
             # The id is never redacted, and the decoder takes no frozen objects.
             tree: dict[str, Any] = dict(entry.value)
             if entry.kind == _LETTER:
@@ -174,13 +199,22 @@ class _Rows:
         self._store = store
         self._session_id = session_id
 
-    async def save(self, token: str, put: list[QueueEntry], remove: list[EntryKey]) -> None:
+    async def save(
+        self, token: str, put: list[QueueEntry], remove: list[EntryKey], life: int | None
+    ) -> None:
         await self._store.save_queue_entries(
-            self._session_id, claimed_by=token, put=put, remove=remove
+            self._session_id, claimed_by=token, put=put, remove=remove, **_of(life)
         )
 
-    async def claim(self, token: str) -> Iterable[QueueEntry]:
-        return await self._store.claim_queue_entries(self._session_id, by=token, may_take=_is_gone)
+    async def claim(self, token: str, life: int | None) -> Iterable[QueueEntry]:
+        return await self._store.claim_queue_entries(
+            self._session_id, by=token, may_take=_is_gone, **_of(life)
+        )
+
+
+def _of(life: int | None) -> dict[str, int]:
+    # A store of others may not know it yet.
+    return {} if life is None else {"life": life}
 
 
 # A lock for each workflow checkpoint of each store, as long as a journal of it lives.
@@ -199,13 +233,14 @@ class _Steps:
         self._clock = clamped(clock)
         self._lock: asyncio.Lock | None = None
         self._running: set[asyncio.Task[Any]] = set()
-        outcome = StepOutcome(task_id="", session_id=session_id, agent="", output="", success=False)
-        self._blank = WorkflowStepRecord(task_id="", outcome=outcome)
+        self._blank = blank_step(session_id)
 
-    async def save(self, token: str, put: list[QueueEntry], remove: list[EntryKey]) -> None:
+    async def save(
+        self, token: str, put: list[QueueEntry], remove: list[EntryKey], life: int | None
+    ) -> None:
         await self._whole(self._merge(token, put, remove))
 
-    async def claim(self, token: str) -> Iterable[QueueEntry]:
+    async def claim(self, token: str, life: int | None) -> Iterable[QueueEntry]:
         return await self._whole(self._take(token))
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:

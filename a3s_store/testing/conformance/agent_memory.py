@@ -125,6 +125,20 @@ async def memories_go_with_the_session_of_their_owner(store: Any) -> None:
 
 
 @required_by(_GROUP, capability="agent_memory")
+async def a_memory_that_is_being_stored_goes_with_its_session(store: Any) -> None:
+    """When the session is deleted after that, though the caller was cancelled."""
+    for number in range(12):
+        await store.save(session("s"))
+        task = asyncio.ensure_future(store.memories("s").store(_ITEMS[3]))
+        for _ in range(number % 4):
+            await asyncio.sleep(0)
+        task.cancel()
+        await store.delete("s")
+        await asyncio.gather(task, return_exceptions=True)
+        same((), await store.memories("s").items(), f"after {number} steps")
+
+
+@required_by(_GROUP, capability="agent_memory")
 async def memories_are_no_part_of_a_session(store: Any) -> None:
     """No save of the session changes them, and they change neither snapshot nor digest."""
     snapshot = small_snapshot("s", "a")
@@ -192,6 +206,26 @@ async def memories_stored_at_once_are_all_there(store: Any) -> None:
     for owner in ("one", "other"):
         found = await store.memories(owner).items()
         same({one.id for one in given}, {one.id for one in found}, f"those of {owner}")
+
+
+@required_by(_GROUP, capability="agent_memory")
+async def changes_of_memories_are_made_in_the_order_of_the_calls(store: Any) -> None:
+    """Whichever caller is cancelled meanwhile."""
+    memories = store.memories("agent")
+    for number in range(12):
+        calls = [
+            memories.store(_item("a", f"older {number}")),
+            memories.store(_item("b")),
+            memories.store(_item("a", f"newer {number}")),
+            memories.delete("b"),
+        ]
+        tasks = [asyncio.ensure_future(call) for call in calls]
+        for _ in range(number):
+            await asyncio.sleep(0)
+        for task in tasks[: number % 3]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        same((_item("a", f"newer {number}"),), await memories.items(), f"after {number} steps")
 
 
 @required_by(_GROUP, capability="agent_memory")

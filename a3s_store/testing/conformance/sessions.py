@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from a3s_store.core.protocol import SessionStore
+from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.models import Message, SessionData, TextBlock, ToolUseBlock
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
@@ -124,8 +125,22 @@ async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore)
 
 
 @required_by(_GROUP)
+async def a_delete_takes_the_queue_of_the_session(store: SessionStore) -> None:
+    """The workflow checkpoint that the queue of a session may be kept in is gone, saved or not."""
+    for session_id in ("s", "S", "never saved"):
+        key = WORKFLOW_PREFIX + session_id
+        await store.save_workflow_checkpoint(key, samples.workflow_checkpoint(key))
+    await store.save(session("s", ("a",)))
+    await store.delete("s")
+    await store.delete("never saved")
+    for session_id, there in (("s", False), ("S", True), ("never saved", False)):
+        found = await store.load_workflow_checkpoint(WORKFLOW_PREFIX + session_id)
+        same(there, found is not None, f"whether there is the queue of {session_id!r}")
+
+
+@required_by(_GROUP)
 async def a_delete_leaves_everything_else(store: SessionStore) -> None:
-    """Child sessions, other sessions' checkpoints and all workflow checkpoints stay."""
+    """Child sessions, other sessions' checkpoints and other workflow checkpoints stay."""
     await store.save_snapshot(samples.rich_snapshot("s"))
     await store.save_snapshot(samples.rich_snapshot("S"))
     await store.save(session("child", parent_id="s"))

@@ -86,6 +86,38 @@ def test_a_new_session_has_no_tasks_of_one_that_was_deleted_under_its_id(
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("kind", "made_first"),
+    [("memory", False), ("memory", True), ("sqlite", False), ("sqlite", True), ("files", False)],
+)
+def test_a_live_session_that_goes_on_after_its_deletion_leaves_no_task_for_the_next(
+    kind: str, made_first: bool, tmp_path: Path
+) -> None:
+    """The next one of its id, made before the task is announced or after."""
+
+    async def main() -> None:
+        async with STORES[kind](tmp_path) as store:
+            lost = manager(store)
+            live = await lost.create_session("main", CONFIG)
+            await store.delete("main")
+            if made_first:
+                async with manager(store) as sessions:
+                    await sessions.create_session("main", CONFIG)
+            await announced(live)
+            # The process dies: nothing of it is stopped.
+            crash(live)
+            async with manager(store) as sessions:
+                queue = (await sessions.open_session("main", CONFIG)).session.queue
+                await queue.recover()
+                assert queue.pending_external_tasks() == ()
+                assert queue.dead_letters() == ()
+                await sessions.destroy_session("main")
+            live.persistence.auto_save = False
+            await lost.shutdown()
+
+    asyncio.run(main())
+
+
 def test_erasing_a_session_leaves_no_task_of_its_queue_in_the_file(tmp_path: Path) -> None:
     async def main() -> None:
         async with SqliteSessionStore.open(tmp_path / "agent.a3s") as store:

@@ -41,14 +41,17 @@ class StoredEntry(NamedTuple):
         return QueueEntry(kind=self.kind, command_id=self.command_id, value=value)
 
 
-def owner_of(conn: sqlite3.Connection, session_id: str) -> int | None:
-    """The owner key of a session; None when no session is stored under the id."""
-    row = conn.execute("SELECT owner_key FROM owner WHERE id = ?", (session_id,)).fetchone()
+def owner_of(conn: sqlite3.Connection, session_id: str, life: int | None = None) -> int | None:
+    """The owner key of a session; None when none is stored under the id, or one of another life."""
+    row = conn.execute("SELECT owner_key, life FROM owner WHERE id = ?", (session_id,)).fetchone()
     if row is None:
         session_header.refuse_lost(conn, "owner", "id", session_id, "session")
         return None
-    saved = conn.execute("SELECT 1 FROM session WHERE owner_key = ?", row).fetchone()
-    return None if saved is None else int(row[0])
+    owner_key, stored_life = row
+    if life is not None and life != stored_life:
+        return None
+    saved = conn.execute("SELECT 1 FROM session WHERE owner_key = ?", (owner_key,)).fetchone()
+    return None if saved is None else int(owner_key)
 
 
 def rows(conn: sqlite3.Connection, owner_key: int) -> list[StoredEntry]:
