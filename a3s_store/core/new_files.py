@@ -30,9 +30,9 @@ MAX_FILE_NAME: Final = 255  # bytes, on every file system that matters
 _LONGEST_WRITE_S: Final = 86_400
 _COUNTER: Final = itertools.count()
 # Behind the name of the file: when, by which process, which of its files.
-_NAME: Final = re.compile(r"(.*)\.\d{19}\.([0-9a-f]{12}\.\d+\.\w*)\.\d+\.tmp", re.DOTALL)
+_NAME: Final = re.compile(r"(.*)\.\d{19}\.([0-9a-f]{12}\.\d+\.\w*)\.\d+\.tmp", re.DOTALL | re.ASCII)
 # Of release 0.1.0: when, a process id, which of its files.
-_OLDER: Final = re.compile(r"(.*)\.\d{19}\.\d+\.\d+\.tmp", re.DOTALL)
+_OLDER: Final = re.compile(r"(.*)\.\d{19}\.\d+\.\d+\.tmp", re.DOTALL | re.ASCII)
 # Of release 0.1.0, of a file of JSON lines: nothing.
 _OLDER_LINES: Final = re.compile(r"\.[0-9a-f]{32}\.tmp")
 # Both are 0 where the system does not know them.
