@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 from a3s_store.agent_memory.item import MemoryItem, check_item, score
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.collections import check_id
+from a3s_store.core.folding import folded
 from a3s_store.errors import EncodeError
 from a3s_store.wire.numbers import to_f32
 
@@ -43,9 +44,11 @@ class MemoryStore(Protocol):
         """The item with this id; None if there is none. That is no access: nothing is counted."""
 
     async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """Items whose content has `query` in it, upper and lower case alike, by relevance.
+        """Items whose content has `query` in it, by relevance.
 
-        Every content has the empty text in it.
+        Upper and lower case are the same, and so are composed and decomposed characters, full and
+        half width, ligatures and their letters: see `a3s_store.core.folding`. Every content has the
+        empty text in it.
         """
 
     async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
@@ -116,9 +119,9 @@ def ranked(items: Iterable[MemoryItem], rank: Rank, limit: int) -> tuple[MemoryI
 
 
 def contains(query: str) -> Callable[[str], bool]:
-    """Whether a content has this text in it, upper and lower case alike."""
-    wanted = query.lower()
-    return lambda content: wanted in content.lower()
+    """Whether a content has this text in it, both as `folded` makes them."""
+    wanted = folded(query)
+    return lambda content: wanted in folded(content)
 
 
 def has_any(tags: Sequence[str]) -> Callable[[Iterable[str]], bool]:

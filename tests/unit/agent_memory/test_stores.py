@@ -25,6 +25,7 @@ from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.agent_memory_store import SqliteMemoryStore
+from a3s_store.core.folding import folded
 from a3s_store.errors import EncodeError, InvalidIdError
 from a3s_store.wire.numbers import to_f32
 
@@ -163,7 +164,7 @@ class Stores(RuleBasedStateMachine):
     def search(self, query: str, limit: int) -> None:
         found = self._all(lambda store: store.search(query, limit))
         for item in found:
-            assert query.lower() in item.content.lower()
+            assert folded(query) in folded(item.content)
         scores = [relevance(item, self.now) for item in found]
         assert scores == sorted(scores, reverse=True)
         assert len(found) <= limit
@@ -287,6 +288,23 @@ def test_search_finds_parts_of_words_whatever_their_case(opener: Any, tmp_path: 
         assert ids(await store.search("", 2)) == ["file", "folder"]
         assert await store.search("create", 0) == ()
         assert await store.search("%", 10) == ()
+
+    used(opener, tmp_path, use)
+
+
+def test_search_finds_a_text_in_whatever_encoding_it_is(opener: Any, tmp_path: Path) -> None:
+    """Section 8, search; upstream compares lower case only."""
+
+    async def use(store: MemoryStore) -> None:
+        await store.store(item("composed", "R\u00e9sum\u00e9.pdf"))
+        await store.store(item("decomposed", "re\u0301sume\u0301.pdf"))
+        await store.store(item("kana", "\uff8a\uff9f\uff7f\uff7a\uff9d"))
+        await store.store(item("ligature", "the \ufb01nal stra\u00dfe"))
+        for query in ("r\u00e9sum\u00e9", "RE\u0301SUME\u0301"):
+            assert ids(await store.search(query, 10)) == ["composed", "decomposed"]
+        assert ids(await store.search("\u30d1\u30bd\u30b3\u30f3", 10)) == ["kana"]
+        assert ids(await store.search("FINAL STRASSE", 10)) == ["ligature"]
+        assert ids(await store.search("resume", 10)) == []
 
     used(opener, tmp_path, use)
 

@@ -20,6 +20,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from a3s_store.core.folding import folded
 from a3s_store.errors import StoreError, StoreUnavailableError
 
 # How many owners' indexes are kept, and how many characters one may be made of.
@@ -42,7 +43,7 @@ Contents = Callable[[Sequence[int]], Iterable[tuple[int, str]]]
 
 def expression(query: str) -> str:
     """The FTS5 query for any of the words of a text, each a quoted phrase; empty without words."""
-    words = [*dict.fromkeys(_WORD.findall(query))][:MAX_WORDS]
+    words = [*dict.fromkeys(_WORD.findall(folded(query)))][:MAX_WORDS]
     return " OR ".join(f'"{_spaced(word).strip()}"' for word in words)
 
 
@@ -95,7 +96,8 @@ class Index:
                     self._too_much = {key: prefixes[key] for key in lengths}
                     raise _too_much_text()
                 self._conn.execute(
-                    "INSERT INTO entry (rowid, content) VALUES (?, ?)", (key, _spaced(content))
+                    "INSERT INTO entry (rowid, content) VALUES (?, ?)",
+                    (key, _spaced(folded(content))),
                 ).close()
             self._conn.execute("COMMIT").close()
         except BaseException:

@@ -66,6 +66,22 @@ def test_no_query_is_an_error(query: str) -> None:
         assert 1 in found
 
 
+def test_words_are_found_in_whatever_encoding_they_are(tmp_path: Path) -> None:
+    async def use(memories: SqliteMemoryStore) -> None:
+        assert await ids(memories, "STRASSE") == ["sharp"]
+        assert await ids(memories, "official") == ["ligature"]
+        assert await ids(memories, "\u30d1\u30bd\u30b3\u30f3") == ["kana"]
+        assert await ids(memories, "re\u0301sume\u0301") == ["composed"]
+
+    contents = {
+        "sharp": "die stra\u00dfe",
+        "ligature": "the o\ufb03cial one",
+        "kana": "\uff8a\uff9f\uff7f\uff7a\uff9d",
+        "composed": "a r\u00e9sum\u00e9",
+    }
+    used(tmp_path, use, **contents)
+
+
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(queries=st.lists(QUERIES, min_size=1, max_size=8))
 def test_no_query_is_an_error_of_the_store(tmp_path: Path, queries: list[str]) -> None:
