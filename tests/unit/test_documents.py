@@ -29,9 +29,11 @@ DOCUMENTS = [
     "SECURITY.md",
     "benchmarks/README.md",
     "docs/care.md",
+    "docs/licences.md",
     "docs/rules.md",
     "docs/secrets.md",
     "docs/sessions.md",
+    "docs/threat-model.md",
     "docs/trust.md",
     "schema/README.md",
 ]

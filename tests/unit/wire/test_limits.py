@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store.errors import EncodeError
+from a3s_store.errors import DecodeError, EncodeError
 from a3s_store.models import Message, ToolUseBlock
 from a3s_store.wire import (
     DEFAULT_LIMITS,
@@ -24,6 +24,7 @@ from a3s_store.wire import (
     compact,
     encode,
     freeze,
+    parse,
     pretty,
 )
 from a3s_store.wire.limits import in_force
@@ -190,3 +191,15 @@ def test_the_default_takes_what_people_keep() -> None:
     check_size({"data": "x" * 14_000_000}, DEFAULT_LIMITS)
     assert json.loads(compact(encode(Message.user("x")))) is not None
     assert DEFAULT_LIMITS.integer_digits == 4_300
+
+
+def test_a_long_key_is_cut_in_the_place_of_an_error() -> None:
+    key = "sk-live-0123456789abcdef0123456789\nx"
+    with pytest.raises(EncodeError) as caught:
+        freeze({"a": {key: float("nan")}})
+    assert caught.value.path == "a.sk-live-0123…"
+    with pytest.raises(DecodeError, match=r"the key 'sk-live-0123…' stands twice"):
+        parse(f'{{"{key[:34]}": 1, "{key[:34]}": 2}}')
+    with pytest.raises(EncodeError) as caught:
+        freeze({"a\nb": {}, "c\nd": [float("nan")]})
+    assert caught.value.path == "c\\nd[0]"
