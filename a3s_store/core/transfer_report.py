@@ -133,7 +133,8 @@ class Progress:
     current: str
 
 
-# Called after each session and checkpoint; what it raises ends the transfer between two of them.
+# Called with each session and checkpoint that is done; what it raises ends the transfer, and each
+# of them is whole.
 OnProgress: TypeAlias = Callable[[Progress], object]
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -37,6 +39,10 @@ from a3s_store.importers.upstream_files import Content, Group, RefusedError, Sou
 from a3s_store.importers.upstream_scan import Source
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
+# As many as one transaction of the SQLite store takes, and no more of their files at once.
+_AT_ONCE: Final = 64
+_BYTES_AT_ONCE: Final = 4 * 1024 * 1024
+
 
 async def import_directory(
     store: SessionStore,
@@ -63,8 +69,9 @@ async def import_directory(
     `limits.file_bytes` is the largest file that is read; a larger one is refused. What cannot be
     read, a folder beyond the longest path too, is refused, and the rest goes on.
 
-    `progress` is called after each session and checkpoint; what it raises ends the import between
-    two of them.
+    Up to 64 small sessions are imported at once, and share a sync in a store that commits groups.
+    `progress` is told each session and checkpoint; what it raises ends the import, and each of
+    those that were imported at once is in, whole, or refused.
 
     Raises:
         ValueError: `on_conflict` is none of the three.
@@ -77,24 +84,63 @@ async def import_directory(
     entries = [_entry(file, outcome, None) for file, outcome in source.strays]
     pairs: list[SessionPairs] = []
     units: list[Unit] = [*source.groups, *source.checkpoints]
-    for index, unit in enumerate(units):
-        made, found = await _import_unit(store, source, unit, on_conflict, repair)
-        entries += made
-        if found is not None:
-            pairs.append(found)
-        if progress is not None:
-            progress(Progress(done=index + 1, total=len(units), current=unit.files()[0].path))
+    done = 0
+    for share in (*shares(source.groups), *shares(source.checkpoints)):
+        # One after the other, since reading takes the directory's lock.
+        read = [await _read(source, unit) for unit in share]
+        work = [
+            _save(store, unit, content, on_conflict, repair)
+            for unit, content in zip(share, read, strict=True)
+        ]
+        # All are waited for, also where one raises, so that none goes on behind the caller's back.
+        outcomes = await asyncio.gather(*work, return_exceptions=True)
+        for unit, outcome in zip(share, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            made, found = outcome
+            entries += made
+            pairs += [] if found is None else [found]
+            done += 1
+            if progress is not None:
+                progress(Progress(done=done, total=len(units), current=unit.files()[0].path))
     return TransferReport.of(entries, pairs=pairs)
 
 
-async def _import_unit(
-    store: SessionStore, source: Source, unit: Unit, on_conflict: OnConflict, repair: bool
+def shares(units: Sequence[Unit]) -> Iterator[list[Unit]]:
+    """Share out units among those imported at once, so that small ones share a sync.
+
+    No two of them have one id: it is what the name of their files is made of.
+    """
+    share: list[Unit] = []
+    nbytes = 0
+    for unit in units:
+        size = sum(file.size_bytes for file in unit.files())
+        if share and (len(share) == _AT_ONCE or nbytes + size > _BYTES_AT_ONCE):
+            yield share
+            share, nbytes = [], 0
+        share.append(unit)
+        nbytes += size
+    if share:
+        yield share
+
+
+async def _read(source: Source, unit: Unit) -> Content | RefusedError:
+    try:
+        return await asyncio.to_thread(source.read, unit)
+    except RefusedError as refused:
+        return refused
+
+
+async def _save(
+    store: SessionStore,
+    unit: Unit,
+    content: Content | RefusedError,
+    on_conflict: OnConflict,
+    repair: bool,
 ) -> tuple[list[TransferEntry], SessionPairs | None]:
     files = unit.files()
-    try:
-        content = await asyncio.to_thread(source.read, unit)
-    except RefusedError as refused:
-        reason = f"{refused.file.path}: {reason_of(refused.error)}"
+    if isinstance(content, RefusedError):
+        reason = f"{content.file.path}: {reason_of(content.error)}"
         name = unit.name if isinstance(unit, Group) else None
         return [_entry(file, Outcome("refused", reason), name) for file in files], None
     outcome = await keep_or_refuse(store, content.item, on_conflict, repair=repair)
