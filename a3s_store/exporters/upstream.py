@@ -43,6 +43,7 @@ from a3s_store.importers.store_item import (
     keep_or_refuse,
     load_collections,
 )
+from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 # Errors of the path of one file; any other is of the whole directory.
 _OF_ONE_PATH: Final = {
@@ -62,6 +63,7 @@ async def export_directory(
     session_ids: Sequence[str] | None = None,
     on_conflict: OnConflict = "refuse",
     progress: OnProgress | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> TransferReport:
     """Write a store's sessions into a directory, made if need be, as upstream's 3.3.0 lays it out.
 
@@ -69,6 +71,8 @@ async def export_directory(
     A store that is not `Inventoried` is gone through by its `list()`, and the report's notes say
     what that misses. `on_conflict` and `progress` as for `import_directory`; here it is the
     directory that may have something else, and a second id of the same file name is refused.
+    `limits` are for what is written and for what is read of the directory, as in
+    `FileSessionStore.open`.
 
     Raises:
         ValueError: `on_conflict` is none of the three, or `session_ids` is a single text.
@@ -85,7 +89,7 @@ async def export_directory(
     entries: list[TransferEntry] = []
     # What the store was told to keep, the directory keeps.
     credentials = store.credentials if isinstance(store, BaseStore) else BUILT_IN
-    async with FileSessionStore.open(root, credentials=credentials) as target:
+    async with FileSessionStore.open(root, credentials=credentials, limits=limits) as target:
         export = _Export(store, target, Layout(root), on_conflict)
         for index, unit in enumerate(stock.units):
             entries += await export.move(unit)

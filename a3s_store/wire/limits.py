@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+# For copies of values that a store took already.
+NO_LIMITS: Final = Limits(value_size=sys.maxsize, file_bytes=sys.maxsize)
 _in_force: contextvars.ContextVar[Limits | None] = contextvars.ContextVar("limits", default=None)
 
 

@@ -195,7 +195,7 @@ def test_what_was_saved_under_higher_limits_is_loaded_merged_changed_and_dropped
     with_store(path, use, limits=LIMITS)
 
 
-def test_the_file_store_reads_no_file_above_its_limit(tmp_path: Path) -> None:
+def test_the_file_store_reads_and_writes_no_file_above_its_limit(tmp_path: Path) -> None:
     async def main() -> None:
         async with FileSessionStore.open(tmp_path) as store:
             await store.save(session(count=50))
@@ -204,6 +204,10 @@ def test_the_file_store_reads_no_file_above_its_limit(tmp_path: Path) -> None:
             with pytest.raises(DecodeError, match="and 500 is the limit") as caught:
                 await store.load("fix-login")
             assert str(tmp_path / "fix-login.json") in str(caught.value)
+            with pytest.raises(EncodeError, match="and 500 is the limit"):
+                await store.save(session("other", count=50))
+            with pytest.raises(EncodeError, match="and 500 is the limit"):
+                await store.save_artifacts("other", [artifact(n) for n in range(9)])
             await store.delete("fix-login")
             assert await store.list() == []
 

@@ -47,6 +47,7 @@ from a3s_store.errors import (
     NotAStoreError,
     StoreUnavailableError,
 )
+from a3s_store.wire.limits import NO_LIMITS
 
 R = TypeVar("R")
 # Told sessions and checkpoints brought over, and how many there are.
@@ -244,6 +245,7 @@ class _Writing:
             durability="normal",
             clock=lambda: self._now,
             credentials=None,
+            limits=NO_LIMITS,
         ) as store:
             for done, session_id in enumerate(found.owners):
                 self._tell(done, total)
