@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from a3s_store.core.queue_entries import QueueEntry, QueueEntryStore
     from a3s_store.core.revision import Position, Revision, Versioned
+    from a3s_store.core.secret_redactor import SecretRedactor
     from a3s_store.core.snapshot import SessionSnapshot
     from a3s_store.errors import StoreError
     from a3s_store.wire.limits import Limits
@@ -69,6 +70,7 @@ __all__ = [
     "Revision",
     "RunCheckpoint",
     "RunClaim",
+    "SecretRedactor",
     "SessionChanges",
     "SessionSnapshot",
     "SessionStore",
@@ -105,6 +107,7 @@ _HOMES = {
     "Revision": "core.revision",
     "RunCheckpoint": "core.changes",
     "RunClaim": "core.changes",
+    "SecretRedactor": "core.secret_redactor",
     "SessionChanges": "core.changes",
     "SessionSnapshot": "core.snapshot",
     "SessionStore": "core.protocol",

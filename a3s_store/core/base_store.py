@@ -323,6 +323,8 @@ class BaseStore(ABC):
         if not redactor.has_hook:
             session = redactor.value(batch.session)
             return batch if session is batch.session else attrs.evolve(batch, session=session)
+        with during(batch.op, ""):
+            redactor.check_id(batch.session_id)
         with during(batch.op, f"session {batch.session_id!r}"):
             return attrs.evolve(
                 batch,
@@ -376,6 +378,8 @@ class BaseStore(ABC):
                 f"expected a {kind.model.__name__}, found {type(value).__name__}", op=op
             )
         check_checkpoint(kind, key, value, op)
+        with during(op, ""):
+            self._redactor.check_id(key, kind.key)
         with during(op, f"{kind.key} {key!r}"):
             value = self._redactor.value(value)
         await self._put_checkpoint(kind, key, value)

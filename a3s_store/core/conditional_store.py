@@ -115,6 +115,8 @@ class ConditionalMethods(BaseStore):
         batch = self._redacted(batch_of(changes))
         checkpoint = changes.checkpoint
         if checkpoint is not None:
+            with during(changes.op, ""):
+                self._redactor.check_id(checkpoint.run_id, LOOP_CHECKPOINTS.key)
             with during(changes.op, f"run id {checkpoint.run_id!r}"):
                 redacted = self._redactor.value(checkpoint.checkpoint)
             checkpoint = attrs.evolve(checkpoint, checkpoint=redacted)

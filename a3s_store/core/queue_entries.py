@@ -143,6 +143,8 @@ class QueueEntryMethods(BaseStore):
             if type(entry) is not QueueEntry:
                 raise EncodeError(f"expected a QueueEntry, found {type(entry).__name__}", op=op)
         keys = [(_kind(kind), _command_id(command_id)) for kind, command_id in remove]
+        with during(op, ""):
+            self._redactor.check_id(session_id)
         with during(op, f"session {session_id!r}"):
             entries = [self._redacted_entry(entry) for entry in put]
         await self._save_entries(session_id, claimed_by, entries, keys, life)
@@ -156,6 +158,8 @@ class QueueEntryMethods(BaseStore):
         return await self._claim_entries(session_id, check_id(by, "claim"), may_take, life)
 
     def _redacted_entry(self, entry: QueueEntry) -> QueueEntry:
+        self._redactor.check_id(entry.command_id, "command id")
+        self._redactor.check_id(entry.kind, "kind of queue entry")
         value = self._redactor.value(entry.value, "value")
         check_opaque(value, self._limits, "value")
         return entry if value is entry.value else attrs.evolve(entry, value=value)

@@ -2,10 +2,15 @@
 
 Credentials of a session's configuration are blanked (`blanking`). Then a hook, if there is one, is
 asked about each text: of messages with tool inputs, results and reasoning, of collections and
-checkpoints, of the session and its configuration, and of keys this release does not know. Not asked
-about are names by which things are found again (`id`, `..._id`), words that say what something is
-(`role`, `type`, `..._type`, `schema`, members of enums), times, and the bytes of images. Of opaque
-JSON the values are asked about, the keys stay.
+checkpoints, of the session and its configuration, of keys this release does not know, and about the
+keys of opaque JSON. Not asked about are words that say what something is (`role`, `type`,
+`..._type`, `schema`, members of enums), times, and the bytes of images.
+
+Ids and labels are texts, too. What a store finds a value by (the id of a session, of a run or
+workflow with a checkpoint, of a memory) cannot be another text than the caller's: where the hook
+would change it, the value is refused. Other ids become what the hook makes of them. Since the same
+text becomes the same text, a tool call and its result stay a pair; a conversation is refused where
+two ids would become one text. Keys of one object that become equal are numbered.
 
 Invariants: 1. where nothing changes the very object that was given is answered; 2. the
 same object is answered by the same object, while both are remembered: so a save still finds by
@@ -17,6 +22,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import itertools
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
@@ -26,11 +32,20 @@ import attrs
 from a3s_store.core.blanking import CONFIGURATION, blanked
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, SESSION_ROWS, TableLayout
 from a3s_store.core.credential_names import CredentialNames
-from a3s_store.errors import EncodeError
-from a3s_store.models import ImageSource, LlmConfigData, Message, SessionConfig, SessionData
+from a3s_store.errors import EncodeError, InvalidIdError
+from a3s_store.models import (
+    ImageSource,
+    LlmConfigData,
+    Message,
+    SessionConfig,
+    SessionData,
+    ToolResultBlock,
+    ToolUseBlock,
+)
 from a3s_store.wire import Model, codec_for, freeze
-from a3s_store.wire.kinds import Kind, Many, OpaqueValue
+from a3s_store.wire.kinds import EnumMap, Kind, Many, OpaqueValue
 from a3s_store.wire.model_kinds import One, Tagged
+from a3s_store.wire.values import frozen_dict
 
 # Takes a text as it is about to be saved and answers what is to be saved in its place.
 Redact: TypeAlias = Callable[[str], str]
@@ -39,9 +54,13 @@ Redact: TypeAlias = Callable[[str], str]
 BUILT_IN: Final = CredentialNames()
 # How many values are remembered together with what became of them.
 REMEMBERED: Final = 100_000
-_NAMES: Final = frozenset({"id", "role", "type", "schema"})
-_NAMES_END: Final = ("_id", "_type")
-_WITH_TEXT: Final = (Many, One, Tagged, OpaqueValue)
+_WORDS: Final = frozenset({"role", "type", "schema"})
+_WORDS_END: Final = "_type"
+_WITH_TEXT: Final = (EnumMap, Many, One, Tagged, OpaqueValue)
+# A value that is saved by itself is found by these.
+_FOUND_BY: Final = ("id", "session_id", "run_id", "workflow_id")
+# The blocks of a message with the id that makes a pair of them.
+_PAIRED: Final[dict[Any, str]] = {ToolUseBlock: "id", ToolResultBlock: "tool_use_id"}
 
 
 def _listed(rows: TableLayout) -> Iterator[type]:
@@ -107,6 +126,8 @@ class Redactor:
         self._names = names
         self._room = cached
         self._known: dict[int, _Remembered] = {}
+        # Whether the id of a tool call was ever changed: only then are pairs looked at.
+        self._has_renamed = False
 
     def value(self, value: Any, name: str = "") -> Any:
         """A model, a tuple of models or of texts, as it is to be saved.
@@ -115,16 +136,44 @@ class Redactor:
         path of an error.
 
         Raises:
-            EncodeError: the hook raised, or answered no str.
+            EncodeError: the hook raised, or answered no str, or made one text of two ids.
+            InvalidIdError: the hook would change the id of a session, checkpoint or memory.
         """
         if self._hook is None:
             return self._without_credentials(value)
         refused: EncodeError
         try:
+            if isinstance(value, Model):
+                self._refuse_other_ids(value)
             return self._any(value)
         except _RefusedError as error:
             refused = error.at(name).named() if name else error.named()
         raise refused  # out here, so that what the hook raised is no part of it
+
+    def check_id(self, text: str, what: str = "session id") -> None:
+        """Refuse an id that the hook would change.
+
+        Raises:
+            InvalidIdError, EncodeError: as `value` raises them.
+        """
+        refused: EncodeError
+        try:
+            if self._hook is None or self._text(text) == text:
+                return
+        except _RefusedError as error:
+            refused = error.at(what).named()
+        else:
+            raise InvalidIdError(
+                f"redact= would change the {what}, by which the value is found",
+                hint="Use another id: one without the text that redact= removes",
+            )
+        raise refused
+
+    def _refuse_other_ids(self, value: Any) -> None:
+        for name in _FOUND_BY:
+            text = getattr(value, name, None)
+            if isinstance(text, str):
+                self.check_id(text, name.replace("_", " "))
 
     @property
     def has_hook(self) -> bool:
@@ -161,6 +210,10 @@ class Redactor:
             return self._tuple(value)
         if isinstance(value, str) and not isinstance(value, enum.Enum):
             return self._text(value)
+        if isinstance(value, dict) and any(isinstance(item, Model) for item in value.values()):
+            made = {key: self._any(item) for key, item in value.items()}
+            same = all(made[key] is item for key, item in value.items())
+            return value if same else frozen_dict(made, plain=False)
         if isinstance(value, dict | list):
             return self._opaque(value)
         return value
@@ -192,7 +245,11 @@ class Redactor:
                 answer.append(made)
         except _RefusedError as error:
             raise error.at(f"[{len(answer)}]") from None
-        return values if same else tuple(answer)
+        if same:
+            return values
+        if self._has_renamed and isinstance(values[0], Message):
+            _refuse_lost_pairs(values, answer)
+        return tuple(answer)
 
     def _model(self, value: Model) -> Any:
         if type(value) not in _LASTING:
@@ -218,10 +275,11 @@ class Redactor:
                 raise error.at(name) from None
             if after is not before:
                 changed[name] = after
+        self._has_renamed = self._has_renamed or _PAIRED.get(cls) in changed
         return attrs.evolve(value, **changed) if changed else value
 
     def _opaque(self, value: Any) -> Any:
-        """Opaque JSON with the hook asked about its texts, not about its keys."""
+        """Opaque JSON with the hook asked about its texts and its keys."""
         answer = self._inside(value)
         return value if answer is value else freeze(answer)
 
@@ -231,19 +289,36 @@ class Redactor:
         if isinstance(value, dict):
             pairs = value.items()
             made: Any = {}
+            names: list[Any] = []
             for place, (key, item) in enumerate(pairs):
                 try:
-                    made[key] = self._inside(item)
+                    names.append(key if isinstance(key, enum.Enum) else self._key(key, made))
+                    made[names[-1]] = self._inside(item)
                 except _RefusedError as error:
                     # Keys may be text like any other: the place says which it is.
                     raise error.at(f"[{place}]") from None
-            same = all(made[key] is item for key, item in pairs)
+            same = all(
+                name is key and made[key] is item
+                for name, (key, item) in zip(names, pairs, strict=True)
+            )
         elif isinstance(value, list):
             made = list(self._tuple_inside(value))
             same = all(one is other for one, other in zip(made, value, strict=True))
         else:
             return value
         return value if same else made
+
+    def _key(self, key: Any, taken: dict[str, Any]) -> Any:
+        """A key as it is to be saved: numbered where another one became the same text."""
+        if not isinstance(key, str):
+            return key
+        made = self._text(key)
+        name = made
+        for number in itertools.count(2):
+            if name not in taken:
+                break
+            name = f"{made} ({number})"
+        return name
 
     def _tuple_inside(self, values: list[Any]) -> Iterator[Any]:
         for index, item in enumerate(values):
@@ -270,6 +345,19 @@ class Redactor:
             del self._known[known.key]
 
 
+def _refuse_lost_pairs(before: tuple[Any, ...], after: list[Any]) -> None:
+    """Raise _RefusedError where two ids of tool calls became one text."""
+    origins: dict[str, str] = {}
+    for place, (old, new) in enumerate(zip(before, after, strict=True)):
+        for one, other in zip(old.content, new.content, strict=True):
+            name = _PAIRED.get(type(one))
+            if name is not None and type(other) is type(one):
+                text = getattr(one, name)
+                if origins.setdefault(getattr(other, name), text) != text:
+                    what = "the hook made one text of two ids of tool calls"
+                    raise _RefusedError(what).at(f"[{place}]")
+
+
 @functools.cache
 def _asked(cls: Any) -> tuple[str, ...]:
     """The attributes of a model that may hold text to be asked about."""
@@ -278,8 +366,8 @@ def _asked(cls: Any) -> tuple[str, ...]:
             field.attribute
             for field in codec_for(cls).fields
             if type(field.kind) is Kind or isinstance(field.kind, _WITH_TEXT)
-            if field.attribute not in _NAMES
-            if not field.attribute.endswith(_NAMES_END)
+            if field.attribute not in _WORDS
+            if not field.attribute.endswith(_WORDS_END)
             if (cls, field.attribute) != (ImageSource, "data")
         ),
         "extra",

@@ -174,6 +174,13 @@ def test_links_lead_somewhere_and_named_files_exist(document: str) -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_the_programs_about_secrets_run(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "secrets.md").read_text(encoding="utf-8")
+    said = ["", "clone https://me:[redacted]@host/x\n"]
+    programs = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert [_said_by(program, tmp_path) for program in programs] == said
+
+
 def test_no_document_carries_a_path_of_a_machine() -> None:
     for path in [*(ROOT / name for name in DOCUMENTS), *ROOT.glob("a3s_store/**/*.py")]:
         found = re.search(r"(?<![\w.])/(?:work|root|tmp)/", path.read_text(encoding="utf-8"))

@@ -93,6 +93,7 @@ class SqliteMemoryStore:
         self._store._check_open(op)
         redactor = self._store._redactor
         if redactor.has_hook:
+            redactor.check_id(self._owner, "memory owner")
             # The application's function, so on its own thread.
             items = tuple(self._redacted(op, item, redactor) for item in items)
         if not items:

@@ -104,10 +104,12 @@ class SqliteSessionStore(
         longer session is encoded and compared whole each time. 0 remembers nothing. `pause_gc`
         stops the garbage collector while a load makes its objects: quicker beside a large heap.
 
-        `redact` is asked about every text but ids, roles, types, keys of opaque JSON and images,
-        once for each value, where `save` is called; what it answers is saved in its place. So loads
-        answer that, and `save_snapshot_cas` compares with its digest. What was saved before, and
-        forks of that, stay as they are.
+        `redact` is asked about every text but roles, types and images, once for each value, where
+        `save` is called; what it returns is saved in its place. So loads return that, and
+        `save_snapshot_cas` compares with its digest. It has to return the same for the same text.
+        An id by which something is found (of a session, run, workflow or memory) is refused with
+        InvalidIdError where it would change it. What was saved before, and forks of that, stay as
+        they are. `SecretRedactor` is a ready one.
 
         `credentials` names the values of configuration (`config`, `llm_config`, unknown keys of the
         session) in whose place an empty text is stored, before `redact` is asked: the default has

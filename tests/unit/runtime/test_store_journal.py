@@ -270,13 +270,20 @@ def test_ids_are_those_of_the_entry_whatever_was_redacted() -> None:
     """`redact=` is asked about the texts of a payload, and of the rest of it."""
 
     async def main() -> None:
-        async with MemorySessionStore(redact=lambda text: text.replace("b", "*")) as store:
+        def redact(text: str) -> str:
+            return {"error of b": "error of *", "command": "*"}.get(text, text)
+
+        async with MemorySessionStore(redact=redact) as store:
             await store.save(session(SESSION))
             journal = StoreJournal(store, SESSION)
             await journal.save((letter("b"),), (task("b"),))
             ((dead,), (outside,)) = await journal.load()
             assert (dead.command_id, dead.error) == ("b", "error of *")
-            assert (outside.task_id, outside.payload) == ("b", {"command": ["*", 1, None, 1.5]})
+            assert (outside.task_id, outside.payload) == ("b", {"*": ["b", 1, None, 1.5]})
+        async with MemorySessionStore(redact=lambda text: text.replace("bb", "*")) as store:
+            await store.save(session(SESSION))
+            with pytest.raises(InvalidIdError, match="command id"):
+                await StoreJournal(store, SESSION).save((letter("bb"),), ())
 
     asyncio.run(main())
 
