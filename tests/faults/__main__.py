@@ -25,6 +25,7 @@ CAMPAIGNS: Final[dict[str, str]] = {
     "pages": "pages are cut off, zeroed and swapped; salvage brings back what is whole",
     "file_pairs": "databases are laid beside logs of other moments and of other files",
     "hostile": "files made by somebody else are opened",
+    "extreme_integers": "one integer of one row is set to an extreme",
     "memory": "the heap has a limit",
     "cancels": "saves are cancelled at random moments",
     "forks": "a process forks while it saves, and its children save to the same file",

@@ -32,7 +32,7 @@ from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.format import log_owner, wal_file
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.rows import agent_memory, blobs, session_header
+from a3s_store.backends.sqlite.rows import agent_memory, blobs, bounds, session_header
 from a3s_store.backends.sqlite.salvage import session_recovery
 from a3s_store.backends.sqlite.schema import verify_schema
 from a3s_store.backends.sqlite.write import group_commit, session_writer
@@ -392,6 +392,12 @@ def schema_not_pinned(path: Path) -> Any:
 def blobs_unbounded(path: Path) -> Any:
     """A blob is unpacked whatever it unpacks to."""
     plant(blobs, "_unpack", lambda data, *what: zlib.decompressobj().decompress(data))
+    return SqliteSessionStore.open(path)
+
+
+def keys_unbounded(path: Path) -> Any:
+    """A new row keeps whatever key SQLite gives it beside a damaged one."""
+    plant(bounds, "key_within", lambda conn, table, key: key)
     return SqliteSessionStore.open(path)
 
 

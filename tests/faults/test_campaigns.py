@@ -70,6 +70,7 @@ _LEAST = {
         "open_SchemaError": 5,
         "verify_tells": 100,
     },
+    "extreme_integers": {"columns": 120, "tried": 50, "salvaged": 50, "deep_tells": 40},
     "memory": {"limits": 46, "refused": 100, "acknowledged_saves": 100, "not_opened": 1},
     "cancels": {"cancelled": 1_000, "whole": 100, "absent": 10, "checked_again": 1},
     "forks": {

@@ -29,6 +29,7 @@ from a3s_store.core.queue_entries import (
 )
 from a3s_store.errors import IdCollisionError
 from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
+from a3s_store.wire import encode
 
 
 class QueueFiles:
@@ -110,7 +111,7 @@ class QueueFiles:
             path = self._path(session_id)
             if after:
                 queue = stored.evolve(steps=after, checkpoint_ms=now_ms)
-                changes.put(path, content.value_text(queue))
+                changes.put(path, content.tree_text(encode(queue), model="WorkflowCheckpoint"))
             else:
                 changes.drop(path)
             changes.land()

@@ -16,8 +16,11 @@ from typing import Any, Final, TypeVar
 
 from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.format import row_salt
+from a3s_store.backends.sqlite.format.row_salt import RowSalt
 from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.rows import blobs, message_log, queue_entries, statements
+from a3s_store.backends.sqlite.read import readable
+from a3s_store.backends.sqlite.read.messages import OneMessage
+from a3s_store.backends.sqlite.rows import blobs, bounds, message_log, queue_entries, statements
 from a3s_store.backends.sqlite.rows.statements import Statements
 from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.conversation import Head
@@ -32,14 +35,15 @@ from a3s_store.core.digests import (
 )
 from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.reports import Damage
-from a3s_store.errors import CorruptionError
+from a3s_store.errors import CodecError, CorruptionError
 from a3s_store.models import Message
 from a3s_store.wire import canonical, decode, encode, encode_without
 
 R = TypeVar("R")
 
-# What stops the reading and says nothing about the file.
-_NOT_DAMAGE: Final = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM}
+_SEQS: Final = (
+    "SELECT branch_key, seq FROM message WHERE branch_key = ? AND seq >= ? AND seq < ? ORDER BY seq"
+)
 
 
 class RowChecker:
@@ -74,10 +78,10 @@ class RowChecker:
         try:
             with corruption_named():
                 return read()
-        except (CorruptionError, sqlite3.DatabaseError) as error:
-            if getattr(error, "sqlite_errorcode", None) in _NOT_DAMAGE:
+        except (CorruptionError, CodecError, sqlite3.DatabaseError) as error:
+            if getattr(error, "sqlite_errorcode", None) in readable.NOT_DAMAGE:
                 raise
-            what = error.what if isinstance(error, CorruptionError) else str(error)
+            what = str(error) if isinstance(error, sqlite3.Error) else error.what
             self.note(collection, what, position)
         return None
 
@@ -92,7 +96,8 @@ class RowChecker:
         """
         found: list[Any] = []
         hashes: list[bytes] = []
-        for position, row in self._rows(name, sql, parent_key, digest):
+        rows = self.attempt(name, lambda: self._rows(name, sql, parent_key, digest))
+        for position, row in rows or ():
             self.values_read += 1
             proven = self.attempt(name, functools.partial(self._value, name, sql, row), position)
             if proven is not None:
@@ -158,15 +163,20 @@ class RowChecker:
         self, select: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> Iterator[tuple[Any, ...]]:
         """Row by row, over pages that cannot be read."""
-        count = 0 if digest is None else digest.count
+        count = 0 if digest is None else min(digest.count, bounds.POSITIONS)
         start = 0
         with contextlib.suppress(sqlite3.Error):
             (end,) = self.conn.execute(sql.next_seq, sql.stretch(parent_key)).fetchone()
             start = max(0, end - count)
-        for seq in range(start, start + count):
-            with contextlib.suppress(sqlite3.Error):
-                found = self.conn.execute(select, sql.stretch(parent_key, seq, seq + 1))
-                yield from (row for row in found if row[0] == seq)
+
+        def read(first: int, last: int) -> list[tuple[Any, ...]]:
+            found = self.conn.execute(select, sql.stretch(parent_key, first, last)).fetchall()
+            # Where pages changed places, a range of keys has others in it.
+            if last - first > 1 and any(not first <= row[0] < last for row in found):
+                raise sqlite3.DatabaseError("rows of another range")
+            return [row for row in found if first <= row[0] < last]
+
+        yield from readable.in_ranges(read, start, min(start + count, bounds.POSITIONS))
 
     # -- Queue entries ----------------------------------------------------------------------------
 
@@ -220,17 +230,22 @@ class RowChecker:
         """Messages in the rows of a branch that are what was written, with their chains.
 
         `before` is the chain of the message before the first, None when it is not known; `offset`
-        how much a row's number is above the position that damage is named by.
+        how much a row's number is above the position that damage is named by. Positions without a
+        row are noted as one range, however many they are.
         """
         salt = row_salt.find(self.conn)
         is_sure = True  # whether the chain hash before is that of a message that was written
-        for seq in seqs:
-            read = functools.partial(conversation.read_one, self.conn, branch, seq, salt)
-            found = self.attempt("messages", read, seq - offset)
-            if found is None:
+        expected = seqs.start
+        for seq in self._present(branch, seqs):
+            if seq > expected:
+                self._note_missing(expected - offset, seq - offset)
+                before = None
+            expected = seq + 1
+            read = functools.partial(self._message, branch, seq, salt)
+            if (one := self.attempt("messages", read, seq - offset)) is None:
                 before = None
                 continue
-            digest = hashlib.sha256(canonical(encode(found.message))).digest()
+            found, digest = one
             follows = before is not None and chain([digest], before) == [found.chain_hash]
             contradicts = before is not None and is_sure and not follows
             # Without the salt nothing but the chain tells what was written.
@@ -243,3 +258,30 @@ class RowChecker:
                 self.note("messages", NOT_WRITTEN, seq - offset)
             if found.has_checksum or proven:
                 yield seq, found.message, found.chain_hash
+        if expected < seqs.stop:
+            self._note_missing(expected - offset, seqs.stop - offset)
+
+    def _note_missing(self, start: int, end: int) -> None:
+        what = "it is missing" if end == start + 1 else f"{end - start} from here on are missing"
+        self.note("messages", what, start)
+
+    def _present(self, branch: int, seqs: range) -> Iterator[int]:
+        """The positions in a range that have a row, in order, as far as that can be read."""
+
+        def read(first: int, last: int) -> list[int]:
+            found = self.conn.execute(_SEQS, (branch, first, last)).fetchall()
+            present = [seq for key, seq in found if key == branch and first <= seq < last]
+            # Where pages changed places, a range of keys has others in it.
+            if last - first > 1 and (present != sorted(present) or len(present) < len(found)):
+                raise sqlite3.DatabaseError("rows of another range")
+            return present
+
+        start, end = max(seqs.start, -bounds.SUMS), min(seqs.stop, bounds.SUMS)
+        return readable.in_ranges(read, start, end)
+
+    def _message(self, branch: int, seq: int, salt: RowSalt | None) -> tuple[OneMessage, bytes]:
+        """A message and its digest. Raises CorruptRowError or DecodeError."""
+        found = conversation.read_one(self.conn, branch, seq, salt)
+        if type(found.chain_hash) is not bytes or len(found.chain_hash) != len(EMPTY_CHAIN):
+            raise CorruptRowError(NOT_WRITTEN)
+        return found, hashlib.sha256(canonical(encode(found.message))).digest()

@@ -99,11 +99,19 @@ class _Verification:
         self._look("file", self._row_salt)
         self._look("generation", lambda _: tombstones.check(self.conn))
         for key, session_id in self._all("SELECT owner_key, id FROM owner"):
+            if type(session_id) is not str:
+                self._look("session", self._no_id, "owner", key)
+                continue
             self._look("session", self._session, key, session_id, session_id=session_id)
         for branch, session_id in self._all(_BRANCHES):
             self._look("messages", self._branch, branch, session_id=session_id)
         for kind in CHECKPOINTS:
-            for (key,) in self._all(f"SELECT {kind.key} FROM {kind.rows.table}"):
+            for row_key, key in self._all(
+                f"SELECT {kind.rows.table}_key, {kind.key} FROM {kind.rows.table}"
+            ):
+                if type(key) is not str:
+                    self._look(kind.name, self._no_id, kind.rows.table, row_key)
+                    continue
                 self._look(kind.name, self._checkpoint, kind, key, key=key)
         self._look(drafts.PART, self._drafts)
         for (owner,) in self._all(agent_memory.OWNERS):
@@ -187,6 +195,9 @@ class _Verification:
             if there != (0 if digest is None else digest.count):
                 checker.note(name, f"{digest.count if digest else 0} should be there, {there} are")
 
+    def _no_id(self, checker: RowChecker, table: str, key: Any) -> None:
+        raise CorruptRowError(f"the id in row {key!r:.20} of {table} is no text")
+
     def _generations(self, checker: RowChecker, key: int) -> None:
         """Every save but those pruned is stored, and each conversation of then is still there."""
         stored = self.conn.execute(
@@ -269,8 +280,8 @@ class _Verification:
                 (branch, rows.start, rows.stop),
             ).fetchone()
             self.counts["messages"] += count
-            if count != len(rows):
-                checker.note("messages", f"of {len(rows)} only {count} are there", rows.start)
+            if count != (expected := rows.stop - rows.start):
+                checker.note("messages", f"of {expected} only {count} are there", rows.start)
             if self.deep:
                 for _ in checker.rows(branch, rows, self._before(parts, rows.start)):
                     pass

@@ -6,6 +6,7 @@ Plain functions of a connection, each inside a read transaction that somebody el
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ JOIN session_config AS c USING (owner_key)
 LEFT JOIN generation AS g ON g.owner_key = s.owner_key AND g.generation = (
     SELECT max(generation) FROM generation WHERE owner_key = s.owner_key
 )
+WHERE typeof(o.id) = 'text'
 ORDER BY s.updated_at DESC, g.saved_at_ms DESC, o.id
 """
 _NO_RUNS: Final = (0, 0, 0, False)
@@ -90,6 +92,11 @@ def below(conn: sqlite3.Connection, session_id: str) -> list[str]:
     return session_tree.below(session_id, dict(parents))
 
 
+# The pages of another table may stand here: what is no text is no id. `verify` tells of it.
+def _ids(found: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(one for one in found if type(one) is str)
+
+
 def inventory(conn: sqlite3.Connection) -> Inventory:
     """Every id in the file."""
     # Every id, and whether a session was saved under it.
@@ -98,7 +105,7 @@ def inventory(conn: sqlite3.Connection) -> Inventory:
         "ORDER BY id"
     ).fetchall()
     loops, workflows = (
-        tuple(
+        _ids(
             row[0]
             for row in conn.execute(
                 f"SELECT {kind.key} FROM {kind.rows.table} ORDER BY {kind.key}"
@@ -107,8 +114,8 @@ def inventory(conn: sqlite3.Connection) -> Inventory:
         for kind in CHECKPOINTS
     )
     return Inventory(
-        sessions=tuple(i for i, saved in owners if saved),
-        families_only=tuple(i for i, saved in owners if not saved),
+        sessions=_ids(i for i, saved in owners if saved),
+        families_only=_ids(i for i, saved in owners if not saved),
         loop_checkpoints=loops,
         workflow_checkpoints=workflows,
     )

@@ -22,10 +22,11 @@ import functools
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import attrs
 
-from a3s_store.backends.sqlite.rows import blobs
+from a3s_store.backends.sqlite.rows import blobs, bounds
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
@@ -67,7 +68,7 @@ def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> li
         "WHERE branch_key = ? AND start_seq < ? ORDER BY start_seq",
         (branch, _ENDLESS if length is None else length),
     ).fetchall()
-    parts = [Segment(*row) for row in rows]
+    parts = [*map(_segment, rows)]
     return parts if length is None else cut(parts, length)
 
 
@@ -78,7 +79,15 @@ def segments_from(conn: sqlite3.Connection, source: int) -> list[Segment]:
         "WHERE source_branch = ? ORDER BY end_seq IS NOT NULL, source_start, end_seq DESC",
         (source,),
     ).fetchall()
-    return [Segment(*row) for row in rows]
+    return [*map(_segment, rows)]
+
+
+def _segment(row: tuple[Any, ...]) -> Segment:
+    """The segment in a row. Raises CorruptRowError where a number in it cannot be added to."""
+    for number in row:
+        if number is not None and not -bounds.SUMS < number < bounds.SUMS:
+            raise CorruptRowError("a number in its segments is out of bounds", "messages")
+    return Segment(*row)
 
 
 def cut(parts: Iterable[Segment], length: int) -> list[Segment]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from a3s_store.backends.sqlite.rows import message_log, tombstones
+from a3s_store.backends.sqlite.rows import bounds, message_log, tombstones
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
@@ -124,6 +124,7 @@ def add_owner(conn: sqlite3.Connection, session_id: str) -> SessionHeader:
         "INSERT INTO owner (id, life) VALUES (?, ?)", (session_id, last + 1)
     ).lastrowid
     assert key is not None
+    key = bounds.key_within(conn, "owner", key)
     return SessionHeader(key, last, None, None, {}, last + 1)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from a3s_store.backends.sqlite.rows import blobs
+from a3s_store.backends.sqlite.rows import blobs, bounds
 from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.columns import Shape, shape
@@ -19,9 +19,6 @@ from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
 
 Tree = dict[str, Any]
-
-# The part of a packed key that is the position; no list is that long.
-_SEQ: Final = 2**32 - 1
 
 
 class Statements:
@@ -48,7 +45,7 @@ class Statements:
         if self._packed:
             place, at = [self.key], f"{self.key} = ?"
             segment = f"{self.key} >= ? AND {self.key} < ?"
-            last = f"(max({self.key}) & {_SEQ})"
+            last = f"(max({self.key}) & {bounds.POSITIONS})"
         else:
             place, at = [parent, "seq"], f"{parent} = ? AND seq = ?"
             segment = f"{parent} = ? AND seq >= ? AND seq < ?"
@@ -78,12 +75,22 @@ class Statements:
         return self._select.format(columns)
 
     def place(self, parent_key: int, seq: int) -> tuple[int, ...]:
-        """The parameters that say where a row stands."""
+        """The parameters that say where a row stands. Raises CorruptRowError: out of bounds."""
+        bounds.check_positions(seq + 1)
+        if self._packed:
+            bounds.check_parent(parent_key)
         return (parent_key << 32 | seq,) if self._packed else (parent_key, seq)
 
-    def stretch(self, parent_key: int, start: int = 0, end: int = _SEQ) -> tuple[int, ...]:
-        """The parameters that say from where to where; all there is, unless it is said."""
+    def stretch(
+        self, parent_key: int, start: int = 0, end: int = bounds.POSITIONS
+    ) -> tuple[int, ...]:
+        """The parameters that say from where to where; all there is, unless it is said.
+
+        Raises CorruptRowError where that is out of bounds.
+        """
+        bounds.check_positions(start, end)
         if self._packed:
+            bounds.check_parent(parent_key)
             return parent_key << 32 | start, parent_key << 32 | end
         return parent_key, start, end
 

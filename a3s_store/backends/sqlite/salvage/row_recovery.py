@@ -7,7 +7,8 @@ written is said by checksums and digests later.
 
 Invariants: 1. what a walk reached goes before what lay about; 2. free pages and free space are
 never read: what was deleted stays so; 3. a table that is there whole is not added to; 4. a row has
-the types its columns declare, or it is left out and counted.
+the types its columns declare, and keys and positions that are within bounds, or it is left out and
+counted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, Final
 import attrs
 
 from a3s_store.backends.sqlite.format import row_salt
+from a3s_store.backends.sqlite.rows import bounds
 from a3s_store.backends.sqlite.salvage.page_reader import (
     INDEX_LEAF,
     TABLE_INTERIOR,
@@ -49,7 +51,7 @@ _CLASSES: Final = {
 _SMALL: Final = (_NULL, *[_INTEGER] * 6, _REAL, _INTEGER, _INTEGER, -1, -1)
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Stored:
     """How the rows of a table, or the entries of an index to it, lie in pages.
 
@@ -67,6 +69,15 @@ class Stored:
     fewest: int
     key: int | None = None
 
+    @functools.cached_property
+    def counting(self) -> tuple[int, ...]:
+        """The places of the columns that hold keys, positions and counts."""
+        return tuple(
+            place
+            for place, name in enumerate(self.columns)
+            if name in _COUNTING or name.endswith(("_key", "_count"))
+        )
+
     def fits(self, serials: tuple[int, ...]) -> bool:
         """Whether a record whose columns have these serial types can be one of these."""
         return self.fewest <= len(serials) <= len(self.accepted) and all(
@@ -75,6 +86,21 @@ class Stored:
         )
 
 
+# Of numbers that other rows refer to, or that are positions: with these there is arithmetic.
+_COUNTING: Final = frozenset(
+    {
+        "seq",
+        "start_seq",
+        "end_seq",
+        "source_branch",
+        "head_branch",
+        "head_length",
+        "generation",
+        "count",
+        "position",
+        "base_length",
+    }
+)
 _SCHEMA: Final = Stored(
     "sqlite_schema",
     "sqlite_schema",
@@ -324,9 +350,15 @@ class _Carving:
         if cell is None or not table.fits(cell.serials):
             return None
         values = self._image.values(cell)
-        if values is None or table.key is None:
-            return values
-        return (*values[: table.key], cell.rowid, *values[table.key + 1 :])
+        if values is None:
+            return None
+        if table.key is not None:
+            values = (*values[: table.key], cell.rowid, *values[table.key + 1 :])
+        return (
+            values
+            if all(_is_within(values[place]) for place in table.counting if place < len(values))
+            else None
+        )
 
     def _pass_over(self, root: int) -> None:
         waiting = [root]
@@ -364,6 +396,11 @@ class _Carving:
             self._found.loose.update(row[table.key or 0] for row in rows)
         elif loose and table.table == "agent_memory":
             self._found.loose_memories.update(row[table.key or 0] for row in rows)
+
+
+def _is_within(number: Any) -> bool:
+    """Whether there can be a row with such a key, position or count."""
+    return type(number) is not int or -bounds.SUMS < number < bounds.SUMS
 
 
 def _is_of(table: Stored, node: Node, cells: list[Cell | None]) -> bool:

@@ -25,7 +25,7 @@ from typing import Final, TypeVar
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import connect, durability_note, fork_gate, kept_files
-from a3s_store.backends.sqlite.errors import during
+from a3s_store.backends.sqlite.errors import corruption_named, during
 from a3s_store.backends.sqlite.format import file_copy, row_salt
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.read import notes
@@ -42,6 +42,7 @@ from a3s_store.core.drafts import Draft
 from a3s_store.core.reports import Damage, Recovered, SalvageReport
 from a3s_store.errors import (
     CodecError,
+    CorruptionError,
     InvalidIdError,
     InvalidSnapshotError,
     NotAStoreError,
@@ -63,8 +64,8 @@ async def salvage(
     """Write what is whole of the store file `source` into the new store `target` (0600).
 
     The report names what is not; what is the matter with indexes is no loss, and not looked at.
-    `source` and its log are only read. It must be closed in this process, and nobody should write
-    to it. Sessions, families, checkpoints and memories come back as they were; of something
+    `source` and its log are only read. It must be closed in this process, and not be written to.
+    Sessions, families, checkpoints and memories come back as they were; of something
     damaged, what can be proven. Earlier generations whose conversation is whole and not the
     beginning of the present one are saved before it, in order, so that it can still be loaded;
     numbers of generations begin anew, also under the ids of deleted sessions, and save ids, claims
@@ -263,8 +264,25 @@ class _Writing:
         if self._on_progress is not None:
             self._on_progress(done, total)
 
+    async def _found(self, read: Callable[[], R], **named: str) -> R | None:
+        """Read one thing; return None, and note it, where unexpected damage ends that."""
+
+        def run(_: threading.Event) -> R:
+            with corruption_named():
+                return read()
+
+        try:
+            return await _in_thread(run)
+        except CorruptionError as error:
+            self._damage.append(_lost(**named, why=error.what))
+        return None
+
     async def _bring_session(self, store: SqliteSessionStore, session_id: str) -> None:
-        kept = await _in_thread(lambda _: session_recovery.session(self._conn, session_id))
+        kept = await self._found(
+            lambda: session_recovery.session(self._conn, session_id), session_id=session_id
+        )
+        if kept is None:
+            return
         damage = [*kept.damage]
         named = any(one.session_id == session_id for one in self._damage)
         try:
@@ -303,7 +321,13 @@ class _Writing:
     async def _bring_checkpoint(
         self, store: SqliteSessionStore, kind: CheckpointKind, key: str
     ) -> None:
-        found = await _in_thread(lambda _: session_recovery.checkpoint(self._conn, kind, key))
+        found = await self._found(
+            lambda: session_recovery.checkpoint(self._conn, kind, key),
+            collection=kind.name,
+            key=key,
+        )
+        if found is None:
+            return
         self._damage += found.damage
         if found.value is None:
             if not found.damage:
@@ -323,7 +347,13 @@ class _Writing:
             self._checkpoints += 1
 
     async def _bring_memories(self, store: SqliteSessionStore, owner: str) -> None:
-        found = await _in_thread(lambda _: session_recovery.memories(self._conn, owner))
+        found = await self._found(
+            lambda: session_recovery.memories(self._conn, owner),
+            session_id=owner,
+            collection=FAMILY,
+        )
+        if found is None:
+            return
         self._damage += found.damage
         for item in found.value or ():
             try:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from a3s_store.backends.sqlite.rows import blobs
+from a3s_store.backends.sqlite.rows import blobs, bounds
 from a3s_store.backends.sqlite.rows.statements import Statements, digest_in, statements, upsert
 from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.collections import TableLayout
@@ -228,6 +228,7 @@ def put_alone(
         insert = upsert(rows.table, key, (*sql.columns,))
         inserted = conn.execute(insert, item.columns).lastrowid
         assert inserted is not None
+        inserted = bounds.key_within(conn, rows.table, inserted)
         for name, part in rows.lists.items():
             _insert(conn, target(part, sql.key, inserted, to.place), item.lists[name][0], 0)
         return
@@ -356,6 +357,7 @@ def _insert(conn: sqlite3.Connection, to: Target, items: Sequence[Item], seq: in
     for item, row in zip(items, rows, strict=True):
         key = conn.execute(sql.insert, row).lastrowid
         assert key is not None
+        key = bounds.key_within(conn, sql.rows.table, key)
         for name, part in sql.rows.lists.items():
             _insert(conn, target(part, sql.key, key, to.place), item.lists[name][0], 0)
 

@@ -18,6 +18,7 @@ from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.reports import Damage, Depth, Recovered, VerifyReport
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError
+from a3s_store.testing import samples
 from tests.everything import everything, fill
 from tests.support import database, messages, session, with_store
 
@@ -375,3 +376,39 @@ def test_damaged_messages_do_not_come_back_in_the_place_of_others(store_path: Pa
     assert set(messages(0)) <= set(whole.session.messages)
     kept = [m for m in rest.value.session.messages if m in whole.session.messages[1:3]]
     assert kept == []
+
+
+def test_ids_that_are_no_text_are_named_and_never_listed(tmp_path: Path) -> None:
+    """Where pages of another table stand in the place of ours, a column may have any value."""
+    path = tmp_path / "agent.a3s"
+
+    async def fill(store: SqliteSessionStore) -> None:
+        for session_id in ("one", "two"):
+            await store.save(samples.session(session_id, ("a",)))
+            run_id = f"run {session_id}"
+            await store.save_loop_checkpoint(run_id, samples.loop_checkpoint(run_id, session_id))
+
+    async def look(store: SqliteSessionStore) -> tuple[Any, ...]:
+        inventory = await store.inventory()
+        summaries = [one.id for one in await store.summaries()]
+        reports = [(await store.verify(depth="quick")).damage]
+        reports.append((await store.verify(depth="deep")).damage)
+        return await store.list(), summaries, inventory, reports
+
+    with_store(path, fill)
+    for table, column in (("owner", "id"), ("loop_checkpoint", "run_id")):
+        with database(path) as conn:
+            conn.execute("PRAGMA writable_schema = ON")
+            schema = "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = ?"
+            conn.execute(schema, (f"{column} TEXT", f"{column} ANY", table))
+            conn.commit()
+        with database(path) as conn:
+            conn.execute(f"UPDATE {table} SET {column} = 7 WHERE {column} LIKE '%two'")
+            conn.execute("PRAGMA writable_schema = ON")
+            conn.execute(schema, (f"{column} ANY", f"{column} TEXT", table))
+            conn.commit()
+    listed, summaries, inventory, reports = with_store(path, look)
+    assert (listed, summaries) == (["one"], ["one"])
+    assert (inventory.sessions, inventory.loop_checkpoints) == (("one",), ("run one",))
+    for damage in reports:
+        assert sum("is no text" in one.what for one in damage) == 2
