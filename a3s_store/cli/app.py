@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "Say how STORE is, and what to do about it; only --fix writes."),
     "erase": ("doctor", "Delete sessions so that no piece of their texts is left in STORE."),
     "prune": ("pruning", "Remove old generations from STORE; without --days no message is lost."),
+    "compact": ("pruning", "Give the free pages of STORE back to the file system."),
     "backup": ("copies", "Copy STORE into the new file NEW, while others go on using it."),
     "restore": ("copies", "Make a copy of BACKUP the store STORE."),
     "resolve": ("resolving", "Accept STORE as it is, or what lies beside it, by an option."),

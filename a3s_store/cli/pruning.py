@@ -1,4 +1,4 @@
-"""`prune`: removing earlier generations."""
+"""`prune` and `compact`: removing earlier generations, and giving free pages back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from a3s_store.cli import output
 from a3s_store.cli.opening import PATH, existing
-from a3s_store.core.reports import PruneReport
+from a3s_store.core.reports import CompactReport, PruneReport
 
 
 @click.command("prune")
@@ -57,3 +57,36 @@ def prune_command(store: Path, keep: int, days: int | None, dry_run: bool, as_js
         output.note(f"Not removed: {skipped}.")
     if report.bytes_free_pages:
         output.note(f"{output.size(report.bytes_free_pages)} of the file are free pages.")
+
+
+@click.command("compact")
+@click.argument("store", type=PATH)
+@click.option(
+    "--target-free",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    metavar="SHARE",
+    help="Leave this share of the pages free, for later saves.",
+)
+@click.option("--full", is_flag=True, help="Write the file anew; other savers wait meanwhile.")
+@output.json_option
+def compact_command(store: Path, target_free: float, full: bool, as_json: bool) -> None:
+    """Give the free pages of STORE back to the file system.
+
+    Others can use STORE meanwhile. A file that an older release made can only be written anew,
+    which --full does.
+    """
+
+    async def compact() -> CompactReport:
+        async with existing(store, read_only=False) as opened:
+            return await opened.compact(target_free=target_free, full=full)
+
+    report = asyncio.run(compact())
+    if as_json:
+        output.print_json(report.as_json())
+        return
+    before, after = (output.size(size) for size in (report.bytes_before, report.bytes_after))
+    click.echo(f"{before} before, {after} now.")
+    if report.advice is not None:
+        output.note(f"{report.advice[0].upper()}{report.advice[1:]}.")

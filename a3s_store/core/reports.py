@@ -174,6 +174,27 @@ class PruneReport(_Report):
 
 
 @attrs.frozen(kw_only=True)
+class CompactReport(_Report):
+    """What `compact` did: the size of the file before and after, and that of its free pages now.
+
+    `full` says that it was written anew. `advice` says what has to be asked for to give more back,
+    None where nothing has.
+    """
+
+    location: str
+    full: bool
+    bytes_before: int
+    bytes_after: int
+    bytes_free_pages: int
+    seconds: float
+    advice: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.bytes_before} bytes before, {self.bytes_after} now"
+        return text if self.advice is None else f"{text}; {self.advice}"
+
+
+@attrs.frozen(kw_only=True)
 class BackupReport(_Report):
     """What `backup` made: one file, `bytes` long, with so many sessions as they are now."""
 

@@ -8,7 +8,8 @@
 -- 2^32, plus its `seq`: such rows lie together, in order, and need no index.
 -- There is no foreign key from a family to a session: families may be saved before their session is.
 
--- One row, alone on page 2, which every commit rewrites: by it the file and its log know each other.
+-- One row, alone on page 2 (3 with auto-vacuum), which every commit rewrites: by it the file and its log
+-- know each other.
 CREATE TABLE file_link (
     name TEXT NOT NULL PRIMARY KEY,  -- link
     value ANY  -- see backends/sqlite/format/commit_link.py

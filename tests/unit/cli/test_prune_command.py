@@ -1,4 +1,4 @@
-"""`prune`: what it says, removes and leaves."""
+"""`prune` and `compact`: their output, and how the store is then."""
 
 from __future__ import annotations
 
@@ -61,3 +61,28 @@ def test_prune_of_nothing_and_with_numbers_that_keep_nothing_is_refused(store: P
     assert invoke("prune", store.with_name("missing.a3s")).exit_code == 3
     assert invoke("prune", store, "--keep", "0").exit_code == 2
     assert generations(store) == [*range(1, 12)]
+
+
+@pytest.mark.parametrize("auto_vacuum", [True, False])
+def test_compact_gives_back_what_it_can_and_says_what_it_cannot(
+    tmp_path: Path, auto_vacuum: bool
+) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def fill(opened: SqliteSessionStore) -> None:
+        await opened.save(session())
+        await opened.save(session("large", count=5_000))
+        await opened.delete("large")
+
+    with_store(path, fill, auto_vacuum=auto_vacuum)
+    before = path.stat().st_size
+    done = invoke("compact", path)
+    assert done.exit_code == 0, done.output
+    if not auto_vacuum:
+        assert path.stat().st_size == before
+        assert "--full" in done.stderr
+        done = invoke("compact", path, "--full", "--json")
+        assert json.loads(done.stdout)["advice"] is None
+    assert path.stat().st_size < before / 3
+    assert invoke("compact", path, "--target-free", "1").exit_code == 2
+    assert invoke("compact", path.with_name("missing.a3s")).exit_code == 3

@@ -82,6 +82,7 @@ class Settings:
     network_mount: bool = False
     read_only: bool = False
     limits: Limits = DEFAULT_LIMITS
+    auto_vacuum: bool = True
 
     def __attrs_post_init__(self) -> None:
         for name in ("busy_timeout_ms", "cache_max_sessions", "cache_max_items"):
@@ -129,7 +130,7 @@ def open_writer(settings: Settings) -> WorkConnection:
     """
     with during("open", str(settings.path)):
         _check_library()
-        _create(settings.path)
+        _create(settings)
         permissions.narrow(settings.path)
         before = identity(settings.path)
         conn = _connect(settings.path, settings)
@@ -257,10 +258,11 @@ def _check_kind(path: Path) -> bool:
     return True
 
 
-def _create(path: Path) -> None:
+def _create(settings: Settings) -> None:
     """Make the store where there is no file, or an empty one."""
+    path = settings.path
     while _is_to_be_made(path):
-        if creation.create(path):
+        if creation.create(path, auto_vacuum=settings.auto_vacuum):
             return
         # Another was quicker; what lies there now may be anything.
 

@@ -23,17 +23,20 @@ from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableEr
 _VERSIONS: Final = 18
 
 
-def create(path: Path) -> bool:
+def create(path: Path, *, auto_vacuum: bool = True) -> bool:
     """Make a store at a path that nothing has, or an empty file; False when another was quicker.
+
+    With `auto_vacuum` free pages can be given back later without writing the file anew.
 
     Raises OSError and sqlite3.Error; nothing is under the name then, the empty file, or (where only
     the folder could not be synced) the whole store.
     """
     with file_copy.temporary(path) as made:
         try:
-            _fill(made)
-        except sqlite3.DatabaseError as error:
-            if not isinstance(explain(error), CorruptionError | NotAStoreError):
+            _fill(made, auto_vacuum)
+        except (sqlite3.DatabaseError, CorruptionError) as error:
+            known = error if isinstance(error, CorruptionError) else explain(error)
+            if not isinstance(known, CorruptionError | NotAStoreError):
                 raise
             raise StoreUnavailableError(
                 f"what was written to the new file is not what is read from it: {error}",
@@ -47,13 +50,14 @@ def create(path: Path) -> bool:
     return True
 
 
-def _fill(made: Path) -> None:
+def _fill(made: Path, auto_vacuum: bool) -> None:
     conn = sqlite3.connect(f"{made.as_uri()}?mode=rw", uri=True, isolation_level=None)
     with contextlib.closing(conn):
         # An unfinished file is thrown away: there is nothing to go back to, nor to wait for.
         conn.execute("PRAGMA journal_mode = OFF").close()
         conn.execute("PRAGMA synchronous = OFF").close()
         conn.execute("PRAGMA page_size = 4096").close()
+        conn.execute(f"PRAGMA auto_vacuum = {'INCREMENTAL' if auto_vacuum else 'NONE'}").close()
         migrate.make(conn)
 
 

@@ -19,6 +19,8 @@ from typing import Final
 
 import attrs
 
+from a3s_store.backends.sqlite.format import pointer_map
+
 # The first schema that has the table.
 SCHEMA: Final = 5
 
@@ -26,11 +28,9 @@ _MAGIC: Final = b"a3sLINK1"
 _BODY: Final = struct.Struct(">8sB3x16sQ8s8sIIIQ")
 _SIZE: Final = _BODY.size + 4
 _PAGE: Final = 4096
-# The header of a database is so long; where it has the largest root page, 0 without auto-vacuum.
+# The header of a database is so long.
 HEADER: Final = 100
-_AUTO_VACUUM: Final = 52
-# The page that it is on: the first that can be a table's. Where auto-vacuum was turned on,
-# page 2 is SQLite's own.
+# The page that it is on: the first that can be a table's. With auto-vacuum page 2 is a pointer map.
 PAGES: Final = (2, 3)
 
 
@@ -156,7 +156,7 @@ def renew(path: Path) -> None:
 
 def page_number(header: bytes) -> int:
     """The page that the link is on, in a database with this header."""
-    return PAGES[any(header[_AUTO_VACUUM : _AUTO_VACUUM + 4])]
+    return PAGES[pointer_map.is_on(header)]
 
 
 def _now_ms() -> int:

@@ -20,7 +20,7 @@ import attrs
 from a3s_store.backends.sqlite.connection import durability_note, wal_checkpoint
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import wal_file
-from a3s_store.backends.sqlite.maintenance import backup, erase, health, prune
+from a3s_store.backends.sqlite.maintenance import backup, compact, erase, health, prune
 from a3s_store.backends.sqlite.maintenance.verify import verify
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
@@ -28,6 +28,7 @@ from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
 from a3s_store.core.reports import (
     BackupReport,
+    CompactReport,
     Damage,
     Depth,
     EraseReport,
@@ -180,6 +181,23 @@ class CareMethods(SqliteStoreBase):
         self._check_open("prune")
         keep = prune.rule(keep_generations, keep_days, self._now_ms())
         return await prune.prune(self._engine, keep, dry_run=dry_run)
+
+    async def compact(self, *, target_free: float = 0.1, full: bool = False) -> CompactReport:
+        """Give free pages back to the file system, until a share of `target_free` pages is free.
+
+        Saves and loads go on: each step holds the write lock for some milliseconds. A file that was
+        made without auto-vacuum (by releases before this, or so opened first) has to be written
+        anew: only `full` does that, and other savers wait meanwhile. Without it the report's
+        `advice` says for how long. The file is cut by the WAL checkpoint at the end, or by a later
+        one where others read in the log.
+
+        Raises:
+            ValueError: `target_free` is not from 0 to below 1.
+            StoreBusyError, StoreFullError, StoreReadOnlyError, StoreClosedError: nothing is lost,
+                and compacting again goes on.
+        """
+        self._check_open("compact")
+        return await compact.compact(self._engine, target_free, full=full)
 
     async def _health(self) -> Health:
         where = str(self._engine.settings.path)

@@ -44,6 +44,7 @@ from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS
+from a3s_store.backends.sqlite.maintenance import compact
 from a3s_store.backends.sqlite.read import catalog, notes
 from a3s_store.backends.sqlite.rows import message_log, tombstones
 from a3s_store.backends.sqlite.write import session_writer
@@ -219,7 +220,7 @@ def scrub(conn: WorkConnection, wal_path: Path, patience: float, now: float) -> 
         try:
             # Readers that do not end are noticed before the log has grown by the whole file.
             _restart_log(conn, wal_path, patience, lambda: _commit_nothing(conn))
-            _rewrite(conn)
+            compact.vacuum(conn)
             (pages,) = conn.execute("PRAGMA page_count").fetchone()
             _restart_log(conn, wal_path, patience, lambda: _note(conn, now))
         finally:
@@ -236,15 +237,6 @@ def _incomplete(error: BaseException) -> NoReturn:
         f"{known.what if known is not None else type(error).__name__}",
         hint="Mend that and erase them again, which finishes",
     ) from error
-
-
-def _rewrite(conn: WorkConnection) -> None:
-    # VACUUM builds its copy in an attached database, in memory (temp_store).
-    conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)
-    try:
-        conn.execute("VACUUM").close()
-    finally:
-        conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
 
 
 def _restart_log(

@@ -142,8 +142,8 @@ def _about_size(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
             attention=True,
         )
     if free >= _FREE_PAGES and free * 2 > pages:
+        how = "`compact` gives" if facts.get("auto_vacuum") else "`compact --full` gives"
         yield Recommendation(
-            f"{free} of {pages} pages are free and will be used again; a backup of the file is "
-            "without them.",
+            f"{free} of {pages} pages are free and will be used again; {how} them back.",
             attention=False,
         )

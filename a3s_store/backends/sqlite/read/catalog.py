@@ -125,7 +125,7 @@ def facts(conn: sqlite3.Connection) -> dict[str, Any]:
     """Measurements of the file that need no more than a look."""
     _, version, _ = migrate.numbers(conn)
     found: dict[str, Any] = {"sqlite": sqlite3.sqlite_version, "schema": version}
-    for name in ("page_count", "freelist_count"):
+    for name in ("page_count", "freelist_count", "auto_vacuum"):
         (found[name],) = conn.execute(f"PRAGMA {name}").fetchone()
     return found | notes.notes(conn)
 

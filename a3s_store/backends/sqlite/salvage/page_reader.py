@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 
 import attrs
 
+from a3s_store.backends.sqlite.format import pointer_map
 from a3s_store.backends.sqlite.salvage.wal_merge import PAGE_SIZE, page_size_of, read_log
 from a3s_store.errors import StoreBusyError
 
@@ -28,6 +29,7 @@ MAGIC: Final = b"SQLite format 3\0"
 HEADER_BYTES: Final = 100
 TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR = 0x0D, 0x05, 0x0A, 0x02
 LEAVES: Final = frozenset({TABLE_LEAF, INDEX_LEAF})
+_TREE_PAGES: Final = {bytes([kind]) for kind in (*LEAVES, TABLE_INTERIOR, INDEX_INTERIOR)}
 
 # The byte that programs lock lies in this page of a large file; no tree has it.
 _LOCK_BYTE: Final = 2**30
@@ -93,7 +95,15 @@ class Image:
         # Whole records share no overflow pages: all together never need more than the file has.
         self._walks_left = 2 * self.count + 64
         self.usable = self.page_size
+        self.auto_vacuum = False
         self.usable -= self._reserved()
+        self.auto_vacuum = self._has_pointer_maps()
+
+    def _has_pointer_maps(self) -> bool:
+        first, second = (self.page(number) or b"" for number in (1, 2))
+        if pointer_map.begins_all(second):
+            return True
+        return self.has_header() and pointer_map.is_on(first) and second[:1] not in _TREE_PAGES
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +180,8 @@ class Image:
         """The page as one of a b-tree; None when it is none."""
         data = self.page(number)
         if data is None or number == self._lock_page:
+            return None
+        if self.auto_vacuum and pointer_map.is_one(number, self.page_size, self.usable):
             return None
         start = HEADER_BYTES if number == 1 and self._first_has_header(data) else 0
         kind = data[start]

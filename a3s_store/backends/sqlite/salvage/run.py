@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import connect, durability_note, fork_gate, kept_files
@@ -91,9 +91,9 @@ async def salvage(
         file_copy.refuse_taken(name)
         _refuse_open(path)
         with contextlib.closing(row_recovery.scratch()) as conn:
-            damage = await _in_thread(lambda stop: read(path, conn, stop))
+            found = await _in_thread(lambda stop: read(path, conn, stop))
             with file_copy.temporary(name) as made:
-                writing = _Writing(conn, made, damage, on_progress)
+                writing = _Writing(conn, made, found, on_progress)
                 await writing.write()
                 kept = writing.report(str(path), str(name), time.monotonic() - started)
                 await _in_thread(lambda _: _keep(kept, made))
@@ -147,8 +147,15 @@ def _refuse_open(path: Path) -> None:
         )
 
 
-def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> list[Damage]:
-    """Fill the database with all that is found; answers what is damaged of the file."""
+class Found(NamedTuple):
+    """The damage of a file that was read, and whether it has auto-vacuum."""
+
+    damage: list[Damage]
+    auto_vacuum: bool
+
+
+def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> Found:
+    """Fill the database with all that is found."""
 
     def tick() -> None:
         if stop.is_set():
@@ -165,7 +172,7 @@ def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> list[Da
         if row_salt.find(conn) is None:
             what = "the salt of the row checksums is lost: messages are proven by their chain alone"
             damage.append(Damage(part="file", what=what))
-    return [*damage, *mend(conn, recovered)]
+    return Found([*damage, *mend(conn, recovered)], image.auto_vacuum)
 
 
 def _of_file(image: Image) -> list[Damage]:
@@ -205,12 +212,12 @@ class _Writing:
         self,
         conn: sqlite3.Connection,
         made: Path,
-        damage: list[Damage],
+        found: Found,
         on_progress: Progress | None,
     ) -> None:
         self._conn = conn
         self._made = made
-        self._damage = damage
+        self._damage, self._auto_vacuum = found
         self._on_progress = on_progress
         self._now = 0.0
         self._messages = 0
@@ -247,6 +254,7 @@ class _Writing:
             clock=lambda: self._now,
             credentials=None,
             limits=NO_LIMITS,
+            auto_vacuum=self._auto_vacuum,
         ) as store:
             for done, session_id in enumerate(found.owners):
                 self._tell(done, total)

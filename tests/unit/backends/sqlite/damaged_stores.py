@@ -140,7 +140,7 @@ class Salvaged:
 def salvaged(path: Path) -> Salvaged:
     """What `salvage` would write, without writing it."""
     with contextlib.closing(row_recovery.scratch()) as conn:
-        damage = salvaging.read(path, conn, threading.Event())
+        damage, _ = salvaging.read(path, conn, threading.Event())
         found = session_recovery.contents(conn)
         names = {"loop_checkpoint": LOOP, "workflow_checkpoint": WORKFLOW}
         return Salvaged(

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,12 +53,17 @@ def test_the_next_link_names_this_one(link: CommitLink) -> None:
     assert not after.open_mark
 
 
-def test_each_commit_of_a_store_follows_the_one_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("auto_vacuum", [False, True])
+def test_each_commit_of_a_store_follows_the_one_before(tmp_path: Path, auto_vacuum: bool) -> None:
     path = tmp_path / "agent.a3s"
     found = []
     for count in (3, 4):
-        with_store(path, lambda store: store.save(session(count=count)))  # noqa: B023
-        found.append(commit_link.find(path.read_bytes()[PAGE : 2 * PAGE]))
+        value = session(count=count)
+        with_store(path, lambda store: store.save(value), auto_vacuum=auto_vacuum)  # noqa: B023
+        content = path.read_bytes()
+        page = commit_link.page_number(content[:100])
+        assert page == (3 if auto_vacuum else 2)
+        found.append(commit_link.find(content[(page - 1) * PAGE : page * PAGE]))
     first, second = found
     assert first is not None
     assert second is not None

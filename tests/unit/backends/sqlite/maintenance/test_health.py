@@ -101,6 +101,8 @@ def test_a_store_in_order_needs_no_word() -> None:
         ({"folder_permissions": "1777"}, "1777", False),
         ({"log_bytes": 200 * 2**20}, "200 MiB", True),
         ({"freelist_count": 4_000}, "4000 of 5000", False),
+        ({"freelist_count": 4_000}, "`compact --full` gives", False),
+        ({"freelist_count": 4_000, "auto_vacuum": 2}, "`compact` gives", False),
         ({"wal_reset_bug": "affected"}, "WAL-reset", False),
     ],
 )

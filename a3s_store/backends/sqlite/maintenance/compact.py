@@ -1,0 +1,137 @@
+"""Giving free pages back to the file system.
+
+A file with auto-vacuum (each new one) is cut in steps: each moves some pages from its end to free
+ones, for 5 ms of the write lock. Another file has to be written anew (VACUUM), which is done only
+when it is asked for: savers wait for all of that time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+import time
+from typing import Final, NamedTuple
+
+from a3s_store.backends.sqlite.connection import wal_checkpoint
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.errors import during
+from a3s_store.backends.sqlite.format import file_link
+from a3s_store.backends.sqlite.read import decode
+from a3s_store.core.reports import CompactReport
+from a3s_store.core.session_cache import CacheTransaction
+
+# The most pages that one step gives back, and seconds after which it goes on to no other.
+PAGES: Final = 256
+SECONDS: Final = 0.005
+# Bytes that VACUUM writes in a second: 100 MB took 2.4 s.
+_VACUUMED: Final = 40_000_000
+_LANE: Final = "compact\0"
+
+
+class Pages(NamedTuple):
+    """How many pages a file has, how many of them are free, and how large each is."""
+
+    total: int
+    free: int
+    size: int
+    auto_vacuum: bool
+
+    def excess(self, target_free: float) -> int:
+        """How many free pages to give back so that the share of free ones is `target_free`."""
+        return max(0, math.ceil((self.free - target_free * self.total) / (1 - target_free)))
+
+
+def pages(conn: sqlite3.Connection) -> Pages:
+    """Count the pages of a file."""
+    names = ("page_count", "freelist_count", "page_size", "auto_vacuum")
+    count, free, size, mode = (conn.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    return Pages(count, free, size, mode != 0)
+
+
+def vacuum(conn: sqlite3.Connection) -> None:
+    """Write the file anew, outside any transaction; the setting of auto-vacuum stays."""
+    # VACUUM builds its copy in an attached database, in memory (temp_store).
+    conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)
+    try:
+        conn.execute("VACUUM").close()
+    finally:
+        conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+
+
+def give_back(conn: sqlite3.Connection, target_free: float) -> bool:
+    """Give some free pages back, inside a transaction; whether more are to be given back."""
+    until = time.monotonic() + SECONDS
+    before = pages(conn)
+    excess = before.excess(target_free)
+    if not excess:
+        return False
+    file_link.touch(conn)  # no row is changed, and the commit has to have its link
+    for _ in range(min(excess, PAGES)):
+        # Through Python's cursor it frees one page, whatever number is given.
+        conn.execute("PRAGMA incremental_vacuum(1)").close()
+        if time.monotonic() > until:
+            break
+    after = pages(conn)
+    return after.free < before.free and after.excess(target_free) > 0
+
+
+async def compact(engine: Engine, target_free: float, *, full: bool) -> CompactReport:
+    """Give free pages back, in steps; with `full` by writing the file anew.
+
+    Raises ValueError, and what `Engine.write` does; pages given back before that stay so.
+    """
+    if not isinstance(target_free, int | float) or not 0 <= target_free < 1:
+        raise ValueError(f"compact: target_free is a number from 0 to below 1, not {target_free!r}")
+    began = time.monotonic()
+    where = str(engine.settings.path)
+
+    def read_pages(conn: WorkConnection, _: CacheTransaction) -> Pages:
+        return pages(conn)
+
+    def step(conn: WorkConnection, _: CacheTransaction) -> bool:
+        return give_back(conn, target_free)
+
+    # As a write: this says at once where nothing can be written.
+    before = await engine.write("compact", where, read_pages, _LANE)
+    advice = None
+    if full:
+        await _rewrite(engine, where)
+    elif before.auto_vacuum:
+        more = True
+        while more:
+            started = time.monotonic()
+            more = await engine.write("compact", where, step, _LANE)
+            await asyncio.sleep(time.monotonic() - started)
+        await _checkpoint(engine, where)
+    elif before.excess(target_free):
+        seconds = max(1, round((before.total - before.free) * before.size / _VACUUMED))
+        advice = (
+            "the file was made without auto-vacuum, so it has to be written anew (VACUUM), for "
+            f"about {seconds} s in which other savers wait: `full=True`, `--full`"
+        )
+    after = await engine.read("compact", where, pages, decode.as_is)
+    return CompactReport(
+        location=where,
+        full=full,
+        bytes_before=before.total * before.size,
+        bytes_after=after.total * after.size,
+        bytes_free_pages=after.free * after.size,
+        seconds=time.monotonic() - began,
+        advice=advice,
+    )
+
+
+async def _rewrite(engine: Engine, where: str) -> None:
+    assert engine.writer is not None, "it has just written"
+    with during("compact", where):
+        await engine.writer.run(vacuum)
+    await _checkpoint(engine, where)
+
+
+async def _checkpoint(engine: Engine, where: str) -> None:
+    """Copy the log, which is when the file is cut; where others read in it, a later one does."""
+    assert engine.writer is not None, "it has just written"
+    with during("compact", where):
+        await engine.writer.run(wal_checkpoint.checkpoint)
