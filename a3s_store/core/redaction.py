@@ -54,6 +54,7 @@ Redact: TypeAlias = Callable[[str], str]
 BUILT_IN: Final = CredentialNames()
 # How many values are remembered together with what became of them.
 REMEMBERED: Final = 100_000
+_EXTRAS: Final = 64
 _WORDS: Final = frozenset({"role", "type", "schema"})
 _WORDS_END: Final = "_type"
 _WITH_TEXT: Final = (EnumMap, Many, One, Tagged, OpaqueValue)
@@ -126,6 +127,8 @@ class Redactor:
         self._names = names
         self._room = cached
         self._known: dict[int, _Remembered] = {}
+        # The unknown keys of the last sessions, and what they are without credentials.
+        self._extras: dict[int, tuple[Any, Any]] = {}
         # Whether the id of a tool call was ever changed: only then are pairs looked at.
         self._has_renamed = False
 
@@ -196,7 +199,18 @@ class Redactor:
         made = {name: self._without_credentials(part) for name, part in parts.items()}
         changed = {name: part for name, part in made.items() if part is not parts[name]}
         value = attrs.evolve(value, **changed) if changed else value
-        return self._blanked(value)
+        return self._with_known_extra(value)
+
+    def _with_known_extra(self, session: SessionData) -> SessionData:
+        """A session whose unknown keys are blanked; the same object of them is looked at once."""
+        extra = session.extra
+        known = self._extras.get(id(extra))
+        if known is None or known[0] is not extra:
+            known = extra, self._blanked(session).extra
+            self._extras[id(extra)] = known
+            while len(self._extras) > _EXTRAS:
+                self._extras.pop(next(iter(self._extras)), None)
+        return session if known[1] is extra else session.evolve(extra=known[1])
 
     def _blanked(self, value: Any) -> Any:
         if self._names is None or type(value) not in CONFIGURATION:
