@@ -250,7 +250,7 @@ class SessionRuns(InterruptedRuns):
         self._settling = True
         await self._settle(run, result)
         # Not of a session that is gone: its memories went with it, and another may have its id.
-        if self.persistence.deleted is None and not self.persistence.is_stopped:
+        if await self.persistence.is_still_stored():
             await turn_complete(live.context_providers, live.id, run.prompt, result.text)
         return result
 

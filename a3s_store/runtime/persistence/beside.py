@@ -78,6 +78,23 @@ class WindowBesideOthers(SessionWindow):
             **given,
         )
 
+    async def is_still_stored(self) -> bool:
+        """Whether the stored session was not deleted, as far as can be told; nothing is taken in.
+
+        Where saves are made at once, the last one has told; else the store is asked. One that was
+        never saved, and one of which the store tells nothing, counts as there; one that is given up
+        here does not.
+        """
+        if self.is_stopped or self.deleted is not None:
+            return False
+        if self.saves_itself or self.writer is None or self.base is None:
+            return True
+        try:
+            revision = await self.writer.revision(self.session.id)
+        except StoreError:
+            return True
+        return not self.base.revision.is_over(revision)
+
     async def refresh(self) -> Outcome:
         """Take in what others saved; where there is something new here, save it beside that.
 

@@ -221,9 +221,10 @@ class Meanwhile:
         return await Echo().run(run)
 
 
+@pytest.mark.parametrize("saves_itself", [True, False])
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_a_turn_that_ends_after_its_session_was_deleted_leaves_no_memory(
-    kind: str, tmp_path: Path
+    kind: str, saves_itself: bool, tmp_path: Path
 ) -> None:
     """As another process does it. A session made anew under the id would have the memory else."""
 
@@ -231,6 +232,7 @@ def test_a_turn_that_ends_after_its_session_was_deleted_leaves_no_memory(
         async with STORES[kind](tmp_path) as store:
             sessions = SessionManager().with_store(store)
             live = await sessions.create_session("fix-login")
+            live.persistence.auto_save = saves_itself
             await live.send("remember me", Echo())
             assert await store.memory_owners() == ("fix-login",)
             await live.send("and me", Meanwhile(lambda: store.delete("fix-login")))
