@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Self
 
 import attrs
 
@@ -32,6 +32,7 @@ from a3s_store.core.collections import (
     check_id,
 )
 from a3s_store.core.credential_names import CredentialNames
+from a3s_store.core.opening import Opening as Opening
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction import Redactor
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
@@ -50,7 +51,6 @@ from a3s_store.models.checkpoint import CHECKPOINT_VERSION
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-S = TypeVar("S", bound="BaseStore")
 T = TypeVar("T")
 
 
@@ -415,27 +415,3 @@ def check_checkpoint(kind: CheckpointKind, key: str, value: Any, op: str) -> Non
             op=op,
             where=f"{kind.key} {key!r}",
         )
-
-
-class Opening(Generic[S]):
-    """What `open()` answers: await it for the store, or enter it and the store is closed after."""
-
-    def __init__(self, make: Callable[[], Awaitable[S]]) -> None:
-        self._make = make
-        self._store: S | None = None
-
-    def __await__(self) -> Generator[Any, None, S]:
-        return self._make().__await__()
-
-    async def __aenter__(self) -> S:
-        self._store = await self._make()
-        return self._store
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._store is not None, "entered before it was left"
-        await self._store.close()

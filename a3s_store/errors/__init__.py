@@ -11,6 +11,9 @@
       RunClaimedError                               another live session has the run; .run_id
       SessionNotFoundError          (LookupError)   fork and rewind need one; load returns None
         GenerationGoneError                         it was pruned; .generation
+      NotOpenedError                (AttributeError, TypeError)  `open` was not awaited, or called
+      NoEventLoopError              (RuntimeError)  no asyncio event loop is running here
+      UnknownFieldError             (TypeError)     evolve: a model has no such field; .fields
       StoreClosedError              (RuntimeError)
         StoreForkedError                            opened before fork(), used after it; or the
                                                     fork came while SQLite was at work
@@ -119,6 +122,7 @@ from a3s_store.errors.stores import (
 
 # Errors that an older release pickled name it here.
 from a3s_store.errors.stores import _rebuild as _rebuild
+from a3s_store.errors.usage import NoEventLoopError, NotOpenedError, UnknownFieldError
 
 __all__ = [
     "SYSTEM",
@@ -141,7 +145,9 @@ __all__ = [
     "InvalidSnapshotError",
     "JournalFoundError",
     "MigrationError",
+    "NoEventLoopError",
     "NotAStoreError",
+    "NotOpenedError",
     "PersistenceError",
     "QueueClosedError",
     "RunCancelledError",
@@ -167,6 +173,7 @@ __all__ = [
     "StoreReadOnlyError",
     "StoreReplacedError",
     "StoreUnavailableError",
+    "UnknownFieldError",
     "UnsavedSessionsError",
     "WalForeignError",
     "WalMissingError",

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, TypeVar, dataclass_transform
 
 import attrs
 
+from a3s_store.errors import UnknownFieldError
 from a3s_store.wire.annotations import Value, kind_of
 from a3s_store.wire.codec import Codec
 from a3s_store.wire.declared import UNSET, FieldRule, ModelRule
@@ -157,9 +158,35 @@ class Model:
         __attrs_attrs__: typing.ClassVar[tuple[attrs.Attribute[Any], ...]]
 
     def evolve(self, **changes: Any) -> typing.Self:
-        """A copy with these fields changed. Raises TypeError for a name that is no field.
+        """A copy with these fields changed.
 
         Type checkers do not see the names; a value of a wrong type is refused when it is saved.
+
+        Raises:
+            UnknownFieldError: a name is that of no field; it names those that are like it.
         """
-        changed: typing.Self = attrs.evolve(typing.cast("Any", self), **changes)
-        return changed
+        model: typing.Any = self
+        try:
+            changed: typing.Self = attrs.evolve(model, **changes)
+        except TypeError:
+            if (refusal := _unknown_fields(type(model), changes)) is None:
+                raise
+        else:
+            return changed
+        raise refusal
+
+
+def _unknown_fields(model: type, given: typing.Iterable[str]) -> UnknownFieldError | None:
+    known = [field.alias or field.name for field in attrs.fields(model)]
+    unknown = tuple(name for name in given if name not in known)
+    if not unknown:
+        return None
+    import difflib  # for those who need it
+
+    named = ", ".join(map(repr, unknown))
+    close = dict.fromkeys(
+        near for name in unknown for near in difflib.get_close_matches(name, known)
+    )
+    hint = f"Is it {' or '.join(map(repr, close))}" if close else f"It has {', '.join(known)}"
+    what = f"{model.__name__} has no field {named}"
+    return UnknownFieldError(what, fields=unknown, op="evolve", hint=hint)

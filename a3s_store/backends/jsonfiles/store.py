@@ -21,10 +21,10 @@ from a3s_store.backends.jsonfiles import left_behind
 from a3s_store.backends.jsonfiles.atomic_write import make_folder
 from a3s_store.backends.jsonfiles.directory import Directory
 from a3s_store.backends.jsonfiles.layout import Layout
-from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.credential_names import CredentialNames
+from a3s_store.core.opening import Opening, not_constructed
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.queue_entries import EntryKey, MayTake, QueueEntry, QueueEntryMethods
 from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
@@ -59,7 +59,9 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         redactor: Redactor | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Not for callers: `open` makes and checks the directory."""
+        """Not for callers: `open` makes and checks the directory. NotOpenedError for a path."""
+        if not isinstance(directory, Directory):
+            raise not_constructed(type(self).__name__)
         self._directory = directory
         self._redactor = redactor or Redactor()
         self._clock = clock

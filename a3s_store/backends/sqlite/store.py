@@ -36,10 +36,10 @@ from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.store_base import checkpoint_lane
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
-from a3s_store.core.base_store import Opening
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
 from a3s_store.core.credential_names import CredentialNames
+from a3s_store.core.opening import Opening, not_constructed
 from a3s_store.core.protocol import Capabilities, Inventory, SessionSummary
 from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.core.reports import Recovered
@@ -63,9 +63,14 @@ class SqliteSessionStore(
     backend_name = "sqlite"
 
     def __init__(
-        self, engine: Engine, clock: Callable[[], float], redactor: Redactor | None = None
+        self,
+        engine: Engine,
+        clock: Callable[[], float] = time.time,
+        redactor: Redactor | None = None,
     ) -> None:
-        """Use `SqliteSessionStore.open`."""
+        """Use `SqliteSessionStore.open`. Raises NotOpenedError for a path."""
+        if not isinstance(engine, Engine):
+            raise not_constructed(type(self).__name__)
         self._engine = engine
         self._clock = clock
         self._redactor = redactor or Redactor()

@@ -313,7 +313,7 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
         ("UPDATE message SET content = '[{\"type\":7}]' WHERE seq = 1", "messages[1]"),
         ("UPDATE message SET content = 'oops' WHERE seq = 1", "messages[1]"),
         ("DELETE FROM message WHERE seq = 1", "message"),
-        ("UPDATE session SET state = 'active'", "state"),
+        ("UPDATE session SET state = 'active'", "load: session"),
         ("UPDATE session SET thinking_enabled = 7", "thinking_enabled"),
         ("DELETE FROM session_config", "config: it is missing"),
         ("UPDATE session SET total_cost = NULL, extra = '[]'", "JSON object"),
