@@ -66,6 +66,7 @@ _SCENES: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
     ),
     ("processes", "processes", {"sessions": [1, 2], "turns": 5, "cycles": 2}, 8),
     ("removing", "removing", {"sessions": [1, 2, 3], "turns": 4}, 3),
+    ("compacting", "compacting", {"sessions": [1, 2, 3], "turns": 4}, 4),
     (
         "runtime",
         "savers",

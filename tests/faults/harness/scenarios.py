@@ -172,6 +172,41 @@ def removing(
     asyncio.run(play())
 
 
+def compacting(
+    folder: str, subject_name: str, seed: str, sessions: Sequence[int], turns: int
+) -> None:
+    """Sessions are deleted and the file is cut, again and again, while another is being saved."""
+    often()
+    opened, place = store_under_test.find(subject_name), Path(folder)
+    *others, kept = sessions
+
+    async def play() -> None:
+        marks = Marks(place)
+
+        async def save(store: Any, number: int, some: Iterable[int]) -> None:
+            for turn in some:
+                marks.begun(number, turn)
+                await save_turn(store, seed, number, turn)
+                marks.acknowledged(number, turn)
+
+        async def empty(store: Any) -> None:
+            for number in others:
+                marks.deleting(number)
+                await store.delete(session_id(number))
+                marks.gone(number)
+            await store.compact(target_free=0)
+
+        for cycle in range(2):
+            async with opened(place / STORE) as store:
+                for number in others:
+                    await save(store, number, range(1, turns + 1))
+                some = range(1 + 3 * cycle, 4 + 3 * cycle)
+                await asyncio.gather(empty(store), save(store, kept, some))
+        marks.close()
+
+    asyncio.run(play())
+
+
 def processes(
     folder: str, subject_name: str, seed: str, sessions: Sequence[int], turns: int, cycles: int
 ) -> None:
