@@ -86,14 +86,7 @@ async def import_directory(
     units: list[Unit] = [*source.groups, *source.checkpoints]
     done = 0
     for share in (*shares(source.groups), *shares(source.checkpoints)):
-        # One after the other, since reading takes the directory's lock.
-        read = [await _read(source, unit) for unit in share]
-        work = [
-            _save(store, unit, content, on_conflict, repair)
-            for unit, content in zip(share, read, strict=True)
-        ]
-        # All are waited for, also where one raises, so that none goes on behind the caller's back.
-        outcomes = await asyncio.gather(*work, return_exceptions=True)
+        outcomes = await _import_share(store, source, share, on_conflict, repair)
         for unit, outcome in zip(share, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -122,6 +115,24 @@ def shares(units: Sequence[Unit]) -> Iterator[list[Unit]]:
         nbytes += size
     if share:
         yield share
+
+
+async def _import_share(
+    store: SessionStore,
+    source: Source,
+    share: Sequence[Unit],
+    on_conflict: OnConflict,
+    repair: bool,
+) -> list[tuple[list[TransferEntry], SessionPairs | None] | BaseException]:
+    """Read the units and save each; their contents are freed with this, before more is read."""
+    # One after the other, since reading takes the directory's lock.
+    read = [await _read(source, unit) for unit in share]
+    work = [
+        _save(store, unit, content, on_conflict, repair)
+        for unit, content in zip(share, read, strict=True)
+    ]
+    # All are waited for, also where one raises, so that none goes on behind the caller's back.
+    return await asyncio.gather(*work, return_exceptions=True)
 
 
 async def _read(source: Source, unit: Unit) -> Content | RefusedError:
