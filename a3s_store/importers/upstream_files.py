@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -27,6 +27,10 @@ from a3s_store.errors import DecodeError, InvalidSnapshotError, StoreError, duri
 from a3s_store.importers.store_item import CheckpointItem, Item, SessionItem
 from a3s_store.models import SessionData
 from a3s_store.wire import DEFAULT_LIMITS, decode, parse
+from a3s_store.wire.values import step_of
+
+# How many unknown keys a remark names.
+_NAMED: Final = 10
 
 
 @attrs.frozen(kw_only=True)
@@ -168,10 +172,15 @@ def _read_collections(group: Group) -> dict[Collection, CollectionFile]:
 def _remarks(group: Group, collections: dict[Collection, CollectionFile]) -> dict[str, str]:
     """What stands around the artifacts in their file has no place in a store."""
     return {
-        group.shelves[collection].path: "without the unknown keys " + ", ".join(_keys(values))
+        group.shelves[collection].path: "without the unknown keys " + _named(_keys(values))
         for collection, values in collections.items()
         if _keys(values)
     }
+
+
+def _named(keys: list[str]) -> str:
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return ", ".join(map(step_of, keys[:_NAMED])) + more
 
 
 def _keys(values: CollectionFile) -> list[str]:

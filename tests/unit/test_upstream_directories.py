@@ -398,6 +398,11 @@ def test_unknown_keys_around_artifacts_are_named(tmp_path: Path) -> None:
     assert report.ok
     reason = reasons(report)["artifacts/x/artifacts.json"]
     assert reason == "without the unknown keys later"
+    path.write_text(json.dumps({**tree, "k" * 40: 1, **{f"n{number}": 1 for number in range(20)}}))
+    report = in_memory(lambda store: import_directory(store, tmp_path))
+    reason = reasons(report)["artifacts/x/artifacts.json"] or ""
+    assert reason.startswith(f"without the unknown keys {'k' * 12}…, later, n0, ")
+    assert reason.endswith(" and 12 more")
 
 
 def test_retained_uris_without_a_session_are_refused_rather_than_lost(tmp_path: Path) -> None:
