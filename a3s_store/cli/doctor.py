@@ -82,6 +82,7 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
                 raise Failure(str(error)) from error
             looked = _look(path)
     facts |= looked.facts
+    facts["copies"] = file_facts.copies(path)
     damage = looked.damage
     if "schema" in facts:
         said += health.recommendations(facts, time.time(), is_damaged=damage is not None)
@@ -212,6 +213,8 @@ def _pairs(facts: dict[str, Any]) -> list[tuple[str, Any]]:
             shown: Any = output.size(value)
         elif name in {"last_verify", "last_erase"}:
             shown = _note(value)
+        elif name == "copies":
+            shown = len(value)
         elif name == "salvaged":
             shown = "no" if value is None else _salvaged(value)
         elif name == "permissions_before":
@@ -240,9 +243,19 @@ def _note(note: dict[str, Any] | None) -> str:
 @click.argument("session_ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--tree", is_flag=True, help="And every session whose parents lead to these.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--copies",
+    is_flag=True,
+    help="Erase in the copies, too, that the store made beside STORE, such as STORE.replaced.",
+)
 @output.json_option
 def erase_command(
-    store: Path, session_ids: tuple[str, ...], tree: bool, yes: bool, as_json: bool
+    store: Path,
+    session_ids: tuple[str, ...],
+    tree: bool,
+    yes: bool,
+    copies: bool,
+    as_json: bool,
 ) -> None:
     """Delete sessions so that no piece of their texts is left in STORE.
 
@@ -259,7 +272,7 @@ def erase_command(
                     await require_known(opened, session_id)
                 amount = output.amount(len(session_ids), "session")
                 click.confirm(f"Erase {amount} for good?", abort=True, err=True)
-            return await opened.erase(*session_ids, tree=tree)
+            return await opened.erase(*session_ids, tree=tree, copies=copies)
 
     report = asyncio.run(erase())
     if as_json:
@@ -271,3 +284,8 @@ def erase_command(
         f"Erased {output.amount(len(report.found), 'session')}; "
         f"{output.amount(report.pages, 'page')} written anew in {report.seconds:.1f} s."
     )
+    for path in report.erased_copies:
+        output.note(f"Erased in {path} as well.")
+    for copy in report.copies:
+        why = f": {copy.why}" if copy.why else ". --copies erases there, too"
+        output.note(f"Still in {copy.path} ({copy.kind}), or part of it may be{why}.")

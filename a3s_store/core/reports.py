@@ -129,18 +129,34 @@ class VerifyReport(_Finding):
 
 
 @attrs.frozen(kw_only=True)
+class RemainingCopy:
+    """A copy that the store made beside its file, and that has an erased session or may have it.
+
+    `kind` is "replaced", "migration backup", "rescued", "set aside", "partial" or "rescue file".
+    `why` is why nothing was erased there, None where that was not asked for.
+    """
+
+    path: str
+    kind: str
+    why: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class EraseReport(_Report):
     """What `erase` did. `seconds` is how long it took.
 
     `found` are the ids under which there was something, with `tree` those of sessions below them
-    too; `pages` is how many the file has,
-    all of them written anew.
+    too; `pages` is how many the file has, all of them written anew. `copies` are files that the
+    store made beside its own and that still have one of the sessions, or may have; `erased_copies`
+    are those in which they were erased.
     """
 
     session_ids: tuple[str, ...]
     found: tuple[str, ...]
     pages: int
     seconds: float
+    copies: tuple[RemainingCopy, ...] = ()
+    erased_copies: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

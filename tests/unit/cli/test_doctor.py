@@ -256,6 +256,24 @@ def test_a_wrong_id_is_said_and_nothing_is_written(store: Path) -> None:
     assert files_under(store.parent) == before
 
 
+def test_copies_beside_the_store_are_named_and_erased_in_when_asked(store: Path) -> None:
+    copy = store.with_name(store.name + ".replaced")
+    copy.write_bytes(store.read_bytes())
+    told = invoke("doctor", store)
+    assert copy.name in " ".join(told.stdout.split())
+    assert json.loads(invoke("doctor", store, "--json").stdout)["facts"]["copies"] == [copy.name]
+    done = invoke("erase", store, SESSION_ID, "--yes", "--json")
+    assert json.loads(done.stdout)["copies"] == [
+        {"path": str(copy), "kind": "replaced", "why": None}
+    ]
+    done = invoke("erase", store, SESSION_ID, "--yes")
+    assert "--copies erases there" in " ".join(done.stderr.split())
+    done = invoke("erase", store, SESSION_ID, "--yes", "--copies")
+    assert done.exit_code == 0
+    assert "Erased in" in done.stderr
+    assert SESSION_ID.encode() not in copy.read_bytes()
+
+
 def test_a_fork_is_named_and_both_are_erased_together(store: Path) -> None:
     async def fork(opened: SqliteSessionStore) -> None:
         await opened.fork("other", "copy")

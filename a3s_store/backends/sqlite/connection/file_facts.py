@@ -7,6 +7,7 @@ from typing import Any
 
 from a3s_store.backends.sqlite.connection import file_look, network_mounts, wal_checkpoint
 from a3s_store.backends.sqlite.connection import permissions as access
+from a3s_store.backends.sqlite.format import files_beside
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -20,6 +21,14 @@ def read(path: Path) -> dict[str, Any]:
         "file_system": None if mount is None else mount.kind,
         "wal_reset_bug": "affected" if wal_checkpoint.has_reset_bug() else "fixed",
     }
+
+
+def copies(path: Path) -> list[str]:
+    """The names of the copies that the store made beside its file."""
+    try:
+        return [copy.path.name for copy in files_beside.find(path)]
+    except OSError:
+        return []
 
 
 def _journal_mode(path: Path) -> str:

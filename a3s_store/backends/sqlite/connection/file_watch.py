@@ -21,7 +21,14 @@ from typing import Final, Literal
 
 from a3s_store.backends.sqlite.connection import file_look, kept_files, wal_checkpoint
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.format import file_copy, file_link, log_owner, wal_links
+from a3s_store.backends.sqlite.format import (
+    file_copy,
+    file_link,
+    files_beside,
+    log_owner,
+    wal_links,
+)
+from a3s_store.backends.sqlite.format.files_beside import RESCUED
 from a3s_store.backends.sqlite.format.log_owner import DatabaseState
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import CorruptionError, StoreReplacedError
@@ -218,6 +225,6 @@ def _copied(conn: WorkConnection, path: Path) -> Path:
     """A copy of the whole store beside where it was, a file of its own."""
     with file_copy.temporary(path) as made:
         file_copy.copy(conn, made)
-        rescued = file_copy.aside(path, f".rescued-{time.time_ns() // 1_000_000}")
+        rescued = files_beside.aside(path, f"{RESCUED}{time.time_ns() // 1_000_000}")
         file_copy.place(made, rescued)
     return rescued

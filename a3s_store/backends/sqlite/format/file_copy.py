@@ -11,7 +11,6 @@ beside it that SQLite would take for its own.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
 import sqlite3
@@ -22,6 +21,7 @@ from typing import Final
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.format import atomic_rename, commit_link
+from a3s_store.backends.sqlite.format.files_beside import ADDED, PARTIAL, longest_name
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import CorruptionError, StoreUnavailableError
 
@@ -35,10 +35,6 @@ INDEX: Final = "-shm"
 # Pages copied in one go: a megabyte, after which others have their turn at the disk.
 PAGES: Final = 256
 _COUNTER: Final = itertools.count()
-# Where the system does not say.
-_LONGEST_NAME: Final = 255
-# The longest name that SQLite gives to a file beside a database has this behind the database's.
-_ADDED: Final = len("-journal")
 
 
 def beside(path: Path, suffix: str) -> Path:
@@ -46,18 +42,9 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def longest_name(folder: Path) -> int:
-    """How many bytes the name of a file in this folder may have."""
-    try:
-        found = os.pathconf(folder, "PC_NAME_MAX")
-    except (AttributeError, ValueError, OSError):  # Windows has none; the folder may not be there
-        return _LONGEST_NAME
-    return found if found > 0 else _LONGEST_NAME
-
-
 def refuse_long(path: Path) -> None:
     """Raises StoreUnavailableError where SQLite's files beside a database would have no name."""
-    length, most = len(os.fsencode(path.name)), longest_name(path.parent) - _ADDED
+    length, most = len(os.fsencode(path.name)), longest_name(path.parent) - ADDED
     if length > most:
         raise StoreUnavailableError(
             f"the file's name has {length} bytes, and here a store's may have {most}: SQLite keeps "
@@ -65,19 +52,6 @@ def refuse_long(path: Path) -> None:
             where=str(path),
             hint="Choose a shorter name",
         )
-
-
-def aside(path: Path, suffix: str) -> Path:
-    """The name of a copy beside `path`: its name with the suffix, shortened where it must be."""
-    name = os.fsencode(path.name)
-    # A number may follow, and what SQLite adds.
-    most = longest_name(path.parent) - len(suffix) - len(".9999") - _ADDED
-    if len(name) <= most:
-        return path.with_name(path.name + suffix)
-    # Names that begin alike stay apart.
-    tail = f"~{hashlib.sha256(name).hexdigest()[:12]}{suffix}"
-    head = name[: most + len(suffix) - len(tail)]
-    return path.with_name(head.decode("utf-8", "ignore") + tail)
 
 
 def refuse_taken(path: Path) -> None:
@@ -106,9 +80,9 @@ def temporary(final: Path) -> Iterator[Path]:
 
     A killed process leaves it behind, as `NAME.<process>.<number>.partial`.
     """
-    tail = f".{os.getpid()}.{next(_COUNTER)}.partial"
+    tail = f".{os.getpid()}.{next(_COUNTER)}{PARTIAL}"
     # Room for the names of SQLite's own files as well.
-    head = os.fsencode(final.name)[: longest_name(final.parent) - len(tail) - _ADDED]
+    head = os.fsencode(final.name)[: longest_name(final.parent) - len(tail) - ADDED]
     made = final.with_name(head.decode("utf-8", "ignore") + tail)
     flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(made, flags, 0o600)

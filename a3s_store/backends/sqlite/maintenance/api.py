@@ -17,10 +17,17 @@ from os import PathLike
 
 import attrs
 
-from a3s_store.backends.sqlite.connection import durability_note, wal_checkpoint
+from a3s_store.backends.sqlite.connection import durability_note, file_facts, wal_checkpoint
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import wal_file
-from a3s_store.backends.sqlite.maintenance import backup, compact, erase, health, prune
+from a3s_store.backends.sqlite.maintenance import (
+    backup,
+    compact,
+    erase,
+    erase_copies,
+    health,
+    prune,
+)
 from a3s_store.backends.sqlite.maintenance.verify import verify
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
@@ -132,7 +139,9 @@ class CareMethods(SqliteStoreBase):
         self._check_open("backup")
         return await backup.run(self._engine.settings, target, on_progress)
 
-    async def erase(self, *session_ids: str, tree: bool = False) -> EraseReport:
+    async def erase(
+        self, *session_ids: str, tree: bool = False, copies: bool = False
+    ) -> EraseReport:
         """Delete sessions so that no piece of their texts is left in the file or its log.
 
         As `delete`, and then the file is written anew, which takes as long as copying it and as
@@ -140,6 +149,10 @@ class CareMethods(SqliteStoreBase):
         together. `tree` as in `delete`. An id under which all was deleted earlier is fine: its text
         may still be there. Copies, replicas and backups of the file are out of its reach, and so is
         what the disk itself keeps. Without ids the file is written anew and nothing is deleted.
+
+        Copies that the store itself made beside its file, `NAME.replaced` for example, are named in
+        the report. With `copies` the sessions are erased in those too that are whole stores, where
+        one of an older schema is migrated; unfinished ones of dead processes are removed.
 
         Raises:
             SessionNotFoundError: nothing was ever saved under one of the ids, or a release before
@@ -152,7 +165,10 @@ class CareMethods(SqliteStoreBase):
         """
         self._check_open("erase")
         ids: Sequence[str] = [check_id(session_id) for session_id in session_ids]
-        return await erase.erase(self._engine, ids, self._clock, tree=tree)
+        report = await erase.erase(self._engine, ids, self._clock, tree=tree)
+        return await erase_copies.report_copies(
+            report, self._engine.settings, self._clock, erase_there=copies
+        )
 
     async def prune(
         self,
@@ -205,6 +221,7 @@ class CareMethods(SqliteStoreBase):
         if self._engine.writer is not None and self._engine.saves_refused is None:
             await self._engine.write("health_check", where, lambda conn, _: catalog.probe(conn))
         facts |= self._engine.facts()
+        facts["copies"] = await asyncio.to_thread(file_facts.copies, self._engine.settings.path)
         return Health(
             backend=self.backend_name,
             location=where,

@@ -63,13 +63,18 @@ _NAMED: Final = 5
 
 
 async def erase(
-    engine: Engine, session_ids: Sequence[str], now: Callable[[], float], *, tree: bool = False
+    engine: Engine,
+    session_ids: Sequence[str],
+    now: Callable[[], float],
+    *,
+    tree: bool = False,
+    skip_unknown: bool = False,
 ) -> EraseReport:
     """Remove everything under these ids, so that no piece of their texts is left in the file.
 
     With `tree`, also everything under the ids of sessions below these. `now` gives Unix seconds,
     for the record. Of what was deleted earlier pieces may be left, so ids under which nothing is
-    left are fine too.
+    left are fine too; with `skip_unknown` so is any other.
 
     Raises:
         SessionNotFoundError: under one of the ids there never was anything; nothing was written.
@@ -81,7 +86,7 @@ async def erase(
 
     def remove_all(conn: WorkConnection, known: CacheTransaction) -> tuple[str, ...]:
         below = [one for each in session_ids for one in catalog.below(conn, each)]
-        return remove(conn, known, below if tree else session_ids)
+        return remove(conn, known, below if tree else session_ids, skip_unknown=skip_unknown)
 
     found = await engine.write("erase", where, remove_all)
     writer = engine.writer
@@ -105,7 +110,11 @@ async def erase(
 
 
 def remove(
-    conn: sqlite3.Connection, memory: CacheTransaction, session_ids: Sequence[str]
+    conn: sqlite3.Connection,
+    memory: CacheTransaction,
+    session_ids: Sequence[str],
+    *,
+    skip_unknown: bool = False,
 ) -> tuple[str, ...]:
     """Delete these sessions; answers those under whose ids there was something.
 
@@ -117,9 +126,10 @@ def remove(
     """
     wanted = list(dict.fromkeys(session_ids))
     there = [session_id for session_id in wanted if _is_there(conn, session_id)]
-    _refuse_unknown(
-        [one for one in wanted if one not in there and not tombstones.is_known(conn, one)]
-    )
+    if not skip_unknown:
+        _refuse_unknown(
+            [one for one in wanted if one not in there and not tombstones.is_known(conn, one)]
+        )
     others = sorted(set(_sharers(conn, wanted)) - set(wanted))
     if others:
         named = ", ".join(map(_shown, others[:_NAMED])) + (" ..." if len(others) > _NAMED else "")

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from a3s_store.backends.sqlite.connection import network_mounts
+from a3s_store.core.printable import one_line
 
 _WEEK: Final = 7 * 86_400
 # From when on something is worth a sentence.
 _LONG_LOG: Final = 64 * 1024 * 1024
 _FREE_PAGES: Final = 1_000
+# How many copies are named.
+_NAMED: Final = 5
 _STALE: Final = 4 * _WEEK
 
 
@@ -45,6 +48,7 @@ def recommendations(
     yield from _about_access(facts)
     yield from _about_place(facts)
     yield from _about_size(facts)
+    yield from _about_copies(facts)
     if facts.get("wal_reset_bug") == "affected":
         yield Recommendation(
             f"SQLite {sqlite3.sqlite_version} has the WAL-reset bug. This store's own checkpoints "
@@ -129,6 +133,17 @@ def _about_place(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
         yield Recommendation(
             f"It is on a {kind} file system: only one machine, real or virtual, may use it at a "
             "time.",
+            attention=False,
+        )
+
+
+def _about_copies(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
+    copies = facts.get("copies")
+    if copies:
+        named = ", ".join(map(one_line, copies[:_NAMED])) + (" ..." if len(copies) > _NAMED else "")
+        yield Recommendation(
+            f"The store made copies beside its file: {named}. They keep sessions that were erased "
+            "since, unless `erase` is told to erase there as well. Remove those you do not need.",
             attention=False,
         )
 

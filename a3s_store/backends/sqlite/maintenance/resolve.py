@@ -20,8 +20,9 @@ import attrs
 
 from a3s_store.backends.sqlite.connection import connect, exclusive_lock, kept_files, opening_check
 from a3s_store.backends.sqlite.errors import during
-from a3s_store.backends.sqlite.format import atomic_rename, file_copy, file_link
+from a3s_store.backends.sqlite.format import atomic_rename, file_copy, file_link, files_beside
 from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
+from a3s_store.backends.sqlite.format.files_beside import SET_ASIDE
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.reports import ResolveReport
 from a3s_store.errors import NotAStoreError, StoreUnavailableError
@@ -120,7 +121,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _set_aside(path: Path) -> Path:
-    kept = file_copy.free_name(file_copy.aside(path, ".set-aside"))
+    kept = file_copy.free_name(files_beside.aside(path, SET_ASIDE))
     atomic_rename.rename_new(path, kept)
     return kept
 

@@ -38,8 +38,10 @@ from a3s_store.backends.sqlite.format import (
     atomic_rename,
     file_copy,
     file_link,
+    files_beside,
 )
 from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
+from a3s_store.backends.sqlite.format.files_beside import REPLACED
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.reports import RestoreReport
@@ -263,7 +265,7 @@ def _link_all(pairs: list[tuple[Path, Path]], undo: list[Callable[[], object]]) 
 
 
 def _aside(old: Path) -> Path:
-    return file_copy.aside(old, ".replaced")
+    return files_beside.aside(old, REPLACED)
 
 
 def _sync_last(old: Path, kept: Path) -> None:

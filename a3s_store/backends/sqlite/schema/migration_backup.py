@@ -13,12 +13,8 @@ from pathlib import Path
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.format.files_beside import PARTIAL, backup_name
 from a3s_store.errors import CorruptionError, MigrationError, StoreError, StoreUnavailableError
-
-
-def backup_name(path: Path, version: int) -> Path:
-    """What the copy made before leaving schema `version` is called; numbered if that is taken."""
-    return file_copy.aside(path, f".schema-{version}.backup")
 
 
 def keep(
@@ -80,7 +76,7 @@ def _earlier(name: Path, made: Path) -> list[Path]:
         rest = there.name.removeprefix(name.name)
         if not rest or (rest.startswith(".") and rest[1:].isdecimal()):
             found.append(there)
-        elif rest.endswith(".partial") and there != made:
+        elif rest.endswith(PARTIAL) and there != made:
             with contextlib.suppress(OSError):
                 there.unlink()
     return found

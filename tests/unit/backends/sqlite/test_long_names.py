@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from a3s_store import resolve, restore, salvage
-from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.format import file_copy, files_beside
 from a3s_store.errors import StoreUnavailableError
 from tests.support import session, with_store
 
@@ -22,7 +22,7 @@ FILES = Path(__file__).parents[3] / "compat" / "files"
 
 def longest(folder: Path) -> int:
     """How many bytes a store's name may have."""
-    return file_copy.longest_name(folder) - len("-journal")
+    return files_beside.longest_name(folder) - len("-journal")
 
 
 @pytest.fixture
@@ -74,12 +74,12 @@ def test_names_set_aside_are_shortened_and_stay_apart(tmp_path: Path) -> None:
     most = longest(tmp_path)
     names = [tmp_path / (("x" * (most - 1)) + last) for last in "ab"]
     for suffix in (".replaced", ".schema-1.backup", ".rescued-1779100000000"):
-        made = [file_copy.aside(name, suffix) for name in names]
+        made = [files_beside.aside(name, suffix) for name in names]
         assert len(set(made)) == 2
         for one in made:
             assert one.name.endswith(suffix)
             file_copy.refuse_long(one.with_name(one.name + ".9999"))
-    assert file_copy.aside(tmp_path / "agent.a3s", ".replaced").name == "agent.a3s.replaced"
+    assert files_beside.aside(tmp_path / "agent.a3s", ".replaced").name == "agent.a3s.replaced"
 
 
 def test_a_store_with_the_longest_name_is_replaced_and_migrated(tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""Names of the files that a store makes beside its database, but for SQLite's own.
+
+They keep what was in the database at some moment, whatever is erased from it later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+import attrs
+
+# What a restore kept, and what `resolve` took away.
+REPLACED: Final = ".replaced"
+SET_ASIDE: Final = ".set-aside"
+# Before the milliseconds of the moment: a copy of a database that was removed while it was open.
+RESCUED: Final = ".rescued-"
+# Behind process and number: a copy that is being made, or that a killed process left.
+PARTIAL: Final = ".partial"
+# Of a live session that could not be saved, in the folder its application chose.
+RESCUE_FILE: Final = ".rescue.json"
+
+# Where the system does not say.
+_LONGEST_NAME: Final = 255
+# The longest name that SQLite gives to a file beside a database has this behind the database's.
+ADDED: Final = len("-journal")
+
+Kind = Literal["replaced", "migration backup", "rescued", "set aside", "partial", "rescue file"]
+_KINDS: Final[dict[Kind, re.Pattern[str]]] = {
+    "replaced": re.compile(rf"{re.escape(REPLACED)}(\.\d+)?"),
+    "migration backup": re.compile(r"\.schema-\d+\.backup(\.\d+)?"),
+    "rescued": re.compile(rf"{re.escape(RESCUED)}\d+"),
+    "set aside": re.compile(rf"-(wal|journal){re.escape(SET_ASIDE)}(\.\d+)?"),
+    "partial": re.compile(rf".*\.(?P<pid>\d+)\.\d+{re.escape(PARTIAL)}", re.DOTALL),
+}
+
+
+def longest_name(folder: Path) -> int:
+    """How many bytes the name of a file in this folder may have."""
+    try:
+        found = os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, ValueError, OSError):  # Windows has none; the folder may not be there
+        return _LONGEST_NAME
+    return found if found > 0 else _LONGEST_NAME
+
+
+def aside(path: Path, suffix: str) -> Path:
+    """The name of a copy beside `path`: its name with the suffix, shortened where it must be."""
+    name = os.fsencode(path.name)
+    # A number may follow, and what SQLite adds.
+    most = longest_name(path.parent) - len(suffix) - len(".9999") - ADDED
+    if len(name) <= most:
+        return path.with_name(path.name + suffix)
+    tail = _mark(path.name) + suffix
+    head = name[: most + len(suffix) - len(tail)]
+    return path.with_name(head.decode("utf-8", "ignore") + tail)
+
+
+def _mark(name: str) -> str:
+    """The end of a shortened name, by which names that begin alike stay apart."""
+    return f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+
+
+def backup_name(path: Path, version: int) -> Path:
+    """What the copy made before leaving schema `version` is called; numbered if that is taken."""
+    return aside(path, f".schema-{version}.backup")
+
+
+@attrs.frozen(kw_only=True)
+class Copy:
+    """A file beside a database that the store itself made.
+
+    `pid` is the process that made a partial one.
+    """
+
+    path: Path
+    kind: Kind
+    pid: int | None = None
+
+    @property
+    def is_database(self) -> bool:
+        """Whether it is a whole store, which can be opened."""
+        return self.kind in ("replaced", "migration backup", "rescued")
+
+
+def find(path: Path) -> tuple[Copy, ...]:
+    """The copies beside a database, by name; the files SQLite keeps of a copy are not named.
+
+    Raises OSError.
+    """
+    with os.scandir(path.parent) as entries:
+        files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+    copies = (_copy(path.name, entry) for entry in files)
+    return tuple(sorted((one for one in copies if one is not None), key=lambda one: one.path))
+
+
+def _copy(name: str, entry: os.DirEntry[str]) -> Copy | None:
+    if entry.name.endswith(RESCUE_FILE):
+        return Copy(path=Path(entry.path), kind="rescue file")
+    rest = _behind(name, entry.name)
+    if rest is None:
+        return None
+    for kind, pattern in _KINDS.items():
+        found = pattern.fullmatch(rest)
+        if found is not None:
+            pid = found.groupdict().get("pid")
+            return Copy(path=Path(entry.path), kind=kind, pid=None if pid is None else int(pid))
+    return None
+
+
+def _behind(name: str, found: str) -> str | None:
+    """The part of a file's name behind that of the database, which may be a shortened one."""
+    if found.startswith(name):
+        return found[len(name) :]
+    for ending in ("", "-wal", "-journal"):
+        _, mark, rest = found.partition(_mark(name + ending))
+        if mark:
+            return ending + rest
+    return None

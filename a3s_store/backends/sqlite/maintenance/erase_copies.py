@@ -1,0 +1,158 @@
+"""Copies that a store made beside its file: which of them still have a session, and erasing there.
+
+A whole store is searched for the id as bytes; a short id may be found where it is part of another
+word. One in which the session was deleted, and from which nothing was erased since it was made,
+may still have its text. Of a log that was set aside and of a copy that was never finished
+any part may be there, with the id or without it, so they always count.
+
+Invariants: 1. nothing is removed but copies that a dead process left unfinished; 2. what cannot be
+erased is returned with its reason, and the other copies are gone on with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.connection import connect, kept_files
+from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.format import files_beside
+from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
+from a3s_store.backends.sqlite.format.files_beside import Copy
+from a3s_store.backends.sqlite.maintenance import erase
+from a3s_store.backends.sqlite.read import notes
+from a3s_store.backends.sqlite.rows import tombstones
+from a3s_store.core.reports import EraseReport, RemainingCopy
+from a3s_store.errors import StoreError
+
+_CHUNK: Final = 1024 * 1024
+
+
+async def report_copies(
+    report: EraseReport, settings: Settings, now: Callable[[], float], *, erase_there: bool
+) -> EraseReport:
+    """Return the report of an erasure with the copies that still have one of its sessions.
+
+    With `erase_there` the sessions are erased in them first. Raises nothing of a copy's own.
+    """
+    ids = report.session_ids
+    found = await asyncio.to_thread(lambda: tuple(holding(settings.path, ids)))
+    left: list[RemainingCopy] = []
+    done: list[str] = []
+    for copy in found:
+        why = "" if not erase_there else await _erase_in(copy, settings, ids, now)
+        if why is None:
+            done.append(str(copy.path))
+        else:
+            left.append(RemainingCopy(path=str(copy.path), kind=copy.kind, why=why or None))
+    return attrs.evolve(report, copies=tuple(left), erased_copies=tuple(done))
+
+
+def holding(path: Path, session_ids: Sequence[str]) -> Iterator[Copy]:
+    """The copies beside a database that have one of these sessions, or may have."""
+    if not session_ids:
+        return
+    try:
+        copies = files_beside.find(path)
+    except OSError:
+        return
+    words = {form.encode() for one in session_ids for form in (one, json.dumps(one)[1:-1])}
+    longest = max(map(len, words))
+    for copy in copies:
+        is_part = copy.kind in ("set aside", "partial")
+        if is_part or _has(copy, words, longest) or _had(copy, session_ids):
+            yield copy
+
+
+def _has(copy: Copy, words: set[bytes], longest: int) -> bool:
+    parts = [copy.path, *(beside(copy.path, suffix) for suffix in LOGS if copy.is_database)]
+    try:
+        return any(_is_in(part, words, longest) for part in parts if part.exists())
+    except OSError:
+        return True  # it cannot be read, so it may
+
+
+def _had(copy: Copy, session_ids: Sequence[str]) -> bool:
+    """Whether one of these sessions was deleted in a copy, from which nothing was erased."""
+    if not copy.is_database:
+        return False
+    try:
+        conn = connect.open_reader(Settings(path=copy.path, network_mount=True, read_only=True))
+    except (StoreError, sqlite3.Error, OSError):
+        return False
+    try:
+        with transaction.read(conn):
+            if notes.notes(conn)["last_erase"] is not None:
+                return False
+            return any(tombstones.is_known(conn, session_id) for session_id in session_ids)
+    except sqlite3.Error:
+        return False  # of a schema without tombstones
+    finally:
+        conn.close()
+
+
+def _is_in(path: Path, words: set[bytes], longest: int) -> bool:
+    # Closing a database that is open here would drop its locks: this descriptor is kept.
+    handle, at = kept_files.descriptor(path), 0
+    while data := kept_files.read(handle, at, _CHUNK):
+        if any(word in data for word in words):
+            return True
+        if len(data) < _CHUNK:
+            return False
+        at += _CHUNK - longest
+    return False
+
+
+async def _erase_in(
+    copy: Copy, settings: Settings, session_ids: Sequence[str], now: Callable[[], float]
+) -> str | None:
+    """Erase the sessions in a copy; return why that could not be done, None when it was."""
+    try:
+        if copy.kind == "partial":
+            return await asyncio.to_thread(_remove_partial, copy)
+        if not copy.is_database:
+            return "it is no store: remove it when it is not needed any more"
+        earlier = set(files_beside.find(copy.path))
+        engine = await Engine.start(attrs.evolve(settings, path=copy.path, read_only=False))
+        try:
+            await erase.erase(engine, session_ids, now, skip_unknown=True)
+        finally:
+            await engine.close()
+        for made in set(files_beside.find(copy.path)) - earlier:
+            if made.kind == "migration backup":
+                # Of this copy, a moment ago, with the sessions.
+                made.path.unlink()
+    except (StoreError, OSError) as error:
+        return error.what if isinstance(error, StoreError) else type(error).__name__
+    return None
+
+
+def _remove_partial(copy: Copy) -> str | None:
+    if copy.pid is None or _is_alive(copy.pid):
+        return f"process {copy.pid} is still making it"
+    for suffix in ("", *LOGS, INDEX):
+        beside(copy.path, suffix).unlink(missing_ok=True)
+    return None
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # not to be asked without ending it
+    with contextlib.suppress(ProcessLookupError):
+        try:
+            os.kill(pid, 0)
+        except PermissionError:
+            return True
+        return True
+    return False
