@@ -19,7 +19,7 @@ from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import health
 from a3s_store.backends.sqlite.maintenance.health import Recommendation
 from a3s_store.backends.sqlite.read import catalog, pairs, run_states
-from a3s_store.cli import checkpoint_advice, output, pair_repair
+from a3s_store.cli import checkpoint_advice, output, pair_repair, secrets_found
 from a3s_store.cli.failures import DAMAGED, Failure
 from a3s_store.cli.opening import PATH, existing, require_known, require_store
 from a3s_store.cli.output import cell
@@ -42,8 +42,13 @@ _SALVAGED: Final = {"partial": "in part", "lost": "lost"}
     "stays as the generation before; remove checkpoints of runs that have ended. Close the "
     "programs that use STORE first.",
 )
+@click.option(
+    "--secrets",
+    is_flag=True,
+    help="Look for keys of common shapes in every text, and say where they are.",
+)
 @output.json_option
-def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
+def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None:
     """Say how STORE is, and what to do about it; only --fix writes.
 
     The file is looked at from outside first, then read: what is on record of it, and whether its
@@ -55,6 +60,10 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
     left over (the run has ended) and orphaned (the session is not stored). --fix opens the store as
     a program does, repairs the conversations, removes checkpoints that are left over, and looks
     again; a damaged store is left as it is.
+
+    With --secrets texts, keys of objects and ids are searched for keys that are told by their shape
+    (sk-..., ghp_..., AKIA..., private keys and others). Session, collection and path are shown,
+    never the key. Text that was deleted may still lie in the file; `erase` removes it.
 
     Exits with 0 when there is nothing to do, 1 when something needs attention, 4 when the store is
     damaged.
@@ -90,6 +99,9 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
         facts |= checkpoint_advice.facts(looked.runs)
         said += checkpoint_advice.recommendations(looked.runs)
     said += _about_pairs(looked.pairs)
+    scanned = secrets_found.scan(path) if secrets and looked.is_readable else None
+    if scanned is not None:
+        said += secrets_found.recommendations(scanned)
     if damage is not None:
         text = f"The store is damaged: {damage.what.rstrip('.')}. {damage.hint or KEEP}."
         said.insert(0, Recommendation(text, attention=True))
@@ -110,12 +122,15 @@ def doctor_command(store: Path, fix: bool, as_json: bool) -> None:
                 "pairs": [attrs.asdict(one) for one in looked.pairs],
                 "fixed": [one.session_id for one in fixed if one.repaired],
                 "removed_checkpoints": list(removed),
+                "secrets": None if scanned is None else secrets_found.as_json(scanned),
             }
         )
     else:
         _print(path, state, facts, said)
         if looked.pairs:
             print_pairs(looked.pairs)
+        if scanned is not None:
+            secrets_found.print_places(scanned)
         for run_id in removed:
             output.note(f"Removed the checkpoint of run {run_id}, which has ended.")
         for one in fixed:
@@ -141,6 +156,11 @@ class Looked:
     refused: FileStateError | None = None
     pairs: tuple[SessionPairs, ...] = ()
     runs: Mapping[run_states.State, int] = attrs.field(factory=dict)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the file was opened, and its structure is whole."""
+        return bool(self.facts) and self.damage is None
 
 
 def _look(path: Path) -> Looked:

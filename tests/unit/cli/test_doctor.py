@@ -256,6 +256,23 @@ def test_a_wrong_id_is_said_and_nothing_is_written(store: Path) -> None:
     assert files_under(store.parent) == before
 
 
+def test_keys_in_the_store_are_told_by_place_and_never_shown(store: Path) -> None:
+    key = "ghp" + "_16C7e42F292c6912E7710c838347Ae178B4a"
+    assert json.loads(invoke("doctor", store, "--json").stdout)["secrets"] is None
+    clean = json.loads(invoke("doctor", store, "--secrets", "--json").stdout)["secrets"]
+    assert clean == {"places": [], "found": 0, "unreadable": 0}
+    with_store(store, lambda opened: opened.save(session("s", messages=(Message.user(key),))))
+    before = store.read_bytes()
+    done = invoke("doctor", store, "--secrets")
+    assert done.exit_code == 1
+    assert "GitHub token: messages[0].content[0].text of session 's'" in done.stderr
+    assert "Found in the store: 1 key" in " ".join(done.stdout.split())
+    as_json = invoke("doctor", store, "--secrets", "--json")
+    assert json.loads(as_json.stdout)["secrets"]["found"] == 1
+    assert key not in done.output + as_json.output
+    assert store.read_bytes() == before
+
+
 def test_copies_beside_the_store_are_named_and_erased_in_when_asked(store: Path) -> None:
     copy = store.with_name(store.name + ".replaced")
     copy.write_bytes(store.read_bytes())
