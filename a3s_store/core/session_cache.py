@@ -133,6 +133,12 @@ class SessionCache:
         with self._lock:
             return self._drop(key)
 
+    def clear(self) -> None:
+        """Remove every entry."""
+        with self._lock:
+            self._entries.clear()
+            self._weight = 0
+
     def _drop(self, key: str) -> list[CacheEntry]:
         entry = self._entries.pop(key, None)
         if entry is None:

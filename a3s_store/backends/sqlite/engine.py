@@ -37,6 +37,7 @@ from a3s_store.core.corruption import StaleReadError
 from a3s_store.core.gil_yield import LOOK_EVERY
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import (
+    CorruptionError,
     SchemaTooNewError,
     StoreReadOnlyError,
     StoreUnavailableError,
@@ -71,6 +72,7 @@ class Engine:
             lambda: connect.open_reader(settings),
             lambda error: writing.note_failure("read", error),
         )
+        self._proves_chain = settings.prove_chain
         self._wrote = 0.0
         self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
         self._closing: concurrent.futures.Future[None] | None = None
@@ -84,6 +86,7 @@ class Engine:
     async def start(cls, settings: Settings) -> Engine:
         """Open the file and start both workers. Raises what `connection.open_writer` does."""
         writing = Writing(settings)
+        was_unchecked = connect.is_unchecked(settings.path)
         writer: Worker | None = None
         if not settings.read_only and await _may_write(settings):
             writer = Worker(
@@ -105,7 +108,15 @@ class Engine:
                 await writer.close()
             await reader.close()
             raise
-        return cls(settings, writing, writer, reader)
+        engine = cls(settings, writing, writer, reader)
+        engine._proves_chain |= was_unchecked
+        return engine
+
+    def _note_damage(self) -> None:
+        """From now on, verify messages against their chain; those that are cached were not."""
+        if not self._proves_chain:
+            self._proves_chain = True
+            self.cache.clear()
 
     async def write(
         self,
@@ -134,12 +145,13 @@ class Engine:
             self.writer.check_alive()
             self._note_write()
 
-            def within_limits(conn: WorkConnection, cache: CacheTransaction) -> R:
+            def prepared(conn: WorkConnection, cache: CacheTransaction) -> R:
+                conn.prove_chain = self._proves_chain
                 require_room()
                 with in_force(self.settings.limits):
                     return apply(conn, cache)
 
-            change = Change(op, where, within_limits, session_id)
+            change = Change(op, where, prepared, session_id)
             answer: R = await self.writer.run_batchable(change, lane)
         return answer
 
@@ -160,6 +172,7 @@ class Engine:
         """
 
         def read(conn: WorkConnection) -> R:
+            conn.prove_chain = self._proves_chain
             try:
                 with transaction.read(conn):
                     fetched = fetch(conn)
@@ -170,11 +183,18 @@ class Engine:
                     return build(conn, fetch(conn))
 
         def run(conn: WorkConnection) -> R:
-            with during(op, where), corruption_named(session_id), self._collector():
-                require_room()
-                self._refuse_another_database()
-                self._checkpointer.throttle_readers()
-                return self._reads.run(conn, read, shows_damage)
+            try:
+                with during(op, where), corruption_named(session_id), self._collector():
+                    require_room()
+                    self._refuse_another_database()
+                    self._checkpointer.throttle_readers()
+                    found = self._reads.run(conn, read, shows_damage)
+            except CorruptionError:
+                self._note_damage()
+                raise
+            if shows_damage(found):
+                self._note_damage()
+            return found
 
         with during(op, where):
             while True:
@@ -217,7 +237,10 @@ class Engine:
         """
 
         def run(conn: WorkConnection) -> R:
-            return self._reads.run(conn, function, shows_damage)
+            found = self._reads.run(conn, function, shows_damage)
+            if shows_damage(found):
+                self._note_damage()
+            return found
 
         with during(op, where):
             while True:

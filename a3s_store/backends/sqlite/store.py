@@ -95,6 +95,7 @@ class SqliteSessionStore(
         read_only: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         auto_vacuum: bool = True,
+        prove_chain: bool = False,
     ) -> Opening[SqliteSessionStore]:
         """Open a store, or make one where there is no file (0600, in a folder that exists).
 
@@ -133,6 +134,12 @@ class SqliteSessionStore(
         `auto_vacuum` counts where a file is made, and stays with it: False saves the writes by
         which `compact` can give pages back in small steps (a tenth of a save's bytes).
 
+        A load verifies each message against the checksum in its row, which finds accidents. With
+        `prove_chain` it is verified against the chain hashes as well, up to the one that the digest
+        of the session is made of: a message that was edited and its checksum recomputed is refused.
+        That costs half as much again as a load does (docs/trust.md). It is done without being asked
+        once anything of the file was found damaged in this opening.
+
         With `read_only` nothing is written, made or migrated, and a save raises StoreReadOnlyError:
         a closed file may lie in a folder, or on a medium, that cannot be written. A newer release's
         file that permits it is read-only without that: a save raises SchemaTooNewError.
@@ -158,6 +165,7 @@ class SqliteSessionStore(
                 read_only=read_only,
                 limits=limits,
                 auto_vacuum=auto_vacuum,
+                prove_chain=prove_chain,
             )
             redactor = Redactor(redact, names=credentials)
             return cls(await Engine.start(settings), clock, redactor)

@@ -83,6 +83,7 @@ class Settings:
     read_only: bool = False
     limits: Limits = DEFAULT_LIMITS
     auto_vacuum: bool = True
+    prove_chain: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name in ("busy_timeout_ms", "cache_max_sessions", "cache_max_items"):
@@ -208,6 +209,11 @@ def require_integrity_check(path: Path) -> bool:
     new = path not in _UNCHECKED
     _UNCHECKED.add(path)
     return new
+
+
+def is_unchecked(path: Path) -> bool:
+    """Whether the file's disk failed in this process, and the file was not checked since."""
+    return path in _UNCHECKED
 
 
 def waive_integrity_check(path: Path) -> None:

@@ -62,6 +62,8 @@ class WorkConnection(sqlite3.Connection):
     log_salt: Callable[[], int] = staticmethod(lambda: 0)
     is_pinned: bool = False
     row_salt: RowSalt | None = None
+    # Whether messages are verified against their chain hashes as they are read.
+    prove_chain: bool = False
     # Whether the newest commit may have the open mark; if the last connection copies that one and
     # removes the log, the file looks as if it had lost it.
     has_marked: bool = False

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from a3s_store.backends.sqlite.connection import network_mounts
-from a3s_store.core.printable import one_line
+from a3s_store.printable import one_line
 
 _WEEK: Final = 7 * 86_400
 # From when on something is worth a sentence.

@@ -54,6 +54,7 @@ class MessageRange:
     known: tuple[Message, ...]
     head: Head
     link: bytes
+    known_link: bytes = EMPTY_CHAIN
 
 
 def find(
@@ -63,6 +64,7 @@ def find(
     parts = message_log.segments_of(conn, head.branch, head.length)
     link = message_log.chain_hash_at(conn, head)
     known: tuple[Message, ...] = ()
+    known_link = EMPTY_CHAIN
     for line in lines:
         length = line.head.length
         if line.chain_hash == link and length == head.length:
@@ -71,12 +73,15 @@ def find(
             len(known) < length < head.length
             and message_log.chain_hash_if_stored(conn, parts, length) == line.chain_hash
         ):
-            known = line.messages
-    return MessageRange(known, head, link)
+            known, known_link = line.messages, line.chain_hash
+    return MessageRange(known, head, link, known_link)
 
 
 def read(conn: sqlite3.Connection, wanted: MessageRange) -> tuple[Message, ...]:
     """The messages, each verified against its row checksum.
+
+    On a connection whose `prove_chain` is set, or that has none (not one of a store), each is
+    verified against its chain hash as well, up to the one of the head.
 
     Raises StaleReadError, DecodeError or CorruptRowError, with the position, when a message is
     missing or damaged.
@@ -97,16 +102,36 @@ def _read(
     if len(wanted.known) == wanted.head.length:
         return wanted.known
     found = [*wanted.known]
+    prove = getattr(conn, "prove_chain", True)
+    link = wanted.known_link
     while len(found) < wanted.head.length:
         start = len(found)
         with moment():
-            branch, seq, rows = _next_rows(conn, wanted, start)
+            part, rows = _next_rows(conn, wanted, start)
             images = _images(conn, rows)
             salt = row_salt.read(conn)
-        if (wrong := _first_wrong(rows, seq, branch, salt)) is not None:
+        if (wrong := _first_wrong(rows, part.seq(start), part.source, salt)) is not None:
             raise CorruptRowError(NOT_WRITTEN, "messages", start + wrong)
         found += _decode(_trees(rows, images), start)
+        if prove:
+            # Rows of another conversation have that one's chain hashes: the head's is left.
+            stored = None if part.source_start is not None else [row[_CHAIN] for row in rows]
+            link = _proven(found[start:], stored, start, link)
+    if prove and link != wanted.link:
+        raise CorruptRowError("they do not add up to the chain hash of their head", "messages")
     return tuple(found)
+
+
+def _proven(
+    messages: list[Message], stored: list[bytes] | None, start: int, before: bytes
+) -> bytes:
+    """The last chain hash of these messages. Raises CorruptRowError where one is not as stored."""
+    digests = [hashlib.sha256(canonical(encode(message))).digest() for message in messages]
+    links = chain(digests, before)
+    for position, (link, own) in enumerate(zip(links, stored or links, strict=True), start):
+        if link != own:
+            raise CorruptRowError("it does not follow the one before it", "messages", position)
+    return links[-1]
 
 
 @attrs.frozen
@@ -147,8 +172,8 @@ def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list
 
 def _next_rows(
     conn: sqlite3.Connection, wanted: MessageRange, start: int
-) -> tuple[int, int, list[tuple[Any, ...]]]:
-    """The branch and first `seq` of the next rows, and they, while the head names them."""
+) -> tuple[message_log.Segment, list[tuple[Any, ...]]]:
+    """The next rows and the segment they are in, while the head still names this conversation."""
     parts = message_log.segments_of(conn, wanted.head.branch, wanted.head.length)
     if message_log.chain_hash_if_stored(conn, parts, wanted.head.length) != wanted.link:
         raise StaleReadError("the messages are not those of the session", "messages")
@@ -160,7 +185,7 @@ def _next_rows(
         raise StaleReadError(
             f"of messages {start} to {end - 1} only {len(rows)} are there", "messages", start
         )
-    return part.source, part.seq(start), rows
+    return part, rows
 
 
 def _first_wrong(
