@@ -8,7 +8,7 @@ Invariants: 1. data goes to stdout, everything else to stderr; with `--json` std
 document; 2. no character of stored text reaches the terminal as a control character, none is taken
 for markup; 3. a command that reads makes no file and changes none; `info` alone proves that the
 store can be written, and takes that back; 4. exit codes: 0 done, 1 failed, 2 wrong usage, 3 not
-found, 130 interrupted.
+found, 130 interrupted, 141 its output is not read.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ So the table below repeats the first sentence of each command's docstring; a tes
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from typing import Any, Final, TextIO
@@ -41,6 +42,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+# As a shell says of a program that SIGPIPE ended: 128 and its number.
+_BROKEN_PIPE: Final = 141
+
+
 class App(click.Group):
     """The group of all commands, each imported when it is needed."""
 
@@ -70,9 +75,31 @@ class App(click.Group):
             ctx.exit(130)
         except (StoreError, OSError) as error:
             failure = failure_of(error)
-            if failure is None:
-                raise  # click knows what to do about a broken pipe
+            if failure is None:  # `| head` has seen enough
+                _stop_writing()
+                ctx.exit(_BROKEN_PIPE)
             raise failure from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=3)
+            if not near or ctx.resilient_parsing:
+                raise
+            meant = f"{error.message} Did you mean {' or '.join(map(repr, near))}?"
+            raise click.UsageError(meant, ctx) from None
+
+
+def _stop_writing() -> None:
+    """Write nothing any more: the interpreter flushes both streams when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _never_fail_to_encode(stream: TextIO) -> None:

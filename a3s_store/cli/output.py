@@ -7,6 +7,7 @@ something. Into a pipe nothing is cut off or wrapped, so that every line has all
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -54,8 +55,16 @@ def stderr() -> Console:
     return _console(stderr=True)
 
 
+class _Console(Console):
+    """A console that leaves a closed pipe to `app`."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError, where rich would exit with 1."""
+        raise BrokenPipeError(errno.EPIPE, "nothing reads the output")
+
+
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    console = _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _UNCUT
     return console

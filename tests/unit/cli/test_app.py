@@ -219,6 +219,16 @@ def test_damage_exits_with_4_and_says_where(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("lst", "'list'"), ("verfy", "'verify'"), ("restor", "'restore'")]
+)
+def test_a_mistyped_command_names_those_like_it(typed: str, meant: str) -> None:
+    done = invoke(typed, "x.a3s")
+    assert done.exit_code == 2
+    assert f"Did you mean {meant}" in done.stderr
+    assert "Did you mean" not in invoke("qqq").stderr
+
+
 def test_a_broken_pipe_is_quiet(tmp_path: Path) -> None:
     path = make_store(tmp_path / "agent.a3s")
     for more in ([], ["--json"]):
@@ -233,7 +243,7 @@ def test_a_broken_pipe_is_quiet(tmp_path: Path) -> None:
         process.stdout.close()
         said = process.stderr.read()
         process.stderr.close()
-        assert process.wait(timeout=30) == 1
+        assert process.wait(timeout=30) == 141
         assert said == b""
 
 
