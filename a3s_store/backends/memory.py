@@ -27,6 +27,7 @@ from a3s_store.core.changes import (
     RunCheckpoint,
     SessionChanges,
     Stored,
+    batch_of,
 )
 from a3s_store.core.collections import (
     CHECKPOINTS,
@@ -38,7 +39,6 @@ from a3s_store.core.collections import (
 from a3s_store.core.conditional_store import (
     ConditionalMethods,
     ask,
-    batch_of,
     may_write,
     refuse_unwritable_changes,
     run_taken,

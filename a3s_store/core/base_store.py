@@ -18,6 +18,7 @@ import attrs
 
 from a3s_store.core import session_tree
 from a3s_store.core.batch import Batch, LoadResult
+from a3s_store.core.changes import SessionChanges
 from a3s_store.core.collections import (
     ARTIFACTS,
     COLLECTIONS,
@@ -34,6 +35,7 @@ from a3s_store.core.collections import (
 from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.opening import Opening as Opening
 from a3s_store.core.protocol import Capabilities, Health, Inventory
+from a3s_store.core.redacted_batch import redacted_batch, redacted_changes
 from a3s_store.core.redaction import Redactor
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import EncodeError, InvalidSnapshotError, StoreClosedError, during
@@ -317,23 +319,13 @@ class BaseStore(ABC):
         redacted: T = self._redactor.value(value)
         return redacted
 
+    def redacted_changes(self, changes: SessionChanges) -> SessionChanges:
+        """Changes as they would be saved: see `redaction`. Raises EncodeError, InvalidIdError."""
+        return redacted_changes(self._redactor, changes)
+
     def _redacted(self, batch: Batch) -> Batch:
-        """The batch as it is to be saved: see `redaction`. Raises EncodeError."""
-        redactor = self._redactor
-        if not redactor.has_hook:
-            session = redactor.value(batch.session)
-            return batch if session is batch.session else attrs.evolve(batch, session=session)
-        with during(batch.op, ""):
-            redactor.check_id(batch.session_id)
-        with during(batch.op, f"session {batch.session_id!r}"):
-            return attrs.evolve(
-                batch,
-                session=redactor.value(batch.session),
-                collections={f: redactor.value(v, f.name) for f, v in batch.collections.items()},
-                retained_artifact_uris=redactor.value(
-                    batch.retained_artifact_uris, "retained_artifact_uris"
-                ),
-            )
+        """The batch as it is to be saved: see `redaction`. Raises EncodeError, InvalidIdError."""
+        return redacted_batch(self._redactor, batch)
 
     def _session_batch(self, op: str, session: SessionData, **conditions: Any) -> Batch:
         if type(session) is not SessionData:

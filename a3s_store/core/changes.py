@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
+from a3s_store.core.batch import Batch
 from a3s_store.core.collections import Collection
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
@@ -102,3 +103,16 @@ class Committed:
     revision: Revision
     changes: SessionChanges
     theirs: Stored | None = None
+
+
+def batch_of(changes: SessionChanges) -> Batch:
+    """What a backend commits of changes, apart from runs and conditions."""
+    return Batch(
+        op=changes.op,
+        session_id=changes.session_id,
+        session=changes.session,
+        collections=changes.collections,
+        retained_artifact_uris=changes.retained_artifact_uris,
+        save_id=changes.save_id,
+        name_source=changes.name_source,
+    )

@@ -10,16 +10,21 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias, overload
 
-import attrs
-
 from a3s_store.core.base_store import BaseStore, check_checkpoint
-from a3s_store.core.batch import Batch, refuse_unwritable, refuse_unwritable_value
-from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored
+from a3s_store.core.batch import refuse_unwritable, refuse_unwritable_value
+from a3s_store.core.changes import (
+    Committed,
+    Merge,
+    RunCheckpoint,
+    SessionChanges,
+    Stored,
+    batch_of,
+)
 from a3s_store.core.collections import LOOP_CHECKPOINTS, check_id
 from a3s_store.core.merge_session import MADE
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError, RunClaimedError, StaleGenerationError, during
+from a3s_store.errors import EncodeError, RunClaimedError, StaleGenerationError
 from a3s_store.models import LoopCheckpoint, SessionData
 
 _SAVE_ID_BYTES: Final = 16
@@ -87,7 +92,7 @@ class ConditionalMethods(BaseStore):
         """See `ConditionalStore.save_changes`."""
         self._check_open(changes.op)
         _check_changes(changes)
-        return await self._commit_changes(self._redacted_changes(changes), on, merge)
+        return await self._commit_changes(self.redacted_changes(changes), on, merge)
 
     async def landed(self, session_id: str, save_id: bytes) -> Revision | None:
         """See `ConditionalStore.landed`."""
@@ -107,27 +112,6 @@ class ConditionalMethods(BaseStore):
         if seen is not None:
             check_id(seen, "token")
         return await self._claim_run(check_id(run_id, "run id"), seen, by)
-
-    def _redacted_changes(self, changes: SessionChanges) -> SessionChanges:
-        if not self._redactor.has_hook:
-            session = self._redactor.value(changes.session)
-            return changes if session is changes.session else attrs.evolve(changes, session=session)
-        batch = self._redacted(batch_of(changes))
-        checkpoint = changes.checkpoint
-        if checkpoint is not None:
-            with during(changes.op, ""):
-                self._redactor.check_id(checkpoint.run_id, LOOP_CHECKPOINTS.key)
-            with during(changes.op, f"run id {checkpoint.run_id!r}"):
-                redacted = self._redactor.value(checkpoint.checkpoint)
-            checkpoint = attrs.evolve(checkpoint, checkpoint=redacted)
-        return attrs.evolve(
-            changes,
-            session=batch.session,
-            collections=batch.collections,
-            retained_artifact_uris=batch.retained_artifact_uris,
-            uncompacted=self._redactor.value(changes.uncompacted, "messages"),
-            checkpoint=checkpoint,
-        )
 
 
 def _check_changes(changes: SessionChanges) -> None:
@@ -177,19 +161,6 @@ def _check_run(changes: SessionChanges, run: RunCheckpoint) -> None:
 def _check_save_id(save_id: object, op: str) -> None:
     if type(save_id) is not bytes or len(save_id) != _SAVE_ID_BYTES:
         raise EncodeError(f"expected {_SAVE_ID_BYTES} bytes", op=op, path="save_id")
-
-
-def batch_of(changes: SessionChanges) -> Batch:
-    """What a backend commits of changes, apart from runs and conditions."""
-    return Batch(
-        op=changes.op,
-        session_id=changes.session_id,
-        session=changes.session,
-        collections=changes.collections,
-        retained_artifact_uris=changes.retained_artifact_uris,
-        save_id=changes.save_id,
-        name_source=changes.name_source,
-    )
 
 
 def run_taken(run_id: str) -> RunClaimedError:

@@ -77,7 +77,9 @@ class SessionStore(Protocol):
     lone surrogate, else (and for what is no str) InvalidIdError; a value that breaks its model's
     rules, a lone surrogate in a text included, raises EncodeError and nothing is written;
     what cannot be read raises DecodeError or CorruptionError, never answers None; after close
-    everything raises StoreClosedError. A cancelled save happened whole or not at all.
+    everything raises StoreClosedError. A cancelled save happened whole or not at all. Of
+    credentials in the configuration of a session an empty text is stored; docs/secrets.md has their
+    names.
     """
 
     @property

@@ -199,7 +199,7 @@ class Redactor:
         made = {name: self._without_credentials(part) for name, part in parts.items()}
         changed = {name: part for name, part in made.items() if part is not parts[name]}
         value = attrs.evolve(value, **changed) if changed else value
-        return self._with_known_extra(value)
+        return self._with_known_extra(value) if value.extra else value
 
     def _with_known_extra(self, session: SessionData) -> SessionData:
         """A session whose unknown keys are blanked; the same object of them is looked at once."""

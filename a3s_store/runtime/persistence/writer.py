@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 import attrs
 
+from a3s_store.core.base_store import BaseStore
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored
 from a3s_store.core.collections import ARTIFACTS, COLLECTIONS, Collection
 from a3s_store.core.conditional_store import may_write
@@ -183,7 +184,7 @@ class PlainWriter:
     ) -> Committed:
         """See `SessionWriter.save`."""
         theirs: Stored | None = None
-        written = changes
+        changes = written = self._as_stored(changes)
         if changes.checkpoint is not None:
             # First: what it holds may be in one that is removed afterwards, and nowhere else.
             run = changes.checkpoint
@@ -210,6 +211,11 @@ class PlainWriter:
         for claim in changes.ended_runs:
             await self._store.delete_loop_checkpoint(claim.run_id)
         return Committed(revision=Revision(self._number, 1), changes=written, theirs=theirs)
+
+    def _as_stored(self, changes: SessionChanges) -> SessionChanges:
+        """The changes without secrets: with them nothing stored would equal what was written."""
+        store = self._store
+        return store.redacted_changes(changes) if isinstance(store, BaseStore) else changes
 
     async def _compared(
         self, changes: SessionChanges, on: Revision | None
@@ -263,7 +269,7 @@ class PlainWriter:
         """See `SessionWriter.landed`: it was made if what is stored is what it would have made."""
         stored = await self._store.load_snapshot(changes.session_id)
         before = None if self._seen is None else self._seen.snapshot
-        attempted = _onto(before, changes)
+        attempted = _onto(before, self._as_stored(changes))
         if stored is None or attempted is None or not _equal(stored, attempted):
             return None
         return self._note(stored)

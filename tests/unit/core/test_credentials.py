@@ -398,24 +398,49 @@ def test_salvage_changes_no_value(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_live_session_keeps_its_credentials_and_a_restored_one_has_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("redact", [None, lambda text: text.replace("hunter2", "***")])
+def test_a_live_session_keeps_its_credentials_and_a_restored_one_has_none(
+    tmp_path: Path, redact: Any
+) -> None:
+    """On each store every save is an ordinary one: nothing was changed elsewhere."""
     from a3s_store.runtime import SessionManager
 
-    async def main() -> None:
-        async with SqliteSessionStore.open(tmp_path / "s.a3s") as store:
-            async with SessionManager().with_store(store) as sessions:
-                live = await sessions.create_session("s")
-                live.session.config = live.session.config.evolve(extra={"apiKey": SECRET})
-                await live.save()
+    async def use(store: BaseStore) -> None:
+        async with SessionManager().with_store(store) as sessions:
+            live = await sessions.create_session("s")
+            live.session.config = live.session.config.evolve(extra={"apiKey": SECRET})
+            for count in range(1, 4):
+                talk = tuple(Message.user(f"{n} hunter2") for n in range(count))
+                live.session.replace_messages(talk)
+                assert (await live.save()).kind == "saved"
                 assert live.session.config.extra == {"apiKey": SECRET}
                 assert not live.is_dirty
-                live.session.replace_messages((Message.user("hi"),))
-                await live.save()
-                assert live.session.config.extra == {"apiKey": SECRET}
-            async with SessionManager().with_store(store) as sessions:
-                live = await sessions.open_session("s")
-                assert live.session.config.extra == {"apiKey": ""}
-                assert not live.is_dirty
+        async with SessionManager().with_store(store) as sessions:
+            live = await sessions.open_session("s")
+            assert live.session.config.extra == {"apiKey": ""}
+            assert not live.is_dirty
 
-    asyncio.run(main())
+    in_each_store(tmp_path, use, redact=redact)
     assert files_with(tmp_path, SECRET) == []
+
+
+def test_a_save_of_another_live_session_leaves_the_credentials_of_this_one(tmp_path: Path) -> None:
+    from a3s_store.runtime import SessionManager
+
+    async def use(store: BaseStore) -> None:
+        async with (
+            SessionManager().with_store(store) as one,
+            SessionManager().with_store(store) as two,
+        ):
+            live = await one.create_session("s")
+            live.session.config = live.session.config.evolve(extra={"apiKey": SECRET})
+            live.session.replace_messages((Message.user("hi"),))
+            await live.save()
+            other = await two.open_session("s")
+            other.session.replace_messages((*other.session.messages, Message.user("there")))
+            assert (await other.save()).kind == "saved"
+            await live.reload()
+            assert len(live.session.messages) == 2
+            assert live.session.config.extra == {"apiKey": SECRET}
+
+    in_each_store(tmp_path, use)

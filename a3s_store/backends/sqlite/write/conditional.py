@@ -13,11 +13,10 @@ from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.batch import LoadResult
-from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, Stored
+from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, Stored, batch_of
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
 from a3s_store.core.conditional_store import (
     ask,
-    batch_of,
     may_write,
     refuse_unwritable_changes,
     run_taken,
