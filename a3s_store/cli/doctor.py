@@ -18,7 +18,13 @@ from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import health
 from a3s_store.backends.sqlite.maintenance.health import Recommendation
+from a3s_store.backends.sqlite.maintenance.time_limit import (
+    OutOfTimeError,
+    TimeLimit,
+    seconds_for,
+)
 from a3s_store.backends.sqlite.read import catalog, pairs, run_states
+from a3s_store.backends.sqlite.schema import structure_check
 from a3s_store.cli import checkpoint_advice, output, pair_repair, secrets_found
 from a3s_store.cli.failures import DAMAGED, Failure
 from a3s_store.cli.opening import PATH, existing, require_known, require_store
@@ -173,17 +179,19 @@ def _look(path: Path) -> Looked:
         try:
             with during("doctor", str(path)), transaction.read(conn):
                 facts = catalog.facts(conn)
-                (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
-                if found != "ok":
-                    raise CorruptionError(str(found), part="file", hint=KEEP)
+                with TimeLimit(seconds_for(conn)).over(conn):
+                    for found in structure_check.problems(conn, "quick_check", 1):
+                        raise CorruptionError(found, part="file", hint=KEEP)
                 broken = tuple(SessionPairs.of(*each) for each in pairs.problems(conn).items())
                 return Looked(facts, pairs=broken, runs=run_states.counts(conn))
         finally:
             conn.close()
+    except OutOfTimeError as error:
+        raise Failure(f"{path}: the check of the structure was not finished in its time") from error
     except CorruptionError as error:
-        found = failing_reads.read_through(path)
-        if found.error is not None:
-            raise Failure(str(failing_reads.unavailable(found.error))) from error
+        reading = failing_reads.read_through(path)
+        if reading.error is not None:
+            raise Failure(str(failing_reads.unavailable(reading.error))) from error
         return Looked(facts, error)
     except FileStateError as error:
         return Looked(refused=error)

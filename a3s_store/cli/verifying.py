@@ -46,7 +46,7 @@ def verify_command(store: Path, deep: bool, as_json: bool) -> None:
     else:
         _print(report)
     if not report.ok:
-        click.get_current_context().exit(DAMAGED)
+        click.get_current_context().exit(DAMAGED if report.damage else 1)
 
 
 def _refused(store: Path, depth: Depth, error: CorruptionError) -> VerifyReport:
@@ -61,6 +61,12 @@ def _refused(store: Path, depth: Depth, error: CorruptionError) -> VerifyReport:
         damage=(Damage.of(error),),
         skipped=("all the rest: it does not open",),
     )
+
+
+def _state(report: VerifyReport) -> Any:
+    if report.damage:
+        return cell("DAMAGED", "red")
+    return cell("whole", "green") if report.finished else cell("not finished", "yellow")
 
 
 def _print(report: VerifyReport) -> None:
@@ -79,7 +85,7 @@ def _print(report: VerifyReport) -> None:
         ("depth", report.depth),
         ("took", output.duration(int(report.seconds * 1000))),
         *(("not looked at", what) for what in report.skipped),
-        ("state", cell("whole", "green") if report.ok else cell("DAMAGED", "red")),
+        ("state", _state(report)),
     ]
     output.print_table(console, output.facts(pairs))
     for damage in report.damage[:_TOLD]:

@@ -121,11 +121,12 @@ class VerifyReport(_Finding):
     seconds: float
     damage: tuple[Damage, ...] = ()
     skipped: tuple[str, ...] = ()  # what could not be looked at, and why
+    finished: bool = True  # False: its time was over before all was looked at
 
     @property
     def ok(self) -> bool:
-        """Whether nothing of what was looked at is damaged."""
-        return not self.damage
+        """Whether it was finished, and nothing of what was looked at is damaged."""
+        return self.finished and not self.damage
 
 
 @attrs.frozen(kw_only=True)

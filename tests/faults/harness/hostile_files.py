@@ -143,6 +143,18 @@ def _loop(path: Path) -> None:
     path.with_name("loop-b").symlink_to(path)
 
 
+def _with_rows(part: str) -> Make:
+    """A table of another program with rows, whose declaration got this part later."""
+    return _sql(
+        "CREATE TABLE app_note (x)",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) "
+        "INSERT INTO app_note SELECT i FROM n",
+        "UPDATE sqlite_schema SET sql = :sql WHERE name = 'app_note'",
+        schema=True,
+        sql=f"CREATE TABLE app_note (x, {part})",
+    )
+
+
 def _many_objects(path: Path) -> None:
     _sql(*(f"CREATE TABLE t{number} (a)" for number in range(400)))(path)
 
@@ -172,6 +184,17 @@ HANDMADE: Final[Mapping[str, Make]] = {
         "DROP TABLE task", "CREATE VIRTUAL TABLE task USING fts5(task_key, id, content)"
     ),
     "an index with an expression": _sql("CREATE INDEX i ON task (length(zeroblob(400000000)))"),
+    "a foreign key of another table": _sql(
+        "CREATE TABLE app_note (o REFERENCES owner)",
+        "INSERT INTO app_note SELECT owner_key FROM owner",
+    ),
+    "a generated column that takes long": _with_rows(
+        "y AS (hex(zeroblob(100000000 + x))) NOT NULL"
+    ),
+    "a CHECK that takes long": _with_rows("CHECK (length(hex(zeroblob(100000000 + x))) > 0)"),
+    "an index of another table that takes long": _sql(
+        "CREATE TABLE app_note (x)", "CREATE INDEX i ON app_note (length(hex(zeroblob(x))))"
+    ),
     "hundreds of tables": _many_objects,
     "a table twice": _sql(
         "INSERT INTO sqlite_schema SELECT * FROM sqlite_schema WHERE name = 'task'", schema=True
@@ -226,6 +249,21 @@ HANDMADE: Final[Mapping[str, Make]] = {
         "UPDATE run SET created_at_ms = :n", "UPDATE session SET updated_at = -:n - 1", n=_MOST
     ),
     "huge positions": _sql("UPDATE artifact SET seq = seq + 4611686018427387904"),
+    "a key beyond 31 bits": _sql("INSERT INTO owner (owner_key, id) VALUES (2147483647, 'zz')"),
+    "a key beyond everything": _sql("INSERT INTO owner (owner_key, id) VALUES (:n, 'zz')", n=_MOST),
+    "a message far behind the others": _sql(
+        "UPDATE message SET seq = 2147483648 "
+        "WHERE message_key = (SELECT max(message_key) FROM message)"
+    ),
+    "a part before the first": _sql("UPDATE branch_segment SET start_seq = -:n - 1", n=_MOST),
+    "checksums without a salt": _sql("DELETE FROM meta WHERE name = 'row_salt'"),
+    "messages of another branch": _sql(
+        "UPDATE message SET (chain_hash, checksum, role, content) = "
+        "(SELECT o.chain_hash, o.checksum, o.role, o.content FROM message AS o "
+        "WHERE o.seq = message.seq AND o.branch_key <> message.branch_key) "
+        "WHERE EXISTS (SELECT 1 FROM message AS o "
+        "WHERE o.seq = message.seq AND o.branch_key <> message.branch_key)"
+    ),
     # Its texts are not texts.
     "messages nested too deep": _sql("UPDATE message SET content = :d", d=_DEEP),
     "events nested too deep": _sql("UPDATE run_event SET payload = :d", d=_DEEP),

@@ -42,7 +42,7 @@ from a3s_store.backends.sqlite.format import (
     wal_file,
     wal_links,
 )
-from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.backends.sqlite.schema import migrate, structure_check
 from a3s_store.errors import (
     CorruptionError,
     NotAStoreError,
@@ -224,8 +224,7 @@ def waive_integrity_check(path: Path) -> None:
 def _check_integrity_if_required(conn: sqlite3.Connection, path: Path) -> None:
     if path not in _UNCHECKED:
         return
-    (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
+    if any(structure_check.problems(conn, "quick_check", 1)):
         raise CorruptionError(
             "after an I/O error the file is damaged", part="file", hint="See `verify`"
         )

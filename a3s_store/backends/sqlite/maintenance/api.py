@@ -51,7 +51,9 @@ Progress = Callable[[int, int], None]
 class CareMethods(SqliteStoreBase):
     """What `SqliteSessionStore` has for looking after its file."""
 
-    async def verify(self, *, depth: Depth = "quick") -> VerifyReport:
+    async def verify(
+        self, *, depth: Depth = "quick", time_limit: float | None = None
+    ) -> VerifyReport:
         """Hold what is in the file against what is on record of it, and report what is damaged.
 
         "quick" looks at SQLite's structure, at the digests of every session and at how many values
@@ -61,11 +63,19 @@ class CareMethods(SqliteStoreBase):
         missing from a file that was copied without its log: compare `generation()` with what you
         know.
 
+        After `time_limit` seconds it ends, and the report is not `finished`; with None that is ten
+        minutes, and a second more for each 200 KB of the file. Tables of your own in the file are
+        not looked at.
+
         Raises:
             StoreUnavailableError, StoreBusyError, StoreClosedError: nothing could be looked at.
         """
         if depth not in ("quick", "deep"):
             raise ValueError(f"depth is 'quick' or 'deep', not {depth!r}")
+        if time_limit is not None and not (
+            type(time_limit) in (int, float) and 0 <= time_limit < 2**31
+        ):
+            raise ValueError(f"verify: time_limit is a number of seconds, not {time_limit!r}")
         self._check_open("verify")
         where = str(self._engine.settings.path)
         skipped: list[str] = []
@@ -73,14 +83,14 @@ class CareMethods(SqliteStoreBase):
         report = await self._engine.aside(
             "verify",
             where,
-            functools.partial(verify, location=where, depth=depth),
-            lambda found: not found.ok,
+            functools.partial(verify, location=where, depth=depth, seconds=time_limit),
+            lambda found: bool(found.damage),
         )
         report = attrs.evolve(
             report,
             log_frames=log.good_frames,
             damage=report.damage + _damage_of(log),
-            skipped=tuple(skipped),
+            skipped=(*skipped, *report.skipped),
         )
         await self._note_verified(where, report)
         return report
@@ -105,6 +115,8 @@ class CareMethods(SqliteStoreBase):
 
     async def _note_verified(self, where: str, report: VerifyReport) -> None:
         if self._engine.writer is None or self._engine.saves_refused is not None:
+            return
+        if not report.finished:
             return
         note = {"at": int(self._clock()), "depth": report.depth, "damage": len(report.damage)}
 

@@ -99,7 +99,7 @@ def check(made: Path, stop: threading.Event | None = None) -> tuple[int, int]:
             conn.set_progress_handler(stop.is_set, 100_000)
         try:
             if migrate.is_current(conn):
-                _verify(conn, made)
+                _verify(conn, made, stop)
             else:
                 file_copy.check_structure(conn)
             (sessions,) = conn.execute("SELECT count(*) FROM session").fetchone()
@@ -112,8 +112,15 @@ def check(made: Path, stop: threading.Event | None = None) -> tuple[int, int]:
     return sessions, pages
 
 
-def _verify(conn: sqlite3.Connection, made: Path) -> None:
-    found = verify.verify(conn, location=str(made), depth="deep").damage
+def _verify(conn: sqlite3.Connection, made: Path, stop: threading.Event | None) -> None:
+    ends = None if stop is None else stop.is_set
+    report = verify.verify(conn, location=str(made), depth="deep", stop=ends)
+    found = report.damage
+    if not found and not report.finished and not (stop is not None and stop.is_set()):
+        raise StoreUnavailableError(
+            "the check of the copy was not finished in its time",
+            hint="Look at the file with `verify`, which reports what it found until then",
+        )
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         raise CorruptionError(f"the store is damaged: {found[0]}{more}", hint=KEEP)

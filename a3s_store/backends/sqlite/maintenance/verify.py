@@ -20,6 +20,11 @@ from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.format import file_link, row_salt
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
+from a3s_store.backends.sqlite.maintenance.time_limit import (
+    OutOfTimeError,
+    TimeLimit,
+    seconds_for,
+)
 from a3s_store.backends.sqlite.rows import (
     agent_memory,
     blobs,
@@ -31,6 +36,7 @@ from a3s_store.backends.sqlite.rows import (
     tombstones,
 )
 from a3s_store.backends.sqlite.rows.pruned_generations import Pruned
+from a3s_store.backends.sqlite.schema import structure_check
 from a3s_store.core.collections import (
     CHECKPOINTS,
     COLLECTIONS,
@@ -61,14 +67,31 @@ _LISTS: Final = {
 }
 
 
-def verify(conn: sqlite3.Connection, *, location: str, depth: Depth) -> VerifyReport:
+def verify(
+    conn: sqlite3.Connection,
+    *,
+    location: str,
+    depth: Depth,
+    seconds: float | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> VerifyReport:
     """Look at everything but the log, as far as `depth` says; what is damaged is in the report.
 
-    Raises sqlite3.OperationalError when it is interrupted.
+    After so many `seconds`, or once `stop` returns true, it ends, and the report says that it was
+    not finished. None: many times what a file of this size needs.
+
+    Raises sqlite3.OperationalError when it is interrupted otherwise.
     """
     began = time.monotonic()
-    work = _Verification(conn, depth)
-    work.run()
+    limit = TimeLimit(seconds_for(conn) if seconds is None else seconds, stop)
+    work = _Verification(conn, depth, limit)
+    finished = True
+    try:
+        with limit.over(conn):
+            work.run()
+    except OutOfTimeError:
+        finished = False
+        work.skipped.append(f"the rest: it was not finished after {limit.seconds:.0f} seconds")
     return VerifyReport(
         location=location,
         depth=depth,
@@ -80,14 +103,18 @@ def verify(conn: sqlite3.Connection, *, location: str, depth: Depth) -> VerifyRe
         log_frames=0,
         seconds=time.monotonic() - began,
         damage=tuple(work.damage),
+        skipped=tuple(work.skipped),
+        finished=finished,
     )
 
 
 class _Verification:
     """One verification on its way: what was counted, and the damage found so far."""
 
-    def __init__(self, conn: sqlite3.Connection, depth: Depth) -> None:
+    def __init__(self, conn: sqlite3.Connection, depth: Depth, limit: TimeLimit) -> None:
         self.conn = conn
+        self.limit = limit
+        self.skipped: list[str] = []
         self.deep = depth == "deep"
         self.counts: Counter[str] = Counter()
         self.damage: list[Damage] = []
@@ -129,6 +156,7 @@ class _Verification:
         self, part: str, look: Callable[..., None], *arguments: Any, **owner: str | None
     ) -> None:
         """Look at one thing in one read transaction; whatever is stumbled over is damage of it."""
+        self.limit.check()
         checker = RowChecker(self.conn, **owner)
         with transaction.read(self.conn):
             checker.attempt(part, lambda: look(checker, *arguments))
@@ -138,10 +166,11 @@ class _Verification:
     # -- The file ---------------------------------------------------------------------------------
 
     def _structure(self, checker: RowChecker) -> None:
-        check = "integrity_check" if self.deep else "quick_check"
-        for (found,) in self.conn.execute(f"PRAGMA {check}({_REPORTED})").fetchall():
-            if found != "ok":
-                checker.note("file", found)
+        check: structure_check.Check = "integrity_check" if self.deep else "quick_check"
+        for found in structure_check.problems(self.conn, check, _REPORTED):
+            checker.note("file", found)
+        if structure_check.has_others(self.conn):
+            self.skipped.append("tables that are no part of a store, and pages of no table")
 
     def _commit_link(self, checker: RowChecker) -> None:
         file_link.read(self.conn)
@@ -150,8 +179,12 @@ class _Verification:
         row_salt.read(self.conn)
 
     def _references(self, checker: RowChecker) -> None:
-        broken = self.conn.execute("PRAGMA foreign_key_check").fetchmany(_REPORTED)
-        for table, _, parent, _ in broken:
+        broken = [
+            found
+            for name in structure_check.our_tables(self.conn)
+            for found in self.conn.execute(f"PRAGMA foreign_key_check({name})").fetchmany(_REPORTED)
+        ]
+        for table, _, parent, _ in broken[:_REPORTED]:
             checker.note("file", f"a row of {table} refers to a row of {parent} that is not there")
         # Which conversations of which saves would be collected under them?
         (unowned,) = self.conn.execute(_UNOWNED).fetchone()

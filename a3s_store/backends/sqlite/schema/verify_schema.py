@@ -4,7 +4,8 @@ A database carries code: triggers, views, expressions in indexes. A file from so
 carry foreign code, so before any statement that could run some of it, the list of objects is read
 (which runs nothing) and compared. Our objects must be exactly ours, letter by letter but for the
 quotes around plain names, which SQLite adds to renamed tables. Further plain tables and plain views
-belong to the user: no statement of ours names them. A trigger, a virtual table or an index on one
+belong to the user: no statement of ours names them, and nothing in them runs or binds when ours do
+(`user_objects`). A trigger, a virtual table or an index on one
 of our tables would run inside ours, and is refused.
 
 A file of a newer release is opened for reading only, and there no trigger ever runs; further
@@ -22,6 +23,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
+from a3s_store.backends.sqlite.schema import user_objects
 from a3s_store.errors import MigrationError, SchemaError, SchemaTooNewError
 
 _MOST_OBJECTS: Final = 5_000
@@ -58,7 +60,8 @@ def check(conn: sqlite3.Connection, version: int, scripts: Scripts) -> None:
                     f"that schema {version} has under this name",
                     hint="Restore a backup, or import the sessions into a new store",
                 )
-        else:
+    for thing in found:
+        if thing.name not in ours:
             _refuse_what_runs(thing, ours)
     for name, (kind, _) in missing.items():
         raise SchemaError(
@@ -151,10 +154,13 @@ def _refuse_what_runs(thing: _Object, ours: dict[str, tuple[str, str | None]]) -
     if thing.kind == "view" and (thing.sql or "").startswith("CREATE VIEW "):
         return
     if _is_plain_table(thing):
+        _refuse_part(thing, user_objects.in_table(thing.sql or "", ours))
         return
     # SQLite does not tell SESSION from session.
     if thing.kind == "index" and thing.table.lower() not in ours:
-        return  # of a table of theirs
+        if thing.sql is not None:  # of a table of theirs, and not one that its keys make
+            _refuse_part(thing, user_objects.in_index(thing.sql))
+        return
     kind = thing.kind
     if kind == "table":
         kind = "virtual table"
@@ -163,6 +169,20 @@ def _refuse_what_runs(thing: _Object, ours: dict[str, tuple[str, str | None]]) -
         f"the file has {article} {kind} {_shown(thing.name)}, which is not part of a store "
         "and would run whenever it is used",
         hint=_how_to_drop(thing),
+    )
+
+
+def _refuse_part(thing: _Object, part: str | None) -> None:
+    """Raise SchemaError for a table or an index of the user's own that has this in it."""
+    if part is None:
+        return
+    hint = _how_to_drop(thing)
+    if thing.kind == "table":
+        hint = f"If it is yours, make it again without {part}, or keep it in a file of its own"
+    raise SchemaError(
+        f"the {thing.kind} {_shown(thing.name)} is not part of a store and has {part}, which would "
+        "run, or keep sessions from being deleted, when the store is used",
+        hint=hint,
     )
 
 

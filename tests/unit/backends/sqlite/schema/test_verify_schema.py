@@ -11,7 +11,7 @@ import pytest
 
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.connection.connect import Settings, open_reader
-from a3s_store.backends.sqlite.schema import migrate, verify_schema
+from a3s_store.backends.sqlite.schema import migrate, user_objects, verify_schema
 from a3s_store.errors import CorruptionError, SchemaError, SchemaTooNewError, StoreError
 from tests.support import database, session, with_store
 
@@ -77,6 +77,38 @@ HOSTILE: dict[str, tuple[tuple[str, ...], str]] = {
             "UPDATE sqlite_schema SET tbl_name = 'MESSAGE' WHERE name = 'slow'",
         ),
         "index 'slow'",
+    ),
+    "a foreign key of theirs to a table of ours": (
+        ('CREATE TABLE app_note (o INTEGER REFERENCES\n/* theirs */ "Owner" (owner_key))',),
+        "table 'app_note' is not part of a store and has a foreign key",
+    ),
+    "a foreign key of theirs beside the columns": (
+        ("CREATE TABLE app_note (o, FOREIGN KEY (o) REFERENCES [message] DEFERRABLE)",),
+        "a foreign key to a table of the store",
+    ),
+    "a CHECK of theirs": (
+        ("CREATE TABLE theirs (x, check(length(hex(zeroblob(100000000 + x))) > 0))",),
+        "a CHECK",
+    ),
+    "a generated column of theirs": (
+        ("CREATE TABLE theirs (x, y NOT NULL AS (hex(zeroblob(100000000 + x))))",),
+        "a generated column",
+    ),
+    "an index with an expression on a table of theirs": (
+        ("CREATE TABLE theirs (x)", "CREATE INDEX slow ON theirs (hex(zeroblob(100000000 + x)))"),
+        "index 'slow' is not part of a store and has an expression",
+    ),
+    "a partial index on a table of theirs": (
+        ("CREATE TABLE theirs (x)", "CREATE INDEX slow ON theirs (x) WHERE length(x) > 3"),
+        "a condition",
+    ),
+    "a collation that only their program has": (
+        (
+            "CREATE TABLE theirs (x TEXT)",
+            "UPDATE sqlite_schema SET sql = 'CREATE TABLE theirs (x TEXT COLLATE german)' "
+            "WHERE name = 'theirs'",
+        ),
+        "a collation",
     ),
     "one column more": (("ALTER TABLE session ADD COLUMN more TEXT",), "table 'session'"),
     "a column of another type": (
@@ -164,7 +196,9 @@ def test_tables_and_views_of_the_users_own_are_let_be_and_never_run(path: Path) 
     change(
         path,
         "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT UNIQUE, x)",
-        "CREATE INDEX notes_by_length ON notes (length(x))",
+        "CREATE INDEX notes_by_x ON notes (x COLLATE NOCASE DESC, session_id)",
+        "CREATE TABLE app_page (k TEXT PRIMARY KEY, at TEXT DEFAULT (datetime('now')), "
+        'note INTEGER REFERENCES notes, "check" TEXT) WITHOUT ROWID -- CHECK (1) REFERENCES owner',
         "INSERT INTO notes (session_id, x) VALUES ('fix-login', 'mine')",
         f"CREATE VIEW never_asked AS {NEVER_ENDING}",
         "ANALYZE",
@@ -281,3 +315,43 @@ def test_our_own_steps_are_made_once_for_each_schema() -> None:
         verify_schema.check(conn, number, migrate.scripts(number))
         assert verify_schema.made_by.cache_info().misses == before
     conn.close()
+
+
+def test_no_name_of_ours_begins_with_the_prefix_that_is_the_users() -> None:
+    names = verify_schema.made_by(migrate.scripts(migrate.newest()))
+    assert not [name for name in names if name.startswith(user_objects.PREFIX)]
+
+
+def test_what_a_table_of_ours_has_is_not_in_the_way_of_one_of_theirs(path: Path) -> None:
+    """Sessions beside plain tables of the user's own are deleted, erased, copied and verified."""
+    change(
+        path,
+        "CREATE TABLE app_note (session_id TEXT, x)",
+        "CREATE UNIQUE INDEX app_note_by_id ON app_note (session_id)",
+        "INSERT INTO app_note VALUES ('fix-login', 'mine')",
+    )
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("gone"))
+        await store.erase("gone")
+        for depth in ("quick", "deep"):
+            report = await store.verify(depth=depth)
+            assert report.ok
+            assert any("no part of a store" in what for what in report.skipped)
+        await store.backup(path.with_name("copy.a3s"))
+
+    with_store(path, use)
+    with database(path.with_name("copy.a3s")) as conn:
+        assert conn.execute("SELECT x FROM app_note").fetchall() == [("mine",)]
+
+
+def test_only_our_tables_are_checked_where_there_are_others(path: Path) -> None:
+    """A row of theirs that breaks their own rule is theirs."""
+    change(path, "CREATE TABLE theirs (x)", "INSERT INTO theirs VALUES (NULL)")
+    change(
+        path,
+        "UPDATE sqlite_schema SET sql = 'CREATE TABLE theirs (x NOT NULL)' WHERE name = 'theirs'",
+    )
+    assert with_store(path, lambda store: store.verify(depth="deep")).ok
+    change(path, "UPDATE message SET content = '[]' WHERE seq = 0")
+    assert not with_store(path, lambda store: store.verify(depth="deep")).ok

@@ -1,0 +1,45 @@
+"""SQLite's own checks of the structure of a file, of our tables only."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Literal
+
+from a3s_store.backends.sqlite.schema import migrate, verify_schema
+
+Check = Literal["integrity_check", "quick_check"]
+
+
+def problems(conn: sqlite3.Connection, check: Check, most: int) -> Iterator[str]:
+    """What SQLite finds wrong with the structure, at most so many lines for each thing checked.
+
+    A file without tables of the user's own is checked as a whole. In another each table of ours is
+    checked alone: how large the others are is not known, and pages that no table has, or two have,
+    are not looked for.
+    """
+    if not has_others(conn):
+        found = conn.execute(f"PRAGMA {check}({most})").fetchall()
+        yield from (text for (text,) in found if text != "ok")
+        return
+    for table in ("sqlite_schema", *our_tables(conn)):
+        found = conn.execute(f"PRAGMA {check}({table})").fetchmany(most)
+        yield from (text for (text,) in found if text != "ok")
+
+
+def our_tables(conn: sqlite3.Connection) -> list[str]:
+    """The names of the tables that are part of a store, as far as the file has them."""
+    (version,) = conn.execute("PRAGMA user_version").fetchone()
+    number = version if version in migrate.steps() else migrate.newest()
+    made = verify_schema.made_by(migrate.scripts(number))
+    there = {name for (name,) in conn.execute(_TABLES).fetchall()}
+    return [name for name, (kind, _) in made.items() if kind == "table" and name in there]
+
+
+def has_others(conn: sqlite3.Connection) -> bool:
+    """Whether there are tables that are no part of a store."""
+    there = {name for (name,) in conn.execute(_TABLES).fetchall()}
+    return bool(there - {*our_tables(conn)})
+
+
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'"
