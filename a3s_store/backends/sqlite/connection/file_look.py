@@ -17,6 +17,7 @@ import attrs
 
 from a3s_store.backends.sqlite.connection import kept_files
 from a3s_store.backends.sqlite.format import (
+    commit_link,
     file_copy,
     log_owner,
     wal_file,
@@ -118,9 +119,22 @@ def _log(path: Path) -> tuple[WalContent | None, WalAudit, int]:
         data = file.read(_LOOKED_AT) if info.st_size else b""
         audit = wal_file.audit(data)
         content = wal_links.read(file, info.st_size, audit)
-    if audit.suspects and _is_older_page(path, data, audit):
+    if audit.suspects and (_is_torn_mark(data, audit) or _is_older_page(path, data, audit)):
         audit = attrs.evolve(audit, suspects=())
     return content, audit, info.st_mtime_ns
+
+
+def _is_torn_mark(data: bytes, found: WalAudit) -> bool:
+    """Whether what is wrong in a log may be the open mark of a commit half of which was written.
+
+    The link lay across two sectors then, and the first is still that of the frame that was there
+    before, which differs in this bit alone. Nothing is lost with such a commit: it has only a link.
+    """
+    if found.broken is None or len(found.suspects) != 1 or found.commits_behind != 1:
+        return False
+    number, page = wal_file.page_of(wal_file.mended(data, found), found)
+    at = commit_link.mark_at(page) if number in commit_link.PAGES else None
+    return at is not None and found.suspects[0] == (found.broken + wal_file.FRAME + at, 0)
 
 
 def _is_older_page(path: Path, data: bytes, found: WalAudit) -> bool:

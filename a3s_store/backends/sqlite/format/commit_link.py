@@ -5,7 +5,8 @@ belongs to a database if the database's link comes just before the log's first, 
 log's. That is told from bytes, before SQLite opens anything (`log_owner`).
 
 The row lies at the end of its page and has the same length each time, so all that ever changes is
-in one sector: a torn page cannot make it unreadable.
+in one sector of the database: a torn page cannot make it unreadable. In a log it may lie across
+two.
 """
 
 from __future__ import annotations
@@ -126,6 +127,14 @@ def find(page: bytes) -> CommitLink | None:
     """The link on a page, wherever on it the row lies; None where there is none."""
     at = _place(page)
     return None if at is None else unpack(page[at : at + _SIZE])
+
+
+def mark_at(page: bytes) -> int | None:
+    """Where on a page the open mark is, as bit 0 of a byte; None where none is set."""
+    at = _place(page)
+    if at is None or not page[at + len(_MAGIC)]:
+        return None
+    return at + len(_MAGIC)
 
 
 def _place(page: bytes) -> int | None:

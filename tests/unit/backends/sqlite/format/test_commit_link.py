@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store.backends.sqlite.format import commit_link
+from a3s_store import SqliteSessionStore
+from a3s_store.backends.sqlite.connection import file_look, wal_checkpoint
+from a3s_store.backends.sqlite.format import commit_link, wal_file
 from a3s_store.backends.sqlite.format.commit_link import CommitLink
 from tests.support import session, with_store
 
@@ -84,3 +87,43 @@ def test_it_stays_on_its_page_when_another_program_writes_the_file_anew(tmp_path
         assert commit_link.page_number(content[:100]) == page
         assert commit_link.find(content[(page - 1) * PAGE : page * PAGE]) is not None
         assert with_store(path, lambda store: store.load("fix-login")) == session()
+
+
+def marked_log(tmp_path: Path) -> Path:
+    """A store as a power cut leaves it after the marked commit that begins a checkpoint."""
+    path, copy = tmp_path / "agent.a3s", tmp_path / "copy.a3s"
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session())
+        writer = store._engine.writer
+        assert writer is not None
+        await writer.run(lambda conn: wal_checkpoint._commit_link(conn, open_mark=True))
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", f"{copy}{end}")
+
+    with_store(path, use)
+    return copy
+
+
+def flipped(path: Path, offset: int) -> None:
+    """Turn bit 0 of a byte of the link in the last commit of the log."""
+    log = path.with_name(path.name + "-wal")
+    content = bytearray(log.read_bytes())
+    end = wal_file.HEADER + wal_file.audit(bytes(content)).good_frames * (wal_file.FRAME + PAGE)
+    content[content.rindex(b"a3sLINK1", 0, end) + offset] ^= 1
+    log.write_bytes(content)
+
+
+def test_a_mark_that_was_written_in_part_is_no_damage_and_loses_nothing(tmp_path: Path) -> None:
+    path = marked_log(tmp_path)
+    assert file_look.look(path).is_fine
+    flipped(path, 8)
+    assert file_look.look(path).is_fine
+    assert with_store(path, lambda store: store.load("fix-login")) == session()
+
+
+@pytest.mark.parametrize("offset", [12, 30, 70])
+def test_another_wrong_bit_of_the_last_link_is_damage(tmp_path: Path, offset: int) -> None:
+    path = marked_log(tmp_path)
+    flipped(path, offset)
+    assert file_look.look(path).audit.is_damaged

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a3s_store import SqliteSessionStore
+from a3s_store.core.changes import SessionChanges, Stored
 from a3s_store.core.reports import PruneReport
 from a3s_store.errors import GenerationGoneError, SessionNotFoundError, StoreReadOnlyError
 from a3s_store.models import ImageBlock, ImageSource, Message
@@ -100,8 +101,6 @@ def test_generations_of_the_last_day_stay(tmp_path: Path) -> None:
 
 
 def test_a_save_of_the_last_day_is_found_by_its_id(tmp_path: Path) -> None:
-    from a3s_store.core.changes import SessionChanges
-
     async def use(store: SqliteSessionStore, clock: Clock) -> None:
         asked = bytes(range(16))
         changes = SessionChanges(session_id=ID, save_id=asked, session=session(count=3))
@@ -200,6 +199,31 @@ def test_a_session_made_again_knows_nothing_of_what_was_pruned_before(tmp_path: 
     in_store(tmp_path / "agent.a3s", use)
     with database(tmp_path / "agent.a3s") as conn:
         assert conn.execute("SELECT name FROM meta WHERE name GLOB 'pruned*'").fetchall() == []
+
+
+def test_a_live_session_goes_on_from_what_it_read_before(tmp_path: Path) -> None:
+    async def use(store: SqliteSessionStore, clock: Clock) -> None:
+        await grown(store, 6)
+        read = await store.load_versioned(ID)
+        assert read is not None
+        await save(store, messages(8))
+        clock.now += 40 * DAY
+        assert (await store.prune(keep_generations=1, keep_days=1)).generations == 6
+        changes = SessionChanges(session_id=ID, save_id=bytes(16), session=session(count=9))
+        seen = []
+
+        def merge(ours: SessionChanges, theirs: Stored) -> SessionChanges:
+            seen.append((theirs.revision, theirs.value.session.messages))
+            return ours
+
+        committed = await store.save_changes(changes, on=read.revision, merge=merge)
+        assert seen == [((7, 1), messages(8))]
+        assert committed.revision == (8, 1)
+        assert await store.rewind(ID, 3) == 9
+        await store.fork(ID, "forked")
+        assert await store.load("forked") == session("forked", count=3)
+
+    in_store(tmp_path / "agent.a3s", use)
 
 
 def test_run_checkpoints_and_forks_keep_their_messages(tmp_path: Path) -> None:
@@ -333,6 +357,7 @@ _STEPS: Final = st.lists(
         st.tuples(st.just("drop"), _NAMES, st.just(0)),
         st.tuples(st.just("delete"), _NAMES, st.just(0)),
         st.tuples(st.just("wait"), _NAMES, st.integers(1, 30)),
+        st.tuples(st.just("prune"), st.sampled_from(["", "tips"]), st.integers(1, 3)),
     ),
     max_size=14,
 )
@@ -349,7 +374,7 @@ class Program:
     async def do(self, step: tuple[str, str, int]) -> None:
         kind, name, number = step
         self.count += 1
-        found = await self.store.load(name)
+        found = await self.store.load(name or "a")
         history = () if found is None else found.messages
         more = messages(max(number, 1), tag=f"step {self.count}")
         match kind:
@@ -371,6 +396,11 @@ class Program:
                 await self.store.delete(name)
             case "wait":
                 self.clock.now += number * DAY
+            case "prune":
+                present = await self.everything()
+                days = 10 if name else None
+                await self.store.prune(keep_generations=number, keep_days=days)
+                assert await self.everything() == present
 
     async def everything(self) -> dict[Any, Any]:
         """Sessions and checkpoints as they load."""
