@@ -2,9 +2,8 @@
 
 Invariants: 1. an id is live at most once, and is taken while its session is being made; 2. a
 failure to persist never fails what the caller asked for: it is an event of the session and a
-warning; 3. a session is asked for in every store before it is said not to be found; 4. what is
-saved already is never overwritten by a new session of the same id. Upstream: the maps of
-`SessionManager` (runtime 10) and the registry of `agent_sessions.rs` (1.7).
+warning; 3. every store is asked before a session is not found; 4. a new session overwrites no saved
+one. Upstream: the maps of `SessionManager` (runtime 10), the registry of `agent_sessions.rs` (1.7).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from a3s_store.backends.sqlite.rows import message_log
 from tests.everything import fill
 from tests.support import database, with_store
 from tests.unit.cli.cli_runs import invoke, run
@@ -21,7 +22,14 @@ def store(tmp_path: Path) -> Path:
 
 def damage(store: Path) -> None:
     with database(store) as conn:
-        conn.execute("UPDATE message SET content = replace(content, 'e', 'f') WHERE seq = 1")
+        (head,) = conn.execute("SELECT head_branch FROM session LIMIT 1").fetchone()
+        part = message_log.segment_at(message_log.segments_of(conn, head, None), 2)
+        assert part is not None
+        conn.execute(
+            "UPDATE message SET content = replace(content, 'e', 'f') "
+            "WHERE branch_key = ? AND seq = ?",
+            (part.source, part.seq(1)),
+        )
         conn.commit()
 
 

@@ -132,7 +132,7 @@ def _is_torn_mark(data: bytes, found: WalAudit) -> bool:
     """
     if found.broken is None or len(found.suspects) != 1 or found.commits_behind != 1:
         return False
-    number, page = wal_file.page_of(wal_file.mended(data, found), found)
+    number, page = wal_file.page_of(wal_file.corrected(data, found), found)
     at = commit_link.mark_at(page) if number in commit_link.PAGES else None
     return at is not None and found.suspects[0] == (found.broken + wal_file.FRAME + at, 0)
 

@@ -103,7 +103,7 @@ def page_of(data: bytes, found: WalAudit) -> tuple[int, bytes]:
     return number, data[begin : begin + found.page_size]
 
 
-def mended(data: bytes, found: WalAudit) -> bytes:
+def corrected(data: bytes, found: WalAudit) -> bytes:
     """The log with its wrong bit turned back, where it is certain which one is; else as it is."""
     return _turned(data, *found.suspects[0]) if len(found.suspects) == 1 else data
 

@@ -13,7 +13,7 @@ import hashlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from a3s_store.backends.sqlite import transaction
@@ -315,9 +315,26 @@ class _Verification:
             self.counts["messages"] += count
             if count != (expected := rows.stop - rows.start):
                 checker.note("messages", f"of {expected} only {count} are there", rows.start)
-            if self.deep:
-                for _ in checker.rows(branch, rows, self._before(parts, rows.start)):
+            for shown, offset in self._as_shown(branch, rows) if self.deep else ():
+                before = self._before(parts, shown.start)
+                for _ in checker.rows(branch, shown, before, offset):
                     pass
+
+    def _as_shown(self, branch: int, rows: range) -> Iterator[tuple[range, int]]:
+        """Parts of the rows of a branch, with how much each is above the position of its messages.
+
+        That is the position in the present conversation, where it has them at others.
+        """
+        start = rows.start
+        for first, position, end in self.conn.execute(_SHOWN, (branch,)).fetchall():
+            own = range(max(start, first), min(rows.stop, first + end - position))
+            if len(own) > 0:
+                if start < own.start:
+                    yield range(start, own.start), 0
+                yield own, first - position
+                start = own.stop
+        if start < rows.stop:
+            yield range(start, rows.stop), 0
 
     def _begins(self, parts: list[message_log.Segment], part: message_log.Segment) -> bool:
         """Whether a segment goes on with the conversation of those before it, as far as is known.
@@ -342,7 +359,7 @@ class _Verification:
             first, last = 0, -1
         own = [part for part in parts if part.source == branch]
         if own and own[-1].end is None:
-            return [range(p.start, last + 1 if p.end is None else p.end) for p in own]
+            return [range(p.start, max(p.start, last + 1) if p.end is None else p.end) for p in own]
         used = message_log.used(
             self.conn, branch, first, last, functools.partial(message_log.needed, self.conn)
         )
@@ -360,6 +377,14 @@ SELECT count(*) FROM generation AS g WHERE head_branch IS NOT NULL AND NOT EXIST
     SELECT 1 FROM branch_owner AS o
     WHERE o.owner_key = g.owner_key AND o.branch_key = g.head_branch
 )
+"""
+
+# Which rows of a branch do present conversations have at other positions?
+_SHOWN: Final = """
+SELECT p.source_start, p.start_seq, min(coalesce(p.end_seq, s.head_length), s.head_length)
+FROM session AS s JOIN branch_segment AS p ON p.branch_key = s.head_branch
+WHERE p.source_branch = ? AND p.source_start IS NOT NULL AND p.start_seq < s.head_length
+ORDER BY p.source_start
 """
 
 _BRANCHES: Final = """

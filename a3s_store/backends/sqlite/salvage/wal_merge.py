@@ -69,7 +69,7 @@ def read_log(data: bytes, page_size: int | None) -> Log:
     found = wal_file.audit(data)
     is_damaged = found.is_damaged
     for _ in range(_MOST_FLIPS):
-        mended = wal_file.mended(data, found)
+        mended = wal_file.corrected(data, found)
         if mended == data:
             break
         data = mended

@@ -224,7 +224,7 @@ def test_the_place_in_a_shelf_is_named(tmp_path: Path) -> None:
         await store.save_trace_events("x", values("trace_events") * 2)
         path = tmp_path / "traces/x.json"
         tree = json.loads(path.read_bytes())
-        tree[1]["kind"] = "dance"
+        tree[1]["kind"] = 7
         path.write_text(json.dumps(tree))
         with pytest.raises(DecodeError) as caught:
             await store.load_trace_events("x")

@@ -69,7 +69,7 @@ def test_every_bit_of_the_header_matters_and_is_found(log: bytes) -> None:
         assert (found.header, found.commits) == ("damaged", 0)
         assert found.is_damaged
         assert found.commits_behind == COMMITS
-        assert wal_file.mended(damaged, found) in (log, damaged)
+        assert wal_file.corrected(damaged, found) in (log, damaged)
 
 
 @settings(max_examples=150, deadline=None)
@@ -83,14 +83,14 @@ def test_a_flipped_bit_is_found_wherever_it_is(log: bytes, place: int, bit: int)
     assert found.is_damaged
     assert (place, bit) in found.suspects
     assert found.commits + found.commits_behind == COMMITS
-    assert wal_file.mended(damaged, found) in (log, damaged)
+    assert wal_file.corrected(damaged, found) in (log, damaged)
 
 
 def test_most_flipped_bits_are_known_for_certain(log: bytes) -> None:
     chance = random.Random(1)
     places = [(chance.randrange(32, len(log)), chance.randrange(8)) for _ in range(100)]
     certain = sum(
-        wal_file.mended(flipped(log, *place), wal_file.audit(flipped(log, *place))) == log
+        wal_file.corrected(flipped(log, *place), wal_file.audit(flipped(log, *place))) == log
         for place in places
     )
     assert certain > 50
@@ -134,7 +134,7 @@ def test_any_change_is_answered(log: bytes, changes: list[tuple[int, bytes]]) ->
         changed[place % len(log) : place % len(log) + len(new)] = new
     found = wal_file.audit(bytes(changed))
     assert found.good_frames <= found.frames
-    assert len(wal_file.mended(bytes(changed), found)) == len(changed)
+    assert len(wal_file.corrected(bytes(changed), found)) == len(changed)
 
 
 # -- Logs as SQLite makes them --------------------------------------------------------------------

@@ -185,7 +185,7 @@ def test_writing_anew_keeps_auto_vacuum(tmp_path: Path) -> None:
     assert pages(path).auto_vacuum
     in_store(path, lambda store: store.compact(full=True))  # type: ignore[arg-type, return-value]
     assert pages(path).auto_vacuum
-    in_store(path, lambda store: store.erase("unknown"))  # type: ignore[arg-type, return-value]
+    in_store(path, lambda store: store.erase())  # type: ignore[arg-type, return-value]
     assert pages(path).auto_vacuum
     in_store(path, check)
 

@@ -20,6 +20,7 @@ KEY = "ghp" + "_16C7e42F292c6912E7710c838347Ae178B4a"
 # Tables without any text of callers.
 INNER = {
     *("file_link", "meta", "tombstone", "collection", "branch", "branch_segment", "branch_owner"),
+    "branch_chain",
     *("blob", "message_blob", "generation", "agent_memory_total"),
 }
 
