@@ -123,11 +123,11 @@ SHARED = [
 
 @pytest.mark.parametrize(("of", "line", "judgement"), SHARED, ids=[row[0] for row in SHARED])
 def test_each_line_of_the_list_of_mounts_is_judged(of: str, line: str, judgement: str) -> None:
-    text = f"{LOCAL}812 24 0:70 /src /work rw,relatime shared:7 master:2 - {line}\n"
-    found = mount_of(Path("/work/s.a3s"), text)
+    text = f"{LOCAL}812 24 0:70 /src /data rw,relatime shared:7 master:2 - {line}\n"
+    found = mount_of(Path("/data/s.a3s"), text)
     assert found is not None
     judged = "network" if found.is_network else "unsure" if found.is_unsure else "local"
-    assert (found.point, judged) == ("/work", judgement)
+    assert (found.point, judged) == ("/data", judgement)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there is the list of mounts")
