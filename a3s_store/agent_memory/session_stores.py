@@ -117,6 +117,8 @@ class _Owned:
     async def _put(self, op: str, items: Sequence[MemoryItem]) -> None:
         self._store._check_open(op)
         with during(op, f"memories of {self._owner!r}"):
+            if items:
+                self._store._redactor.check_id(self._owner, "memory owner")
             made = [redacted(item, self._store._redactor) for item in items]
         if made:
             await self._change(op, lambda found: found.update({item.id: item for item in made}))

@@ -423,3 +423,28 @@ def test_looking_at_an_item_is_no_access(opener: Any, tmp_path: Path) -> None:
             assert await store.search("c", 1) == (item("a"),)
 
     used(opener, tmp_path, use)
+
+
+@pytest.mark.parametrize("kind", ["memory", "files", "sqlite"])
+def test_an_owner_that_redaction_would_change_is_refused(kind: str, tmp_path: Path) -> None:
+    """Its memories would be looked for under another name than they are stored."""
+
+    def redact(text: str) -> str:
+        return text.replace("secret", "-")
+
+    async def work(store: Any) -> None:
+        with pytest.raises(InvalidIdError, match="redact= would change"):
+            await store.memories("a secret").store(item("a"))
+        assert await store.memory_owners() == ()
+
+    async def main() -> None:
+        if kind == "memory":
+            await work(MemorySessionStore(redact=redact))
+        elif kind == "files":
+            async with FileSessionStore.open(tmp_path / "files", redact=redact) as files:
+                await work(files)
+        else:
+            async with SqliteSessionStore.open(tmp_path / "agent.a3s", redact=redact) as sqlite:
+                await work(sqlite)
+
+    asyncio.run(main())
