@@ -397,7 +397,7 @@ def blobs_unbounded(path: Path) -> Any:
 
 def keys_unbounded(path: Path) -> Any:
     """A new row keeps whatever key SQLite gives it beside a damaged one."""
-    plant(bounds, "key_within", lambda conn, table, key: key)
+    plant(bounds, "_suitable", lambda conn, table, key, has_rows: key)
     return SqliteSessionStore.open(path)
 
 

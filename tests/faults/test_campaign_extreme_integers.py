@@ -24,6 +24,10 @@ KNOWN = [
     Job("branch_owner", "owner_key", -(2**63), last=True),
     Job("collection", "count", 2**31, last=True),
     Job("run", "run_key", MOST, last=True),
+    # What hung on such a row was taken for that of the next new one.
+    Job("owner", "owner_key", -1, last=True),
+    Job("branch", "branch_key", -1, last=True),
+    Job("subagent_task", "subagent_task_key", -(2**63), last=True),
 ]
 
 

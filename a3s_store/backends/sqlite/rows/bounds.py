@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections.abc import Callable
 from typing import Final
 
 from a3s_store.core.corruption import CorruptRowError
@@ -35,20 +36,40 @@ def check_positions(*positions: int) -> None:
             raise CorruptRowError("a position is out of bounds")
 
 
-def key_within(conn: sqlite3.Connection, table: str, key: int) -> int:
-    """The key of the row that was just inserted, which gets another if that is out of bounds.
+def next_key(conn: sqlite3.Connection, table: str, has_rows: Callable[[int], bool]) -> int:
+    """The key for a new row: the largest plus one, or another where that will not do.
 
-    SQLite gives a new row the largest key plus one, and a damaged row may have any. What is chosen
-    then is far from the keys of rows that lost their parent. Raises StoreFullError.
+    A damaged row may have any key; and where the last row is lost, what hung on it is still there:
+    `has_rows` says whether that is so of a key. What is chosen then is far from such keys.
+    Raises StoreFullError.
     """
-    if 0 <= key < KEYS:
+    # Which key follows?
+    (key,) = conn.execute(f"SELECT coalesce(max({table}_key), 0) + 1 FROM {table}").fetchone()
+    return _suitable(conn, table, key, has_rows)
+
+
+def key_within(
+    conn: sqlite3.Connection, table: str, key: int, has_rows: Callable[[int], bool]
+) -> int:
+    """The key of the row that was just inserted, which gets another if that will not do.
+
+    As `next_key`, for rows on which others hang without a foreign key.
+    """
+    chosen = _suitable(conn, table, key, has_rows)
+    if chosen != key:
+        conn.execute(f"UPDATE {table} SET {table}_key = ? WHERE {table}_key = ?", (chosen, key))
+    return chosen
+
+
+def _suitable(
+    conn: sqlite3.Connection, table: str, key: int, has_rows: Callable[[int], bool]
+) -> int:
+    if 0 <= key < KEYS and not has_rows(key):
         return key
     for _ in range(_TRIES):
         chosen = random.randrange(KEYS // 2, KEYS)
-        changed = conn.execute(
-            f"UPDATE OR IGNORE {table} SET {table}_key = ? WHERE {table}_key = ?", (chosen, key)
-        )
-        if changed.rowcount:
+        found = conn.execute(f"SELECT 1 FROM {table} WHERE {table}_key = ?", (chosen,)).fetchone()
+        if found is None and not has_rows(chosen):
             return chosen
     raise StoreFullError(
         f"no key is left for a row of {table}",

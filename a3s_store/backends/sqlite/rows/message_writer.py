@@ -8,6 +8,7 @@ of the rows that are left and of new ones.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from a3s_store.backends.sqlite.format import row_salt
-from a3s_store.backends.sqlite.rows import blobs
+from a3s_store.backends.sqlite.rows import blobs, bounds
 from a3s_store.backends.sqlite.rows.branch_search import find, is_open
 from a3s_store.backends.sqlite.rows.chain_hashes import ChainHashes, message_digest
 from a3s_store.backends.sqlite.rows.message_log import (
@@ -214,14 +215,23 @@ def _insert(
 
 def _new_branch(conn: sqlite3.Connection, parts: Iterable[Segment]) -> int:
     """A branch of these segments; a `source` of 0 is the branch itself."""
-    branch = conn.execute("INSERT INTO branch DEFAULT VALUES").lastrowid
-    assert branch is not None
+    branch = bounds.next_key(conn, "branch", functools.partial(_has_rows, conn))
+    conn.execute("INSERT INTO branch (branch_key) VALUES (?)", (branch,))
     conn.executemany(
         "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch, source_start) "
         "VALUES (?, ?, ?, ?, ?)",
         [(branch, p.start, p.end, p.source or branch, p.source_start) for p in parts],
     )
     return branch
+
+
+def _has_rows(conn: sqlite3.Connection, branch: int) -> bool:
+    # Does something lie under this key, whose own row is lost?
+    sql = (
+        "SELECT EXISTS (SELECT 1 FROM message WHERE branch_key = :branch) "
+        "OR EXISTS (SELECT 1 FROM branch_segment WHERE branch_key = :branch)"
+    )
+    return bool(conn.execute(sql, {"branch": branch}).fetchone()[0])
 
 
 # -- Conversations of which messages were dropped or changed --------------------------------------

@@ -7,6 +7,7 @@ transaction that somebody else opened.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -117,14 +118,18 @@ def check(header: SessionHeader) -> None:
         )
 
 
+def _has_saves(conn: sqlite3.Connection, key: int) -> bool:
+    sql = "SELECT 1 FROM generation WHERE owner_key = ? LIMIT 1"
+    return conn.execute(sql, (key,)).fetchone() is not None
+
+
 def add_owner(conn: sqlite3.Connection, session_id: str) -> SessionHeader:
     """A record for an id under which nothing is saved; numbers go on after a deleted one's."""
     last = tombstones.last_generation(conn, session_id)
-    key = conn.execute(
-        "INSERT INTO owner (id, life) VALUES (?, ?)", (session_id, last + 1)
-    ).lastrowid
-    assert key is not None
-    key = bounds.key_within(conn, "owner", key)
+    key = bounds.next_key(conn, "owner", functools.partial(_has_saves, conn))
+    conn.execute(
+        "INSERT INTO owner (owner_key, id, life) VALUES (?, ?, ?)", (key, session_id, last + 1)
+    )
     return SessionHeader(key, last, None, None, {}, last + 1)
 
 

@@ -137,7 +137,7 @@ def _remove(
 def _hashes(
     conn: sqlite3.Connection, to: Target, known: Values, first: int, start: int, end: int
 ) -> list[bytes]:
-    """The hashes of the values in a stretch of rows: on record, or made once more."""
+    """The hashes of the values in a range of rows: on record, or made once more."""
     if to.sql.lists:
         # What stands for these values?
         found = conn.execute(to.sql.between("digest"), to.stretch(start, end)).fetchall()
@@ -228,7 +228,7 @@ def put_alone(
         insert = upsert(rows.table, key, (*sql.columns,))
         inserted = conn.execute(insert, item.columns).lastrowid
         assert inserted is not None
-        inserted = bounds.key_within(conn, rows.table, inserted)
+        inserted = _own_key(conn, sql, inserted)
         for name, part in rows.lists.items():
             _insert(conn, target(part, sql.key, inserted, to.place), item.lists[name][0], 0)
         return
@@ -357,9 +357,21 @@ def _insert(conn: sqlite3.Connection, to: Target, items: Sequence[Item], seq: in
     for item, row in zip(items, rows, strict=True):
         key = conn.execute(sql.insert, row).lastrowid
         assert key is not None
-        key = bounds.key_within(conn, sql.rows.table, key)
+        key = _own_key(conn, sql, key)
         for name, part in sql.rows.lists.items():
             _insert(conn, target(part, sql.key, key, to.place), item.lists[name][0], 0)
+
+
+def _own_key(conn: sqlite3.Connection, sql: Statements, key: int) -> int:
+    """The key of a row that was just inserted, on which no row of a list hangs yet."""
+    lists = [statements(part, sql.key) for part in sql.rows.lists.values()]
+
+    def has_rows(key: int) -> bool:
+        # Has a list under this key a value?
+        found = (conn.execute(one.next_seq, one.stretch(key)).fetchone() for one in lists)
+        return any(following for (following,) in found)
+
+    return bounds.key_within(conn, sql.rows.table, key, has_rows)
 
 
 def _put_blob(
