@@ -20,8 +20,8 @@ from a3s_store.core.merge_session import Merged, Sides, merge_snapshots
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
-from a3s_store.models import SessionData
-from a3s_store.wire import Model
+from a3s_store.models import LlmConfigData, SessionData
+from a3s_store.wire import Model, freeze
 
 M = TypeVar("M", bound=Model)
 _COLLECTION_NAMES: Final = frozenset(one.name for one in COLLECTIONS)
@@ -223,12 +223,35 @@ def _kept(
 
 def _kept_fields(written: M, ours: M, live: M, stored: M) -> M:
     kept: Mapping[str, Any] = {
-        field.name: getattr(stored, field.name)
+        field.name: _kept_value(
+            *(getattr(one, field.name) for one in (written, ours, live, stored))
+        )
         for field in attrs.fields(type(ours))
         if field.name not in _NO_CHANGE
-        and _same(getattr(ours, field.name), getattr(live, field.name))
     }
     return written.evolve(**kept)
+
+
+def _kept_value(written: Any, ours: Any, live: Any, stored: Any) -> Any:
+    """`written`, with what is `stored` wherever `ours` is as it was `live`.
+
+    Key by key: a credential in an object stays what it was when another of its keys changes.
+    """
+    if _same(ours, live):
+        return stored
+    sides = (written, ours, live, stored)
+    if isinstance(written, dict) and all(isinstance(one, dict) for one in sides):
+        return freeze(
+            {
+                key: _kept_value(*(one[key] for one in sides))
+                if all(key in one for one in sides)
+                else value
+                for key, value in written.items()
+            }
+        )
+    if isinstance(written, LlmConfigData) and all(isinstance(one, LlmConfigData) for one in sides):
+        return _kept_fields(written, ours, live, stored)
+    return written
 
 
 # -- Parts that cannot be written -----------------------------------------------------------------

@@ -12,6 +12,7 @@ from a3s_store.core.history import History
 from a3s_store.core.merge_session import Merged, Sides, merge_policy, merge_snapshots
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
+    LlmConfigData,
     PermissionPolicy,
     SessionConfig,
     TaskUpdated,
@@ -45,7 +46,7 @@ def take_over(session: Session, before: Sides, now: Sides, stored: Sides) -> Mer
     for name in _FIELDS:
         setattr(session, name, getattr(data, name))
     if data.llm_config != now.session.llm_config:
-        session.llm_config = data.llm_config
+        session.llm_config = _with_address(data.llm_config, session.llm_config)
     session.name_source = merged.name_source
     _take_policies(session, before.session.config, data.config)
     if data.tasks != session.tasks:
@@ -53,6 +54,13 @@ def take_over(session: Session, before: Sides, now: Sides, stored: Sides) -> Mer
         session.events.send(TaskUpdated(session_id=session.id, tasks=session.tasks))
     _take_collections(session, now.snapshot, merged.snapshot)
     return merged
+
+
+def _with_address(stored: LlmConfigData | None, live: LlmConfigData | None) -> LlmConfigData | None:
+    """The stored model with the live address, which no session stores, of the same provider."""
+    if stored is None or live is None or stored.base_url or stored.provider != live.provider:
+        return stored
+    return stored.evolve(base_url=live.base_url)
 
 
 def take_messages(session: Session, before: History, view: tuple[Any, ...]) -> None:

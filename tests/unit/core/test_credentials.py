@@ -444,3 +444,46 @@ def test_a_save_of_another_live_session_leaves_the_credentials_of_this_one(tmp_p
             assert live.session.config.extra == {"apiKey": SECRET}
 
     in_each_store(tmp_path, use)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stored: stored.evolve(
+            config=stored.config.evolve(extra={**stored.config.extra, "theme": "light"})
+        ),
+        lambda stored: stored.evolve(llm_config=stored.llm_config.evolve(model="other")),
+        lambda stored: stored.evolve(
+            llm_config=stored.llm_config.evolve(extra={**stored.llm_config.extra, "top_p": 2})
+        ),
+    ],
+    ids=["a key of the configuration", "the model", "a key of the model"],
+)
+def test_what_others_change_beside_a_credential_leaves_the_live_one(
+    tmp_path: Path, change: Any
+) -> None:
+    """The blank that is stored in its place is no change of theirs."""
+    from a3s_store.runtime import SessionManager
+
+    async def use(store: BaseStore) -> None:
+        async with SessionManager().with_store(store) as sessions:
+            live = await sessions.create_session("s")
+            extra = {"apiKey": SECRET, "headers": {"X-Api-Key": SECRET}, "theme": "dark"}
+            live.session.config = live.session.config.evolve(extra=extra)
+            live.session.llm_config = LlmConfigData(
+                provider="p", model="m", base_url="https://host/v1", extra={"accessToken": SECRET}
+            )
+            await live.save()
+            stored = await store.load("s")
+            assert stored is not None
+            await store.save(change(stored))
+            live.session.add_message(Message.user("ours"))
+            await live.save()
+            assert live.session.config.extra["apiKey"] == SECRET
+            assert live.session.config.extra["headers"] == {"X-Api-Key": SECRET}
+            model = live.session.llm_config
+            assert model is not None
+            assert (model.base_url, model.extra["accessToken"]) == ("https://host/v1", SECRET)
+
+    in_each_store(tmp_path, use)
+    assert files_with(tmp_path, SECRET) == []
