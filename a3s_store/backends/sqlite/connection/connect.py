@@ -42,6 +42,7 @@ from a3s_store.backends.sqlite.format import (
     wal_file,
     wal_links,
 )
+from a3s_store.backends.sqlite.format.files_beside import INDEX, WAL, beside, size_bytes
 from a3s_store.backends.sqlite.schema import migrate, structure_check
 from a3s_store.errors import (
     CorruptionError,
@@ -93,7 +94,7 @@ class Settings:
 
     @property
     def wal(self) -> Path:
-        return self.path.with_name(self.path.name + "-wal")
+        return beside(self.path, WAL)
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:
@@ -283,7 +284,7 @@ def _is_to_be_made(path: Path) -> bool:
 def _connect_to_read(settings: Settings) -> WorkConnection:
     """A connection as `_reading_mode` says; to a copy where SQLite cannot read the log in place."""
     mode, path = _reading_mode(settings), settings.path
-    index = file_copy.beside(path, file_copy.INDEX)
+    index = beside(path, INDEX)
     if mode != "ro" or os.access(path.parent, os.W_OK) or index.exists():
         return _connect(path, settings, mode)
     opening_check.check(path)
@@ -292,7 +293,7 @@ def _connect_to_read(settings: Settings) -> WorkConnection:
         made = Path(folder.name) / path.name
         made.touch(0o600)
         kept_files.copy(path, made)
-        shutil.copyfile(settings.wal, file_copy.beside(made, "-wal"))
+        shutil.copyfile(settings.wal, beside(made, WAL))
         conn = _connect(made, settings)
     except OSError as error:
         folder.cleanup()
@@ -315,16 +316,9 @@ def _reading_mode(settings: Settings) -> Mode:
     that reads may not write.
     """
     path = settings.path
-    if is_open_here(path) or _size(settings.wal) > 0 or file_look.is_open_elsewhere(path):
+    if is_open_here(path) or size_bytes(settings.wal) > 0 or file_look.is_open_elsewhere(path):
         return "ro"
     return "ro&immutable=1"
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _connect(path: Path, settings: Settings, mode: Mode = "rw") -> WorkConnection:

@@ -17,6 +17,7 @@ from typing import Final
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import atomic_rename, file_copy
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.new_files import sync_folder
 from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableError
 
 # Where a header says how the file is written and read.
@@ -46,7 +47,8 @@ def create(path: Path, *, auto_vacuum: bool = True) -> bool:
         file_copy.sync_file(made)
         if not (_replace_empty(made, path) if path.exists() else _take_name(made, path)):
             return False
-    file_copy.sync_folder(path.parent)
+    # SQLite syncs folders too, but ignores an error of it.
+    sync_folder(path.parent)
     return True
 
 

@@ -21,6 +21,7 @@ import attrs
 from a3s_store.backends.sqlite.connection import connect, kept_files, lost_header
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import explain
+from a3s_store.backends.sqlite.format.files_beside import WAL, beside
 from a3s_store.errors import CorruptionError, NotAStoreError, StoreError, StoreUnavailableError
 
 R = TypeVar("R")
@@ -63,7 +64,7 @@ def read_through(path: Path, seconds: float = READ_SECONDS) -> FileReading:
     found = _read(lambda: kept_files.descriptor(path), until)
     if found.error is not None or not found.finished:
         return found
-    wal = path.with_name(path.name + "-wal")
+    wal = beside(path, WAL)
     opened: list[int] = []
 
     def open_wal() -> int:

@@ -16,7 +16,7 @@ def read(path: Path) -> dict[str, Any]:
     return {
         "journal_mode": _journal_mode(path),
         "database_bytes": path.stat().st_size,
-        "log_bytes": _size(path.with_name(path.name + "-wal")),
+        "log_bytes": files_beside.size_bytes(files_beside.beside(path, files_beside.WAL)),
         **access.facts(path),
         "file_system": None if mount is None else mount.kind,
         "wal_reset_bug": "affected" if wal_checkpoint.has_reset_bug() else "fixed",
@@ -40,10 +40,3 @@ def _journal_mode(path: Path) -> str:
     if state is None:
         return "none"
     return "wal" if state.header[18:20] == b"\2\2" else "delete"
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -18,11 +18,11 @@ import attrs
 from a3s_store.backends.sqlite.connection import kept_files
 from a3s_store.backends.sqlite.format import (
     commit_link,
-    file_copy,
     log_owner,
     wal_file,
     wal_links,
 )
+from a3s_store.backends.sqlite.format.files_beside import WAL, beside
 from a3s_store.backends.sqlite.format.log_owner import DatabaseState, Reason
 from a3s_store.backends.sqlite.format.wal_file import WalAudit
 from a3s_store.backends.sqlite.format.wal_links import WalContent
@@ -105,7 +105,7 @@ def _database(path: Path) -> tuple[int | None, DatabaseState | None]:
 
 def _log(path: Path) -> tuple[WalContent | None, WalAudit, int]:
     """The log's content, its audit and when it was changed."""
-    log = file_copy.beside(path, "-wal")
+    log = beside(path, WAL)
     # Whatever lies there: a pipe must not be waited for, a link not followed.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:

@@ -28,7 +28,7 @@ from a3s_store.backends.sqlite.format import (
     log_owner,
     wal_links,
 )
-from a3s_store.backends.sqlite.format.files_beside import RESCUED
+from a3s_store.backends.sqlite.format.files_beside import INDEX, RESCUED, WAL, beside
 from a3s_store.backends.sqlite.format.log_owner import DatabaseState
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import CorruptionError, StoreReplacedError
@@ -38,8 +38,8 @@ Kind = Literal["gone", "replaced", "overwritten", "cut"]
 
 _NAMES: Final[tuple[tuple[Which, str], ...]] = (
     ("database", ""),
-    ("log", "-wal"),
-    ("index", "-shm"),
+    ("log", WAL),
+    ("index", INDEX),
 )
 # A file that was changed so lately may be changed again with the same time.
 _TICK_NS: Final = 20_000_000
@@ -58,10 +58,10 @@ class FileWatch:
         self._path = path
         self._lock = threading.Lock()
         self.refusal: StoreReplacedError | None = None
-        self._identities = [kept_files.identity(file_copy.beside(path, end)) for _, end in _NAMES]
+        self._identities = [kept_files.identity(beside(path, end)) for _, end in _NAMES]
         self._database = kept_files.descriptor(path)
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-        self._log = os.open(file_copy.beside(path, "-wal"), flags)
+        self._log = os.open(beside(path, WAL), flags)
         self.close: Final = weakref.finalize(self, os.close, self._log)
         self.close.atexit = False  # accepted saves are made at exit, and looked at
         self._log_size = 0
@@ -105,7 +105,7 @@ class FileWatch:
     def _look(self, conn: WorkConnection) -> None:
         for (which, end), identity in zip(_NAMES, self._identities, strict=True):
             try:
-                found = kept_files.identity(file_copy.beside(self._path, end))
+                found = kept_files.identity(beside(self._path, end))
             except FileNotFoundError:
                 self._refuse(conn, which, "gone")
                 return

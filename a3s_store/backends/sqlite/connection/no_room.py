@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite.format import file_copy
+from a3s_store.backends.sqlite.format.files_beside import WAL, beside
 from a3s_store.errors import StoreFullError
 
 _CODES: Final = {
@@ -52,9 +53,7 @@ def _is_at_limit(path: Path) -> bool:
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     if limit == resource.RLIM_INFINITY:
         return False
-    return any(
-        _size(path.with_name(path.name + suffix)) + _ONE_WRITE > limit for suffix in ("", "-wal")
-    )
+    return any(_size(beside(path, suffix)) + _ONE_WRITE > limit for suffix in ("", WAL))
 
 
 def _size(path: Path) -> int:

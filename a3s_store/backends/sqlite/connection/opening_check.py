@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from a3s_store.backends.sqlite.connection import durability_note, file_look, kept_files
 from a3s_store.backends.sqlite.connection.file_look import Look
-from a3s_store.backends.sqlite.format import commit_link, file_copy
+from a3s_store.backends.sqlite.format import commit_link
+from a3s_store.backends.sqlite.format.files_beside import JOURNAL, beside
 from a3s_store.backends.sqlite.format.wal_links import WalContent
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import (
@@ -52,7 +53,7 @@ def check(path: Path) -> None:
 
 def refusal(path: Path) -> StoreError | None:
     """Why `check` would refuse a file, or None. Raises NotAStoreError and OSError."""
-    if is_hot(file_copy.beside(path, "-journal")):
+    if is_hot(beside(path, JOURNAL)):
         return _journal_found(path)
     found = file_look.look(path)
     for _ in range(_LOOKS):

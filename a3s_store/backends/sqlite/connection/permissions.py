@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from a3s_store.backends.sqlite.format import files_beside
 from a3s_store.errors import StoreUnavailableError
 
 _OTHERS: Final = 0o077
@@ -27,7 +28,7 @@ _POSIX: Final = os.name == "posix"
 
 def companions(path: Path) -> tuple[Path, ...]:
     """The files SQLite makes beside a database."""
-    return tuple(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
+    return tuple(files_beside.beside(path, suffix) for suffix in files_beside.COMPANIONS)
 
 
 def refuse(path: Path) -> None:

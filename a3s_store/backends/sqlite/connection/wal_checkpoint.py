@@ -21,6 +21,7 @@ from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import no_room
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.format import file_link
+from a3s_store.backends.sqlite.format.files_beside import WAL, beside
 from a3s_store.errors import CorruptionError
 
 # How much of the log is kept as a file when it is begun again: about a thousand pages.
@@ -51,7 +52,7 @@ class WalCheckpointer:
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        self._wal = database.with_name(database.name + "-wal")
+        self._wal = beside(database, WAL)
         self._commits = 0
         self._size = 0
         self.error: sqlite3.Error | OSError | MemoryError | CorruptionError | None = None

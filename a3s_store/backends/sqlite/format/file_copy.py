@@ -21,25 +21,23 @@ from typing import Final
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.format import atomic_rename, commit_link
-from a3s_store.backends.sqlite.format.files_beside import ADDED, PARTIAL, longest_name
+from a3s_store.backends.sqlite.format.files_beside import (
+    ADDED,
+    COMPANIONS,
+    PARTIAL,
+    beside,
+    longest_name,
+)
 from a3s_store.core.corruption import KEEP
+from a3s_store.core.new_files import sync_folder
 from a3s_store.errors import CorruptionError, StoreUnavailableError
 
 # Told pages copied and pages in all.
 Progress = Callable[[int, int], object]
 
-# What SQLite keeps beside a database: the first two may hold what the database itself does not.
-LOGS: Final = ("-wal", "-journal")
-INDEX: Final = "-shm"
-
 # Pages copied in one go: a megabyte, after which others have their turn at the disk.
 PAGES: Final = 256
 _COUNTER: Final = itertools.count()
-
-
-def beside(path: Path, suffix: str) -> Path:
-    """The file SQLite would find beside a database: `agent.a3s`, `-wal`."""
-    return path.with_name(path.name + suffix)
 
 
 def refuse_long(path: Path) -> None:
@@ -56,7 +54,7 @@ def refuse_long(path: Path) -> None:
 
 def refuse_taken(path: Path) -> None:
     """Raises StoreUnavailableError where something has this name, or SQLite's names beside it."""
-    for suffix in ("", *LOGS, INDEX):
+    for suffix in ("", *COMPANIONS):
         if os.path.lexists(found := beside(path, suffix)):
             raise StoreUnavailableError(
                 "there is something under this name already",
@@ -92,7 +90,7 @@ def temporary(final: Path) -> Iterator[Path]:
         os.close(handle)
         yield made
     finally:
-        for suffix in ("", *LOGS, INDEX):
+        for suffix in ("", *COMPANIONS):
             # What cannot be removed must not hide the error that came first.
             with contextlib.suppress(OSError):
                 if os.path.lexists(left := beside(made, suffix)):
@@ -176,20 +174,6 @@ def sync_file(path: Path) -> None:
 
             # There fsync alone does not reach the disk.
             fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut.
-
-    SQLite syncs folders too, but ignores an error of it.
-    """
-    if os.name == "nt":
-        return  # a folder cannot be opened there
-    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
         os.fsync(handle)
     finally:
         os.close(handle)

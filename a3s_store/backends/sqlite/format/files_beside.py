@@ -1,6 +1,6 @@
-"""Names of the files that a store makes beside its database, but for SQLite's own.
+"""Names of the files beside a database: those of SQLite, and the copies that a store makes.
 
-They keep what was in the database at some moment, whatever is erased from it later.
+A copy keeps what was in the database at some moment, whatever is erased from it later.
 """
 
 from __future__ import annotations
@@ -12,6 +12,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 import attrs
+
+WAL: Final = "-wal"
+JOURNAL: Final = "-journal"
+INDEX: Final = "-shm"
+# These may hold what the database itself does not.
+LOGS: Final = (WAL, JOURNAL)
+# All that SQLite keeps beside a database.
+COMPANIONS: Final = (*LOGS, INDEX)
 
 # What a restore kept, and what `resolve` took away.
 REPLACED: Final = ".replaced"
@@ -26,7 +34,7 @@ RESCUE_FILE: Final = ".rescue.json"
 # Where the system does not say.
 _LONGEST_NAME: Final = 255
 # The longest name that SQLite gives to a file beside a database has this behind the database's.
-ADDED: Final = len("-journal")
+ADDED: Final = len(JOURNAL)
 
 Kind = Literal["replaced", "migration backup", "rescued", "set aside", "partial", "rescue file"]
 _KINDS: Final[dict[Kind, re.Pattern[str]]] = {
@@ -36,6 +44,19 @@ _KINDS: Final[dict[Kind, re.Pattern[str]]] = {
     "set aside": re.compile(rf"-(wal|journal){re.escape(SET_ASIDE)}(\.\d+)?"),
     "partial": re.compile(rf".*\.(?P<pid>\d+)\.\d+{re.escape(PARTIAL)}", re.DOTALL),
 }
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The file SQLite would find beside a database: `agent.a3s`, `-wal`."""
+    return path.with_name(path.name + suffix)
+
+
+def size_bytes(path: Path) -> int:
+    """How many bytes a file has; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def longest_name(folder: Path) -> int:
@@ -115,7 +136,7 @@ def _behind(name: str, found: str) -> str | None:
     """The part of a file's name behind that of the database, which may be a shortened one."""
     if found.startswith(name):
         return found[len(name) :]
-    for ending in ("", "-wal", "-journal"):
+    for ending in ("", *LOGS):
         _, mark, rest = found.partition(_mark(name + ending))
         if mark:
             return ending + rest

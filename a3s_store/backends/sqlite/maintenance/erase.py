@@ -43,7 +43,7 @@ from a3s_store.backends.sqlite.connection.log_readers import LogReader
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import explain
-from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS
+from a3s_store.backends.sqlite.format.files_beside import INDEX, WAL, beside
 from a3s_store.backends.sqlite.maintenance import compact
 from a3s_store.backends.sqlite.read import catalog, notes
 from a3s_store.backends.sqlite.rows import message_log, tombstones
@@ -94,7 +94,7 @@ async def erase(
     patience = engine.settings.busy_timeout_ms / 1000
 
     def rewrite(conn: WorkConnection) -> int:
-        return scrub(conn, engine.settings.wal, patience, now())
+        return scrub(conn, engine.settings.path, patience, now())
 
     try:
         pages = await writer.run(rewrite)
@@ -216,7 +216,7 @@ def _users(conn: sqlite3.Connection, part: message_log.Segment) -> Iterator[str]
         )
 
 
-def scrub(conn: WorkConnection, wal_path: Path, patience: float, now: float) -> int:
+def scrub(conn: WorkConnection, path: Path, patience: float, now: float) -> int:
     """Write the file anew and empty the log of what was there; answers how many pages that were.
 
     Outside any transaction, on the writer's thread. `patience` is for how many seconds to wait,
@@ -229,10 +229,10 @@ def scrub(conn: WorkConnection, wal_path: Path, patience: float, now: float) -> 
         conn.execute("PRAGMA journal_size_limit = 0").close()
         try:
             # Readers that do not end are noticed before the log has grown by the whole file.
-            _restart_log(conn, wal_path, patience, lambda: _commit_nothing(conn))
+            _restart_log(conn, path, patience, lambda: _commit_nothing(conn))
             compact.vacuum(conn)
             (pages,) = conn.execute("PRAGMA page_count").fetchone()
-            _restart_log(conn, wal_path, patience, lambda: _note(conn, now))
+            _restart_log(conn, path, patience, lambda: _note(conn, now))
         finally:
             conn.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}").close()
         return int(pages)
@@ -250,7 +250,7 @@ def _incomplete(error: BaseException) -> NoReturn:
 
 
 def _restart_log(
-    conn: WorkConnection, wal_path: Path, patience: float, commit: Callable[[], None]
+    conn: WorkConnection, path: Path, patience: float, commit: Callable[[], None]
 ) -> None:
     """Copy the log, and have `commit` begin it again: that is when SQLite cuts off the rest.
 
@@ -265,12 +265,11 @@ def _restart_log(
             commit()
             after = wal_checkpoint.checkpoint(conn)
             if after is not None and after[0] <= before[0]:
-                size = wal_path.stat().st_size
+                size = beside(path, WAL).stat().st_size
                 if size <= _LOG_HEADER + after[0] * (_FRAME_HEADER + page_size):
                     return
         if time.monotonic() > deadline:
-            index = wal_path.with_name(wal_path.name.removesuffix(LOGS[0]) + INDEX)
-            raise _still_reading(log_readers.readers(index))
+            raise _still_reading(log_readers.readers(beside(path, INDEX)))
         time.sleep(_PAUSE)
 
 

@@ -28,8 +28,7 @@ from a3s_store.backends.sqlite.connection import connect, kept_files
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.format import files_beside
-from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
-from a3s_store.backends.sqlite.format.files_beside import Copy
+from a3s_store.backends.sqlite.format.files_beside import COMPANIONS, LOGS, Copy, beside
 from a3s_store.backends.sqlite.maintenance import erase
 from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import tombstones
@@ -141,7 +140,7 @@ async def _erase_in(
 def _remove_partial(copy: Copy) -> str | None:
     if copy.pid is None or _is_alive(copy.pid):
         return f"process {copy.pid} is still making it"
-    for suffix in ("", *LOGS, INDEX):
+    for suffix in ("", *COMPANIONS):
         beside(copy.path, suffix).unlink(missing_ok=True)
     return None
 

@@ -21,9 +21,9 @@ import attrs
 from a3s_store.backends.sqlite.connection import connect, exclusive_lock, kept_files, opening_check
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import atomic_rename, file_copy, file_link, files_beside
-from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
-from a3s_store.backends.sqlite.format.files_beside import SET_ASIDE
+from a3s_store.backends.sqlite.format.files_beside import INDEX, LOGS, SET_ASIDE, WAL, beside
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.new_files import sync_folder
 from a3s_store.core.reports import ResolveReport
 from a3s_store.errors import NotAStoreError, StoreUnavailableError
 
@@ -58,7 +58,7 @@ def resolve(path: str | os.PathLike[str], action: Action) -> ResolveReport:
                 beside(found, INDEX).unlink(missing_ok=True)
             if action != "set-aside-journal":
                 _begin_anew(found)
-            file_copy.sync_folder(found.parent)
+            sync_folder(found.parent)
     return ResolveReport(
         location=str(found),
         action=action,
@@ -99,9 +99,9 @@ def _try(path: Path, action: Action) -> _Tried:
     """Do this to a copy, and return what is in it then."""
     with file_copy.temporary(path) as made:
         kept_files.copy(path, made)
-        log = beside(path, LOGS[0])
+        log = beside(path, WAL)
         if action in ("with-wal", "set-aside-journal") and log.exists():
-            shutil.copyfile(log, beside(made, LOGS[0]))
+            shutil.copyfile(log, beside(made, WAL))
         with _opened(made) as conn:
             migrate.inspect(conn)
             file_copy.check_structure(conn)

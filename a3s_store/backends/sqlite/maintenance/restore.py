@@ -40,10 +40,16 @@ from a3s_store.backends.sqlite.format import (
     file_link,
     files_beside,
 )
-from a3s_store.backends.sqlite.format.file_copy import INDEX, LOGS, beside
-from a3s_store.backends.sqlite.format.files_beside import REPLACED
+from a3s_store.backends.sqlite.format.files_beside import (
+    COMPANIONS,
+    INDEX,
+    LOGS,
+    REPLACED,
+    beside,
+)
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.new_files import sync_folder
 from a3s_store.core.reports import RestoreReport
 from a3s_store.errors import (
     CorruptionError,
@@ -206,16 +212,16 @@ def _size(path: Path) -> int:
 
 def _swap(old: Path, made: Path) -> tuple[Path, ...]:
     """Replace a store that is one file: at every moment one of the two has the name."""
-    kept = file_copy.free_name(_aside(old), *LOGS, INDEX)
+    kept = file_copy.free_name(_aside(old), *COMPANIONS)
     with _undoing() as undo:
         # The new one first has the name that the old one is to have; then they swap.
         atomic_rename.rename_new(made, kept)
         undo.append(kept.unlink)
         # Empty: nothing is lost with them, whoever has the name. They must go before the new one
         # comes, which somebody may open at once, and begin a log for.
-        for suffix in (*LOGS, INDEX):
+        for suffix in COMPANIONS:
             beside(old, suffix).unlink(missing_ok=True)
-        file_copy.sync_folder(old.parent)
+        sync_folder(old.parent)
         if not atomic_rename.exchange(kept, old):
             atomic_rename.rename_new(kept, made)
             undo.clear()
@@ -227,7 +233,7 @@ def _swap(old: Path, made: Path) -> tuple[Path, ...]:
 
 def _set_aside(old: Path, made: Path, there: bool) -> tuple[Path, ...]:
     """Move away what is there, with its log, then let the copy take the name."""
-    kept = file_copy.free_name(_aside(old), *LOGS, INDEX)
+    kept = file_copy.free_name(_aside(old), *COMPANIONS)
     # The database first: a log without its database is refused by whoever opens the store, while a
     # database without its log would be opened and have lost what was in it.
     suffixes = ("", *LOGS) if there else LOGS
@@ -236,7 +242,7 @@ def _set_aside(old: Path, made: Path, there: bool) -> tuple[Path, ...]:
         # Both have their new names before any loses its old one, so a database and its log are
         # together in one place or the other, wherever this is stopped.
         linked = len(pairs) > 1 and _link_all(pairs, undo)
-        file_copy.sync_folder(old.parent)
+        sync_folder(old.parent)
         for here, aside in pairs:
             if linked:
                 here.unlink()
@@ -244,7 +250,7 @@ def _set_aside(old: Path, made: Path, there: bool) -> tuple[Path, ...]:
             else:
                 atomic_rename.rename_new(here, aside)
                 undo.append(functools.partial(atomic_rename.rename_new, aside, here))
-            file_copy.sync_folder(old.parent)
+            sync_folder(old.parent)
         beside(old, INDEX).unlink(missing_ok=True)
         file_copy.place(made, old)
         undo.clear()
@@ -270,7 +276,7 @@ def _aside(old: Path) -> Path:
 
 def _sync_last(old: Path, kept: Path) -> None:
     try:
-        file_copy.sync_folder(old.parent)
+        sync_folder(old.parent)
     except OSError as error:
         raise StoreUnavailableError(
             f"the store was replaced, but may be the old one again after a power cut: {error}",

@@ -14,7 +14,7 @@ from a3s_store.backends.sqlite.connection import connect, failing_reads, fork_ga
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
-from a3s_store.backends.sqlite.format.file_copy import beside
+from a3s_store.backends.sqlite.format.files_beside import WAL, beside
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.reports import MigrationReport
 from a3s_store.errors import MigrationError, NotAStoreError, SchemaTooNewError
@@ -89,5 +89,5 @@ def rehearse(settings: Settings) -> MigrationReport:
 
 def _require(path: Path) -> None:
     # A file that is not there would be made.
-    if not path.exists() or (path.stat().st_size == 0 and not beside(path, "-wal").exists()):
+    if not path.exists() or (path.stat().st_size == 0 and not beside(path, WAL).exists()):
         raise NotAStoreError("there is no store here")

@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 import attrs
 
 from a3s_store.backends.sqlite.format import pointer_map
+from a3s_store.backends.sqlite.format.files_beside import WAL, beside
 from a3s_store.backends.sqlite.salvage.wal_merge import PAGE_SIZE, page_size_of, read_log
 from a3s_store.errors import StoreBusyError
 
@@ -72,7 +73,7 @@ class Image:
     """
 
     def __init__(self, path: Path) -> None:
-        self._files = (path, path.with_name(path.name + "-wal"))
+        self._files = (path, beside(path, WAL))
         self._before = self._state()
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
         self._handle: int | None = os.open(path, flags)

@@ -13,7 +13,7 @@ from pathlib import Path
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import file_copy
-from a3s_store.backends.sqlite.format.files_beside import PARTIAL, backup_name
+from a3s_store.backends.sqlite.format.files_beside import COMPANIONS, PARTIAL, backup_name
 from a3s_store.errors import CorruptionError, MigrationError, StoreError, StoreUnavailableError
 
 
@@ -56,7 +56,7 @@ def keep(
 
 def _place(made: Path, name: Path) -> Path:
     while True:
-        found = file_copy.free_name(name, *file_copy.LOGS, file_copy.INDEX)
+        found = file_copy.free_name(name, *COMPANIONS)
         try:
             file_copy.place(made, found)
         except StoreUnavailableError:

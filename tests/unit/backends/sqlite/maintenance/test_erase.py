@@ -446,7 +446,7 @@ def test_another_programs_write_lock_is_said(tmp_path: Path) -> None:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(ErasureIncompleteError, match="SQLITE_BUSY"):
                 await store._engine.writer.run(
-                    lambda conn: erase.scrub(conn, store._engine.settings.wal, 0.1, 5.0)
+                    lambda conn: erase.scrub(conn, store._engine.settings.path, 0.1, 5.0)
                 )
             other.execute("ROLLBACK")
         finally:
