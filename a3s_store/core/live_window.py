@@ -16,7 +16,6 @@ from a3s_store.core import processes
 
 # Tokens of this process whose live session was not closed yet.
 _open: Final[set[str]] = set()
-_LAST_PID: Final = 2**31 - 1
 
 
 def open_window() -> str:
@@ -41,13 +40,12 @@ def is_open(token: str | None) -> bool:
         return False
     owner, _, _ = token.rpartition(".")
     boot, _, rest = owner.partition(".")
-    pid, _, _ = rest.partition(".")
-    if boot != processes.boot() or not pid.isdecimal():
+    number = processes.pid_of(rest.partition(".")[0])
+    if boot != processes.boot() or number is None:
         return False
-    number = int(pid)
     if number == os.getpid():
         return token in _open
-    return 0 < number <= _LAST_PID and processes.exists(number) and _process(number) == owner
+    return processes.exists(number) and _process(number) == owner
 
 
 def _process(pid: int) -> str:

@@ -29,10 +29,9 @@ def state_of(token: str) -> Literal["running", "ended", "elsewhere"]:
     the same. What is no token is `elsewhere`.
     """
     place, _, rest = token.partition(".")
-    pid, _, _ = rest.partition(".")
-    if place != _place() or not pid.isdecimal() or not 0 < int(pid) <= _LAST_PID:
+    number = pid_of(rest.partition(".")[0])
+    if place != _place() or number is None:
         return "elsewhere"
-    number = int(pid)
     return "running" if exists(number) and _token(number) == token else "ended"
 
 
@@ -75,8 +74,18 @@ def started(pid: int) -> str:
     return "ended" if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
+def pid_of(text: str) -> int | None:
+    """The process id in a text; None when it cannot be one."""
+    # No longer text is converted: Python refuses thousands of digits with an error.
+    if not text.isdecimal() or len(text) > len(str(_LAST_PID)):
+        return None
+    return number if 0 < (number := int(text)) <= _LAST_PID else None
+
+
 def exists(pid: int) -> bool:
-    """Whether there is a process of this id now."""
+    """Whether there is a process of this id now; False for what cannot be an id."""
+    if not 0 < pid <= _LAST_PID:
+        return False  # to signal 0 is to signal a group, and a larger number is an OverflowError
     if sys.platform == "win32":
         return _exists_on_windows(pid)
     try:

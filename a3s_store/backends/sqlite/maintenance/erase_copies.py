@@ -12,11 +12,8 @@ erased is returned with its reason, and the other copies are gone on with.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -32,6 +29,7 @@ from a3s_store.backends.sqlite.format.files_beside import COMPANIONS, LOGS, Copy
 from a3s_store.backends.sqlite.maintenance import erase
 from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import tombstones
+from a3s_store.core import processes
 from a3s_store.core.reports import EraseReport, RemainingCopy
 from a3s_store.errors import StoreError
 
@@ -138,20 +136,8 @@ async def _erase_in(
 
 
 def _remove_partial(copy: Copy) -> str | None:
-    if copy.pid is None or _is_alive(copy.pid):
+    if copy.pid is None or processes.exists(copy.pid):
         return f"process {copy.pid} is still making it"
     for suffix in ("", *COMPANIONS):
         beside(copy.path, suffix).unlink(missing_ok=True)
     return None
-
-
-def _is_alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # not to be asked without ending it
-    with contextlib.suppress(ProcessLookupError):
-        try:
-            os.kill(pid, 0)
-        except PermissionError:
-            return True
-        return True
-    return False

@@ -114,11 +114,12 @@ def test_unfinished_copies_of_dead_processes_are_removed_those_of_living_ones_ke
     asyncio.run(filled(path))
     dead = tmp_path / f"agent.a3s.{dead_process()}.0.partial"
     living = tmp_path / f"agent.a3s.schema-1.backup.{os.getppid()}.0.partial"
-    for file in (dead, living, tmp_path / f"{dead.name}-journal"):
+    never = tmp_path / f"agent.a3s.{10**20}.0.partial"
+    for file in (dead, living, never, tmp_path / f"{dead.name}-journal"):
         file.write_bytes(SAID.encode())
     assert {one.kind for one in erased(path, "other").copies} == {"partial"}
     report = erased(path, "fix-login", copies=True)
-    assert report.erased_copies == (str(dead),)
+    assert sorted(report.erased_copies) == sorted([str(dead), str(never)])
     ((left,)) = report.copies
     assert (left.path, left.why) == (
         str(living), f"process {os.getppid()} is still making it"
