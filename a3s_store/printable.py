@@ -24,6 +24,8 @@ _CONTROLS: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
 _BEYOND_JSON: Final = re.compile(f"[\x7f-\x9f{_INVISIBLE}]")
 # No script needs as many marks on one letter.
 _MOST_MARKS: Final = 8
+# Characters of an id that errors and reports show.
+_SHORT: Final = 80
 # Marks are neither word characters nor blanks; `re` knows no closer class.
 _MAYBE_MARKS: Final = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
 
@@ -37,6 +39,11 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line: newlines and tabs are written out too."""
     return clean(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def short_repr(name: str) -> str:
+    """The `repr` of an id, for errors and reports; a long one is cut to 80 characters."""
+    return repr(name if len(name) <= _SHORT else name[: _SHORT - 1] + "…")
 
 
 def json_safe(text: str) -> str:

@@ -13,6 +13,7 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import file_look
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.cli.failures import Failure, NotFound
+from a3s_store.printable import short_repr
 
 # Whether a path can be used is found out by using it: click would exit with 2 for all of that.
 PATH = click.Path(path_type=Path, readable=False)
@@ -61,5 +62,5 @@ async def require_known(store: SqliteSessionStore, session_id: str) -> None:
 
 def not_found(session_id: str) -> NotFound:
     """The failure for a session that is not there."""
-    shown = session_id if len(session_id) <= 80 else session_id[:79] + "…"
-    return NotFound(f"there is no session {shown!r}. `a3s-store list STORE` names those there are")
+    shown = short_repr(session_id)
+    return NotFound(f"there is no session {shown}. `a3s-store list STORE` names those there are")

@@ -12,7 +12,7 @@ import attrs
 
 from a3s_store._deprecated import warn
 from a3s_store.errors import CorruptionError
-from a3s_store.printable import Printable, one_line
+from a3s_store.printable import Printable, one_line, short_repr
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Damage:
     def __str__(self) -> str:
         place = self.part if self.position is None else f"{self.part}[{self.position}]"
         owner = self.session_id if self.session_id is not None else self.key
-        named = f"{place} of {_short(owner)}" if owner is not None else place
+        named = f"{place} of {short_repr(owner)}" if owner is not None else place
         return one_line(f"{named}: {self.what}")
 
     @classmethod
@@ -59,10 +59,6 @@ class Damage:
         return cls(
             what=error.what, **{**where, **{k: v for k, v in known.items() if v is not None}}
         )
-
-
-def _short(name: str) -> str:
-    return repr(name if len(name) <= 80 else name[:79] + "…")
 
 
 @attrs.frozen(kw_only=True)

@@ -34,6 +34,7 @@ from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.redaction import Redactor
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import EncodeError
+from a3s_store.printable import short_repr
 
 # Who has memories?
 _OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
@@ -252,8 +253,7 @@ class SqliteMemoryStore:
         )
 
     def _where(self) -> str:
-        shown = self._owner if len(self._owner) <= 80 else self._owner[:79] + "…"
-        return f"memories of {shown!r} in {self._store._engine.settings.path}"
+        return f"memories of {short_repr(self._owner)} in {self._store._engine.settings.path}"
 
 
 def _to_items(_: sqlite3.Connection, found: list[Remembered]) -> tuple[MemoryItem, ...]:

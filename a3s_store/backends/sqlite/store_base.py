@@ -7,6 +7,7 @@ from collections.abc import Callable
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import CheckpointKind
+from a3s_store.printable import short_repr
 
 
 class SqliteStoreBase(BaseStore):
@@ -17,8 +18,7 @@ class SqliteStoreBase(BaseStore):
 
     def _where(self, key: str, what: str = "session") -> str:
         """A session or run and the file, for errors."""
-        shown = key if len(key) <= 80 else key[:79] + "…"
-        return f"{what} {shown!r} in {self._engine.settings.path}"
+        return f"{what} {short_repr(key)} in {self._engine.settings.path}"
 
     def _now_ms(self) -> int:
         """The store's clock, in Unix milliseconds."""

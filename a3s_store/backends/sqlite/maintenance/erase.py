@@ -52,6 +52,7 @@ from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import ErasureIncompleteError, SessionNotFoundError, SharedMessagesError
+from a3s_store.printable import short_repr
 
 # Seconds between two looks whether the log is free.
 _PAUSE: Final = 0.02
@@ -82,7 +83,7 @@ async def erase(
         ErasureIncompleteError: the sessions are deleted, but pieces may be left.
     """
     begun = time.monotonic()
-    where = f"{', '.join(map(_shown, session_ids[:_NAMED]))} in {engine.settings.path}"
+    where = f"{_named(session_ids)} in {engine.settings.path}"
 
     def remove_all(conn: WorkConnection, known: CacheTransaction) -> tuple[str, ...]:
         below = [one for each in session_ids for one in catalog.below(conn, each)]
@@ -132,9 +133,8 @@ def remove(
         )
     others = sorted(set(_sharers(conn, wanted)) - set(wanted))
     if others:
-        named = ", ".join(map(_shown, others[:_NAMED])) + (" ..." if len(others) > _NAMED else "")
         raise SharedMessagesError(
-            f"{len(others)} other sessions have some of the messages too: {named}",
+            f"{len(others)} other sessions have some of the messages too: {_named(others)}",
             session_ids=tuple(others),
             hint="Erase them all in one call, or delete() those first",
         )
@@ -157,10 +157,8 @@ def _is_there(conn: sqlite3.Connection, session_id: str) -> bool:
 
 def _refuse_unknown(session_ids: Sequence[str]) -> None:
     if session_ids:
-        named = ", ".join(map(_shown, session_ids[:_NAMED]))
-        more = " ..." if len(session_ids) > _NAMED else ""
         raise SessionNotFoundError(
-            f"nothing was ever saved under {named}{more}, so nothing was erased",
+            f"nothing was ever saved under {_named(session_ids)}, so nothing was erased",
             hint="`list()` returns the ids of saved sessions",
         )
 
@@ -299,5 +297,7 @@ def _note(conn: WorkConnection, now: float) -> None:
         )
 
 
-def _shown(name: str) -> str:
-    return repr(name if len(name) <= 80 else name[:79] + "…")
+def _named(session_ids: Sequence[str]) -> str:
+    """The first of these ids, for an error."""
+    named = ", ".join(map(short_repr, session_ids[:_NAMED]))
+    return named + (" ..." if len(session_ids) > _NAMED else "")

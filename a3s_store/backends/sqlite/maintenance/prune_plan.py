@@ -19,6 +19,7 @@ from a3s_store.backends.sqlite.rows.message_log import Segment
 from a3s_store.backends.sqlite.rows.session_header import StoredGeneration
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
+from a3s_store.printable import short_repr
 
 # How many generations are read before what was decided of them is carried out.
 _MOST: Final = 20_000
@@ -94,16 +95,12 @@ def _of_session(
                 saves, rule, lambda head: message_log.segments_of(conn, head.branch, head.length)
             )
         except CorruptRowError as error:
-            damage = f"session {_short(session_id)}: {error}"
+            damage = f"session {short_repr(session_id)}: {error}"
             return SessionPlan(owner_key=key, session_id=session_id, life=life, damage=damage), 0
     plan = SessionPlan(
         owner_key=key, session_id=session_id, life=life, doomed=doomed, tips=tips, heads=heads
     )
     return plan, len(saves)
-
-
-def _short(name: str) -> str:
-    return repr(name if len(name) <= 80 else name[:79] + "…")
 
 
 def choose(
