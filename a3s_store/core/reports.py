@@ -204,7 +204,7 @@ class CompactReport(_Report):
 
     def __str__(self) -> str:
         text = f"{self.bytes_before} bytes before, {self.bytes_after} now"
-        return text if self.advice is None else f"{text}; {self.advice}"
+        return one_line(text if self.advice is None else f"{text}; {self.advice}")
 
 
 @attrs.frozen(kw_only=True)
