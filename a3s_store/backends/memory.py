@@ -8,7 +8,6 @@ for threads.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -44,7 +43,7 @@ from a3s_store.core.conditional_store import (
     run_taken,
 )
 from a3s_store.core.credential_names import CredentialNames
-from a3s_store.core.digests import EMPTY_CHAIN, chain
+from a3s_store.core.digests import EMPTY_CHAIN, chain, message_digest
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.queue_entries import (
@@ -60,7 +59,7 @@ from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import LoopCheckpoint, Message, SessionData
-from a3s_store.wire import DEFAULT_LIMITS, Limits, canonical, encode
+from a3s_store.wire import DEFAULT_LIMITS, Limits, encode
 from a3s_store.wire.limits import in_force
 
 
@@ -422,5 +421,5 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
 
 
 def _position(messages: tuple[Message, ...]) -> Position:
-    links = chain(hashlib.sha256(canonical(encode(message))).digest() for message in messages)
+    links = chain(message_digest(encode(message)) for message in messages)
     return Position(len(links), links[-1] if links else EMPTY_CHAIN)

@@ -22,7 +22,7 @@ SECRETS: Final = frozenset(
     | {"accesskey", "secretkey", "privatekey", "connectionstring"}
 )
 # The same for several: below such a name every text is a secret, whatever its own name.
-MANY: Final = frozenset({*(f"{word}s" for word in SECRETS - {"authorization"}), "passphrases"})
+MANY: Final = frozenset(f"{word}s" for word in SECRETS - {"authorization"})
 # `X token` is a credential but for these X: words of a model's vocabulary, of counting, of paging.
 OTHER_TOKENS: Final = frozenset(
     {"bos", "cls", "eos", "mask", "pad", "sep", "special", "stop", "unk", "start", "end"}

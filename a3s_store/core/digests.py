@@ -74,6 +74,11 @@ class ListDigest:
 EMPTY_LIST: Final = ListDigest(0, bytes(32))
 
 
+def message_digest(tree: Mapping[str, Any]) -> bytes:
+    """The digest of a message, given its JSON object: chain hashes are made of these."""
+    return hashlib.sha256(canonical(tree)).digest()
+
+
 def item_digest(tree: Mapping[str, Any], rows: TableLayout) -> bytes:
     """The 32 bytes that stand for one value, given the JSON object `encode` made of it.
 

@@ -16,7 +16,6 @@ They are built so that a store can keep them up to date without reading history 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from a3s_store.core.digests import (
     ListDigest,
     chain,
     list_digest,
+    message_digest,
     session_parts,
     snapshot_digest_of_parts,
     uris_digest,
@@ -42,7 +42,7 @@ from a3s_store.models import (
     TraceEvent,
     VerificationReport,
 )
-from a3s_store.wire import U32, FrozenDict, Model, canonical, encode, field, model
+from a3s_store.wire import U32, FrozenDict, Model, encode, field, model
 
 SNAPSHOT_VERSION: Final = 1
 ENDED: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
@@ -201,7 +201,7 @@ def snapshot_digest(snapshot: SessionSnapshot) -> str:
     """
     tree = encode(snapshot)
     session = tree["session"]
-    links = chain(hashlib.sha256(canonical(message)).digest() for message in session["messages"])
+    links = chain(message_digest(message) for message in session["messages"])
     parts = {"messages": ListDigest(len(links), links[-1] if links else EMPTY_CHAIN)}
     parts |= session_parts(session)
     for collection in COLLECTIONS:

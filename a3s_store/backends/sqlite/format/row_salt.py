@@ -63,7 +63,7 @@ def unpack(value: Any) -> RowSalt | None:
 
 def find(conn: sqlite3.Connection) -> RowSalt | None:
     """The salt of the file; None where it is missing or damaged."""
-    row = conn.execute("SELECT value FROM meta WHERE name = 'row_salt'").fetchone()
+    row = conn.execute("SELECT value FROM meta WHERE name = ?", (NAME,)).fetchone()
     return None if row is None else unpack(row[0])
 
 

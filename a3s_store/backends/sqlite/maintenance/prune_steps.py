@@ -26,10 +26,12 @@ SECONDS: Final = 0.005
 _AT_ONCE: Final = 16
 _BRANCHES: Final = 512
 
-_BYTES: Final = (
-    "coalesce(sum(length(CAST(content AS BLOB)) "
+# How many messages and bytes have these rows?
+_MEASURE: Final = (
+    "SELECT count(*), coalesce(sum(length(CAST(content AS BLOB)) "
     "+ coalesce(length(CAST(reasoning_content AS BLOB)), 0) "
-    "+ coalesce(length(CAST(extra AS BLOB)), 0)), 0)"
+    "+ coalesce(length(CAST(extra AS BLOB)), 0)), 0) "
+    "FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?"
 )
 
 
@@ -136,29 +138,15 @@ def _measure(
     """Add what a branch has in excess; whether it has any."""
     found = 0
     for rows in message_log.unneeded(conn, branch, heads.get):
-        (messages, size) = conn.execute(
-            f"SELECT count(*), {_BYTES} FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
-            (branch, *rows),
-        ).fetchone()
+        (messages, size) = conn.execute(_MEASURE, (branch, *rows)).fetchone()
         found += messages
         removed.bytes += size
-        references.update(_references(conn, branch, rows))
+        references.update(message_log.blob_references(conn, branch, *rows))
     made_of_it = (part.branch for part in message_log.segments_from(conn, branch))
     is_unused = branch not in heads and not any(one in heads for one in made_of_it)
     removed.messages += found
     removed.branches += is_unused
     return bool(found) or is_unused
-
-
-def _references(conn: sqlite3.Connection, branch: int, rows: tuple[int, int]) -> list[int]:
-    return [
-        row[0]
-        for row in conn.execute(
-            "SELECT blob_key FROM message_blob JOIN message USING (message_key) "
-            "WHERE branch_key = ? AND seq >= ? AND seq < ?",
-            (branch, *rows),
-        ).fetchall()
-    ]
 
 
 def _measure_blobs(conn: sqlite3.Connection, gone: Counter[int], removed: Removed) -> None:
@@ -216,10 +204,9 @@ def trim(conn: sqlite3.Connection, branch: int) -> tuple[bool, Removed]:
 def _remove_rows(
     conn: sqlite3.Connection, branch: int, rows: tuple[int, int], removed: Removed
 ) -> None:
-    where = "WHERE branch_key = ? AND seq >= ? AND seq < ?"
-    (size,) = conn.execute(f"SELECT {_BYTES} FROM message {where}", (branch, *rows)).fetchone()
-    references = _references(conn, branch, rows)
-    removed.messages += conn.execute(f"DELETE FROM message {where}", (branch, *rows)).rowcount
+    _, size = conn.execute(_MEASURE, (branch, *rows)).fetchone()
+    references = message_log.blob_references(conn, branch, *rows)
+    removed.messages += message_log.remove_rows(conn, branch, *rows)
     removed.bytes += size
     for blob_bytes in blobs.reclaim(conn, references):
         removed.blobs += 1

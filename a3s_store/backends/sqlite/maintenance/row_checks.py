@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
@@ -32,12 +31,13 @@ from a3s_store.core.digests import (
     chain,
     digest_with,
     item_digest,
+    message_digest,
 )
 from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.reports import Damage
 from a3s_store.errors import CodecError, CorruptionError
 from a3s_store.models import Message
-from a3s_store.wire import canonical, decode, encode, encode_without
+from a3s_store.wire import decode, encode, encode_without
 
 R = TypeVar("R")
 
@@ -284,4 +284,4 @@ class RowChecker:
         found = conversation.read_one(self.conn, branch, seq, salt)
         if type(found.chain_hash) is not bytes or len(found.chain_hash) != len(EMPTY_CHAIN):
             raise CorruptRowError(NOT_WRITTEN)
-        return found, hashlib.sha256(canonical(encode(found.message))).digest()
+        return found, message_digest(encode(found.message))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -27,10 +26,10 @@ from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError, StaleReadError
-from a3s_store.core.digests import EMPTY_CHAIN, chain
+from a3s_store.core.digests import EMPTY_CHAIN, chain, message_digest
 from a3s_store.errors import DecodeError
 from a3s_store.models import Message
-from a3s_store.wire import canonical, decode, decode_many, encode, parse_each, parse_own
+from a3s_store.wire import decode, decode_many, encode, parse_each, parse_own
 
 _SHAPE = shape(MESSAGE_ROWS)
 
@@ -126,7 +125,7 @@ def _proven(
     messages: list[Message], stored: list[bytes] | None, start: int, before: bytes
 ) -> bytes:
     """The last chain hash of these messages. Raises CorruptRowError where one is not as stored."""
-    digests = [hashlib.sha256(canonical(encode(message))).digest() for message in messages]
+    digests = [message_digest(encode(message)) for message in messages]
     links = chain(digests, before)
     for position, (link, own) in enumerate(zip(links, stored or links, strict=True), start):
         if link != own:
@@ -282,5 +281,5 @@ def chain_hash_of(conn: sqlite3.Connection, head: Head) -> bytes:
             one = read_one(conn, part.source, part.seq(position), salt)
             if not one.has_checksum:
                 raise CorruptRowError(NOT_WRITTEN, "messages", position)
-            (known,) = chain([hashlib.sha256(canonical(encode(one.message))).digest()], known)
+            (known,) = chain([message_digest(encode(one.message))], known)
     return known

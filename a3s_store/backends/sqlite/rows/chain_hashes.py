@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from typing import Any
 
 from a3s_store.backends.sqlite.rows.message_log import Segment, chain_hash_if_stored
-from a3s_store.core.digests import EMPTY_CHAIN, chain
+from a3s_store.core.digests import EMPTY_CHAIN, chain, message_digest
 from a3s_store.errors import EncodeError
 from a3s_store.models import Message
-from a3s_store.wire import canonical, encode
+from a3s_store.wire import encode
 
 Tree = dict[str, Any]
 
@@ -70,11 +69,6 @@ class ChainHashes:
         if index not in self._digests:
             self._digests[index] = message_digest(self.tree(index))
         return self._digests[index]
-
-
-def message_digest(tree: Tree) -> bytes:
-    """The digest of a message, given its JSON object."""
-    return hashlib.sha256(canonical(tree)).digest()
 
 
 def _encode_message(index: int, message: Message) -> Tree:

@@ -230,20 +230,28 @@ def _trim(conn: sqlite3.Connection, source: int) -> list[int]:
     gaps = unneeded(conn, source, functools.partial(needed, conn))
     close_before_gaps(conn, source, gaps)
     for start, end in gaps:
-        blob_keys += [
-            row[0]
-            for row in conn.execute(
-                "SELECT blob_key FROM message_blob JOIN message USING (message_key) "
-                "WHERE branch_key = ? AND seq >= ? AND seq < ?",
-                (source, start, end),
-            )
-        ]
-        conn.execute(
-            "DELETE FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
-            (source, start, end),
-        )
+        blob_keys += blob_references(conn, source, start, end)
+        remove_rows(conn, source, start, end)
     drop_if_unused(conn, source)
     return blob_keys
+
+
+def blob_references(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list[int]:
+    """The blobs that these rows of a branch refer to, by key: one for each reference."""
+    rows = conn.execute(
+        "SELECT blob_key FROM message_blob JOIN message USING (message_key) "
+        "WHERE branch_key = ? AND seq >= ? AND seq < ?",
+        (branch, start, end),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def remove_rows(conn: sqlite3.Connection, branch: int, start: int, end: int) -> int:
+    """Remove these rows of a branch, whose blobs stay; how many those were."""
+    return conn.execute(
+        "DELETE FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
+        (branch, start, end),
+    ).rowcount
 
 
 def unneeded(

@@ -18,7 +18,7 @@ import attrs
 from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.rows import blobs, bounds
 from a3s_store.backends.sqlite.rows.branch_search import find, is_open
-from a3s_store.backends.sqlite.rows.chain_hashes import ChainHashes, message_digest
+from a3s_store.backends.sqlite.rows.chain_hashes import ChainHashes
 from a3s_store.backends.sqlite.rows.message_log import (
     Segment,
     chain_hash_if_stored,
@@ -31,7 +31,7 @@ from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.corruption import CorruptRowError
-from a3s_store.core.digests import EMPTY_CHAIN, chain
+from a3s_store.core.digests import EMPTY_CHAIN, chain, message_digest
 from a3s_store.core.list_diff import Run, common, shared_runs
 from a3s_store.models import Message
 from a3s_store.wire import encode

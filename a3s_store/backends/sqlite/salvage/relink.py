@@ -10,7 +10,6 @@ Plain functions of a connection to a database of our own making.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import json
 import re
@@ -26,11 +25,11 @@ from a3s_store.backends.sqlite.rows.message_log import Segment
 from a3s_store.backends.sqlite.salvage.row_recovery import RecoveredRows
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS
 from a3s_store.core.conversation import Head
-from a3s_store.core.digests import chain, session_parts
+from a3s_store.core.digests import chain, message_digest, session_parts
 from a3s_store.core.reports import Damage
 from a3s_store.errors import CorruptionError
 from a3s_store.models import SessionData
-from a3s_store.wire import canonical, decode, encode, encode_without
+from a3s_store.wire import decode, encode, encode_without
 
 # How a message names the blob of an image; what a user writes has its quotation marks escaped.
 _BLOB: Final = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
@@ -179,7 +178,7 @@ def _hash_and_link(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[byt
         return None
     if not found.has_checksum and salt is not None:
         return None
-    return hashlib.sha256(canonical(encode(found.message))).digest(), found.chain_hash
+    return message_digest(encode(found.message)), found.chain_hash
 
 
 # -- Whose it is ----------------------------------------------------------------------------------
