@@ -19,6 +19,7 @@ from a3s_store.agent_memory.protocol import InMemoryMemoryStore, MemoryStore
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.errors import during
+from a3s_store.wire.limits import in_force
 
 # Changes the items of an owner, by id and in their order.
 Change: TypeAlias = Callable[[dict[str, MemoryItem]], object]
@@ -116,7 +117,7 @@ class _Owned:
 
     async def _put(self, op: str, items: Sequence[MemoryItem]) -> None:
         self._store._check_open(op)
-        with during(op, f"memories of {self._owner!r}"):
+        with during(op, f"memories of {self._owner!r}"), in_force(self._store._limits):
             if items:
                 self._store._redactor.check_id(self._owner, "memory owner")
             made = [redacted(item, self._store._redactor) for item in items]

@@ -19,6 +19,7 @@ from a3s_store import (
     SqliteSessionStore,
 )
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryItem
+from a3s_store.core.redaction import Redactor
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import DecodeError, EncodeError
 from a3s_store.models import Message, RunEventRecord, TextDelta, ToolUseBlock
@@ -155,16 +156,71 @@ def test_drafts_and_queue_entries_have_the_same_limits(tmp_path: Path, kind: str
     asyncio.run(main())
 
 
-def test_memories_have_the_limits_of_their_store_or_the_default_ones(tmp_path: Path) -> None:
-    item = MemoryItem(id="1", content=LARGE, timestamp="2026-01-01T00:00:00Z", importance=0.5)
+def memory(content: str) -> MemoryItem:
+    return MemoryItem(id="1", content=content, timestamp="2026-01-01T00:00:00Z", importance=0.5)
 
+
+@pytest.mark.parametrize("redact", [None, str], ids=["plain", "redacted"])
+@pytest.mark.parametrize("kind", STORES)
+def test_memories_have_the_limits_of_their_store_or_the_default_ones(
+    tmp_path: Path, kind: str, redact: Callable[[str], str] | None
+) -> None:
     async def main() -> None:
-        store = await _sqlite(tmp_path)
+        store = await STORES[kind](tmp_path)
+        store._redactor = Redactor(redact)
         with pytest.raises(EncodeError, match="and 10000 is the limit"):
-            await store.memories("agent").store(item)
+            await store.memories("agent").store(memory(LARGE))
         assert await store.memories("agent").get_recent(9) == ()
         await store.close()
-        await InMemoryMemoryStore().store(item)
+        await InMemoryMemoryStore().store(memory(LARGE))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("redact", [None, str], ids=["plain", "redacted"])
+@pytest.mark.parametrize("kind", STORES)
+def test_memories_above_the_default_limits_are_stored_where_the_store_permits_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    redact: Callable[[str], str] | None,
+) -> None:
+    monkeypatch.setattr("a3s_store.agent_memory.item.DEFAULT_LIMITS", Limits(value_size=2_000))
+
+    async def main() -> None:
+        store = await STORES[kind](tmp_path)
+        store._redactor = Redactor(redact)
+        await store.memories("agent").store(memory("x" * 5_000))
+        assert await store.memories("agent").count() == 1
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_the_file_store_reads_and_writes_no_memories_and_queue_above_its_limit(
+    tmp_path: Path,
+) -> None:
+    entry = QueueEntry(kind="dead_letter", command_id="1", value={"payload": LARGE})
+
+    async def main() -> None:
+        async with FileSessionStore.open(tmp_path) as store:
+            await store.save(session())
+            await store.memories("agent").store(memory(LARGE))
+            await store.save_queue_entries("fix-login", claimed_by="me", put=[entry])
+        small = Limits(file_bytes=9_000)
+        async with FileSessionStore.open(tmp_path, limits=small) as store:
+            with pytest.raises(DecodeError, match="and 9000 is the limit"):
+                await store.memories("agent").count()
+            with pytest.raises(DecodeError, match="and 9000 is the limit"):
+                await store.claim_queue_entries("fix-login", by="me", may_take=lambda _: True)
+            with pytest.raises(EncodeError, match="and 9000 is the limit"):
+                await store.memories("other").store(memory(LARGE))
+            await store.save(session("other"))
+            with pytest.raises(EncodeError, match="and 9000 is the limit"):
+                await store.save_queue_entries("other", claimed_by="me", put=[entry])
+            assert await store.memories("other").count() == 0
+            by = "me"
+            assert await store.claim_queue_entries("other", by=by, may_take=lambda _: True) == ()
 
     asyncio.run(main())
 

@@ -46,6 +46,18 @@ def tree_text(tree: Any, *, model: str = "", place: str = "") -> bytes:
         raise
 
 
+def refuse_unreadable(text: bytes | None, most: int) -> None:
+    """Raise EncodeError for the content of a file that has more than `most` bytes, as none is read.
+
+    None: the file is removed.
+    """
+    if text is not None and len(text) > most:
+        raise EncodeError(
+            f"a file of {len(text)} bytes, and {most} is the limit",
+            hint="Permit more with `Limits(file_bytes=...)`, or use SqliteSessionStore",
+        )
+
+
 def collection_text(
     collection: Collection, trees: list[dict[str, Any]], manifest: ArtifactStore
 ) -> bytes:

@@ -46,7 +46,7 @@ from a3s_store.core.new_files import temporary_name, write_new
 from a3s_store.core.protocol import Inventory
 from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError, IdCollisionError, StoreUnavailableError
+from a3s_store.errors import IdCollisionError, StoreUnavailableError
 from a3s_store.models import SessionData
 from a3s_store.wire import DEFAULT_LIMITS, Limits, encode
 from a3s_store.wire.limits import in_force
@@ -60,8 +60,8 @@ class Directory:
         self.limits = limits
         self.layout = Layout(root)
         self._lock = DirectoryLock(root, timeout)
-        self.memories = MemoryFiles(self.layout, self._lock)
-        self.queues = QueueFiles(self.layout, self._lock)
+        self.memories = MemoryFiles(self.layout, self._lock, limits.file_bytes)
+        self.queues = QueueFiles(self.layout, self._lock, limits.file_bytes)
 
     # -- Sessions and shelves -----------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class Directory:
             else content.tree_text(trees.session, model=SessionData.__name__)
         )
         for text in (session, *collections.values()):
-            self._refuse_unreadable(text)
+            content.refuse_unreadable(text, self.limits.file_bytes)
         claim, session_path = self.layout.claim(name), self.layout.session(name)
         if batch.session_id != name and any(collections.values()) and not present(session_path):
             changes.put(claim, content.claim_text(batch.session_id))
@@ -116,15 +116,6 @@ class Directory:
         if session is not None:
             changes.put(session_path, session)
             changes.drop(claim)
-
-    def _refuse_unreadable(self, text: bytes | None) -> None:
-        """Raise EncodeError for a file of more bytes than would be read."""
-        most = self.limits.file_bytes
-        if text is not None and len(text) > most:
-            raise EncodeError(
-                f"a file of {len(text)} bytes, and {most} is the limit",
-                hint="Permit more with `Limits(file_bytes=...)`, or use SqliteSessionStore",
-            )
 
     def _collection_text(
         self, batch: Batch, collection: Collection, trees: list[dict[str, Any]], name: str
@@ -228,7 +219,7 @@ class Directory:
             tree = encode(value)
         refuse_too_large_value(value, tree, self.limits)
         text = content.tree_text(tree, model=type(value).__name__)
-        self._refuse_unreadable(text)
+        content.refuse_unreadable(text, self.limits.file_bytes)
         with self._lock.exclusive():
             if owners.checkpoint_owner(kind, path, key) not in {None, key}:
                 raise IdCollisionError(

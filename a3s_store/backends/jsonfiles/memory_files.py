@@ -25,11 +25,15 @@ class MemoryFile(Model):
 
 
 class MemoryFiles:
-    """The memories of all owners. Every method takes the lock of the directory."""
+    """The memories of all owners. Every method takes the lock of the directory.
 
-    def __init__(self, layout: Layout, lock: DirectoryLock) -> None:
+    A file of more than `most` bytes is neither read nor written.
+    """
+
+    def __init__(self, layout: Layout, lock: DirectoryLock, most: int) -> None:
         self._layout = layout
         self._lock = lock
+        self._most = most
 
     def load(self, owner: str) -> tuple[MemoryItem, ...]:
         """The items of an owner, the oldest first. Raises DecodeError."""
@@ -48,14 +52,16 @@ class MemoryFiles:
             path = self._layout.memories(owner)
             if items:
                 tree = encode(stored.evolve(items=tuple(items.values())))
-                changes.put(path, content.tree_text(tree, model="MemoryFile"))
+                text = content.tree_text(tree, model="MemoryFile")
+                content.refuse_unreadable(text, self._most)
+                changes.put(path, text)
             else:
                 changes.drop(path)
             changes.land()
 
     def _read(self, owner: str) -> MemoryFile:
         path = self._layout.memories(owner)
-        data = read(path)
+        data = read(path, self._most)
         if data is None:
             return MemoryFile(owner=owner)
         with content.in_file(path):

@@ -36,12 +36,14 @@ class QueueFiles:
     """The queue entries of all sessions. Every method takes the lock of the directory.
 
     Methods raise DecodeError for a damaged file, InvalidIdError where no file can be named after
-    the session's id, and IdCollisionError where another id has the file.
+    the session's id, and IdCollisionError where another id has the file. A file of more than `most`
+    bytes is neither read (DecodeError) nor written (EncodeError).
     """
 
-    def __init__(self, layout: Layout, lock: DirectoryLock) -> None:
+    def __init__(self, layout: Layout, lock: DirectoryLock, most: int) -> None:
         self._layout = layout
         self._lock = lock
+        self._most = most
 
     def save(
         self,
@@ -92,7 +94,7 @@ class QueueFiles:
         path, key = self._path(session_id), WORKFLOW_PREFIX + session_id
         if owners.checkpoint_owner(WORKFLOW_CHECKPOINTS, path, key) not in {None, key}:
             raise IdCollisionError("another workflow has the file of this queue", where=str(path))
-        data = read(path)
+        data = read(path, self._most)
         if data is None:
             return WorkflowCheckpoint(workflow_id=key, steps=(), checkpoint_ms=0)
         return content.read_value(WorkflowCheckpoint, data, path)
@@ -111,7 +113,9 @@ class QueueFiles:
             path = self._path(session_id)
             if after:
                 queue = stored.evolve(steps=after, checkpoint_ms=now_ms)
-                changes.put(path, content.tree_text(encode(queue), model="WorkflowCheckpoint"))
+                text = content.tree_text(encode(queue), model="WorkflowCheckpoint")
+                content.refuse_unreadable(text, self._most)
+                changes.put(path, text)
             else:
                 changes.drop(path)
             changes.land()

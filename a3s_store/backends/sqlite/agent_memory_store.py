@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from a3s_store.agent_memory import MemoryItem
-from a3s_store.agent_memory.item import check_item
+from a3s_store.agent_memory.item import check_item, redacted
 from a3s_store.agent_memory.protocol import (
     Rank,
     by_importance,
@@ -33,8 +33,9 @@ from a3s_store.core.collections import check_id
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.redaction import Redactor
 from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.errors import EncodeError
+from a3s_store.errors import EncodeError, during
 from a3s_store.printable import short_repr
+from a3s_store.wire.limits import in_force
 
 # Who has memories?
 _OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
@@ -92,13 +93,14 @@ class SqliteMemoryStore:
 
     async def _put(self, op: str, items: tuple[MemoryItem, ...]) -> None:
         self._store._check_open(op)
-        redactor = self._store._redactor
-        if redactor.has_hook:
-            redactor.check_id(self._owner, "memory owner")
-            # The application's function, so on its own thread.
-            items = tuple(self._redacted(op, item, redactor) for item in items)
         if not items:
             return
+        redactor = self._store._redactor
+        if redactor.has_hook:
+            # The application's function, so on its own thread.
+            with during(op, self._where()), in_force(self._store._limits):
+                redactor.check_id(self._owner, "memory owner")
+                items = tuple(redacted(item, redactor) for item in items)
 
         def apply(conn: WorkConnection) -> None:
             # Here, not before: that many are fit to be kept takes as long as writing them.
@@ -107,14 +109,6 @@ class SqliteMemoryStore:
             agent_memory.put(conn, self._owner, items)
 
         await self._write(op, apply)
-
-    def _redacted(self, op: str, item: MemoryItem, redactor: Redactor) -> MemoryItem:
-        self._check(op, item)
-        try:
-            redacted: MemoryItem = redactor.value(item, "MemoryItem")
-        except EncodeError as error:
-            raise error.locate(op, self._where()) from None
-        return redacted
 
     def _check(self, op: str, item: MemoryItem) -> None:
         try:
