@@ -17,6 +17,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from a3s_store.agent_memory.item import MemoryItem, redacted
 from a3s_store.agent_memory.protocol import InMemoryMemoryStore, MemoryStore
 from a3s_store.core.base_store import BaseStore
+from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import check_id
 from a3s_store.errors import during
 from a3s_store.wire.limits import in_force
@@ -78,9 +79,8 @@ class BaseMemoryMethods(BaseStore):
         """Return the owners of at least one item, in any order."""
 
     def _now_ms(self) -> int:
-        seconds = self._clock()
         # It only ranks: a clock that is far off fails no search.
-        return int(seconds * 1000) if abs(seconds) < 1e12 else 0
+        return unix_ms(self._clock())
 
     def memories(self, owner: str) -> OwnedMemoryStore:
         """See `AgentMemoryStore.memories`."""

@@ -26,6 +26,11 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def unix_ms(seconds: float) -> int:
+    """The milliseconds of a clock of Unix seconds; 0 where it is far off, or gives no number."""
+    return int(seconds * 1000) if abs(seconds) < 1e12 else 0
+
+
 class ClampedClock:
     """A clock whose times every store can hold: 0 to 2^63-1; times beyond are the nearest of these.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.core.base_store import BaseStore
+from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import CheckpointKind
 from a3s_store.printable import short_repr
 
@@ -22,9 +23,8 @@ class SqliteStoreBase(BaseStore):
 
     def _now_ms(self) -> int:
         """The store's clock, in Unix milliseconds."""
-        seconds = self._clock()
         # Lists are sorted by it, and pruning keeps times to come: no clock fails a save.
-        return int(seconds * 1000) if abs(seconds) < 1e12 else 0
+        return unix_ms(self._clock())
 
 
 def checkpoint_lane(kind: CheckpointKind, key: str) -> str:
