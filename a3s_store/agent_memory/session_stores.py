@@ -39,7 +39,11 @@ class OwnedMemoryStore(MemoryStore, Protocol):
         """The id under which the items lie."""
 
     async def store_all(self, items: Iterable[MemoryItem]) -> None:
-        """Store many items, in their order: all of them, or none when this raises."""
+        """Store many items, in their order: all of them, or none when this raises.
+
+        Raises:
+            EncodeError, InvalidIdError: as `store`.
+        """
 
     async def items(self) -> tuple[MemoryItem, ...]:
         """All items, in the order in which they were first stored."""
@@ -47,7 +51,7 @@ class OwnedMemoryStore(MemoryStore, Protocol):
 
 @runtime_checkable
 class AgentMemoryStore(Protocol):
-    """A store of sessions that promises `agent_memory`. See the rules above."""
+    """A store of sessions that promises `agent_memory`, with the invariants of this module."""
 
     def memories(self, owner: str) -> OwnedMemoryStore:
         """The memories under `owner`, any text that may be an id; there need be none.

@@ -111,6 +111,9 @@ class CredentialNames:
     `add` has names beside the built-in ones, `allow` names whose values are stored as they are; it
     wins. Both compare whole names by their words: `"pin"` is not `"pin_code"`, `"authToken"` is
     also `"auth_token"`.
+
+    Raises:
+        TypeError: one of them is a str, not several names.
     """
 
     add: frozenset[tuple[str, ...]] = attrs.field(default=(), converter=_as_words)

@@ -1,4 +1,4 @@
-"""What `open` of a store returns: to be awaited, or entered."""
+"""The object that `open` of a store returns: to be awaited, or entered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ S = TypeVar("S", bound=SessionStore)
 
 
 class Opening(Generic[S]):
-    """What `open()` returns: await it for the store, or enter it and the store is closed after."""
+    """Returned by `open()`: await it for the store, or enter it and the store is closed after."""
 
     def __init__(self, make: Callable[[], Awaitable[S]]) -> None:
         self._make = make

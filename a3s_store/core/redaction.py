@@ -12,8 +12,8 @@ would change it, the value is refused. Other ids become what the hook makes of t
 text becomes the same text, a tool call and its result stay a pair; a conversation is refused where
 two ids would become one text. Keys of one object that become equal are numbered.
 
-Invariants: 1. where nothing changes the very object that was given is answered; 2. the
-same object is answered by the same object, while both are remembered: so a save still finds by
+Invariants: 1. where nothing changes the very object that was given is returned; 2. for the
+same object the same object is returned, while both are cached: so a save still finds by
 identity what is unchanged; 3. when the hook fails nothing was written, and the error has a path and
 no text.
 """
@@ -47,12 +47,12 @@ from a3s_store.wire.kinds import EnumMap, Kind, Many, OpaqueValue
 from a3s_store.wire.model_kinds import One, Tagged
 from a3s_store.wire.values import frozen_dict
 
-# Takes a text as it is about to be saved and answers what is to be saved in its place.
+# Takes a text as it is about to be saved and returns the text to be saved in its place.
 Redact: TypeAlias = Callable[[str], str]
 
 # The names of credentials without any setting.
 BUILT_IN: Final = CredentialNames()
-# How many values are remembered together with what became of them.
+# How many values are cached with their results.
 REMEMBERED: Final = 100_000
 _EXTRAS: Final = 64
 _WORDS: Final = frozenset({"role", "type", "schema"})
@@ -102,11 +102,11 @@ class _RefusedError(Exception):
         return EncodeError(self.what, path=path, hint="Mend the function given as redact=")
 
 
-class _Remembered(weakref.ref[Any]):
-    """What became of a value: `answer`, None for the value itself, while the value lives."""
+class _Cached(weakref.ref[Any]):
+    """The result for a value, None for the value itself, as long as the value is referred to."""
 
-    __slots__ = ("answer", "key")
-    answer: Any
+    __slots__ = ("key", "result")
+    result: Any
     key: int
 
 
@@ -126,7 +126,7 @@ class Redactor:
         self._hook = hook
         self._names = names
         self._room = cached
-        self._known: dict[int, _Remembered] = {}
+        self._known: dict[int, _Cached] = {}
         # The unknown keys of the last sessions, and what they are without credentials.
         self._extras: dict[int, tuple[Any, Any]] = {}
         # Whether the id of a tool call was ever changed: only then are pairs looked at.
@@ -135,11 +135,11 @@ class Redactor:
     def value(self, value: Any, name: str = "") -> Any:
         """A model, a tuple of models or of texts, as it is to be saved.
 
-        What is none of these is answered as it is: whoever encodes it refuses it. `name` begins the
+        Anything else is returned as it is, and refused when it is encoded. `name` begins the
         path of an error.
 
         Raises:
-            EncodeError: the hook raised, or answered no str, or made one text of two ids.
+            EncodeError: the hook raised, or returned no str, or made one text of two ids.
             InvalidIdError: the hook would change the id of a session, checkpoint or memory.
         """
         if self._hook is None:
@@ -236,34 +236,34 @@ class Redactor:
         what = ""
         assert self._hook is not None, "nothing is asked without one"
         try:
-            answer = self._hook(str.__str__(text))
+            returned = self._hook(str.__str__(text))
         except Exception as error:
             what = f"the hook raised {type(error).__name__}"
         if what:
             raise _RefusedError(what)
-        if not isinstance(answer, str):
-            raise _RefusedError(f"the hook answered {type(answer).__name__}, not a str")
-        return text if answer == text else str.__str__(answer)
+        if not isinstance(returned, str):
+            raise _RefusedError(f"the hook returned {type(returned).__name__}, not a str")
+        return text if returned == text else str.__str__(returned)
 
     def _tuple(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        answer: list[Any] = []
+        found: list[Any] = []
         same = True
         try:
             for value in values:
                 known = self._known.get(id(value))
                 if known is not None and known() is value:
-                    made = value if known.answer is None else known.answer
+                    made = value if known.result is None else known.result
                 else:
                     made = self._any(value)
                 same = same and made is value
-                answer.append(made)
+                found.append(made)
         except _RefusedError as error:
-            raise error.at(f"[{len(answer)}]") from None
+            raise error.at(f"[{len(found)}]") from None
         if same:
             return values
         if self._has_renamed and isinstance(values[0], Message):
-            _refuse_lost_pairs(values, answer)
-        return tuple(answer)
+            _refuse_lost_pairs(values, found)
+        return tuple(found)
 
     def _model(self, value: Model) -> Any:
         if type(value) not in _LASTING:
@@ -273,10 +273,10 @@ class Redactor:
     def _cached(self, value: Model, change: Callable[[Any], Any]) -> Any:
         known = self._known.get(id(value))
         if known is not None and known() is value:
-            return value if known.answer is None else known.answer
-        answer = change(value)
-        self._remember(value, None if answer is value else answer)
-        return answer
+            return value if known.result is None else known.result
+        result = change(value)
+        self._remember(value, None if result is value else result)
+        return result
 
     def _fields(self, value: Any) -> Any:
         changed: dict[str, Any] = {}
@@ -294,8 +294,8 @@ class Redactor:
 
     def _opaque(self, value: Any) -> Any:
         """Opaque JSON with the hook asked about its texts and its keys."""
-        answer = self._inside(value)
-        return value if answer is value else freeze(answer)
+        result = self._inside(value)
+        return value if result is value else freeze(result)
 
     def _inside(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -341,11 +341,11 @@ class Redactor:
             except _RefusedError as error:
                 raise error.at(f"[{index}]") from None
 
-    def _remember(self, value: Model, answer: Any) -> None:
+    def _remember(self, value: Model, result: Any) -> None:
         if self._room <= 0:
             return
-        known = _Remembered(value, self._forget)
-        known.answer = answer
+        known = _Cached(value, self._forget)
+        known.result = result
         known.key = id(value)
         self._known[known.key] = known
         while len(self._known) > self._room:
@@ -354,7 +354,7 @@ class Redactor:
             except (KeyError, StopIteration, RuntimeError):
                 continue  # another value ended meanwhile and took itself out
 
-    def _forget(self, known: _Remembered) -> None:
+    def _forget(self, known: _Cached) -> None:
         if self._known.get(known.key) is known:
             del self._known[known.key]
 

@@ -1,4 +1,4 @@
-"""What looking after a store answers: values to print, to compare, to send as JSON.
+"""Reports of maintenance: values to print, to compare, to send as JSON.
 
 None of them holds message text. `as_json` of each is what the command line prints with `--json`.
 """
@@ -66,8 +66,8 @@ class Recovered(Generic[T]):
     """What could be read of something damaged: `value` with what is whole, and what is not.
 
     `value` is None when nothing was saved under the id, or when not even that is certain; without
-    `damage` it is what an ordinary load answers. Messages and other values that cannot be proven
-    are left out; a session whose own row is damaged has the defaults in its place.
+    `damage` it is the value that an ordinary load returns. Messages and other values that cannot be
+    proven are left out; a session whose own row is damaged has the defaults in its place.
     """
 
     value: T | None
@@ -75,12 +75,12 @@ class Recovered(Generic[T]):
 
 
 class _Report(Printable):
-    """What a report can do."""
+    """The methods of every report."""
 
     __slots__ = ()
 
     def as_json(self) -> dict[str, Any]:
-        """What the command line prints with `--json`; the keys stay what they are until 1.0."""
+        """The object that `--json` prints; the keys stay what they are until 1.0."""
         tree = attrs.asdict(self)  # type: ignore[arg-type]
         if "damage" in tree:
             tree["damage"] = [{"family": one.pop("part"), **one} for one in tree["damage"]]
@@ -104,7 +104,7 @@ class _Finding(_Report, ABC):
 
 @attrs.frozen(kw_only=True)
 class VerifyReport(_Finding):
-    """What `verify` found. `seconds` is how long it took; counts are of what was looked at."""
+    """The result of `verify`. `seconds` is how long it took; counts are of what was looked at."""
 
     location: str
     depth: Depth
@@ -113,7 +113,7 @@ class VerifyReport(_Finding):
     messages: int
     values: int  # of families, checkpoints included
     blobs: int
-    log_frames: int  # pages in the write-ahead log whose checksums were held against it
+    log_frames: int  # pages in the write-ahead log whose checksums were verified
     seconds: float
     damage: tuple[Damage, ...] = ()
     skipped: tuple[str, ...] = ()  # what could not be looked at, and why
@@ -140,7 +140,7 @@ class RemainingCopy:
 
 @attrs.frozen(kw_only=True)
 class EraseReport(_Report):
-    """What `erase` did. `seconds` is how long it took.
+    """The result of `erase`. `seconds` is how long it took.
 
     `found` are the ids under which there was something, with `tree` those of sessions below them
     too; `pages` is how many the file has, all of them written anew. `copies` are files that the
@@ -158,7 +158,7 @@ class EraseReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class PruneReport(_Report):
-    """What `prune` removed, or would remove if `dry_run`; `seconds` is how long it took.
+    """How much `prune` removed, or would remove if `dry_run`; `seconds` is how long it took.
 
     `sessions` counts those of which generations were removed. `bytes_logical` are the bytes of the
     messages and blobs, `bytes_free_pages` those of all pages of the file that are free afterwards;
@@ -188,7 +188,7 @@ class PruneReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class CompactReport(_Report):
-    """What `compact` did: the size of the file before and after, and that of its free pages now.
+    """The result of `compact`: the size of the file before and after, and of its free pages now.
 
     `full` says that it was written anew. `advice` says what has to be asked for to give more back,
     None where nothing has.
@@ -209,7 +209,7 @@ class CompactReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class BackupReport(_Report):
-    """What `backup` made: one file, `bytes` long, with so many sessions as they are now."""
+    """The result of `backup`: one file, `bytes` long, with so many sessions as they are now."""
 
     source: str
     target: str
@@ -221,7 +221,7 @@ class BackupReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class RestoreReport(_Report):
-    """What `restore` did. `replaced` are the files that what was there is called now."""
+    """The result of `restore`. `replaced` are the files that what was there is called now."""
 
     source: str
     target: str
@@ -234,7 +234,7 @@ class RestoreReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class ResolveReport(_Report):
-    """What `resolve` did: `set_aside` are the files it renamed, by their names now.
+    """The result of `resolve`: `set_aside` are the files it renamed, by their names now.
 
     `sessions` and `last_saved_at_ms` (Unix milliseconds, None where nothing was ever saved) are
     those of the file as it opens now.
@@ -278,7 +278,7 @@ class SalvageReport(_Finding):
 
     `sessions` are the ids that came back whole, `partial` those of which something is missing, and
     so are ids under which only families were saved. `messages` counts those of the sessions as they
-    are now, `memories` what agents recollect. `seconds` is how long it took. `damage` is in
+    are now, `memories` items of agent memory. `seconds` is how long it took. `damage` is in
     the order of sessions; what concerns none is last.
     """
 

@@ -30,6 +30,7 @@ class SecretRedactor:
 
     Raises:
         ValueError: a value has fewer than 6 characters; the variable is named, the value is not.
+        TypeError: `values` or `environment` is a str, not several.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ used again, and where they are used for a long value, its last page keeps it beh
 end. Balancing a tree copies rows from page to page and leaves copies in the gaps, in the midst of
 what belongs to others; SQLite's `secure_delete` leaves those too, even ON from the first row. The
 log keeps whole pages as they were. And what was said earlier, and trimmed or replaced since, lies
-there just as well, so nobody could list the places.
+there just as well, so no list of the places can be made.
 
 So the file is written anew (VACUUM) from what still counts. Then the old pages have to leave the
 log: once all of it is copied into the database, a small commit begins it again, and cuts off the
@@ -117,9 +117,9 @@ def remove(
     *,
     skip_unknown: bool = False,
 ) -> tuple[str, ...]:
-    """Delete these sessions; answers those under whose ids there was something.
+    """Delete these sessions; return those under whose ids there was something.
 
-    Inside a transaction that somebody else opened.
+    Inside a transaction that the caller opened.
 
     Raises:
         SessionNotFoundError: under one of the ids there never was anything; nothing was written.
@@ -215,7 +215,7 @@ def _users(conn: sqlite3.Connection, part: message_log.Segment) -> Iterator[str]
 
 
 def scrub(conn: WorkConnection, path: Path, patience: float, now: float) -> int:
-    """Write the file anew and empty the log of what was there; answers how many pages that were.
+    """Write the file anew and empty its log of what was there; return how many pages it has.
 
     Outside any transaction, on the writer's thread. `patience` is for how many seconds to wait,
     before writing and after it, until no process reads in the log, `now` Unix seconds.
@@ -252,7 +252,7 @@ def _restart_log(
 ) -> None:
     """Copy the log, and have `commit` begin it again: that is when SQLite cuts off the rest.
 
-    It does so only where everything is copied and nobody reads in the log, so it is tried until
+    It does so only where everything is copied and no process reads in the log, so it is tried until
     then. Whether it has is told by how many pages are in the log, and by its size.
     """
     (page_size,) = conn.execute("PRAGMA page_size").fetchone()
