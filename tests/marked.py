@@ -33,6 +33,8 @@ MARK: Final = "XQ7SECRETQ7X"
 _LARGE: Final = artifact(9, LARGE).evolve(content=f"{MARK} " * (LARGE // 8))
 _SOUGHT: Final = (MARK.encode(), zlib.compress(_LARGE.content.encode(), 1)[20:80])
 
+_FOUND_BY: Final = ("id", "session_id", "run_id", "workflow_id")
+
 STORES: Final[dict[str, Callable[..., Any]]] = {
     "memory": lambda folder, **options: MemorySessionStore(**options),
     "file": lambda folder, **options: FileSessionStore.open(folder / "store", **options),
@@ -41,8 +43,13 @@ STORES: Final[dict[str, Callable[..., Any]]] = {
 
 
 def marked(value: Any) -> Any:
-    """The value with the text at the end of every text that redaction is asked about."""
-    return Redactor(lambda text: f"{text} {MARK}").value(value)
+    """The value with the text at the end of every text that redaction is asked about.
+
+    But for the ids by which the value, or the session in it, is found: those may not be changed.
+    """
+    owners = (value, getattr(value, "session", None))
+    ids = {getattr(one, name, None) for one in owners for name in _FOUND_BY}
+    return Redactor(lambda text: text if text in ids else f"{text} {MARK}").value(value)
 
 
 async def fill(store: Any, session_id: str, run_id: str) -> None:
