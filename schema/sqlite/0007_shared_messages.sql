@@ -2,6 +2,8 @@
 -- oldest messages were dropped, or one of whose messages changed, writes only what is new.
 ALTER TABLE branch_segment ADD COLUMN source_start INTEGER;
 
+ALTER TABLE branch_segment ADD COLUMN row_checksum INTEGER;
+
 -- Up to which generation rows were pruned, and how many are left of those.
 ALTER TABLE owner ADD COLUMN pruned_through INTEGER;
 

@@ -59,6 +59,7 @@ CREATE TABLE branch_segment (
     end_seq INTEGER,  -- one past the last; NULL: open, the branch's own rows
     source_branch INTEGER NOT NULL REFERENCES branch,  -- the branch whose rows they are
     source_start INTEGER,  -- seq there of the first, where the rows are another conversation's; NULL: start_seq
+    row_checksum INTEGER,  -- CRC-32 of the other columns; NULL: written by schema 6 or older
     PRIMARY KEY (branch_key, start_seq)
 ) STRICT, WITHOUT ROWID;
 

@@ -27,7 +27,7 @@ CREATE TABLE branch_segment (
     branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
     start_seq INTEGER NOT NULL,
     end_seq INTEGER,
-    source_branch INTEGER NOT NULL REFERENCES branch, source_start INTEGER,
+    source_branch INTEGER NOT NULL REFERENCES branch, source_start INTEGER, row_checksum INTEGER,
     PRIMARY KEY (branch_key, start_seq)
 ) STRICT, WITHOUT ROWID;
 

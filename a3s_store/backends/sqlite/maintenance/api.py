@@ -177,7 +177,9 @@ class CareMethods(SqliteStoreBase):
         """
         self._check_open("erase")
         ids: Sequence[str] = [check_id(session_id) for session_id in session_ids]
-        report = await erase.erase(self._engine, ids, self._clock, tree=tree)
+        path = self._engine.settings.path
+        elsewhere = await erase_copies.in_copies(path, ids) if copies else ()
+        report = await erase.erase(self._engine, ids, self._clock, tree=tree, elsewhere=elsewhere)
         return await erase_copies.report_copies(
             report, self._engine.settings, self._clock, erase_there=copies
         )

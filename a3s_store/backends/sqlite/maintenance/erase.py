@@ -32,7 +32,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -69,13 +69,13 @@ async def erase(
     now: Callable[[], float],
     *,
     tree: bool = False,
-    skip_unknown: bool = False,
+    elsewhere: Collection[str] = (),
 ) -> EraseReport:
     """Remove everything under these ids, so that no piece of their texts is left in the file.
 
     With `tree`, also everything under the ids of sessions below these. `now` gives Unix seconds,
     for the record. Of what was deleted earlier pieces may be left, so ids under which nothing is
-    left are fine too; with `skip_unknown` so is any other.
+    left are fine too, and those that are `elsewhere`, in a copy.
 
     Raises:
         SessionNotFoundError: under one of the ids there never was anything; nothing was written.
@@ -87,7 +87,7 @@ async def erase(
 
     def remove_all(conn: WorkConnection, known: CacheTransaction) -> tuple[str, ...]:
         below = [one for each in session_ids for one in catalog.below(conn, each)]
-        return remove(conn, known, below if tree else session_ids, skip_unknown=skip_unknown)
+        return remove(conn, known, below if tree else session_ids, elsewhere=elsewhere)
 
     found = await engine.write("erase", where, remove_all)
     writer = engine.writer
@@ -115,7 +115,7 @@ def remove(
     memory: CacheTransaction,
     session_ids: Sequence[str],
     *,
-    skip_unknown: bool = False,
+    elsewhere: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Delete these sessions; return those under whose ids there was something.
 
@@ -127,10 +127,10 @@ def remove(
     """
     wanted = list(dict.fromkeys(session_ids))
     there = [session_id for session_id in wanted if _is_there(conn, session_id)]
-    if not skip_unknown:
-        _refuse_unknown(
-            [one for one in wanted if one not in there and not tombstones.is_known(conn, one)]
-        )
+    known = {*there, *elsewhere}
+    _refuse_unknown(
+        [one for one in wanted if one not in known and not tombstones.is_known(conn, one)]
+    )
     others = sorted(set(_sharers(conn, wanted)) - set(wanted))
     if others:
         raise SharedMessagesError(

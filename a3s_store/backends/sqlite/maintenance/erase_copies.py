@@ -43,7 +43,8 @@ async def report_copies(
 
     With `erase_there` the sessions are erased in them first. Raises nothing of a copy's own.
     """
-    ids = report.session_ids
+    # With those of a tree.
+    ids = tuple(dict.fromkeys((*report.session_ids, *report.found)))
     found = await asyncio.to_thread(lambda: tuple(holding(settings.path, ids)))
     left: list[RemainingCopy] = []
     done: list[str] = []
@@ -54,6 +55,17 @@ async def report_copies(
         else:
             left.append(RemainingCopy(path=str(copy.path), kind=copy.kind, why=why or None))
     return attrs.evolve(report, copies=tuple(left), erased_copies=tuple(done))
+
+
+async def in_copies(path: Path, session_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return those of these ids that a copy has which is a store."""
+
+    def look() -> tuple[str, ...]:
+        return tuple(
+            one for one in session_ids if any(copy.is_database for copy in holding(path, [one]))
+        )
+
+    return await asyncio.to_thread(look)
 
 
 def holding(path: Path, session_ids: Sequence[str]) -> Iterator[Copy]:
@@ -123,7 +135,7 @@ async def _erase_in(
         earlier = set(files_beside.find(copy.path))
         engine = await Engine.start(attrs.evolve(settings, path=copy.path, read_only=False))
         try:
-            await erase.erase(engine, session_ids, now, skip_unknown=True)
+            await erase.erase(engine, session_ids, now, elsewhere=session_ids)
         finally:
             await engine.close()
         for made in set(files_beside.find(copy.path)) - earlier:

@@ -145,15 +145,20 @@ class _Prune:
         if self._dry_run:
             self._removed.add(found.removed)
             return
-        headless = found.headless
-        while headless:
-            done = await self._step(prune_steps.drop_headless, headless)
-            headless = headless[done:]
+        # Rows go before what says whose they were: salvage takes rows of no branch for lost ones.
         for branch in found.excess:
             is_done = False
             while not is_done:
                 is_done, removed = await self._step(prune_steps.trim, branch)
                 self._removed.add(removed)
+        headless = found.headless
+        while headless:
+            done = await self._step(prune_steps.drop_headless, headless)
+            headless = headless[done:]
+        empty = sorted({*found.headless, *found.excess})
+        for start in range(0, len(empty), prune_steps.ROWS):
+            some = empty[start : start + prune_steps.ROWS]
+            self._removed.branches += await self._step(prune_steps.drop_unused, some)
 
     # -- Where it runs ----------------------------------------------------------------------------
 

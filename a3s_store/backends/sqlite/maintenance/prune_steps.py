@@ -197,8 +197,12 @@ def trim(conn: sqlite3.Connection, branch: int) -> tuple[bool, Removed]:
             end = first
             if removed.messages >= ROWS or time.monotonic() > until:
                 return False, removed
-    removed.branches = message_log.drop_if_unused(conn, branch)
     return True, removed
+
+
+def drop_unused(conn: sqlite3.Connection, branches: Sequence[int]) -> int:
+    """Remove branches that are no conversation and of whose rows none is one; how many were."""
+    return sum(message_log.drop_if_unused(conn, branch) for branch in branches)
 
 
 def _remove_rows(

@@ -22,16 +22,17 @@ import functools
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from a3s_store.backends.sqlite.rows import blobs, bounds
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import CorruptRowError
+from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import EMPTY_CHAIN
 
+_SEGMENT: Final = "start_seq, end_seq, source_branch, source_start, branch_key, row_checksum"
 # No conversation is that long.
 _ENDLESS = 2**63 - 1
 
@@ -64,7 +65,7 @@ def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> li
     """Where a branch's first `length` messages lie; with None, all segments, the open one last."""
     # Which segments make up this branch?
     rows = conn.execute(
-        "SELECT start_seq, end_seq, source_branch, source_start, branch_key FROM branch_segment "
+        f"SELECT {_SEGMENT} FROM branch_segment "
         "WHERE branch_key = ? AND start_seq < ? ORDER BY start_seq",
         (branch, _ENDLESS if length is None else length),
     ).fetchall()
@@ -75,7 +76,7 @@ def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> li
 def segments_from(conn: sqlite3.Connection, source: int) -> list[Segment]:
     """The segments, of any branch, that have rows of this one; those that reach furthest first."""
     rows = conn.execute(
-        "SELECT start_seq, end_seq, source_branch, source_start, branch_key FROM branch_segment "
+        f"SELECT {_SEGMENT} FROM branch_segment "
         "WHERE source_branch = ? ORDER BY end_seq IS NOT NULL, source_start, end_seq DESC",
         (source,),
     ).fetchall()
@@ -83,11 +84,30 @@ def segments_from(conn: sqlite3.Connection, source: int) -> list[Segment]:
 
 
 def _segment(row: tuple[Any, ...]) -> Segment:
-    """The segment in a row. Raises CorruptRowError where a number in it cannot be added to."""
-    for number in row:
+    """The segment in a row. Raises CorruptRowError where it is not what was written."""
+    *fields, checksum = row
+    for number in fields:
         if number is not None and not -bounds.SUMS < number < bounds.SUMS:
             raise CorruptRowError("a number in its segments is out of bounds", "messages")
-    return Segment(*row)
+    part = Segment(*fields)
+    # Rows of schema 6 and older have none.
+    if checksum is not None and checksum != _segment_checksum(part):
+        raise CorruptRowError(NOT_WRITTEN, "messages")
+    return part
+
+
+def _segment_checksum(part: Segment) -> int:
+    # No chain hash in a message's row contradicts a segment that begins at another row.
+    return row_checksum(*attrs.astuple(part))
+
+
+def put_segments(conn: sqlite3.Connection, branch: int, parts: Iterable[Segment]) -> None:
+    """Store the segments of a branch; a `source` of 0 is the branch itself."""
+    made = [attrs.evolve(part, branch=branch, source=part.source or branch) for part in parts]
+    conn.executemany(
+        f"INSERT INTO branch_segment ({_SEGMENT}) VALUES (?, ?, ?, ?, ?, ?)",
+        [(*attrs.astuple(part), _segment_checksum(part)) for part in made],
+    )
 
 
 def cut(parts: Iterable[Segment], length: int) -> list[Segment]:
@@ -276,12 +296,17 @@ def close_before_gaps(
     (last,) = conn.execute(
         "SELECT max(seq) FROM message WHERE branch_key = ?", (source,)
     ).fetchone()
-    if any(end <= last for _, end in gaps):
-        conn.execute(
-            "UPDATE branch_segment SET end_seq = max(start_seq, ?) "
-            "WHERE branch_key = ? AND source_branch = branch_key AND end_seq IS NULL",
-            (needed(conn, source) or 0, source),
-        )
+    if not any(end <= last for _, end in gaps):
+        return
+    length = needed(conn, source) or 0
+    for part in segments_of(conn, source, None):
+        if part.source == source and part.end is None:
+            closed = attrs.evolve(part, end=max(part.start, length))
+            conn.execute(
+                "UPDATE branch_segment SET end_seq = ?, row_checksum = ? "
+                "WHERE branch_key = ? AND start_seq = ?",
+                (closed.end, _segment_checksum(closed), source, part.start),
+            )
 
 
 def drop_headless(conn: sqlite3.Connection, branch: int) -> None:

@@ -23,6 +23,7 @@ from a3s_store.backends.sqlite.rows.message_log import (
     Segment,
     chain_hash_if_stored,
     cut,
+    put_segments,
     segments_of,
     store_chain_hash,
 )
@@ -217,11 +218,7 @@ def _new_branch(conn: sqlite3.Connection, parts: Iterable[Segment]) -> int:
     """A branch of these segments; a `source` of 0 is the branch itself."""
     branch = bounds.next_key(conn, "branch", functools.partial(_has_rows, conn))
     conn.execute("INSERT INTO branch (branch_key) VALUES (?)", (branch,))
-    conn.executemany(
-        "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch, source_start) "
-        "VALUES (?, ?, ?, ?, ?)",
-        [(branch, p.start, p.end, p.source or branch, p.source_start) for p in parts],
-    )
+    put_segments(conn, branch, parts)
     return branch
 
 

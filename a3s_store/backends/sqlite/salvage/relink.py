@@ -25,6 +25,7 @@ from a3s_store.backends.sqlite.rows.message_log import Segment
 from a3s_store.backends.sqlite.salvage.row_recovery import RecoveredRows
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS
 from a3s_store.core.conversation import Head
+from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import chain, message_digest, session_parts
 from a3s_store.core.reports import Damage
 from a3s_store.errors import CorruptionError
@@ -253,15 +254,18 @@ def _join_branches(conn: sqlite3.Connection) -> None:
         "ORDER BY 1",
     )
     for key in keys:
-        if key is not None and not _is_joined(message_log.segments_of(conn, key, None)):
+        if key is not None and not _is_joined(_segments(conn, key)):
             parts = _joined(conn, key, set())
-            if parts is not None:
-                conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (key,))
-                conn.executemany(
-                    "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch, "
-                    "source_start) VALUES (?, ?, ?, ?, ?)",
-                    [(key, p.start, p.end, p.source, p.source_start) for p in parts],
-                )
+            conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (key,))
+            message_log.put_segments(conn, key, parts or ())
+
+
+def _segments(conn: sqlite3.Connection, key: int) -> list[Segment]:
+    """The segments of a branch; none where one of them is not what was written."""
+    try:
+        return message_log.segments_of(conn, key, None)
+    except CorruptRowError:
+        return []
 
 
 def _is_joined(parts: list[Segment]) -> bool:
@@ -275,7 +279,7 @@ def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment]
 
     Its first own message names, by its chain, the message it follows, on whichever branch that is.
     """
-    parts = message_log.segments_of(conn, key, None)
+    parts = _segments(conn, key)
     if _is_joined(parts):
         return parts
     told_twice = _segments_at_head(conn, key)
@@ -399,10 +403,7 @@ def _add_head(
         conn, "SELECT coalesce(min(generation), 1) FROM generation WHERE owner_key = ?", owner_key
     )[0]
     if _column(conn, "SELECT count(*) FROM branch_segment WHERE branch_key = ?", branch)[0] == 0:
-        conn.execute(
-            "INSERT INTO branch_segment (branch_key, start_seq, source_branch) VALUES (?, 0, ?)",
-            (branch, branch),
-        )
+        message_log.put_segments(conn, branch, [Segment(0, None, branch)])
     _add_generation(conn, owner_key, first - 1, branch, length)
     what = f"nothing says when it had the conversation of {length} messages on branch {branch}"
     damage.append(Damage(part="generation", what=what, session_id=owner))

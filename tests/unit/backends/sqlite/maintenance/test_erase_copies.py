@@ -168,3 +168,37 @@ def test_health_names_the_copies(tmp_path: Path) -> None:
     health = with_store(path, lambda store: store.health_check())
     assert health.facts["copies"] == ["agent.a3s.replaced"]
     assert any("agent.a3s.replaced" in text for text in health.advice)
+
+
+def test_sessions_below_are_erased_in_copies_too(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def fill(store: SqliteSessionStore) -> None:
+        await store.save(session("top"))
+        below = session("below", messages=(Message.user(SAID),), parent_id="top")
+        await store.save(below)
+        await store.backup(tmp_path / "copy")
+
+    with_store(path, fill)
+    restore(tmp_path / "copy", path, replace=True)
+    (tmp_path / "copy").unlink()
+    report = with_store(path, lambda store: store.erase("top", tree=True, copies=True))
+    assert (set(report.found), report.copies) == ({"top", "below"}, ())
+    assert holding(tmp_path) == []
+
+
+def test_a_session_that_only_a_copy_has_is_erased_there(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def fill(store: SqliteSessionStore) -> None:
+        await store.save(session("other"))
+        await store.backup(tmp_path / "copy")
+        await store.save(session("fix-login", messages=(Message.user(SAID),)))
+
+    with_store(path, fill)
+    restore(tmp_path / "copy", path, replace=True)
+    (tmp_path / "copy").unlink()
+    assert holding(tmp_path) == ["agent.a3s.replaced"]
+    report = erased(path, "fix-login", copies=True)
+    assert (report.found, report.copies) == ((), ())
+    assert holding(tmp_path) == []

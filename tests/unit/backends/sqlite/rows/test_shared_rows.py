@@ -130,3 +130,51 @@ def test_no_text_stays_behind_for_a_row_that_is_shared(
 
     asyncio.run(main())
     assert len(all_rows(path)["message"]) == rows
+
+
+def said(letters: str) -> tuple[Message, ...]:
+    return tuple(map(Message.user, letters))
+
+
+@pytest.mark.parametrize("column", ["start_seq", "end_seq", "source_branch", "source_start"])
+def test_a_changed_segment_before_new_messages_is_never_loaded(tmp_path: Path, column: str) -> None:
+    """The last row has the chain hash of the head, and says nothing of the rows before it."""
+    path = tmp_path / "agent.a3s"
+
+    async def fill(store: SqliteSessionStore) -> None:
+        await store.save(session(messages=said("123456789")))
+        await store.save(session(messages=said("S3456X")))
+
+    with_store(path, fill)
+    changed(path, f"UPDATE branch_segment SET {column} = {column} + 1 WHERE source_start > 0")
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            with pytest.raises(CorruptionError):
+                await store.load("fix-login")
+            assert not (await store.verify(depth="deep")).ok
+
+    asyncio.run(main())
+
+
+DAYS = 86_400 * 3
+
+
+@pytest.mark.parametrize(
+    "histories", [("12345", "12xyz", "12xq"), ("123456789", "ST23456X", "ST")], ids=" ".join
+)
+def test_a_store_is_whole_after_the_histories_it_shared_rows_with_are_pruned(
+    tmp_path: Path, histories: tuple[str, ...]
+) -> None:
+    clock = [1_800_000_000.0]
+
+    async def use(store: SqliteSessionStore) -> None:
+        for letters in histories:
+            clock[0] += DAYS
+            await store.save(session(messages=said(letters)))
+        clock[0] += 9 * DAYS
+        await store.prune(keep_generations=1, keep_days=1)
+        assert (await store.verify(depth="deep")).damage == ()
+        await store.backup(tmp_path / "backup.a3s")
+
+    with_store(tmp_path / "agent.a3s", use, clock=lambda: clock[0])
