@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -63,7 +64,12 @@ STEPS = (
 def further_steps() -> dict[int, tuple[str, ...]]:
     """The steps of this release, and three more."""
     every = [statement for step in RELEASED.values() for statement in step]
-    views = [s for s in every if s.lstrip().startswith("CREATE VIEW") or "\nCREATE VIEW" in s]
+    # Of a view that a later step made anew, the last.
+    views = {
+        found[1]: statement
+        for statement in every
+        if (found := re.search(r"^CREATE VIEW (\w+)", statement, re.MULTILINE)) is not None
+    }.values()
     first, second, third = (tuple(migrate.split(script)) for script in STEPS)
     made = (first, (*second, *views), third)
     return {**RELEASED, **dict(enumerate(made, NOW + 1))}

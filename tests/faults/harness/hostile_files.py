@@ -174,6 +174,11 @@ HANDMADE: Final[Mapping[str, Make]] = {
     "a view without end": _sql(
         "DROP VIEW sessions", f"CREATE VIEW sessions AS {_ENDLESS.format(_SUMMARY)}"
     ),
+    "a view without end instead of a table": _sql(
+        "ALTER TABLE collection RENAME TO collection_kept",
+        "CREATE VIEW collection AS "
+        + _ENDLESS.format("i % 3 AS owner_key, 'tasks' AS name, i AS count, i AS digest"),
+    ),
     "a view without end instead of meta": _sql(
         "DROP TABLE meta",
         f"CREATE VIEW meta AS {_ENDLESS.format('i AS name, i AS value')}",

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from a3s_store.backends.sqlite.errors import corruption_named
@@ -140,15 +141,15 @@ class RowChecker:
         self, name: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """The rows of a list that can be read, each with its position; others are noted."""
-        placed = sql.between(", ".join(["seq", sql.head, *sql.columns]))
+        placed = sql.between(", ".join([sql.parent, "seq", sql.head, *sql.columns]))
         try:
-            stored = self.conn.execute(placed, sql.stretch(parent_key)).fetchall()
+            stored = _of_parent(parent_key, self.conn.execute(placed, sql.stretch(parent_key)))
         except sqlite3.Error:
             stored = [*self._readable(placed, sql, parent_key, digest)]
         count = len(stored) if digest is None else digest.count
         if len(stored) != count:
             self.note(name, f"{count} rows should be there, {len(stored)} can be read")
-        if len(stored) > count:
+        if len(stored) > count or not _is_in_order(stored):
             # Where pages changed places, a stretch of keys has others in it: ask for each.
             stored = [*self._readable(placed, sql, parent_key, digest)]
         if not stored:
@@ -170,9 +171,11 @@ class RowChecker:
             start = max(0, end - count)
 
         def read(first: int, last: int) -> list[tuple[Any, ...]]:
-            found = self.conn.execute(select, sql.stretch(parent_key, first, last)).fetchall()
+            rows = self.conn.execute(select, sql.stretch(parent_key, first, last))
+            found = _of_parent(parent_key, rows)
             # Where pages changed places, a range of keys has others in it.
-            if last - first > 1 and any(not first <= row[0] < last for row in found):
+            within = all(first <= row[0] < last for row in found) and _is_in_order(found)
+            if last - first > 1 and not within:
                 raise sqlite3.DatabaseError("rows of another range")
             return [row for row in found if first <= row[0] < last]
 
@@ -213,9 +216,16 @@ class RowChecker:
         if position < head.length:
             self.note("messages", "nothing says where the messages from here on are", position)
 
+    def _salt(self) -> RowSalt | None:
+        """The salt of the file; None where it is lost, which is noted elsewhere."""
+        try:
+            return row_salt.find(self.conn)
+        except sqlite3.DatabaseError:
+            return None
+
     def _before(self, branch: int, seq: int) -> bytes | None:
         """The chain hash before a row of another conversation, where only that proves the row."""
-        if row_salt.find(self.conn) is not None:
+        if self._salt() is not None:
             return None
         if seq == 0:
             return EMPTY_CHAIN
@@ -233,7 +243,7 @@ class RowChecker:
         how much a row's number is above the position that damage is named by. Positions without a
         row are noted as one range, however many they are.
         """
-        salt = row_salt.find(self.conn)
+        salt = self._salt()
         is_sure = True  # whether the chain hash before is that of a message that was written
         expected = seqs.start
         for seq in self._present(branch, seqs):
@@ -285,3 +295,13 @@ class RowChecker:
         if type(found.chain_hash) is not bytes or len(found.chain_hash) != len(EMPTY_CHAIN):
             raise CorruptRowError(NOT_WRITTEN)
         return found, message_digest(encode(found.message))
+
+
+def _of_parent(parent_key: int, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows of a parent, without its key: where pages changed places a range has others too."""
+    return [row[1:] for row in rows if row[0] == parent_key]
+
+
+def _is_in_order(rows: list[tuple[Any, ...]]) -> bool:
+    """Whether each row stands behind the one before it."""
+    return all(one[0] < other[0] for one, other in itertools.pairwise(rows))

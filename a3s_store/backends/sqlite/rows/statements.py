@@ -26,6 +26,7 @@ class Statements:
 
     def __init__(self, rows: TableLayout, parent: str) -> None:
         self.rows = rows
+        self.parent = parent
         self.shape: Shape = shape(rows)
         self.key = f"{rows.table}_key"
         self.lists = frozenset(rows.lists)
