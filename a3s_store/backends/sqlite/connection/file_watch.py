@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 import weakref
@@ -26,10 +27,11 @@ from a3s_store.backends.sqlite.format import (
     file_link,
     files_beside,
     log_owner,
+    wal_file,
     wal_links,
 )
 from a3s_store.backends.sqlite.format.files_beside import INDEX, RESCUED, WAL, beside
-from a3s_store.backends.sqlite.format.log_owner import DatabaseState
+from a3s_store.backends.sqlite.format.log_owner import PAGE, DatabaseState
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import CorruptionError, StoreReplacedError
 
@@ -46,6 +48,9 @@ _TICK_NS: Final = 20_000_000
 # What looks cut is looked at again after so many seconds: a checkpoint may be under way.
 _BETWEEN: Final = 0.05
 _SALT: Final = slice(16, 20)
+# In the head of the log's index: how many frames of the log are committed, as the machine has it.
+_INDEX_HEAD: Final = 48
+_FRAMES: Final = slice(16, 20)
 
 
 class FileWatch:
@@ -118,12 +123,29 @@ class FileWatch:
             conn.pin()
 
     def _is_log_cut(self, conn: WorkConnection) -> bool:
-        """Whether the log was cut, and not by another program's checkpoint of all of it."""
+        """Whether the log was cut, and not by SQLite itself.
+
+        That cuts it when it begins it anew: the header is written first, and the log is cut once
+        the commit is made, so it may have been seen with the new header and its old size.
+        """
         size = os.fstat(self._log).st_size
         salt = self._log_header()[_SALT]
-        cut = size < self._log_size and salt in (b"", self._log_salt) and not self._is_copied(conn)
+        cut = (
+            size < self._log_size
+            and salt in (b"", self._log_salt)
+            and self._lacks_commits()
+            and not self._is_copied(conn)
+        )
         self._log_size, self._log_salt = size, salt
         return cut
+
+    def _lacks_commits(self) -> bool:
+        """Whether the log is shorter than the commits that its index knows."""
+        index = kept_files.read(kept_files.descriptor(beside(self._path, INDEX)), 0, _INDEX_HEAD)
+        frames = int.from_bytes(index[_FRAMES], sys.byteorder)
+        # Asked after that: others write on, frames first.
+        size = os.fstat(self._log).st_size
+        return size < wal_file.HEADER + frames * (wal_file.FRAME + PAGE)
 
     def _log_header(self) -> bytes:
         return kept_files.read(self._log, 0, 32)
