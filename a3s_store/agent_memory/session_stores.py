@@ -121,9 +121,10 @@ class _Owned:
 
     async def _put(self, op: str, items: Sequence[MemoryItem]) -> None:
         self._store._check_open(op)
-        with during(op, f"memories of {self._owner!r}"), in_force(self._store._limits):
+        with during(op, "memories"):  # an id with a text that would be removed is in no error
             if items:
                 self._store._redactor.check_id(self._owner, "memory owner")
+        with during(op, f"memories of {self._owner!r}"), in_force(self._store._limits):
             made = [redacted(item, self._store._redactor) for item in items]
         if made:
             await self._change(op, lambda found: found.update({item.id: item for item in made}))

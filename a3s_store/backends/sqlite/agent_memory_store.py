@@ -98,8 +98,9 @@ class SqliteMemoryStore:
         redactor = self._store._redactor
         if redactor.has_hook:
             # The application's function, so on its own thread.
-            with during(op, self._where()), in_force(self._store._limits):
+            with during(op, "memories"):  # an id with a text to be removed is in no error
                 redactor.check_id(self._owner, "memory owner")
+            with during(op, self._where()), in_force(self._store._limits):
                 items = tuple(redacted(item, redactor) for item in items)
 
         def apply(conn: WorkConnection) -> None:
