@@ -394,13 +394,22 @@ class Model:
         return self._furthest([run for run in open_runs if run in self.checkpoints])
 
     def own(self, one: str, run: str) -> int:
-        """How many messages of a run's conversation are the session's, as far as is known."""
+        """How many messages of a run's conversation are the session's, as far as is known.
+
+        Where no checkpoint says so, those the two share; or, where the conversation went on, was
+        compacted or cleared, those before the last message that is the run's prompt.
+        """
+        length = int(self.checkpoints[run]["length"])
         if self.conditional:
-            return int(self.checkpoints[run]["length"])
+            return length
         now, lines = self.live[one]["messages"], self.checkpoints[run]["messages"]
         pairs = enumerate(zip(now, lines, strict=False))
         differ = (at for at, (mine, other) in pairs if mine != other)
-        return next(differ, min(len(now), len(lines)))
+        shared = next(differ, min(len(now), len(lines)))
+        if shared and shared == len(now):
+            return shared
+        asked = [at for at in range(shared, len(lines)) if lines[at] == lines[length]]
+        return asked[-1] if asked else shared
 
     def outdated(self, one: str, run: str) -> bool:
         """Whether something was said since that the run does not have."""

@@ -696,10 +696,8 @@ class SessionMachine(RuleBasedStateMachine):
             for run in waiting:
                 expected = model.checkpoints[run.run_id]
                 assert _checkpoint(run.checkpoint) | {"length": expected["length"]} == expected
-                if model.conditional:
-                    # Elsewhere both are estimated, by the prompt after a compaction.
-                    assert run.moved_on is model.outdated(one, run.run_id)
-                    assert run.base_length == model.own(one, run.run_id)
+                assert run.moved_on is model.outdated(one, run.run_id)
+                assert run.base_length == model.own(one, run.run_id)
         assert await self.store.list() == sorted(model.stored)
         for one in {*_IDS, *model.stored}:
             snapshot = await self.store.load_snapshot(one)
