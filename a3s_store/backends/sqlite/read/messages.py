@@ -268,9 +268,11 @@ def chain_hash_of(conn: sqlite3.Connection, head: Head) -> bytes:
     that is missing or damaged.
     """
     parts = message_log.segments_of(conn, head.branch, head.length)
+    if not parts:
+        return message_log.chain_hash_at(conn, head)
     stored = message_log.chain_hash_if_stored(conn, parts, head.length)
-    if stored is not None or not parts:
-        return message_log.chain_hash_at(conn, head) if stored is None else stored
+    if stored is not None:
+        return stored
     known, salt = EMPTY_CHAIN, row_salt.read(conn)
     for part in parts:
         assert part.end is not None, "a head has a length"

@@ -62,7 +62,10 @@ class Segment:
 
 
 def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> list[Segment]:
-    """Where a branch's first `length` messages lie; with None, all segments, the open one last."""
+    """Where a branch's first `length` messages lie; with None, all segments, the open one last.
+
+    Raises CorruptRowError where one is not what was written, or one is missing before another.
+    """
     # Which segments make up this branch?
     rows = conn.execute(
         f"SELECT {_SEGMENT} FROM branch_segment "
@@ -70,6 +73,9 @@ def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> li
         (branch, _ENDLESS if length is None else length),
     ).fetchall()
     parts = [*map(_segment, rows)]
+    # Without the one between them, the next would be read at positions that are not its.
+    if [part.start for part in parts] != [0, *(part.end for part in parts)][: len(parts)]:
+        raise CorruptRowError("the segments of its branch do not follow each other", "messages")
     return parts if length is None else cut(parts, length)
 
 
@@ -173,11 +179,7 @@ def _is_written(
 
 
 def _segments_text(parts: Iterable[Segment], length: int) -> str:
-    """Where the first messages of a branch lie, as JSON.
-
-    It stands beside their chain hash because no chain hash in a row contradicts a segment that
-    begins at another row than it should; and salvage has it where the segments are lost.
-    """
+    """Where the first messages of a branch lie, as JSON: for salvage, where segments are lost."""
     return json.dumps(
         [[p.start, p.end, p.source, p.source_start] for p in cut(parts, length)],
         separators=(",", ":"),

@@ -254,24 +254,18 @@ def _join_branches(conn: sqlite3.Connection) -> None:
         "ORDER BY 1",
     )
     for key in keys:
-        if key is not None and not _is_joined(_segments(conn, key)):
+        if key is not None and not _segments(conn, key):
             parts = _joined(conn, key, set())
             conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (key,))
             message_log.put_segments(conn, key, parts or ())
 
 
 def _segments(conn: sqlite3.Connection, key: int) -> list[Segment]:
-    """The segments of a branch; none where one of them is not what was written."""
+    """The segments of a branch; none where they are not what was written, from the first on."""
     try:
         return message_log.segments_of(conn, key, None)
     except CorruptRowError:
         return []
-
-
-def _is_joined(parts: list[Segment]) -> bool:
-    """Whether these segments follow each other from the first position."""
-    ends = [0, *(part.end for part in parts)]
-    return bool(parts) and ends[:-1] == [part.start for part in parts]
 
 
 def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment] | None:
@@ -279,12 +273,8 @@ def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment]
 
     Its first own message names, by its chain, the message it follows, on whichever branch that is.
     """
-    parts = _segments(conn, key)
-    if _is_joined(parts):
+    if parts := _segments(conn, key) or _segments_at_head(conn, key):
         return parts
-    told_twice = _segments_at_head(conn, key)
-    if told_twice:
-        return told_twice
     first = _column(conn, "SELECT min(seq) FROM message WHERE branch_key = ?", key)[0]
     if first is None:
         return None

@@ -157,6 +157,29 @@ def test_a_changed_segment_before_new_messages_is_never_loaded(tmp_path: Path, c
     asyncio.run(main())
 
 
+def test_a_lost_segment_is_not_read_as_rows_of_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def fill(store: SqliteSessionStore) -> None:
+        await store.save(session(messages=said("123456789")))
+        await store.save(session(messages=said("1S456X")))
+
+    with_store(path, fill)
+    changed(
+        path,
+        "DELETE FROM branch_segment WHERE start_seq = 1 "
+        "AND branch_key = (SELECT head_branch FROM session)",
+    )
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            with pytest.raises(CorruptionError):
+                await store.load("fix-login")
+            assert not (await store.verify()).ok
+
+    asyncio.run(main())
+
+
 DAYS = 86_400 * 3
 
 
