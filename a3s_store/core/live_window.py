@@ -8,7 +8,6 @@ decided by the claim itself, inside the transaction.
 
 from __future__ import annotations
 
-import os
 import secrets
 from typing import Final
 
@@ -20,7 +19,7 @@ _open: Final[set[str]] = set()
 
 def open_window() -> str:
     """A new token, alive until it is given to `close_window` or this process ends."""
-    token = f"{_process(os.getpid())}.{secrets.token_hex(8)}"
+    token = f"{processes.own_token(processes.boot())}.{secrets.token_hex(8)}"
     _open.add(token)
     return token
 
@@ -39,14 +38,6 @@ def is_open(token: str | None) -> bool:
     if token is None:
         return False
     owner, _, _ = token.rpartition(".")
-    boot, _, rest = owner.partition(".")
-    number = processes.pid_of(rest.partition(".")[0])
-    if boot != processes.boot() or number is None:
-        return False
-    if number == os.getpid():
+    if owner == processes.own_token(processes.boot()):
         return token in _open
-    return processes.exists(number) and _process(number) == owner
-
-
-def _process(pid: int) -> str:
-    return f"{processes.boot()}.{pid}.{processes.started(pid)}"
+    return processes.state_of(owner, processes.boot()) == "running"

@@ -16,27 +16,32 @@ from typing import Any, Final, Literal
 _LAST_PID: Final = 2**31 - 1
 
 
-def own_token() -> str:
-    """The token of this process, made of letters, digits and dots: place, id, start."""
-    return _token(os.getpid())
+def own_token(place: str | None = None) -> str:
+    """The token of this process: place, id and start, with dots between them.
+
+    `place` says where process ids mean what they mean here, and has no dot. None: this namespace of
+    this start of this machine, in letters and digits.
+    """
+    return _token(_place() if place is None else place, os.getpid())
 
 
-def state_of(token: str) -> Literal["running", "ended", "elsewhere"]:
-    """Whether the process of a token runs.
+def state_of(token: str, place: str | None = None) -> Literal["running", "ended", "elsewhere"]:
+    """Whether the process of a token, made for this `place`, runs.
 
     `elsewhere` for one of another machine, container, or start of this machine, of which nothing is
     known here. Where the system does not say when a process started, one of the same id counts as
     the same. What is no token is `elsewhere`.
     """
-    place, _, rest = token.partition(".")
+    here = _place() if place is None else place
+    found, _, rest = token.partition(".")
     number = pid_of(rest.partition(".")[0])
-    if place != _place() or number is None:
+    if found != here or number is None:
         return "elsewhere"
-    return "running" if exists(number) and _token(number) == token else "ended"
+    return "running" if exists(number) and _token(here, number) == token else "ended"
 
 
-def _token(pid: int) -> str:
-    return f"{_place()}.{pid}.{started(pid)}"
+def _token(place: str, pid: int) -> str:
+    return f"{place}.{pid}.{started(pid)}"
 
 
 def _place() -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from a3s_store.core import live_window, processes
+from a3s_store.core import processes
 from a3s_store.core.live_window import close_window, is_open, open_window
 
 _ROOT = Path(__file__).parents[3]
@@ -93,5 +93,5 @@ def test_where_nothing_is_told_of_processes_the_id_counts(
     token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "started", lambda pid: "")
-    parent = live_window._process(os.getppid())
+    parent = processes._token(processes.boot(), os.getppid())
     assert is_open(f"{parent}.00")
