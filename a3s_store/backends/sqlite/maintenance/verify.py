@@ -3,7 +3,8 @@
 "quick" checks SQLite's own structure, the header of each session and the number of rows of each
 list; "deep" reads every message, value and blob as well and verifies each against its row checksum,
 digest prefix or chain hash. Each session is read in a transaction of its own, so that the WAL is
-never kept from being reset for long. Plain functions of a connection; nothing is raised for damage.
+never kept from being reset for long; one that others deleted since it was listed is not damage.
+Plain functions of a connection; nothing is raised for damage.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+
+import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.format import file_link, row_salt
@@ -108,6 +111,19 @@ def verify(
     )
 
 
+@attrs.frozen
+class _Listed:
+    """A row that was listed; others may have deleted it by the time it is looked at."""
+
+    row: tuple[Any, ...]
+    # Lists the first columns of all such rows, which tell them from each other.
+    sql: str
+
+    def is_gone(self, conn: sqlite3.Connection) -> bool:
+        """Whether the row is not in the table any more, by the statement that listed it."""
+        return all(found != self.row[: len(found)] for found in conn.execute(self.sql))
+
+
 class _Verification:
     """One verification on its way: what was counted, and the damage found so far."""
 
@@ -125,41 +141,68 @@ class _Verification:
         self._look("file", self._commit_link)
         self._look("file", self._row_salt)
         self._look("generation", lambda _: tombstones.check(self.conn))
-        for key, session_id in self._all("SELECT owner_key, id FROM owner"):
+        for listed in self._all("SELECT owner_key, id FROM owner"):
+            key, session_id = listed.row
             if type(session_id) is not str:
-                self._look("session", self._no_id, "owner", key)
+                self._look("session", self._no_id, "owner", key, listed=listed)
                 continue
-            self._look("session", self._session, key, session_id, session_id=session_id)
-        for branch, session_id in self._all(_BRANCHES):
-            self._look("messages", self._branch, branch, session_id=session_id)
+            self._look(
+                "session", self._session, key, session_id, listed=listed, session_id=session_id
+            )
+        # The owner that is shown of a branch may be deleted while another still has it.
+        for listed in self._all(_BRANCHES, "SELECT branch_key FROM branch"):
+            branch, session_id = listed.row
+            self._look("messages", self._branch, branch, listed=listed, session_id=session_id)
         for kind in CHECKPOINTS:
-            for row_key, key in self._all(
-                f"SELECT {kind.rows.table}_key, {kind.key} FROM {kind.rows.table}"
-            ):
+            table = kind.rows.table
+            for listed in self._all(f"SELECT {table}_key, {kind.key} FROM {table}"):
+                row_key, key = listed.row
                 if type(key) is not str:
-                    self._look(kind.name, self._no_id, kind.rows.table, row_key)
+                    self._look(kind.name, self._no_id, table, row_key, listed=listed)
                     continue
-                self._look(kind.name, self._checkpoint, kind, key, key=key)
+                self._look(kind.name, self._checkpoint, kind, key, listed=listed, key=key)
         self._look(drafts.PART, self._drafts)
-        for (owner,) in self._all(agent_memory.OWNERS):
-            self._look(agent_memory.FAMILY, self._memories, owner, session_id=owner)
-        for blob_key, digest in self._all("SELECT blob_key, hash FROM blob"):
-            self._look("blob", self._blob, blob_key, digest)
+        for listed in self._all(agent_memory.OWNERS):
+            (owner,) = listed.row
+            self._look(agent_memory.FAMILY, self._memories, owner, listed=listed, session_id=owner)
+        for listed in self._all("SELECT blob_key, hash FROM blob"):
+            self._look("blob", self._blob, *listed.row, listed=listed)
 
-    def _all(self, sql: str) -> list[tuple[Any, ...]]:
-        """What there is to look at; none, and a note, when that cannot be read."""
+    def _all(self, sql: str, still_there: str | None = None) -> list[_Listed]:
+        """What there is to look at; none, and a note, when that cannot be read.
+
+        `still_there` lists the columns that tell these rows from each other; None: `sql` does.
+        """
         found: list[tuple[Any, ...]] = []
         self._look("file", lambda _: found.extend(self.conn.execute(sql).fetchall()))
-        return found
+        return [_Listed(row, still_there or sql) for row in found]
 
     def _look(
-        self, part: str, look: Callable[..., None], *arguments: Any, **owner: str | None
+        self,
+        part: str,
+        look: Callable[..., None],
+        *arguments: Any,
+        listed: _Listed | None = None,
+        **owner: str | None,
     ) -> None:
-        """Look at one thing in one read transaction; whatever is stumbled over is damage of it."""
+        """Look at one thing in one read transaction; whatever is stumbled over is damage of it.
+
+        Not so when it was `listed` in another transaction, and has been deleted since.
+        """
         self.limit.check()
         checker = RowChecker(self.conn, **owner)
+        counts = self.counts.copy()
         with transaction.read(self.conn):
             checker.attempt(part, lambda: look(checker, *arguments))
+            # Asked behind damage only, of the whole table: a row may be lost to its index alone.
+            gone = (
+                bool(checker.damage)
+                and listed is not None
+                and checker.attempt("file", functools.partial(listed.is_gone, self.conn))
+            )
+        if gone:
+            self.counts = counts
+            return
         self.counts["values"] += checker.values_read
         self.damage += checker.damage
 

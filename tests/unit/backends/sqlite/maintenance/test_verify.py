@@ -215,6 +215,46 @@ def test_a_cancelled_verification_lets_the_store_go_on(store_path: Path) -> None
     assert with_store(store_path, use) == 3
 
 
+async def _delete_all(store: SqliteSessionStore) -> None:
+    for session_id in await store.list():
+        await store.delete(session_id)
+    await store.delete_loop_checkpoint("run-1")
+    await store.delete_workflow_checkpoint("release")
+    await store.memories("an agent").clear()
+
+
+@pytest.mark.parametrize("depth", ["quick", "deep"])
+@pytest.mark.parametrize(
+    "listing",
+    [
+        "SELECT owner_key, id FROM owner",
+        "SELECT b.branch_key, (",
+        "SELECT loop_checkpoint_key, run_id FROM loop_checkpoint",
+        "SELECT workflow_checkpoint_key, workflow_id FROM workflow_checkpoint",
+        "SELECT owner FROM agent_memory NOT INDEXED",
+        "SELECT blob_key, hash FROM blob",
+    ],
+)
+def test_a_row_that_others_delete_after_it_was_listed_is_no_damage(
+    store_path: Path, listing: str, depth: Depth
+) -> None:
+    """Damage that is gone when the reads are repeated is a failing disk, and ends all saves."""
+    deletions: list[str] = []
+
+    def delete_once_listed(sql: str) -> None:
+        if sql.strip().startswith(listing) and not deletions:
+            deletions.append("due")
+        elif sql == "ROLLBACK" and deletions == ["due"]:
+            with_store(store_path, _delete_all)
+            deletions.append("done")
+
+    with database(store_path) as conn:
+        conn.set_trace_callback(delete_once_listed)
+        report = verify(conn, location=str(store_path), depth=depth)
+    assert deletions == ["due", "done"]
+    assert (report.damage, report.ok) == ((), True)
+
+
 # -- Loads of damaged sessions ------------------------------------------------------------------
 
 
