@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
@@ -188,6 +188,16 @@ SELECT * FROM (
 )
 """
 
+# Whether any stored save has the whole conversation of the session's row.
+_REACHED: Final = """
+SELECT EXISTS (
+    SELECT 1 FROM generation AS g
+    WHERE g.owner_key = s.owner_key AND g.head_branch = s.head_branch
+    AND g.head_length >= s.head_length
+)
+FROM session AS s WHERE owner_key = :key
+"""
+
 
 def _head(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Head | None:
     """The head with which everything on record adds up, or else the longest there is."""
@@ -204,6 +214,13 @@ def _head(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Hea
     digests = {digest for *_, digest in stored or ()} - {None}
     if stored and stored[0][:2] != stored[-1][:2]:
         checker.note("session", "its history is not that of its last save")
+    # Where no stored save reaches as far as the session, its last one is lost. An earlier save
+    # would add up with fewer messages.
+    reached = checker.attempt(
+        "generation", lambda: checker.conn.execute(_REACHED, {"key": key}).fetchone()
+    )
+    if reached == (0,):
+        digests.clear()
     for head in heads:
         link = checker.attempt(
             "messages", functools.partial(message_log.chain_hash_at, checker.conn, head)
@@ -228,9 +245,13 @@ def _head_at(checker: RowChecker, key: int, generation: int) -> Head | None:
     )
     if saves is None:
         return None
-    if not saves or saves[0].head is None:
-        raise pruned_generations.not_there(checker.conn, key, generation)
-    return saves[0].head
+    if saves and saves[0].head is not None:
+        return saves[0].head
+    error = pruned_generations.not_there(checker.conn, key, generation)
+    if not isinstance(error, CorruptRowError):
+        raise error
+    checker.note("generation", error.what, error.position)
+    return None
 
 
 def _collection(

@@ -90,7 +90,8 @@ def _of_session(
 ) -> tuple[SessionPlan, int]:
     with transaction.read(conn):
         try:
-            saves = [*session_header.saves(conn, key)]
+            session_header.generation_of(conn, session_id)
+            saves = session_header.all_saves(conn, key)
             doomed, tips, heads = choose(
                 saves, rule, lambda head: message_log.segments_of(conn, head.branch, head.length)
             )

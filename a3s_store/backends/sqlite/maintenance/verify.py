@@ -38,7 +38,6 @@ from a3s_store.backends.sqlite.rows import (
     statements,
     tombstones,
 )
-from a3s_store.backends.sqlite.rows.pruned_generations import Pruned
 from a3s_store.backends.sqlite.schema import structure_check
 from a3s_store.core.collections import (
     CHECKPOINTS,
@@ -281,22 +280,12 @@ class _Verification:
             "WHERE owner_key = ? ORDER BY generation",
             (key,),
         ).fetchall()
-        if not stored:
-            checker.note("generation", "no save of it is on record")
-        (life,) = self.conn.execute("SELECT life FROM owner WHERE owner_key = ?", (key,)).fetchone()
         checker.attempt("generation", lambda: [*session_header.saves(self.conn, key)])
-        pruned = pruned_generations.find(self.conn, key) or Pruned(through=life - 1, left=0)
-        left = sum(number <= pruned.through for number, _, _ in stored)
-        if left != pruned.left:
-            what = f"of those up to {pruned.through} {pruned.left} were not pruned, {left} are here"
-            checker.note("generation", what)
-            return
-        for index, (number, branch, length) in enumerate(stored):
+        lost = pruned_generations.lost(self.conn, key, [number for number, _, _ in stored])
+        if lost is not None:
+            checker.note("generation", lost.what, lost.position)
+        for number, branch, length in stored:
             self.counts["generations"] += 1
-            expected = pruned.through + 1 + index - left
-            if index >= left and number != expected:
-                checker.note("generation", f"{number} stands where {expected} should", expected)
-                return
             if branch is not None:
                 reach = functools.partial(self._reach, Head(branch, length))
                 checker.attempt("generation", reach, number)

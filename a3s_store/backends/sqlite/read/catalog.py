@@ -17,39 +17,49 @@ from a3s_store.core import session_tree
 from a3s_store.core.collections import CHECKPOINTS
 from a3s_store.core.protocol import Generation, Inventory, SessionSummary
 
+# Whether a session was saved under an id: where its row is lost, its last save had a digest. Such a
+# session is listed, so that loading it says what is damaged.
+_WAS_SAVED: Final = """
+CASE WHEN s.owner_key IS NOT NULL THEN 1 ELSE coalesce((
+    SELECT digest IS NOT NULL FROM generation
+    WHERE owner_key = o.owner_key ORDER BY generation DESC LIMIT 1
+), 0) END"""
 # The fields of `SessionSummary` but for those of runs, the parent first. Of sessions that were
 # updated in the same second the one saved last comes first, by the clocks that saved them.
-_SUMMARIES: Final = """
+_SUMMARIES: Final = f"""
 SELECT
     s.parent_id,
     o.id,
-    c.name,
-    s.state,
-    c.workspace,
+    coalesce(c.name, ''),
+    coalesce(s.state, 'Unknown'),
+    coalesce(c.workspace, ''),
     s.model_name,
-    s.head_length,
+    coalesce(s.head_length, 0),
     s.total_tokens,
     coalesce(s.total_cost, 0.0),
-    s.created_at,
-    s.updated_at,
-    g.generation
-FROM session AS s
-JOIN owner AS o USING (owner_key)
-JOIN session_config AS c USING (owner_key)
-LEFT JOIN generation AS g ON g.owner_key = s.owner_key AND g.generation = (
-    SELECT max(generation) FROM generation WHERE owner_key = s.owner_key
+    coalesce(s.created_at, 0),
+    coalesce(s.updated_at, 0),
+    coalesce(g.generation, 0)
+FROM owner AS o
+LEFT JOIN session AS s USING (owner_key)
+LEFT JOIN session_config AS c USING (owner_key)
+LEFT JOIN generation AS g ON g.owner_key = o.owner_key AND g.generation = (
+    SELECT max(generation) FROM generation WHERE owner_key = o.owner_key
 )
-WHERE typeof(o.id) = 'text'
+WHERE typeof(o.id) = 'text' AND {_WAS_SAVED}
 ORDER BY s.updated_at DESC, g.saved_at_ms DESC, o.id
 """
 _NO_RUNS: Final = (0, 0, 0, False)
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
-    """All generations on record, oldest first; none when nothing was saved under the id."""
-    owner = conn.execute("SELECT owner_key FROM owner WHERE id = ?", (session_id,)).fetchone()
-    if owner is None:
+    """All generations on record, oldest first; none when nothing was saved under the id.
+
+    Raises CorruptRowError where one is missing that was not pruned.
+    """
+    if session_header.generation_of(conn, session_id) == 0:
         return ()
+    owner = conn.execute("SELECT owner_key FROM owner WHERE id = ?", (session_id,)).fetchone()
     return tuple(
         Generation(
             number=save.number,
@@ -57,20 +67,13 @@ def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, 
             digest=save.digest,
             saved_at_ms=save.saved_at_ms,
         )
-        for save in session_header.saves(conn, owner[0])
+        for save in session_header.all_saves(conn, owner[0])
     )
 
 
 def exists(conn: sqlite3.Connection, session_id: str) -> bool:
-    """Whether a session was saved under an id. Raises CorruptRowError when its index lost it."""
-    row = conn.execute(
-        "SELECT s.owner_key IS NOT NULL FROM owner LEFT JOIN session AS s USING (owner_key) "
-        "WHERE id = ?",
-        (session_id,),
-    ).fetchone()
-    if row is None:
-        session_header.refuse_lost(conn, "owner", "id", session_id, "session")
-    return row is not None and bool(row[0])
+    """Whether a session was saved under an id. Raises CorruptRowError when a row of it is lost."""
+    return session_header.revision_of(conn, session_id) is not None
 
 
 def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
@@ -101,7 +104,7 @@ def inventory(conn: sqlite3.Connection) -> Inventory:
     """Every id in the file."""
     # Every id, and whether a session was saved under it.
     owners = conn.execute(
-        "SELECT id, s.owner_key IS NOT NULL FROM owner LEFT JOIN session AS s USING (owner_key) "
+        f"SELECT id, {_WAS_SAVED} FROM owner AS o LEFT JOIN session AS s USING (owner_key) "
         "ORDER BY id"
     ).fetchall()
     loops, workflows = (

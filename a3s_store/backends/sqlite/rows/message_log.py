@@ -214,11 +214,14 @@ def store_chain_hash(
 
 
 # What heads need of a branch; every kind of head is named here and nowhere else. That of a session
-# is always the last of its generations'.
+# is the last of its generations', unless the row of that one is lost.
 _NEEDED = """
 SELECT max(needed) FROM (
     SELECT max(head_length) AS needed
     FROM branch_owner JOIN generation USING (owner_key)
+    WHERE branch_key = :branch AND head_branch = :branch
+    UNION ALL SELECT max(head_length)
+    FROM branch_owner JOIN session USING (owner_key)
     WHERE branch_key = :branch AND head_branch = :branch
     UNION ALL SELECT max(head_length) FROM loop_checkpoint WHERE head_branch = :branch
 )

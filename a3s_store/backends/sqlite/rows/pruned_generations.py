@@ -6,9 +6,14 @@ In two columns of `owner`. Plain functions of a connection, each inside a transa
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
+from a3s_store.core.corruption import CorruptRowError
 from a3s_store.errors import GenerationGoneError, SessionNotFoundError
+
+# The part that damage of a generation is reported under.
+PART: Final = "generation"
 
 
 class Pruned(NamedTuple):
@@ -41,8 +46,34 @@ def note(conn: sqlite3.Connection, owner_key: int, through: int) -> None:
     )
 
 
-def not_there(conn: sqlite3.Connection, owner_key: int, number: int) -> SessionNotFoundError:
-    """Return the error for a generation that has no conversation here: pruned, or never one."""
+def lost(
+    conn: sqlite3.Connection, owner_key: int, numbers: Sequence[int]
+) -> CorruptRowError | None:
+    """Return the damage of a session with these generations, in order: one that is missing.
+
+    That the newest is missing cannot be told by the numbers.
+    """
+    if not numbers:
+        return CorruptRowError("no save of it is stored", PART)
+    (life,) = conn.execute("SELECT life FROM owner WHERE owner_key = ?", (owner_key,)).fetchone()
+    through, expected_left = find(conn, owner_key) or Pruned(through=life - 1, left=0)
+    left = sum(number <= through for number in numbers)
+    if left != expected_left:
+        what = f"of those up to {through} {expected_left} were not pruned, {left} are here"
+        return CorruptRowError(what, PART)
+    for expected, number in enumerate(numbers[left:], through + 1):
+        if number != expected:
+            return CorruptRowError(f"{number} stands where {expected} should", PART, expected)
+    return None
+
+
+def not_there(
+    conn: sqlite3.Connection, owner_key: int, number: int
+) -> SessionNotFoundError | CorruptRowError:
+    """Return the error for a generation that has no conversation here.
+
+    It was pruned, or there never was one, or its row is lost.
+    """
     (life, newest) = conn.execute(
         "SELECT life, (SELECT max(generation) FROM generation WHERE owner_key = :key) "
         "FROM owner WHERE owner_key = :key",
@@ -51,10 +82,11 @@ def not_there(conn: sqlite3.Connection, owner_key: int, number: int) -> SessionN
     pruned = find(conn, owner_key)
     exists = "SELECT 1 FROM generation WHERE owner_key = ? AND generation = ?"
     if (
-        pruned is not None
-        and life <= number <= pruned.through
+        life <= number <= (newest or 0)
         and conn.execute(exists, (owner_key, number)).fetchone() is None
     ):
+        if pruned is None or number > pruned.through:
+            return CorruptRowError("it is missing", PART, number)
         return GenerationGoneError(
             f"generation {number} was pruned",
             generation=number,

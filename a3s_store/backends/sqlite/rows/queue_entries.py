@@ -50,8 +50,8 @@ def owner_of(conn: sqlite3.Connection, session_id: str, life: int | None = None)
     owner_key, stored_life = row
     if life is not None and life != stored_life:
         return None
-    saved = conn.execute("SELECT 1 FROM session WHERE owner_key = ?", (owner_key,)).fetchone()
-    return None if saved is None else int(owner_key)
+    # Raises where the session's row is lost: its entries would vanish with it.
+    return None if session_header.revision_of(conn, session_id) is None else int(owner_key)
 
 
 def rows(conn: sqlite3.Connection, owner_key: int) -> list[StoredEntry]:

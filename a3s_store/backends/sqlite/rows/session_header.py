@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from a3s_store.backends.sqlite.rows import bounds, message_log, tombstones
+from a3s_store.backends.sqlite.rows import bounds, message_log, pruned_generations, tombstones
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
@@ -26,9 +26,20 @@ SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.save
     g.save_id, g.row_checksum, o.life, s.head_branch, s.head_length, s.digest, c.digest,
     c.name_source
 FROM owner AS o
-JOIN generation AS g ON g.owner_key = o.owner_key
+LEFT JOIN generation AS g ON g.owner_key = o.owner_key
 LEFT JOIN session AS s ON s.owner_key = o.owner_key
 LEFT JOIN session_config AS c ON c.owner_key = o.owner_key
+WHERE o.id = ?
+ORDER BY g.generation DESC
+LIMIT 1
+"""
+# The newest save of a session, and whether the session has the conversation of that save.
+_NEWEST = """
+SELECT g.generation, o.life, s.owner_key IS NOT NULL,
+    s.head_branch IS g.head_branch AND s.head_length IS g.head_length
+FROM owner AS o
+LEFT JOIN generation AS g ON g.owner_key = o.owner_key
+LEFT JOIN session AS s ON s.owner_key = o.owner_key
 WHERE o.id = ?
 ORDER BY g.generation DESC
 LIMIT 1
@@ -61,7 +72,7 @@ class SessionHeader:
 def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
     """What is on record under an id; None when nothing was saved under it.
 
-    Raises ValueError when the rows contradict each other.
+    Raises ValueError when the rows contradict each other, or one is missing.
     """
     row = conn.execute(_RECORD, (session_id,)).fetchone()
     if row is None:
@@ -69,6 +80,7 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
         return None
     *save, checksum, life, branch, length, session, config, name_source = row
     key, generation, _, _, digest, _, _, _ = save
+    _refuse_none(generation)
     if _checksum(*save) != checksum:
         raise CorruptRowError(NOT_WRITTEN, "generation", generation)
     # What was saved of its lists?
@@ -100,9 +112,13 @@ def refuse_lost(
     # Names come from families.py and from here only.
     sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE {column} = ? LIMIT 1"
     if conn.execute(sql, (key,)).fetchall():
-        raise CorruptRowError(
-            "its index does not know it, or no save of it is on record", collection
-        )
+        raise CorruptRowError("its index does not know it", collection)
+
+
+def _refuse_none(generation: int | None) -> None:
+    """Raise CorruptRowError where an id has no save: each was stored with one."""
+    if generation is None:
+        raise CorruptRowError("no save of it is stored", "generation")
 
 
 def check(header: SessionHeader) -> None:
@@ -218,6 +234,18 @@ def saves(
         )
 
 
+def all_saves(conn: sqlite3.Connection, key: int) -> tuple[StoredGeneration, ...]:
+    """Every save of a session but those that were pruned, in order.
+
+    Raises CorruptRowError where one is missing, or as `saves`.
+    """
+    found = tuple(saves(conn, key))
+    lost = pruned_generations.lost(conn, key, [save.number for save in found])
+    if lost is not None:
+        raise lost
+    return found
+
+
 # Parts that have their count and digest in rows of their own.
 _ELSEWHERE = frozenset({"session", "config", "messages"})
 
@@ -242,7 +270,13 @@ def _write_collections(
 
 
 def generation_of(conn: sqlite3.Connection, session_id: str) -> int:
-    """The number of the last save under an id; 0 when there was none."""
+    """The number of the last save under an id; 0 when there was none. Raises as `revision_of`."""
+    newest = _newest(conn, session_id)
+    return 0 if newest is None else newest[0].generation
+
+
+def last_number(conn: sqlite3.Connection, session_id: str) -> int:
+    """The highest number of a save under an id, damaged or not; 0 when there is none."""
     row = conn.execute(
         "SELECT max(generation) FROM generation JOIN owner USING (owner_key) WHERE id = ?",
         (session_id,),
@@ -253,20 +287,27 @@ def generation_of(conn: sqlite3.Connection, session_id: str) -> int:
 def revision_of(conn: sqlite3.Connection, session_id: str) -> Revision | None:
     """Where a session stands; None when none was saved under the id.
 
-    Three rows are looked at. Raises CorruptRowError when the index of ids lost it.
+    Three rows are looked at. Raises CorruptRowError when the index of ids lost it, or one of these
+    rows is missing.
     """
-    row = conn.execute(
-        "SELECT g.generation, o.life, s.owner_key IS NOT NULL FROM owner AS o "
-        "LEFT JOIN session AS s USING (owner_key) JOIN generation AS g USING (owner_key) "
-        "WHERE o.id = ? ORDER BY g.generation DESC LIMIT 1",
-        (session_id,),
-    ).fetchone()
+    newest = _newest(conn, session_id)
+    # Collections may have been saved without a session.
+    return newest[0] if newest is not None and newest[1] else None
+
+
+def _newest(conn: sqlite3.Connection, session_id: str) -> tuple[Revision, bool] | None:
+    """The last save under an id, and whether a session was saved."""
+    row = conn.execute(_NEWEST, (session_id,)).fetchone()
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
         return None
-    generation, life, has_session = row
-    # Collections may have been saved without a session.
-    return Revision(generation, life) if has_session else None
+    generation, life, has_session, is_of_session = row
+    _refuse_none(generation)
+    if not is_of_session and not has_session:
+        raise CorruptRowError("it is missing", "session")
+    if not is_of_session:
+        raise CorruptRowError("the last one is missing, or not what was written", "generation")
+    return Revision(generation, life), bool(has_session)
 
 
 def revision_saved_as(conn: sqlite3.Connection, session_id: str, save_id: bytes) -> Revision | None:

@@ -29,8 +29,10 @@ def last_generation(conn: sqlite3.Connection, session_id: str) -> int:
 
 
 def check(conn: sqlite3.Connection) -> None:
-    """Raise CorruptRowError for a row that is not what was written."""
+    """Raise CorruptRowError for a row that is not what was written, or is not found any more."""
     found = conn.execute("SELECT id_hash, last_generation, row_checksum FROM tombstone").fetchall()
+    if found and _salt(conn) is None:
+        raise CorruptRowError("the salt of the tombstones is missing", "generation")
     for row in found:
         _checked(*row)
 

@@ -53,6 +53,8 @@ def commit(
         return _claimed_by(conn, run_id)
 
     before = session_header.find(conn, changes.session_id)
+    if before is not None:
+        session_header.check(before)  # a session whose row is lost was not deleted
     theirs: Stored | None = None
     if not may_write(changes, on, revision_of(before), merge, claimed_by):
         with in_force(None):  # stored values may be as large as they are

@@ -223,6 +223,9 @@ def apply(
     """
     if before is None:
         before = session_header.add_owner(conn, batch.session_id)
+    else:
+        # A save upon damage would hide it: the next digest adds up again.
+        session_header.check(before)
     save = _Save(conn, batch, before, cache.get(batch.session_id))
     if batch.session is not None:
         save.put_session(batch.session, head)
@@ -292,6 +295,8 @@ def _saved(
     conn: sqlite3.Connection, session_id: str, length: int | None
 ) -> tuple[SessionHeader, Head]:
     found = session_header.find(conn, session_id)
+    if found is not None:
+        session_header.check(found)
     if found is None or found.head is None:
         raise SessionNotFoundError("no session was saved under this id", hint="list() names all")
     if length is not None and not 0 <= length <= found.head.length:
@@ -339,7 +344,7 @@ def delete(
     Raises:
         StaleGenerationError: the session is not at `expected_generation`.
     """
-    generation = session_header.generation_of(conn, session_id)
+    generation = session_header.last_number(conn, session_id)
     refuse_other(expected_generation, generation)
     cache.evict(session_id)
     agent_memory.clear(conn, session_id)

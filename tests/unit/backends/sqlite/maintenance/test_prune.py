@@ -324,6 +324,31 @@ def test_a_lost_generation_of_a_pruned_session_is_still_noticed(tmp_path: Path) 
         assert not report.ok, number
 
 
+def test_a_session_whose_last_save_is_lost_keeps_its_messages(tmp_path: Path) -> None:
+    """Its row has the conversation still; what others do to its branches takes none of it."""
+    path = tmp_path / "agent.a3s"
+
+    async def fill(store: SqliteSessionStore, _: Clock) -> None:
+        await grown(store, 5)
+        await store.fork(ID, "again", at=2)
+
+    async def use(store: SqliteSessionStore, clock: Clock) -> None:
+        clock.now += 2 * DAY
+        report = await store.prune(keep_generations=1)
+        assert (report.generations, report.messages) == (0, 0)
+        assert ID in report.skipped[0]
+        await store.delete("again")
+        rest = await store.load(ID, on_damage="report")
+        assert rest.value is not None
+        assert rest.value.messages == messages(5)
+
+    in_store(path, fill)
+    with database(path) as conn:
+        conn.execute("DELETE FROM generation WHERE generation = 5")
+        conn.commit()
+    in_store(path, use)
+
+
 @pytest.mark.parametrize("options", [{"keep_generations": 0}, {"keep_days": 0}, {"keep_days": 1.5}])
 def test_numbers_that_keep_nothing_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="from 1 on"):

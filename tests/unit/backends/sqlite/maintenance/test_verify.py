@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,7 +140,8 @@ def _other(value: Any, kind: str) -> Any:
     return value + 1000
 
 
-# Nothing else in the file speaks of these rows.
+# Nothing else in the file speaks of these rows: without one, the file is as if the store had removed
+# it. Of `meta`, the salts are missed.
 _SPARED: Final = {
     "meta",
     "tombstone",
@@ -148,21 +150,112 @@ _SPARED: Final = {
     "loop_checkpoint",
     "workflow_checkpoint",
 }
+# Rows of sessions that are read before anything is saved.
+_HEADERS: Final = {"session", "session_config", "generation", "collection"}
+# Of a table with more rows only the first and last ones are deleted.
+_MANY: Final = 16
 
 
-@pytest.mark.parametrize("table", [table for table in _tables() if table not in _SPARED])
-def test_no_row_of_any_table_goes_unseen(store_path: Path, table: str) -> None:
-    with database(store_path) as conn:
+def _rows_of(path: Path, table: str) -> list[tuple[str, tuple[Any, ...]]]:
+    """A condition and its parameters for each row of a table."""
+    with database(path) as conn:
         keys = [
             row[0]
             for row in conn.execute(f"SELECT name FROM pragma_table_xinfo('{table}') WHERE pk > 0")
         ]
         rows = conn.execute(f"SELECT {', '.join(keys)} FROM {table}").fetchall()
     where = " AND ".join(f"{key} IS ?" for key in keys)
-    for row in (rows[0], rows[-1]):
+    return [(where, row) for row in (rows if len(rows) < _MANY else (*rows[:2], *rows[-2:]))]
+
+
+async def _loaded(store: SqliteSessionStore) -> dict[tuple[Any, ...], Any]:
+    """All that loads say of the two sessions, an error by its type."""
+    found: dict[tuple[Any, ...], Any] = {}
+    for session_id in ("fix-login", "again"):
+        reads: dict[Any, Callable[[str], Awaitable[Any]]] = {
+            "snapshot": store.load_snapshot,
+            "versioned": store.load_versioned,
+            "exists": store.exists,
+            "revision": store.revision,
+            "generation": store.generation,
+            "generations": store.generations,
+            1: lambda one: store.load(one, generation=1),
+            2: lambda one: store.load(one, generation=2),
+        }
+        for name, read in reads.items():
+            try:
+                found[session_id, name] = await read(session_id)
+            except Exception as error:
+                found[session_id, name] = type(error)
+    return found
+
+
+@pytest.mark.parametrize("table", [table for table in _tables() if table not in _SPARED])
+def test_no_row_of_any_table_vanishes_unseen(store_path: Path, table: str) -> None:
+    """Verify tells of it; a session that is listed loads as before, or says that it is damaged."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        listed = await store.list()
+        assert table == "owner" or sorted(listed) == ["again", "fix-login"]
+        assert sorted(one.id for one in await store.summaries()) == sorted(listed)
+        found = await _loaded(store)
+        damaged = {key for key, value in found.items() if value != whole[key]}
+        assert {found[key] for key in damaged if key[0] in listed} <= {CorruptionError}
+        for session_id, _ in damaged if table in _HEADERS else ():
+            if found[session_id, "snapshot"] is CorruptionError:
+                with pytest.raises(CorruptionError) as caught:
+                    await store.save(session(session_id))
+                assert caught.value.session_id == session_id
+
+    whole = with_store(Path(shutil.copy(store_path, store_path.with_name("whole.a3s"))), _loaded)
+    for where, row in _rows_of(store_path, table):
         copy = Path(shutil.copy(store_path, store_path.with_name(f"{table}.a3s")))
         assert changed(copy, f"DELETE FROM {table} WHERE {where}", *row) == 1
         assert not verified(copy).ok, f"{table} {row}"
+        if table != "file_link":  # without it no store opens
+            with_store(copy, use)
+
+
+@pytest.mark.parametrize("name", ["row_salt", "salt"])
+def test_a_lost_salt_does_not_go_unseen(store_path: Path, name: str) -> None:
+    assert changed(store_path, "DELETE FROM meta WHERE name = ?", name) == 1
+    assert not verified(store_path).ok
+
+
+def test_of_a_session_whose_only_save_is_lost_all_comes_back(store_path: Path) -> None:
+    whole = recovered(store_path).value
+    changed(store_path, "DELETE FROM generation WHERE owner_key = 1")
+    error = refused(store_path)
+    assert (error.part, error.session_id) == ("generation", "fix-login")
+    rest = recovered(store_path)
+    assert rest.value == whole
+    assert {damage.part for damage in rest.damage} == {"generation"}
+
+
+def test_a_lost_save_is_damage_where_it_is_loaded(store_path: Path) -> None:
+    changed(store_path, "DELETE FROM generation WHERE owner_key = 1 AND generation = 1")
+
+    async def use(store: SqliteSessionStore) -> None:
+        with pytest.raises(CorruptionError) as caught:
+            await store.load("fix-login", generation=1)
+        assert (caught.value.part, caught.value.position) == ("generation", 1)
+        rest = await store.load("fix-login", generation=1, on_damage="report")
+        assert [(damage.part, damage.position) for damage in rest.damage] == [("generation", 1)]
+
+    with_store(store_path, use)
+
+
+def test_a_session_whose_row_is_lost_can_be_deleted(store_path: Path) -> None:
+    changed(store_path, "DELETE FROM session WHERE owner_key = 1")
+    changed(store_path, "DELETE FROM generation WHERE owner_key = 2")
+
+    async def use(store: SqliteSessionStore) -> VerifyReport:
+        await store.delete("fix-login")
+        await store.delete("again")
+        assert await store.list() == []
+        return await store.verify(depth="deep")
+
+    assert with_store(store_path, use).ok
 
 
 def test_the_digest_of_the_last_save_does_not_change_unseen(store_path: Path) -> None:

@@ -328,6 +328,19 @@ def test_a_session_whose_own_row_is_gone_is_damaged_not_absent(tmp_path: Path) -
     asyncio.run(load())
 
 
+def test_of_a_session_without_its_saves_the_messages_are_salvaged(tmp_path: Path) -> None:
+    path = make(tmp_path / "agent.a3s")
+    whole = salvaged(path).owners["many"].snapshot
+    conn = sqlite3.connect(path)
+    conn.execute("DELETE FROM generation")
+    conn.commit()
+    conn.close()
+    found = salvaged(path).owners["many"]
+    assert whole is not None
+    assert found.snapshot is not None
+    assert found.snapshot.session.messages == whole.session.messages
+
+
 # -- The log --------------------------------------------------------------------------------------
 
 _WRITER = """
