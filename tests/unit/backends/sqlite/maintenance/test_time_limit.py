@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.maintenance import backup, verify
+from a3s_store.backends.sqlite.maintenance import api, backup, verify
 from a3s_store.backends.sqlite.maintenance.time_limit import OutOfTimeError, TimeLimit
+from a3s_store.core.reports import VerifyReport
 from a3s_store.errors import StoreUnavailableError
 from tests.support import database, session, with_store
 
@@ -55,6 +57,27 @@ def test_a_backup_whose_check_was_not_finished_is_refused(
     monkeypatch.setattr(verify, "seconds_for", lambda conn: 0.0)
     with pytest.raises(StoreUnavailableError, match="not finished"):
         backup.check(path)
+
+
+def test_damage_whose_second_check_was_not_finished_is_told_and_no_failing_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before damage is reported it is looked for again, which may take longer."""
+    seconds = iter((60.0, 0.0))
+
+    def slower(conn: sqlite3.Connection, **options: Any) -> VerifyReport:
+        return verify.verify(conn, **{**options, "seconds": next(seconds)})
+
+    async def use(store: SqliteSessionStore) -> None:
+        monkeypatch.setattr(api, "verify", slower)
+        report = await store.verify(depth="deep")
+        assert [damage.part for damage in report.damage] == ["messages"]
+        await store.save(session("another"))
+
+    with database(path) as conn:
+        conn.execute("UPDATE message SET role = 'tool' WHERE seq = 1")
+        conn.commit()
+    with_store(path, use)
 
 
 def test_damage_that_was_found_before_the_end_is_told(path: Path) -> None:

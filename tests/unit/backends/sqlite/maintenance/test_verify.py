@@ -140,8 +140,8 @@ def _other(value: Any, kind: str) -> Any:
     return value + 1000
 
 
-# Nothing else in the file speaks of these rows: without one, the file is as if the store had removed
-# it. Of `meta`, the salts are missed.
+# Nothing else in the file speaks of these rows: without one, the file is as if the store had
+# removed it. Of `meta`, the salts are missed.
 _SPARED: Final = {
     "meta",
     "tombstone",
