@@ -263,17 +263,21 @@ class Machine(RuleBasedStateMachine):
         self.acknowledged.add(Said(texts=set(said)))
 
     async def there(self) -> Said:
-        """Return all that the store has, in sessions and checkpoints."""
+        """Return all that the store has, in checkpoints and sessions.
+
+        A run may end meanwhile: what its checkpoint had is in a session that is read afterwards.
+        """
         store, found = self.stores[0], Said()
+        for run_id in (await store.inventory()).loop_checkpoints:
+            checkpoint = await store.load_loop_checkpoint(run_id)
+            if checkpoint is not None:
+                found.texts.update(texts(checkpoint.messages))
         for one in await store.list():
             snapshot = await store.load_snapshot(one)
             found.texts.update(texts(snapshot.session.messages))
             found.costs.update(cost.prompt_tokens for cost in snapshot.session.cost_records)
             found.runs.update(run.snapshot.id for run in snapshot.run_records or ())
             found.traces.update(event.name for event in snapshot.trace_events or ())
-        for run_id in (await store.inventory()).loop_checkpoints:
-            checkpoint = await store.load_loop_checkpoint(run_id)
-            found.texts.update(texts(checkpoint.messages))
         return found
 
     # -- Runs ---------------------------------------------------------------------------------
