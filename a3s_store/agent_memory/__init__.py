@@ -15,7 +15,11 @@ from a3s_store.agent_memory.json_lines import (
     write_items,
 )
 from a3s_store.agent_memory.protocol import InMemoryMemoryStore, MemoryStore
-from a3s_store.agent_memory.session_stores import AgentMemoryStore, OwnedMemoryStore
+from a3s_store.agent_memory.session_stores import (
+    AgentMemoryStore,
+    OwnedMemoryStore,
+    TiedMemoryStore,
+)
 
 __all__ = [
     "AgentMemory",
@@ -27,6 +31,7 @@ __all__ = [
     "MemoryStore",
     "MemoryType",
     "OwnedMemoryStore",
+    "TiedMemoryStore",
     "from_lines",
     "read_items",
     "relevance",

@@ -4,7 +4,8 @@ Memories lie under an *owner*: the id of a session, or any other id, an agent's 
 
 Invariants: 1. `redact=` of the store is applied to an item before it is written; 2. deleting a
 session removes the memories under its id, saved or not; 3. nothing else that is done to a session
-touches them: they are part of no snapshot, digest, fork or export.
+touches them: they are part of no snapshot, digest, fork or export; 4. what is changed for a session
+(`of_session`) is not changed once that session was deleted.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from a3s_store.agent_memory.protocol import InMemoryMemoryStore, MemoryStore
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import check_id
-from a3s_store.errors import during
+from a3s_store.errors import SessionDeletedError, during
 from a3s_store.wire.limits import in_force
 
 # Changes the items of an owner, by id and in their order.
@@ -47,6 +48,20 @@ class OwnedMemoryStore(MemoryStore, Protocol):
 
     async def items(self) -> tuple[MemoryItem, ...]:
         """All items, in the order in which they were first stored."""
+
+
+@runtime_checkable
+class TiedMemoryStore(OwnedMemoryStore, Protocol):
+    """An `OwnedMemoryStore` that can tie changes to the session whose id the owner is."""
+
+    def of_session(self, life: int | None = None) -> OwnedMemoryStore:
+        """The same memories, which can be changed only as long as the session is stored.
+
+        With `life` (see `Revision`; of stores with `conditional_writes`), a session that was made
+        anew under the id since then is another one. The look and the change are one step: no
+        deletion comes between. After it `store`, `store_all`, `delete` and `clear` raise
+        SessionDeletedError and change nothing.
+        """
 
 
 @runtime_checkable
@@ -78,6 +93,17 @@ class BaseMemoryMethods(BaseStore):
     async def _change_memories(self, op: str, owner: str, change: Change) -> None:
         """Apply a change to the items of an owner; no other change comes between."""
 
+    async def _change_memories_of(
+        self, op: str, owner: str, life: int | None, change: Change
+    ) -> None:
+        """As `_change_memories`, as long as the session is stored: see `of_session`.
+
+        A backend overrides this to look and change in one step. Raises SessionDeletedError.
+        """
+        if not await self._exists(owner):
+            raise session_deleted(owner).locate(op, f"session {owner!r}")
+        await self._change_memories(op, owner, change)
+
     @abstractmethod
     async def _memory_owners(self) -> Iterable[str]:
         """Return the owners of at least one item, in any order."""
@@ -96,12 +122,31 @@ class BaseMemoryMethods(BaseStore):
         return tuple(sorted(await self._memory_owners()))
 
 
-class _Owned:
-    """An `OwnedMemoryStore` that reads all items of its owner for each question."""
+def session_deleted(session_id: str, *, is_recreated: bool = False) -> SessionDeletedError:
+    """The error of a change for a session that is not stored any more."""
+    return SessionDeletedError(
+        "the session was deleted, and its agent memory with it",
+        session_id=session_id,
+        recreated=is_recreated,
+        reason="deleted",
+        expected=0,
+        actual=0,
+        hint="Nothing was written; save_as keeps the session under another id",
+    )
 
-    def __init__(self, store: BaseMemoryMethods, owner: str) -> None:
+
+class _Owned:
+    """A `TiedMemoryStore` that reads all items of its owner for each question.
+
+    `tie` is the life of the session to which changes are tied, in a tuple; None: to no session.
+    """
+
+    def __init__(
+        self, store: BaseMemoryMethods, owner: str, tie: tuple[int | None] | None = None
+    ) -> None:
         self._store = store
         self._owner = owner
+        self._tie = tie
 
     def __repr__(self) -> str:
         return f"<memories of {self._owner!r} in {self._store!r}>"
@@ -110,6 +155,10 @@ class _Owned:
     def owner(self) -> str:
         """See `OwnedMemoryStore.owner`."""
         return self._owner
+
+    def of_session(self, life: int | None = None) -> OwnedMemoryStore:
+        """See `TiedMemoryStore.of_session`."""
+        return _Owned(self._store, self._owner, (life,))
 
     async def store(self, item: MemoryItem) -> None:
         """See `MemoryStore.store`."""
@@ -140,7 +189,10 @@ class _Owned:
 
     async def _change(self, op: str, change: Change) -> None:
         self._store._check_open(op)
-        await self._store._change_memories(op, self._owner, change)
+        if self._tie is None:
+            await self._store._change_memories(op, self._owner, change)
+        else:
+            await self._store._change_memories_of(op, self._owner, *self._tie, change)
 
     async def retrieve(self, item_id: str) -> MemoryItem | None:
         """See `MemoryStore.retrieve`."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from a3s_store.agent_memory.item import MemoryItem
-from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change
+from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change, session_deleted
 from a3s_store.core import session_tree
 from a3s_store.core.base_drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
@@ -388,9 +388,22 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
 
     async def _change_memories(self, op: str, owner: str, change: Change) -> None:
         with self._lock:
-            change(self._memories.setdefault(owner, {}))
-            if not self._memories[owner]:
-                del self._memories[owner]
+            self._apply_to_memories(owner, change)
+
+    async def _change_memories_of(
+        self, op: str, owner: str, life: int | None, change: Change
+    ) -> None:
+        with self._lock:
+            if self._of_life(owner, life).session is None:
+                is_recreated = self._of_life(owner, None).session is not None
+                error = session_deleted(owner, is_recreated=is_recreated)
+                raise error.locate(op, f"session {owner!r}")
+            self._apply_to_memories(owner, change)
+
+    def _apply_to_memories(self, owner: str, change: Change) -> None:
+        change(self._memories.setdefault(owner, {}))
+        if not self._memories[owner]:
+            del self._memories[owner]
 
     async def _memory_owners(self) -> Iterable[str]:
         with self._lock:

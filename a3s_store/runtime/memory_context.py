@@ -1,7 +1,8 @@
 """A session's memories: where they are kept, and how the model comes to see them.
 
 They lie in the session's store, under its id, where that store promises `agent_memory`: it redacts
-them and deletes them with the session. A file in the workspace, as upstream has it, is used only
+them and deletes them with the session, and none is left of a session that goes on after that
+(`session_memory`). A file in the workspace, as upstream has it, is used only
 where an application passes one. Invariants: 1. that memories cannot be kept fails no session: a
 warning is logged, and they are kept for this process; 2. what is remembered of a turn and shown of
 a memory is the text as it was, which `context` sets apart as data.
@@ -15,7 +16,7 @@ import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from a3s_store.agent_memory import (
     AgentMemory,
@@ -31,6 +32,7 @@ from a3s_store.core.protocol import SessionStore
 from a3s_store.core.redaction import Redact
 from a3s_store.errors import StoreError, StoreUnavailableError
 from a3s_store.runtime.context import ContextItem, ContextQuery, ContextResult, ContextType
+from a3s_store.runtime.session_memory import RankedMemoryStore, SessionMemory
 
 _log = logging.getLogger("a3s_store.session.context")
 
@@ -60,7 +62,7 @@ async def memory_for(
     if workspace:
         await _tell_of_file(workspace, session_id)
     if store.capabilities().agent_memory and isinstance(store, AgentMemoryStore):
-        return store.memories(session_id)
+        return SessionMemory.of(store, session_id)
     _log.warning(
         "memories of session %s are kept for this process only: its store (%s) has none. "
         "Pass memory= to keep them",
@@ -130,15 +132,6 @@ def _file(workspace: str | PathLike[str], session_id: str) -> Path:
 
 
 # -- How the model sees them ----------------------------------------------------------------------
-
-
-@runtime_checkable
-class RankedMemoryStore(MemoryStore, Protocol):
-    """A `MemoryStore` that also finds what has only some of the words of a text."""
-
-    async def search_ranked(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """Items that have any of these words, those that fit best first."""
-        ...
 
 
 class MemoryContextProvider:

@@ -440,6 +440,14 @@ class PutsWhatIsStoredAgainLast(MemorySessionStore):
             found[key] = found.pop(key)
 
 
+@caught_by("memories_of_a_deleted_session_are_not_changed_for_it")
+class ChangesMemoriesOfTheSessionBefore(MemorySessionStore):
+    async def _change_memories_of(
+        self, op: str, owner: str, life: int | None, change: Change
+    ) -> None:
+        await super()._change_memories_of(op, owner, None, change)
+
+
 @caught_by("memories_are_no_part_of_a_session")
 class ForgetsMemoriesAtASave(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:

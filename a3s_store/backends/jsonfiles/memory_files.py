@@ -6,8 +6,8 @@ A file has its owner and all items, the oldest first, and is replaced as a whole
 from __future__ import annotations
 
 from a3s_store.agent_memory.item import MemoryItem, unfit
-from a3s_store.agent_memory.session_stores import Change
-from a3s_store.backends.jsonfiles import content, listing
+from a3s_store.agent_memory.session_stores import Change, session_deleted
+from a3s_store.backends.jsonfiles import content, listing, owners
 from a3s_store.backends.jsonfiles.atomic_write import Changes, read
 from a3s_store.backends.jsonfiles.layout import Layout
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
@@ -45,7 +45,18 @@ class MemoryFiles:
 
         When this raises, the file is as it was.
         """
-        with self._lock.exclusive(), Changes(self._layout.root) as changes:
+        with self._lock.exclusive():
+            self._change(owner, change)
+
+    def change_of_session(self, session_id: str, change: Change) -> None:
+        """As `change`. Raises SessionDeletedError when no session of this id is stored."""
+        with self._lock.exclusive():
+            if not owners.is_saved(self._layout, session_id):
+                raise session_deleted(session_id)
+            self._change(session_id, change)
+
+    def _change(self, owner: str, change: Change) -> None:
+        with Changes(self._layout.root) as changes:
             stored = self._read(owner)
             items = {item.id: item for item in stored.items}
             change(items)

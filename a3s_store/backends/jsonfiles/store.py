@@ -155,6 +155,13 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         work, lane = self._directory.memories.change, _memories(owner)
         await self._run(op, lane, work, owner, change, lane=lane)
 
+    async def _change_memories_of(
+        self, op: str, owner: str, life: int | None, change: Change
+    ) -> None:
+        # No life is stored here: one made anew under the id counts as the same.
+        work, lane = self._directory.memories.change_of_session, _memories(owner)
+        await self._run(op, lane, work, owner, change, lane=lane)
+
     async def _memory_owners(self) -> Iterable[str]:
         return await self._run("memory_owners", "agent memory", self._directory.memories.owners)
 

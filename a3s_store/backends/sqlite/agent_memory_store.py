@@ -23,9 +23,10 @@ from a3s_store.agent_memory.protocol import (
     contains,
     has_any,
 )
+from a3s_store.agent_memory.session_stores import session_deleted
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.read import decode
-from a3s_store.backends.sqlite.rows import agent_memory
+from a3s_store.backends.sqlite.rows import agent_memory, session_header
 from a3s_store.backends.sqlite.rows.agent_memory import Remembered
 from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
@@ -63,15 +64,19 @@ class MemoryMethods(SqliteStoreBase):
 
 
 class SqliteMemoryStore:
-    """An `OwnedMemoryStore` in a SQLite store's file.
+    """A `TiedMemoryStore` in a SQLite store's file.
 
     Made by `SqliteSessionStore.memories`. All methods also raise what the store's own do:
     CorruptionError, StoreBusyError, StoreClosedError and their like.
     """
 
-    def __init__(self, store: MemoryMethods, owner: str) -> None:
+    def __init__(
+        self, store: MemoryMethods, owner: str, tie: tuple[int | None] | None = None
+    ) -> None:
         self._store = store
         self._owner = owner
+        # The life of the session to which changes are tied; None: to no session.
+        self._tie = tie
 
     def __repr__(self) -> str:
         return f"<SqliteMemoryStore of {self._owner!r} in {self._store!r}>"
@@ -80,6 +85,10 @@ class SqliteMemoryStore:
     def owner(self) -> str:
         """Whose memories these are."""
         return self._owner
+
+    def of_session(self, life: int | None = None) -> SqliteMemoryStore:
+        """See `TiedMemoryStore.of_session`."""
+        return SqliteMemoryStore(self._store, self._owner, (life,))
 
     # -- Keeping ----------------------------------------------------------------------------------
 
@@ -241,11 +250,18 @@ class SqliteMemoryStore:
 
     async def _write(self, op: str, change: Callable[[WorkConnection], None]) -> None:
         def apply(conn: WorkConnection, _: CacheTransaction) -> None:
+            if self._tie is not None:
+                self._refuse_deleted(conn, *self._tie)
             change(conn)
 
         await self._store._engine.write(
             op, self._where(), apply, self._owner, session_id=self._owner
         )
+
+    def _refuse_deleted(self, conn: WorkConnection, life: int | None) -> None:
+        if session_header.owner_of(conn, self._owner, life) is None:
+            is_recreated = session_header.owner_of(conn, self._owner) is not None
+            raise session_deleted(self._owner, is_recreated=is_recreated)
 
     def _where(self) -> str:
         return f"memories of {short_repr(self._owner)} in {self._store._engine.settings.path}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.read import decode
-from a3s_store.backends.sqlite.rows import queue_entries
+from a3s_store.backends.sqlite.rows import queue_entries, session_header
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
@@ -35,7 +35,7 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
         life: int | None,
     ) -> None:
         def apply(conn: WorkConnection, _: CacheTransaction) -> None:
-            owner_key = queue_entries.owner_of(conn, session_id, life)
+            owner_key = session_header.owner_of(conn, session_id, life)
             if owner_key is not None:
                 queue_entries.remove(conn, owner_key, claimed_by, remove)
                 queue_entries.put(conn, owner_key, claimed_by, put)
@@ -59,7 +59,7 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
             return ()
 
         def apply(conn: WorkConnection, cache: CacheTransaction) -> tuple[QueueEntry, ...]:
-            owner_key = queue_entries.owner_of(conn, session_id, life)
+            owner_key = session_header.owner_of(conn, session_id, life)
             if owner_key is None:
                 return ()
             _take_over_checkpoint(conn, cache, session_id, owner_key)
@@ -69,7 +69,7 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
 
 
 def _has_any(conn: sqlite3.Connection, session_id: str) -> bool:
-    owner_key = queue_entries.owner_of(conn, session_id)
+    owner_key = session_header.owner_of(conn, session_id)
     if owner_key is None:
         return False
     # Are there entries, or is there a checkpoint with some?

@@ -19,7 +19,7 @@ from a3s_store.core.list_diff import common
 from a3s_store.core.merge_session import Merged, Sides, merge_snapshots
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError
+from a3s_store.errors import EncodeError, SessionDeletedError
 from a3s_store.models import LlmConfigData, SessionData
 from a3s_store.wire import Model, freeze
 
@@ -41,6 +41,20 @@ class Base:
     revision: Revision
     stored: Sides
     live: SessionSnapshot
+
+
+class Known:
+    """The life of a window's session; others keep this after the window is gone."""
+
+    def __init__(self) -> None:
+        self.revision: Revision | None = None
+        self.deleted: SessionDeletedError | None = None
+
+    def now(self) -> Revision | None:
+        """Where the session was last read or written. Raises SessionDeletedError if it is gone."""
+        if self.deleted is not None:
+            raise self.deleted
+        return self.revision
 
 
 def sides(stored: Stored) -> Sides:

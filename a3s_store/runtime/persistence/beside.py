@@ -54,15 +54,16 @@ class WindowBesideOthers(SessionWindow):
             "where": f"session {self.session.id}",
         }
         if known is not None and (actual is None or actual[1] != known[1]):
-            self.deleted = SessionDeletedError(
+            deleted = SessionDeletedError(
                 "the session was deleted elsewhere",
                 recreated=actual is not None,
                 reason="deleted",
                 hint="Nothing was written; save_as keeps what is here under another id",
                 **given,
             )
+            self.deleted = deleted
             self._tell("deleted", self.base, None, self.ours())
-            return self.deleted
+            return deleted
         if known is None:
             return StaleSessionError(
                 "a session of this id was saved elsewhere",

@@ -17,7 +17,6 @@ import logging
 import secrets
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -50,11 +49,12 @@ from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import OnConflict
 from a3s_store.runtime.persistence import base as bases
 from a3s_store.runtime.persistence.attempt import Attempt
-from a3s_store.runtime.persistence.base import Base, Ours, sides
+from a3s_store.runtime.persistence.base import Base, Known, Ours, sides
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.persistence.writer import PlainWriter, SessionWriter, writer_for
 from a3s_store.runtime.queue.journal import BoundJournal
 from a3s_store.runtime.session_events import SessionChangedElsewhere
+from a3s_store.runtime.session_memory import SessionMemory
 from a3s_store.runtime.state.invariants import validate_snapshot
 
 _log = logging.getLogger("a3s_store.session")
@@ -83,8 +83,8 @@ class SessionWindow(ABC):
     the first save. `held` is the conversation without the run under way, None when there is none.
     `claimed` are runs whose checkpoint is stored and ours; `over` are runs that ended here and
     whose checkpoints go with the next save, each with the run that goes on from it or None.
-    `deleted` is the error once the session was found deleted elsewhere. `conflict` is why the
-    changes here cannot be part of the stored session, None when they can as far as is known.
+    `conflict` is why the changes here cannot be part of the stored session, None when they can as
+    far as is known.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class SessionWindow(ABC):
         self.on_conflict: OnConflict = on_conflict
         self.token = token if token is not None else live_window.open_window()
         self.writer: SessionWriter | None = None if store is None else writer_for(store)
-        self.base: Base | None = None
+        self._known = Known()
+        self._base: Base | None = None
         self.held: History | None = None
         self.claimed: set[str] = set()
         self.over: dict[str, str | None] = {}
-        self.deleted: SessionDeletedError | None = None
         self.conflict: ConflictReason | None = None
         self._saving = asyncio.Lock()
         self._stopped = False
@@ -113,8 +113,11 @@ class SessionWindow(ABC):
         self._refused: dict[str, Any] = {}
         # One that is dropped without being closed is not at work any more.
         weakref.finalize(self, live_window.close_window, self.token)
+        # Both are written outside a save, for the life of the session too.
         if isinstance(session.queue_journal, BoundJournal):
-            session.queue_journal.bind(_revision_of(weakref.ref(self)))
+            session.queue_journal.bind(self._known.now)
+        if isinstance(session.memory, SessionMemory):
+            session.memory.bind(self._known.now)
 
     @property
     @abstractmethod
@@ -165,9 +168,27 @@ class SessionWindow(ABC):
         return self._unsure is not None
 
     @property
+    def base(self) -> Base | None:
+        """The values last read or written; None before the first save."""
+        return self._base
+
+    @base.setter
+    def base(self, base: Base) -> None:
+        self._base, self._known.revision = base, base.revision
+
+    @property
+    def deleted(self) -> SessionDeletedError | None:
+        """The error once the session was found deleted elsewhere."""
+        return self._known.deleted
+
+    @deleted.setter
+    def deleted(self, error: SessionDeletedError) -> None:
+        self._known.deleted = error
+
+    @property
     def revision(self) -> Revision | None:
         """Where the stored session was when it was last read or written here; None: never."""
-        return None if self.base is None else self.base.revision
+        return self._known.revision
 
     def ours(self) -> Ours:
         """The live session as it is now, with parts that cannot be written as they are stored."""
@@ -423,13 +444,3 @@ class SessionWindow(ABC):
                 committed = Committed(revision=revision, changes=attempt.changes, theirs=theirs)
         self._unsure = None
         return UNCHANGED if committed is None else self._committed(attempt, committed)
-
-
-def _revision_of(window: weakref.ref[SessionWindow]) -> Callable[[], Revision | None]:
-    """The revision of a window as long as there is one, without keeping it there."""
-
-    def revision() -> Revision | None:
-        found = window()
-        return None if found is None else found.revision
-
-    return revision

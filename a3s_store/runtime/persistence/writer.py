@@ -187,8 +187,7 @@ class PlainWriter:
         changes = written = self._as_stored(changes)
         if changes.checkpoint is not None:
             # First: what it holds may be in one that is removed afterwards, and nowhere else.
-            run = changes.checkpoint
-            await self._store.save_loop_checkpoint(run.run_id, run.checkpoint)
+            await self._put_run(changes, changes.checkpoint, on)
         for attempt in range(_TRIES if self._compares else 1):
             now = self._seen
             if attempt or now is None or on != Revision(self._number, 1) or not self._compares:
@@ -211,6 +210,16 @@ class PlainWriter:
         for claim in changes.ended_runs:
             await self._store.delete_loop_checkpoint(claim.run_id)
         return Committed(revision=Revision(self._number, 1), changes=written, theirs=theirs)
+
+    async def _put_run(
+        self, changes: SessionChanges, run: RunCheckpoint, on: Revision | None
+    ) -> None:
+        """Write the checkpoint of a run. Raises StaleGenerationError for a deleted session."""
+        await self._store.save_loop_checkpoint(run.run_id, run.checkpoint)
+        # After the write: a deletion that comes later takes the checkpoint along.
+        if on is not None and not await self._store.exists(changes.session_id):
+            await self._store.delete_loop_checkpoint(run.run_id)
+            may_write(_alone(changes), on, None, None, _nothing)
 
     def _as_stored(self, changes: SessionChanges) -> SessionChanges:
         """The changes without secrets: with them nothing stored would equal what was written."""

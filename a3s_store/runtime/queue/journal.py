@@ -29,6 +29,7 @@ from a3s_store.core.queue_entries import (
     claim_of,
     entry_of,
     key_of,
+    session_not_saved,
     step_of,
 )
 from a3s_store.core.revision import Revision
@@ -73,7 +74,8 @@ class BoundJournal(QueueJournal, Protocol):
     def bind(self, revision: Callable[[], Revision | None]) -> None:
         """Take the function that returns where the session was last read or written; None: never.
 
-        An id may be given again when its session was deleted.
+        An id may be given again when its session was deleted. The function raises
+        SessionDeletedError once that is known.
         """
 
 
@@ -85,9 +87,10 @@ class StoreJournal:
 
     In a `QueueEntryStore` the entries go with their session; saving them raises
     SessionNotFoundError until the session is stored. In other stores they are the steps of the
-    workflow checkpoint `a3s_store.queue/{session_id}`, which `clear` removes. Several live sessions
-    share that checkpoint safely within one event loop; two processes that save at the same moment
-    may overwrite each other.
+    workflow checkpoint `a3s_store.queue/{session_id}`, which `clear` removes; saving raises
+    SessionNotFoundError there once the session was saved and deleted. Several live sessions share
+    that checkpoint safely within one event loop; two processes that save at the same moment may
+    overwrite each other.
 
     Raises:
         InvalidIdError: the session's id is too long for an id with something before it.
@@ -104,7 +107,7 @@ class StoreJournal:
         self.workflow_id: Final = check_id(f"{WORKFLOW_PREFIX}{session_id}", "workflow id")
         self._store = store
         self._entries: _Rows | _Steps = (
-            _Rows(store, session_id)
+            _Rows(store, session_id, has_lives=store.capabilities().conditional_writes)
             if isinstance(store, QueueEntryStore)
             else _Steps(store, session_id, self.workflow_id, clock)
         )
@@ -117,14 +120,16 @@ class StoreJournal:
         self._may_be_stored: set[EntryKey] = set()
 
     def bind(self, revision: Callable[[], Revision | None]) -> None:
-        """See `BoundJournal.bind`; of use for a store with `conditional_writes`."""
+        """See `BoundJournal.bind`."""
         self._revision = revision
 
     def _life(self) -> int | None:
-        """The life of the session that the queue belongs to; None where it is not known."""
-        if self._revision is None or not self._store.capabilities().conditional_writes:
-            return None
-        revision = self._revision()
+        """The life of the session that the queue belongs to; None where it was never saved.
+
+        Of a store without `conditional_writes` it says no more than that. Raises
+        SessionDeletedError.
+        """
+        revision = None if self._revision is None else self._revision()
         return None if revision is None else revision.life
 
     @property
@@ -195,26 +200,26 @@ def _is_gone(claim: str | None) -> bool:
 class _Rows:
     """Entries in a store that keeps them with their session."""
 
-    def __init__(self, store: QueueEntryStore, session_id: str) -> None:
+    def __init__(self, store: QueueEntryStore, session_id: str, *, has_lives: bool) -> None:
         self._store = store
         self._session_id = session_id
+        self._has_lives = has_lives
 
     async def save(
         self, token: str, put: list[QueueEntry], remove: list[EntryKey], life: int | None
     ) -> None:
         await self._store.save_queue_entries(
-            self._session_id, claimed_by=token, put=put, remove=remove, **_of(life)
+            self._session_id, claimed_by=token, put=put, remove=remove, **self._of(life)
         )
 
     async def claim(self, token: str, life: int | None) -> Iterable[QueueEntry]:
         return await self._store.claim_queue_entries(
-            self._session_id, by=token, may_take=_is_gone, **_of(life)
+            self._session_id, by=token, may_take=_is_gone, **self._of(life)
         )
 
-
-def _of(life: int | None) -> dict[str, int]:
-    # A store of others may not know it yet.
-    return {} if life is None else {"life": life}
+    def _of(self, life: int | None) -> dict[str, int]:
+        # A store of others may not know it yet.
+        return {"life": life} if self._has_lives and life is not None else {}
 
 
 # A lock for each workflow checkpoint of each store, as long as a journal of it lives.
@@ -229,6 +234,7 @@ class _Steps:
         self, store: SessionStore, session_id: str, workflow_id: str, clock: Clock
     ) -> None:
         self._store = store
+        self._session_id = session_id
         self._workflow_id = workflow_id
         self._clock = clamped(clock)
         self._lock: asyncio.Lock | None = None
@@ -238,6 +244,8 @@ class _Steps:
     async def save(
         self, token: str, put: list[QueueEntry], remove: list[EntryKey], life: int | None
     ) -> None:
+        if put and life is not None and not await self._store.exists(self._session_id):
+            raise session_not_saved()
         await self._whole(self._merge(token, put, remove))
 
     async def claim(self, token: str, life: int | None) -> Iterable[QueueEntry]:

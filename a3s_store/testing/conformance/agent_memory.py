@@ -11,8 +11,14 @@ from a3s_store.agent_memory import (
     MemoryItem,
     MemoryType,
     OwnedMemoryStore,
+    TiedMemoryStore,
 )
-from a3s_store.errors import EncodeError, InvalidIdError, StoreClosedError
+from a3s_store.errors import (
+    EncodeError,
+    InvalidIdError,
+    SessionDeletedError,
+    StoreClosedError,
+)
 from a3s_store.testing.conformance.expect import holds, raises, same
 from a3s_store.testing.conformance.suite import StoreMaker, required_by
 from a3s_store.testing.samples import session, small_snapshot
@@ -136,6 +142,32 @@ async def a_memory_that_is_being_stored_goes_with_its_session(store: Any) -> Non
         await store.delete("s")
         await asyncio.gather(task, return_exceptions=True)
         same((), await store.memories("s").items(), f"after {number} steps")
+
+
+@required_by(_GROUP, capability="agent_memory")
+async def memories_of_a_deleted_session_are_not_changed_for_it(store: Any) -> None:
+    """Where they can be tied to one; with `conditional_writes`, also once there is another."""
+    if not isinstance(store.memories("s"), TiedMemoryStore):
+        return
+    has_lives = store.capabilities().conditional_writes
+    tied = store.memories("s").of_session()
+    await raises(SessionDeletedError, "before there is one", tied.store, _ITEMS[0])
+    await store.save(session("s"))
+    tied = store.memories("s").of_session((await store.revision("s")).life if has_lives else None)
+    await tied.store_all(_ITEMS)
+    same(_ITEMS, await tied.items(), "while the session is stored")
+    await store.delete("s")
+    for is_new in (False, True):
+        if is_new and not has_lives:
+            return
+        if is_new:
+            await store.save(session("s", ("again",)))
+        await store.memories("s").store(_item("mine"))
+        await raises(SessionDeletedError, "store", tied.store, _ITEMS[0])
+        await raises(SessionDeletedError, "store_all", tied.store_all, _ITEMS)
+        await raises(SessionDeletedError, "delete", tied.delete, "mine")
+        await raises(SessionDeletedError, "clear", tied.clear)
+        same((_item("mine"),), await store.memories("s").items(), "after it was deleted")
 
 
 @required_by(_GROUP, capability="agent_memory")

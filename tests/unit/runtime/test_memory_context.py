@@ -28,11 +28,11 @@ from a3s_store.runtime import SessionManager
 from a3s_store.runtime.context import ContextProvider, ContextQuery, ContextType
 from a3s_store.runtime.memory_context import (
     MemoryContextProvider,
-    RankedMemoryStore,
     memory_for,
     workspace_memory,
 )
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
+from a3s_store.runtime.session_memory import RankedMemoryStore
 from tests.unit.runtime.live import Echo
 
 NOW = 1_779_098_400_000

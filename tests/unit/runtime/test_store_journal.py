@@ -21,6 +21,7 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.live_window import close_window, is_open, open_window
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.queue_entries import EntryKey, QueueEntry, QueueEntryStore
+from a3s_store.core.revision import Revision
 from a3s_store.errors import DecodeError, InvalidIdError, SessionNotFoundError, StoreFullError
 from a3s_store.models import (
     ExternalTaskPending,
@@ -284,6 +285,25 @@ def test_ids_are_those_of_the_entry_whatever_was_redacted() -> None:
             await store.save(session(SESSION))
             with pytest.raises(InvalidIdError, match="command id"):
                 await StoreJournal(store, SESSION).save((letter("bb"),), ())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_queue_of_a_deleted_session_leaves_no_entry(kind: str) -> None:
+    """Once it is known where the session was saved; before, any id may have a queue."""
+
+    async def main() -> None:
+        async with opened(kind) as store:
+            journal = StoreJournal(store, SESSION)
+            life = (await store.revision(SESSION)).life if hasattr(store, "revision") else 1
+            journal.bind(lambda: Revision(life, life))
+            await journal.save((letter("a"),), ())
+            await store.delete(SESSION)
+            with pytest.raises(SessionNotFoundError):
+                await journal.save((letter("a"), letter("b")), ())
+            await journal.save((), ())
+            assert (await store.inventory()).workflow_checkpoints == ()  # type: ignore[attr-defined]
 
     asyncio.run(main())
 

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.queue_entries import EntryKey, MayTake, QueueEntry
@@ -39,19 +38,6 @@ class StoredEntry(NamedTuple):
             raise CorruptRowError(NOT_WRITTEN)
         value = parse_own(self.value)
         return QueueEntry(kind=self.kind, command_id=self.command_id, value=value)
-
-
-def owner_of(conn: sqlite3.Connection, session_id: str, life: int | None = None) -> int | None:
-    """The owner key of a session; None when none is stored under the id, or one of another life."""
-    row = conn.execute("SELECT owner_key, life FROM owner WHERE id = ?", (session_id,)).fetchone()
-    if row is None:
-        session_header.refuse_lost(conn, "owner", "id", session_id, "session")
-        return None
-    owner_key, stored_life = row
-    if life is not None and life != stored_life:
-        return None
-    # Raises where the session's row is lost: its entries would vanish with it.
-    return None if session_header.revision_of(conn, session_id) is None else int(owner_key)
 
 
 def rows(conn: sqlite3.Connection, owner_key: int) -> list[StoredEntry]:

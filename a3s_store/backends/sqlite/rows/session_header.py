@@ -121,6 +121,19 @@ def _refuse_none(generation: int | None) -> None:
         raise CorruptRowError("no save of it is stored", "generation")
 
 
+def owner_of(conn: sqlite3.Connection, session_id: str, life: int | None = None) -> int | None:
+    """The owner key of a session; None when none is stored under the id, or one of another life."""
+    row = conn.execute("SELECT owner_key, life FROM owner WHERE id = ?", (session_id,)).fetchone()
+    if row is None:
+        refuse_lost(conn, "owner", "id", session_id, "session")
+        return None
+    owner_key, stored_life = row
+    if life is not None and life != stored_life:
+        return None
+    # Raises where the session's row is lost: what hangs on it would vanish with it.
+    return None if revision_of(conn, session_id) is None else int(owner_key)
+
+
 def check(header: SessionHeader) -> None:
     """Raise ValueError unless the parts add up to the digest of the last save.
 
