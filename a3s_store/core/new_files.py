@@ -7,6 +7,7 @@ processes from those that are being written.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import logging
 import os
@@ -25,7 +26,8 @@ from a3s_store.core import processes
 _log = logging.getLogger("a3s_store.files")
 
 TEMPORARY: Final = ".tmp"
-MAX_FILE_NAME: Final = 255  # bytes, on every file system that matters
+# Bytes, on every file system that matters; `longest_name` asks the one of a folder.
+MAX_FILE_NAME: Final = 255
 # Of a writer nothing is known of: how long no file is being written.
 _LONGEST_WRITE_S: Final = 86_400
 _COUNTER: Final = itertools.count()
@@ -38,6 +40,28 @@ _OLDER_LINES: Final = re.compile(r"\.[0-9a-f]{32}\.tmp")
 # Both are 0 where the system does not know them.
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
+
+
+def longest_name(folder: Path) -> int:
+    """How many bytes the name of a file in this folder may have."""
+    try:
+        found = os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, ValueError, OSError):  # Windows has none; the folder may not be there
+        return MAX_FILE_NAME
+    return found if found > 0 else MAX_FILE_NAME
+
+
+def shortened(name: str, most: int) -> str:
+    """The name, or where it has more than `most` bytes its beginning and its mark."""
+    if len(os.fsencode(name)) <= most:
+        return name
+    end = mark(name)
+    return os.fsencode(name)[: most - len(end)].decode("utf-8", "ignore") + end
+
+
+def mark(name: str) -> str:
+    """The end of a shortened name, by which names that begin alike stay apart."""
+    return f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
 
 
 def temporary_name(name: str) -> str:

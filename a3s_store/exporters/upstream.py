@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from a3s_store.backends.jsonfiles import FileSessionStore
-from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout, name_of
+from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout, checkpoint_name, name_of
 from a3s_store.core.base_store import BaseStore
 from a3s_store.core.collections import (
     COLLECTIONS,
@@ -189,11 +189,12 @@ class _Export:
 
     def _paths(self, item: Item) -> list[Path | None]:
         """The files an item becomes; None when no file could be named after its id."""
-        name = name_of(item.key if isinstance(item, CheckpointItem) else item.owner)
+        if isinstance(item, CheckpointItem):
+            name = checkpoint_name(item.key)
+            return [None if name is None else self.layout.checkpoint(item.kind, name)]
+        name = name_of(item.owner)
         if name is None:
             return [None]
-        if isinstance(item, CheckpointItem):
-            return [self.layout.checkpoint(item.kind, name)]
         paths: list[Path | None] = [
             self.layout.collection(collection, name)
             for collection in COLLECTIONS
@@ -214,7 +215,7 @@ class _Export:
         )
 
     def _refused(self, unit: _Unit, reason: str) -> TransferEntry:
-        name = name_of(unit.key)
+        name = checkpoint_name(unit.key) if unit.kind else name_of(unit.key)
         folder = f"{unit.kind.folder}/" if unit.kind else ""
         return TransferEntry(
             path="" if name is None else f"{folder}{name}{SUFFIX}",

@@ -19,7 +19,7 @@ from a3s_store.backends.jsonfiles.content import (
     read_collection,
     read_value,
 )
-from a3s_store.backends.jsonfiles.layout import safe_name
+from a3s_store.backends.jsonfiles.layout import checkpoint_name, safe_name
 from a3s_store.core.base_store import check_checkpoint
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
@@ -193,7 +193,8 @@ def read_checkpoint(unit: CheckpointFile) -> Content:
     with _refusing(unit.file):
         value: Any = read_value(unit.kind.model, _bytes(unit.file), unit.file.full)
         key = check_id(getattr(value, unit.kind.key), unit.kind.key.replace("_", " "))
-        _check_name(key, unit.name)
+        if unit.name != checkpoint_name(key, windows=False):
+            _check_name(key, unit.name)
         check_checkpoint(unit.kind, key, value, "")
     return Content(item=CheckpointItem(kind=unit.kind, key=key, value=value))
 

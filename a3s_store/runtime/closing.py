@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
+from a3s_store.core.new_files import longest_name, shortened
 from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import SessionNotSavedError, StoreBusyError, StoreError
 from a3s_store.printable import Printable
@@ -73,9 +74,8 @@ async def close(live: AgentSession, until: float, rescue_dir: Path | None) -> tu
     is_lost = _is_lost(live, outcome)
     rescue: Path | None = None
     if is_lost and rescue_dir is not None:
-        path = (
-            rescue_dir / f"{live.id}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.rescue.json"
-        )
+        tail = f".{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.rescue.json"
+        path = rescue_dir / (shortened(live.id, longest_name(rescue_dir) - len(tail)) + tail)
         try:
             await live.rescue(path)
         except (OSError, StoreError) as error:

@@ -108,7 +108,11 @@ async def _tell_of_file(workspace: str, session_id: str) -> None:
         path = _file(workspace, session_id)
     except StoreUnavailableError:
         return
-    if await asyncio.to_thread(path.is_file):
+    try:
+        is_there = await asyncio.to_thread(path.is_file)
+    except OSError:  # the name may be too long for a file
+        return
+    if is_there:
         _log.warning(
             "memories of session %s in %s are not used: pass memory=, or store them in "
             "store.memories(id) and remove the file",

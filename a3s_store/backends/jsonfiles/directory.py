@@ -22,7 +22,9 @@ from a3s_store.backends.jsonfiles.layout import (
     HEALTH_PROBE,
     MEMORIES,
     Layout,
+    checkpoint_name,
     name_of,
+    require_checkpoint_name,
     require_name,
 )
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
@@ -214,7 +216,7 @@ class Directory:
     def put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         """See `BaseStore._put_checkpoint`."""
         what = kind.key.replace("_", " ")
-        path = self.layout.checkpoint(kind, require_name(key, what))
+        path = self.layout.checkpoint(kind, require_checkpoint_name(key, what))
         with in_force(self.limits):
             tree = encode(value)
         refuse_too_large_value(value, tree, self.limits)
@@ -233,7 +235,7 @@ class Directory:
 
     def get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
         """See `BaseStore._get_checkpoint`."""
-        name = name_of(key)
+        name = checkpoint_name(key)
         if name is None:
             return None
         path = self.layout.checkpoint(kind, name)
@@ -250,7 +252,7 @@ class Directory:
             changes.land()
 
     def _drop_checkpoint(self, changes: Changes, kind: CheckpointKind, key: str) -> None:
-        name = name_of(key)
+        name = checkpoint_name(key)
         if name is not None:
             path = self.layout.checkpoint(kind, name)
             if owners.checkpoint_owner(kind, path, key) == key:

@@ -21,7 +21,8 @@ from typing import Final
 import attrs
 
 from a3s_store.core.collections import CheckpointKind, Collection
-from a3s_store.core.new_files import MAX_FILE_NAME
+from a3s_store.core.new_files import MAX_FILE_NAME, shortened
+from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.errors import InvalidIdError
 
 SUFFIX: Final = ".json"
@@ -56,9 +57,29 @@ def name_of(session_id: str, *, windows: bool = os.name == "nt") -> str | None:
     return None if windows and _NOT_ON_WINDOWS.fullmatch(name) else name
 
 
-def require_name(session_id: str, what: str = "session id") -> str:
+def checkpoint_name(key: str, *, windows: bool = os.name == "nt") -> str | None:
+    """As `name_of`, of the id of a checkpoint; that of a session's queue is shortened if need be.
+
+    It is longer than the id of its session, which may be as long as the name of a file.
+    """
+    name = name_of(key, windows=windows)
+    session_id = key.removeprefix(WORKFLOW_PREFIX)
+    if name is not None or session_id == key or name_of(session_id, windows=windows) is None:
+        return name
+    return shortened(safe_name(key), MAX_NAME)
+
+
+def require_name(session_id: str) -> str:
     """The name of an id that is to be saved. Raises InvalidIdError when there is none."""
-    name = name_of(session_id)
+    return _required(name_of(session_id), "session id")
+
+
+def require_checkpoint_name(key: str, what: str) -> str:
+    """As `require_name`, of the id of a checkpoint, which the error calls `what`."""
+    return _required(checkpoint_name(key), what)
+
+
+def _required(name: str | None, what: str) -> str:
     if name is None:
         raise InvalidIdError(
             f"no file can be named after the {what}",
@@ -69,7 +90,9 @@ def require_name(session_id: str, what: str = "session id") -> str:
 
 @attrs.frozen
 class Layout:
-    """The paths under one directory. `name` is always what `name_of` answered."""
+    """The paths under one directory. `name` is always one that `name_of` returned, of a
+    checkpoint `checkpoint_name`.
+    """
 
     root: Path
 

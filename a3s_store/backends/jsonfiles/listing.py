@@ -13,7 +13,7 @@ from pathlib import Path
 
 from a3s_store.backends.jsonfiles.atomic_write import present
 from a3s_store.backends.jsonfiles.content import ForeignFileError, identity
-from a3s_store.backends.jsonfiles.layout import MEMORIES, SUFFIX, Layout, name_of
+from a3s_store.backends.jsonfiles.layout import MEMORIES, SUFFIX, Layout, checkpoint_name, name_of
 from a3s_store.backends.jsonfiles.owners import claimed
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.protocol import Inventory
@@ -90,7 +90,9 @@ def _checkpoint_ids(layout: Layout, kind: CheckpointKind) -> Iterator[str]:
         except DecodeError as error:
             _log.warning("%s is no %s: %s", path, kind.name, error.what)
             continue
-        if key is not None and _fits(key, path.name.removesuffix(SUFFIX), path):
+        if key is not None and _has_name(
+            checkpoint_name(key), path.name.removesuffix(SUFFIX), path
+        ):
             yield key
 
 
@@ -108,8 +110,12 @@ def memory_owners(layout: Layout) -> Iterator[str]:
             _log.warning("%s has an owner that belongs to another file name", path)
 
 
-def _fits(one: str, name: str, path: Path) -> bool:
-    if name_of(one) == name:
+def _fits(session_id: str, name: str, path: Path) -> bool:
+    return _has_name(name_of(session_id), name, path)
+
+
+def _has_name(wanted: str | None, name: str, path: Path) -> bool:
+    if wanted == name:
         return True
     _log.warning("%s has an id that belongs to another file name", path)
     return False

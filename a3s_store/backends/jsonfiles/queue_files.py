@@ -12,7 +12,7 @@ from pathlib import Path
 
 from a3s_store.backends.jsonfiles import content, owners
 from a3s_store.backends.jsonfiles.atomic_write import Changes, read
-from a3s_store.backends.jsonfiles.layout import Layout, require_name
+from a3s_store.backends.jsonfiles.layout import Layout, require_checkpoint_name
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
 from a3s_store.core.queue_entries import (
@@ -87,7 +87,7 @@ class QueueFiles:
             return tuple(mine.values())
 
     def _path(self, session_id: str) -> Path:
-        name = require_name(WORKFLOW_PREFIX + session_id, "session's queue")
+        name = require_checkpoint_name(WORKFLOW_PREFIX + session_id, "session's queue")
         return self._layout.checkpoint(WORKFLOW_CHECKPOINTS, name)
 
     def _read(self, session_id: str) -> WorkflowCheckpoint:

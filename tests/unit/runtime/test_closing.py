@@ -133,6 +133,23 @@ def test_an_error_of_the_block_goes_on_with_notes(caplog: pytest.LogCaptureFixtu
     assert [record.levelno for record in caplog.records].count(logging.ERROR) == 1
 
 
+def test_a_session_with_a_long_id_has_a_rescue_file(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = Moody()
+        sessions = manager(store, rescue_dir=tmp_path)
+        live = await sessions.create_session("m" * 1000)
+        store.gone = True
+        live.session.add_message(Message.user("only here"))
+        with pytest.raises(SessionNotSavedError) as caught:
+            await sessions.close_session(live.id)
+        path = caught.value.closed.rescue
+        assert path is not None
+        assert path.name.endswith(".rescue.json")
+        assert json.loads(path.read_bytes())["session_id"] == live.id
+
+    asyncio.run(main())
+
+
 def test_a_rescue_file_has_what_was_not_saved_for_its_owner_alone(tmp_path: Path) -> None:
     async def main() -> None:
         store = Moody()

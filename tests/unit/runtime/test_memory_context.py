@@ -134,6 +134,15 @@ def test_memories_are_in_the_sessions_store_and_never_in_its_workspace(
     assert list(workspace.iterdir()) == []
 
 
+def test_a_session_with_an_id_too_long_for_a_file_has_memories(tmp_path: Path) -> None:
+    async def main() -> None:
+        memory = await memory_for(MemorySessionStore(), str(tmp_path), "a" * 1000)
+        await memory.store(item_of("use tabs"))
+        assert await memory.count() == 1
+
+    asyncio.run(main())
+
+
 class Another(MemorySessionStore):
     """A store that keeps no agent memory, whatever methods it inherited."""
 

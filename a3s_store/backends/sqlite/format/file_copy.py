@@ -26,10 +26,9 @@ from a3s_store.backends.sqlite.format.files_beside import (
     COMPANIONS,
     PARTIAL,
     beside,
-    longest_name,
 )
 from a3s_store.core.corruption import KEEP
-from a3s_store.core.new_files import sync_folder
+from a3s_store.core.new_files import longest_name, sync_folder
 from a3s_store.errors import CorruptionError, StoreUnavailableError
 
 # Told pages copied and pages in all.

@@ -5,13 +5,14 @@ A copy keeps what was in the database at some moment, whatever is erased from it
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from pathlib import Path
 from typing import Final, Literal
 
 import attrs
+
+from a3s_store.core.new_files import longest_name, mark, shortened
 
 WAL: Final = "-wal"
 JOURNAL: Final = "-journal"
@@ -31,8 +32,6 @@ PARTIAL: Final = ".partial"
 # Of a live session that could not be saved, in the folder its application chose.
 RESCUE_FILE: Final = ".rescue.json"
 
-# Where the system does not say.
-_LONGEST_NAME: Final = 255
 # The longest name that SQLite gives to a file beside a database has this behind the database's.
 ADDED: Final = len(JOURNAL)
 
@@ -59,30 +58,11 @@ def size_bytes(path: Path) -> int:
         return 0
 
 
-def longest_name(folder: Path) -> int:
-    """How many bytes the name of a file in this folder may have."""
-    try:
-        found = os.pathconf(folder, "PC_NAME_MAX")
-    except (AttributeError, ValueError, OSError):  # Windows has none; the folder may not be there
-        return _LONGEST_NAME
-    return found if found > 0 else _LONGEST_NAME
-
-
 def aside(path: Path, suffix: str) -> Path:
     """The name of a copy beside `path`: its name with the suffix, shortened where it must be."""
-    name = os.fsencode(path.name)
     # A number may follow, and what SQLite adds.
     most = longest_name(path.parent) - len(suffix) - len(".9999") - ADDED
-    if len(name) <= most:
-        return path.with_name(path.name + suffix)
-    tail = _mark(path.name) + suffix
-    head = name[: most + len(suffix) - len(tail)]
-    return path.with_name(head.decode("utf-8", "ignore") + tail)
-
-
-def _mark(name: str) -> str:
-    """The end of a shortened name, by which names that begin alike stay apart."""
-    return f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+    return path.with_name(shortened(path.name, most) + suffix)
 
 
 def backup_name(path: Path, version: int) -> Path:
@@ -137,7 +117,7 @@ def _behind(name: str, found: str) -> str | None:
     if found.startswith(name):
         return found[len(name) :]
     for ending in ("", *LOGS):
-        _, mark, rest = found.partition(_mark(name + ending))
-        if mark:
+        _, is_ours, rest = found.partition(mark(name + ending))
+        if is_ours:
             return ending + rest
     return None

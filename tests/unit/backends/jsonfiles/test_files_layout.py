@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from a3s_store.agent_memory import MemoryItem
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.jsonfiles.layout import MAX_NAME, name_of, safe_name
+from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.core.protocol import Inventory
+from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.errors import InvalidIdError
+from a3s_store.interop import export_directory, import_directory
+from tests.everything import entry
 from tests.unit.backends.jsonfiles.file_samples import (
     CHECKPOINT_NAMES,
     FAMILY_NAMES,
@@ -125,6 +132,54 @@ def test_the_longest_name_can_be_saved_and_saved_again(tmp_path: Path) -> None:
 
     run(tmp_path, work)
     assert sorted(files_in(tmp_path)) == [f"loop_checkpoints/{session_id}.json"]
+
+
+@pytest.mark.parametrize(
+    "session_id", ["a" * 234, "a" * 235, "b/" * (MAX_NAME // 2), "é" * (MAX_NAME // 2)]
+)
+def test_a_session_with_a_long_id_has_everything_beside_it(tmp_path: Path, session_id: str) -> None:
+    """Its queue lies in a file that has more in its name than the session's."""
+    key = WORKFLOW_PREFIX + session_id
+    item = MemoryItem(id="a", content="use tabs", timestamp="2026-05-18T10:00:00Z")
+    # One that begins alike is kept apart.
+    other = session_id[:-1] + "x"
+
+    async def work(store: FileSessionStore) -> None:
+        for number, one in enumerate((session_id, other)):
+            await store.save_snapshot(snapshot(one))
+            await store.memories(one).store(item)
+            await store.save_loop_checkpoint(one, checkpoint("loop_checkpoint", one))
+            await store.save_queue_entries(one, claimed_by="a", put=[entry(number)])
+            await store.save_queue_entries(one, claimed_by="a", put=[entry(number + 2)])
+        assert set((await store.inventory()).workflow_checkpoints) == {key, WORKFLOW_PREFIX + other}
+
+    async def again(store: FileSessionStore) -> None:
+        found = await store.claim_queue_entries(session_id, by="b", may_take=lambda _: True)
+        assert found == (entry(0), entry(2))
+        queue = await store.load_workflow_checkpoint(key)
+        assert queue is not None
+        await store.save_workflow_checkpoint(key, queue)
+        assert await store.memories(session_id).items() == (item,)
+        await store.delete(session_id)
+        assert (await store.inventory()).workflow_checkpoints == (WORKFLOW_PREFIX + other,)
+        assert await store.load_workflow_checkpoint(key) is None
+        assert await store.memory_owners() == (other,)
+
+    run(tmp_path / "files", work)
+    moved = asyncio.run(import_all(tmp_path / "files"))
+    assert set(moved.workflow_checkpoints) == {key, WORKFLOW_PREFIX + other}
+    run(tmp_path / "files", again)
+
+
+async def import_all(source: Path) -> Inventory:
+    """Import a directory, export that, and import it again: all ids that there are then."""
+    store = MemorySessionStore()
+    report = await import_directory(store, source)
+    assert [entry for entry in report.entries if entry.outcome == "refused"] == []
+    await export_directory(store, source.with_name("exported"))
+    again = MemorySessionStore()
+    await import_directory(again, source.with_name("exported"))
+    return await again.inventory()
 
 
 @pytest.mark.parametrize("session_id", [".", "a" * (MAX_NAME + 1), "é" * 200, "/" * 600])

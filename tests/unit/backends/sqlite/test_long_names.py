@@ -14,6 +14,7 @@ import pytest
 
 from a3s_store import resolve, restore, salvage
 from a3s_store.backends.sqlite.format import file_copy, files_beside
+from a3s_store.core.new_files import longest_name
 from a3s_store.errors import StoreUnavailableError
 from tests.support import session, with_store
 
@@ -22,7 +23,7 @@ FILES = Path(__file__).parents[3] / "compat" / "files"
 
 def longest(folder: Path) -> int:
     """How many bytes a store's name may have."""
-    return files_beside.longest_name(folder) - len("-journal")
+    return longest_name(folder) - len("-journal")
 
 
 @pytest.fixture
