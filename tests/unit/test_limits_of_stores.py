@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -268,3 +269,24 @@ def test_the_file_store_reads_and_writes_no_file_above_its_limit(tmp_path: Path)
             assert await store.list() == []
 
     asyncio.run(main())
+
+
+def test_the_file_store_reads_no_file_above_its_limit_to_see_whose_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one is whose id does not stand at its beginning."""
+    path = tmp_path / "fix-login.json"
+
+    async def main() -> None:
+        async with FileSessionStore.open(tmp_path) as store:
+            await store.save(session())
+            tree = json.loads(path.read_bytes())
+            path.write_text(json.dumps({"later": LARGE, **tree}))
+            assert await store.list() == ["fix-login"]
+        for limit, ids in ((9_000, []), (90_000, ["fix-login"])):
+            limits = Limits(file_bytes=limit)
+            async with FileSessionStore.open(tmp_path, limits=limits) as store:
+                assert await store.list() == ids
+
+    asyncio.run(main())
+    assert "and 9000 is the limit" in caplog.text

@@ -25,13 +25,12 @@ import attrs
 
 from a3s_store.core.new_files import remove, sync_folder, temporary_name, write_new
 from a3s_store.errors import DecodeError, StoreUnavailableError
-from a3s_store.wire import DEFAULT_LIMITS
 
 # 0 where the system does not know it.
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 
 
-def read(path: Path, most: int = DEFAULT_LIMITS.file_bytes) -> bytes | None:
+def read(path: Path, most: int) -> bytes | None:
     """The whole content of a file; None when there is none. Any other failure is an OSError.
 
     Raises:

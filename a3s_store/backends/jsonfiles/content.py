@@ -105,8 +105,10 @@ _MEMBER: Final = re.compile(
 )
 
 
-def identity(path: Path, key: str) -> str | None:
+def identity(path: Path, key: str, most: int) -> str | None:
     """The text under `key` in the object in a file; None when there is no file.
+
+    A file that must be read whole for it, and has more than `most` bytes, is refused as damaged.
 
     Raises:
         ForeignFileError: the file is JSON, but no such object.
@@ -118,7 +120,7 @@ def identity(path: Path, key: str) -> str | None:
     found = _leading_members(start).get(key)
     if isinstance(found, str):
         return found
-    data = start if len(start) < _ENOUGH else read(path)
+    data = start if len(start) < _ENOUGH else read(path, most)
     return None if data is None else _parsed_identity(data, path, key)
 
 

@@ -60,10 +60,10 @@ class Directory:
     def __init__(self, root: Path, timeout: float, limits: Limits = DEFAULT_LIMITS) -> None:
         self.root = root
         self.limits = limits
-        self.layout = Layout(root)
+        self.layout = Layout(root, limits.file_bytes)
         self._lock = DirectoryLock(root, timeout)
-        self.memories = MemoryFiles(self.layout, self._lock, limits.file_bytes)
-        self.queues = QueueFiles(self.layout, self._lock, limits.file_bytes)
+        self.memories = MemoryFiles(self.layout, self._lock)
+        self.queues = QueueFiles(self.layout, self._lock)
 
     # -- Sessions and shelves -----------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class Directory:
         text = content.tree_text(tree, model=type(value).__name__)
         content.refuse_unreadable(text, self.limits.file_bytes)
         with self._lock.exclusive():
-            if owners.checkpoint_owner(kind, path, key) not in {None, key}:
+            if owners.checkpoint_owner(self.layout, kind, path, key) not in {None, key}:
                 raise IdCollisionError(
                     f"another {what} has the file this checkpoint would be in",
                     where=str(path),
@@ -240,7 +240,7 @@ class Directory:
             return None
         path = self.layout.checkpoint(kind, name)
         with self._lock.shared():
-            if owners.checkpoint_owner(kind, path, key) != key:
+            if owners.checkpoint_owner(self.layout, kind, path, key) != key:
                 return None
             data = read(path, self.limits.file_bytes)
         return None if data is None else content.read_value(kind.model, data, path)
@@ -255,7 +255,7 @@ class Directory:
         name = checkpoint_name(key)
         if name is not None:
             path = self.layout.checkpoint(kind, name)
-            if owners.checkpoint_owner(kind, path, key) == key:
+            if owners.checkpoint_owner(self.layout, kind, path, key) == key:
                 changes.drop(path)
 
     # -- All of it ----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.new_files import MAX_FILE_NAME, shortened
 from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.errors import InvalidIdError
+from a3s_store.wire import DEFAULT_LIMITS
 
 SUFFIX: Final = ".json"
 CLAIMS: Final = ".owners"
@@ -95,6 +96,8 @@ class Layout:
     """
 
     root: Path
+    # No file with more bytes is read or written.
+    file_bytes: int = DEFAULT_LIMITS.file_bytes
 
     def session(self, name: str) -> Path:
         """The file of a session."""

@@ -43,7 +43,7 @@ def loop_checkpoints_of(layout: Layout, session_id: str) -> Iterator[Path]:
     """The files of the loop checkpoints of a session's runs."""
     for path in _files_in(layout.folder(LOOP_CHECKPOINTS)):
         try:
-            if identity(path, "session_id") == session_id:
+            if identity(path, "session_id", layout.file_bytes) == session_id:
                 yield path
         except DecodeError as error:
             _log.warning("%s stays, whoever's it is: %s", path, error.what)
@@ -55,7 +55,7 @@ def _sessions(layout: Layout, *, damaged: bool) -> dict[str, str]:
     for path in _files_in(layout.root, must_exist=True):
         name = path.name.removesuffix(SUFFIX)
         try:
-            session_id = identity(path, "id")
+            session_id = identity(path, "id", layout.file_bytes)
         except DecodeError as error:
             _log.warning("%s is no session: %s", path, error.what)
             if not damaged or isinstance(error, ForeignFileError):
@@ -86,7 +86,7 @@ def _collections_only(layout: Layout) -> Iterator[str]:
 def _checkpoint_ids(layout: Layout, kind: CheckpointKind) -> Iterator[str]:
     for path in _files_in(layout.folder(kind)):
         try:
-            key = identity(path, kind.key)
+            key = identity(path, kind.key, layout.file_bytes)
         except DecodeError as error:
             _log.warning("%s is no %s: %s", path, kind.name, error.what)
             continue
@@ -100,7 +100,7 @@ def memory_owners(layout: Layout) -> Iterator[str]:
     """The owners of the files of agent memory."""
     for path in _files_in(layout.root / MEMORIES):
         try:
-            owner = identity(path, "owner")
+            owner = identity(path, "owner", layout.file_bytes)
         except DecodeError as error:
             _log.warning("%s has no agent memory: %s", path, error.what)
             continue

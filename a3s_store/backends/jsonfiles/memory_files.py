@@ -27,13 +27,12 @@ class MemoryFile(Model):
 class MemoryFiles:
     """The memories of all owners. Every method takes the lock of the directory.
 
-    A file of more than `most` bytes is neither read nor written.
+    A file of more bytes than the layout says is neither read nor written.
     """
 
-    def __init__(self, layout: Layout, lock: DirectoryLock, most: int) -> None:
+    def __init__(self, layout: Layout, lock: DirectoryLock) -> None:
         self._layout = layout
         self._lock = lock
-        self._most = most
 
     def load(self, owner: str) -> tuple[MemoryItem, ...]:
         """The items of an owner, the oldest first. Raises DecodeError."""
@@ -64,7 +63,7 @@ class MemoryFiles:
             if items:
                 tree = encode(stored.evolve(items=tuple(items.values())))
                 text = content.tree_text(tree, model="MemoryFile")
-                content.refuse_unreadable(text, self._most)
+                content.refuse_unreadable(text, self._layout.file_bytes)
                 changes.put(path, text)
             else:
                 changes.drop(path)
@@ -72,7 +71,7 @@ class MemoryFiles:
 
     def _read(self, owner: str) -> MemoryFile:
         path = self._layout.memories(owner)
-        data = read(path, self._most)
+        data = read(path, self._layout.file_bytes)
         if data is None:
             return MemoryFile(owner=owner)
         with content.in_file(path):

@@ -29,7 +29,7 @@ def owner(layout: Layout, name: str, asked: str) -> str | None:
         DecodeError: the session file is damaged, and need not be that of the id asked for.
     """
     try:
-        found = identity(layout.session(name), "id")
+        found = identity(layout.session(name), "id", layout.file_bytes)
     except DecodeError as error:
         if claimed(layout, name) == asked:
             return asked
@@ -51,7 +51,7 @@ def is_saved(layout: Layout, session_id: str) -> bool:
 def claimed(layout: Layout, name: str) -> str:
     """The id in the claim of a name, or the id that equals it. Raises DecodeError."""
     path = layout.claim(name)
-    data = read(path)
+    data = read(path, layout.file_bytes)
     return name if data is None else read_claim(data, path)
 
 
@@ -63,10 +63,10 @@ def has_collections(layout: Layout, name: str) -> bool:
     )
 
 
-def checkpoint_owner(kind: CheckpointKind, path: Path, asked: str) -> str | None:
+def checkpoint_owner(layout: Layout, kind: CheckpointKind, path: Path, asked: str) -> str | None:
     """The id a checkpoint's file belongs to; None when there is no file. Raises as `owner`."""
     try:
-        return identity(path, kind.key)
+        return identity(path, kind.key, layout.file_bytes)
     except DecodeError:
         if path.name == asked + SUFFIX:
             return asked

@@ -36,14 +36,13 @@ class QueueFiles:
     """The queue entries of all sessions. Every method takes the lock of the directory.
 
     Methods raise DecodeError for a damaged file, InvalidIdError where no file can be named after
-    the session's id, and IdCollisionError where another id has the file. A file of more than `most`
-    bytes is neither read (DecodeError) nor written (EncodeError).
+    the session's id, and IdCollisionError where another id has the file. A file of more
+    bytes than the layout says is neither read (DecodeError) nor written (EncodeError).
     """
 
-    def __init__(self, layout: Layout, lock: DirectoryLock, most: int) -> None:
+    def __init__(self, layout: Layout, lock: DirectoryLock) -> None:
         self._layout = layout
         self._lock = lock
-        self._most = most
 
     def save(
         self,
@@ -92,9 +91,12 @@ class QueueFiles:
 
     def _read(self, session_id: str) -> WorkflowCheckpoint:
         path, key = self._path(session_id), WORKFLOW_PREFIX + session_id
-        if owners.checkpoint_owner(WORKFLOW_CHECKPOINTS, path, key) not in {None, key}:
+        if owners.checkpoint_owner(self._layout, WORKFLOW_CHECKPOINTS, path, key) not in {
+            None,
+            key,
+        }:
             raise IdCollisionError("another workflow has the file of this queue", where=str(path))
-        data = read(path, self._most)
+        data = read(path, self._layout.file_bytes)
         if data is None:
             return WorkflowCheckpoint(workflow_id=key, steps=(), checkpoint_ms=0)
         return content.read_value(WorkflowCheckpoint, data, path)
@@ -114,7 +116,7 @@ class QueueFiles:
             if after:
                 queue = stored.evolve(steps=after, checkpoint_ms=now_ms)
                 text = content.tree_text(encode(queue), model="WorkflowCheckpoint")
-                content.refuse_unreadable(text, self._most)
+                content.refuse_unreadable(text, self._layout.file_bytes)
                 changes.put(path, text)
             else:
                 changes.drop(path)
