@@ -120,7 +120,7 @@ def sweep(
         if not fits(found) or (path.is_dir() and not path.is_symlink() and not folders):
             continue
         try:
-            if _is_left_behind(found, path, alone=alone):
+            if is_left_behind(found.writer, path, alone=alone):
                 remove(path)
         except FileNotFoundError:
             pass  # it was not left behind, or another process was quicker
@@ -140,8 +140,12 @@ def temporaries(folder: Path) -> Iterator[tuple[Temporary, Path]]:
             yield found, folder / name
 
 
-def _is_left_behind(found: Temporary, path: Path, *, alone: bool) -> bool:
-    state = "elsewhere" if found.writer is None else processes.state_of(found.writer)
+def is_left_behind(writer: str | None, path: Path, *, alone: bool) -> bool:
+    """Whether no process writes the file any more; `writer` is its token, None: it is not known.
+
+    `alone` as for `sweep`. Raises OSError when there is no such file.
+    """
+    state = "elsewhere" if writer is None else processes.state_of(writer)
     if state == "elsewhere" and not alone:
         return time.time() - path.lstat().st_mtime > _LONGEST_WRITE_S
     return state != "running"

@@ -27,8 +27,9 @@ from a3s_store.backends.sqlite.format.files_beside import (
     PARTIAL,
     beside,
 )
+from a3s_store.core import processes
 from a3s_store.core.corruption import KEEP
-from a3s_store.core.new_files import longest_name, sync_folder
+from a3s_store.core.new_files import longest_name, shortened, sync_folder
 from a3s_store.errors import CorruptionError, StoreUnavailableError
 
 # Told pages copied and pages in all.
@@ -75,12 +76,13 @@ def free_name(path: Path, *suffixes: str) -> Path:
 def temporary(final: Path) -> Iterator[Path]:
     """A new empty file beside `final`, for us alone; gone afterwards whatever happens.
 
-    A killed process leaves it behind, as `NAME.<process>.<number>.partial`.
+    A killed process leaves it behind, as `NAME.<process>.<number>.partial`: the process by its
+    token of `core.processes`.
     """
-    tail = f".{os.getpid()}.{next(_COUNTER)}{PARTIAL}"
+    tail = f".{processes.own_token()}.{next(_COUNTER)}{PARTIAL}"
     # Room for the names of SQLite's own files as well.
-    head = os.fsencode(final.name)[: longest_name(final.parent) - len(tail) - ADDED]
-    made = final.with_name(head.decode("utf-8", "ignore") + tail)
+    most = longest_name(final.parent) - len(tail) - ADDED
+    made = final.with_name(shortened(final.name, most) + tail)
     flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(made, flags, 0o600)
     try:

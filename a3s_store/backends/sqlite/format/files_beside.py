@@ -27,7 +27,7 @@ REPLACED: Final = ".replaced"
 SET_ASIDE: Final = ".set-aside"
 # Before the milliseconds of the moment: a copy of a database that was removed while it was open.
 RESCUED: Final = ".rescued-"
-# Behind process and number: a copy that is being made, or that a killed process left.
+# Behind the token of a process and a number: a copy being made, or one that was left behind.
 PARTIAL: Final = ".partial"
 # Of a live session that could not be saved, in the folder its application chose.
 RESCUE_FILE: Final = ".rescue.json"
@@ -36,12 +36,15 @@ RESCUE_FILE: Final = ".rescue.json"
 ADDED: Final = len(JOURNAL)
 
 Kind = Literal["replaced", "migration backup", "rescued", "set aside", "partial", "rescue file"]
+# The token is that of `core.processes`; before that it was the id of the process alone.
+_WRITER: Final = r"(?P<writer>[0-9a-f]{12}\.\d+\.\w*|\d+)"
 _KINDS: Final[dict[Kind, re.Pattern[str]]] = {
     "replaced": re.compile(rf"{re.escape(REPLACED)}(\.\d+)?"),
     "migration backup": re.compile(r"\.schema-\d+\.backup(\.\d+)?"),
     "rescued": re.compile(rf"{re.escape(RESCUED)}\d+"),
     "set aside": re.compile(rf"-(wal|journal){re.escape(SET_ASIDE)}(\.\d+)?"),
-    "partial": re.compile(rf".*\.(?P<pid>\d+)\.\d+{re.escape(PARTIAL)}", re.DOTALL),
+    # The longest token counts, since its end looks like an id.
+    "partial": re.compile(rf".*?\.{_WRITER}\.\d+{re.escape(PARTIAL)}", re.DOTALL | re.ASCII),
 }
 
 
@@ -74,12 +77,13 @@ def backup_name(path: Path, version: int) -> Path:
 class Copy:
     """A file beside a database that the store itself made.
 
-    `pid` is the process that made a partial one.
+    `writer` is the process that makes a partial one: its token, or in a name of an older release
+    its id.
     """
 
     path: Path
     kind: Kind
-    pid: int | None = None
+    writer: str | None = None
 
     @property
     def is_database(self) -> bool:
@@ -107,8 +111,8 @@ def _copy(name: str, entry: os.DirEntry[str]) -> Copy | None:
     for kind, pattern in _KINDS.items():
         found = pattern.fullmatch(rest)
         if found is not None:
-            pid = found.groupdict().get("pid")
-            return Copy(path=Path(entry.path), kind=kind, pid=None if pid is None else int(pid))
+            writer = found.groupdict().get("writer")
+            return Copy(path=Path(entry.path), kind=kind, writer=writer)
     return None
 
 

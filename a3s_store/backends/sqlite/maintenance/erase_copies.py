@@ -30,6 +30,7 @@ from a3s_store.backends.sqlite.maintenance import erase
 from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import tombstones
 from a3s_store.core import processes
+from a3s_store.core.new_files import is_left_behind
 from a3s_store.core.reports import EraseReport, RemainingCopy
 from a3s_store.errors import StoreError
 
@@ -148,8 +149,26 @@ async def _erase_in(
 
 
 def _remove_partial(copy: Copy) -> str | None:
-    if copy.pid is None or processes.exists(copy.pid):
-        return f"process {copy.pid} is still making it"
-    for suffix in ("", *COMPANIONS):
-        beside(copy.path, suffix).unlink(missing_ok=True)
-    return None
+    why = _still_made(copy)
+    if why is None:
+        for suffix in ("", *COMPANIONS):
+            beside(copy.path, suffix).unlink(missing_ok=True)
+    return why
+
+
+def _still_made(copy: Copy) -> str | None:
+    """Why a partial copy may still be written; None when its process has ended."""
+    writer = copy.writer or ""
+    if writer.isdecimal():  # of an older release, an id alone: it may be another process's by now
+        return f"process {writer} is still making it" if processes.exists(int(writer)) else None
+    if processes.state_of(writer) == "running":
+        return f"process {writer.split('.')[1]} is still making it"
+    try:
+        if is_left_behind(writer, copy.path, alone=False):
+            return None
+    except FileNotFoundError:
+        return None
+    return (
+        "a process of another machine, container or start of this machine may still be making it: "
+        "remove it when none is, or erase again when it is a day old"
+    )

@@ -8,12 +8,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from a3s_store import SqliteSessionStore, restore
-from a3s_store.backends.sqlite.format import files_beside
+from a3s_store.backends.sqlite.format import file_copy, files_beside
+from a3s_store.core import processes
 from a3s_store.core.reports import EraseReport
 from a3s_store.models import Message
 from tests.support import session, with_store
@@ -125,6 +127,38 @@ def test_unfinished_copies_of_dead_processes_are_removed_those_of_living_ones_ke
         str(living), f"process {os.getppid()} is still making it"
     )  # fmt: skip
     assert holding(tmp_path) == [living.name]
+
+
+def test_an_unfinished_copy_is_known_by_the_token_of_its_process(tmp_path: Path) -> None:
+    """An id alone may be given to another process, and means nothing in another container."""
+    path = tmp_path / "agent.a3s"
+    asyncio.run(filled(path))
+    place, pid, start = processes.own_token().split(".")
+    mine = tmp_path / f"agent.a3s.{place}.{pid}.{start}.0.partial"
+    later = tmp_path / f"agent.a3s.replaced.{place}.{pid}.{start}1.0.partial"
+    unknown_start = tmp_path / f"agent.a3s.{place}.{dead_process()}..0.partial"
+    other = "0" * 12
+    elsewhere = tmp_path / f"agent.a3s.{other}.{pid}.{start}.0.partial"
+    old = tmp_path / f"agent.a3s.{other}.{pid}.{start}.1.partial"
+    for file in (mine, later, unknown_start, elsewhere, old):
+        file.write_bytes(SAID.encode())
+    two_days = time.time() - 2 * 86_400
+    os.utime(old, (two_days, two_days))
+    report = erased(path, "fix-login", copies=True)
+    assert sorted(report.erased_copies) == sorted(map(str, (later, unknown_start, old)))
+    why = {one.path: one.why or "" for one in report.copies}
+    assert why[str(mine)] == f"process {pid} is still making it"
+    assert "of another machine" in why[str(elsewhere)]
+    assert holding(tmp_path) == sorted((mine.name, elsewhere.name))
+
+
+def test_a_copy_being_made_has_the_token_of_this_process_in_its_name(tmp_path: Path) -> None:
+    for name in ("agent.a3s", "x" * 240):
+        path = tmp_path / name
+        with file_copy.temporary(path):
+            (found,) = files_beside.find(path)
+            assert (found.kind, found.writer) == ("partial", processes.own_token())
+        assert files_beside.find(path) == ()
 
 
 def test_a_damaged_copy_is_named_and_the_others_are_gone_on_with(tmp_path: Path) -> None:
