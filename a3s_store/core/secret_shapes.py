@@ -28,7 +28,24 @@ def _shape(name: str, hints: str, pattern: str, *, alone: bool = True) -> Shape:
     return Shape(name, tuple(hints.split()), re.compile(before + pattern))
 
 
-_BREAK: Final = r"(?:\s|\\[nr]){1,8}"
+# What may be between two lines of a key: blanks, ends of lines as they are or escaped, and what
+# listings, quotes, diffs, comments and sources put before and behind each line. Possessive, as all
+# repetitions of the pattern: what was taken is never tried in another way. So a place where no key
+# begins costs a bounded number of steps, and a key as many as it has characters.
+_BREAK: Final = (
+    r"(?:\s|\\{1,8}(?:[nrt]|u[0-9A-Fa-f]{4}|(?=\s))"
+    # The name of a file and a number, as grep prints them.
+    r"|(?<=[\nn])(?:[\w@/-]{0,60}+\.){1,4}+\w{1,10}+(?:[:-]\d{1,7})?[:-]"
+    # The number of a line; what is between it and the line.
+    r"|\d{1,7}+(?![A-Za-z0-9+/=])|[>|+:;,)#*!~/\"'`\u2192\u2502]|\x1b\[[0-9;]{0,12}+m"
+    r"|-(?!-{4}(?:BEGIN|END)))"
+    r"{1,64}+"
+)
+# Behind the first line: in `grep "-----BEGIN PRIVATE KEY-----" /path/of/a/folder` no key follows.
+_LINE_END: Final = r"(?=[^\w\\\n]{0,16}(?:\n|\\{1,8}[nr])|\s)"
+_BASE64: Final = r"(?:[A-Za-z0-9+/=]|\\{1,3}/)"
+# A character of a field such as `Proc-Type: 4,ENCRYPTED`.
+_FIELD: Final = r"(?:[^\n\\\"]|\"(?!, ))"
 _PRIVATE: Final = r"(?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 
 SHAPES: Final = (
@@ -54,9 +71,10 @@ SHAPES: Final = (
     _shape(
         "private key",
         "PRIVATE",
-        rf"-----BEGIN {_PRIVATE}(?:{_BREAK}[A-Za-z-]{{4,20}}: [^\n\\]{{1,100}}){{0,4}}"
-        rf"(?:{_BREAK}[A-Za-z0-9+/=]{{16,}})+"
-        rf"(?:{_BREAK}[A-Za-z0-9+/=]{{1,16}})?(?:{_BREAK}-----END {_PRIVATE})?",
+        rf"-----BEGIN {_PRIVATE}(?:{_BREAK}[A-Za-z-]{{4,20}}+: {_FIELD}{{1,100}}+){{0,4}}+"
+        rf"(?:{_LINE_END}{_BREAK}{_BASE64}{{16,}}+|{_BREAK}{_BASE64}{{40,}}+)"
+        rf"(?:{_BREAK}{_BASE64}{{16,}}+)*+"
+        rf"(?:{_BREAK}{_BASE64}{{1,16}}+)?+(?:{_BREAK}-----END {_PRIVATE})?+",
         alone=False,
     ),
     _shape(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -83,12 +84,117 @@ def test_a_key_is_told_by_its_shape(name: str) -> None:
         "eyJhbGciOiJIUzI1NiJ9 alone",
         "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQ\n-----END PUBLIC KEY-----",
         "-----BEGIN PRIVATE KEY----- begins such a file",
+        "grep -rn '-----BEGIN PRIVATE KEY-----' /home/someone/projects/keys",
+        "     7\t-----BEGIN PRIVATE KEY-----\n     8\tis looked for, then the body",
         "a Bearer authentication-of-the-simplest-kind",
         "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ",
     ],
 )
 def test_no_other_text_is_changed(text: str) -> None:
     assert SecretRedactor()(text) is text
+
+
+BODY = [
+    joined("MIIEpAIBAAKCAQEA7bq2", "Zx" * 22),
+    joined("9/abcdefghijklmnop+r", "Qy" * 22),
+    "1234567/abcdefghijklmnopqrstuv==",
+]
+PEM = [
+    joined("-----BEGIN RSA PRIVATE", " KEY-----"),
+    *BODY,
+    joined("-----END RSA ", "PRIVATE KEY-----"),
+]
+WITH_FIELDS = [PEM[0], "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-128-CBC,0A1B", "", *PEM[1:]]
+
+
+def prefixed(prefix: str, lines: list[str]) -> str:
+    """The lines as a tool shows them; `%n` is the number of the line."""
+    return "\n".join(
+        prefix.replace("%n", str(number)) + line for number, line in enumerate(lines, 1)
+    )
+
+
+LISTINGS = {
+    "cat -n": lambda lines: prefixed("    %n\t", lines),
+    "numbers and arrows": lambda lines: prefixed("    %n→", lines),
+    "grep -n": lambda lines: prefixed("%n:", lines),
+    "grep -n with names": lambda lines: prefixed("../conf/my-key.pem-%n-", lines),
+    "grep with names": lambda lines: prefixed("conf/key.pem-", lines),
+    "quotes": lambda lines: prefixed("> ", lines),
+    "quotes of quotes": lambda lines: prefixed(">> > ", lines),
+    "a table": lambda lines: prefixed("| ", lines),
+    "a frame": lambda lines: prefixed("  %n │ ", lines),
+    "lines added": lambda lines: prefixed("+", lines),
+    "lines removed": lambda lines: prefixed("-", lines),
+    "a coloured diff": lambda lines: prefixed("\x1b[32m+", [f"{x}\x1b[m" for x in lines]),
+    "a comment": lambda lines: prefixed("# ", lines),
+    "an indented comment": lambda lines: prefixed("    // ", lines),
+    "lines that end with CR LF": lambda lines: "\r\n".join(lines),
+    "a source": lambda lines: prefixed('    "', [f'{x}\\n" +' for x in lines]),
+    "a shell's continuation": lambda lines: prefixed("", [f"{x} \\" for x in lines]),
+    "JSON": lambda lines: json.dumps("\n".join(lines)),
+    "JSON with escaped slashes": lambda lines: json.dumps("\n".join(lines)).replace("/", "\\/"),
+    "JSON in JSON": lambda lines: json.dumps(json.dumps("\r\n".join(lines))),
+    "JSON in JSON in JSON": lambda lines: json.dumps(json.dumps(json.dumps("\n".join(lines)))),
+    "a list of lines": lambda lines: json.dumps(lines),
+    "a listing in JSON": lambda lines: json.dumps(prefixed("    %n\t", lines)),
+    "arrows in JSON": lambda lines: json.dumps(prefixed("    %n→", lines)),
+    "a quoted listing of an added file": lambda lines: prefixed("> %n  +", lines),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+@pytest.mark.parametrize("lines", [PEM, WITH_FIELDS], ids=["plain", "with fields"])
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "cut off"])
+def test_a_private_key_is_masked_in_a_listing(listing: str, lines: list[str], whole: bool) -> None:
+    shown = LISTINGS[listing](lines if whole else lines[:-1])
+    text = f"before\n{shown}\nafter"
+    mask = SecretRedactor()
+    masked = mask(text)
+    for line in BODY:
+        assert line[2:12] not in masked
+        assert line[-12:-3] not in masked
+    assert masked.count("[redacted]") == 1
+    assert mask(masked) == masked
+    assert masked.startswith("before")
+    if whole:
+        assert "PRIVATE KEY" not in masked
+        assert masked.endswith("after")
+
+
+def test_two_keys_in_one_listing_are_two_and_what_is_between_stays() -> None:
+    text = prefixed("    %n\t", [*PEM, "between", *PEM, *PEM, "after"])
+    masked = SecretRedactor()(text)
+    assert masked.count("[redacted]") == 3
+    assert "between" in masked
+    assert "after" in masked
+
+
+HOSTILE = (
+    *(PEM[0], f"{PEM[0]}\n", f"{PEM[0]}\nabc: ", f"{PEM[0]}\nA-b-c-d: x: y, z: ", f"{PEM[0]}\\n"),
+    *(f"{PEM[0]}\n1.", f"{PEM[0]}\na.b.c.d-1-", f"{PEM[0]}\n12 |+> ", f"{PEM[0]}\n{'A' * 15} "),
+    *("-----BEGIN ", "A PRIVATE KEY----- ", f"{PEM[0]}\n{'a' * 60}"),
+)
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+@pytest.mark.parametrize("tail", ["", *(" ", "\n", "\\", "1", "a", "-", "x: ", "\\n12\t> +")])
+def test_twice_the_text_costs_twice_the_search_for_private_keys(unit: str, tail: str) -> None:
+    """CPU time of a text and of one four times as long: a square would be sixteen times."""
+    (shape,) = (one for one in secret_shapes.SHAPES if one.name == "private key")
+
+    def cost(length: int) -> float:
+        text = (unit + tail * 20) * (length // len(unit + tail * 20))
+        text += PEM[0] + "\n" + tail * (length // max(len(tail), 1))
+        best = 1e9
+        for _ in range(3):
+            before = time.process_time()
+            for _ in shape.pattern.finditer(text):
+                pass
+            best = min(best, time.process_time() - before)
+        return best
+
+    assert cost(40_000) < 10 * cost(10_000) + 0.005
 
 
 def in_base64(value: str, before: bytes, after: bytes) -> str:
