@@ -5,8 +5,9 @@ session itself, at any depth. Conversations are not: there only `redact=` applie
 
 Blanked are values under the names of `credential_names`; in texts, user and password of an address
 and parameters that are named so (`?api_key=...`, `--token=...`, `"password": "..."`). None, true
-and false stay, and numbers where the name may count something. Known fields stay, but for the
-addresses among them.
+and false stay, and numbers where the name may count something. Texts of known fields are looked at
+in the same way, but for ids, rules and patterns, which would have another meaning, and for the
+system prompt, which is a text for the model: it is blanked where all of it is an address.
 
 Invariants: 1. where nothing is blanked the very object is returned; 2. equal values become equal
 values, and blanking a second time changes nothing.
@@ -22,9 +23,16 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from a3s_store.core.credential_names import CredentialNames, Match, is_headers
-from a3s_store.models import LlmConfigData, SessionConfig, SessionData, SessionQueueConfig
+from a3s_store.models import (
+    ClassificationRule,
+    LlmConfigData,
+    PermissionRule,
+    SecurityConfig,
+    SessionConfig,
+    SessionData,
+)
 from a3s_store.wire import Model, codec_for, freeze
-from a3s_store.wire.kinds import EnumMap, Many
+from a3s_store.wire.kinds import EnumMap, Kind, Many
 from a3s_store.wire.model_kinds import One
 from a3s_store.wire.values import frozen_dict
 
@@ -33,10 +41,14 @@ M = TypeVar("M", bound=Model)
 BLANK: Final = ""
 # The models that configuration begins with. Of a session only its unknown keys are configuration.
 CONFIGURATION: Final = frozenset({SessionConfig, LlmConfigData, SessionData})
-_ADDRESSES: Final = frozenset(
-    {(LlmConfigData, "base_url"), (SessionConfig, "workspace")}
-    | {(SessionQueueConfig, "storage_path")}
+# Known fields that stay as they are: an id is what a session is found by, a rule or a pattern with
+# other words would decide differently.
+_UNCHANGED: Final = frozenset(
+    {(SessionConfig, "parent_id"), (PermissionRule, "rule"), (ClassificationRule, "pattern")}
+    | {(SecurityConfig, "dangerous_commands")}
 )
+# Known fields that are prose.
+_PROSE: Final = frozenset({(SessionConfig, "system_prompt"), (ClassificationRule, "description")})
 # Keys under which an object has the name and the value of something.
 _LABELS: Final = ("name", "key", "header", "variable")
 _VALUES: Final = frozenset({"value", "val"})
@@ -55,11 +67,17 @@ _JSON_TYPES: Final = frozenset(
     {"string", "object", "array", "number", "integer", "boolean", "null"}
 )
 
+_WHOLE_ADDRESS: Final = re.compile(r"\s*+[A-Za-z][A-Za-z0-9+.-]{0,30}+://\S++\s*+\Z")
 _USER: Final = re.compile(r"(?<=://)[^\s/?#\"'<>]*@")
 _WEB: Final = re.compile(r"(?:https?|wss?)://\Z", re.IGNORECASE)
 _ASSIGNED: Final = re.compile(
     r"(?P<before>\A|[?&;#\s,\"'])(?P<name>-{0,2}[A-Za-z0-9_.-]{1,64})="
     r"(?P<value>\"[^\"]+\"|'[^']+'|[^&;#\s,\"']+)"
+)
+_OPTION: Final = re.compile(
+    r"(?<![^\s\"'=(])(?P<name>--?[A-Za-z][A-Za-z0-9_.-]{0,63}+)(?P<blank> {1,8}+)"
+    # Six characters and a digit, or it may be the next word of a sentence.
+    r"(?P<quote>[\"']?)(?=[^\s\"']*[0-9])[^\s\"'$<{(\[-][^\s\"']{5,}+(?P=quote)"
 )
 _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _COLON: Final = re.compile(r"\s{0,8}:\s{0,8}(?=\")")
@@ -88,9 +106,9 @@ class _Blanker:
     def model(self, value: M) -> M:
         changed: dict[str, Any] = {}
         cls: Any = type(value)
-        for name, address in _parts(cls):
+        for name, prose in _parts(cls):
             before = getattr(value, name)
-            after = self._address(before) if address else self._part(before)
+            after = self._prose(before) if prose else self._part(before)
             if after is not before:
                 changed[name] = after
         if isinstance(value.extra, dict) and value.extra:
@@ -100,6 +118,10 @@ class _Blanker:
         return value.evolve(**changed) if changed else value
 
     def _part(self, value: Any) -> Any:
+        if type(value) is str:
+            return self._text(value)
+        if value is None:
+            return value
         if isinstance(value, Model):
             return self.model(value)
         if type(value) is tuple:
@@ -110,8 +132,10 @@ class _Blanker:
             return value if _same(made.values(), value.values()) else frozen_dict(made, plain=False)
         return value
 
-    def _address(self, value: Any) -> Any:
-        return self._text(value) if isinstance(value, str) else value
+    def _prose(self, value: Any) -> Any:
+        if isinstance(value, str) and "://" in value and _WHOLE_ADDRESS.match(value):
+            return self._text(value)
+        return value
 
     def _json(self, value: Any, secret: Match | None, *, headers: bool) -> Any:
         """A JSON value; `secret` says that it stands under the name of a credential."""
@@ -204,7 +228,15 @@ class _Blanker:
             made = self._members(made)
         if " " in made:
             made = _BEARER.sub(lambda found: found[1] + " ", made)
+            if "-" in made:
+                made = _OPTION.sub(self._argument, made)
         return text if made == text else made
+
+    def _argument(self, found: re.Match[str]) -> str:
+        """An option and its value. Empty quotes: else the next word would be its value."""
+        if self._names.match(found["name"]) is None:
+            return found[0]
+        return f"{found['name']}{found['blank']}''"
 
     def _user(self, found: re.Match[str]) -> str:
         user, colon, _ = found[0].partition(":")
@@ -245,11 +277,12 @@ def _same(made: Any, given: Any) -> bool:
 
 @functools.cache
 def _parts(cls: Any) -> tuple[tuple[str, bool], ...]:
-    """The attributes with models in them, and those that are addresses, which is said."""
+    """The attributes with texts or models in them, and which of them are prose."""
     if cls is SessionData:
         return ()
     return tuple(
-        (field.attribute, (cls, field.attribute) in _ADDRESSES)
+        (field.attribute, (cls, field.attribute) in _PROSE)
         for field in codec_for(cls).fields
-        if isinstance(field.kind, One | Many | EnumMap) or (cls, field.attribute) in _ADDRESSES
+        if (cls, field.attribute) not in _UNCHANGED
+        and (type(field.kind) is Kind or isinstance(field.kind, One | Many | EnumMap))
     )

@@ -57,8 +57,11 @@ IN_HEADERS: Final = frozenset({"pass", "pwd", "auth", "pat", "jwt"})
 IN_ADDRESSES: Final = frozenset({"key", "sig", "signature", "auth", "jwt", "pwd", "pass"})
 # Objects and lists with such a last word are headers or an environment.
 HEADERS: Final = frozenset(
-    {"header", "headers", "env", "envs", "environ", "environment", "envvars"}
+    {"header", "headers", "env", "envs", "environ", "environment", "envvars", "dotenv"}
+    | {"environmentvariables"}
 )
+# Before `vars` or `variables`: the same.
+ENVIRONMENTS: Final = frozenset({"env", "environ", "environment"})
 # Words at the end that say how a value is written, or which of several it is.
 _QUALIFIERS: Final = frozenset(
     {"value", "raw", "plain", "plaintext", "text", "data", "pem", "base64", "b64", "hex"}
@@ -146,7 +149,9 @@ class CredentialNames:
 def is_headers(name: Any) -> bool:
     """Whether an object or list of this name has headers, or variables of an environment."""
     found = words(name) if isinstance(name, str) else ()
-    return bool(found) and (found[-1] in HEADERS or found[-2:] == ("env", "vars"))
+    if len(found) > 1 and found[-1] in ("vars", "variables"):
+        return found[-2] in ENVIRONMENTS
+    return bool(found) and found[-1] in HEADERS
 
 
 @functools.lru_cache(maxsize=4096)

@@ -12,16 +12,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_store import BaseStore, FileSessionStore, MemorySessionStore, SqliteSessionStore
+from a3s_store import (
+    BaseStore,
+    FileSessionStore,
+    MemorySessionStore,
+    SecretRedactor,
+    SqliteSessionStore,
+)
 from a3s_store.core import credential_names
 from a3s_store.core.blanking import blanked
 from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.redaction import BUILT_IN
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
+    ClassificationRule,
+    FeatureToggles,
     LaneHandlerConfig,
     LlmConfigData,
     Message,
+    PermissionPolicy,
+    PermissionRule,
+    RedactionStrategy,
+    RetryPolicyConfig,
+    SecurityConfig,
+    SensitivityLevel,
     SessionConfig,
     SessionLane,
     SessionQueueConfig,
@@ -83,6 +97,19 @@ def test_some_names_are_those_of_credentials_in_headers_and_environments_alone(n
     assert BUILT_IN.match(name, headers=True) is not None
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("env", "ENV", "envs", "extraEnv", "environ", "environment", "dotenv", "headers"),
+        *("env_vars", "envVars", "EnvVars", "envvars", "env-variables", "environVars"),
+        *("environmentVariables", "environment_variables", "environmentvariables"),
+    ],
+)
+def test_an_environment_is_one_in_each_of_its_spellings(name: str) -> None:
+    assert blank({name: {"FASTLY_KEY": SECRET, "A": "b"}}) == {name: {"FASTLY_KEY": "", "A": "b"}}
+    assert blank({name: [{"name": "MAIL_PASS", "value": SECRET}]})[name][0]["value"] == ""
+
+
 @pytest.mark.parametrize("name", ["PWD", "OLDPWD", "PUBLIC_KEY", "key", "auth", "CACHE_KEY"])
 def test_and_these_not_even_there(name: str) -> None:
     assert BUILT_IN.match(name, headers=True) is None
@@ -112,6 +139,14 @@ def blank(value: Any, names: CredentialNames = BUILT_IN) -> Any:
         (["--api-key", SECRET, "-v"], ["--api-key", "", "-v"]),
         ([f"--token={SECRET}"], ["--token="]),
         (f"run --token={SECRET} -v", "run --token= -v"),
+        (f"run --api-key {SECRET} next1 -v", "run --api-key '' next1 -v"),
+        (f'run --api-key "{SECRET}"', "run --api-key ''"),
+        (f'{{"run": "x --token {SECRET}"}}', '{"run": "x --token \'\'"}'),
+        (
+            {"environmentVariables": {"FASTLY_KEY": SECRET}},
+            {"environmentVariables": {"FASTLY_KEY": ""}},
+        ),
+        ({"env_vars": [f"FASTLY_KEY={SECRET}"]}, {"env_vars": ["FASTLY_KEY="]}),
         (f"curl -H 'X: Bearer {SECRET}'", "curl -H 'X: Bearer '"),
         (f"https://me:{SECRET}@host/v1", "https://host/v1"),
         (f"https://{SECRET}@host", "https://host"),
@@ -144,6 +179,8 @@ def test_a_credential_is_blanked_wherever_configuration_has_one(value: Any, stor
         {"name": "tokenizer", "value": "bpe"},
         ["--no-password", "host", "--sort-key", "name", "Basic setup guide"],
         "git@github.com:a/b.git and ssh://git@host/a and https://host:8080/a@1",
+        "use --token to log in, with --api-key $KEY1234 or --password <at-least-8-characters>",
+        {"variables": {"FASTLY_KEY": "x"}, "input_variables": ["A_KEY=x"]},
         "the password is set; see https://host/?page=2&sort=key",
         '{"a": "unclosed',
         {"env": "production", "headers": {"Accept": "text/html"}},
@@ -154,16 +191,82 @@ def test_nothing_else_is_blanked(value: Any) -> None:
     assert blanked(before, BUILT_IN) is before
 
 
-def test_addresses_among_the_known_fields_lose_their_passwords() -> None:
+ADDRESS = f"https://me:{SECRET}@host/repo"
+
+
+def test_texts_of_known_fields_lose_passwords_of_addresses_and_arguments() -> None:
     llm = LlmConfigData(
-        provider="p", model="m", base_url=f"https://me:{SECRET}@host/?api-key={SECRET}"
+        provider=ADDRESS, model=f"m --token={SECRET}", base_url=f"{ADDRESS}?api-key={SECRET}"
     )
-    assert blanked(llm, BUILT_IN).base_url == "https://host/?api-key="
-    queue = SessionQueueConfig(storage_path=f"redis://:{SECRET}@host/0")
-    config = blanked(SessionConfig(queue_config=queue, system_prompt="password=none"), BUILT_IN)
+    assert blanked(llm, BUILT_IN) == LlmConfigData(
+        provider="https://host/repo", model="m --token=", base_url="https://host/repo?api-key="
+    )
+    config = blanked(
+        SessionConfig(
+            name=f"mirror of {ADDRESS}",
+            workspace=f"run --api-key {SECRET}",
+            queue_config=SessionQueueConfig(
+                storage_path=f"redis://:{SECRET}@host/0",
+                retry_policy=RetryPolicyConfig(strategy=ADDRESS, initial_delay_ms=1),
+            ),
+            security_config=security(network_whitelist=("host", ADDRESS, f"--token={SECRET}")),
+        ),
+        BUILT_IN,
+    )
+    assert SECRET not in repr(config)
+    assert (config.name, config.workspace) == ("mirror of https://host/repo", "run --api-key ''")
     assert config.queue_config is not None
     assert config.queue_config.storage_path == "redis://host/0"
-    assert config.system_prompt == "password=none", "texts for a model are no configuration"
+    assert config.security_config is not None
+    assert config.security_config.network_whitelist == ("host", "https://host/repo", "--token=")
+
+
+def test_a_system_prompt_is_left_to_the_hook_but_where_all_of_it_is_an_address() -> None:
+    prose = f"password=none; the repository is {ADDRESS}"
+    config = SessionConfig(system_prompt=prose)
+    assert blanked(config, BUILT_IN) is config, "texts for a model are no configuration"
+    assert blanked(config.evolve(system_prompt=f" {ADDRESS}\n"), BUILT_IN) == config.evolve(
+        system_prompt=" https://host/repo\n"
+    )
+    assert SECRET not in SecretRedactor()(prose)
+
+
+def test_ids_rules_and_patterns_keep_their_meaning() -> None:
+    config = SessionConfig(
+        parent_id=ADDRESS,
+        permission_policy=PermissionPolicy(
+            deny=(PermissionRule(rule=f"Bash(git clone {ADDRESS}:*)"),)
+        ),
+        security_config=security(
+            classification_rules=(
+                ClassificationRule(
+                    name="addresses",
+                    pattern="https://[^:]+:[^@]+@",
+                    level=SensitivityLevel.SENSITIVE,
+                    description="such as token=...",
+                ),
+            ),
+            dangerous_commands=("curl --token=.*",),
+        ),
+    )
+    assert blanked(config, BUILT_IN) is config
+
+
+def security(**given: Any) -> SecurityConfig:
+    empty: dict[str, Any] = {
+        "enabled": True,
+        "classification_rules": (),
+        "redaction_strategy": RedactionStrategy.MASK,
+        "network_whitelist": (),
+        "dangerous_commands": (),
+        "features": FeatureToggles(
+            output_sanitizer=True,
+            taint_tracking=True,
+            tool_interceptor=True,
+            injection_defense=True,
+        ),
+    }
+    return SecurityConfig(**empty | given)
 
 
 def test_unknown_keys_of_every_part_of_a_configuration_are_looked_at() -> None:
@@ -176,7 +279,18 @@ def test_unknown_keys_of_every_part_of_a_configuration_are_looked_at() -> None:
 
 
 TEXTS = (
-    *("", "x", "a=b", "token=x", "--api-key", "://a:b@c", "https://u:p@h", "Bearer x", "type"),
+    *(
+        "",
+        "x",
+        "a=b",
+        "token=x",
+        "--api-key",
+        "--token abc123 def456",
+        "://a:b@c",
+        "https://u:p@h",
+        "Bearer x",
+        "type",
+    ),
     *('"k": "v"', '{"secret": "s"}', "Cookie: x", "string", "https://h/?sig=1"),
 )
 KEYS = (*CREDENTIALS, *OTHERS, "headers", "env", "name", "value", "type")
@@ -197,7 +311,20 @@ def test_blanking_twice_is_blanking_once(value: Any) -> None:
 
 
 def test_hostile_texts_take_one_pass() -> None:
-    for text in ('"a":"\\', "://", "a=", "?", '"', "Bearer ", "-" * 60, "\\", "A:\n"):
+    for text in (
+        '"a":"\\',
+        "://",
+        "a=",
+        "?",
+        '"',
+        "Bearer ",
+        "-" * 60,
+        "\\",
+        "A:\n",
+        " --token a",
+        "--a =",
+        "a://",
+    ):
         long = text * (300_000 // len(text))
         blank({"headers": long, "x": [long]})
 
@@ -225,7 +352,7 @@ def test_every_list_is_in_the_document() -> None:
     page = (ROOT / "docs" / "secrets.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"[a-z0-9]+", page.lower()))
     lists = ("SECRETS", "OTHER_TOKENS", "TOKENS", "KEYS", "OTHER_KEYS", "IN_HEADERS", "HEADERS")
-    words = {word for name in lists for word in getattr(credential_names, name)}
+    words = {word for name in (*lists, "ENVIRONMENTS") for word in getattr(credential_names, name)}
     words |= credential_names.IN_ADDRESSES | {w for pair in credential_names.PAIRS for w in pair}
     assert words - documented == set()
 
