@@ -6,17 +6,19 @@ So the table below repeats the first sentence of each command's docstring; a tes
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
 import click
 
 from a3s_store.cli.failures import failure_of
 from a3s_store.errors import StoreError
-from a3s_store.printable import clean
+from a3s_store.printable import one_line
 
 # name: (module, what it does); the function has the name with `_command` behind it.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -63,11 +65,21 @@ class App(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        with _usage_on_one_line():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
             _never_fail_to_encode(stream)
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _usage_on_one_line():
                 warnings.showwarning = _show_warning
                 return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -95,6 +107,17 @@ class App(click.Group):
             raise click.UsageError(meant, ctx) from None
 
 
+@contextlib.contextmanager
+def _usage_on_one_line() -> Iterator[None]:
+    """Escape what is not seen in click's own errors, which repeat arguments as they were given."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise click.UsageError(one_line(error.format_message()), error.ctx) from None
+
+
 def _stop_writing() -> None:
     """Write nothing any more: the interpreter flushes both streams when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -118,7 +141,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """As a sentence: where in the code it was issued is nothing to its readers."""
-    click.echo(clean(f"Warning: {message}"), err=True)
+    click.echo(one_line(f"Warning: {message}"), err=True)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -64,6 +64,43 @@ def test_version_says_what_a_report_of_a_mistake_needs() -> None:
     assert "SQLite 3." in result.stdout
 
 
+HIDDEN = "a\x1b[31m\u202e\u200b\ufe0f\n\tError: all is well"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (HIDDEN,),
+        (f"--{HIDDEN}",),
+        (f"-{HIDDEN}",),
+        (f"--version={HIDDEN}",),
+        ("list", "STORE", HIDDEN),
+        ("list", f"--{HIDDEN}", "STORE"),
+        ("list", "STORE", f"--json={HIDDEN}"),
+        ("list", f"--jsn{HIDDEN}", "STORE"),
+        ("prune", "STORE", "--keep", HIDDEN),
+        ("import", "STORE", "DIR", "--on-conflict", HIDDEN),
+    ],
+)
+def test_what_is_not_seen_is_escaped_in_errors_of_usage(args: tuple[str, ...]) -> None:
+    result = invoke(*args)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    *before, error, end = result.stderr.split("\n")
+    assert [line[:7] for line in before] in ([], ["Usage: ", "Try 'a3", ""])
+    assert end == ""
+    assert error.startswith("Error: ")
+    assert error.isprintable()
+    assert "\ufe0f" not in error
+
+
+def test_a_missing_argument_is_named_and_no_arguments_at_all_give_the_help() -> None:
+    result = invoke("list")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("\nError: Missing argument 'STORE'.\n")
+    assert "Look into stores" in invoke().output
+
+
 def test_help_loads_neither_the_store_nor_rich() -> None:
     """The package's own import is left out by standing in for it: here it is about the CLI."""
     program = (
