@@ -41,9 +41,18 @@ def one_line(text: str) -> str:
     return clean(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def short_repr(name: str) -> str:
-    """The `repr` of an id, for errors and reports; a long one is cut to 80 characters."""
-    return repr(name if len(name) <= _SHORT else name[: _SHORT - 1] + "…")
+def short_repr(name: object) -> str:
+    """The `repr` of an id, for errors and reports; a long one is cut to 80 characters.
+
+    Of a value that is no text, number or such, the name of its class: its `repr` could be anything.
+    """
+    if isinstance(name, str):
+        return repr(name if len(name) <= _SHORT else name[: _SHORT - 1] + "…")
+    if name is None or type(name) in (bool, float):
+        return repr(name)
+    if type(name) is int and abs(name) < 10**_SHORT:
+        return repr(name)
+    return f"a value of type {type(name).__name__}"
 
 
 def json_safe(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from a3s_store.errors import EncodeError
+from a3s_store.errors import EncodeError, InvalidArgumentError
 from a3s_store.wire import Model, freeze
 from a3s_store.wire.values import MAX_DEPTH, FrozenDict, FrozenList
 
@@ -27,12 +27,14 @@ def clean_text(text: str, mark: str = MARK) -> str:
     control characters and the form of accents stay. Cleaning a text twice changes nothing more.
 
     Raises:
-        ValueError: `mark` itself holds a surrogate.
+        InvalidArgumentError: `mark` itself holds a surrogate.
     """
     if text.isascii() or not _LONE.search(text):
         return text
     if _LONE.search(mark):
-        raise ValueError("the mark is no Unicode text")
+        raise InvalidArgumentError(
+            "the mark holds a surrogate, which cannot be written", argument="mark", op="clean_text"
+        )
     return _LONE.sub(mark, _PAIR.sub(_character, text))
 
 

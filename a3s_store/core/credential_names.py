@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import attrs
 
+from a3s_store.errors import InvalidArgumentError
+
 # Names that end with one of these words, or are written as one word that ends so.
 SECRETS: Final = frozenset(
     {"password", "passwd", "passphrase", "passcode", "secret", "credential", "authorization"}
@@ -103,7 +105,11 @@ _SEVERAL: Final = Match(many=True, numbers=False)
 
 def _as_words(names: Iterable[str]) -> frozenset[tuple[str, ...]]:
     if isinstance(names, str):
-        raise TypeError("expected several names, found one str: give a tuple")
+        raise InvalidArgumentError(
+            "expected several names, found one str",
+            op="CredentialNames",
+            hint="Give a tuple: ('pin',)",
+        )
     return frozenset(map(words, names))
 
 
@@ -116,7 +122,7 @@ class CredentialNames:
     also `"auth_token"`.
 
     Raises:
-        TypeError: one of them is a str, not several names.
+        InvalidArgumentError: one of them is a str, not several names.
     """
 
     add: frozenset[tuple[str, ...]] = attrs.field(default=(), converter=_as_words)

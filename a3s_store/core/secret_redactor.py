@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from a3s_store.core import secret_shapes
+from a3s_store.errors import InvalidArgumentError
 
 MASK: Final = "[redacted]"
 # A shorter value would be found in words that are none.
@@ -29,8 +30,8 @@ class SecretRedactor:
     shows no value.
 
     Raises:
-        ValueError: a value has fewer than 6 characters; the variable is named, the value is not.
-        TypeError: `values` or `environment` is a str, not several.
+        InvalidArgumentError: a value has fewer than 6 characters (the variable is named, the value
+            is not), or `values` or `environment` is a str, not several.
     """
 
     def __init__(
@@ -42,13 +43,21 @@ class SecretRedactor:
         mask: str = MASK,
     ) -> None:
         if isinstance(values, str) or isinstance(environment, str):
-            raise TypeError("expected several texts, found one str: give a tuple")
+            raise InvalidArgumentError(
+                "expected several texts, found one str",
+                argument="values" if isinstance(values, str) else "environment",
+                op="SecretRedactor",
+                hint="Give a tuple: ('NAME',)",
+            )
         known = dict.fromkeys(values, "a value")
         known |= {value: name for name in environment if (value := os.environ.get(name))}
         for value, name in known.items():
             if len(value) < _SHORTEST:
-                raise ValueError(
-                    f"{name} has fewer than {_SHORTEST} characters: too common to mask"
+                raise InvalidArgumentError(
+                    f"{name} has fewer than {_SHORTEST} characters, which is too common to mask",
+                    argument="values" if name == "a value" else "environment",
+                    op="SecretRedactor",
+                    hint="Leave it out, or choose a longer secret",
                 )
         forms = {form for value in known for form in _forms(value)}
         # The longest first: one form may be in another.

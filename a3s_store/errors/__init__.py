@@ -11,6 +11,7 @@
       RunClaimedError                               another live session has the run; .run_id
       SessionNotFoundError          (LookupError)   fork and rewind need one; load returns None
         GenerationGoneError                         it was pruned; .generation
+      InvalidArgumentError          (ValueError, TypeError)  .argument: a value that cannot be
       NotOpenedError                (AttributeError, TypeError)  `open` was not awaited, or called
       NoEventLoopError              (RuntimeError)  no asyncio event loop is running here
       UnknownFieldError             (TypeError)     evolve: a model has no such field; .fields
@@ -122,7 +123,12 @@ from a3s_store.errors.stores import (
 
 # Errors that an older release pickled name it here.
 from a3s_store.errors.stores import _rebuild as _rebuild
-from a3s_store.errors.usage import NoEventLoopError, NotOpenedError, UnknownFieldError
+from a3s_store.errors.usage import (
+    InvalidArgumentError,
+    NoEventLoopError,
+    NotOpenedError,
+    UnknownFieldError,
+)
 
 __all__ = [
     "SYSTEM",
@@ -141,6 +147,7 @@ __all__ = [
     "GenerationGoneError",
     "IdCollisionError",
     "InterruptedRunError",
+    "InvalidArgumentError",
     "InvalidIdError",
     "InvalidSnapshotError",
     "JournalFoundError",

@@ -30,7 +30,7 @@ from a3s_store.core.transfer_report import (
     TransferReport,
     reason_of,
 )
-from a3s_store.errors import StoreUnavailableError
+from a3s_store.errors import InvalidArgumentError, StoreUnavailableError
 from a3s_store.importers.store_item import (
     ITS_OWN,
     SAVED,
@@ -75,7 +75,7 @@ async def export_directory(
     `FileSessionStore.open`.
 
     Raises:
-        ValueError: `on_conflict` is none of the three, or `session_ids` is a single text.
+        InvalidArgumentError: `on_conflict` is none of the three, or `session_ids` is a single text.
         InvalidIdError: one of `session_ids` cannot be an id.
         StoreUnavailableError: the directory cannot be written. Where it is one file that cannot, or
             a link stands in its way, its entry is refused and the rest goes on.
@@ -83,7 +83,12 @@ async def export_directory(
     """
     check_mode(on_conflict)
     if isinstance(session_ids, str):
-        raise ValueError("session_ids is a list of ids, not one of them")
+        raise InvalidArgumentError(
+            "session_ids is a list of ids, not one of them",
+            argument="session_ids",
+            op="export_directory",
+            hint="Give [session_id]",
+        )
     stock = await _take_stock(store, session_ids)
     root = Path(directory).absolute()
     entries: list[TransferEntry] = []

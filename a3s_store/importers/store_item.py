@@ -13,7 +13,14 @@ from a3s_store.core.protocol import SessionStore
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.core.tool_pairs import repair_pairs
 from a3s_store.core.transfer_report import reason_of
-from a3s_store.errors import CodecError, CorruptionError, InvalidIdError, InvalidSnapshotError
+from a3s_store.errors import (
+    CodecError,
+    CorruptionError,
+    InvalidArgumentError,
+    InvalidIdError,
+    InvalidSnapshotError,
+)
+from a3s_store.printable import short_repr
 from a3s_store.wire import canonical, encode
 
 OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
@@ -72,9 +79,12 @@ ITS_OWN: Final = (CodecError, CorruptionError, InvalidIdError, InvalidSnapshotEr
 
 
 def check_mode(on_conflict: str) -> None:
-    """Raise ValueError for a word that is none."""
+    """Raise InvalidArgumentError for a word that is none."""
     if on_conflict not in {"replace", *CONFLICTS}:
-        raise ValueError(f"on_conflict is refuse, replace or skip, not {on_conflict!r}")
+        raise InvalidArgumentError(
+            f"on_conflict is 'refuse', 'replace' or 'skip', not {short_repr(on_conflict)}",
+            argument="on_conflict",
+        )
 
 
 async def keep_or_refuse(

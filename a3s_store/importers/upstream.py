@@ -74,7 +74,7 @@ async def import_directory(
     those that were imported at once is in, whole, or refused.
 
     Raises:
-        ValueError: `on_conflict` is none of the three.
+        InvalidArgumentError: `on_conflict` is none of the three.
         StoreUnavailableError: the directory cannot be read.
         StoreError: the store cannot be written.
     """

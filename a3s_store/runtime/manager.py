@@ -31,6 +31,7 @@ from a3s_store.models import (
     SessionState,
     Task,
 )
+from a3s_store.printable import short_repr
 from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.options import OnConflict, OnInterrupted
 from a3s_store.runtime.registry import SessionRegistry
@@ -57,7 +58,7 @@ class SessionManager(SessionRegistry):
     `agent` answers prompts in sessions that were given none of their own by `set_agent`;
     `summarizer` makes summaries and titles. Both are the application's, and None for none.
     `compaction` "rounds" keeps a tool call and its results together; "upstream" cuts exactly where
-    upstream's first releases cut, and may part them. Raises ValueError for any other text.
+    upstream's first releases cut, and may part them. Raises SessionConfigError for any other text.
     """
 
     def __init__(
@@ -373,4 +374,6 @@ class SessionManager(SessionRegistry):
 
 def _check_compaction(value: object) -> None:
     if value not in ("rounds", "upstream"):
-        raise ValueError(f"compaction is 'rounds' or 'upstream', not {value!r}")
+        raise SessionConfigError(
+            f"compaction is 'rounds' or 'upstream', not {short_repr(value)}", field="compaction"
+        )

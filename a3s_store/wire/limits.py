@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import attrs
 
-from a3s_store.errors import EncodeError
+from a3s_store.errors import EncodeError, InvalidArgumentError
+from a3s_store.printable import short_repr
 
 # The longest integers that Python by default converts from and to text. A process may permit itself
 # longer ones, but another process could not read what it wrote.
@@ -19,12 +20,21 @@ MAX_DIGITS: Final = 4_300
 
 def _positive(_: object, attribute: attrs.Attribute[int], value: Any) -> None:
     if type(value) is not int or value < 1:
-        raise ValueError(f"{attribute.name} is an integer of 1 or more, not {value!r}")
+        raise InvalidArgumentError(
+            f"{attribute.name} is an integer of 1 or more, not {short_repr(value)}",
+            argument=attribute.name,
+            op="Limits",
+        )
 
 
 def _as_digits(_: object, attribute: attrs.Attribute[int], value: int) -> None:
     if value > MAX_DIGITS:
-        raise ValueError(f"{attribute.name} is at most {MAX_DIGITS}, not {value!r}")
+        raise InvalidArgumentError(
+            f"{attribute.name} is at most {MAX_DIGITS}, not {short_repr(value)}",
+            argument=attribute.name,
+            op="Limits",
+            hint="Python converts no longer integers",
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +51,8 @@ class Limits:
     Values saved under higher limits are loaded all the same.
 
     Raises:
-        ValueError: one of them is below 1, or no integer, or there are more than 4,300 digits.
+        InvalidArgumentError: one of them is below 1, or no integer, or more than 4,300 digits are
+            wanted.
     """
 
     value_size: int = attrs.field(default=256 * 1024 * 1024, validator=_positive)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 
+from a3s_store.errors import InvalidArgumentError
 from a3s_store.wire.values import NotJsonError
 
 _FORM = re.compile(
@@ -51,8 +52,17 @@ def _fraction(digits: str | None) -> str:
 
 
 def timestamp_of(moment: datetime.datetime) -> str:
-    """An aware datetime as the text kept in the store. Raises ValueError for a naive one."""
+    """Return an aware datetime as the text kept in the store.
+
+    Raises:
+        InvalidArgumentError: it is naive.
+    """
     if moment.utcoffset() is None:
-        raise ValueError("a naive datetime has no place in time; give it a tzinfo")
+        raise InvalidArgumentError(
+            "a naive datetime has no place in time",
+            argument="moment",
+            op="timestamp_of",
+            hint="Give it a tzinfo",
+        )
     # By way of UTC, because an offset of a datetime may have seconds and RFC 3339 has none.
     return normalise_timestamp(moment.astimezone(datetime.UTC).isoformat())

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import inspect
 import pickle
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from a3s_store import SqliteSessionStore, errors
+from a3s_store import (
+    CredentialNames,
+    FileSessionStore,
+    Limits,
+    SecretRedactor,
+    SqliteSessionStore,
+    clean_text,
+    errors,
+    interop,
+)
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.errors import (
     CodecError,
@@ -22,6 +33,7 @@ from a3s_store.errors import (
     EncodeError,
     FileStateError,
     GenerationGoneError,
+    InvalidArgumentError,
     NotAStoreError,
     RunClaimedError,
     SessionNotSavedError,
@@ -36,6 +48,7 @@ from a3s_store.errors import (
     during,
 )
 from a3s_store.printable import one_line
+from a3s_store.wire import timestamp_of
 from tests.support import artifact, session, with_store
 
 CLASSES = [
@@ -97,6 +110,58 @@ def test_every_error_survives_pickling(cls: type[StoreError]) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is cls
     assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+LONG: Any = "x\x1b" * 500
+
+
+def refusals(folder: Path) -> dict[str, Callable[[SqliteSessionStore], Any]]:
+    """Calls with an argument that cannot be, by its name."""
+    path = folder / "other.a3s"
+    return {
+        "keep_generations": lambda store: store.prune(keep_generations=0),
+        "keep_days": lambda store: store.prune(keep_days=LONG),
+        "target_free": lambda store: store.compact(target_free=1),
+        "depth": lambda store: store.verify(depth=LONG),
+        "time_limit": lambda store: store.verify(time_limit=-1),
+        "on_damage": lambda store: store.load("s", on_damage=LONG),
+        "durability": lambda _: SqliteSessionStore.open(path, durability=LONG),
+        "busy_timeout_ms": lambda _: SqliteSessionStore.open(path, busy_timeout_ms=10**5000),
+        "timeout": lambda _: FileSessionStore.open(folder / "files", timeout=LONG),
+        "on_conflict": lambda store: interop.import_directory(store, folder, on_conflict=LONG),
+        "session_ids": lambda store: interop.export_directory(store, folder, session_ids=LONG),
+        "value_size": lambda _: Limits(value_size=0),
+        "integer_digits": lambda _: Limits(integer_digits=10**5000),
+        "mark": lambda _: clean_text("\ud800", mark="\ud800"),
+        "values": lambda _: SecretRedactor("secret"),
+        "environment": lambda _: SecretRedactor(environment="HOME"),
+        "add": lambda _: CredentialNames(add="pin"),
+        "moment": lambda _: timestamp_of(datetime.datetime(2026, 1, 1)),
+    }
+
+
+@pytest.mark.parametrize("argument", refusals(Path()))
+def test_an_argument_that_cannot_be_is_named_by_an_error_of_ours(
+    tmp_path: Path, argument: str
+) -> None:
+    """ValueError and TypeError catch it too, as they did before there was this class."""
+
+    async def refuse(store: SqliteSessionStore) -> None:
+        async def call() -> None:
+            returned = refusals(tmp_path)[argument](store)
+            if inspect.isawaitable(returned):
+                await returned
+
+        with pytest.raises(InvalidArgumentError) as caught:
+            await call()
+        error = caught.value
+        assert error.argument == ("" if argument == "add" else argument)
+        assert isinstance(error, ValueError)
+        assert isinstance(error, TypeError)
+        assert len(str(error)) < 300 + len(str(tmp_path))
+
+    with_store(tmp_path / "s.a3s", refuse)
+    assert {path.name.partition(".")[0] for path in tmp_path.iterdir()} == {"s"}
 
 
 def test_what_an_inner_layer_said_is_kept() -> None:

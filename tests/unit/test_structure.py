@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import os
@@ -77,6 +78,27 @@ def test_only_the_sqlite_backend_imports_a_database_driver() -> None:
     }
     outside = {path for path in knowing if not path.startswith("backends/sqlite/")}
     assert outside == {"cli/app.py"}
+
+
+BUILT_IN_ERRORS = {"ValueError", "KeyError", "TypeError", "IndexError", "RuntimeError", "Exception"}
+# Of a damaged row: the reader around it makes a CorruptionError of it (`core/corruption.py`).
+DAMAGED_ROWS = {"backends/sqlite/rows/blobs.py", "core/columns.py"}
+
+
+@pytest.mark.parametrize(
+    "part", ["backends", "core", "runtime", "cli", "importers", "exporters", "agent_memory"]
+)
+def test_no_error_of_python_itself_is_raised(part: str) -> None:
+    """Arguments that are refused are InvalidArgumentError or SessionConfigError."""
+    raising = set()
+    for path in (PACKAGE / part).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Raise):
+                continue
+            raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            if isinstance(raised, ast.Name) and raised.id in BUILT_IN_ERRORS:
+                raising.add(path.relative_to(PACKAGE).as_posix())
+    assert raising == {name for name in DAMAGED_ROWS if name.startswith(f"{part}/")}
 
 
 def test_only_the_worker_knows_aiosqlite() -> None:

@@ -28,7 +28,8 @@ from a3s_store.core.opening import Opening, not_constructed
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.queue_entries import EntryKey, MayTake, QueueEntry, QueueEntryMethods
 from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
-from a3s_store.errors import StoreForkedError, during
+from a3s_store.errors import InvalidArgumentError, StoreForkedError, during
+from a3s_store.printable import short_repr
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 T = TypeVar("T")
@@ -92,11 +93,15 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         Unix seconds, for the relevance of memories.
 
         Raises:
-            ValueError: the timeout is negative.
+            InvalidArgumentError: the timeout is no number of 0 or more.
             StoreUnavailableError: the directory cannot be made or entered.
         """
-        if not timeout >= 0:
-            raise ValueError(f"timeout must be 0 or more seconds, not {timeout!r}")
+        if type(timeout) not in (int, float) or not timeout >= 0:
+            raise InvalidArgumentError(
+                f"timeout is a number of seconds, 0 or more, not {short_repr(timeout)}",
+                argument="timeout",
+                op="open",
+            )
         root = Path(directory).absolute()
 
         async def make() -> FileSessionStore:

@@ -45,8 +45,9 @@ from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.core.reports import Recovered
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError
+from a3s_store.errors import EncodeError, InvalidArgumentError
 from a3s_store.models import SessionData
+from a3s_store.printable import short_repr
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 
@@ -149,7 +150,8 @@ class SqliteSessionStore(
             SchemaTooNewError: a newer release wrote it and this one cannot read it.
             SchemaError: with `read_only`, an older release wrote it.
             FileStateError: what lies at the path does not fit together; nothing was touched.
-            CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError, ValueError
+            InvalidArgumentError: a setting that cannot be.
+            CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError
         """
         _check_durability(durability)
 
@@ -411,10 +413,18 @@ def _fault_named(name: Callable[[], None]) -> Iterator[None]:
 
 def _check_durability(value: object) -> None:
     if type(value) is not str or value not in ("full", "normal"):
-        raise ValueError("durability is 'full' or 'normal'")
+        raise InvalidArgumentError(
+            f"durability is 'full' or 'normal', not {short_repr(value)}",
+            argument="durability",
+            op="open",
+        )
 
 
 def _reports(op: str, on_damage: str) -> bool:
     if on_damage not in ("raise", "report"):
-        raise ValueError(f"{op}: on_damage is 'raise' or 'report', not {on_damage!r}")
+        raise InvalidArgumentError(
+            f"on_damage is 'raise' or 'report', not {short_repr(on_damage)}",
+            argument="on_damage",
+            op=op,
+        )
     return on_damage == "report"

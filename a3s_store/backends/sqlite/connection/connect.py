@@ -46,11 +46,13 @@ from a3s_store.backends.sqlite.format.files_beside import INDEX, WAL, beside, si
 from a3s_store.backends.sqlite.schema import migrate, structure_check
 from a3s_store.errors import (
     CorruptionError,
+    InvalidArgumentError,
     NotAStoreError,
     SchemaError,
     StoreBusyError,
     StoreUnavailableError,
 )
+from a3s_store.printable import short_repr
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 Durability = Literal["full", "normal"]
@@ -71,7 +73,7 @@ _UNCHECKED: set[Path] = set()
 class Settings:
     """How a store is opened; what each means for users is said at `SqliteSessionStore.open`.
 
-    Raises ValueError for a number that SQLite or a list could not take.
+    Raises InvalidArgumentError for a number that SQLite or a list could not take.
     """
 
     path: Path
@@ -90,7 +92,12 @@ class Settings:
         for name in ("busy_timeout_ms", "cache_max_sessions", "cache_max_items"):
             setting = getattr(self, name)
             if type(setting) is not int or not 0 <= setting < 2**31:
-                raise ValueError(f"{name} is an integer from 0 to {2**31 - 1}")
+                raise InvalidArgumentError(
+                    f"{name} is an integer from 0 to {2**31 - 1}, not {short_repr(setting)}",
+                    argument=name,
+                    op="open",
+                    where=str(self.path),
+                )
 
     @property
     def wal(self) -> Path:

@@ -44,7 +44,8 @@ from a3s_store.core.reports import (
     VerifyReport,
 )
 from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.errors import StoreBusyError, StoreError
+from a3s_store.errors import InvalidArgumentError, StoreBusyError, StoreError
+from a3s_store.printable import short_repr
 
 Progress = Callable[[int, int], None]
 
@@ -72,14 +73,23 @@ class CareMethods(SqliteStoreBase):
         Tables of your own in the file are not looked at.
 
         Raises:
+            InvalidArgumentError: `depth` or `time_limit` is none.
             StoreUnavailableError, StoreBusyError, StoreClosedError: nothing could be looked at.
         """
         if depth not in ("quick", "deep"):
-            raise ValueError(f"depth is 'quick' or 'deep', not {depth!r}")
+            raise InvalidArgumentError(
+                f"depth is 'quick' or 'deep', not {short_repr(depth)}",
+                argument="depth",
+                op="verify",
+            )
         if time_limit is not None and not (
             type(time_limit) in (int, float) and 0 <= time_limit < 2**31
         ):
-            raise ValueError(f"verify: time_limit is a number of seconds, not {time_limit!r}")
+            raise InvalidArgumentError(
+                f"time_limit is a number of seconds from 0 on, not {short_repr(time_limit)}",
+                argument="time_limit",
+                op="verify",
+            )
         self._check_open("verify")
         where = str(self._engine.settings.path)
         began = time.monotonic()
@@ -211,7 +221,7 @@ class CareMethods(SqliteStoreBase):
         be removed, unless others save meanwhile.
 
         Raises:
-            ValueError: a number is below 1.
+            InvalidArgumentError: a number is below 1.
             StoreBusyError, StoreReadOnlyError, StoreClosedError: what was removed until then stays
                 removed, and pruning again goes on.
         """
@@ -229,7 +239,7 @@ class CareMethods(SqliteStoreBase):
         one where others read in the log.
 
         Raises:
-            ValueError: `target_free` is not from 0 to below 1.
+            InvalidArgumentError: `target_free` is not from 0 to below 1.
             StoreBusyError, StoreFullError, StoreReadOnlyError, StoreClosedError: nothing is lost,
                 and compacting again goes on.
         """

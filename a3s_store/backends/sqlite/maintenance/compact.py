@@ -21,6 +21,8 @@ from a3s_store.backends.sqlite.format import file_link
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.core.reports import CompactReport
 from a3s_store.core.session_cache import CacheTransaction
+from a3s_store.errors import InvalidArgumentError
+from a3s_store.printable import short_repr
 
 # The most pages that one step gives back, and seconds after which it goes on to no other.
 PAGES: Final = 256
@@ -80,10 +82,16 @@ def give_back(conn: sqlite3.Connection, target_free: float) -> bool:
 async def compact(engine: Engine, target_free: float, *, full: bool) -> CompactReport:
     """Give free pages back, in steps; with `full` by writing the file anew.
 
-    Raises ValueError, and what `Engine.write` does; pages given back before that stay so.
+    Raises InvalidArgumentError, and what `Engine.write` does; pages given back before that stay so.
     """
     if not isinstance(target_free, int | float) or not 0 <= target_free < 1:
-        raise ValueError(f"compact: target_free is a number from 0 to below 1, not {target_free!r}")
+        raise InvalidArgumentError(
+            f"target_free is a number from 0 to below 1, not {short_repr(target_free)}",
+            argument="target_free",
+            op="compact",
+            where=str(engine.settings.path),
+            hint="It is a share of the file: 0.1 leaves a tenth free",
+        )
     began = time.monotonic()
     where = str(engine.settings.path)
 

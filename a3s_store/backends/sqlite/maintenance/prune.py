@@ -20,6 +20,8 @@ from a3s_store.backends.sqlite.maintenance.prune_steps import Removed
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.core.reports import PruneReport
 from a3s_store.core.session_cache import CacheTransaction
+from a3s_store.errors import InvalidArgumentError
+from a3s_store.printable import short_repr
 
 R = TypeVar("R")
 P = ParamSpec("P")
@@ -32,7 +34,7 @@ _NAMED: Final = 100
 
 
 def rule(keep_generations: int, keep_days: int | None, now_ms: int) -> Rule:
-    """Return what is kept, from the numbers that callers give. Raises ValueError."""
+    """Return what is kept, from the numbers that callers give. Raises InvalidArgumentError."""
     _check("keep_generations", keep_generations)
     if keep_days is not None:
         _check("keep_days", keep_days)
@@ -46,7 +48,9 @@ def rule(keep_generations: int, keep_days: int | None, now_ms: int) -> Rule:
 
 def _check(name: str, value: object) -> None:
     if type(value) is not int or value < 1:
-        raise ValueError(f"prune: {name} is an integer from 1 on, not {value!r}")
+        raise InvalidArgumentError(
+            f"{name} is an integer from 1 on, not {short_repr(value)}", argument=name, op="prune"
+        )
 
 
 async def prune(engine: Engine, keep: Rule, *, dry_run: bool) -> PruneReport:
