@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import a3s_store
+import a3s_store.errors
 from a3s_store import MemorySessionStore, SessionSnapshot, interop
 from a3s_store.models import Message, SessionData
 from tests import rules
@@ -29,6 +30,7 @@ DOCUMENTS = [
     "SECURITY.md",
     "benchmarks/README.md",
     "docs/care.md",
+    "docs/errors.md",
     "docs/licences.md",
     "docs/rules.md",
     "docs/secrets.md",
@@ -157,6 +159,23 @@ def test_the_set_up_lines_are_the_ones_ci_runs() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert setup.replace("python3 -m", '"$python" -m') in script
     assert tests in script
+
+
+def test_every_error_and_what_else_catches_it_is_in_the_page_of_errors() -> None:
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `(\w+)` \| ([\w, ]*?) ?\| \S.* \|$", text, re.M))
+    classes = {
+        name: value
+        for name in a3s_store.errors.__all__
+        if isinstance(value := getattr(a3s_store.errors, name), type)
+        and issubclass(value, Exception)
+        and value is not a3s_store.errors.StoreError
+    }
+    assert listed.keys() == classes.keys()
+    for name, cls in classes.items():
+        built_in = [base for base in cls.__mro__ if base.__module__ == "builtins"][:-3]
+        bases = {b.__name__ for b in built_in if not any(b in o.__mro__[1:] for o in built_in)}
+        assert set(filter(None, listed[name].split(", "))) == bases - {"Exception"}, name
 
 
 def test_every_command_is_in_the_readme() -> None:
