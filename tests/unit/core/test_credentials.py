@@ -596,7 +596,9 @@ def test_what_others_change_beside_a_credential_leaves_the_live_one(
         async with SessionManager().with_store(store) as sessions:
             live = await sessions.create_session("s")
             extra = {"apiKey": SECRET, "headers": {"X-Api-Key": SECRET}, "theme": "dark"}
-            live.session.config = live.session.config.evolve(extra=extra)
+            live.session.config = live.session.config.evolve(
+                name=ADDRESS, workspace=ADDRESS, extra=extra
+            )
             live.session.llm_config = LlmConfigData(
                 provider="p", model="m", base_url="https://host/v1", extra={"accessToken": SECRET}
             )
@@ -608,6 +610,7 @@ def test_what_others_change_beside_a_credential_leaves_the_live_one(
             await live.save()
             assert live.session.config.extra["apiKey"] == SECRET
             assert live.session.config.extra["headers"] == {"X-Api-Key": SECRET}
+            assert (live.session.config.name, live.session.config.workspace) == (ADDRESS, ADDRESS)
             model = live.session.llm_config
             assert model is not None
             assert (model.base_url, model.extra["accessToken"]) == ("https://host/v1", SECRET)
