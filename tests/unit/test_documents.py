@@ -193,6 +193,62 @@ def test_links_lead_somewhere_and_named_files_exist(document: str) -> None:
         assert (ROOT / name).exists(), name
 
 
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+PACKAGE = ROOT / "a3s_store"
+# What paths are relative to, as the page says.
+BEGINNINGS = (PACKAGE, PACKAGE / "backends" / "sqlite", PACKAGE / "runtime", ROOT)
+
+
+def _rows(text: str, heading: str) -> list[list[str]]:
+    """The rows of the table whose heading begins so, as cells."""
+    table = re.search(rf"^\| {re.escape(heading)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M)
+    assert table is not None, heading
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
+
+
+def test_every_module_and_folder_that_the_architecture_names_is_there() -> None:
+    names = re.findall(r"`([\w./-]+?(?:\.py|\.txt|\.tsv|/))`", ARCHITECTURE)
+    assert len(names) > 150
+    for name in names:
+        # One without a folder stands in a row or a paragraph about its folder.
+        found = any((beginning / name).exists() for beginning in BEGINNINGS)
+        folder = "/" in name.removesuffix("/")
+        assert found or (not folder and any(ROOT.glob(f"[!.]*/**/{name}"))), name
+
+
+def test_what_the_architecture_places_in_a_module_is_defined_there() -> None:
+    text = re.sub(r"\s+", " ", ARCHITECTURE)
+    placed = re.findall(r"((?:`[\w.]+`, )*`[\w.]+`) \(`([\w/]+\.py)`\)", text)
+    assert len(placed) > 15
+    for names, module in placed:
+        sources = [path.read_text(encoding="utf-8") for path in PACKAGE.glob(f"**/{module}")]
+        for name in re.findall(r"`(?:\w+\.)*(\w+)`", names):
+            ends = "" if name.endswith("_X") else r"\b"  # `save_X` is several
+            begins = name.removesuffix("X")
+            pattern = rf"\b(?:def|class) {begins}{ends}|^{begins}{ends}.*="
+            assert any(re.search(pattern, source, re.M) for source in sources), (name, module)
+
+
+def test_every_module_of_the_sqlite_backend_and_the_runtime_has_one_row() -> None:
+    for folder in ("backends/sqlite", "runtime"):
+        heading = f"`{folder}/`"
+        cells = [row[0] for row in _rows(ARCHITECTURE, heading)]
+        named = re.findall(r"`([\w.]+)/?`", " ".join(cells))
+        there = {path.name for path in (PACKAGE / folder).iterdir()} - {
+            "__init__.py",
+            "__pycache__",
+        }
+        assert sorted(named) == sorted(there), folder
+
+
+def test_each_term_of_the_glossary_has_one_meaning() -> None:
+    glossary = _rows(ARCHITECTURE, "term")
+    reserved = _rows(ARCHITECTURE[ARCHITECTURE.index("Words reserved") :], "term")
+    terms = [term for row in (*glossary, *reserved) for term in row[0].split(", ")]
+    assert len(terms) > 40
+    assert len(set(terms)) == len(terms)
+
+
 def test_the_programs_about_secrets_run(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "secrets.md").read_text(encoding="utf-8")
     said = ["", "clone https://me:[redacted]@host/x\n"]
