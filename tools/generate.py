@@ -3,9 +3,10 @@
     python -m tools.generate           # write them
     python -m tools.generate --check   # exit 1 when one is not what would be written
 
-One so far: `schema/sqlite/whole_NNNN.sql`, the newest schema in one script, made of the numbered
-steps. New files are made of it, and opened files compared with it: the steps rename tables, for
-each of which SQLite reads the whole schema again (50 ms in all).
+`schema/sqlite/whole_NNNN.sql` is the newest schema in one script, made of the numbered steps. New
+files are made of it, and opened files compared with it: the steps rename tables, for each of which
+SQLite reads the whole schema again (50 ms in all). `collection_code` says what follows from the
+registry of collections.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite.schema import migrate, verify_schema
+from tools import collection_code
 
 SCHEMA: Final = Path(__file__).parents[1] / "schema" / "sqlite"
 
@@ -37,16 +39,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.generate")
     parser.add_argument("--check", action="store_true", help="write nothing")
     chosen = parser.parse_args()
-    path, text = whole_schema()
+    schema, script = whole_schema()
+    wanted = {schema: script, **collection_code.files()}
+    stale = [path for path, text in wanted.items() if _text(path) != text]
     if chosen.check:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            return 0
-        print(f"{path.name} is not what `python -m tools.generate` writes")
-        return 1
-    for old in path.parent.glob("whole_*.sql"):
-        old.unlink()
-    path.write_text(text, encoding="utf-8")
+        for path in stale:
+            print(f"{path.name} is not what `python -m tools.generate` writes")
+        return 1 if stale else 0
+    for old in SCHEMA.glob("whole_*.sql"):
+        if old != schema:
+            old.unlink()
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
     return 0
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 if __name__ == "__main__":

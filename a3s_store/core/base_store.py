@@ -9,7 +9,7 @@ writes every named method, and a new family costs an edit in each of them.
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -19,14 +19,10 @@ import attrs
 from a3s_store.core import session_tree
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.changes import SessionChanges
+from a3s_store.core.collection_methods import CollectionMethods
 from a3s_store.core.collections import (
-    ARTIFACTS,
     COLLECTIONS,
     LOOP_CHECKPOINTS,
-    RUN_RECORDS,
-    SUBAGENT_TASKS,
-    TRACE_EVENTS,
-    VERIFICATION_REPORTS,
     WORKFLOW_CHECKPOINTS,
     CheckpointKind,
     Collection,
@@ -39,16 +35,7 @@ from a3s_store.core.redacted_batch import redacted_batch, redacted_changes
 from a3s_store.core.redaction import Redactor
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import EncodeError, InvalidSnapshotError, StoreClosedError, during
-from a3s_store.models import (
-    LoopCheckpoint,
-    RunRecord,
-    SessionData,
-    SubagentTaskSnapshot,
-    ToolArtifact,
-    TraceEvent,
-    VerificationReport,
-    WorkflowCheckpoint,
-)
+from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint
 from a3s_store.models.checkpoint import CHECKPOINT_VERSION
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
@@ -56,7 +43,7 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 T = TypeVar("T")
 
 
-class BaseStore(ABC):
+class BaseStore(CollectionMethods):
     """Implements `SessionStore` over the port below."""
 
     backend_name: str
@@ -153,54 +140,6 @@ class BaseStore(ABC):
         """See `SessionStore.exists`."""
         self._check_open("exists")
         return await self._exists(check_id(session_id))
-
-    # -- Families: one line each --------------------------------------------------------------
-
-    async def save_artifacts(self, session_id: str, values: Sequence[ToolArtifact]) -> None:
-        """See `SessionStore.save_artifacts`."""
-        await self._save_collection(ARTIFACTS, session_id, values)
-
-    async def load_artifacts(self, session_id: str) -> tuple[ToolArtifact, ...] | None:
-        """See `SessionStore.load_artifacts`."""
-        return await self._load_collection(ARTIFACTS, session_id)
-
-    async def save_trace_events(self, session_id: str, values: Sequence[TraceEvent]) -> None:
-        """See `SessionStore.save_trace_events`."""
-        await self._save_collection(TRACE_EVENTS, session_id, values)
-
-    async def load_trace_events(self, session_id: str) -> tuple[TraceEvent, ...] | None:
-        """See `SessionStore.load_trace_events`."""
-        return await self._load_collection(TRACE_EVENTS, session_id)
-
-    async def save_run_records(self, session_id: str, values: Sequence[RunRecord]) -> None:
-        """See `SessionStore.save_run_records`."""
-        await self._save_collection(RUN_RECORDS, session_id, values)
-
-    async def load_run_records(self, session_id: str) -> tuple[RunRecord, ...] | None:
-        """See `SessionStore.load_run_records`."""
-        return await self._load_collection(RUN_RECORDS, session_id)
-
-    async def save_verification_reports(
-        self, session_id: str, values: Sequence[VerificationReport]
-    ) -> None:
-        """See `SessionStore.save_verification_reports`."""
-        await self._save_collection(VERIFICATION_REPORTS, session_id, values)
-
-    async def load_verification_reports(
-        self, session_id: str
-    ) -> tuple[VerificationReport, ...] | None:
-        """See `SessionStore.load_verification_reports`."""
-        return await self._load_collection(VERIFICATION_REPORTS, session_id)
-
-    async def save_subagent_tasks(
-        self, session_id: str, values: Sequence[SubagentTaskSnapshot]
-    ) -> None:
-        """See `SessionStore.save_subagent_tasks`."""
-        await self._save_collection(SUBAGENT_TASKS, session_id, values)
-
-    async def load_subagent_tasks(self, session_id: str) -> tuple[SubagentTaskSnapshot, ...] | None:
-        """See `SessionStore.load_subagent_tasks`."""
-        return await self._load_collection(SUBAGENT_TASKS, session_id)
 
     # -- Checkpoints --------------------------------------------------------------------------
 

@@ -1,16 +1,18 @@
-"""THE TABLE: one row for each kind of thing kept beside a session, and what may be an id.
+"""The registry: one row for each kind of value kept beside a session, and which texts can be ids.
 
-A *family* is a kind of value kept under an *owner*: the id of a session, of a run or of a workflow.
-The values of one family under one owner are a *shelf*: an ordered tuple, None when it was never
-saved, empty when it was saved empty. Everything the stores do with a family follows from its row
-here: they name no model.
+A collection is an ordered list kept under an id: None when it was never saved, empty when it was
+saved empty. Everything that differs between collections stands in their rows here. Stores, digests,
+snapshots, verification, salvage, deletion, import, export, the live session, the command line and
+the testing kit read it from there; methods and fields that type checkers must see are written by
+`python -m tools.generate`.
 
-A new collection begins with its model and a row here; CONTRIBUTING.md says where the rest is
-listed.
+To add one: its model, its row here, its numbered SQL file, and that command. CONTRIBUTING.md shows
+it step by step.
 """
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Final
 
 import attrs
@@ -61,20 +63,62 @@ class TableLayout:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Collection:
-    """One kind of shelf of a session.
+    """One kind of list kept for a session.
 
-    `name` is the word in `save_X` and `load_X`, the attribute of a snapshot, and the name the shelf
-    has in the database: once released it never changes meaning. `folder` and `file` say where
-    upstream keeps it (`{}` stands for the file name made of the id); `wrapped` is the key under
-    which upstream's file holds the array, None when the file is the array.
+    `name` is the word in `save_X` and `load_X`, the attribute of a snapshot, and the name of the
+    collection in the database: once released it never changes meaning. `word` is what people type
+    on the command line. `since` is the number of the schema that brought its tables.
+
+    `identity` is the attribute that tells an item from the others of its list, None where nothing
+    does: lists with one are merged item by item, the others as logs. `unique` says that no snapshot
+    may have an identity twice. `session_id` is the attribute in which an item repeats the id of its
+    session, None where it does not: a fork changes it, and it is checked; where it `may_be_unbound`
+    an empty text is that of no session yet. Both may be paths with dots.
+
+    `folder` and `file` say where upstream keeps it (`{}` stands for the file name made of the id);
+    `wrapped` is the key under which upstream's file holds the array, None when the file is the
+    array.
     """
 
     name: str
+    word: str
     model: type
     rows: TableLayout
+    since: int = 1
+    identity: str | None = None
+    unique: bool = False
+    session_id: str | None = None
+    may_be_unbound: bool = False
     folder: str
     file: str = "{}.json"
     wrapped: str | None = None
+
+    def identity_of(self, item: Any) -> Any:
+        """Return what tells an item from the others; only where there is an `identity`."""
+        assert self.identity is not None, self.name
+        return operator.attrgetter(self.identity)(item)
+
+    def session_of(self, item: Any) -> Any:
+        """Return the id of the session that an item repeats; only where there is a `session_id`."""
+        assert self.session_id is not None, self.name
+        return operator.attrgetter(self.session_id)(item)
+
+    def bound_to(self, session_id: str, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        """Return the values as those of another session."""
+        if values is None or self.session_id is None:
+            return values
+        path = self.session_id.split(".")
+        return tuple(
+            value
+            if self.may_be_unbound and not self.session_of(value)
+            else _with_attribute(value, path, session_id)
+            for value in values
+        )
+
+
+def _with_attribute(value: Any, path: list[str], new: Any) -> Any:
+    name, *rest = path
+    return value.evolve(**{name: _with_attribute(getattr(value, name), rest, new) if rest else new})
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -120,20 +164,24 @@ CONFIG_ROWS: Final = TableLayout(
 
 ARTIFACTS: Final = Collection(
     name="artifacts",
+    word="artifacts",
     model=ToolArtifact,
     rows=TableLayout(model=ToolArtifact, table="artifact", blob="content"),
+    identity="artifact_uri",
     folder="artifacts",
     file="{}/artifacts.json",
     wrapped="artifacts",
 )
 TRACE_EVENTS: Final = Collection(
     name="trace_events",
+    word="traces",
     model=TraceEvent,
     rows=TableLayout(model=TraceEvent, table="trace_event"),
     folder="traces",
 )
 RUN_RECORDS: Final = Collection(
     name="run_records",
+    word="runs",
     model=RunRecord,
     rows=TableLayout(
         model=RunRecord,
@@ -141,10 +189,14 @@ RUN_RECORDS: Final = Collection(
         flat={"snapshot": ""},
         lists={"events": TableLayout(model=RunEventRecord, table="run_event", tagged="event")},
     ),
+    identity="snapshot.id",
+    unique=True,
+    session_id="snapshot.session_id",
     folder="runs",
 )
 VERIFICATION_REPORTS: Final = Collection(
     name="verification_reports",
+    word="verification",
     model=VerificationReport,
     rows=TableLayout(
         model=VerificationReport,
@@ -155,12 +207,16 @@ VERIFICATION_REPORTS: Final = Collection(
 )
 SUBAGENT_TASKS: Final = Collection(
     name="subagent_tasks",
+    word="subagents",
     model=SubagentTaskSnapshot,
     rows=TableLayout(
         model=SubagentTaskSnapshot,
         table="subagent_task",
         lists={"progress": TableLayout(model=SubagentProgressEntry, table="subagent_progress")},
     ),
+    identity="task_id",
+    session_id="parent_session_id",
+    may_be_unbound=True,
     folder="subagent_tasks",
 )
 

@@ -27,9 +27,19 @@ EMPTY_CHAIN: Final = bytes(32)
 URIS: Final = "retained_artifact_uris"
 
 
-_PARTS: Final = sorted(
-    ["messages", "session", "config", *SESSION_ROWS.lists, *(f.name for f in COLLECTIONS), URIS]
+# The parts of every snapshot: one that is absent enters by its name. Collections of later schemas
+# enter only where they are present: else each would change the digest of every stored session.
+_ALWAYS: Final = frozenset(
+    {
+        "messages",
+        "session",
+        "config",
+        *SESSION_ROWS.lists,
+        *(collection.name for collection in COLLECTIONS if collection.since == 1),
+        URIS,
+    }
 )
+_IN_ORDER: Final = sorted(_ALWAYS)
 
 
 @attrs.frozen
@@ -141,12 +151,12 @@ def uris_digest(uris: Iterable[str]) -> ListDigest:
 
 
 def snapshot_digest_of_parts(parts: Mapping[str, ListDigest]) -> str:
-    """The digest of a snapshot from what stands for each of its parts.
+    """Return the digest of a snapshot, given the digest of each of its parts.
 
-    A family that is not among them was never saved; without URIs there are none.
+    A collection that is not among them was never saved; without URIs there are none.
     """
     whole = hashlib.sha256(_DOMAIN)
-    for name in _PARTS:
+    for name in _IN_ORDER if parts.keys() <= _ALWAYS else sorted(_ALWAYS.union(parts)):
         part = parts.get(name)
         whole.update(name.encode() + b"\0")
         whole.update(b"\0" if part is None else b"\1" + part.count.to_bytes(8, "big") + part.digest)

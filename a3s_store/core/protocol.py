@@ -8,27 +8,19 @@ leaves a dozen to write; `memory.py` is an example of 130 lines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol, Self, overload, runtime_checkable
 
 import attrs
 
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges
+from a3s_store.core.collection_methods import CollectionStore
 from a3s_store.core.drafts import Draft
 from a3s_store.core.reports import Depth, VerifyReport
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.models import (
-    LoopCheckpoint,
-    RunRecord,
-    SessionData,
-    SubagentTaskSnapshot,
-    ToolArtifact,
-    TraceEvent,
-    VerificationReport,
-    WorkflowCheckpoint,
-)
+from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint
 from a3s_store.printable import Printable
 
 
@@ -70,7 +62,7 @@ class Health(Printable):
 
 
 @runtime_checkable
-class SessionStore(Protocol):
+class SessionStore(CollectionStore, Protocol):
     """An async store of agent sessions. Upstream: the trait `SessionStore`.
 
     Rules that hold for every method: an id is any text of 1 to 1024 bytes without NUL and without a
@@ -115,45 +107,6 @@ class SessionStore(Protocol):
 
     async def exists(self, session_id: str) -> bool:
         """Whether a session was saved under this id; families alone do not count."""
-
-    async def save_artifacts(self, session_id: str, values: Sequence[ToolArtifact]) -> None:
-        """Keep these artifacts, oldest first, in place of those that were there.
-
-        The session need not exist. Nothing is evicted: limits belong to the live collection.
-        """
-
-    async def load_artifacts(self, session_id: str) -> tuple[ToolArtifact, ...] | None:
-        """The artifacts in order; None when they were never saved, empty when saved empty."""
-
-    async def save_trace_events(self, session_id: str, values: Sequence[TraceEvent]) -> None:
-        """Keep these trace events in place of those that were there."""
-
-    async def load_trace_events(self, session_id: str) -> tuple[TraceEvent, ...] | None:
-        """The trace events in order; None when never saved."""
-
-    async def save_run_records(self, session_id: str, values: Sequence[RunRecord]) -> None:
-        """Keep these runs with their events in place of those that were there."""
-
-    async def load_run_records(self, session_id: str) -> tuple[RunRecord, ...] | None:
-        """The runs in order; None when never saved."""
-
-    async def save_verification_reports(
-        self, session_id: str, values: Sequence[VerificationReport]
-    ) -> None:
-        """Keep these reports in place of those that were there."""
-
-    async def load_verification_reports(
-        self, session_id: str
-    ) -> tuple[VerificationReport, ...] | None:
-        """The reports in order; None when never saved."""
-
-    async def save_subagent_tasks(
-        self, session_id: str, values: Sequence[SubagentTaskSnapshot]
-    ) -> None:
-        """Keep these tasks in place of those that were there."""
-
-    async def load_subagent_tasks(self, session_id: str) -> tuple[SubagentTaskSnapshot, ...] | None:
-        """The tasks in order; None when never saved."""
 
     async def save_loop_checkpoint(self, run_id: str, checkpoint: LoopCheckpoint) -> None:
         """Keep the checkpoint of a run in place of its last one.

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from a3s_store import models
 from a3s_store._deprecated import renamed, warn
 from a3s_store.core.collections import COLLECTIONS, Collection, check_id
 from a3s_store.core.digests import (
@@ -33,15 +34,7 @@ from a3s_store.core.digests import (
     uris_digest,
 )
 from a3s_store.errors import EncodeError, InvalidSnapshotError
-from a3s_store.models import (
-    RunRecord,
-    RunStatus,
-    SessionData,
-    SubagentTaskSnapshot,
-    ToolArtifact,
-    TraceEvent,
-    VerificationReport,
-)
+from a3s_store.models import RunRecord, RunStatus, SessionData
 from a3s_store.wire import U32, FrozenDict, Model, encode, field, model
 
 SNAPSHOT_VERSION: Final = 1
@@ -59,12 +52,18 @@ class SessionSnapshot(Model):
 
     schema_version: U32 = field(default=SNAPSHOT_VERSION)
     session: SessionData
-    artifacts: tuple[ToolArtifact, ...] | None = field(default=None, write="omit")
+    artifacts: tuple[models.ToolArtifact, ...] | None = field(default=None, write="omit")
     retained_artifact_uris: tuple[str, ...] = field(default=(), read="def", write="omit")
-    trace_events: tuple[TraceEvent, ...] | None = field(default=None, write="omit")
-    run_records: tuple[RunRecord, ...] | None = field(default=None, write="omit")
-    verification_reports: tuple[VerificationReport, ...] | None = field(default=None, write="omit")
-    subagent_tasks: tuple[SubagentTaskSnapshot, ...] | None = field(default=None, write="omit")
+    # Generated from core/collections.py (`python -m tools.generate`): one line each.
+    trace_events: tuple[models.TraceEvent, ...] | None = field(default=None, write="omit")
+    run_records: tuple[models.RunRecord, ...] | None = field(default=None, write="omit")
+    verification_reports: tuple[models.VerificationReport, ...] | None = field(
+        default=None, write="omit"
+    )
+    subagent_tasks: tuple[models.SubagentTaskSnapshot, ...] | None = field(
+        default=None, write="omit"
+    )
+    # End of the generated lines.
 
     def digest(self) -> str:
         """`sha256:` and 64 hex digits: what `save_snapshot_cas` compares. Raises EncodeError."""
@@ -103,8 +102,10 @@ class SessionSnapshot(Model):
             config = config.evolve(workspace=workspace)
         return self.evolve(
             session=self.session.evolve(id=session_id, config=config),
-            run_records=_rebind_runs(self.run_records, session_id),
-            subagent_tasks=_rebind_tasks(self.subagent_tasks, session_id),
+            **{
+                one.name: one.bound_to(session_id, values)
+                for one, values in self.collections().items()
+            },
         )
 
 
@@ -123,22 +124,6 @@ def _ended(run: RunRecord) -> RunRecord:
     if run.snapshot.status in ENDED:
         return run
     return run.evolve(snapshot=run.snapshot.evolve(status=RunStatus.CANCELLED))
-
-
-def _rebind_runs(runs: tuple[RunRecord, ...] | None, to: str) -> tuple[RunRecord, ...] | None:
-    if runs is None:
-        return None
-    return tuple(run.evolve(snapshot=run.snapshot.evolve(session_id=to)) for run in runs)
-
-
-def _rebind_tasks(
-    tasks: tuple[SubagentTaskSnapshot, ...] | None, to: str
-) -> tuple[SubagentTaskSnapshot, ...] | None:
-    if tasks is None:
-        return None
-    return tuple(
-        task.evolve(parent_session_id=to) if task.parent_session_id else task for task in tasks
-    )
 
 
 def check_snapshot(snapshot: SessionSnapshot) -> None:
