@@ -12,6 +12,15 @@ from a3s_store.cli import output
 from a3s_store.cli.output import cell
 from a3s_store.cli.page import Page
 from a3s_store.cli.transcript import OUTPUT_LINES, TEXT_LINES
+from a3s_store.core.collections import (
+    ARTIFACTS,
+    COLLECTIONS,
+    RUN_RECORDS,
+    SUBAGENT_TASKS,
+    TRACE_EVENTS,
+    VERIFICATION_REPORTS,
+    Collection,
+)
 from a3s_store.models import (
     LlmCostRecord,
     LoopCheckpoint,
@@ -178,13 +187,28 @@ def _print_checkpoints(page: Page, checkpoints: Sequence[LoopCheckpoint]) -> Non
     output.print_table(page.console, made)
 
 
-# The word on the command line, and who prints its values.
-COLLECTION_WORDS: Final[dict[str, Callable[[Page, Sequence[Any]], None]]] = {
-    "runs": _print_runs,
-    "traces": _print_traces,
-    "artifacts": _print_artifacts,
-    "verification": _print_verification,
-    "subagents": _print_subagents,
+def _print_values(page: Page, values: Sequence[Any]) -> None:
+    """Print values of any kind: each key that is set, nested ones as JSON."""
+    for number, value in enumerate(values):
+        if number:
+            page.blank()
+        for key, item in encode(value).items():
+            if item is not None:
+                text = item if type(item) is str else compact(item).decode()
+                page.put(text, indent=2, first=f"{one_line(key)}: ", lines=TEXT_LINES)
+
+
+_Printer = Callable[[Page, Sequence[Any]], None]
+_PRINTERS: Final[dict[Collection, _Printer]] = {
+    RUN_RECORDS: _print_runs,
+    TRACE_EVENTS: _print_traces,
+    ARTIFACTS: _print_artifacts,
+    VERIFICATION_REPORTS: _print_verification,
+    SUBAGENT_TASKS: _print_subagents,
+}
+# The word on the command line, and what prints its values.
+COLLECTION_WORDS: Final[dict[str, _Printer]] = {
+    **{one.word: _PRINTERS.get(one, _print_values) for one in COLLECTIONS},
     "costs": _print_costs,
     "tasks": _print_tasks,
     "checkpoints": _print_checkpoints,

@@ -15,18 +15,13 @@ from a3s_store.cli.opening import PATH, existing, not_found, require_known
 from a3s_store.cli.page import Page
 from a3s_store.cli.shelves import COLLECTION_WORDS
 from a3s_store.cli.transcript import print_heading, print_messages
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.errors import StoreError
 from a3s_store.models import LoopCheckpoint, SessionData
 from a3s_store.wire import encode
 
-# Which method of the store loads what; the other words are fields of the session or checkpoints.
-_SHELVES: Final = {
-    "runs": "run_records",
-    "traces": "trace_events",
-    "artifacts": "artifacts",
-    "verification": "verification_reports",
-    "subagents": "subagent_tasks",
-}
+# The collections by their words; the other words are fields of the session or checkpoints.
+_COLLECTIONS: Final = {one.word: one for one in COLLECTIONS}
 _FIELDS: Final = {"costs": "cost_records", "tasks": "tasks"}
 
 
@@ -132,8 +127,8 @@ async def _load_collection(store: Path, session_id: str, collection: str) -> Seq
             fields: Sequence[Any] = getattr(session, _FIELDS[collection])
             return fields
         found: Sequence[Any] | None
-        if collection in _SHELVES:
-            found = await getattr(opened, f"load_{_SHELVES[collection]}")(session_id)
+        if collection in _COLLECTIONS:
+            found = await getattr(opened, f"load_{_COLLECTIONS[collection].name}")(session_id)
         else:
             found = await _checkpoints_of(opened, session_id)
         if not found:

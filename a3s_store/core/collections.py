@@ -13,6 +13,7 @@ it step by step.
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import attrs
@@ -251,6 +252,21 @@ WORKFLOW_CHECKPOINTS: Final = CheckpointKind(
     folder="workflow_checkpoints",
 )
 CHECKPOINTS: Final = (LOOP_CHECKPOINTS, WORKFLOW_CHECKPOINTS)
+
+
+def lists_inside(rows: TableLayout) -> Iterator[TableLayout]:
+    """Yield the tables of the lists inside the values of a table, and inside those."""
+    for inside in rows.lists.values():
+        yield inside
+        yield from lists_inside(inside)
+
+
+def layouts() -> Iterator[TableLayout]:
+    """Yield the tables of models: of sessions, collections and checkpoints, and of their lists."""
+    kept = (*COLLECTIONS, *CHECKPOINTS)
+    for rows in (SESSION_ROWS, CONFIG_ROWS, *(one.rows for one in kept)):
+        yield rows
+        yield from lists_inside(rows)
 
 
 def check_id(text: Any, what: str = "session id") -> str:

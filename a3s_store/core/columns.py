@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import attrs
 import orjson
 
-from a3s_store.core.collections import TableLayout
+from a3s_store.core.collections import TableLayout, layouts
 from a3s_store.wire import Wired, codec_for, own_text, parse_own
 from a3s_store.wire.kinds import Bool, EnumOf, Float64, Int, Kind, Time
 
@@ -275,3 +276,11 @@ def _object(text: str) -> dict[str, Any]:
 def shape(rows: TableLayout) -> Shape:
     """The shape of a row of the families table, made once."""
     return Shape(rows)
+
+
+def columns_of_session_ids() -> Iterator[tuple[str, str]]:
+    """Yield (table, column) wherever a stored value repeats the id of a session."""
+    for rows in layouts():
+        for name in shape(rows).names:
+            if name.endswith("session_id") or name == "parent_id":
+                yield rows.table, name

@@ -6,11 +6,19 @@ Pure functions. What becomes of each part when both sides changed it is said whe
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 import attrs
 
+from a3s_store.core.collections import (
+    ARTIFACTS,
+    COLLECTIONS,
+    RUN_RECORDS,
+    SUBAGENT_TASKS,
+    Collection,
+)
 from a3s_store.core.list_diff import common
 from a3s_store.core.merge import (
     MOST,
@@ -273,20 +281,13 @@ def _by(
     attribute: str, *sides: tuple[Any, ...] | None
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
     """The values of base, ours and theirs by one attribute; None when it repeats in one."""
-    base, ours, theirs = (
-        {_identity(value, attribute): value for value in side or ()} for side in sides
-    )
+    identity = operator.attrgetter(attribute)
+    base, ours, theirs = ({identity(value): value for value in side or ()} for side in sides)
     if any(
         len(by) != len(side or ()) for by, side in zip((base, ours, theirs), sides, strict=True)
     ):
         return None
     return base, ours, theirs
-
-
-def _identity(value: Any, attribute: str) -> str:
-    """A run has its id in its snapshot."""
-    found: str = getattr(value.snapshot if isinstance(value, RunRecord) else value, attribute)
-    return found
 
 
 # -- Collections ----------------------------------------------------------------------------------
@@ -308,28 +309,30 @@ def merge_collections(
         renamed.append(other)
         return {uri: their, other: our.evolve(artifact_uri=other)}
 
-    def merged_list(name: str, attribute: str = "", both: Any = None) -> Any:
-        """By identity where there is an `attribute` for it that does not repeat, else as a log."""
-        was, our, their = _each(name, base, ours, theirs)
+    both: dict[Collection, Any] = {
+        ARTIFACTS: both_artifacts,
+        RUN_RECORDS: _both_runs,
+        SUBAGENT_TASKS: _both_subagents,
+    }
+
+    def merged_list(one: Collection) -> Any:
+        """By identity where there is one that does not repeat, else as a log."""
+        was, our, their = _each(one.name, base, ours, theirs)
         if our in (was, None):
             return their
         if their == was:
             return our
-        if attribute and (by := _by(attribute, was, our, their)) is not None:
-            return tuple(merge_keyed(*by, both).values())
+        if one.identity is not None and (by := _by(one.identity, was, our, their)) is not None:
+            return tuple(merge_keyed(*by, both.get(one, _ours)).values())
         return merge_log(was or (), our, their or ())
 
-    artifacts = merged_list("artifacts", "artifact_uri", both_artifacts)
+    lists = {one.name: merged_list(one) for one in COLLECTIONS}
     pins = merge_set(
         base.retained_artifact_uris, ours.retained_artifact_uris, theirs.retained_artifact_uris
     )
     merged = theirs.evolve(
-        artifacts=_with_pinned(artifacts, base, ours),
         retained_artifact_uris=pins,
-        trace_events=merged_list("trace_events"),
-        run_records=merged_list("run_records", "id", _both_runs),
-        verification_reports=merged_list("verification_reports"),
-        subagent_tasks=merged_list("subagent_tasks", "task_id", _both_subagents),
+        **{**lists, "artifacts": _with_pinned(lists["artifacts"], base, ours)},
     )
     if merged.retained_artifact_uris and merged.artifacts is None:
         merged = merged.evolve(artifacts=())
@@ -348,6 +351,11 @@ def _with_pinned(
         if artifact.artifact_uri in pinned and artifact.artifact_uri not in there
     ]
     return (*(artifacts or ()), *missing) if missing else artifacts
+
+
+def _ours(key: str, _: Any, ours: Any, __: Any) -> Mapping[str, Any]:
+    """The value that was changed here, where both sides changed one."""
+    return {key: ours}
 
 
 def _both_runs(

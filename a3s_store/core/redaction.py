@@ -30,7 +30,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from a3s_store.core.blanking import CONFIGURATION, blanked
-from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, SESSION_ROWS, TableLayout
+from a3s_store.core.collections import CHECKPOINTS, layouts
 from a3s_store.core.credential_names import CredentialNames
 from a3s_store.errors import EncodeError, InvalidIdError
 from a3s_store.models import (
@@ -64,23 +64,15 @@ _FOUND_BY: Final = ("id", "session_id", "run_id", "workflow_id")
 _PAIRED: Final[dict[Any, str]] = {ToolUseBlock: "id", ToolResultBlock: "tool_use_id"}
 
 
-def _listed(rows: TableLayout) -> Iterator[type]:
-    for part in rows.lists.values():
-        yield part.model
-        yield from _listed(part)
-
-
 # What is kept from one save to the next. The parts of a message come and go with it.
 _LASTING: Final = frozenset(
     {
         Message,
         SessionConfig,
         LlmConfigData,
-        *(collection.model for collection in COLLECTIONS),
-        *(m for kept in (*COLLECTIONS, *CHECKPOINTS) for m in _listed(kept.rows)),
-        *_listed(SESSION_ROWS),
+        *(rows.model for rows in layouts()),
     }
-)
+).difference({SessionData, *(kind.model for kind in CHECKPOINTS)})
 
 
 class _RefusedError(Exception):

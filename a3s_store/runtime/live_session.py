@@ -125,6 +125,8 @@ class Session(SessionFields):
         self.plan: ExecutionPlan | None = None
         self.metrics = usage.ToolMetrics()
         self.verification_reports = ()
+        # Collections that the runtime does not change, by name, as they were read.
+        self.other_collections: dict[str, tuple[Any, ...]] = {}
         self.runs = runs if runs is not None else RunStore(clock=clock)
         self.trace = trace if trace is not None else TraceSink()
         self.artifacts = artifacts if artifacts is not None else ArtifactCollection()

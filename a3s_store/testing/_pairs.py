@@ -10,6 +10,7 @@ import attrs
 from hypothesis import strategies as st
 
 from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import IdCollisionError, InvalidIdError, StoreError
 from a3s_store.models import Message, ToolUseBlock
@@ -117,11 +118,7 @@ PLAIN = st.builds(Message.user, WORDS)
 MESSAGES = st.one_of(PLAIN, PLAIN, CALLS, strategies.messages(size=2))
 TURNS = st.lists(MESSAGES, min_size=1, max_size=3).map(tuple)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "artifacts": strategies.artifacts(),
-    "trace_events": strategies.trace_events(size=1),
-    "run_records": strategies.run_records(size=2),
-    "verification_reports": strategies.verification_reports(size=2),
-    "subagent_tasks": strategies.subagent_tasks(size=2),
+    one.name: strategies.model(one.model, size=2 if one.rows.lists else 1) for one in COLLECTIONS
 }
 COLLECTION_VALUES = st.sampled_from(sorted(VALUES)).flatmap(
     lambda name: st.tuples(st.just(name), strategies.collections(VALUES[name]))

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from a3s_store.agent_memory import MemoryStore
 from a3s_store.core.changes import Stored
 from a3s_store.core.clock import Clock, system_clock
+from a3s_store.core.collections import COLLECTIONS, Collection
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
@@ -36,6 +37,7 @@ from a3s_store.runtime.options import (
     model_config_from_name,
     persisted_model_name,
 )
+from a3s_store.runtime.persistence import live_collections
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.persistence.writer import conditional
 from a3s_store.runtime.runs.open_rounds import broken_pairs
@@ -106,20 +108,14 @@ def _alone(snapshot: SessionSnapshot) -> Stored:
 
 async def _load_in_steps(store: SessionStore, session_id: str) -> SessionSnapshot:
     session = await load_session_data(store, session_id)
-    collections: dict[str, Any] = {}
-    for name, load in (
-        ("artifacts", store.load_artifacts),
-        ("trace_events", store.load_trace_events),
-        ("run_records", store.load_run_records),
-        ("verification_reports", store.load_verification_reports),
-        ("subagent_tasks", store.load_subagent_tasks),
-    ):
+    collections: dict[Collection, Any] = {}
+    for one in COLLECTIONS:
         try:
-            collections[name] = await load(session_id)
+            collections[one] = await getattr(store, f"load_{one.name}")(session_id)
         except StoreError as error:
-            what = f"Failed to load {name.replace('_', ' ')} for session {session_id}"
+            what = f"Failed to load {one.name.replace('_', ' ')} for session {session_id}"
             raise _failed(what, session_id, error) from error
-    return SessionSnapshot(session=session, **collections)
+    return SessionSnapshot.of(session, collections)
 
 
 def _found(value: T | None, session_id: str) -> T:
@@ -135,22 +131,6 @@ def _found(value: T | None, session_id: str) -> T:
 
 def _failed(what: str, session_id: str, error: StoreError) -> PersistenceError:
     return PersistenceError(f"{what}: {error}", op="load", where=f"session {session_id}")
-
-
-def restore_collections(session: Session, snapshot: SessionSnapshot) -> None:
-    """Give a live session what was stored of its collections; never saved leaves one as it is."""
-    if snapshot.artifacts is not None:
-        for artifact in snapshot.artifacts:
-            session.artifacts.put(artifact)
-        session.artifacts.set_retained_uris(snapshot.retained_artifact_uris)
-    if snapshot.trace_events is not None:
-        session.trace.replace_events(snapshot.trace_events)
-    if snapshot.run_records is not None:
-        session.runs.replace_records(snapshot.run_records)
-    if snapshot.verification_reports is not None:
-        session.verification_reports = snapshot.verification_reports
-    if snapshot.subagent_tasks is not None:
-        session.subagents.replace_snapshots(snapshot.subagent_tasks)
 
 
 async def restore_session(
@@ -221,7 +201,7 @@ async def restore_session(
             session.context_usage = session.context_usage.evolve(
                 max_tokens=options.max_context_tokens
             )
-        restore_collections(session, snapshot)
+        live_collections.restore(session, snapshot)
     except StoreError as error:
         what = f"Refusing to restore invalid snapshot into session {session_id}"
         raise _failed(what, session_id, error) from error

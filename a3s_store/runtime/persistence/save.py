@@ -24,6 +24,7 @@ from a3s_store.models import LlmConfigData, PersistenceFailed, SessionData, Task
 from a3s_store.models.session import LABELS
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import OnConflict, SessionOptions
+from a3s_store.runtime.persistence import live_collections
 from a3s_store.runtime.persistence.beside import WindowBesideOthers
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.persistence.writer import check_conditions
@@ -112,14 +113,8 @@ class SessionPersistence(WindowBesideOthers):
         The rounds of a run under way are in its checkpoint, and in the session once it ended.
         """
         live = self.session
-        return SessionSnapshot(
-            session=self._session_data(),
-            artifacts=live.artifacts.artifacts(),
-            retained_artifact_uris=live.artifacts.retained_uris(),
-            trace_events=live.trace.events(),
-            run_records=live.runs.records(),
-            verification_reports=live.verification_reports,
-            subagent_tasks=live.subagents.snapshots(),
+        return SessionSnapshot.of(
+            self._session_data(), live_collections.values_of(live), live.artifacts.retained_uris()
         )
 
     def _session_data(self) -> SessionData:

@@ -10,7 +10,6 @@ from typing import Any
 
 from a3s_store.core.history import History
 from a3s_store.core.merge_session import Merged, Sides, merge_policy, merge_snapshots
-from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     LlmConfigData,
     PermissionPolicy,
@@ -18,6 +17,7 @@ from a3s_store.models import (
     TaskUpdated,
 )
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.persistence import live_collections
 
 _FIELDS = (
     "state",
@@ -52,7 +52,7 @@ def take_over(session: Session, before: Sides, now: Sides, stored: Sides) -> Mer
     if data.tasks != session.tasks:
         session.tasks = data.tasks
         session.events.send(TaskUpdated(session_id=session.id, tasks=session.tasks))
-    _take_collections(session, now.snapshot, merged.snapshot)
+    live_collections.take_over(session, now.snapshot, merged.snapshot)
     return merged
 
 
@@ -88,18 +88,3 @@ def _take_policies(session: Session, before: SessionConfig, stored: SessionConfi
     policy = stored.confirmation_policy
     if policy is not None and policy != before.confirmation_policy:
         session.set_confirmation_policy(policy)
-
-
-def _take_collections(session: Session, now: SessionSnapshot, stored: SessionSnapshot) -> None:
-    if stored.artifacts != now.artifacts:
-        session.artifacts.take_over(stored.artifacts or ())
-    if stored.retained_artifact_uris != now.retained_artifact_uris:
-        session.artifacts.set_retained_uris(stored.retained_artifact_uris)
-    if stored.trace_events != now.trace_events:
-        session.trace.take_over(stored.trace_events or ())
-    if stored.run_records != now.run_records:
-        session.runs.take_over(stored.run_records or ())
-    if stored.verification_reports != now.verification_reports:
-        session.verification_reports = stored.verification_reports or ()
-    if stored.subagent_tasks != now.subagent_tasks:
-        session.subagents.take_over(stored.subagent_tasks or ())

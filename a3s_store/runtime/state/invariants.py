@@ -13,6 +13,7 @@ import itertools
 import json
 import operator
 
+from a3s_store.core.collections import COLLECTIONS, RUN_RECORDS, SUBAGENT_TASKS, Collection
 from a3s_store.core.snapshot import SNAPSHOT_VERSION, SessionSnapshot
 from a3s_store.errors import InvalidSnapshotError
 from a3s_store.models import RunRecord
@@ -38,6 +39,9 @@ def validate_snapshot(snapshot: SessionSnapshot, *, before: SessionSnapshot | No
         )
     _check_runs(snapshot, {} if before is None else _by_identity(before))
     _check_tasks(snapshot)
+    for one in COLLECTIONS:
+        if one not in (RUN_RECORDS, SUBAGENT_TASKS):
+            _check_items(snapshot, one)
 
 
 def _by_identity(snapshot: SessionSnapshot) -> dict[int, RunRecord]:
@@ -91,6 +95,25 @@ def _check_tasks(snapshot: SessionSnapshot) -> None:
                 f"subagent task {quoted(task.task_id)} at record {index} belongs to parent "
                 f"session {quoted(task.parent_session_id)}, but snapshot belongs to session "
                 f"{quoted(session_id)}"
+            )
+
+
+def _check_items(snapshot: SessionSnapshot, one: Collection) -> None:
+    """As the registry says of a collection; upstream has texts of its own for runs and tasks."""
+    session_id = snapshot.session.id
+    values = getattr(snapshot, one.name) or ()
+    if one.unique and len({one.identity_of(value) for value in values}) < len(values):
+        raise InvalidSnapshotError(
+            f"session snapshot {quoted(session_id)} contains an item of {one.name} twice"
+        )
+    if one.session_id is None:
+        return
+    for index, value in enumerate(values):
+        owner = one.session_of(value)
+        if owner != session_id and not (one.may_be_unbound and not owner):
+            raise InvalidSnapshotError(
+                f"{one.name} {index} belongs to session {quoted(owner)}, but snapshot belongs to "
+                f"session {quoted(session_id)}"
             )
 
 

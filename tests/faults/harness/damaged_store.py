@@ -19,26 +19,21 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.reports import Recovered
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError, StoreError
 from tests.faults.harness.full_store import LISTS, Question, Specimen, ask
 
-# Lists inside the values of a family.
-_INSIDE: Final = ("events", "checks", "progress")
+# Lists inside the values of a collection.
+_INSIDE: Final = tuple(name for one in COLLECTIONS for name in one.rows.lists)
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 # Processes that open damaged files side by side.
 WORKERS: Final = 2
-SHELVES: Final = (
-    "artifacts",
-    "trace_events",
-    "run_records",
-    "verification_reports",
-    "subagent_tasks",
-)
+SHELVES: Final = tuple(one.name for one in COLLECTIONS)
 
 
 @attrs.define

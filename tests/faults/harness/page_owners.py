@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from a3s_store.core.collections import COLLECTIONS, SESSION_ROWS
+
 # Whose the rows of a table are, in order of their keys: several names are joined by newlines.
 _OWNED: Final = (
     "SELECT (SELECT id FROM owner WHERE owner_key = t.owner_key) FROM {0} AS t ORDER BY {0}_key"
@@ -25,14 +27,9 @@ _WHOSE: Final[Mapping[str, str]] = {
     **{
         table: _OWNED.format(table)
         for table in (
-            "cost_record",
-            "task",
-            "artifact",
-            "trace_event",
-            "run",
-            "verification_report",
-            "subagent_task",
             "queue_entry",
+            *(rows.table for rows in SESSION_ROWS.lists.values()),
+            *(one.rows.table for one in COLLECTIONS),
         )
     },
     **{
@@ -40,9 +37,11 @@ _WHOSE: Final[Mapping[str, str]] = {
         "ORDER BY owner_key"
         for table in ("session", "session_config")
     },
-    "run_event": _UNDER.format("run_event", "run"),
-    "verification_check": _UNDER.format("verification_check", "verification_report"),
-    "subagent_progress": _UNDER.format("subagent_progress", "subagent_task"),
+    **{
+        inside.table: _UNDER.format(inside.table, one.rows.table)
+        for one in COLLECTIONS
+        for inside in one.rows.lists.values()
+    },
     "message": "SELECT (SELECT group_concat(DISTINCT id || char(10)) FROM branch_segment AS p "
     "JOIN branch_owner AS b USING (branch_key) JOIN owner USING (owner_key) "
     "WHERE p.source_branch = t.branch_key) FROM message AS t ORDER BY message_key",

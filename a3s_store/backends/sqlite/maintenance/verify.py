@@ -51,16 +51,6 @@ from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.reports import Damage, Depth, VerifyReport
 
-# Tables whose rows hang on others without a foreign key: (table, column, table of the parent).
-_HANGING: Final = (
-    ("cost_record", "owner_key", "owner"),
-    ("task", "owner_key", "owner"),
-    ("trace_event", "owner_key", "owner"),
-    ("run_event", "run_key", "run"),
-    ("verification_check", "verification_report_key", "verification_report"),
-    ("subagent_progress", "subagent_task_key", "subagent_task"),
-    ("workflow_step", "workflow_checkpoint_key", "workflow_checkpoint"),
-)
 # How many of one kind of finding are told.
 _REPORTED: Final = 100
 _LISTS: Final = {
@@ -234,7 +224,7 @@ class _Verification:
             checker.note(
                 "generation", f"{unowned} saves are not on record as owners of their branch"
             )
-        for table, column, parent in _HANGING:
+        for table, column, parent in statements.packed_tables():
             # Whose rows have nobody any more?
             (lost,) = self.conn.execute(
                 f"SELECT count(*) FROM {table} WHERE {column} NOT IN "

@@ -8,17 +8,48 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from a3s_store.backends.sqlite.rows import blobs, bounds
 from a3s_store.core.checksums import digest_prefix
-from a3s_store.core.collections import TableLayout
+from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, SESSION_ROWS, TableLayout
 from a3s_store.core.columns import Shape, shape
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
 
 Tree = dict[str, Any]
+
+
+def is_packed(rows: TableLayout) -> bool:
+    """Return whether the key of a row is made of its parent's and its position.
+
+    Rows on which others hang, or a blob, have keys of their own and a foreign key to their parent.
+    """
+    return not rows.lists and not rows.blob
+
+
+def packed_tables() -> Iterator[tuple[str, str, str]]:
+    """Yield each table whose rows hang on others without a foreign key.
+
+    As (table, column with the parent's key, table of the parent).
+    """
+    owned = [*SESSION_ROWS.lists.values(), *(collection.rows for collection in COLLECTIONS)]
+    for rows in owned:
+        yield from _packed_under("owner", rows)
+    for kind in CHECKPOINTS:
+        yield from _packed_lists(kind.rows)
+
+
+def _packed_under(parent: str, rows: TableLayout) -> Iterator[tuple[str, str, str]]:
+    if is_packed(rows):
+        yield rows.table, f"{parent}_key", parent
+    yield from _packed_lists(rows)
+
+
+def _packed_lists(rows: TableLayout) -> Iterator[tuple[str, str, str]]:
+    for inside in rows.lists.values():
+        yield from _packed_under(rows.table, inside)
 
 
 class Statements:
@@ -42,7 +73,7 @@ class Statements:
         table = rows.table
         # Where something hangs on rows, they have keys of their own and are found by two columns;
         # else both are packed into the key: the parent's, then seq.
-        self._packed = not rows.lists and not rows.blob
+        self._packed = is_packed(rows)
         if self._packed:
             place, at = [self.key], f"{self.key} = ?"
             segment = f"{self.key} >= ? AND {self.key} < ?"

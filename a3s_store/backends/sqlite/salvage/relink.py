@@ -23,7 +23,8 @@ from a3s_store.backends.sqlite.read import messages
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
 from a3s_store.backends.sqlite.rows.message_log import Segment
 from a3s_store.backends.sqlite.salvage.row_recovery import RecoveredRows
-from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS
+from a3s_store.core.collections import COLLECTIONS, CONFIG_ROWS, SESSION_ROWS
+from a3s_store.core.columns import columns_of_session_ids
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import chain, message_digest, session_parts
@@ -34,6 +35,7 @@ from a3s_store.wire import decode, encode, encode_without
 
 # How a message names the blob of an image; what a user writes has its quotation marks escaped.
 _BLOB: Final = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
+# Tables with a column `owner_key`.
 _OWNED: Final = (
     "session",
     "session_config",
@@ -41,23 +43,11 @@ _OWNED: Final = (
     "collection",
     "branch_owner",
     "retained_artifact_uri",
-    "artifact",
-    "run",
-    "verification_report",
-    "subagent_task",
     "queue_entry",
+    *(one.rows.table for one in COLLECTIONS if not statements.is_packed(one.rows)),
 )
-# Where a session's id is repeated.
-_NAMED: Final = (
-    "SELECT session_id FROM run",
-    "SELECT parent_session_id FROM subagent_task",
-    "SELECT session_id FROM cost_record",
-    "SELECT session_id FROM loop_checkpoint",
-    "SELECT parent_id FROM session",
-    "SELECT parent_id FROM session_config",
-    "SELECT child_session_id FROM subagent_task",
-    "SELECT outcome_session_id FROM workflow_step",
-)
+# Where ids of sessions are repeated.
+_NAMED: Final = tuple(f"SELECT {column} FROM {table}" for table, column in columns_of_session_ids())
 
 
 def mend(conn: sqlite3.Connection, recovered: RecoveredRows) -> list[Damage]:

@@ -28,10 +28,10 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import SessionOptions
+from a3s_store.runtime.persistence import live_collections
 from a3s_store.runtime.persistence.restore import (
     load_checked,
     load_session_data,
-    restore_collections,
     restore_session,
 )
 from a3s_store.runtime.state.artifacts import DEFAULT_MAX_ARTIFACTS
@@ -190,7 +190,7 @@ def test_artifacts_are_merged_and_the_others_replaced() -> None:
     live = Session("fix-login")
     live.artifacts.put(artifact(7))
     live.trace.record(trace(7))
-    restore_collections(live, WHOLE)
+    live_collections.restore(live, WHOLE)
     assert live.artifacts.artifacts() == (artifact(7), artifact(1), artifact(2))
     assert live.trace.events() == (trace(1),)
 
@@ -201,11 +201,11 @@ def test_what_was_never_saved_leaves_the_live_value_alone() -> None:
     live.trace.record(trace(7))
     live.artifacts.put(artifact(7))
     live.verification_reports = (REPORT,)
-    restore_collections(live, SessionSnapshot(session=session()))
+    live_collections.restore(live, SessionSnapshot(session=session()))
     assert live.trace.events() == (trace(7),)
     assert live.artifacts.artifacts() == (artifact(7),)
     assert live.verification_reports == (REPORT,)
-    restore_collections(live, SessionSnapshot(session=session(), trace_events=()))
+    live_collections.restore(live, SessionSnapshot(session=session(), trace_events=()))
     assert live.trace.events() == ()
 
 
