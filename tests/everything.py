@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.collections import (
+    ARTIFACTS,
+    COLLECTIONS,
+    RUN_RECORDS,
+    SUBAGENT_TASKS,
+    TRACE_EVENTS,
+    VERIFICATION_REPORTS,
+)
 from a3s_store.core.drafts import Draft
 from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.snapshot import SessionSnapshot
@@ -24,6 +32,7 @@ from a3s_store.models import (
     WorkflowCheckpoint,
     WorkflowStepRecord,
 )
+from a3s_store.testing import samples
 from tests.support import artifact, checkpoint, messages, run, session, trace
 
 # Beyond what lies in a row: in blobs.
@@ -113,8 +122,20 @@ def everything(session_id: str = "fix-login", count: int = 8) -> SessionSnapshot
         Task(id=f"t{i}", content=f"do {i}", status=TaskStatus.PENDING, dependencies=("t0",))
         for i in range(3)
     )
-    return SessionSnapshot(
-        session=session(
+    made = {
+        ARTIFACTS: (artifact(1), artifact(2, LARGE), artifact(3)),
+        TRACE_EVENTS: tuple(trace(n) for n in range(5)),
+        RUN_RECORDS: tuple(run(n, 3, session_id) for n in range(3)),
+        VERIFICATION_REPORTS: tuple(report(n) for n in range(2)),
+        SUBAGENT_TASKS: tuple(subagent(n, session_id) for n in range(2)),
+    }
+    others = {
+        one: one.bound_to(session_id, samples.items(one.name, "1", "2"))
+        for one in COLLECTIONS
+        if one not in made
+    }
+    return SessionSnapshot.of(
+        session(
             session_id,
             messages=history,
             cost_records=tuple(cost(n) for n in range(4)),
@@ -124,12 +145,8 @@ def everything(session_id: str = "fix-login", count: int = 8) -> SessionSnapshot
             model_name="p/m",
             thinking_budget=100,
         ),
-        artifacts=(artifact(1), artifact(2, LARGE), artifact(3)),
-        retained_artifact_uris=(artifact(1).artifact_uri,),
-        trace_events=tuple(trace(n) for n in range(5)),
-        run_records=tuple(run(n, 3, session_id) for n in range(3)),
-        verification_reports=tuple(report(n) for n in range(2)),
-        subagent_tasks=tuple(subagent(n, session_id) for n in range(2)),
+        {**made, **others},
+        (artifact(1).artifact_uri,),
     )
 
 

@@ -11,9 +11,9 @@ import click
 
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.cli import output, unfinished
+from a3s_store.cli.collection_printers import COLLECTION_WORDS
 from a3s_store.cli.opening import PATH, existing, not_found, require_known
 from a3s_store.cli.page import Page
-from a3s_store.cli.shelves import COLLECTION_WORDS
 from a3s_store.cli.transcript import print_heading, print_messages
 from a3s_store.core.collections import COLLECTIONS
 from a3s_store.errors import StoreError

@@ -1,6 +1,6 @@
 """Between a value's JSON object and its columns: which attribute is which column, both ways.
 
-A shape is made from a row of the families table and the wire rules of its model; nobody lists the
+A shape is made from a row of the registry and the wire rules of its model; nobody lists the
 columns a second time but schema/, and a test compares the two.
 
 Invariants: 1. tree(row(t)) decodes to the same value as t; 2. a column holds its value exactly:
@@ -274,7 +274,7 @@ def _object(text: str) -> dict[str, Any]:
 
 @functools.cache
 def shape(rows: TableLayout) -> Shape:
-    """The shape of a row of the families table, made once."""
+    """The shape of a row of the registry, made once."""
     return Shape(rows)
 
 

@@ -5,9 +5,19 @@ Plain functions, no strategies: a third party should see at once what its store 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
+from a3s_store.core.collections import (
+    ARTIFACTS,
+    COLLECTIONS,
+    RUN_RECORDS,
+    SUBAGENT_TASKS,
+    TRACE_EVENTS,
+    VERIFICATION_REPORTS,
+    Collection,
+)
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     AutoDelegationConfig,
@@ -58,6 +68,7 @@ from a3s_store.models import (
     WorkflowCheckpoint,
     WorkflowStepRecord,
 )
+from a3s_store.testing._filled import filled
 
 U64_MAX: Final = 2**64 - 1
 
@@ -304,12 +315,22 @@ def subagent_task(name: str = "1", **changes: Any) -> SubagentTaskSnapshot:
     return SubagentTaskSnapshot(**given)
 
 
+_MAKERS: Final[dict[Collection, Callable[..., Any]]] = {
+    ARTIFACTS: artifact,
+    TRACE_EVENTS: trace_event,
+    RUN_RECORDS: run_record,
+    VERIFICATION_REPORTS: verification_report,
+    SUBAGENT_TASKS: subagent_task,
+}
+
+
+def _value_of(collection: Collection, name: str = "1", **changes: Any) -> Any:
+    return filled(collection.model, name).evolve(**changes)
+
+
+# What makes a value of each collection, by its name.
 MAKERS: Final[dict[str, Callable[..., Any]]] = {
-    "artifacts": artifact,
-    "trace_events": trace_event,
-    "run_records": run_record,
-    "verification_reports": verification_report,
-    "subagent_tasks": subagent_task,
+    one.name: _MAKERS.get(one) or functools.partial(_value_of, one) for one in COLLECTIONS
 }
 
 

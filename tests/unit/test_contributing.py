@@ -128,7 +128,7 @@ def test_every_campaign_extra_group_and_test_that_is_named_exists() -> None:
     tests = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
     for name in re.findall(r"`(test_\w+)`", PAGE):
         assert f"def {name}(" in tests
-    for path in re.findall(r"\b(?:tests|docs|tools)/[\w/]+(?:\.\w+)?", PAGE):
+    for path in re.findall(r"\b(?:tests|docs|tools)/[\w/-]+(?:\.\w+)?", PAGE):
         assert (ROOT / path).exists(), path
 
 

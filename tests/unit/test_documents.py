@@ -29,6 +29,7 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "SECURITY.md",
     "benchmarks/README.md",
+    "docs/adding-a-collection.md",
     "docs/care.md",
     "docs/errors.md",
     "docs/licences.md",

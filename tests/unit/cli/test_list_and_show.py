@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.cli.collection_printers import COLLECTION_WORDS
 from a3s_store.cli.listing import sessions_table
 from a3s_store.cli.page import fold
-from a3s_store.cli.shelves import COLLECTION_WORDS
 from a3s_store.core.protocol import SessionSummary
 from a3s_store.models import (
     ImageBlock,

@@ -109,7 +109,7 @@ def refuse_lost(
     To say that nothing was saved under a key, the table itself is asked: an application would begin
     anew, and save beside what is there. That costs half a millisecond with 10 000 sessions.
     """
-    # Names come from families.py and from here only.
+    # Names come from the registry and from here only.
     sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE {column} = ? LIMIT 1"
     if conn.execute(sql, (key,)).fetchall():
         raise CorruptRowError("its index does not know it", collection)

@@ -18,6 +18,7 @@ from a3s_store.core.collections import (
     CONFIG_ROWS,
     MESSAGE_ROWS,
     SESSION_ROWS,
+    Collection,
     TableLayout,
 )
 from a3s_store.core.columns import SQL_TYPES, shape
@@ -30,7 +31,7 @@ from a3s_store.errors import (
 )
 from tests.support import database, session, with_store
 from tests.unit.backends.sqlite.schema.schema_structure import structure
-from tools import generate
+from tools import collection_sql, generate
 
 
 def _structure(*scripts: str) -> dict[str, Any]:
@@ -100,6 +101,20 @@ def test_current_sql_has_a_comment_on_every_table_and_column() -> None:
         for line in body.strip().splitlines():
             if not line.strip().startswith(("UNIQUE (", "PRIMARY KEY (")):
                 assert "  -- " in line, f"{table}: {line.strip()}"
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda one: one.name)
+def test_the_tables_of_a_collection_are_those_that_its_row_in_the_registry_makes(
+    collection: Collection,
+) -> None:
+    """Deletion included: packed rows by a trigger, others by their foreign key."""
+    before = "CREATE TABLE owner (owner_key INTEGER PRIMARY KEY) STRICT;"
+    made = _structure(before, collection_sql.create_sql(collection))
+    numbered = _structure(*_numbered())
+    assert made.keys() <= numbered.keys()
+    assert {name: numbered[name] for name in made if name != "owner"} == {
+        name: made[name] for name in made if name != "owner"
+    }
 
 
 def _tables(rows: TableLayout) -> list[TableLayout]:
