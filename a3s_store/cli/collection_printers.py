@@ -1,6 +1,6 @@
-"""The families of a session, one printer for each: a table, or lines where a table says too little.
+"""Print each collection of a session: as a table, or as lines where a table says too little.
 
-The words users type are shorter than the families' names; `COLLECTION_WORDS` has them.
+The words that people type are shorter than the names; `COLLECTION_WORDS` has them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from a3s_store.cli.transcript import OUTPUT_LINES, TEXT_LINES
 from a3s_store.core.collections import (
     ARTIFACTS,
     COLLECTIONS,
+    REVIEW_FINDINGS,
     RUN_RECORDS,
     SUBAGENT_TASKS,
     TRACE_EVENTS,
@@ -24,6 +25,7 @@ from a3s_store.core.collections import (
 from a3s_store.models import (
     LlmCostRecord,
     LoopCheckpoint,
+    ReviewFinding,
     RunRecord,
     SubagentTaskSnapshot,
     Task,
@@ -129,6 +131,20 @@ def _print_subagents(page: Page, tasks: Sequence[SubagentTaskSnapshot]) -> None:
             page.put(task.output, indent=2, first="⇒ ", lines=OUTPUT_LINES)
 
 
+def _print_findings(page: Page, findings: Sequence[ReviewFinding]) -> None:
+    for number, finding in enumerate(findings):
+        if number:
+            page.blank()
+        about = f"  {finding.severity}  {one_line(finding.category)}  "
+        page.parts((finding.finding_id, "bold"), (about, ""), _status(finding.status))
+        page.put(finding.claim, indent=2, lines=TEXT_LINES)
+        for name in ("evidence", "quote", "suggestion", "main_agent_reply", "reopen_reason"):
+            text = getattr(finding, name)
+            if text:
+                page.put(text, indent=2, first=f"{name.replace('_', ' ')}: ", lines=4)
+        page.label(f"updated {output.moment(finding.updated_at_ms / 1000)}", indent=2)
+
+
 def _print_costs(page: Page, records: Sequence[LlmCostRecord]) -> None:
     made = output.table(
         time={"no_wrap": True},
@@ -205,6 +221,7 @@ _PRINTERS: Final[dict[Collection, _Printer]] = {
     ARTIFACTS: _print_artifacts,
     VERIFICATION_REPORTS: _print_verification,
     SUBAGENT_TASKS: _print_subagents,
+    REVIEW_FINDINGS: _print_findings,
 }
 # The word on the command line, and what prints its values.
 COLLECTION_WORDS: Final[dict[str, _Printer]] = {

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from a3s_store.core.collections import (
     ARTIFACTS,
+    REVIEW_FINDINGS,
     RUN_RECORDS,
     SUBAGENT_TASKS,
     TRACE_EVENTS,
@@ -18,6 +19,7 @@ from a3s_store.core.collections import (
     Collection,
 )
 from a3s_store.models import (
+    ReviewFinding,
     RunRecord,
     SubagentTaskSnapshot,
     ToolArtifact,
@@ -105,6 +107,20 @@ class CollectionStore(Protocol):
     async def load_subagent_tasks(self, session_id: str) -> tuple[SubagentTaskSnapshot, ...] | None:
         """Return the subagent tasks in their order; None when they were never saved."""
 
+    async def save_review_findings(self, session_id: str, values: Sequence[ReviewFinding]) -> None:
+        """Store the review findings in place of those stored before.
+
+        The session need not exist. Nothing is evicted: limits are those of the live session.
+
+        Raises:
+            InvalidIdError: the id cannot be one.
+            EncodeError: this is no list of such values, or one breaks its rules; nothing was
+                written.
+        """
+
+    async def load_review_findings(self, session_id: str) -> tuple[ReviewFinding, ...] | None:
+        """Return the review findings in their order; None when they were never saved."""
+
 
 class CollectionMethods(ABC):
     """What `BaseStore` has for each collection."""
@@ -166,3 +182,11 @@ class CollectionMethods(ABC):
     async def load_subagent_tasks(self, session_id: str) -> tuple[SubagentTaskSnapshot, ...] | None:
         """See `SessionStore.load_subagent_tasks`."""
         return await self._load_collection(SUBAGENT_TASKS, session_id)
+
+    async def save_review_findings(self, session_id: str, values: Sequence[ReviewFinding]) -> None:
+        """See `SessionStore.save_review_findings`."""
+        await self._save_collection(REVIEW_FINDINGS, session_id, values)
+
+    async def load_review_findings(self, session_id: str) -> tuple[ReviewFinding, ...] | None:
+        """See `SessionStore.load_review_findings`."""
+        return await self._load_collection(REVIEW_FINDINGS, session_id)

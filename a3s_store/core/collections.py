@@ -23,6 +23,7 @@ from a3s_store.models import (
     LlmCostRecord,
     LoopCheckpoint,
     Message,
+    ReviewFinding,
     RunEventRecord,
     RunRecord,
     SessionData,
@@ -220,9 +221,27 @@ SUBAGENT_TASKS: Final = Collection(
     may_be_unbound=True,
     folder="subagent_tasks",
 )
+REVIEW_FINDINGS: Final = Collection(
+    name="review_findings",
+    word="findings",
+    model=ReviewFinding,
+    rows=TableLayout(model=ReviewFinding, table="review_finding", tagged="subject"),
+    since=8,
+    identity="finding_id",
+    unique=True,
+    session_id="session_id",
+    folder="review_findings",
+)
 
 # In upstream's order of saving.
-COLLECTIONS: Final = (ARTIFACTS, TRACE_EVENTS, RUN_RECORDS, VERIFICATION_REPORTS, SUBAGENT_TASKS)
+COLLECTIONS: Final = (
+    ARTIFACTS,
+    TRACE_EVENTS,
+    RUN_RECORDS,
+    VERIFICATION_REPORTS,
+    SUBAGENT_TASKS,
+    REVIEW_FINDINGS,
+)
 
 LOOP_CHECKPOINTS: Final = CheckpointKind(
     name="loop_checkpoint",

@@ -12,9 +12,11 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from a3s_store.core import review_findings
 from a3s_store.core.collections import (
     ARTIFACTS,
     COLLECTIONS,
+    REVIEW_FINDINGS,
     RUN_RECORDS,
     SUBAGENT_TASKS,
     Collection,
@@ -313,6 +315,7 @@ def merge_collections(
         ARTIFACTS: both_artifacts,
         RUN_RECORDS: _both_runs,
         SUBAGENT_TASKS: _both_subagents,
+        REVIEW_FINDINGS: lambda key, _, our, their: {key: review_findings.merged(our, their)},
     }
 
     def merged_list(one: Collection) -> Any:

@@ -63,6 +63,7 @@ class SessionSnapshot(Model):
     subagent_tasks: tuple[models.SubagentTaskSnapshot, ...] | None = field(
         default=None, write="omit"
     )
+    review_findings: tuple[models.ReviewFinding, ...] | None = field(default=None, write="omit")
     # End of the generated lines.
 
     def digest(self) -> str:

@@ -45,6 +45,7 @@
         StaleSessionError   (StaleGenerationError)  it was changed elsewhere; .reason .forked_as
           SessionDeletedError                       it was deleted elsewhere; .recreated
         InterruptedRunError                         runs wait to be resumed or given up; .run_ids
+        InvalidTransitionError      (ValueError)    a review finding cannot become this
         CompactionError                             no summary was made; the messages are as before
         RunCancelledError                           the host cancelled the run
         QueueClosedError            (RuntimeError)  its queue takes no more commands
@@ -81,6 +82,7 @@ from a3s_store.errors.sessions import (
     CompactionError,
     ExternalTaskError,
     InterruptedRunError,
+    InvalidTransitionError,
     PersistenceError,
     QueueClosedError,
     RunCancelledError,
@@ -150,6 +152,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidIdError",
     "InvalidSnapshotError",
+    "InvalidTransitionError",
     "JournalFoundError",
     "MigrationError",
     "NoEventLoopError",

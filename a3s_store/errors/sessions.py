@@ -121,6 +121,10 @@ class InterruptedRunError(SessionError):
         self.run_ids = run_ids
 
 
+class InvalidTransitionError(SessionError, ValueError):
+    """A review finding cannot become this; nothing was changed."""
+
+
 class CompactionError(SessionError):
     """No summary was made of the conversation; the messages are as they were."""
 

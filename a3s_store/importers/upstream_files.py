@@ -21,7 +21,13 @@ from a3s_store.backends.jsonfiles.content import (
 )
 from a3s_store.backends.jsonfiles.layout import checkpoint_name, safe_name
 from a3s_store.core.base_store import check_checkpoint
-from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
+from a3s_store.core.collections import (
+    COLLECTIONS,
+    REVIEW_FINDINGS,
+    CheckpointKind,
+    Collection,
+    check_id,
+)
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import DecodeError, InvalidSnapshotError, StoreError, during
 from a3s_store.importers.store_item import CheckpointItem, Item, SessionItem
@@ -31,6 +37,9 @@ from a3s_store.wire.values import step_of
 
 # How many unknown keys a remark names.
 _NAMED: Final = 10
+# Where upstream has review findings, and what is around them there.
+_REVIEW: Final = "session_review"
+_REVIEW_KEYS: Final = frozenset({"schema", "sessionId", "findings"})
 
 
 @attrs.frozen(kw_only=True)
@@ -126,8 +135,9 @@ def read_group(group: Group) -> Content:
 def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
     """A newer release's session: one document with all families, where None does not exist."""
     for collection in COLLECTIONS:
-        if tree.get(collection.name) is None:
+        if tree.get(collection.name) is None and collection.since == 1:
             tree[collection.name] = []
+    _unwrap_findings(tree)
     snapshot = decode(SessionSnapshot, tree)
     check_snapshot(snapshot)
     _check_name(snapshot.session.id, group.name)
@@ -135,6 +145,22 @@ def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
     beside = {file.path: reason for file in group.shelves.values()}
     item = SessionItem(owner=snapshot.session.id, snapshot=snapshot, collections={})
     return Content(item=item, ignored=beside | _claim_ignored(group))
+
+
+def _unwrap_findings(tree: dict[str, Any]) -> None:
+    """Take the findings out of what upstream has around them. Raises DecodeError."""
+    wrapped = tree.pop(_REVIEW, None)
+    if wrapped is None:
+        return
+    findings = wrapped.get("findings") if isinstance(wrapped, dict) else None
+    if not isinstance(findings, list) or not wrapped.keys() <= _REVIEW_KEYS:
+        raise DecodeError("expected an object with findings", path=_REVIEW)
+    session = tree.get("session")
+    owner = session.get("id") if isinstance(session, dict) else None
+    if wrapped.get("sessionId", owner) != owner:
+        raise DecodeError("these are the findings of another session", path=f"{_REVIEW}.sessionId")
+    if findings:
+        tree[REVIEW_FINDINGS.name] = findings
 
 
 def _claim_ignored(group: Group) -> dict[str, str]:

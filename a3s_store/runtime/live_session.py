@@ -52,6 +52,7 @@ from a3s_store.runtime.session_fields import SessionFields
 from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.cleaning import writable
+from a3s_store.runtime.state.findings import FindingCollection
 from a3s_store.runtime.state.ids import check_session_id
 from a3s_store.runtime.state.limits import check_added, check_fields
 from a3s_store.runtime.state.runs import RunStore
@@ -131,7 +132,8 @@ class Session(SessionFields):
         self.trace = trace if trace is not None else TraceSink()
         self.artifacts = artifacts if artifacts is not None else ArtifactCollection()
         self.subagents = subagents if subagents is not None else SubagentTracker(clock=clock)
-        for made in (self.runs, self.trace, self.artifacts, self.subagents):
+        self.findings = FindingCollection(self.id, clock=clock)
+        for made in (self.runs, self.trace, self.artifacts, self.subagents, self.findings):
             made.on_cleaned = self.text_cleaned
         self.permission_policy = self.config.permission_policy or PermissionPolicy()
         if isinstance(permission_checker, permissions.PolicyChecker):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from a3s_store.core.collections import (
     ARTIFACTS,
     COLLECTIONS,
+    REVIEW_FINDINGS,
     RUN_RECORDS,
     SUBAGENT_TASKS,
     TRACE_EVENTS,
@@ -23,6 +24,8 @@ from a3s_store.models import (
     AutoDelegationConfig,
     ConfirmationPolicy,
     ContextUsage,
+    FindingSeverity,
+    FindingStatus,
     ImageBlock,
     ImageSource,
     LaneHandlerConfig,
@@ -33,6 +36,7 @@ from a3s_store.models import (
     PermissionDecision,
     PermissionPolicy,
     PermissionRule,
+    ReviewFinding,
     RunEventRecord,
     RunRecord,
     RunSnapshot,
@@ -60,6 +64,7 @@ from a3s_store.models import (
     ToolUseBlock,
     TraceEvent,
     TraceEventKind,
+    TranscriptSubject,
     UnknownBlock,
     UnknownEvent,
     VerificationCheck,
@@ -315,12 +320,37 @@ def subagent_task(name: str = "1", **changes: Any) -> SubagentTaskSnapshot:
     return SubagentTaskSnapshot(**given)
 
 
+def review_finding(name: str = "1", **changes: Any) -> ReviewFinding:
+    """A finding with every field set that a pending one may have."""
+    given = {
+        "finding_id": f"finding-{name}",
+        "session_id": "s",
+        "scenario_id": "reply transcript",
+        "status": FindingStatus.PENDING,
+        "severity": FindingSeverity.BLOCKER,
+        "category": "correctness",
+        "claim": f"the reply {name!r} is wrong",
+        "evidence": "a test fails",
+        "quote": "e\u0301 \u2028",
+        "suggestion": "mend it",
+        "subject": TranscriptSubject(turn_id="turn", run_id="run", char_start=0, char_end=U64_MAX),
+        "source_review_id": "review",
+        "reopen_reason": "not yet",
+        "observed_at_ms": 1,
+        "updated_at_ms": U64_MAX,
+        "extra": {"later": ODD_JSON},
+        **changes,
+    }
+    return ReviewFinding(**given)
+
+
 _MAKERS: Final[dict[Collection, Callable[..., Any]]] = {
     ARTIFACTS: artifact,
     TRACE_EVENTS: trace_event,
     RUN_RECORDS: run_record,
     VERIFICATION_REPORTS: verification_report,
     SUBAGENT_TASKS: subagent_task,
+    REVIEW_FINDINGS: review_finding,
 }
 
 

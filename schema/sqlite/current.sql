@@ -6,7 +6,7 @@
 -- digests are SHA-256 as described in a3s_store/core/snapshot.py.
 -- The key of a row that nothing hangs on (a trace event, an event of a run) is that of its parent, times
 -- 2^32, plus its `seq`: such rows lie together, in order, and need no index.
--- There is no foreign key from a family to a session: families may be saved before their session is.
+-- There is no foreign key from a collection to a session: collections may be saved before their session is.
 
 -- One row, alone on page 2 (3 with auto-vacuum), which every commit rewrites: by it the file and its log
 -- know each other.
@@ -169,7 +169,7 @@ CREATE TABLE session_config (
     name_source TEXT  -- made: the name was made by a model or a fork; NULL: by a person, or unknown
 ) STRICT;
 
--- One row for every save of a session or of one of its families: lock, log and index of time travel.
+-- One row for every save of a session or of one of its collections: lock, log and index of time travel.
 CREATE TABLE generation (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
     generation INTEGER NOT NULL,  -- from 1, rising by one
@@ -363,6 +363,35 @@ CREATE TABLE subagent_progress (
     digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
+-- One finding of a review.
+CREATE TABLE review_finding (
+    review_finding_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
+    owner_key INTEGER AS (review_finding_key >> 32),  -- whose
+    seq INTEGER AS (review_finding_key & 4294967295),  -- position, in order of finding_id
+    schema TEXT NOT NULL,  -- a constant of upstream's, not checked
+    finding_id TEXT NOT NULL,  -- names the finding within its session
+    session_id TEXT NOT NULL,  -- as the finding says; no foreign key
+    scenario_id TEXT NOT NULL,  -- which kind of review
+    status TEXT NOT NULL,  -- pending, addressed, accepted or waived
+    severity TEXT NOT NULL,  -- info, warning, error or blocker
+    category TEXT NOT NULL,  -- of the reviewer
+    claim TEXT NOT NULL,  -- what is wrong
+    evidence TEXT NOT NULL,  -- why
+    quote TEXT,  -- from the reply; NULL: none
+    suggestion TEXT,  -- what to do; NULL: none
+    type TEXT NOT NULL,  -- of the subject: transcript, opaque or another
+    payload TEXT,  -- JSON object: the other keys of the subject
+    source_review_id TEXT NOT NULL,  -- the review that made it
+    addressed_by_run_id TEXT,  -- the run that addressed it; NULL: none
+    accepted_by_review_id TEXT,  -- the review that accepted it; NULL: none
+    reopen_reason TEXT,  -- why it is pending again; NULL: it was not reopened
+    main_agent_reply TEXT,  -- what the agent said to it; NULL: nothing
+    observed_at_ms INTEGER,  -- Unix milliseconds
+    updated_at_ms INTEGER,  -- Unix milliseconds
+    extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
+    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+) STRICT;
+
 -- A run after one of its tool rounds. Its messages are a head, not a copy.
 CREATE TABLE loop_checkpoint (
     loop_checkpoint_key INTEGER PRIMARY KEY,  -- in order of arrival
@@ -515,6 +544,12 @@ CREATE TRIGGER subagent_progress_cascade AFTER DELETE ON subagent_task BEGIN
     DELETE FROM subagent_progress
     WHERE subagent_progress_key >= old.subagent_task_key << 32
     AND subagent_progress_key < (old.subagent_task_key + 1) << 32;
+END;
+
+CREATE TRIGGER review_finding_cascade AFTER DELETE ON owner BEGIN
+    DELETE FROM review_finding
+    WHERE review_finding_key >= old.owner_key << 32
+    AND review_finding_key < (old.owner_key + 1) << 32;
 END;
 
 CREATE TRIGGER workflow_step_cascade AFTER DELETE ON workflow_checkpoint BEGIN

@@ -14,6 +14,7 @@ import attrs
 from a3s_store.core.collections import (
     ARTIFACTS,
     COLLECTIONS,
+    REVIEW_FINDINGS,
     RUN_RECORDS,
     SUBAGENT_TASKS,
     TRACE_EVENTS,
@@ -34,7 +35,7 @@ class _Holder:
     limits to what comes in.
     """
 
-    values: Callable[[Session], Values]
+    values: Callable[[Session], Values | None]
     restore: Callable[[Session, Values], None]
     take_over: Callable[[Session, Values], None]
 
@@ -73,6 +74,12 @@ _HOLDERS: Final[Mapping[Collection, _Holder]] = {
         values=lambda session: session.subagents.snapshots(),
         restore=lambda session, values: session.subagents.replace_snapshots(values),
         take_over=lambda session, values: session.subagents.take_over(values),
+    ),
+    REVIEW_FINDINGS: _Holder(
+        # None where there are none: sessions without reviews keep their digests.
+        values=lambda session: session.findings.findings() or None,
+        restore=lambda session, values: session.findings.replace(values),
+        take_over=lambda session, values: session.findings.replace(values),
     ),
 }
 

@@ -14,6 +14,7 @@ import json
 import operator
 
 from a3s_store.core.collections import COLLECTIONS, RUN_RECORDS, SUBAGENT_TASKS, Collection
+from a3s_store.core.review_findings import check_findings
 from a3s_store.core.snapshot import SNAPSHOT_VERSION, SessionSnapshot
 from a3s_store.errors import InvalidSnapshotError
 from a3s_store.models import RunRecord
@@ -42,6 +43,7 @@ def validate_snapshot(snapshot: SessionSnapshot, *, before: SessionSnapshot | No
     for one in COLLECTIONS:
         if one not in (RUN_RECORDS, SUBAGENT_TASKS):
             _check_items(snapshot, one)
+    check_findings(snapshot.review_findings or ())
 
 
 def _by_identity(snapshot: SessionSnapshot) -> dict[int, RunRecord]:

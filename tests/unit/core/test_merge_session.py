@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.merge_session import MADE, Merged, Sides, merge_snapshots
 from a3s_store.core.snapshot import ENDED, SessionSnapshot, check_snapshot
 from a3s_store.models import (
@@ -107,7 +108,13 @@ def valid(snapshot: SessionSnapshot) -> SessionSnapshot:
         mine = record.snapshot.evolve(session_id=ID, event_count=count)
         runs[mine.id] = record.evolve(snapshot=mine, events=events)
     tasks = {one.task_id: one.evolve(parent_session_id=ID) for one in snapshot.subagent_tasks or ()}
+    findings = {
+        name: samples.review_finding(name, session_id=ID, claim=ascii(one.claim)[:99])
+        for one in snapshot.review_findings or ()
+        for name in (ascii(one.finding_id)[:99],)
+    }
     found = snapshot.evolve(
+        review_findings=None if snapshot.review_findings is None else tuple(findings.values()),
         run_records=None if snapshot.run_records is None else tuple(runs.values()),
         subagent_tasks=None if snapshot.subagent_tasks is None else tuple(tasks.values()),
     )
@@ -154,7 +161,7 @@ def test_nothing_of_theirs_is_ours(found: tuple[Sides, Sides, Sides]) -> None:
             config=expected.session.config.evolve(parent_id=base.session.config.parent_id),
         )
     )
-    for name in ("artifacts", *_LISTS):
+    for name in (one.name for one in COLLECTIONS):
         if getattr(ours.snapshot, name) is None:
             expected = expected.evolve(**{name: getattr(base.snapshot, name)})
     if merged.snapshot.artifacts == () and base.snapshot.artifacts is None:
@@ -167,9 +174,6 @@ def test_nothing_of_theirs_is_ours(found: tuple[Sides, Sides, Sides]) -> None:
     assert merged.snapshot == expected
     assert merged.name_source == ours.name_source
     assert (merged.overwritten, merged.renamed_artifacts) == ((), ())
-
-
-_LISTS: Final = ("trace_events", "run_records", "verification_reports", "subagent_tasks")
 
 
 @given(three())

@@ -83,6 +83,8 @@ TAGGED = {
     "InvalidArgument": "invalid_argument | message str",
     "Unsupported": "unsupported | message str",
     "ToolTimeout": "timeout | op str, duration_ms u64",
+    "TranscriptSubject": "transcript | turnId str, runId? str, charStart? u64, charEnd? u64",
+    "OpaqueSubject": "opaque | kind str, uri str",
 }
 
 # Sections 2 to 12 of the types without a tag: key, type, and where they differ from req / always
@@ -148,6 +150,12 @@ PLAIN = {
     "checks [VerificationCheck], residual_risks~ [str]",
     "VerificationCheck": "id str, kind str, description str, status VerificationStatus, "
     "required= bool, suggested_tools~ [str], evidence_uris~ [str], residual_risk? str",
+    # Of releases from 8.5 on.
+    "ReviewFinding": "schema str, findingId str, sessionId str, scenarioId= str, "
+    "status FindingStatus, severity FindingSeverity, category str, claim str, evidence str, "
+    "quote? str, suggestion? str, subject FindingSubject, sourceReviewId str, "
+    "addressedByRunId? str, acceptedByReviewId? str, reopenReason? str, mainAgentReply? str, "
+    "observedAtMs u64, updatedAtMs u64",
     "VerificationSummary": "status VerificationStatus, report_count u64, required_check_count u64, "
     "pending_required_check_count u64, failed_check_count u64, residual_risk_count u64, "
     "pending_subjects~ [str], failed_subjects~ [str]",
@@ -178,6 +186,7 @@ RANGES = {
 UNIONS: dict[frozenset[Any], str] = {
     frozenset(typing.get_args(models.AgentEvent)): "AgentEvent",
     frozenset(typing.get_args(models.ContentBlock)): "ContentBlock",
+    frozenset(typing.get_args(models.FindingSubject)): "FindingSubject",
     frozenset(typing.get_args(models.ToolErrorKind)): "ToolErrorKind",
 }
 PRESENCE = {

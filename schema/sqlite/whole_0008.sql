@@ -1,4 +1,4 @@
--- Schema 7 in one script, for new files. Made of the numbered steps by
+-- Schema 8 in one script, for new files. Made of the numbered steps by
 -- `python -m tools.generate`; do not edit. What each column means is in current.sql.
 
 CREATE TABLE file_link (
@@ -527,3 +527,37 @@ JOIN message AS m
     AND m.seq >= coalesce(p.source_start, p.start_seq)
     AND m.seq < coalesce(p.source_start, p.start_seq) - p.start_seq
         + min(coalesce(p.end_seq, s.head_length), s.head_length);
+
+CREATE TABLE review_finding (
+    review_finding_key INTEGER PRIMARY KEY,
+    owner_key INTEGER AS (review_finding_key >> 32),
+    seq INTEGER AS (review_finding_key & 4294967295),
+    schema TEXT NOT NULL,
+    finding_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    scenario_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    category TEXT NOT NULL,
+    claim TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    quote TEXT,
+    suggestion TEXT,
+    type TEXT NOT NULL,
+    payload TEXT,
+    source_review_id TEXT NOT NULL,
+    addressed_by_run_id TEXT,
+    accepted_by_review_id TEXT,
+    reopen_reason TEXT,
+    main_agent_reply TEXT,
+    observed_at_ms INTEGER,
+    updated_at_ms INTEGER,
+    extra TEXT,
+    digest_prefix INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER review_finding_cascade AFTER DELETE ON owner BEGIN
+    DELETE FROM review_finding
+    WHERE review_finding_key >= old.owner_key << 32
+    AND review_finding_key < (old.owner_key + 1) << 32;
+END;

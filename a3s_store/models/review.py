@@ -1,0 +1,84 @@
+"""Findings of reviews: what a reviewer noticed about a reply, and what became of it."""
+
+from __future__ import annotations
+
+import enum
+from typing import TypeAlias
+
+from a3s_store.wire import U64, Model, USize, Value, field, model
+
+
+class FindingStatus(enum.StrEnum):
+    """Upstream: the status of a review finding."""
+
+    PENDING = "pending"
+    ADDRESSED = "addressed"
+    ACCEPTED = "accepted"
+    WAIVED = "waived"
+
+
+class FindingSeverity(enum.StrEnum):
+    """Upstream: the severity of a review finding."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    BLOCKER = "blocker"
+
+
+@model(tag="transcript", camel=True)
+class TranscriptSubject(Model):
+    """A turn of the conversation, or a range of its characters."""
+
+    turn_id: str
+    run_id: str | None = field(default=None, write="omit")
+    char_start: USize | None = field(default=None, write="omit")
+    char_end: USize | None = field(default=None, write="omit")
+
+
+@model(tag="opaque", camel=True)
+class OpaqueSubject(Model):
+    """Something that the application knows by a URI."""
+
+    kind: str
+    uri: str
+
+
+@model(opaque=True)
+class UnknownSubject(Model):
+    """A subject of a type that this release does not know, kept whole."""
+
+    type: str
+    body: Value
+
+
+FindingSubject: TypeAlias = TranscriptSubject | OpaqueSubject | UnknownSubject
+
+
+@model(camel=True)
+class ReviewFinding(Model):
+    """One finding of a review.
+
+    `status` changes as `core/review_findings.py` says. `source_review_id` names the review that
+    made it. Times are Unix milliseconds. Upstream: the findings of `session_review`.
+    """
+
+    schema: str = field(default="a3s.code.session-review-finding.v1")
+    finding_id: str
+    session_id: str
+    scenario_id: str = field(default="reply transcript", read="def")
+    status: FindingStatus
+    severity: FindingSeverity
+    category: str
+    claim: str
+    evidence: str
+    quote: str | None = field(default=None, write="omit")
+    suggestion: str | None = field(default=None, write="omit")
+    subject: FindingSubject
+    source_review_id: str
+    addressed_by_run_id: str | None = field(default=None, write="omit")
+    accepted_by_review_id: str | None = field(default=None, write="omit")
+    reopen_reason: str | None = field(default=None, write="omit")
+    main_agent_reply: str | None = field(default=None, write="omit")
+    observed_at_ms: U64
+    updated_at_ms: U64
