@@ -1,8 +1,9 @@
-"""The command line: `a3s-store demo | list | show | info | import | export`.
+"""The command line `a3s-store`.
 
-`app` knows the commands and what they exit with, `output` how things are printed, `opening` how a
-store is opened without making one. `listing`, `show` (with `transcript` and `shelves`), `transfer`
-and `demo`, which runs the package examples/demo, are the commands.
+`app` has the commands and exit codes, `output` consoles and tables, `opening` a store that is never
+made by looking. The commands are in `listing`, `show` (with `transcript` and
+`collection_printers`), `transfer`, `doctor` (with `doctor_parts`), `maintenance`, and `demo`, which
+runs the package examples/demo.
 
 Invariants: 1. data goes to stdout, everything else to stderr; with `--json` stdout has one JSON
 document; 2. no character of stored text reaches the terminal as a control character, none is taken

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from a3s_store.cli import output
-from a3s_store.cli.output import cell
-from a3s_store.cli.page import Page
+from a3s_store.cli.output import Page, cell
 from a3s_store.cli.transcript import OUTPUT_LINES, TEXT_LINES
 from a3s_store.core.collections import (
     ARTIFACTS,

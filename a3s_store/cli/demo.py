@@ -16,7 +16,7 @@ import click
 from a3s_store.cli import output
 from a3s_store.cli.failures import Failure
 from a3s_store.cli.opening import PATH
-from a3s_store.cli.page import Page
+from a3s_store.cli.output import Page
 
 
 @click.command("demo")

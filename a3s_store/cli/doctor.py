@@ -25,7 +25,7 @@ from a3s_store.backends.sqlite.maintenance.time_limit import (
 )
 from a3s_store.backends.sqlite.read import catalog, pairs, run_states
 from a3s_store.backends.sqlite.schema import structure_check
-from a3s_store.cli import checkpoint_advice, output, pair_repair, secrets_found
+from a3s_store.cli import doctor_parts, output
 from a3s_store.cli.failures import DAMAGED, Failure
 from a3s_store.cli.opening import PATH, existing, require_known, require_store
 from a3s_store.cli.output import cell
@@ -55,7 +55,7 @@ _SALVAGED: Final = {"partial": "in part", "lost": "lost"}
 )
 @output.json_option
 def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None:
-    """Say how STORE is, and what to do about it; only --fix writes.
+    """Diagnose STORE and advise what to do; only --fix writes.
 
     The file is looked at from outside first, then read: what is on record of it, and whether its
     structure is whole (`verify` looks at every value). No probe is written, as `info` does. If the
@@ -89,9 +89,9 @@ def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None
         if fix and looked.damage is None and (looked.pairs or looked.runs.get("left_over")):
             try:
                 # First, since a session with a checkpoint keeps the calls that wait for results.
-                removed = asyncio.run(checkpoint_advice.remove_left_over(path))
+                removed = asyncio.run(doctor_parts.remove_left_over(path))
                 fixed = asyncio.run(
-                    pair_repair.repair(path, [one.session_id for one in looked.pairs])
+                    doctor_parts.repair_pairs_of(path, [one.session_id for one in looked.pairs])
                 )
             except StoreError as error:
                 raise Failure(str(error)) from error
@@ -102,12 +102,12 @@ def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None
     if "schema" in facts:
         said += health.recommendations(facts, time.time(), is_damaged=damage is not None)
     if looked.runs:
-        facts |= checkpoint_advice.facts(looked.runs)
-        said += checkpoint_advice.recommendations(looked.runs)
+        facts |= doctor_parts.checkpoint_facts(looked.runs)
+        said += doctor_parts.checkpoint_recommendations(looked.runs)
     said += _about_pairs(looked.pairs)
-    scanned = secrets_found.scan(path) if secrets and looked.is_readable else None
+    scanned = doctor_parts.scan_secrets(path) if secrets and looked.is_readable else None
     if scanned is not None:
-        said += secrets_found.recommendations(scanned)
+        said += doctor_parts.secret_recommendations(scanned)
     if damage is not None:
         text = f"The store is damaged: {damage.what.rstrip('.')}. {damage.hint or KEEP}."
         said.insert(0, Recommendation(text, attention=True))
@@ -128,7 +128,7 @@ def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None
                 "pairs": [attrs.asdict(one) for one in looked.pairs],
                 "fixed": [one.session_id for one in fixed if one.repaired],
                 "removed_checkpoints": list(removed),
-                "secrets": None if scanned is None else secrets_found.as_json(scanned),
+                "secrets": None if scanned is None else doctor_parts.secrets_as_json(scanned),
             }
         )
     else:
@@ -136,7 +136,7 @@ def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None
         if looked.pairs:
             print_pairs(looked.pairs)
         if scanned is not None:
-            secrets_found.print_places(scanned)
+            doctor_parts.print_secret_places(scanned)
         for run_id in removed:
             output.note(f"Removed the checkpoint of run {run_id}, which has ended.")
         for one in fixed:

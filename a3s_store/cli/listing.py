@@ -116,7 +116,7 @@ def _fit(columns: dict[str, list[Text]], width: int) -> None:
 @click.argument("store", type=PATH)
 @output.json_option
 def info_command(store: Path, as_json: bool) -> None:
-    """Say what the file STORE is, and whether it is well.
+    """Describe the file STORE and its state.
 
     Well means: it can be opened and read, and something can be written to it, which is taken back.
     """

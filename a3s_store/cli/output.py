@@ -1,7 +1,8 @@
-"""How things are printed: consoles, tables, JSON, and numbers for people.
+"""Consoles, tables, JSON and pages of text, numbers for people, and a progress bar.
 
 Colours are the sixteen that every terminal maps to its own theme, never as the only sign of
 something. Into a pipe nothing is cut off or wrapped, so that every line has all of its cells.
+Stored text is printed through `Page.put`, which escapes it.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import datetime
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
+import attrs
 import click
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from a3s_store.printable import json_safe, one_line
+from a3s_store.printable import clean, json_safe, one_line
 from a3s_store.wire import pretty
 
 _UNCUT: Final = 100_000
@@ -183,3 +186,115 @@ def duration(milliseconds: int) -> str:
     if milliseconds < 120_000:
         return f"{milliseconds / 1000:.1f} s"
     return f"{milliseconds // 60_000} min"
+
+
+_MAX_WIDTH: Final = 100  # Longer lines of prose are hard to read.
+_FOLD_CHARACTERS: Final = 4_000
+
+
+@attrs.frozen
+class Page:
+    """A console, and whether long texts are shown whole."""
+
+    console: Console
+    full: bool
+
+    def put(
+        self,
+        text: str,
+        style: str = "",
+        *,
+        indent: int = 0,
+        first: str = "",
+        lines: int = 0,
+        tail: int = 0,
+    ) -> None:
+        """Print a text. `first` stands before its first line, the others are set under it.
+
+        With `lines`, of a text of more only so many are shown, the last `tail` of them from its
+        end, and what is left out is counted.
+        """
+        lead = indent + len(first)
+        parts = (text, "", "") if self.full or not lines else fold(text, lines, tail)
+        head, *others = self._wrapped(clean(parts[0]), lead)
+        block = [" " * indent + first + head, *(line and " " * lead + line for line in others)]
+        self._print(Text("\n".join(block), style=style))
+        if parts[1]:
+            self._print(Text(" " * lead + parts[1], style="dim italic"))
+        if parts[2]:
+            self.put(parts[2], style, indent=lead)
+
+    def label(self, text: str, style: str = "dim", *, indent: int = 0) -> None:
+        """Print what the program says about a text: on one line, whatever is in ids and names."""
+        self.put(one_line(text), style, indent=indent)
+
+    def blank(self) -> None:
+        """Print an empty line."""
+        self._print(Text())
+
+    def parts(self, *parts: tuple[str, str], indent: int = 0) -> None:
+        """Print one line of (text, style)."""
+        line = Text(" " * indent)
+        for text, style in parts:
+            line.append(one_line(text), style=style)
+        self.console.print(line, soft_wrap=not self.console.is_terminal)
+
+    def _wrapped(self, text: str, lead: int) -> list[str]:
+        if not self.console.is_terminal:
+            return text.split("\n")
+        width = max(20, min(self.console.width, _MAX_WIDTH) - lead)
+        return [line.plain for line in Text(text).wrap(self.console, width)]
+
+    def _print(self, text: Text) -> None:
+        self.console.print(text, no_wrap=True, overflow="ignore", crop=False)
+
+
+def fold(text: str, lines: int, tail: int = 0) -> tuple[str, str, str]:
+    """The beginning of a text, how much was left out, and its end; all of it when it is short."""
+    text = text.rstrip("\n")
+    found = text.split("\n")
+    left = len(found) - lines
+    # One line left out would be no shorter than saying so.
+    if left > 1:
+        head, end = "\n".join(found[: lines - tail]), "\n".join(found[len(found) - tail :])
+        if len(head) + len(end) <= _FOLD_CHARACTERS:
+            return head, f"… {amount(left, 'more line')}", end
+    if len(text) > _FOLD_CHARACTERS:
+        left = len(text) - _FOLD_CHARACTERS
+        return text[:_FOLD_CHARACTERS], f"… {amount(left, 'more character')}", ""
+    return text, "", ""
+
+
+_PAGE: Final = 4096
+
+
+@contextmanager
+def bar(title: str, *, pages: bool = False) -> Iterator[Callable[[int, int], object]]:
+    """While this lasts, a bar; what it yields is told how much is done, and of how much.
+
+    With `pages` these are pages of a database, and shown as bytes.
+    """
+    # Imported where it is shown: no other command waits for it.
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    console = stderr()
+    shown = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True) if pages else MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    unit = _PAGE if pages else 1
+    with shown:
+        task = shown.add_task(title, total=None)
+        yield lambda done, total: shown.update(task, completed=done * unit, total=total * unit)

@@ -1,4 +1,4 @@
-"""`show`: a conversation, or one collection of a session."""
+"""`show`: a conversation with its unfinished runs, or one collection of a session."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import click
 
 from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.cli import output, unfinished
+from a3s_store.cli import output
 from a3s_store.cli.collection_printers import COLLECTION_WORDS
 from a3s_store.cli.opening import PATH, existing, not_found, require_known
-from a3s_store.cli.page import Page
-from a3s_store.cli.transcript import print_heading, print_messages
+from a3s_store.cli.output import Page
+from a3s_store.cli.transcript import INDENT, OUTPUT_LINES, TEXT_LINES, print_heading, print_messages
+from a3s_store.core import live_window
+from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.collections import COLLECTIONS
+from a3s_store.core.drafts import Draft
+from a3s_store.core.list_diff import common
+from a3s_store.core.snapshot import ENDED
 from a3s_store.errors import StoreError
-from a3s_store.models import LoopCheckpoint, SessionData
+from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.wire import encode
 
 # The collections by their words; the other words are fields of the session or checkpoints.
@@ -71,7 +77,7 @@ def show_command(
         _show_session(page, session, generation, last, as_json)
         if not as_json:
             for run in runs:
-                unfinished.print_run(page, run)
+                _print_run(page, run)
         return
     values = asyncio.run(_load_collection(store, session_id, collection))
     if values is not None and last is not None:
@@ -103,7 +109,7 @@ def _show_session(
 
 async def _load(
     store: Path, session_id: str, generation: int | None
-) -> tuple[SessionData, tuple[unfinished.UnfinishedRun, ...]]:
+) -> tuple[SessionData, tuple[UnfinishedRun, ...]]:
     """The session, and its unfinished runs unless it is shown as of an older save."""
     async with existing(store) as opened:
         session = await opened.load(session_id, generation=generation)
@@ -112,7 +118,7 @@ async def _load(
         if generation is not None:
             return session, ()
         try:
-            return session, await unfinished.load(opened, session_id, session.messages)
+            return session, await _unfinished_runs(opened, session_id, session.messages)
         except StoreError as error:
             output.note(f"The runs that did not end cannot be shown: {error}")
             return session, ()
@@ -146,3 +152,73 @@ async def _checkpoints_of(
         if checkpoint is not None and checkpoint.session_id == session_id:
             found.append(checkpoint)
     return tuple(found) or None
+
+
+@attrs.frozen(kw_only=True)
+class UnfinishedRun:
+    """A run with a checkpoint that did not end; the first `base_length` messages are the session's.
+
+    `is_running` says that an open live session has claimed it.
+    """
+
+    run_id: str
+    messages: tuple[Message, ...]
+    base_length: int
+    is_running: bool
+    draft: Draft | None
+
+
+async def _unfinished_runs(
+    store: SqliteSessionStore, session_id: str, messages: tuple[Message, ...]
+) -> tuple[UnfinishedRun, ...]:
+    """The unfinished runs of a session that has these messages, oldest first."""
+    found = await store.run_checkpoints(session_id)
+    if not found:
+        return ()
+    records = await store.load_run_records(session_id) or ()
+    ended = {record.snapshot.id for record in records if record.snapshot.status in ENDED}
+    return tuple(
+        [
+            _unfinished(run, messages, await store.load_draft(run.run_id))
+            for run in found
+            if run.run_id not in ended
+        ]
+    )
+
+
+def _unfinished(
+    run: RunCheckpoint, messages: tuple[Message, ...], draft: Draft | None
+) -> UnfinishedRun:
+    base_length = run.base_length
+    if base_length is None:
+        base_length = common(messages, run.checkpoint.messages)
+    return UnfinishedRun(
+        run_id=run.run_id,
+        messages=run.checkpoint.messages,
+        base_length=base_length,
+        is_running=live_window.is_open(run.claimed_by),
+        draft=draft,
+    )
+
+
+def _print_run(page: Page, run: UnfinishedRun) -> None:
+    """A line that names the run, its messages numbered as in its conversation, and its draft."""
+    page.blank()
+    if run.is_running:
+        line = f"Run {run.run_id} is under way, not yet part of the conversation"
+    else:
+        line = f"Interrupted run {run.run_id}, not yet part of the conversation"
+    page.parts((line, "bold yellow"))
+    print_messages(page, run.messages, run.base_length, count_earlier=False)
+    if run.draft is None:
+        return
+    page.blank()
+    page.parts(
+        (f"{run.draft.position + 1:>4}  ", "dim"),
+        ("assistant", "bold green"),
+        ("  unfinished", "yellow"),
+    )
+    if run.draft.reasoning_content:
+        page.put(run.draft.reasoning_content, "dim italic", indent=INDENT, lines=OUTPUT_LINES)
+    if run.draft.text:
+        page.put(run.draft.text, indent=INDENT, lines=TEXT_LINES)

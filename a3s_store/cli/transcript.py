@@ -9,7 +9,7 @@ import json
 from typing import Any, Final
 
 from a3s_store.cli import output
-from a3s_store.cli.page import Page
+from a3s_store.cli.output import Page
 from a3s_store.models import (
     ContentBlock,
     ImageBlock,

@@ -15,8 +15,7 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.cli import output
 from a3s_store.cli.failures import Failure, NotFound
 from a3s_store.cli.opening import PATH, existing, not_found
-from a3s_store.cli.output import cell
-from a3s_store.cli.progress import bar
+from a3s_store.cli.output import bar, cell
 from a3s_store.interop import (
     Progress,
     SessionPairs,

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from a3s_store.cli.page import Page
+from a3s_store.cli.output import Page
 
 from . import report, steps
 

@@ -11,7 +11,7 @@ from typing import Any
 from a3s_store import SessionSummary
 from a3s_store.cli import output
 from a3s_store.cli.listing import sessions_table
-from a3s_store.cli.page import Page
+from a3s_store.cli.output import Page
 
 from . import crash
 from .session import SESSION_ID

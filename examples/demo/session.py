@@ -13,9 +13,12 @@ from a3s_store.models import (
     AgentEvent,
     AgentStart,
     ContextUsage,
+    FindingSeverity,
+    FindingStatus,
     LlmCostRecord,
     LoopCheckpoint,
     Message,
+    ReviewFinding,
     RunEventRecord,
     RunRecord,
     RunSnapshot,
@@ -37,6 +40,7 @@ from a3s_store.models import (
     ToolUseBlock,
     TraceEvent,
     TraceEventKind,
+    TranscriptSubject,
     TurnEnd,
     TurnStart,
     VerificationCheck,
@@ -121,6 +125,7 @@ def snapshot(now: int) -> SessionSnapshot:
         run_records=(_run(start_ms),),
         verification_reports=(_report(),),
         subagent_tasks=(_subagent(start_ms),),
+        review_findings=(_finding(start_ms),),
     )
 
 
@@ -272,4 +277,21 @@ def _subagent(start_ms: int) -> SubagentTaskSnapshot:
                 timestamp_ms=start_ms + 64_000, status="reading", metadata={"files": 2}
             ),
         ),
+    )
+
+
+def _finding(start_ms: int) -> ReviewFinding:
+    return ReviewFinding(
+        finding_id="finding-1",
+        session_id=SESSION_ID,
+        status=FindingStatus.PENDING,
+        severity=FindingSeverity.WARNING,
+        category="completeness",
+        claim="Names that were stored decomposed before the change are still not found.",
+        evidence="The report of the tests names this risk, and the reply does not.",
+        suggestion="Normalise the stored names once.",
+        subject=TranscriptSubject(turn_id="turn-2"),
+        source_review_id="review-1",
+        observed_at_ms=start_ms + 90_000,
+        updated_at_ms=start_ms + 90_000,
     )

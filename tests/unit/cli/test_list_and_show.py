@@ -13,7 +13,7 @@ from rich.console import Console
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.cli.collection_printers import COLLECTION_WORDS
 from a3s_store.cli.listing import sessions_table
-from a3s_store.cli.page import fold
+from a3s_store.cli.output import fold
 from a3s_store.core.protocol import SessionSummary
 from a3s_store.models import (
     ImageBlock,
@@ -189,12 +189,13 @@ def test_show_json_is_what_the_engine_would_write(store: Path) -> None:
     assert none["messages"] == []
 
 
-FAMILY_SAYS = {
+COLLECTION_SAYS = {
     "runs": ["run-1  completed", "tool_end", "⇒ Fixed: names"],
     "traces": ["bash  tool  failed     1   4.4 s  5.5 KiB"],
     "artifacts": ["a3s://tool-output/bash/5f1c", "… 110 more lines"],
     "verification": ["app/login.py  passed", "login-tests  required", "risk: Names stored"],
     "subagents": ["task-1  reviewer  completed", "+4.0s  reading", "⇒ The change is right."],
+    "findings": ["finding-1  warning  completeness  pending", "suggestion: Normalise"],
     "costs": ["example-large  3010", "$0.0108"],
     "tasks": ["pending    medium    Look for the same mistake elsewhere"],
     "checkpoints": ["      3           3         7    8530"],
@@ -202,15 +203,15 @@ FAMILY_SAYS = {
 
 
 @pytest.mark.parametrize("word", COLLECTION_WORDS)
-def test_each_family_can_be_shown(word: str, store: Path) -> None:
-    done = invoke("show", store, SESSION_ID, "--family", word)
+def test_each_collection_can_be_shown(word: str, store: Path) -> None:
+    done = invoke("show", store, SESSION_ID, "--collection", word)
     assert (done.exit_code, done.stderr) == (0, "")
-    for part in FAMILY_SAYS[word]:
+    for part in COLLECTION_SAYS[word]:
         assert part in done.stdout
-    values = json.loads(invoke("show", store, SESSION_ID, "--family", word, "--json").stdout)
+    values = json.loads(invoke("show", store, SESSION_ID, "--collection", word, "--json").stdout)
     assert len(values) >= 1
     last = json.loads(
-        invoke("show", store, SESSION_ID, "--family", word, "--json", "--last", "1").stdout
+        invoke("show", store, SESSION_ID, "--collection", word, "--json", "--last", "1").stdout
     )
     assert last == values[-1:]
 
