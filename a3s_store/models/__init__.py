@@ -107,6 +107,7 @@ from a3s_store.models.run import (
     RunStatus,
 )
 from a3s_store.models.session import (
+    DEFAULT_AUTO_COMPACT_THRESHOLD,
     AutoDelegationConfig,
     ContextUsage,
     LlmConfigData,
@@ -116,6 +117,7 @@ from a3s_store.models.session import (
     SessionData,
     SessionState,
     StorageBackend,
+    tool_names_from_definitions,
 )
 from a3s_store.models.subagent import (
     SubagentProgressEntry,
@@ -167,6 +169,7 @@ from a3s_store.wire import UnknownVariant
 
 __all__ = [
     "CHECKPOINT_VERSION",
+    "DEFAULT_AUTO_COMPACT_THRESHOLD",
     "AgentEnd",
     "AgentError",
     "AgentEvent",
@@ -298,4 +301,5 @@ __all__ = [
     "VersionConflict",
     "WorkflowCheckpoint",
     "WorkflowStepRecord",
+    "tool_names_from_definitions",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 from a3s_store.wire import EMPTY, U32, U64, Model, USize, field, model
 
@@ -107,6 +108,19 @@ class ConfirmationPolicy(Model):
     timeout_action: TimeoutAction = field(default=TimeoutAction.REJECT)
     yolo_lanes: frozenset[SessionLane] = field(default=frozenset())
 
+    @classmethod
+    def on(cls) -> Self:
+        """Return the default policy, but enabled. Upstream: `ConfirmationPolicy::enabled`."""
+        return cls(enabled=True)
+
+    def with_yolo_lanes(self, lanes: Iterable[SessionLane]) -> Self:
+        """Return the policy with these lanes, and no others, as those no one is asked about."""
+        return self.evolve(yolo_lanes=frozenset(lanes))
+
+    def with_timeout(self, timeout_ms: int, action: TimeoutAction) -> Self:
+        """Return the policy with this time for a reply, and what happens after it."""
+        return self.evolve(default_timeout_ms=timeout_ms, timeout_action=action)
+
 
 class PermissionDecision(enum.StrEnum):
     """Upstream: `PermissionDecision`."""
@@ -135,6 +149,40 @@ class PermissionPolicy(Model):
     ask: tuple[PermissionRule, ...] = field(default=(), read="def")
     default_decision: PermissionDecision = field(default=PermissionDecision.ASK, read="def")
     enabled: bool = field(default=True, read="def")
+
+    @classmethod
+    def permissive(cls) -> Self:
+        """Return a policy without rules that allows every call."""
+        return cls(default_decision=PermissionDecision.ALLOW)
+
+    @classmethod
+    def strict(cls) -> Self:
+        """Return a policy without rules that has every call asked about."""
+        return cls(default_decision=PermissionDecision.ASK)
+
+    def with_rules(
+        self,
+        *,
+        allow: str | Iterable[str] = (),
+        deny: str | Iterable[str] = (),
+        ask: str | Iterable[str] = (),
+    ) -> Self:
+        """Return the policy with these rules after its own; a text alone is one rule.
+
+        Upstream: the builders `allow`, `deny`, `ask` and `allow_all`, `deny_all`, `ask_all`.
+        """
+        return self.evolve(
+            deny=(*self.deny, *_rules(deny)),
+            allow=(*self.allow, *_rules(allow)),
+            ask=(*self.ask, *_rules(ask)),
+        )
+
+
+def _rules(texts: str | Iterable[str]) -> tuple[PermissionRule, ...]:
+    # A text is an iterable of texts too: a deny rule would become one rule for each letter, and
+    # deny nothing.
+    each = (texts,) if isinstance(texts, str) else texts
+    return tuple(PermissionRule(rule=text) for text in each)
 
 
 class SensitivityLevel(enum.StrEnum):

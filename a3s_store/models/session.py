@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Final
 
-from a3s_store.models.message import Message, TokenUsage
+from a3s_store.models.message import Message, TokenUsage, ToolDefinition
 from a3s_store.models.planning import Task
 from a3s_store.models.policy import (
     ConfirmationPolicy,
@@ -19,14 +20,28 @@ from a3s_store.wire import F32, I64, U32, Model, Timestamp, USize, dropped_field
 LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
 
 
+# The fraction of the context from which on a session that compacts itself does so. Upstream: same
+# name.
+DEFAULT_AUTO_COMPACT_THRESHOLD: Final = 0.80
+
+
 class SessionState(enum.StrEnum):
-    """Upstream: `SessionState`."""
+    """What a session is doing. Upstream: `SessionState`.
+
+    `SessionData` and live sessions begin as `ACTIVE`. `UNKNOWN`, number 0, is the default of
+    upstream's type, which no reader and no session of either ever uses.
+    """
 
     UNKNOWN = "Unknown"
     ACTIVE = "Active"
     PAUSED = "Paused"
     COMPLETED = "Completed"
     ERROR = "Error"
+
+    @property
+    def number(self) -> int:
+        """The state's number, 0 to 4, in upstream's remote calls; stored is the text."""
+        return [*SessionState].index(self)
 
 
 class StorageBackend(enum.StrEnum):
@@ -74,7 +89,7 @@ class SessionConfig(Model):
     system_prompt: str | None = field(default=None, write="null")
     max_context_length: U32 = field(default=0)
     auto_compact: bool = field(default=False)
-    auto_compact_threshold: F32 = field(default=0.8, read="def")
+    auto_compact_threshold: F32 = field(default=DEFAULT_AUTO_COMPACT_THRESHOLD, read="def")
     storage_type: StorageBackend = field(default=StorageBackend.FILE, read="def")
     queue_config: SessionQueueConfig | None = field(default=None, write="omit")
     confirmation_policy: ConfirmationPolicy | None = field(default=None, write="omit")
@@ -147,3 +162,11 @@ class SessionData(Model):
     principal: str | None = field(default=None, write="omit")
     agent_template_id: str | None = field(default=None, write="omit")
     correlation_id: str | None = field(default=None, write="omit")
+
+
+def tool_names_from_definitions(tools: Iterable[ToolDefinition]) -> tuple[str, ...]:
+    """Return the names of the tools in their order, as `SessionData.tool_names` has them.
+
+    Upstream: `SessionData::tool_names_from_definitions`.
+    """
+    return tuple(tool.name for tool in tools)

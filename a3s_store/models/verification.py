@@ -1,8 +1,13 @@
-"""Verification reports (wire-format 9). Statuses are stored as given, never recomputed."""
+"""Verification reports (wire-format 9). Statuses are stored as given, and never recomputed on read;
+
+`VerificationReport.of` computes the status of a new one.
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
+from typing import Self
 
 from a3s_store.wire import Model, USize, field, model
 
@@ -29,6 +34,27 @@ class VerificationCheck(Model):
     evidence_uris: tuple[str, ...] = field(default=(), read="def", write="omit")
     residual_risk: str | None = field(default=None, write="omit")
 
+    @classmethod
+    def required_check(cls, id: str, kind: str, description: str) -> Self:  # noqa: A002
+        """Return a required check that was not made yet: it needs review.
+
+        Upstream: `VerificationCheck::required`.
+        """
+        status = VerificationStatus.NEEDS_REVIEW
+        return cls(id=id, kind=kind, description=description, status=status, required=True)
+
+    @classmethod
+    def optional_check(cls, id: str, kind: str, description: str) -> Self:  # noqa: A002
+        """Return a check that was not made yet and need not pass.
+
+        Upstream: `VerificationCheck::optional`.
+        """
+        return cls.required_check(id, kind, description).evolve(required=False)
+
+    def with_status(self, status: VerificationStatus) -> Self:
+        """Return the check with this status."""
+        return self.evolve(status=status)
+
 
 @model()
 class VerificationReport(Model):
@@ -42,6 +68,31 @@ class VerificationReport(Model):
     status: VerificationStatus
     checks: tuple[VerificationCheck, ...] = field(default=())
     residual_risks: tuple[str, ...] = field(default=(), read="def", write="omit")
+
+    @classmethod
+    def of(
+        cls,
+        subject: str,
+        checks: Iterable[VerificationCheck],
+        residual_risks: Iterable[str] = (),
+    ) -> Self:
+        """Return a report whose status follows from its checks and risks.
+
+        It is failed where a check failed; else it needs review where a required check is not
+        passed or a risk is left (`residual_risks`, not those of single checks); else it is skipped
+        without checks, and passed with them. Upstream: `VerificationReport::new`.
+        """
+        made, risks = tuple(checks), tuple(residual_risks)
+        return cls(subject=subject, status=_status(made, risks), checks=made, residual_risks=risks)
+
+
+def _status(checks: tuple[VerificationCheck, ...], risks: tuple[str, ...]) -> VerificationStatus:
+    if any(check.status == VerificationStatus.FAILED for check in checks):
+        return VerificationStatus.FAILED
+    required = [check.status for check in checks if check.required]
+    if risks or any(status != VerificationStatus.PASSED for status in required):
+        return VerificationStatus.NEEDS_REVIEW
+    return VerificationStatus.PASSED if checks else VerificationStatus.SKIPPED
 
 
 @model()

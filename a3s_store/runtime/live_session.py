@@ -39,6 +39,7 @@ from a3s_store.models import (
     TaskUpdated,
     TokenUsage,
     ToolDefinition,
+    tool_names_from_definitions,
 )
 from a3s_store.runtime.context import ContextProvider
 from a3s_store.runtime.events import Broadcast
@@ -105,7 +106,7 @@ class Session(SessionFields):
         self.id = check_session_id(session_id)
         self.config = config if config is not None else SessionConfig()
         self.tools = tuple(tools)
-        self.tool_names = tuple(tool.name for tool in tools)
+        self.tool_names = tool_names_from_definitions(tools)
         self.clock = clock = clamped(clock)
         self.prices = prices
         self.events = Broadcast()
@@ -142,7 +143,7 @@ class Session(SessionFields):
         self._checker = permission_checker
         self.confirmation = confirmation or ConfirmationManager(
             # The type itself is off by default; a session asks (L5).
-            self.config.confirmation_policy or ConfirmationPolicy(enabled=True),
+            self.config.confirmation_policy or ConfirmationPolicy.on(),
             emit=self.events.send,
             clock=clock,
         )
@@ -317,15 +318,15 @@ class Session(SessionFields):
 
     def add_allow_rule(self, rule: str) -> None:
         """Append a rule to the live policy. Raises EncodeError for one that is no text."""
-        self.permission_policy = permissions.with_rules(self.permission_policy, allow=(rule,))
+        self.permission_policy = self.permission_policy.with_rules(allow=(rule,))
 
     def add_deny_rule(self, rule: str) -> None:
         """Append a rule to the live policy. Raises EncodeError for one that is no text."""
-        self.permission_policy = permissions.with_rules(self.permission_policy, deny=(rule,))
+        self.permission_policy = self.permission_policy.with_rules(deny=(rule,))
 
     def add_ask_rule(self, rule: str) -> None:
         """Append a rule to the live policy. Raises EncodeError for one that is no text."""
-        self.permission_policy = permissions.with_rules(self.permission_policy, ask=(rule,))
+        self.permission_policy = self.permission_policy.with_rules(ask=(rule,))
 
     def check_permission(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
         """What the live policy says of a call."""

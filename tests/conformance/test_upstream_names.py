@@ -28,6 +28,7 @@ from a3s_store.models import (
     SessionData,
     TokenUsage,
     ToolDefinition,
+    tool_names_from_definitions,
 )
 from a3s_store.testing import samples
 from a3s_store.wire import decode, encode, parse, pretty
@@ -157,7 +158,9 @@ def test_tool_names_from_definitions() -> None:
     tools = [
         ToolDefinition(name=name, description="", parameters={}) for name in ("bash", "read", "ask")
     ]
-    session = _test_session().evolve(tool_names=[tool.name for tool in tools])
+    assert tool_names_from_definitions(tools) == ("bash", "read", "ask")
+    assert tool_names_from_definitions([]) == ()
+    session = _test_session().evolve(tool_names=tool_names_from_definitions(tools))
     assert decode(SessionData, parse(pretty(encode(session)))).tool_names == ("bash", "read", "ask")
 
 

@@ -15,7 +15,7 @@ both of two questions with one id, and time that never decides (6.4).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -27,7 +27,6 @@ from a3s_store.models import (
     ConfirmationReceived,
     ConfirmationRequired,
     ConfirmationTimeout,
-    SessionLane,
     TimeoutAction,
 )
 from a3s_store.runtime.events import Emit
@@ -35,26 +34,6 @@ from a3s_store.runtime.policies.lanes import lane_of
 from a3s_store.runtime.state.limits import check_items
 
 _TAKEN: Final = {TimeoutAction.REJECT: "rejected", TimeoutAction.AUTO_APPROVE: "auto_approved"}
-
-
-def enabled() -> ConfirmationPolicy:
-    """The default policy, but asking; the type's own default does not.
-
-    Upstream: `ConfirmationPolicy::enabled` (runtime 6.1).
-    """
-    return ConfirmationPolicy(enabled=True)
-
-
-def with_yolo_lanes(policy: ConfirmationPolicy, lanes: Iterable[SessionLane]) -> ConfirmationPolicy:
-    """The policy with these lanes, and no others, as those nobody is asked about."""
-    return policy.evolve(yolo_lanes=frozenset(lanes))
-
-
-def with_timeout(
-    policy: ConfirmationPolicy, timeout_ms: int, action: TimeoutAction
-) -> ConfirmationPolicy:
-    """The policy with this time for an answer, and what happens after it."""
-    return policy.evolve(default_timeout_ms=timeout_ms, timeout_action=action)
 
 
 def is_yolo(policy: ConfirmationPolicy, tool: str) -> bool:

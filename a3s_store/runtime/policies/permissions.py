@@ -114,41 +114,6 @@ def matching_rules(policy: PermissionPolicy, tool: str, args: Mapping[str, Any])
     )
 
 
-def permissive() -> PermissionPolicy:
-    """A policy without rules that allows every call."""
-    return PermissionPolicy(default_decision=PermissionDecision.ALLOW)
-
-
-def strict() -> PermissionPolicy:
-    """A policy without rules that has every call asked about."""
-    return PermissionPolicy(default_decision=PermissionDecision.ASK)
-
-
-def with_rules(
-    policy: PermissionPolicy,
-    *,
-    allow: str | Iterable[str] = (),
-    deny: str | Iterable[str] = (),
-    ask: str | Iterable[str] = (),
-) -> PermissionPolicy:
-    """The policy with these rules after its own; a text alone is one rule.
-
-    Upstream: the builders `allow`, `deny`, `ask` and `allow_all`, `deny_all`, `ask_all`.
-    """
-    return policy.evolve(
-        deny=(*policy.deny, *_rules(deny)),
-        allow=(*policy.allow, *_rules(allow)),
-        ask=(*policy.ask, *_rules(ask)),
-    )
-
-
-def _rules(texts: str | Iterable[str]) -> tuple[PermissionRule, ...]:
-    # A text is an iterable of texts too: a deny rule would become one rule for each letter, and
-    # deny nothing.
-    each = (texts,) if isinstance(texts, str) else texts
-    return tuple(PermissionRule(rule=text) for text in each)
-
-
 @attrs.frozen
 class PolicyChecker:
     """A policy as what checks calls."""

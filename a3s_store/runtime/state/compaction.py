@@ -23,6 +23,7 @@ from a3s_store.core.history import SUMMARY_PREFIX as SUMMARY_PREFIX
 from a3s_store.core.tool_pairs import calls_of, results_of
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
+    DEFAULT_AUTO_COMPACT_THRESHOLD,
     ContentBlock,
     Message,
     TextBlock,
@@ -41,7 +42,6 @@ MIN_MESSAGES: Final = 30
 TOOL_OUTPUT_PROTECT: Final = 40_000  # tokens
 MIN_PRUNE_SAVINGS: Final = 20_000  # tokens
 _BYTES_PER_TOKEN: Final = 4
-DEFAULT_THRESHOLD: Final = 0.8
 PRUNED: Final = "[output pruned — re-read file or re-run command if needed]"
 COMPACT_TEMPLATE: Final = """\
 Summarise the conversation below. Your summary takes the place of these messages: whoever goes on
@@ -71,7 +71,9 @@ class Summarizer(Protocol):
         """The model's answer to one user message of this text, without system prompt or tools."""
 
 
-def should_auto_compact(used: int, maximum: int, threshold: float = DEFAULT_THRESHOLD) -> bool:
+def should_auto_compact(
+    used: int, maximum: int, threshold: float = DEFAULT_AUTO_COMPACT_THRESHOLD
+) -> bool:
     """Whether so many tokens of a context reach the threshold, a fraction (C7).
 
     Compared as 32-bit floats, as what is stored of both is: 160 000 of 200 000 reach 0.8. A maximum

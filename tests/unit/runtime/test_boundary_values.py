@@ -17,6 +17,7 @@ from a3s_store.backends.sqlite.rows import full_text
 from a3s_store.errors import EncodeError
 from a3s_store.models import (
     AgentEvent,
+    ConfirmationPolicy,
     Message,
     SessionLane,
     SubagentEnd,
@@ -43,7 +44,6 @@ from a3s_store.runtime import (
 )
 from a3s_store.runtime.context import ContextQuery
 from a3s_store.runtime.memory_context import MemoryContextProvider
-from a3s_store.runtime.policies.confirmation import enabled
 from a3s_store.runtime.state.subagents import SubagentTracker
 from tests.support import artifact, with_store
 
@@ -161,7 +161,7 @@ def test_what_is_neither_yes_nor_no_approves_nothing() -> None:
 
     async def main() -> None:
         events: list[AgentEvent] = []
-        manager = ConfirmationManager(enabled(), emit=events.append)
+        manager = ConfirmationManager(ConfirmationPolicy.on(), emit=events.append)
         request = manager.request_confirmation("call-1", "bash", {})
         answer: Any = "n"
         with pytest.raises(EncodeError, match="expected a boolean"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
+    DEFAULT_AUTO_COMPACT_THRESHOLD,
     ImageSource,
     Message,
     TextBlock,
@@ -20,7 +21,6 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.state.compaction import (
     COMPACT_TEMPLATE,
-    DEFAULT_THRESHOLD,
     PRUNED,
     SUMMARY_PREFIX,
     compact,
@@ -401,7 +401,7 @@ def test_a_threshold_that_was_stored_in_32_bits_means_the_same(percent: int, uni
 
 def test_the_threshold_is_four_fifths_by_default() -> None:
     """4.1, the constants."""
-    assert DEFAULT_THRESHOLD == 0.8
+    assert DEFAULT_AUTO_COMPACT_THRESHOLD == 0.8
     assert should_auto_compact(160_000, 200_000)
 
 

@@ -23,11 +23,8 @@ from a3s_store.runtime.policies.confirmation import (
     ConfirmationAnswer,
     ConfirmationManager,
     ConfirmationRequest,
-    enabled,
     is_yolo,
     requires_confirmation,
-    with_timeout,
-    with_yolo_lanes,
 )
 from a3s_store.runtime.policies.lanes import action_of, lane_of, number_of, priority
 
@@ -42,7 +39,7 @@ class Desk:
         self.events: list[AgentEvent] = []
         self.now = 1_000
         self.manager = ConfirmationManager(
-            enabled() if policy is None else policy,
+            ConfirmationPolicy.on() if policy is None else policy,
             emit=self.events.append,
             clock=lambda: self.now,
         )
@@ -117,17 +114,20 @@ def test_the_default_policy_asks_nobody() -> None:
 
 def test_an_enabled_policy_asks_about_every_tool() -> None:
     """6.4, 6.1."""
-    assert enabled() == ConfirmationPolicy(enabled=True)
-    assert all(requires_confirmation(enabled(), tool) for tool in (*QUERIES, *CHANGES, "unknown"))
+    assert ConfirmationPolicy.on() == ConfirmationPolicy(enabled=True)
+    assert all(
+        requires_confirmation(ConfirmationPolicy.on(), tool)
+        for tool in (*QUERIES, *CHANGES, "unknown")
+    )
 
 
 def test_nobody_is_asked_about_tools_in_yolo_lanes() -> None:
     """6.4, 6.1."""
-    policy = with_yolo_lanes(enabled(), [SessionLane.QUERY])
+    policy = ConfirmationPolicy.on().with_yolo_lanes([SessionLane.QUERY])
     assert is_yolo(policy, "read")
     assert not is_yolo(policy, "bash")
     assert not is_yolo(policy, "Read"), "that is an unknown tool"
-    both = with_yolo_lanes(policy, [SessionLane.EXECUTE])
+    both = policy.with_yolo_lanes([SessionLane.EXECUTE])
     assert both.yolo_lanes == {SessionLane.EXECUTE}, "these and no others"
     assert not is_yolo(both, "read")
 
@@ -135,7 +135,7 @@ def test_nobody_is_asked_about_tools_in_yolo_lanes() -> None:
 @given(st.sets(st.sampled_from(SessionLane)), st.booleans(), st.sampled_from([*QUERIES, *CHANGES]))
 def test_a_tool_is_asked_about_or_is_yolo(lanes: set[SessionLane], on: bool, tool: str) -> None:
     """6.1."""
-    policy = with_yolo_lanes(ConfirmationPolicy(enabled=on), lanes)
+    policy = ConfirmationPolicy(enabled=on).with_yolo_lanes(lanes)
     assert is_yolo(policy, tool) == (not on or lane_of(tool) in lanes)
     assert requires_confirmation(policy, tool) != is_yolo(policy, tool)
     assert Desk(policy).manager.requires_confirmation(tool) == requires_confirmation(policy, tool)
@@ -143,7 +143,7 @@ def test_a_tool_is_asked_about_or_is_yolo(lanes: set[SessionLane], on: bool, too
 
 def test_time_and_action_are_set_together() -> None:
     """6.4, 6.1."""
-    policy = with_timeout(enabled(), 5_000, TimeoutAction.AUTO_APPROVE)
+    policy = ConfirmationPolicy.on().with_timeout(5_000, TimeoutAction.AUTO_APPROVE)
     assert policy == ConfirmationPolicy(
         enabled=True, default_timeout_ms=5_000, timeout_action=TimeoutAction.AUTO_APPROVE
     )
@@ -309,7 +309,7 @@ def test_what_is_due_expires_as_the_policy_says(
         assert desk.manager.check_timeouts() == 0
         assert not desk.manager.confirm("call-1", True)
 
-    at_desk(use, with_timeout(enabled(), 100, action))
+    at_desk(use, ConfirmationPolicy.on().with_timeout(100, action))
 
 
 def test_only_what_is_due_expires() -> None:
@@ -342,7 +342,7 @@ def test_nothing_expires_unless_it_is_looked_at() -> None:
         await asyncio.sleep(0.01)
         assert not waiter.done()
         assert desk.manager.pending_confirmations() == (("call-1", "bash", 0),)
-        desk.manager.set_policy(enabled())
+        desk.manager.set_policy(ConfirmationPolicy.on())
         another = asyncio.create_task(desk.manager.wait(desk.ask("call-2")))
         await turns()
         assert desk.manager.confirm("call-2", True)
@@ -351,7 +351,7 @@ def test_nothing_expires_unless_it_is_looked_at() -> None:
         assert desk.manager.confirm("call-1", True)
         assert (await waiter).approved
 
-    at_desk(use, with_timeout(enabled(), 1, TimeoutAction.REJECT))
+    at_desk(use, ConfirmationPolicy.on().with_timeout(1, TimeoutAction.REJECT))
 
 
 async def ahead(request: ConfirmationRequest) -> ConfirmationAnswer:
@@ -385,7 +385,7 @@ def test_wait_lets_time_answer_without_a_timer_of_the_application() -> None:
         assert (await waiter).timed_out
         assert desk.events[1:] == [ConfirmationTimeout(tool_id="call-1", action_taken="rejected")]
 
-    at_desk(use, with_timeout(enabled(), 5, TimeoutAction.REJECT))
+    at_desk(use, ConfirmationPolicy.on().with_timeout(5, TimeoutAction.REJECT))
 
 
 def test_a_new_policy_is_for_questions_to_come() -> None:
@@ -393,7 +393,7 @@ def test_a_new_policy_is_for_questions_to_come() -> None:
 
     async def use(desk: Desk) -> None:
         old = desk.ask("old")
-        changed = with_timeout(enabled(), 10, TimeoutAction.AUTO_APPROVE)
+        changed = ConfirmationPolicy.on().with_timeout(10, TimeoutAction.AUTO_APPROVE)
         desk.manager.set_policy(changed)
         assert desk.manager.policy is changed
         new = desk.ask("new")
@@ -504,7 +504,7 @@ def test_a_listener_may_answer_while_it_is_told() -> None:
                 manager.cancel_all()
 
         now = [0]
-        manager = ConfirmationManager(enabled(), emit=listen, clock=lambda: now[0])
+        manager = ConfirmationManager(ConfirmationPolicy.on(), emit=listen, clock=lambda: now[0])
         assert (await manager.request_confirmation("1", "read", {})).reason == "always"
         two = manager.request_confirmation("2", "bash", {})
         three = manager.request_confirmation("3", "bash", {})
@@ -562,4 +562,4 @@ def test_every_question_ends_exactly_once(program: list[tuple[str, str]]) -> Non
         ends = await asyncio.gather(*waiting, return_exceptions=True)
         assert len(ends) == sum(step == "ask" for step, _ in program)
 
-    at_desk(use, with_timeout(enabled(), 100_000, TimeoutAction.REJECT))
+    at_desk(use, ConfirmationPolicy.on().with_timeout(100_000, TimeoutAction.REJECT))

@@ -31,10 +31,7 @@ from a3s_store.runtime.policies.permissions import (
     is_allowed,
     is_denied,
     matching_rules,
-    permissive,
     requires_confirmation,
-    strict,
-    with_rules,
 )
 from a3s_store.testing import strategies
 from a3s_store.wire import compact, decode, encode, freeze, parse
@@ -45,7 +42,7 @@ ALLOW, DENY, ASK = PermissionDecision.ALLOW, PermissionDecision.DENY, Permission
 
 def allows(rule: str, tool: str, args: Mapping[str, Any]) -> bool:
     """Whether a rule is about this call."""
-    return is_allowed(with_rules(PermissionPolicy(), allow=rule), tool, args)
+    return is_allowed(PermissionPolicy().with_rules(allow=rule), tool, args)
 
 
 def bash(command: str) -> dict[str, str]:
@@ -201,7 +198,7 @@ def test_other_tools_are_matched_by_their_arguments_as_they_are_written(value: A
 def test_arguments_that_are_no_json_decide_nothing() -> None:
     """5.1. Neither allowed nor denied: the decision fails."""
     with pytest.raises(EncodeError):
-        decide(with_rules(PermissionPolicy(), deny="other(x)"), "other", {"n": float("nan")})
+        decide(PermissionPolicy().with_rules(deny="other(x)"), "other", {"n": float("nan")})
 
 
 def test_a_prefix_needs_no_word_to_end_there() -> None:
@@ -267,7 +264,7 @@ RULES = st.lists(
     max_size=3,
 )
 POLICIES = st.builds(
-    with_rules,
+    PermissionPolicy.with_rules,
     st.builds(PermissionPolicy, default_decision=st.sampled_from(PermissionDecision)),
     allow=RULES,
     deny=RULES,
@@ -294,14 +291,16 @@ def test_deny_beats_all_and_allow_beats_ask(
     assert is_denied(policy, tool, args) == (expected is DENY)
     assert requires_confirmation(policy, tool, args) == (expected is ASK)
     assert found.is_empty == (found == MatchingRules())
-    denying = with_rules(policy, deny=tool)
+    denying = policy.with_rules(deny=tool)
     assert decide(denying, tool, args) is DENY
     assert decide(denying.evolve(enabled=False), tool, args) is ALLOW
 
 
 def test_allow_beats_ask_and_deny_beats_allow() -> None:
     """5.2."""
-    policy = with_rules(strict(), allow="Bash(cargo:*)", ask="Bash(*)", deny="Bash(cargo fmt:*)")
+    policy = PermissionPolicy.strict().with_rules(
+        allow="Bash(cargo:*)", ask="Bash(*)", deny="Bash(cargo fmt:*)"
+    )
     assert decide(policy, "bash", bash("cargo test")) is ALLOW
     assert decide(policy, "bash", bash("cargo fmt")) is DENY
     assert decide(policy, "bash", bash("npm install")) is ASK
@@ -310,8 +309,8 @@ def test_allow_beats_ask_and_deny_beats_allow() -> None:
 def test_a_new_policy_asks_and_the_two_made_ones_differ() -> None:
     """5.2."""
     assert decide(PermissionPolicy(), "bash", bash("ls")) is ASK
-    assert decide(strict(), "bash", bash("ls")) is ASK
-    assert decide(permissive(), "bash", bash("ls")) is ALLOW
+    assert decide(PermissionPolicy.strict(), "bash", bash("ls")) is ASK
+    assert decide(PermissionPolicy.permissive(), "bash", bash("ls")) is ALLOW
     never = PermissionPolicy(default_decision=DENY)
     assert decide(never, "bash", bash("ls")) is DENY
     assert PermissionPolicy().enabled
@@ -319,7 +318,7 @@ def test_a_new_policy_asks_and_the_two_made_ones_differ() -> None:
 
 def test_a_policy_that_is_not_enabled_allows_everything() -> None:
     """5.2."""
-    policy = with_rules(PermissionPolicy(enabled=False, default_decision=DENY), deny="Bash")
+    policy = PermissionPolicy(enabled=False, default_decision=DENY).with_rules(deny="Bash")
     assert decide(policy, "bash", bash("rm -rf /")) is ALLOW
     assert matching_rules(policy, "bash", {}).deny == (PermissionRule(rule="Bash"),)
 
@@ -331,8 +330,8 @@ def test_decisions_are_written_in_small_letters() -> None:
 
 def test_rules_are_appended_and_those_there_stay_the_same_objects() -> None:
     """5.2, L26."""
-    before = with_rules(PermissionPolicy(), allow=["a", "b"], deny="c")
-    after = with_rules(before, allow=("d",), ask=["e", "f"], deny="gh")
+    before = PermissionPolicy().with_rules(allow=["a", "b"], deny="c")
+    after = before.with_rules(allow=("d",), ask=["e", "f"], deny="gh")
     assert [rule.rule for rule in after.allow] == ["a", "b", "d"]
     assert [rule.rule for rule in after.deny] == ["c", "gh"], "a text is one rule, not two letters"
     assert [rule.rule for rule in after.ask] == ["e", "f"]
@@ -341,8 +340,7 @@ def test_rules_are_appended_and_those_there_stay_the_same_objects() -> None:
 
 def test_a_policy_made_for_development_decides_as_it_reads() -> None:
     """5.2."""
-    policy = with_rules(
-        PermissionPolicy(),
+    policy = PermissionPolicy().with_rules(
         allow=("Bash(cargo:*)", "Bash(git status:*)", "Grep(*)", "Glob(*)", "Ls(*)"),
         deny=("Bash(rm -rf:*)", "Bash(sudo:*)"),
         ask=("Write(*)", "Edit(*)"),
@@ -360,8 +358,8 @@ def test_a_policy_made_for_development_decides_as_it_reads() -> None:
 
 def test_rules_read_from_a_store_decide_as_they_did(tmp_path: Path) -> None:
     """5.2, the gotcha: upstream's matched nothing once they had been on disk."""
-    policy = with_rules(
-        PermissionPolicy(), allow="Bash(cargo:*)", deny="Read(**/.env)", ask="mcp__pencil"
+    policy = PermissionPolicy().with_rules(
+        allow="Bash(cargo:*)", deny="Read(**/.env)", ask="mcp__pencil"
     )
     config = SessionConfig(name="dev", workspace="/w", permission_policy=policy)
 
@@ -406,11 +404,11 @@ def test_a_session_policy_replaces_the_global_one() -> None:
     """5.2."""
     manager = PermissionManager()
     assert manager.check("one", "bash", bash("ls")) is ASK
-    manager.set_session_policy("one", with_rules(PermissionPolicy(), allow="Bash(cargo:*)"))
+    manager.set_session_policy("one", PermissionPolicy().with_rules(allow="Bash(cargo:*)"))
     checker: PermissionChecker = manager.checker("one")
     assert checker.check("bash", bash("cargo build")) is ALLOW
     assert manager.check("two", "bash", bash("cargo build")) is ASK
-    manager.global_policy = with_rules(permissive(), ask="read")
+    manager.global_policy = PermissionPolicy.permissive().with_rules(ask="read")
     assert manager.check("two", "read", {}) is ASK
     assert manager.check("two", "bash", {}) is ALLOW
     assert manager.check("one", "bash", {}) is ASK, "the session's default, not the global one"
@@ -423,9 +421,9 @@ def test_a_session_policy_replaces_the_global_one() -> None:
 def test_a_global_deny_always_wins() -> None:
     """5.2. Even over a session whose policy is not enabled; a global default does not."""
     manager = PermissionManager(
-        with_rules(PermissionPolicy(default_decision=DENY), deny="Bash(rm:*)")
+        PermissionPolicy(default_decision=DENY).with_rules(deny="Bash(rm:*)")
     )
-    mine = with_rules(PermissionPolicy(), allow="Bash(*)", deny="write")
+    mine = PermissionPolicy().with_rules(allow="Bash(*)", deny="write")
     manager.set_session_policy("one", mine)
     assert manager.check("one", "bash", bash("rm -rf /")) is DENY
     assert manager.check("one", "bash", bash("ls")) is ALLOW

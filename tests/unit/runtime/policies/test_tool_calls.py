@@ -32,15 +32,10 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.policies.confirmation import (
     ConfirmationManager,
-    enabled,
-    with_timeout,
-    with_yolo_lanes,
 )
 from a3s_store.runtime.policies.permissions import (
     PermissionChecker,
     PolicyChecker,
-    permissive,
-    with_rules,
 )
 from a3s_store.runtime.policies.tool_calls import Tool, ToolOutput, by_name, guarded_call
 from a3s_store.wire import FrozenDict, compact, encode
@@ -51,8 +46,8 @@ Run = Callable[[Mapping[str, Any]], Awaitable[ToolOutput]]
 CALL = ToolUseBlock(id="call-1", name="bash", input={"command": "ls"})
 DONE = ToolOutput(content="done", metadata={"lines": 1})
 ASKING = PolicyChecker(PermissionPolicy())
-ALLOWING = PolicyChecker(permissive())
-DENYING = PolicyChecker(with_rules(permissive(), deny="Bash(ls:*)"))
+ALLOWING = PolicyChecker(PermissionPolicy.permissive())
+DENYING = PolicyChecker(PermissionPolicy.permissive().with_rules(deny="Bash(ls:*)"))
 
 
 class Fake:
@@ -77,7 +72,7 @@ class Scene:
         self.events: list[AgentEvent] = []
         self.now = 0
         self.confirmation = ConfirmationManager(
-            policy or enabled(), emit=self.events.append, clock=lambda: self.now
+            policy or ConfirmationPolicy.on(), emit=self.events.append, clock=lambda: self.now
         )
 
     async def call(
@@ -184,7 +179,7 @@ def test_what_is_asked_about_runs_without_anybody_to_ask() -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", [ConfirmationPolicy(), with_yolo_lanes(enabled(), [SessionLane.EXECUTE])]
+    "policy", [ConfirmationPolicy(), ConfirmationPolicy.on().with_yolo_lanes([SessionLane.EXECUTE])]
 )
 def test_what_is_asked_about_runs_when_the_manager_needs_no_answer(
     policy: ConfirmationPolicy,
@@ -257,7 +252,7 @@ def test_a_call_nobody_answers_is_rejected_when_its_time_is_up(by_timer: bool) -
     """6.3, loop texts. Whether the application looks, or the call itself does."""
 
     async def scene() -> None:
-        s = Scene(policy=with_timeout(enabled(), 5, TimeoutAction.REJECT))
+        s = Scene(policy=ConfirmationPolicy.on().with_timeout(5, TimeoutAction.REJECT))
         task = await s.asked()
         s.now += 5
         if by_timer:
@@ -276,7 +271,7 @@ def test_a_call_nobody_answers_runs_when_the_policy_says_so() -> None:
     """6.3, loop texts."""
 
     async def scene() -> None:
-        s = Scene(policy=with_timeout(enabled(), 5, TimeoutAction.AUTO_APPROVE))
+        s = Scene(policy=ConfirmationPolicy.on().with_timeout(5, TimeoutAction.AUTO_APPROVE))
         task = await s.asked()
         s.now += 5
         assert await task is DONE
@@ -498,7 +493,7 @@ def test_a_denied_call_leaves_the_events_the_engine_itself_leaves() -> None:
         ]
         call = ToolUseBlock(id="call_52_0", name="bash", input=denied[1]["args"])
         events: list[AgentEvent] = []
-        checker = PolicyChecker(with_rules(permissive(), deny="bash(rm:*)"))
+        checker = PolicyChecker(PermissionPolicy.permissive().with_rules(deny="bash(rm:*)"))
         tools: dict[str, Tool] = {"bash": Fake()}
         asyncio.run(
             guarded_call(call, tools, checker=checker, confirmation=None, emit=events.append)
