@@ -40,7 +40,6 @@ from a3s_store.runtime import (
     SessionManager,
     ToolOutput,
     by_name,
-    guarded_call,
     tool_execution,
 )
 
@@ -194,15 +193,7 @@ class SmallAgent:
         blocks: list[ContentBlock] = []
         for call in calls:
             begun = run.session.clock()
-            output = await guarded_call(
-                call,
-                self._tools,
-                checker=run.session.permission_checker,
-                confirmation=run.session.confirmation,
-                emit=run.record,
-                cleaned=run.session.text_cleaned,
-            )
-            run.tool_calls_count += 1
+            output = await run.call_tool(call, self._tools)
             run.session.trace.record(
                 tool_execution(
                     call.name,

@@ -45,6 +45,8 @@
         StaleSessionError   (StaleGenerationError)  it was changed elsewhere; .reason .forked_as
           SessionDeletedError                       it was deleted elsewhere; .recreated
         InterruptedRunError                         runs wait to be resumed or given up; .run_ids
+        GuardMissingError                           it asks for a security guard and has none
+        HookDeniedError                             a hook refused a prompt, or a run; .reason
         InvalidTransitionError      (ValueError)    a review finding cannot become this
         CompactionError                             no summary was made; the messages are as before
         RunCancelledError                           the host cancelled the run
@@ -81,6 +83,8 @@ from a3s_store.errors.sessions import (
     CommandTimeoutError,
     CompactionError,
     ExternalTaskError,
+    GuardMissingError,
+    HookDeniedError,
     InterruptedRunError,
     InvalidTransitionError,
     PersistenceError,
@@ -147,6 +151,8 @@ __all__ = [
     "FileStateError",
     "FileSystemWarning",
     "GenerationGoneError",
+    "GuardMissingError",
+    "HookDeniedError",
     "IdCollisionError",
     "InterruptedRunError",
     "InvalidArgumentError",

@@ -121,6 +121,18 @@ class InterruptedRunError(SessionError):
         self.run_ids = run_ids
 
 
+class GuardMissingError(SessionError):
+    """The session asks for a security guard and has none; it runs nothing."""
+
+
+class HookDeniedError(SessionError):
+    """A hook refused a prompt, a run or its result; `reason` is the hook's."""
+
+    def __init__(self, what: str, *, reason: str = "", **where: str) -> None:
+        super().__init__(what, **where)
+        self.reason = reason
+
+
 class InvalidTransitionError(SessionError, ValueError):
     """A review finding cannot become this; nothing was changed."""
 

@@ -19,9 +19,11 @@ from a3s_store.runtime.context import (
     ContextType,
 )
 from a3s_store.runtime.events import Broadcast, Subscription
+from a3s_store.runtime.hooks import Deny, Hook, HookRunner
 from a3s_store.runtime.live_session import SecurityGuard, Session
 from a3s_store.runtime.manager import SessionManager
 from a3s_store.runtime.memory_context import MemoryContextProvider, workspace_memory
+from a3s_store.runtime.open_telemetry import OpenTelemetryMetrics
 from a3s_store.runtime.options import SessionOptions
 from a3s_store.runtime.persistence.outcome import Outcome
 from a3s_store.runtime.persistence.restore import restore_session
@@ -37,7 +39,8 @@ from a3s_store.runtime.policies.permissions import (
     PermissionManager,
     PolicyChecker,
 )
-from a3s_store.runtime.policies.tool_calls import Tool, ToolOutput, by_name, guarded_call
+from a3s_store.runtime.policies.tool_calls import Tool, by_name, guarded_call
+from a3s_store.runtime.policies.tool_filter import ToolFilter
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.commands import Call, Command, CommandHandle
 from a3s_store.runtime.queue.dead_letters import DeadLetter
@@ -45,7 +48,8 @@ from a3s_store.runtime.queue.handlers import ExternalTask
 from a3s_store.runtime.queue.journal import QueueJournal, StoreJournal
 from a3s_store.runtime.queue.metrics import MetricsSnapshot, QueueStats
 from a3s_store.runtime.registry import LoadReport, SessionRegistry, StoreHealth
-from a3s_store.runtime.runs.active_run import ActiveRun, Agent, AgentResult, RunStream
+from a3s_store.runtime.results import AgentResult, ToolOutput
+from a3s_store.runtime.runs.active_run import ActiveRun, Agent, RunStream
 from a3s_store.runtime.runs.drafts import DraftWriter
 from a3s_store.runtime.runs.interrupted import InterruptedRun
 from a3s_store.runtime.session_events import (
@@ -66,6 +70,7 @@ from a3s_store.runtime.state.usage import (
     ToolMetrics,
     aggregate_cost_records,
 )
+from a3s_store.runtime.telemetry import Telemetry
 
 __all__ = [
     "DEFAULT_PRICES",
@@ -90,14 +95,18 @@ __all__ = [
     "ContextResult",
     "ContextType",
     "DeadLetter",
+    "Deny",
     "DraftWriter",
     "ExternalTask",
+    "Hook",
+    "HookRunner",
     "InterruptedRun",
     "LaneQueue",
     "LoadReport",
     "MemoryContextProvider",
     "MetricsSnapshot",
     "ModelPricing",
+    "OpenTelemetryMetrics",
     "Outcome",
     "PendingConfirmation",
     "PermissionChecker",
@@ -120,8 +129,10 @@ __all__ = [
     "SubagentTracker",
     "Subscription",
     "Summarizer",
+    "Telemetry",
     "TextCleaned",
     "Tool",
+    "ToolFilter",
     "ToolMetrics",
     "ToolOutput",
     "ToolPairsBroken",

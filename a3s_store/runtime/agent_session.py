@@ -30,6 +30,8 @@ R = TypeVar("R")
 
 # How long `close` waits for a cancelled run to settle, in seconds.
 _SETTLE_S: Final = 1.0
+# How long it waits for hooks that are told of the end.
+_HOOKS_S: Final = 5.0
 
 
 class AgentSession(SessionRuns):
@@ -38,6 +40,7 @@ class AgentSession(SessionRuns):
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:
         super().__init__(session, persistence)
         self._closing: asyncio.Task[Outcome] | None = None
+        self._told_end = False
 
     @property
     def is_dirty(self) -> bool:
@@ -127,7 +130,8 @@ class AgentSession(SessionRuns):
     async def close(self, *, save: bool = True, deadline: float = 30.0) -> Outcome:
         """End everything the session is doing, and save it if it saves itself.
 
-        A run under way is cancelled and given a moment to settle. `deadline` is how many seconds
+        A run under way is cancelled and given a moment to settle. Hooks are told of the end, once,
+        before the last save. `deadline` is how many seconds
         all of it may take: what is not saved by then counts as not saved, though the store may
         still finish it. A second call, or one after a cancelled one, waits for the same.
 
@@ -156,6 +160,9 @@ class AgentSession(SessionRuns):
         if doing is not None:
             await asyncio.wait([doing], timeout=min(_SETTLE_S, max(0.0, until - loop.time())))
         await _within(min(until, loop.time() + _SETTLE_S), self.admission.idle())
+        if not self._told_end:
+            self._told_end = True
+            await _within(min(until, loop.time() + _HOOKS_S), live.hook_runner.session_end())
         outcome = await _within(until, self.persistence.auto_save_if_enabled("close"))
         if outcome is None:
             late = PersistenceError(

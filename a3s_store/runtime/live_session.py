@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryStore
 from a3s_store.core.clock import Clock, clamped, system_clock
@@ -28,8 +28,8 @@ from a3s_store.models import (
     ExecutionPlan,
     LlmConfigData,
     Message,
-    PermissionDecision,
     PermissionPolicy,
+    PlanningEnd,
     SessionConfig,
     SessionData,
     SessionQueueConfig,
@@ -43,13 +43,16 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.context import ContextProvider
 from a3s_store.runtime.events import Broadcast
+from a3s_store.runtime.hooks import Hook
 from a3s_store.runtime.memory_context import MemoryContextProvider
 from a3s_store.runtime.policies import permissions
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
+from a3s_store.runtime.policies.tool_filter import ToolFilter
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.journal import QueueJournal
-from a3s_store.runtime.session_events import CompactionSkipped, TextCleaned
-from a3s_store.runtime.session_fields import SessionFields
+from a3s_store.runtime.session_events import CompactionSkipped
+from a3s_store.runtime.session_tools import SecurityGuard as SecurityGuard
+from a3s_store.runtime.session_tools import SessionTools
 from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.cleaning import writable
@@ -59,24 +62,21 @@ from a3s_store.runtime.state.limits import check_added, check_fields
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import SubagentTracker
 from a3s_store.runtime.state.trace import TraceSink
+from a3s_store.runtime.telemetry import ContainedTelemetry, NoTelemetry, Telemetry
 
 _log = logging.getLogger("a3s_store.session")
 
 _UNDER_WAY: Final = {TaskStatus.PENDING, TaskStatus.IN_PROGRESS}
 
 
-class SecurityGuard(Protocol):
-    """What an application puts between a session and the world; nothing of it is kept."""
-
-    def teardown(self) -> None:
-        """The session is closed."""
-
-
-class Session(SessionFields):
+class Session(SessionTools):
     """One conversation with its settings and its collections.
 
     `tools` are what the model is offered; `memory` where memories are kept, None for this process
-    only; `security` makes the guard when the configuration asks for one; `prices` what models cost.
+    only; `security` makes the guard when the configuration asks for one: without a guard such a
+    session runs nothing, see `SessionOptions.on_missing_guard`; `prices` what models cost. `hooks`
+    are called at the points of `Hook`; `tool_filter` has the active skills and their tools;
+    `telemetry` receives what is measured.
     The queue is made and not started; `queue_journal` keeps its dead letters and external tasks.
     Use it from one event loop.
 
@@ -95,6 +95,8 @@ class Session(SessionFields):
         confirmation: ConfirmationManager | None = None,
         permission_checker: permissions.PermissionChecker | None = None,
         security: Callable[[SessionConfig], SecurityGuard] | None = None,
+        hooks: Sequence[Hook] = (),
+        telemetry: Telemetry | None = None,
         prices: Mapping[str, usage.ModelPricing] = usage.DEFAULT_PRICES,
         runs: RunStore | None = None,
         trace: TraceSink | None = None,
@@ -124,8 +126,10 @@ class Session(SessionFields):
         self.created_at = self.updated_at = clock() // 1000
         self.tasks = ()
         self.parent_id = self.config.parent_id
-        self.plan: ExecutionPlan | None = None
-        self.metrics = usage.ToolMetrics()
+        self.metrics = usage.ToolMetrics(clock=clock)
+        self.hooks = [*hooks]
+        self.tool_filter = ToolFilter()
+        self.telemetry = ContainedTelemetry(telemetry or NoTelemetry())
         self.verification_reports = ()
         # Collections that the runtime does not change, by name, as they were read.
         self.other_collections: dict[str, tuple[Any, ...]] = {}
@@ -157,19 +161,8 @@ class Session(SessionFields):
             MemoryContextProvider(self.memory, clock=clock),
             *context_providers,
         ]
+        self.security = None
         self.security = self._guard(security)
-
-    def _guard(self, make: Callable[[SessionConfig], SecurityGuard] | None) -> SecurityGuard | None:
-        if self.config.security_config is None or not self.config.security_config.enabled:
-            return None
-        if make is None:
-            _log.warning("session %s asks for a security guard and was given none", self.id)
-            return None
-        return make(self.config)
-
-    def text_cleaned(self, where: str, count: int) -> None:
-        """Tell the subscribers that texts were cleaned; see `TextCleaned`."""
-        self.events.send(TextCleaned(session_id=self.id, where=where, count=count))
 
     # -- Conversation and tasks ---------------------------------------------------------------
 
@@ -277,6 +270,18 @@ class Session(SessionFields):
         self.replace_messages(compacted + now[len(before) :])
         return True
 
+    @property
+    def plan(self) -> ExecutionPlan | None:
+        """The plan that a run told last, by PlanningEnd; None without one.
+
+        It is kept as long as the events of that run. Upstream: `current_plan`, which is not kept.
+        """
+        for run in reversed(self.runs.records()):
+            for record in reversed(run.events):
+                if isinstance(record.event, PlanningEnd):
+                    return record.event.plan
+        return None
+
     # -- Context providers --------------------------------------------------------------------
 
     def add_context_provider(self, provider: ContextProvider) -> None:
@@ -294,43 +299,6 @@ class Session(SessionFields):
     def context_provider_names(self) -> tuple[str, ...]:
         """Their names in order."""
         return tuple(provider.name for provider in self.context_providers)
-
-    # -- Policies -----------------------------------------------------------------------------
-
-    @property
-    def permission_checker(self) -> permissions.PermissionChecker:
-        """The application's checker, else the live policy as one."""
-        return self._checker or permissions.PolicyChecker(self.permission_policy)
-
-    def set_permission_policy(self, policy: PermissionPolicy) -> None:
-        """Replace the live policy; the stored configuration stays (the manager changes both).
-
-        Raises EncodeError for one that could not be saved; then the old one stays.
-        """
-        self.permission_policy = policy
-
-    def set_confirmation_policy(self, policy: ConfirmationPolicy) -> None:
-        """Replace the live policy for requests to come; it is stored with the next save.
-
-        Raises EncodeError for one that could not be saved; then the old one stays.
-        """
-        self.confirmation.set_policy(policy)
-
-    def add_allow_rule(self, rule: str) -> None:
-        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
-        self.permission_policy = self.permission_policy.with_rules(allow=(rule,))
-
-    def add_deny_rule(self, rule: str) -> None:
-        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
-        self.permission_policy = self.permission_policy.with_rules(deny=(rule,))
-
-    def add_ask_rule(self, rule: str) -> None:
-        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
-        self.permission_policy = self.permission_policy.with_rules(ask=(rule,))
-
-    def check_permission(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
-        """What the live policy says of a call."""
-        return permissions.decide(self.permission_policy, tool, args)
 
     # -- Usage --------------------------------------------------------------------------------
 
@@ -362,6 +330,12 @@ class Session(SessionFields):
             percent=usage.context_percent(used.prompt_tokens, maximum),
         )
         self.touch()
+        self.telemetry.usage(
+            session_id=self.id,
+            model=self.model_name or usage.UNKNOWN_MODEL,
+            usage=used,
+            cost_usd=cost,
+        )
 
     # -- To and from what is stored -----------------------------------------------------------
 

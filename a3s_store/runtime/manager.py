@@ -8,7 +8,7 @@ warning, never the caller's error. Where the sessions live and are kept is `regi
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, Literal
 
@@ -33,12 +33,15 @@ from a3s_store.models import (
 )
 from a3s_store.printable import short_repr
 from a3s_store.runtime.agent_session import AgentSession
-from a3s_store.runtime.options import OnConflict, OnInterrupted
+from a3s_store.runtime.hooks import Hook
+from a3s_store.runtime.live_session import SecurityGuard
+from a3s_store.runtime.options import OnConflict, OnInterrupted, OnMissingGuard
 from a3s_store.runtime.registry import SessionRegistry
 from a3s_store.runtime.runs.active_run import Agent, AgentResult
 from a3s_store.runtime.state.compaction import Summarizer, should_auto_compact
 from a3s_store.runtime.state.limits import check_fields
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
+from a3s_store.runtime.telemetry import Telemetry
 
 _log = logging.getLogger("a3s_store.session")
 
@@ -72,6 +75,10 @@ class SessionManager(SessionRegistry):
         on_conflict: OnConflict = "merge",
         on_interrupted: OnInterrupted = "keep",
         require_conditions: bool = False,
+        security: Callable[[SessionConfig], SecurityGuard] | None = None,
+        on_missing_guard: OnMissingGuard = "refuse",
+        hooks: Sequence[Hook] = (),
+        telemetry: Telemetry | None = None,
         rescue_dir: str | PathLike[str] | None = None,
         clock: Clock = system_clock,
     ) -> None:
@@ -82,6 +89,10 @@ class SessionManager(SessionRegistry):
             on_conflict=on_conflict,
             on_interrupted=on_interrupted,
             require_conditions=require_conditions,
+            security=security,
+            on_missing_guard=on_missing_guard,
+            hooks=hooks,
+            telemetry=telemetry,
             rescue_dir=rescue_dir,
             clock=clock,
         )

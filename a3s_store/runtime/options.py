@@ -34,6 +34,8 @@ OnConflict: TypeAlias = Literal["merge", "fork", "raise"]
 # What becomes of interrupted runs when a prompt is sent: their finished rounds are kept, or the
 # prompt is refused.
 OnInterrupted: TypeAlias = Literal["keep", "refuse"]
+# What a session does that asks for a security guard and has none: no run, or all of them.
+OnMissingGuard: TypeAlias = Literal["refuse", "run"]
 # What some releases wrote for a session that never had a model.
 _UNKNOWN: Final = "unknown"
 _U32_MAX: Final = 2**32 - 1
@@ -58,7 +60,8 @@ class SessionOptions:
 
     `on_conflict` None is the manager's. `keep_prompt` keeps the prompt of a run that ended before
     its first round, which upstream forgets. With `require_conditions` a store that cannot compare
-    and write in one transaction is refused.
+    and write in one transaction is refused. A session whose configuration asks for a security guard
+    and that has none refuses to run anything, unless `on_missing_guard` is "run".
 
     Raises EncodeError for what could not be saved, SessionConfigError for a limit that is none.
     """
@@ -82,6 +85,7 @@ class SessionOptions:
     max_artifact_bytes: int | None = None
     on_conflict: OnConflict | None = None
     on_interrupted: OnInterrupted = "keep"
+    on_missing_guard: OnMissingGuard = "refuse"
     keep_prompt: bool = True
     require_conditions: bool = False
 

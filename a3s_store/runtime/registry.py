@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -25,36 +25,40 @@ from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import SessionError, StaleSessionError, StoreError, UnsavedSessionsError
-from a3s_store.models import SessionConfig, StorageBackend
+from a3s_store.models import SessionConfig
 from a3s_store.runtime import closing
 from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.closing import DEADLINE, Closed
-from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.hooks import Hook
+from a3s_store.runtime.live_session import SecurityGuard, Session
 from a3s_store.runtime.memory_context import memory_for
-from a3s_store.runtime.options import OnConflict, OnInterrupted, SessionOptions
+from a3s_store.runtime.options import OnConflict, OnInterrupted, OnMissingGuard, SessionOptions
 from a3s_store.runtime.persistence.restore import restore_session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.queue.journal import StoreJournal
 from a3s_store.runtime.reports import LoadReport as LoadReport
 from a3s_store.runtime.reports import StoreHealth as StoreHealth
-from a3s_store.runtime.reports import health_of
 from a3s_store.runtime.runs.open_rounds import broken_pairs
+from a3s_store.runtime.session_stores import SessionStores
 from a3s_store.runtime.state.ids import check_session_id
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
+from a3s_store.runtime.telemetry import Telemetry
 
 _log = logging.getLogger("a3s_store.session")
 _SAVED: Final = "is saved already"
 _RESTORE: Final = "Restore it with restore_session_by_id, or choose another id"
 
 
-class SessionRegistry:
+class SessionRegistry(SessionStores):
     """Live sessions by id, over one or several stores by kind of storage.
 
     `prices` and `clock` are given to every session. `keep_queues` keeps the dead letters and the
     pending external tasks of each session's queue in its store, so that a crash does not lose them
     (upstream has nothing like it). `on_conflict`, `on_interrupted` and `require_conditions` are for
-    every session as `SessionOptions` has them. With `rescue_dir` a session that could not be saved
-    at its end leaves a file there.
+    every session as `SessionOptions` has them, and `on_missing_guard` too. `security` makes the
+    guard of each session that asks for one, `hooks` are called in every session, before a session's
+    own, and `telemetry` receives what is measured in every session. With `rescue_dir` a session
+    that could not be saved at its end leaves a file there.
 
     Use it as an async context manager, or call `shutdown`, which saves everything.
     """
@@ -67,53 +71,30 @@ class SessionRegistry:
         on_conflict: OnConflict = "merge",
         on_interrupted: OnInterrupted = "keep",
         require_conditions: bool = False,
+        security: Callable[[SessionConfig], SecurityGuard] | None = None,
+        on_missing_guard: OnMissingGuard = "refuse",
+        hooks: Sequence[Hook] = (),
+        telemetry: Telemetry | None = None,
         rescue_dir: str | PathLike[str] | None = None,
         clock: Clock = system_clock,
     ) -> None:
+        super().__init__()
         self._options = SessionOptions(
             on_conflict=on_conflict,
             on_interrupted=on_interrupted,
+            on_missing_guard=on_missing_guard,
             require_conditions=require_conditions,
         )
+        self._security = security
+        self._hooks = tuple(hooks)
+        self._telemetry = telemetry
         self._rescue_dir = None if rescue_dir is None else Path(rescue_dir)
         self._unsaved: dict[str, AgentSession] = {}
         self._prices = prices
         self._keep_queues = keep_queues
         self._clock = clamped(clock)
-        self._stores: dict[StorageBackend, SessionStore] = {}
-        self._mine: list[SessionStore] = []
         self._live: dict[str, AgentSession] = {}
         self._reserved: set[str] = set()
-
-    async def with_persistence(self, directory: str | PathLike[str]) -> Self:
-        """Keep sessions of storage type `file` in upstream's layout in this folder.
-
-        Raises as `FileSessionStore.open`; the store is closed by `shutdown`.
-        """
-        from a3s_store.backends import jsonfiles  # the method's name is upstream's, and means it
-
-        store = await jsonfiles.FileSessionStore.open(directory)
-        self._mine.append(store)
-        return self.with_store(store, StorageBackend.FILE)
-
-    def with_store(
-        self, store: SessionStore, backend: StorageBackend = StorageBackend.FILE
-    ) -> Self:
-        """Keep sessions of this storage type in this store, which stays yours to close.
-
-        `memory` means that a session is not kept at all, whatever is registered.
-        """
-        self._stores[backend] = store
-        return self
-
-    def _store_of(self, session_id: str, backend: StorageBackend) -> SessionStore | None:
-        if backend is StorageBackend.MEMORY:
-            return None
-        unknown = backend not in [*StorageBackend]  # then any store is better than none
-        store = next(iter(self._stores.values()), None) if unknown else self._stores.get(backend)
-        if store is None and self._stores:
-            _log.warning("no store for sessions of type %s: %s is not kept", backend, session_id)
-        return store
 
     # -- Making them live ---------------------------------------------------------------------
 
@@ -155,7 +136,7 @@ class SessionRegistry:
                 prices=self._prices,
                 queue_journal=self._journal(store, session_id, token),
                 clock=self._clock,
-                **given,
+                **self._for_all(given),
             )
             if config.max_context_length:
                 session.context_usage = session.context_usage.evolve(
@@ -177,6 +158,12 @@ class SessionRegistry:
             await live.close(save=False)
             raise _taken(session_id, _SAVED, _RESTORE) from outcome.error
         return live
+
+    def _for_all(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What a session is given, with what all sessions are."""
+        hooks = (*self._hooks, *given.get("hooks", ()))
+        shared = {"security": self._security, "telemetry": self._telemetry}
+        return {**shared, **given, "hooks": hooks}
 
     def _journal(
         self, store: SessionStore | None, session_id: str, token: str | None = None
@@ -257,7 +244,7 @@ class SessionRegistry:
             prices=self._prices,
             queue_journal=self._journal(store, session_id, token),
             clock=self._clock,
-            **given,
+            **self._for_all(given),
         )
         try:
             await session.queue.recover()
@@ -314,10 +301,6 @@ class SessionRegistry:
     def session_count(self) -> int:
         """How many are live."""
         return len(self._live)
-
-    async def store_health(self) -> tuple[StoreHealth, ...]:
-        """How each store is."""
-        return await health_of(self._stores)
 
     # -- Keeping them, and letting go ----------------------------------------------------------
 

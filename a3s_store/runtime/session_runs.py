@@ -19,6 +19,8 @@ import attrs
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.history import History, HistoryConflictError, merge_history
 from a3s_store.errors import (
+    GuardMissingError,
+    HookDeniedError,
     InterruptedRunError,
     RunCancelledError,
     RunClaimedError,
@@ -69,6 +71,8 @@ class SessionRuns(InterruptedRuns):
 
         Raises:
             SessionBusyError, SessionClosedError: at once; nothing was begun.
+            GuardMissingError: it asks for a security guard and has none; nothing was begun.
+            HookDeniedError: a hook refused the prompt, the run or its result.
             SessionDeletedError: the session was deleted elsewhere; the agent was not asked.
             StaleSessionError: it was changed elsewhere, and is not to be merged; likewise.
             InterruptedRunError: runs wait to be resumed or given up, and are not to be kept.
@@ -77,12 +81,16 @@ class SessionRuns(InterruptedRuns):
             Exception: whatever the agent raised.
         """
         with self.admission.enter("send"):
-            await self._prepare("send")
+            prompt = await self._prepare("send", prompt)
             self._begin(agent, self._new_run(prompt, run_id))
             return await self._watched()
 
-    async def _prepare(self, op: str) -> None:
-        """Take in what others saved, and keep what interrupted runs finished."""
+    async def _prepare(self, op: str, prompt: str) -> str:
+        """Take in what others saved, keep what interrupted runs finished, and ask the hooks.
+
+        Returns the prompt as the hooks want it.
+        """
+        self._check_guard(op)
         await self._refresh(op)
         for run in await self._interrupted_or_none(op):
             if self.persistence.options.on_interrupted == "refuse":
@@ -102,7 +110,19 @@ class SessionRuns(InterruptedRuns):
             except StoreError as error:
                 # A run that was not kept now is kept by the next save, or the next `send`.
                 self.persistence.told_failed(op, error)
+        self._check_guard(op)  # a configuration that was taken in may ask for one
+        prompt = await self.session.hook_runner.before_prompt(prompt)
         self.admission.check_open(op)
+        return prompt
+
+    def _check_guard(self, op: str) -> None:
+        if self.session.lacks_guard and self.persistence.options.on_missing_guard != "run":
+            raise GuardMissingError(
+                "the session asks for a security guard and has none",
+                op=op,
+                where=f"session {self.id}",
+                hint="Give SessionManager or Session security=, or on_missing_guard='run'",
+            )
 
     async def _interrupted_or_none(self, op: str) -> tuple[InterruptedRun, ...]:
         try:
@@ -125,11 +145,14 @@ class SessionRuns(InterruptedRuns):
             SessionError: no store, no checkpoint, one of another session, the run has ended, or the
                 conversation went on without it since; no run was begun.
             RunClaimedError: another live session is at work on it, or was quicker to claim it.
-            SessionBusyError, SessionClosedError, RunCancelledError: as for `send`.
+            SessionBusyError, SessionClosedError, RunCancelledError, GuardMissingError,
+                HookDeniedError: as for `send`.
         """
         with self.admission.enter("resume_run"):
+            self._check_guard("resume_run")
             await load_for_resume(self.persistence.store, run_id, self.id)
             await self._refresh("resume_run")
+            self._check_guard("resume_run")  # a configuration that was taken in may ask for one
             found = await self._interrupted()
             one = interrupted.resumable(self.session, run_id, found)
             # Runs that went on from each other before they crashed are over together.
@@ -154,7 +177,7 @@ class SessionRuns(InterruptedRuns):
         raises what the run raised, unless `result` did already.
         """
         with self.admission.enter("stream"), self.session.events.subscribe() as events:
-            await self._prepare("stream")
+            prompt = await self._prepare("stream", prompt)
             self._begin(agent, self._new_run(prompt, run_id))
             work = asyncio.create_task(self._watched())
             work.add_done_callback(lambda _: events.close())
@@ -231,7 +254,9 @@ class SessionRuns(InterruptedRuns):
             query = ContextQuery(query=run.prompt, session_id=live.id)
             found = await resolve_context(live.context_providers, query, live.events.send)
             run.system_prompt = with_context(live.config.system_prompt or "", found)
+            await live.hook_runner.before_generation(run.id, run.messages)
             result = run.cleaned(await agent.run(run))
+            result = await live.hook_runner.after_generation(run.id, result, run.cleaned)
             self._complete(run, result)
         except asyncio.CancelledError:
             self._settling = True
@@ -244,6 +269,8 @@ class SessionRuns(InterruptedRuns):
             raise
         except Exception as error:
             self._settling = True
+            if isinstance(error, HookDeniedError):
+                self._keep_draft = False  # it may be what was refused
             run.record(AgentError(message=str(error)))
             await self._settle(run)
             raise
@@ -313,6 +340,7 @@ class SessionRuns(InterruptedRuns):
         else:
             self._put_back(run, result.messages)
         self.persistence.over[run.id] = None
+        run.tell_end()
         # A session that does not save itself keeps the checkpoint until it is saved.
         await self.persistence.auto_save_if_enabled("generate")
 
@@ -341,6 +369,7 @@ class SessionRuns(InterruptedRuns):
         run.over = True
         self.session.rebase(self._no_longer_held())
         self.session.runs.mark_cancelled(run.id, error.what)
+        run.tell_end()
         try:
             await self.persistence.refresh()
         except StoreError as failed:

@@ -95,7 +95,7 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "sessions.md").read_text(encoding="utf-8")
     programs = re.findall(r"```python\n(.*?)```", text, re.S)
-    talking, beside, crashing, closing, asking, remembering = programs
+    talking, beside, crashing, closing, asking, hooked, remembering = programs
     for messages in (2, 4):
         assert _said_by(talking, tmp_path) == f"The login fails, you say? {messages}\n"
     assert _said_by(beside, tmp_path).splitlines() == [
@@ -118,6 +118,11 @@ def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
         "ls src: done",
         "make: done",
         "Tool 'bash' execution was rejected by user. Reason: No reason provided",
+    ]
+    assert _said_by(hooked, tmp_path).splitlines() == [
+        "Permission denied: Tool 'read' is blocked by a hook: only files of the project",
+        "settings.py: password = [redacted]",
+        "Tool 'read' is not allowed by any active skill.",
     ]
     assert _said_by(remembering, tmp_path) == "['indent'] True\n"
 

@@ -151,6 +151,10 @@ def test_importing_the_package_brings_in_no_optional_dependency() -> None:
         assert ("aiosqlite" in loaded) == bool(names), "what is not used is not imported"
 
 
+def test_importing_the_runtime_brings_in_no_telemetry() -> None:
+    assert _run("import a3s_store.runtime, sys; print('opentelemetry' in sys.modules)") == "False\n"
+
+
 def test_the_runtime_asks_for_protocols_and_imports_no_backend() -> None:
     loaded = _run("import a3s_store.runtime, sys; print(*sorted(sys.modules))").split()
     assert [name for name in loaded if name.startswith("a3s_store.backends.")] == []

@@ -174,7 +174,7 @@ class _Call:
 
     def __init__(self, tool: str, args: Mapping[str, Any]) -> None:
         self._tool = tool
-        self._name = _lower(tool)
+        self._name = same_name(tool)
         self._args = args
 
     def meets(self, rules: Iterable[PermissionRule]) -> bool:
@@ -215,7 +215,7 @@ def _compiled(rule: str) -> _Compiled:
         tool, pattern = rule, "*"
     else:
         pattern = rest[:-1]
-    name, server = _lower(tool), tool if tool.startswith(_MCP) else ""
+    name, server = same_name(tool), tool if tool.startswith(_MCP) else ""
     if pattern == "*":
         return _Compiled(name, server)
     if pattern.endswith(":*"):
@@ -223,6 +223,6 @@ def _compiled(rule: str) -> _Compiled:
     return _Compiled(name, server, glob=Glob.of(pattern))
 
 
-def _lower(name: str) -> str:
-    """Without the difference of case, which is that of ASCII letters only, as upstream's."""
+def same_name(name: str) -> str:
+    """Return a tool's name without upper case: of ASCII letters only, as upstream compares."""
     return name.lower() if name.isascii() else name.translate(_CAPITALS)

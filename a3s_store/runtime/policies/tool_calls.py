@@ -6,19 +6,21 @@ tool that is not there, one that failed. Each has its text here, upstream's.
 Invariants: 1. a tool runs only when it is allowed, or left to be asked about and then approved, or
 nobody is to be asked; 2. a call that ends in a result emits one ToolStart and one ToolEnd, in this
 order, around whatever else it emits, whether or not the tool ran (as in the runs upstream keeps);
-3. a cancelled call leaves no question behind. Upstream: the tool part of the loop in agent.rs
+3. a cancelled call leaves no question behind; 4. skills and hooks may refuse what the policies
+allow, and permit nothing else. Upstream: the tool part of the loop in agent.rs
 (runtime 5.4, 6.3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 
-from a3s_store.core.clean import Cleaner
-from a3s_store.errors import EncodeError, SessionConfigError, SessionError
+from a3s_store.core.clean import Cleaner, clean_text
+from a3s_store.errors import SessionConfigError, SessionError
 from a3s_store.models import (
     PermissionDecision,
     PermissionDenied,
@@ -28,49 +30,20 @@ from a3s_store.models import (
     ToolUseBlock,
 )
 from a3s_store.runtime.events import Emit
+from a3s_store.runtime.hooks import NO_HOOKS, Deny, HookRunner
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.permissions import PermissionChecker
+from a3s_store.runtime.policies.tool_filter import ToolFilter
+from a3s_store.runtime.results import ToolOutput as ToolOutput
 from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
-from a3s_store.wire import Json
 
 _DENIED: Final = "Blocked by deny rule in permission policy"
+# Is told of each tool that ran: its name, whether it succeeded, and milliseconds.
+OnRan: TypeAlias = Callable[[str, bool, int], object]
 
 
-def _exit_code(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if not -(2**31) <= value < 2**31:
-        raise EncodeError("beyond 32 bits", model="ToolOutput", path="exit_code")
-
-
-@attrs.frozen(kw_only=True)
-class ToolOutput:
-    """The result of a tool's call. `is_error` is whether the exit code is not 0, unless given.
-
-    `metadata` is any JSON. Texts that cannot be written, such as the names of some files, are
-    cleaned (`a3s_store.clean_text`); `cleaned` is how many. Raises EncodeError for what else could
-    not be saved: a content that is no text, a number that is none, an exit code beyond 32 bits.
-    """
-
-    content: str
-    exit_code: int = attrs.field(default=0, validator=_exit_code)
-    metadata: Json | None = None
-    is_error: bool = attrs.field(
-        default=attrs.Factory(lambda self: self.exit_code != 0, takes_self=True)
-    )
-    cleaned: int = attrs.field(init=False, default=0, eq=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        if not isinstance(self.content, str):
-            raise EncodeError("is no text", model="ToolOutput", path="content")
-        cleaner = Cleaner()
-        # A plain str, whatever subclass of it the tool has.
-        object.__setattr__(self, "content", cleaner.text(str.__str__(self.content)))
-        object.__setattr__(self, "metadata", cleaner.frozen_json(self.metadata))
-        object.__setattr__(self, "cleaned", cleaner.count)
-
-    @classmethod
-    def error(cls, text: str) -> ToolOutput:
-        """The result of a call that failed, or was not made: this text, and exit code 1."""
-        return cls(content=text, exit_code=1)
+def _no_one(tool: str, success: bool, duration_ms: int) -> None:
+    """Told of nothing."""
 
 
 class Tool(Protocol):
@@ -113,6 +86,9 @@ async def guarded_call(
     confirmation: ConfirmationManager | None,
     emit: Emit,
     cleaned: OnCleaned = tell_no_one,
+    hooks: HookRunner = NO_HOOKS,
+    tool_filter: ToolFilter | None = None,
+    on_ran: OnRan = _no_one,
 ) -> ToolOutput:
     """Make the call if it may be made; return its result, or why there is none, as a result.
 
@@ -120,6 +96,7 @@ async def guarded_call(
     what would be asked about runs. A call that is allowed is never asked about. Waits for a human's
     answer as long as the confirmation policy says. Texts of the call and of its result that cannot
     be written are cleaned; give `Session.text_cleaned` as `cleaned` for its event TextCleaned.
+    `Session.call_tool` gives all of a session's, hooks and active skills included.
     Raises what the checker raises, the tool not having run; then, as after a cancellation, which
     goes through, there is no ToolEnd.
 
@@ -128,7 +105,8 @@ async def guarded_call(
     cleaner = Cleaner()
     call = cleaner.model(call)
     emit(ToolStart(id=call.id, name=call.name))
-    output = await _outcome(call, tools, checker, confirmation, emit)
+    gate = _Gate(tools, checker, confirmation, emit, hooks, tool_filter, on_ran)
+    output = await gate.outcome(call)
     emit(
         ToolEnd(
             id=call.id,
@@ -143,32 +121,57 @@ async def guarded_call(
     return output
 
 
-async def _outcome(
-    call: ToolUseBlock,
-    tools: Mapping[str, Tool],
-    checker: PermissionChecker | None,
-    confirmation: ConfirmationManager | None,
-    emit: Emit,
-) -> ToolOutput:
-    args = call.input
-    if not isinstance(args, Mapping):
-        # Before any checker, which is written for arguments by name.
-        return ToolOutput.error(f"Tool '{call.name}' was called with what is no JSON object")
-    decision = PermissionDecision.ALLOW if checker is None else checker.check(call.name, args)
-    if decision is PermissionDecision.DENY:
-        emit(PermissionDenied(tool_id=call.id, tool_name=call.name, args=args, reason=_DENIED))
-        return ToolOutput.error(
-            f"Permission denied: Tool '{call.name}' is blocked by permission policy."
+@attrs.frozen
+class _Gate:
+    """What decides about one call, in the order in which it is asked."""
+
+    tools: Mapping[str, Tool]
+    checker: PermissionChecker | None
+    confirmation: ConfirmationManager | None
+    emit: Emit
+    hooks: HookRunner
+    tool_filter: ToolFilter | None
+    on_ran: OnRan
+
+    async def outcome(self, call: ToolUseBlock) -> ToolOutput:
+        """Return the result of the call, or why there is none."""
+        if not isinstance(call.input, Mapping):
+            # Before any checker, which is written for arguments by name.
+            return ToolOutput.error(f"Tool '{call.name}' was called with what is no JSON object")
+        if self.tool_filter is not None and not self.tool_filter.allows(call.name):
+            what = f"Tool '{call.name}' is not allowed by any active skill."
+            return self._denied(call, what, what)
+        hooked = await self.hooks.before_tool(call)
+        if isinstance(hooked, Deny):
+            what = f"Permission denied: Tool '{call.name}' is blocked by a hook: {hooked.reason}"
+            return self._denied(call, f"Blocked by a hook: {hooked.reason}", what)
+        call = hooked
+        checker = self.checker
+        decision = (
+            PermissionDecision.ALLOW if checker is None else checker.check(call.name, call.input)
         )
-    tool = tools.get(call.name)
-    if tool is None:
-        # Before anybody is asked: an answer would change nothing.
-        return ToolOutput.error(f"Unknown tool: {call.name}")
-    if decision is PermissionDecision.ASK and confirmation is not None:
-        refused = await _refusal(call, args, confirmation)
-        if refused is not None:
-            return ToolOutput.error(refused)
-    return await _run(tool, args)
+        if decision is PermissionDecision.DENY:
+            what = f"Permission denied: Tool '{call.name}' is blocked by permission policy."
+            return self._denied(call, _DENIED, what)
+        tool = self.tools.get(call.name)
+        if tool is None:
+            # Before anybody is asked: an answer would change nothing.
+            return ToolOutput.error(f"Unknown tool: {call.name}")
+        if decision is PermissionDecision.ASK and self.confirmation is not None:
+            refused = await _refusal(call, call.input, self.confirmation)
+            if refused is not None:
+                return ToolOutput.error(refused)
+        begun = time.monotonic_ns()
+        output = await _run(tool, call.input)
+        self.on_ran(call.name, not output.is_error, (time.monotonic_ns() - begun) // 1_000_000)
+        return await self.hooks.after_tool(call, output)
+
+    def _denied(self, call: ToolUseBlock, reason: str, what: str) -> ToolOutput:
+        reason = clean_text(reason)
+        self.emit(
+            PermissionDenied(tool_id=call.id, tool_name=call.name, args=call.input, reason=reason)
+        )
+        return ToolOutput.error(what)
 
 
 async def _refusal(

@@ -8,7 +8,8 @@ its record, its checkpoints, its settlement, is on this side.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -25,28 +26,18 @@ from a3s_store.models import (
     ReasoningDelta,
     TextDelta,
     TokenUsage,
+    ToolUseBlock,
     VerificationReport,
 )
 from a3s_store.runtime.events import LiveEvent
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.policies.tool_calls import Tool
+from a3s_store.runtime.results import AgentResult as AgentResult
+from a3s_store.runtime.results import ToolOutput
 from a3s_store.runtime.runs.cleaning import CleanedMessages
 from a3s_store.runtime.runs.drafts import DraftWriter
 from a3s_store.runtime.state.limits import Checked, CheckedItems, check_fields, check_items
 from a3s_store.runtime.state.usage import accumulate
-
-
-@attrs.frozen(kw_only=True)
-class AgentResult:
-    """What a run came to. `messages` is the whole conversation, `usage` that of the whole run.
-
-    `verification_reports` are those that no checkpoint was told of before. Upstream: `AgentResult`.
-    """
-
-    text: str
-    messages: tuple[Message, ...]
-    usage: TokenUsage = attrs.field(factory=TokenUsage)
-    tool_calls_count: int = 0
-    verification_reports: tuple[VerificationReport, ...] = ()
 
 
 class ActiveRun:
@@ -91,6 +82,7 @@ class ActiveRun:
         self.tool_calls_count = checkpoint.tool_calls_count if checkpoint else 0
         self.turn = checkpoint.turn if checkpoint else 0
         self.verification_reports = checkpoint.verification_reports if checkpoint else ()
+        self._begun = time.monotonic_ns()
         self._over = False
         self._cleaned = CleanedMessages()
         self._saver = saver
@@ -115,6 +107,16 @@ class ActiveRun:
         self._over = over
         if over:
             self._draft.stop()
+
+    def tell_end(self) -> None:
+        """Tell the session's telemetry how the run ended."""
+        snapshot = self.session.runs.snapshot(self.id)
+        self.session.telemetry.run_end(
+            session_id=self.session.id,
+            run_id=self.id,
+            outcome="unknown" if snapshot is None else str(snapshot.status),
+            duration_ms=(time.monotonic_ns() - self._begun) // 1_000_000,
+        )
 
     def record(self, event: AgentEvent) -> None:
         """Keep an event of the run, and tell the session's subscribers.
@@ -147,6 +149,11 @@ class ActiveRun:
         """Count a call of the model. Raises EncodeError for counts that are none."""
         check_fields(total_usage=used)
         self.usage = accumulate(self.usage, used)
+
+    async def call_tool(self, call: ToolUseBlock, tools: Mapping[str, Tool]) -> ToolOutput:
+        """Make a call as `Session.call_tool` does; its events are the run's, and it is counted."""
+        self.tool_calls_count += 1
+        return await self.session.call_tool(call, tools, emit=self.record)
 
     async def checkpoint(
         self,

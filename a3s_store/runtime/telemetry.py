@@ -1,0 +1,73 @@
+"""Telemetry: an application's counters of usage, of calls of tools and of runs.
+
+A live session makes three calls, when usage is counted, when a tool ran and when a run ended.
+Nothing of it is stored, and no text of a conversation is in any of them.
+Upstream: `record_llm_metrics` of telemetry.rs (runtime 3.5, U6).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from a3s_store.models import TokenUsage
+
+_log = logging.getLogger("a3s_store.session")
+
+
+class Telemetry(Protocol):
+    """Receives measurements. Subclass it, and override what is wanted.
+
+    Calls are made on the event loop and must return at once; an exception is logged and changes
+    nothing.
+    """
+
+    def usage(
+        self, *, session_id: str, model: str, usage: TokenUsage, cost_usd: float | None
+    ) -> None:
+        """Take the usage that a session counted just now: of a run, unless it counts each call.
+
+        `model` is `unknown` for a session without one; `cost_usd` None without a price.
+        """
+        return
+
+    def tool_call(self, *, session_id: str, tool: str, success: bool, duration_ms: int) -> None:
+        """Take note of a tool that ran, by `Session.call_tool`."""
+        return
+
+    def run_end(self, *, session_id: str, run_id: str, outcome: str, duration_ms: int) -> None:
+        """Take note of a run that ended: `outcome` is `completed`, `failed` or `cancelled`."""
+        return
+
+
+class NoTelemetry(Telemetry):
+    """Receives measurements and keeps none: the default."""
+
+
+class ContainedTelemetry(Telemetry):
+    """Passes measurements on, and logs what fails: the first of each live session as a warning."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._level = logging.WARNING
+
+    def usage(self, **given: Any) -> None:
+        """See `Telemetry.usage`."""
+        self._safely(self._telemetry.usage, given)
+
+    def tool_call(self, **given: Any) -> None:
+        """See `Telemetry.tool_call`."""
+        self._safely(self._telemetry.tool_call, given)
+
+    def run_end(self, **given: Any) -> None:
+        """See `Telemetry.run_end`."""
+        self._safely(self._telemetry.run_end, given)
+
+    def _safely(self, call: Callable[..., None], given: dict[str, Any]) -> None:
+        try:
+            call(**given)
+        except Exception as error:
+            where = given["session_id"]
+            _log.log(self._level, "telemetry of session %s: %s", where, type(error).__name__)
+            self._level = logging.DEBUG
