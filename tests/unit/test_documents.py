@@ -38,6 +38,7 @@ DOCUMENTS = [
     "docs/sessions.md",
     "docs/threat-model.md",
     "docs/trust.md",
+    "docs/upstream-names.md",
     "schema/README.md",
 ]
 
