@@ -35,7 +35,7 @@ from a3s_store.printable import short_repr
 from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.hooks import Hook
 from a3s_store.runtime.live_session import SecurityGuard
-from a3s_store.runtime.options import OnConflict, OnInterrupted, OnMissingGuard
+from a3s_store.runtime.options import OnConflict, OnInterrupted, OnMissingGuard, SessionOptions
 from a3s_store.runtime.registry import SessionRegistry
 from a3s_store.runtime.runs.active_run import Agent, AgentResult
 from a3s_store.runtime.state.compaction import Summarizer, should_auto_compact
@@ -189,6 +189,43 @@ class SessionManager(SessionRegistry):
     def _forget(self, session_id: str) -> None:
         # An agent is a live session's: the next of its id may be quite another.
         self._agents.pop(session_id, None)
+
+    # -- Replacing ----------------------------------------------------------------------------
+
+    async def replace_session(
+        self, session_id: str, options: SessionOptions | None = None, **given: Any
+    ) -> AgentSession:
+        """Put a new live session in place of one, made of what is stored, and close the old one.
+
+        So it gets other options, tools, hooks or memory (`given` is for `Session`) under its id.
+        The old one is saved first, and stays where anything fails. `options` None are the
+        manager's. The agent stays, and the queue runs if it ran; its waiting commands and external
+        tasks fail with the old one, and dead letters that are kept are taken over. Upstream:
+        `replace_session` (runtime 1.7).
+
+        Raises:
+            SessionError: it is not live.
+            SessionConfigError: it is not kept in a store.
+            SessionBusyError: something is under way in it.
+            StoreError: it was not saved, or not restored.
+        """
+        old = self.get_session(session_id)
+        if old.store is None:
+            raise SessionConfigError(
+                "the session is not kept in a store, so that no other can be made of it",
+                field="session_store",
+                op="replace_session",
+                where=f"session {session_id}",
+            )
+        with old.admission.enter("replace_session"):
+            await old.persistence.save()
+            new = await self._restored(old.store, session_id, options or self._options, given)
+            self._live[session_id] = new
+        await old.close()
+        if old.session.queue.is_started:
+            new.session.queue.start()
+        await self._recover_queue(new)
+        return new
 
     # -- Settings -----------------------------------------------------------------------------
 

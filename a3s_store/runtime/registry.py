@@ -234,25 +234,33 @@ class SessionRegistry(SessionStores):
         return await self.create_session(session_id, config, **given)
 
     async def _restore(self, store: SessionStore, session_id: str, **given: Any) -> AgentSession:
-        options = attrs.evolve(self._options, auto_save=True)
+        live = await self._restored(store, session_id, self._options, given)
+        await self._recover_queue(live)
+        self._live[session_id] = live
+        return live
+
+    async def _restored(
+        self, store: SessionStore, session_id: str, options: SessionOptions, given: dict[str, Any]
+    ) -> AgentSession:
+        """A live session of a stored one, not registered yet, its queue as new."""
         token = live_window.open_window()
         session, persistence = await restore_session(
             store,
             session_id,
-            options,
+            attrs.evolve(options, auto_save=True),
             token=token,
             prices=self._prices,
             queue_journal=self._journal(store, session_id, token),
             clock=self._clock,
             **self._for_all(given),
         )
+        return AgentSession(session, persistence)
+
+    async def _recover_queue(self, live: AgentSession) -> None:
         try:
-            await session.queue.recover()
+            await live.session.queue.recover()
         except StoreError as error:
-            _log.warning("the queue of session %s is begun anew: %s", session_id, error)
-        live = AgentSession(session, persistence)
-        self._live[session_id] = live
-        return live
+            _log.warning("the queue of session %s is begun anew: %s", live.id, error)
 
     async def load_all_sessions(self) -> LoadReport:
         """Make every saved session live; a bad one is warned about, reported, and left alone."""

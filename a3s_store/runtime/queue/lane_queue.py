@@ -112,6 +112,11 @@ class LaneQueue:
             raise closed("start")
         self._runner.start()
 
+    @property
+    def is_started(self) -> bool:
+        """Whether `start` was called."""
+        return self._runner.started
+
     def submit(self, lane: SessionLane, command: Command) -> CommandHandle:
         """Put a command at the end of a lane; await what is answered for its result.
 

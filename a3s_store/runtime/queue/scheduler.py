@@ -54,7 +54,7 @@ class LaneRunner:
         self._emit = emit
         self._clock = clock
         self._metrics = metrics
-        self._started = False
+        self.started = False
         self.closed = False
         self._pass: asyncio.Handle | None = None
         self._refill: asyncio.TimerHandle | None = None
@@ -64,7 +64,7 @@ class LaneRunner:
 
     def start(self) -> None:
         """Let commands run."""
-        self._started = True
+        self.started = True
         self._wake()
 
     def accept(self, line: Lane, entry: Entry) -> None:
@@ -110,7 +110,7 @@ class LaneRunner:
                     entry.handle.set_exception(closed(entry.command_type))
 
     def _wake(self) -> None:
-        if self._started and not self.closed and self._pass is None:
+        if self.started and not self.closed and self._pass is None:
             self._pass = asyncio.get_running_loop().call_soon(self._start_ready)
 
     def _start_ready(self) -> None:
