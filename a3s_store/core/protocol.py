@@ -3,7 +3,7 @@
 Anyone's store can be used where a `SessionStore` is asked for; `a3s_store.testing.conformance`
 tells whether it keeps the rules written here. The way there is to subclass
 `a3s_store.BaseStore`, which has all the named methods and every check of what it is given, and
-leaves a dozen to write; `memory.py` is an example of 130 lines.
+leaves a dozen to write; `a3s_store.backends.memory` is an example.
 """
 
 from __future__ import annotations
@@ -341,31 +341,44 @@ class GenerationalStore(SessionStore, Protocol):
     async def save(self, session: SessionData, *, expected_generation: int | None = None) -> None:
         """See `SessionStore.save`. With `expected_generation`, only if the session is at it.
 
-        0 means that nothing was ever saved under the id.
+        0 means that nothing is stored under the id.
 
         Raises:
-            StaleGenerationError: it was saved since; nothing was written.
+            StaleGenerationError: it was saved or deleted since; nothing was written.
         """
+
+    async def save_snapshot(
+        self, snapshot: SessionSnapshot, *, expected_generation: int | None = None
+    ) -> None:
+        """See `SessionStore.save_snapshot`; `expected_generation` as in `save`."""
 
     async def load(self, session_id: str, *, generation: int | None = None) -> SessionData | None:
         """See `SessionStore.load`. With `generation`, with the conversation it had then.
 
-        Everything but the conversation is as it is now.
+        Everything but the conversation is as it is now. None when no session is stored now.
 
         Raises:
             SessionNotFoundError: the session has no such generation, or it had no conversation.
+            GenerationGoneError: the generation was pruned.
         """
 
     async def generation(self, session_id: str) -> int:
-        """The number of the last save under this id, 0 when there was none."""
+        """The number of the last save under this id, 0 when nothing is stored under it."""
 
     async def generations(self, session_id: str) -> tuple[Generation, ...]:
-        """Every save under this id that is on record, oldest first; see `Generation`."""
+        """Every stored generation of this id, the oldest first; see `Generation`.
+
+        The first has the number 1. Each save of the session or of a collection, fork and rewind
+        takes the next number; so does the deletion, so that none is given twice under an id.
+        """
 
     async def delete(
         self, session_id: str, *, tree: bool = False, expected_generation: int | None = None
     ) -> None:
-        """See `SessionStore.delete`; `expected_generation`, of this session alone, as in `save`."""
+        """See `SessionStore.delete`; `expected_generation`, of this session alone, as in `save`.
+
+        Its generations go with it.
+        """
 
     async def fork(
         self,
@@ -383,8 +396,8 @@ class GenerationalStore(SessionStore, Protocol):
 
         Raises:
             SessionNotFoundError: there is no such session, or it is not that long.
-            StaleGenerationError: something was saved under `new_id` already, or the session is not
-                at `expected_generation`.
+            StaleGenerationError: the session is not at `expected_generation`, which is looked at
+                before anything else; or something is stored under `new_id` already.
         """
 
     async def rewind(

@@ -21,11 +21,7 @@ from a3s_store.backends.sqlite.connection.connect import Durability, Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.draft_store import DraftMethods
 from a3s_store.backends.sqlite.engine import Engine
-from a3s_store.backends.sqlite.generation_methods import (
-    GenerationMethods,
-    check_count,
-    check_expected,
-)
+from a3s_store.backends.sqlite.generation_methods import GenerationMethods
 from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.api import CareMethods
 from a3s_store.backends.sqlite.queue_entry_store import SqliteQueueEntryMethods
@@ -39,6 +35,7 @@ from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
 from a3s_store.core.credential_names import CredentialNames
+from a3s_store.core.generational_store import check_count
 from a3s_store.core.opening import Opening, not_constructed
 from a3s_store.core.protocol import Capabilities, Inventory, SessionSummary
 from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
@@ -204,20 +201,6 @@ class SqliteSessionStore(
 
     # -- More than the protocol ---------------------------------------------------------------
 
-    async def save(self, session: SessionData, *, expected_generation: int | None = None) -> None:
-        """See `GenerationalStore.save`."""
-        await self._put(
-            self._session_batch("save", session, expected_generation=expected_generation)
-        )
-
-    async def save_snapshot(
-        self, snapshot: SessionSnapshot, *, expected_generation: int | None = None
-    ) -> None:
-        """See `SessionStore.save_snapshot`; `expected_generation` as in `save`."""
-        await self._put(
-            self._snapshot_batch("save_snapshot", snapshot, expected_generation=expected_generation)
-        )
-
     @overload
     async def load(
         self,
@@ -242,15 +225,14 @@ class SqliteSessionStore(
         With `on_damage="report"` damage is not raised: the answer has what can be proven, and says
         what is left out.
         """
+        if not _reports("load", on_damage):
+            return await super().load(session_id, generation=generation)
         self._check_open("load")
         if generation is not None:
             check_count("load", "generation", generation)
-        if _reports("load", on_damage):
-            rest = await self._recover("load", check_id(session_id), (), generation)
-            session = None if rest.value is None else rest.value.session
-            return Recovered(value=session, damage=rest.damage)
-        found = await self._load("load", check_id(session_id), (), True, generation)
-        return found.session
+        rest = await self._recover("load", check_id(session_id), (), generation)
+        session = None if rest.value is None else rest.value.session
+        return Recovered(value=session, damage=rest.damage)
 
     @overload
     async def load_snapshot(
@@ -299,8 +281,6 @@ class SqliteSessionStore(
     # -- The port -----------------------------------------------------------------------------
 
     async def _commit(self, batch: Batch) -> bool:
-        check_expected(batch.op, batch.expected_generation)
-
         def apply(conn: WorkConnection, memory: CacheTransaction) -> bool:
             with _fault_named(lambda: refuse_unwritable(batch)):
                 return session_writer.commit(conn, memory, batch, self._now_ms())
@@ -314,6 +294,9 @@ class SqliteSessionStore(
         self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
         return await self._load(op, session_id, collections, session)
+
+    async def _load_generation(self, session_id: str, generation: int) -> SessionData | None:
+        return (await self._load("load", session_id, (), True, generation)).session
 
     async def _load(
         self,

@@ -32,13 +32,15 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
+from a3s_store.core.generational_store import (
+    not_saved,
+    refuse_beyond,
+    refuse_other,
+    refuse_used,
+)
 from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.session_cache import HISTORY, CacheEntry, CacheTransaction
-from a3s_store.errors import (
-    EncodeError,
-    SessionNotFoundError,
-    StaleGenerationError,
-)
+from a3s_store.errors import EncodeError
 from a3s_store.models import SessionData
 from a3s_store.wire import encode_without
 
@@ -245,17 +247,6 @@ def _conditions_hold(batch: Batch, before: SessionHeader | None) -> bool:
     return before is not None and before.digest == batch.expected_digest
 
 
-def refuse_other(expected: int | None, actual: int) -> None:
-    """Raise StaleGenerationError unless `expected` is None or the generation the session is at."""
-    if expected is not None and expected != actual:
-        raise StaleGenerationError(
-            f"the session is at generation {actual}, not {expected}",
-            expected=expected,
-            actual=actual,
-            hint="Load it again, apply the change to what is there, and save that",
-        )
-
-
 def array(values: Any, model: str, name: str) -> tuple[Any, ...]:
     """The values of an attribute that nothing encodes whole. Raises EncodeError for no tuple."""
     if type(values) is not tuple:
@@ -298,12 +289,8 @@ def _saved(
     if found is not None:
         session_header.check(found)
     if found is None or found.head is None:
-        raise SessionNotFoundError("no session was saved under this id", hint="list() names all")
-    if length is not None and not 0 <= length <= found.head.length:
-        raise SessionNotFoundError(
-            f"the conversation has {found.head.length} messages, not {length}",
-            hint="Name a length from 0 to that",
-        )
+        raise not_saved()
+    refuse_beyond(length, found.head.length)
     return found, found.head
 
 
@@ -314,7 +301,6 @@ def fork(
     batch: Batch,
     at: int | None,
     now_ms: int,
-    expected_generation: int | None = None,
 ) -> None:
     """Commit a batch under another id with a head on the first `at` messages of a session.
 
@@ -322,9 +308,9 @@ def fork(
 
     Raises:
         SessionNotFoundError: there is no such session, or it is not that long.
-        StaleGenerationError: the session is not at `expected_generation`.
+        StaleGenerationError: something is stored under the other id.
     """
-    refuse_other(expected_generation, session_header.generation_of(conn, session_id))
+    refuse_used(batch.session_id, session_header.generation_of(conn, batch.session_id))
     _, head = _saved(conn, session_id, at)
     length = head.length if at is None else at
     commit(conn, memory, batch, now_ms, Head(head.branch, length))
