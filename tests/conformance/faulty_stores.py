@@ -19,7 +19,8 @@ from a3s_store.core.collections import (
     CheckpointKind,
     Collection,
 )
-from a3s_store.core.protocol import Capabilities
+from a3s_store.core.generational_store import refuse_other
+from a3s_store.core.protocol import Capabilities, Generation
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
@@ -154,29 +155,29 @@ class KeepsFamiliesASnapshotLeavesOut(MemorySessionStore):
 
 @caught_by("a_delete_takes_the_session_and_what_belongs_to_it")
 class DeletesTheSessionOnly(MemorySessionStore):
-    async def _delete(self, session_id: str) -> None:
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         if session_id in self._entries:
             self._entries[session_id].session = None
 
 
 @caught_by("a_delete_takes_the_queue_of_the_session")
 class KeepsTheQueueOfDeletedSessions(MemorySessionStore):
-    async def _delete(self, session_id: str) -> None:
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         kept = self._checkpoints[WORKFLOW_CHECKPOINTS].copy()
-        await super()._delete(session_id)
+        await super()._delete(session_id, expected_generation)
         self._checkpoints[WORKFLOW_CHECKPOINTS].update(kept)
 
 
 @caught_by("a_delete_leaves_everything_else")
 class DeletesTheRunOfThatName(MemorySessionStore):
-    async def _delete(self, session_id: str) -> None:
-        await super()._delete(session_id)
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
+        await super()._delete(session_id, expected_generation)
         self._checkpoints[LOOP_CHECKPOINTS].pop(session_id, None)
 
 
 @caught_by("a_tree_is_deleted_with_all_below_it")
 class DeletesChildrenOnly(MemorySessionStore):
-    async def _delete_tree(self, session_id: str) -> None:
+    async def _delete_tree(self, session_id: str, expected_generation: int | None = None) -> None:
         for one, entry in tuple(self._entries.items()):
             if entry.session is not None and entry.session.parent_id == session_id:
                 await self._delete(one)
@@ -212,8 +213,8 @@ class _Renaming(MemorySessionStore):
     async def _exists(self, session_id: str) -> bool:
         return await super()._exists(self._name(session_id))
 
-    async def _delete(self, session_id: str) -> None:
-        await super()._delete(self._name(session_id))
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
+        await super()._delete(self._name(session_id), expected_generation)
 
 
 @caught_by("two_ids_are_never_one[a/b,a_b]")
@@ -255,8 +256,8 @@ class ComparesThenSaves(MemorySessionStore):
 
 @caught_by("a_reader_never_sees_half_a_snapshot")
 class SavesASnapshotInParts(MemorySessionStore):
-    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
-        await super().save_snapshot(snapshot.evolve(trace_events=None))
+    async def save_snapshot(self, snapshot: SessionSnapshot, **given: Any) -> None:
+        await super().save_snapshot(snapshot.evolve(trace_events=None), **given)
         await asyncio.sleep(0)
         await super().save_snapshot(snapshot)
 
@@ -265,17 +266,17 @@ class SavesASnapshotInParts(MemorySessionStore):
 class WritesBeforeItChecks(MemorySessionStore):
     """The session lands although its last family is refused."""
 
-    async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+    async def save_snapshot(self, snapshot: SessionSnapshot, **given: Any) -> None:
         if isinstance(snapshot, SessionSnapshot):
             await self.save(snapshot.session)
-        await super().save_snapshot(snapshot)
+        await super().save_snapshot(snapshot, **given)
 
 
 @caught_by("a_bad_session_is_refused[NaN]")
 class SwallowsErrors(MemorySessionStore):
-    async def save(self, session: SessionData) -> None:
+    async def save(self, session: SessionData, **given: Any) -> None:
         try:
-            await super().save(session)
+            await super().save(session, **given)
         except EncodeError:
             pass
 
@@ -335,15 +336,15 @@ class PromisesToBeDurable(MemorySessionStore):
 class ComparesGenerationsOnly(MemorySessionStore):
     """Numbers begin anew under an id, and the life is not looked at."""
 
-    async def _delete(self, session_id: str) -> None:
-        await super()._delete(session_id)
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
+        await super()._delete(session_id, expected_generation)
         self._last.pop(session_id, None)
 
 
 @caught_by("no_number_is_given_twice_under_an_id")
 class ForgetsNumbersOfTheDeleted(MemorySessionStore):
-    async def _delete(self, session_id: str) -> None:
-        await super()._delete(session_id)
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
+        await super()._delete(session_id, expected_generation)
         self._last.clear()
 
 
@@ -417,9 +418,9 @@ class ForgetsClaims(MemorySessionStore):
 
 @caught_by("memories_go_with_the_session_of_their_owner")
 class KeepsMemoriesOfDeletedSessions(MemorySessionStore):
-    async def _delete(self, session_id: str) -> None:
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         kept = self._memories.get(session_id, {})
-        await super()._delete(session_id)
+        await super()._delete(session_id, expected_generation)
         if kept:
             self._memories[session_id] = kept
 
@@ -460,3 +461,136 @@ class AnswersThoughItIsClosed(MemorySessionStore):
     def _check_open(self, op: str) -> None:
         if "memor" not in op:
             super()._check_open(op)
+
+
+@caught_by("the_generation_rises_by_one_with_each_save")
+class CountsSavesOfTheSessionOnly(MemorySessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        saved = await super()._commit(batch)
+        if batch.session is None and saved:
+            self._entries[batch.session_id].generation -= 1
+            self._entries[batch.session_id].saves.pop()
+        return saved
+
+
+@caught_by("every_generation_can_be_loaded")
+class LoadsTheNewestGeneration(MemorySessionStore):
+    async def _load_generation(self, session_id: str, generation: int) -> SessionData | None:
+        await super()._load_generation(session_id, generation)
+        return (await self._fetch("load", session_id, (), session=True)).session
+
+
+@caught_by("every_generation_can_be_loaded")
+class KeepsTheLengthOfGenerationsOnly(MemorySessionStore):
+    """As if a conversation only ever grew."""
+
+    async def _load_generation(self, session_id: str, generation: int) -> SessionData | None:
+        found = await super()._load_generation(session_id, generation)
+        newest = (await self._fetch("load", session_id, (), session=True)).session
+        if found is None or newest is None:
+            return found
+        return newest.evolve(messages=newest.messages[: len(found.messages)])
+
+
+@caught_by("every_generation_can_be_loaded")
+class KeepsWholeSessionsByGeneration(MemorySessionStore):
+    """Fields come back as they were then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._then: dict[tuple[str, int], SessionData] = {}
+
+    async def _commit(self, batch: Batch) -> bool:
+        saved = await super()._commit(batch)
+        if saved and batch.session is not None:
+            number = await self._generation(batch.session_id)
+            self._then[batch.session_id, number] = batch.session
+        return saved
+
+    async def _load_generation(self, session_id: str, generation: int) -> SessionData | None:
+        found = await super()._load_generation(session_id, generation)
+        return self._then.get((session_id, generation), found)
+
+
+@caught_by("the_digest_of_a_generation_is_its_snapshots")
+class DigestsTheSessionOnly(MemorySessionStore):
+    async def _generations(self, session_id: str) -> tuple[Generation, ...]:
+        found = await super()._generations(session_id)
+        session = (await self._fetch("load", session_id, (), session=True)).session
+        if session is None:
+            return found
+        digest = SessionSnapshot(session=session).digest()
+        return (*found[:-1], attrs.evolve(found[-1], digest=digest))
+
+
+@caught_by("an_unknown_generation_is_an_error")
+class LoadsTheNearestGeneration(MemorySessionStore):
+    async def _load_generation(self, session_id: str, generation: int) -> SessionData | None:
+        known = [
+            one.number for one in await self._generations(session_id) if one.length is not None
+        ]
+        nearest = min(known, key=lambda number: abs(number - generation), default=generation)
+        return await super()._load_generation(session_id, nearest)
+
+
+@caught_by("a_stale_writer_is_refused")
+class SavesWhateverTheGeneration(MemorySessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        return await super()._commit(attrs.evolve(batch, expected_generation=None))
+
+
+@caught_by("one_of_many_writers_wins")
+class ComparesGenerationsThenSaves(MemorySessionStore):
+    async def _commit(self, batch: Batch) -> bool:
+        refuse_other(batch.expected_generation, await self._generation(batch.session_id))
+        await asyncio.sleep(0)
+        return await super()._commit(attrs.evolve(batch, expected_generation=None))
+
+
+@caught_by("a_rewind_is_a_generation")
+class RewindsByForgetting(MemorySessionStore):
+    """The longer history is gone."""
+
+    async def _rewind(self, session_id: str, length: int, expected_generation: int | None) -> int:
+        number = await super()._rewind(session_id, length, expected_generation)
+        saves = self._entries[session_id].saves
+        saves[:] = saves[-1:] * len(saves)
+        return number
+
+
+@caught_by("a_fork_goes_its_own_way")
+class ForksWithTheRunsThatGoOn(MemorySessionStore):
+    def _fork_batch(self, source: SessionSnapshot, new_id: str) -> Batch:
+        return self._snapshot_batch("fork", source.fork(new_id))
+
+
+@caught_by("a_fork_goes_its_own_way")
+class ForksTheConversationOnly(MemorySessionStore):
+    def _fork_batch(self, source: SessionSnapshot, new_id: str) -> Batch:
+        return self._session_batch("fork", source.fork(new_id).session)
+
+
+@caught_by("a_bad_fork_changes_nothing")
+class ForksOverWhatIsStored(MemorySessionStore):
+    async def _fork(
+        self, session_id: str, new_id: str, at: int | None, expected_generation: int | None
+    ) -> None:
+        if await self._exists(session_id) and session_id != new_id:
+            self._remove(new_id)
+        await super()._fork(session_id, new_id, at, expected_generation)
+
+
+@caught_by("a_delete_takes_the_generations_along")
+class KeepsGenerationsOfTheDeleted(MemorySessionStore):
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
+        entry = self._entries.get(session_id)
+        await super()._delete(session_id, expected_generation)
+        if entry is not None:
+            entry.session = None
+            self._entries[session_id] = entry
+
+
+@caught_by("every_change_can_be_made_on_a_condition")
+class DeletesWhateverTheGeneration(MemorySessionStore):
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
+        await super()._delete(session_id)

@@ -132,7 +132,7 @@ def test_a_report_says_what_failed_and_what_nobody_checked() -> None:
 class _Refusing(MemorySessionStore):
     """Cannot be used at all; the report says so instead of raising."""
 
-    async def save(self, session: object) -> None:
+    async def save(self, session: object, **given: object) -> None:
         raise StoreError("no")
 
 

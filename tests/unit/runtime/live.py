@@ -124,9 +124,9 @@ class Moody(MemorySessionStore):
         self._say()
         return await super().exists(session_id)
 
-    async def delete(self, session_id: str, *, tree: bool = False) -> None:
+    async def delete(self, session_id: str, **given: Any) -> None:
         self._say()
-        await super().delete(session_id, tree=tree)
+        await super().delete(session_id, **given)
 
     async def health_check(self) -> Any:
         self._say()

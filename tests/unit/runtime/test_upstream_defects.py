@@ -94,9 +94,9 @@ class Slow(MemorySessionStore):
         await self._wait("save")
         return await super().save_changes(changes, **given)
 
-    async def delete(self, session_id: str, *, tree: bool = False) -> None:
+    async def delete(self, session_id: str, **given: Any) -> None:
         await self._wait("delete")
-        await super().delete(session_id, tree=tree)
+        await super().delete(session_id, **given)
 
     async def load_loop_checkpoint(self, run_id: str) -> LoopCheckpoint | None:
         await self._wait("load")

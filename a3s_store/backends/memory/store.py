@@ -17,6 +17,8 @@ import attrs
 
 from a3s_store.agent_memory.item import MemoryItem
 from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change, session_deleted
+from a3s_store.backends.memory.branches import Conversation
+from a3s_store.backends.memory.entry import Entry
 from a3s_store.core import session_tree
 from a3s_store.core.base_drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
@@ -28,6 +30,7 @@ from a3s_store.core.changes import (
     Stored,
     batch_of,
 )
+from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import (
     CHECKPOINTS,
     LOOP_CHECKPOINTS,
@@ -43,9 +46,15 @@ from a3s_store.core.conditional_store import (
     run_taken,
 )
 from a3s_store.core.credential_names import CredentialNames
-from a3s_store.core.digests import EMPTY_CHAIN, chain, message_digest
 from a3s_store.core.drafts import Draft
-from a3s_store.core.protocol import Capabilities, Health, Inventory
+from a3s_store.core.generational_store import (
+    GenerationalMethods,
+    not_saved,
+    refuse_beyond,
+    refuse_other,
+    refuse_used,
+)
+from a3s_store.core.protocol import Capabilities, Generation, Health, Inventory
 from a3s_store.core.queue_entries import (
     WORKFLOW_PREFIX,
     EntryKey,
@@ -56,50 +65,27 @@ from a3s_store.core.queue_entries import (
     session_not_saved,
 )
 from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
-from a3s_store.core.revision import Position, Revision, Versioned
-from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.models import LoopCheckpoint, Message, SessionData
-from a3s_store.wire import DEFAULT_LIMITS, Limits, encode
+from a3s_store.core.revision import Revision, Versioned
+from a3s_store.errors import during
+from a3s_store.models import LoopCheckpoint, SessionData
+from a3s_store.wire import DEFAULT_LIMITS, Limits
 from a3s_store.wire.limits import in_force
 
-
-@attrs.define
-class _Entry:
-    """What is kept under one session id. `generation` is that of the last save."""
-
-    generation: int
-    life: int
-    session: SessionData | None = None
-    name_source: str | None = None
-    collections: dict[Collection, tuple[Any, ...]] = attrs.field(factory=dict)
-    retained_artifact_uris: tuple[str, ...] = ()
-    saves: dict[bytes, int] = attrs.field(factory=dict)
-    # Queue entries with their claims, oldest first.
-    queue: dict[EntryKey, tuple[str | None, QueueEntry]] = attrs.field(factory=dict)
-
-    def snapshot(self) -> SessionSnapshot | None:
-        if self.session is None:
-            return None
-        return SessionSnapshot.of(self.session, self.collections, self.retained_artifact_uris)
-
-    def revision(self) -> Revision | None:
-        return None if self.session is None else Revision(self.generation, self.life)
-
-    def put_in_queue(self, claim: str | None, one: QueueEntry) -> None:
-        """Add or replace a queue entry, unless it has another claim."""
-        if self.queue.get(one.key, (claim,))[0] == claim:
-            self.queue[one.key] = claim, one
-
-
 # The entry of an id under which nothing was saved.
-_NOTHING: Final = _Entry(0, 1)
+_NOTHING: Final = Entry(0, 1)
 
 
-class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, BaseMemoryMethods):
+class MemorySessionStore(
+    GenerationalMethods, ConditionalMethods, QueueEntryMethods, BaseDraftStore, BaseMemoryMethods
+):
     """A `SessionStore` that forgets everything when the process ends.
 
     `redact`, `credentials` and `limits` as in `SqliteSessionStore.open`. `clock` gives Unix
-    seconds, for the relevance of memories.
+    seconds, for `saved_at_ms` and the relevance of memories.
+
+    Every save is a generation until its session is deleted; nothing is pruned. Messages that
+    generations share are kept once, and so is a message that is saved again in its place; others
+    stay in memory after they were dropped from the conversation.
     """
 
     backend_name = "memory"
@@ -115,7 +101,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
         self._redactor = Redactor(redact, names=credentials)
         self._clock = clock
         self._limits = limits
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         # The last number given under an id whose session was deleted.
         self._last: dict[str, int] = {}
         self._checkpoints: dict[CheckpointKind, dict[str, Any]] = {k: {} for k in CHECKPOINTS}
@@ -133,6 +119,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
         return Capabilities(
             atomic_session_snapshots=True,
             aggregate_cas=True,
+            generations=True,
             conditional_writes=True,
             run_claims=True,
             drafts=True,
@@ -142,8 +129,9 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
     async def _commit(self, batch: Batch) -> bool:
         with in_force(self._limits):
             refuse_unwritable(batch)
-        with self._lock:
+        with self._lock, during(batch.op, f"session {batch.session_id!r}"):
             entry = self._entries.get(batch.session_id, _NOTHING)
+            refuse_other(batch.expected_generation, entry.generation)
             if batch.expected_digest is not None:
                 stored = entry.snapshot()
                 if stored is None or stored.digest() != batch.expected_digest:
@@ -151,30 +139,57 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
             self._apply(batch)
         return True
 
-    def _apply(self, batch: Batch) -> _Entry:
-        """Write a batch that may be written."""
-        session_id = batch.session_id
-        entry = self._entries.get(session_id)
+    def _apply(self, batch: Batch, shared: Conversation | None = None) -> Entry:
+        """Write a batch that may be written; `shared` is the conversation of a new session."""
+        now_ms = unix_ms(self._clock())
+        entry = self._entries.get(batch.session_id)
         if entry is None:
-            last = self._last.get(session_id, 0)
-            entry = self._entries[session_id] = _Entry(last, last + 1)
-        if batch.session is not None:
-            if batch.save_id is not None:
-                entry.name_source = batch.name_source
-            elif entry.session and entry.session.config.name != batch.session.config.name:
-                entry.name_source = None
-            entry.session = batch.session
-        for collection, values in batch.collections.items():
-            if values is None:
-                entry.collections.pop(collection, None)
-            else:
-                entry.collections[collection] = values
-        if batch.retained_artifact_uris is not None:
-            entry.retained_artifact_uris = batch.retained_artifact_uris
-        entry.generation += 1
-        if batch.save_id is not None:
-            entry.saves[batch.save_id] = entry.generation
+            last = self._last.get(batch.session_id, 0)
+            entry = Entry(last, last + 1, conversation=shared or Conversation())
+        entry.apply(batch, now_ms)
+        self._entries[batch.session_id] = entry
         return entry
+
+    # -- Generations ---------------------------------------------------------------------------
+
+    async def _load_generation(self, session_id: str, generation: int) -> SessionData | None:
+        with self._lock, during("load", f"session {session_id!r}"):
+            return self._entries.get(session_id, _NOTHING).session_at(generation)
+
+    async def _generation(self, session_id: str) -> int:
+        with self._lock:
+            return self._entries.get(session_id, _NOTHING).generation
+
+    async def _generations(self, session_id: str) -> tuple[Generation, ...]:
+        with self._lock:
+            return self._entries.get(session_id, _NOTHING).generations()
+
+    async def _fork(
+        self, session_id: str, new_id: str, at: int | None, expected_generation: int | None
+    ) -> None:
+        with self._lock, during("fork", f"session {session_id!r}"):
+            entry = self._entries.get(session_id, _NOTHING)
+            refuse_other(expected_generation, entry.generation)
+            source = entry.snapshot()
+            if source is None:
+                raise not_saved()
+            refuse_used(new_id, self._entries.get(new_id, _NOTHING).generation)
+            refuse_beyond(at, len(source.session.messages))
+            kept = entry.conversation.first(len(source.session.messages) if at is None else at)
+            session = source.session.evolve(messages=kept.messages)
+            self._apply(self._fork_batch(source.evolve(session=session), new_id), kept)
+
+    async def _rewind(self, session_id: str, length: int, expected_generation: int | None) -> int:
+        with self._lock, during("rewind", f"session {session_id!r}"):
+            entry = self._entries.get(session_id, _NOTHING)
+            refuse_other(expected_generation, entry.generation)
+            if entry.session is None:
+                raise not_saved()
+            refuse_beyond(length, len(entry.session.messages))
+            session = entry.session.evolve(messages=entry.session.messages[:length])
+            return self._apply(
+                Batch(op="rewind", session_id=session_id, session=session)
+            ).generation
 
     # -- Live sessions beside each other -------------------------------------------------------
 
@@ -226,8 +241,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
         snapshot, revision = entry.snapshot(), entry.revision()
         if snapshot is None or revision is None:
             return None
-        position = _position(snapshot.session.messages)
-        return Versioned(snapshot, revision, position, entry.name_source)
+        return Versioned(snapshot, revision, entry.conversation.position, entry.name_source)
 
     async def _fetch_versioned(self, session_id: str, *, collections: bool) -> Stored | None:
         with self._lock:
@@ -240,7 +254,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
     async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
         with self._lock:
             entry = self._entries.get(session_id, _NOTHING)
-            number = entry.saves.get(save_id)
+            number = entry.save_ids.get(save_id)
             return None if number is None else Revision(number, entry.life)
 
     async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
@@ -271,12 +285,14 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
                 retained_artifact_uris=entry.retained_artifact_uris,
             )
 
-    async def _delete(self, session_id: str) -> None:
-        with self._lock:
+    async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
+        with self._lock, during("delete", f"session {session_id!r}"):
+            refuse_other(expected_generation, self._entries.get(session_id, _NOTHING).generation)
             self._remove(session_id)
 
-    async def _delete_tree(self, session_id: str) -> None:
-        with self._lock:
+    async def _delete_tree(self, session_id: str, expected_generation: int | None = None) -> None:
+        with self._lock, during("delete", f"session {session_id!r}"):
+            refuse_other(expected_generation, self._entries.get(session_id, _NOTHING).generation)
             parents = {i: e.session.parent_id for i, e in self._entries.items() if e.session}
             for one in session_tree.below(session_id, parents):
                 self._remove(one)
@@ -320,7 +336,7 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
             else:
                 self._checkpoints[kind].pop(key, None)
 
-    def _of_life(self, session_id: str, life: int | None) -> _Entry:
+    def _of_life(self, session_id: str, life: int | None) -> Entry:
         entry = self._entries.get(session_id, _NOTHING)
         return _NOTHING if life is not None and life != entry.life else entry
 
@@ -431,8 +447,3 @@ class MemorySessionStore(ConditionalMethods, QueueEntryMethods, BaseDraftStore, 
         self._memories.clear()
         for kept in self._checkpoints.values():
             kept.clear()
-
-
-def _position(messages: tuple[Message, ...]) -> Position:
-    links = chain(message_digest(encode(message)) for message in messages)
-    return Position(len(links), links[-1] if links else EMPTY_CHAIN)
