@@ -31,7 +31,7 @@ class Raised:
 
 @attrs.define
 class Pair:
-    """A store under test, its model, and the conversations of its generations."""
+    """A store under test and its model."""
 
     name: str
     open_store: OpenStore
@@ -39,7 +39,11 @@ class Pair:
     may_refuse: bool
     store: Any = None
     model: MemorySessionStore = attrs.field(factory=MemorySessionStore)
-    history: dict[str, dict[int, tuple[Message, ...]]] = attrs.field(factory=dict)
+
+    @property
+    def has_generations(self) -> bool:
+        """Whether the store promises generations; the model always does."""
+        return bool(self.store.capabilities().generations)
 
     async def open(self) -> None:
         self.store = await self.open_store(self.place)
@@ -49,11 +53,11 @@ class Pair:
             await self.store.close()
             await self.open()
 
-    async def write(self, what: str, step: Step, model_step: Step) -> None:
-        """Run the step on the store, and unless it refuses the id the other on the model."""
+    async def write(self, what: str, step: Step) -> None:
+        """Run the step on the store, and unless it refuses the id on the model."""
         actual, refusal = await answer_of(step, self.store)
         if refusal is None or not self.may_refuse:
-            expected, _ = await answer_of(model_step, self.model)
+            expected, _ = await answer_of(step, self.model)
             same(expected, actual, f"{self.name}: {what}")
         elif isinstance(refusal, IdCollisionError):
             held = attrs.astuple(await self.model.inventory())
@@ -64,18 +68,6 @@ class Pair:
         actual, _ = await answer_of(step, self.store)
         expected, _ = await answer_of(step, self.model)
         same(expected, actual, f"{self.name}: {what}")
-
-    async def remember(self, session_id: str) -> None:
-        """Note which conversation the store's newest generation has."""
-        if not self.store.capabilities().generations:
-            return
-        number = await self.store.generation(session_id)
-        if number == 0:
-            self.history.pop(session_id, None)
-            return
-        now = await self.model.load(session_id)
-        if now is not None:
-            self.history.setdefault(session_id, {})[number] = now.messages
 
 
 async def answer_of(step: Step, store: Any) -> tuple[Any, InvalidIdError | None]:
@@ -148,3 +140,28 @@ def look_at(session_id: str) -> Step:
         return await contents(store, session_id)
 
     return step
+
+
+def generations_of(session_id: str) -> Step:
+    """The step that asks for all generations; clocks differ."""
+
+    async def step(store: Any) -> Any:
+        found = await store.generations(session_id)
+        return await store.generation(session_id), [
+            (one.number, one.length, one.digest) for one in found
+        ]
+
+    return step
+
+
+def load_at(session_id: str, number: int) -> Step:
+    """The step that loads one generation."""
+
+    async def step(store: Any) -> Any:
+        return await store.load(session_id, generation=number)
+
+    return step
+
+
+async def do_nothing(store: Any) -> None:
+    """The step of stores that do not have what is asked."""

@@ -20,27 +20,26 @@ among stores. Only stores named in `may_refuse` may do so, only for writes, and 
 something to collide with; 3. steps build on what the same store answered, so that a store that
 knows its own values by identity is put to work, or on equal copies of it, so that one that only
 looks at identity is found out; 4. after the last step everything is compared, and compared once
-more after reopening.
+more after reopening; 5. a store that promises generations has those of its model after every step:
+number, length, digest, and the conversation of each. Other stores are asked for rewinds and forks
+by loads and saves.
 
 Like hypothesis's test_database_agreement.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
+from hypothesis.stateful import Bundle, rule
 
 from a3s_store.core.collections import COLLECTIONS
-from a3s_store.core.protocol import Inventoried, Verifiable
-from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.testing import strategies
+from a3s_store.testing._generation_rules import GenerationRules
 from a3s_store.testing._pairs import (
     COLLECTION_VALUES,
     COSTS,
@@ -52,15 +51,13 @@ from a3s_store.testing._pairs import (
     TURNS,
     OpenStore,
     Pair,
-    Step,
     call,
     copied,
-    list_ids,
     look_at,
-    take_snapshot,
     with_unknown_key,
 )
-from a3s_store.testing.conformance.expect import load_collection, same, save_collection
+from a3s_store.testing._pairs_machine import NEW
+from a3s_store.testing.conformance.expect import load_collection, save_collection
 
 
 def store_machine(
@@ -80,85 +77,11 @@ def store_machine(
     return Machine
 
 
-class StoreMachine(RuleBasedStateMachine):
+class StoreMachine(GenerationRules):
     """The rules. Use `store_machine`, which says on which stores."""
 
-    openers: ClassVar[Mapping[str, OpenStore]] = {}
-    refusing: ClassVar[Collection[str]] = ()
-
-    ids = Bundle("ids")
+    ids = GenerationRules.ids
     digests = Bundle("digests")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.used: set[str] = set()
-        self.runner = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory(prefix="a3s-machine-")
-        self.pairs: list[Pair] = []
-        for number, (name, open_store) in enumerate(self.openers.items()):
-            place = Path(self.folder.name, str(number))
-            place.mkdir()
-            self.pairs.append(Pair(name, open_store, place, name in self.refusing))
-        self.each(Pair.open)
-
-    def each(self, work: Callable[[Pair], Awaitable[None]]) -> None:
-        async def all_of_them() -> None:
-            for pair in self.pairs:
-                await work(pair)
-
-        self.runner.run(all_of_them())
-
-    def change(self, what: str, step: Step, *ids: str, generations: Step | None = None) -> None:
-        """Run a step that writes, then compare what these ids hold.
-
-        `generations` is what stores that keep them are asked to do instead.
-        """
-        self.used.update(ids)
-
-        async def work(pair: Pair) -> None:
-            special = generations if pair.store.capabilities().generations else None
-            await pair.write(f"{what} {ids}", special or step, step)
-            for one in ids:
-                await pair.read(f"load_snapshot {one!r} after {what}", take_snapshot(one))
-                await pair.remember(one)
-            await pair.read(f"list after {what}", list_ids)
-
-        self.each(work)
-
-    def teardown(self) -> None:
-        try:
-            if all(pair.store is not None for pair in self.pairs):
-                self.each(self.compare_everything)
-                self.each(Pair.reopen)
-                self.each(self.compare_everything)
-        finally:
-            try:
-                self.each(_close)
-            finally:
-                self.runner.close()
-                self.folder.cleanup()
-
-    async def compare_everything(self, pair: Pair) -> None:
-        for one in sorted(self.used):
-            await pair.read(f"everything of {one!r}", look_at(one))
-        if isinstance(pair.store, Inventoried):
-            await pair.read("inventory", lambda store: store.inventory())
-        if isinstance(pair.store, Verifiable):
-            report = await pair.store.verify(depth="deep")
-            assert report.ok, f"{pair.name}: {'; '.join(map(str, report.damage))}"
-
-    # -- Ids ----------------------------------------------------------------------------------
-
-    @initialize(
-        target=ids,
-        found=st.lists(strategies.session_ids(colliding=True), min_size=2, max_size=3, unique=True),
-    )
-    def some_ids(self, found: list[str]) -> Any:
-        return multiple(*found)
-
-    @rule(target=ids, one=strategies.session_ids())
-    def another_id(self, one: str) -> str:
-        return one
 
     # -- Sessions -----------------------------------------------------------------------------
 
@@ -170,7 +93,7 @@ class StoreMachine(RuleBasedStateMachine):
         """Load the conversation, save what `change` makes of it."""
 
         async def step(store: Any) -> None:
-            session = await store.load(one) or _NEW.evolve(id=one)
+            session = await store.load(one) or NEW.evolve(id=one)
             session = session.evolve(messages=change(session.messages))
             await store.save(copied(session) if fresh else session)
 
@@ -221,7 +144,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(one=ids, up=ids, value=LOOKALIKES, time=st.integers(-1, 1), cost=COSTS)
     def touch(self, one: str, up: str, value: Any, time: int, cost: float) -> None:
         async def step(store: Any) -> None:
-            session = await store.load(one) or _NEW.evolve(id=one)
+            session = await store.load(one) or NEW.evolve(id=one)
             changed = session.evolve(updated_at=time, total_cost=cost, parent_id=up)
             await store.save(with_unknown_key(changed, value))
 
@@ -326,7 +249,7 @@ class StoreMachine(RuleBasedStateMachine):
         async def step(store: Any) -> None:
             found = await store.load_loop_checkpoint(run)
             if found is not None:
-                session = await store.load(found.session_id) or _NEW.evolve(id=found.session_id)
+                session = await store.load(found.session_id) or NEW.evolve(id=found.session_id)
                 messages = copied(found.messages) if fresh else found.messages
                 await store.save(session.evolve(messages=messages))
                 await store.delete_loop_checkpoint(run)
@@ -386,65 +309,5 @@ class StoreMachine(RuleBasedStateMachine):
 
         self.change("CAS that grows", step, one)
 
-    # -- Generations --------------------------------------------------------------------------
 
-    @rule(one=ids)
-    def go_back_in_time(self, one: str) -> None:
-        """Every generation noted has the conversation it had then."""
-
-        async def work(pair: Pair) -> None:
-            if await pair.model.exists(one):
-                for number, messages in pair.history.get(one, {}).items():
-                    found = await pair.store.load(one, generation=number)
-                    same(messages, found.messages, f"{pair.name}: {one!r} at {number}")
-
-        self.each(work)
-
-    @rule(one=ids, length=NUMBERS)
-    def rewind(self, one: str, length: int) -> None:
-        async def plainly(store: Any) -> None:
-            session = await store.load(one)
-            if session is not None and length <= len(session.messages):
-                await store.save(session.evolve(messages=session.messages[:length]))
-
-        async def step(store: Any) -> None:
-            session = await store.load(one)
-            if session is not None and length <= len(session.messages):
-                await store.rewind(one, length)
-
-        self.change("rewind", plainly, one, generations=step)
-
-    @rule(one=ids, other=ids, at=st.none() | NUMBERS)
-    def fork(self, one: str, other: str, at: int | None) -> None:
-        async def source(store: Any) -> SessionSnapshot | None:
-            """What may be forked: a session that is long enough, to an id that is free."""
-            found: SessionSnapshot | None = await store.load_snapshot(one)
-            collections = [
-                await load_collection(store, collection.name, other) for collection in COLLECTIONS
-            ]
-            free = not await store.exists(other) and all(values is None for values in collections)
-            return found if found and free and (at or 0) <= len(found.session.messages) else None
-
-        async def plainly(store: Any) -> None:
-            found = await source(store)
-            if found is not None:
-                copied = with_ended_runs(found.fork(other))
-                kept = copied.session.messages if at is None else copied.session.messages[:at]
-                await store.save_snapshot(
-                    copied.evolve(session=copied.session.evolve(messages=kept))
-                )
-
-        async def step(store: Any) -> None:
-            if await source(store) is not None:
-                await store.fork(one, other, at)
-
-        self.change("fork", plainly, one, other, generations=step)
-
-
-_NEW = SessionData(id="new", created_at=0, updated_at=0)
 _CHECKPOINT = LoopCheckpoint(run_id="r", session_id="s", turn=1, messages=(), checkpoint_ms=1)
-
-
-async def _close(pair: Pair) -> None:
-    if pair.store is not None:
-        await pair.store.close()

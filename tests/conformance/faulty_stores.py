@@ -19,7 +19,7 @@ from a3s_store.core.collections import (
     CheckpointKind,
     Collection,
 )
-from a3s_store.core.generational_store import refuse_other
+from a3s_store.core.generational_store import not_saved, refuse_other
 from a3s_store.core.protocol import Capabilities, Generation
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
@@ -594,3 +594,38 @@ class KeepsGenerationsOfTheDeleted(MemorySessionStore):
 class DeletesWhateverTheGeneration(MemorySessionStore):
     async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         await super()._delete(session_id)
+
+
+@caught_by("a_generation_of_no_session_is_none")
+class LoadsNoGenerationOfNothing(MemorySessionStore):
+    async def _load_generation(self, session_id: str, generation: int) -> SessionData | None:
+        if session_id not in self._entries:
+            raise not_saved()
+        return await super()._load_generation(session_id, generation)
+
+
+@caught_by("a_condition_is_looked_at_before_anything_else")
+class LooksForTheSessionFirst(MemorySessionStore):
+    async def _rewind(self, session_id: str, length: int, expected_generation: int | None) -> int:
+        if not await self._exists(session_id):
+            raise not_saved()
+        return await super()._rewind(session_id, length, expected_generation)
+
+
+@caught_by("a_number_is_an_integer[boolean]")
+class TakesTrueForAGeneration(MemorySessionStore):
+    async def rewind(
+        self, session_id: str, length: int, *, expected_generation: int | None = None
+    ) -> int:
+        return await self._rewind(session_id, length, expected_generation)
+
+
+@caught_by("messages_rebuilt_from_json_are_the_same_history")
+class NumbersEqualSavesOnce(MemorySessionStore):
+    """A save of what is stored already is no generation."""
+
+    async def _commit(self, batch: Batch) -> bool:
+        found = await self._fetch("load", batch.session_id, (), session=True)
+        if batch.session is not None and batch.session == found.session:
+            return True
+        return await super()._commit(batch)

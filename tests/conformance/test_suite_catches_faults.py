@@ -33,6 +33,12 @@ FOUND_BY_THE_MACHINE = (
     "SanitisesIds",
     "SavesWhateverTheDigest",
     "PromisesToBeDurable",
+    "CountsSavesOfTheSessionOnly",
+    "KeepsTheLengthOfGenerationsOnly",
+    "DigestsTheSessionOnly",
+    "SavesWhateverTheGeneration",
+    "RewindsByForgetting",
+    "ForksOverWhatIsStored",
 )
 
 

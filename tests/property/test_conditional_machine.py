@@ -26,7 +26,7 @@ from a3s_store.core.history import History, HistoryConflictError, merge_history
 from a3s_store.core.merge_session import Sides, merge_snapshots
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import RunClaimedError, StaleGenerationError
+from a3s_store.errors import RunClaimedError, SessionNotFoundError, StaleGenerationError
 from a3s_store.models import Message
 from tests.support import checkpoint, run, session, trace
 
@@ -100,6 +100,7 @@ class ConditionalMachine(RuleBasedStateMachine):
             expected = await self.memory.load_versioned(one, snapshot=True)
             assert await store.load_versioned(one, snapshot=True) == expected
             assert expected is None or expected.revision == revision
+            assert await _generations(store, one) == await _generations(self.memory, one)
             runs = await self.memory.run_checkpoints(one)
             assert await store.run_checkpoints(one) == runs
             if revision is not None:
@@ -198,6 +199,19 @@ class ConditionalMachine(RuleBasedStateMachine):
     def delete(self, one: str) -> None:
         self.both(lambda store: store.delete(one))
 
+    @rule(one=IDS, length=st.integers(0, 3))
+    def rewind(self, one: str, length: int) -> None:
+        self.both(lambda store: store.rewind(one, length))
+
+    @rule(at=st.none() | st.integers(0, 3))
+    def fork(self, at: int | None) -> None:
+        self.both(lambda store: store.fork("s", "t", at))
+
+    @rule(one=IDS, back=st.integers(0, 4))
+    def go_back_in_time(self, one: str, back: int) -> None:
+        number = self.highest.get(one, 0) - back
+        self.both(lambda store: store.load(one, generation=number))
+
     @rule(run_id=RUNS, seen=st.none() | TOKENS, by=TOKENS)
     def claim(self, run_id: str, seen: str | None, by: str) -> None:
         self.both(lambda store: store.claim_run(run_id, seen=seen, by=by))
@@ -220,8 +234,15 @@ async def _outcome(store: Any, step: Step) -> Any:
         return "stale", error.expected, error.actual, error.expected_revision, error.actual_revision
     except RunClaimedError as error:
         return "claimed", error.run_id
+    except SessionNotFoundError as error:
+        return type(error), error.what
     except (HistoryConflictError, _OwnError) as error:
         return type(error), str(error)
+
+
+async def _generations(store: Any, one: str) -> Any:
+    """All generations, without the times of clocks."""
+    return [(each.number, each.length, each.digest) for each in await store.generations(one)]
 
 
 def _merge(how: str, base: Stored | None) -> Merge | None:

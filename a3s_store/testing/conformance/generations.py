@@ -11,7 +11,12 @@ import asyncio
 from typing import Any
 
 from a3s_store.core.snapshot import with_ended_runs
-from a3s_store.errors import InvalidIdError, SessionNotFoundError, StaleGenerationError
+from a3s_store.errors import (
+    EncodeError,
+    InvalidIdError,
+    SessionNotFoundError,
+    StaleGenerationError,
+)
 from a3s_store.models import Message
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import contents, holds, raises, same, unchanged
@@ -90,6 +95,16 @@ async def an_unknown_generation_is_an_error(store: Any) -> None:
 
 
 @required_by(_GROUP, capability="generations")
+async def a_generation_of_no_session_is_none(store: Any) -> None:
+    """As load is without a generation, also where collections were saved."""
+    await store.save_trace_events("collections", ())
+    await store.save(session("gone", ("a",)))
+    await store.delete("gone")
+    for one in ("nothing", "collections", "gone"):
+        same(None, await store.load(one, generation=1), one)
+
+
+@required_by(_GROUP, capability="generations")
 async def a_stale_writer_is_refused(store: Any) -> None:
     """StaleGenerationError names both generations, and nothing is written."""
     new, snapshot = session("s", ("new",)), small_snapshot("s", "new")
@@ -136,7 +151,7 @@ async def a_rewind_is_a_generation(store: Any) -> None:
         same(messages, await _then(store, 2), "the generation before")
     for length in (1, 7, -1):
         await raises(SessionNotFoundError, f"{length}", store.rewind, "s", length)
-    await raises(SessionNotFoundError, "an unknown session", store.rewind, "nobody", 0)
+    await raises(SessionNotFoundError, "an unknown session", store.rewind, "unknown", 0)
     grown = session("s").evolve(messages=(messages[0], *talk("new")))
     await store.save(grown)
     same(grown, await store.load("s"), "growth from there")
@@ -171,7 +186,7 @@ async def a_bad_fork_changes_nothing(store: Any) -> None:
     await store.save(session("used", ("c",)))
     before = await contents(store, "s", "used", "new")
     for error, given in (
-        (SessionNotFoundError, ("nobody", "new")),
+        (SessionNotFoundError, ("unknown", "new")),
         (SessionNotFoundError, ("s", "new", 3)),
         (SessionNotFoundError, ("s", "new", -1)),
         (StaleGenerationError, ("s", "used")),
@@ -190,7 +205,7 @@ async def a_delete_takes_the_generations_along(store: Any) -> None:
     same((0, ()), (await store.generation("s"), await store.generations("s")), "after delete")
     await store.save(session("s", ("new",)), expected_generation=0)
     number = await store.generation("s")
-    holds(number > max(saved), f"{number} was given before")
+    same(max(saved) + 2, number, "the number after that of the deletion")
     same(talk("new"), await _then(store, number), "the first generation of the new one")
     same(1, len(await store.generations("s")), "how many there are")
     for old in saved:
@@ -225,6 +240,59 @@ async def every_change_can_be_made_on_a_condition(store: Any) -> None:
     await store.delete("s", expected_generation=now + 1)
     await store.delete("s", expected_generation=0)
     same(["t"], await store.list(), "what is left")
+
+
+@required_by(_GROUP, capability="generations")
+async def a_condition_is_looked_at_before_anything_else(store: Any) -> None:
+    """A session that is not there is not at that generation; only at 0 it is not found."""
+    await store.save(session("used", ("a",)))
+    for what, call, given in (
+        ("rewind", store.rewind, ("unknown", 1)),
+        ("fork", store.fork, ("unknown", "used")),
+        ("delete", store.delete, ("unknown",)),
+    ):
+        error = await raises(StaleGenerationError, what, call, *given, expected_generation=3)
+        assert isinstance(error, StaleGenerationError)
+        same((3, 0), (error.expected, error.actual), f"what the error of {what} says")
+    await raises(SessionNotFoundError, "rewind", store.rewind, "unknown", 1, expected_generation=0)
+    await raises(SessionNotFoundError, "fork", store.fork, "unknown", "t", expected_generation=0)
+    await store.delete("unknown", expected_generation=0)
+
+
+@required_by(
+    _GROUP,
+    capability="generations",
+    cases=[("text", "1"), ("float", 1.0), ("boolean", True), ("bytes", b"1")],
+)
+async def a_number_is_an_integer(store: Any, wrong: Any) -> None:
+    """EncodeError for any other, and nothing is written."""
+    await store.save(session("s", ("a", "b")))
+    before = await contents(store, "s", "t")
+    for what, call, given, named in (
+        ("save", store.save, (session("s"),), "expected_generation"),
+        ("save_snapshot", store.save_snapshot, (small_snapshot("s", "x"),), "expected_generation"),
+        ("delete", store.delete, ("s",), "expected_generation"),
+        ("rewind", store.rewind, ("s", 1), "expected_generation"),
+        ("fork", store.fork, ("s", "t"), "expected_generation"),
+        ("load", store.load, ("s",), "generation"),
+    ):
+        await raises(EncodeError, f"{what}, {named}", call, *given, **{named: wrong})
+    await raises(EncodeError, "rewind, length", store.rewind, "s", wrong)
+    await raises(EncodeError, "fork, at", store.fork, "s", "t", wrong)
+    unchanged(before, await contents(store, "s", "t"), "after the refusals")
+
+
+@required_by(_GROUP, capability="generations")
+async def messages_rebuilt_from_json_are_the_same_history(store: Any) -> None:
+    """Equal messages in other objects; generations come back with what was saved in them."""
+    saved: dict[int, tuple[Message, ...]] = {}
+    for length in (2, 4, 4, 3, 5):
+        messages = talk(*"abcde"[:length])
+        await store.save(session("s").evolve(messages=messages))
+        saved[await store.generation("s")] = messages
+    same([1, 2, 3, 4, 5], list(saved), "the numbers")
+    for number, messages in saved.items():
+        same(messages, await _then(store, number), f"generation {number}")
 
 
 @required_by(_GROUP, capability="generations", reopens=True)

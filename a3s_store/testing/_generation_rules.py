@@ -1,0 +1,96 @@
+"""The rules about generations: going back in time, rewinds, forks, and changes on a condition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from a3s_store.core.collections import COLLECTIONS
+from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
+from a3s_store.testing._pairs import NUMBERS, Pair, do_nothing, load_at
+from a3s_store.testing._pairs_machine import NEW, PairsMachine
+from a3s_store.testing.conformance.expect import load_collection
+
+
+class GenerationRules(PairsMachine):
+    """Stores without generations are asked for the same in other ways, or for nothing."""
+
+    ids = PairsMachine.ids
+
+    @rule(one=ids)
+    def go_back_in_time(self, one: str) -> None:
+        """Every generation has the conversation it had then; before and behind them is none."""
+
+        async def work(pair: Pair) -> None:
+            if pair.has_generations:
+                numbers = [found.number for found in await pair.model.generations(one)] or [0]
+                for number in (numbers[0] - 1, *numbers, numbers[-1] + 1):
+                    await pair.read(f"{one!r} at {number}", load_at(one, number))
+
+        self.each(work)
+
+    @rule(one=ids, length=NUMBERS)
+    def rewind(self, one: str, length: int) -> None:
+        async def plainly(store: Any) -> None:
+            session = await store.load(one)
+            if session is not None and length <= len(session.messages):
+                await store.save(session.evolve(messages=session.messages[:length]))
+
+        self.change("rewind", plainly, one, generations=lambda store: store.rewind(one, length))
+
+    @rule(one=ids, other=ids, at=st.none() | NUMBERS)
+    def fork(self, one: str, other: str, at: int | None) -> None:
+        async def source(store: Any) -> SessionSnapshot | None:
+            """What may be forked: a session that is long enough, to an id that is free."""
+            found: SessionSnapshot | None = await store.load_snapshot(one)
+            collections = [
+                await load_collection(store, collection.name, other) for collection in COLLECTIONS
+            ]
+            free = not await store.exists(other) and all(values is None for values in collections)
+            return found if found and free and (at or 0) <= len(found.session.messages) else None
+
+        async def plainly(store: Any) -> None:
+            found = await source(store)
+            if found is not None:
+                copied = with_ended_runs(found.fork(other))
+                kept = copied.session.messages if at is None else copied.session.messages[:at]
+                await store.save_snapshot(
+                    copied.evolve(session=copied.session.evolve(messages=kept))
+                )
+
+        self.change(
+            "fork", plainly, one, other, generations=lambda store: store.fork(one, other, at)
+        )
+
+    @rule(
+        one=ids,
+        other=ids,
+        what=st.sampled_from(("save", "save_snapshot", "rewind", "fork", "delete")),
+        tree=st.booleans(),
+        ahead=st.sampled_from((0, 0, 0, -1, 1)),
+        length=NUMBERS,
+    )
+    def act_at_a_generation(
+        self, one: str, other: str, what: str, tree: bool, ahead: int, length: int
+    ) -> None:
+        """Each change on a condition, which holds or does not."""
+
+        async def step(store: Any) -> Any:
+            expected = await store.generation(one) + ahead
+            session = await store.load(one) or NEW.evolve(id=one)
+            session = session.evolve(messages=session.messages[:length])
+            match what:
+                case "save":
+                    return await store.save(session, expected_generation=expected)
+                case "save_snapshot":
+                    snapshot = SessionSnapshot(session=session)
+                    return await store.save_snapshot(snapshot, expected_generation=expected)
+                case "rewind":
+                    return await store.rewind(one, length, expected_generation=expected)
+                case "fork":
+                    return await store.fork(one, other, length, expected_generation=expected)
+            return await store.delete(one, tree=tree, expected_generation=expected)
+
+        self.change(f"{what} at a generation", do_nothing, one, other, generations=step)

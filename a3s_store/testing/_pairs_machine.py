@@ -1,0 +1,114 @@
+"""The machine without its rules: how steps are done to each pair and compared, and ids."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
+
+from a3s_store.core.protocol import Inventoried, Verifiable
+from a3s_store.models import SessionData
+from a3s_store.testing import strategies
+from a3s_store.testing._pairs import (
+    OpenStore,
+    Pair,
+    Step,
+    generations_of,
+    list_ids,
+    look_at,
+    take_snapshot,
+)
+
+NEW: Final = SessionData(id="new", created_at=0, updated_at=0)
+
+
+class PairsMachine(RuleBasedStateMachine):
+    """Pairs of a store and its model, steps that are done to all of them, and ids."""
+
+    openers: ClassVar[Mapping[str, OpenStore]] = {}
+    refusing: ClassVar[Collection[str]] = ()
+
+    ids = Bundle("ids")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: set[str] = set()
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory(prefix="a3s-machine-")
+        self.pairs: list[Pair] = []
+        for number, (name, open_store) in enumerate(self.openers.items()):
+            place = Path(self.folder.name, str(number))
+            place.mkdir()
+            self.pairs.append(Pair(name, open_store, place, name in self.refusing))
+        self.each(Pair.open)
+
+    def each(self, work: Callable[[Pair], Awaitable[None]]) -> None:
+        async def all_of_them() -> None:
+            for pair in self.pairs:
+                await work(pair)
+
+        self.runner.run(all_of_them())
+
+    def change(self, what: str, step: Step, *ids: str, generations: Step | None = None) -> None:
+        """Run a step that writes, then compare what these ids hold.
+
+        `generations` is what stores that keep them are asked to do instead. Their generations are
+        compared with the model's, so every write takes the same number in both.
+        """
+        self.used.update(ids)
+
+        async def work(pair: Pair) -> None:
+            special = generations if pair.has_generations else None
+            await pair.write(f"{what} {ids}", special or step)
+            for one in ids:
+                await pair.read(f"load_snapshot {one!r} after {what}", take_snapshot(one))
+                if pair.has_generations:
+                    await pair.read(f"generations of {one!r} after {what}", generations_of(one))
+            await pair.read(f"list after {what}", list_ids)
+
+        self.each(work)
+
+    def teardown(self) -> None:
+        try:
+            if all(pair.store is not None for pair in self.pairs):
+                self.each(self.compare_everything)
+                self.each(Pair.reopen)
+                self.each(self.compare_everything)
+        finally:
+            try:
+                self.each(_close)
+            finally:
+                self.runner.close()
+                self.folder.cleanup()
+
+    async def compare_everything(self, pair: Pair) -> None:
+        for one in sorted(self.used):
+            await pair.read(f"everything of {one!r}", look_at(one))
+        if isinstance(pair.store, Inventoried):
+            await pair.read("inventory", lambda store: store.inventory())
+        if isinstance(pair.store, Verifiable):
+            report = await pair.store.verify(depth="deep")
+            assert report.ok, f"{pair.name}: {'; '.join(map(str, report.damage))}"
+
+    # -- Ids ----------------------------------------------------------------------------------
+
+    @initialize(
+        target=ids,
+        found=st.lists(strategies.session_ids(colliding=True), min_size=2, max_size=3, unique=True),
+    )
+    def some_ids(self, found: list[str]) -> Any:
+        return multiple(*found)
+
+    @rule(target=ids, one=strategies.session_ids())
+    def another_id(self, one: str) -> str:
+        return one
+
+
+async def _close(pair: Pair) -> None:
+    if pair.store is not None:
+        await pair.store.close()
