@@ -2,9 +2,9 @@
 
 Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (one file, real
 transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). A store of
-your own is best made by subclassing `BaseStore`. `a3s_store.runtime` is a session while its agent
+your own is made with `a3s_store.stores`. `a3s_store.runtime` is a session while its agent
 runs, `a3s_store.agent_memory` what it remembers beyond it. What is promised is what is named
-here, in these two, `a3s_store.models`, `a3s_store.errors`, `a3s_store.pairs`,
+here, in these three, `a3s_store.models`, `a3s_store.errors`, `a3s_store.pairs`,
 `a3s_store.interop` and `a3s_store.testing`.
 
 The names below are imported when they are first used, so that `import a3s_store` costs nothing.
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from a3s_store.core.clean import clean_json, clean_text
     from a3s_store.core.credential_names import CredentialNames
     from a3s_store.core.drafts import Draft
+    from a3s_store.core.minimal_store import MinimalStore
     from a3s_store.core.protocol import (
         Capabilities,
         ConditionalStore,
@@ -64,6 +65,7 @@ __all__ = [
     "Inventory",
     "Limits",
     "MemorySessionStore",
+    "MinimalStore",
     "Position",
     "QueueEntry",
     "QueueEntryStore",
@@ -101,6 +103,7 @@ _HOMES = {
     "Inventory": "core.protocol",
     "Limits": "wire.limits",
     "MemorySessionStore": "backends.memory",
+    "MinimalStore": "core.minimal_store",
     "Position": "core.revision",
     "QueueEntry": "core.queue_entries",
     "QueueEntryStore": "core.queue_entries",

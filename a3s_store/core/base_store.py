@@ -17,7 +17,12 @@ from typing import Any, Final, Self, TypeVar
 import attrs
 
 from a3s_store.core import session_tree
-from a3s_store.core.batch import Batch, LoadResult
+from a3s_store.core.batch import (
+    Batch,
+    LoadResult,
+    refuse_unwritable,
+    refuse_unwritable_value,
+)
 from a3s_store.core.changes import SessionChanges
 from a3s_store.core.collection_methods import CollectionMethods
 from a3s_store.core.collections import (
@@ -32,12 +37,13 @@ from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.opening import Opening as Opening
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redacted_batch import redacted_batch, redacted_changes
-from a3s_store.core.redaction import Redactor
+from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import EncodeError, InvalidSnapshotError, StoreClosedError, during
 from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint
 from a3s_store.models.checkpoint import CHECKPOINT_VERSION
 from a3s_store.wire import DEFAULT_LIMITS, Limits
+from a3s_store.wire.limits import in_force
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 T = TypeVar("T")
@@ -51,6 +57,20 @@ class BaseStore(CollectionMethods):
     # Removes secrets: see `redaction`. One without a hook may be shared.
     _redactor: Redactor = Redactor()
     _limits: Limits = DEFAULT_LIMITS
+
+    def __init__(
+        self,
+        *,
+        redact: Redact | None = None,
+        credentials: CredentialNames | None = BUILT_IN,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """Take the settings that every store has, as in `SqliteSessionStore.open`.
+
+        A backend that does not call this has their defaults.
+        """
+        self._redactor = Redactor(redact, names=credentials)
+        self._limits = limits
 
     # -- The port: what a backend has to know -------------------------------------------------
 
@@ -103,6 +123,30 @@ class BaseStore(CollectionMethods):
     @abstractmethod
     async def _close(self) -> None:
         """Release everything. Called once."""
+
+    # -- What a backend may call --------------------------------------------------------------
+
+    def _refuse_unwritable(self, batch: Batch) -> None:
+        """Raise EncodeError, with its path, for what cannot be written or is beyond the limits.
+
+        A backend calls it before it writes, unless it encodes each value by itself.
+        """
+        with in_force(self._limits):
+            refuse_unwritable(batch)
+
+    def _refuse_unwritable_checkpoint(self, value: Any) -> None:
+        """As `_refuse_unwritable`, for a checkpoint."""
+        with in_force(self._limits):
+            refuse_unwritable_value(value)
+
+    def _digest_of(self, found: LoadResult) -> str | None:
+        """Return the digest of a session with all its collections; None without a session.
+
+        What `_commit` compares with `expected_digest`.
+        """
+        if found.session is None:
+            return None
+        return _snapshot_of(found.session, found).digest()
 
     # -- Sessions -----------------------------------------------------------------------------
 
@@ -181,7 +225,7 @@ class BaseStore(CollectionMethods):
         found = await self._fetch("load_snapshot", check_id(session_id), COLLECTIONS, session=True)
         if found.session is None:
             return None
-        return SessionSnapshot.of(found.session, found.collections, found.retained_artifact_uris)
+        return _snapshot_of(found.session, found)
 
     async def save_snapshot_cas(
         self, snapshot: SessionSnapshot, expected_digest: str | None
@@ -326,6 +370,10 @@ class BaseStore(CollectionMethods):
     async def _delete_checkpoint(self, kind: CheckpointKind, key: str) -> None:
         self._check_open(f"delete_{kind.name}")
         await self._drop_checkpoint(kind, check_id(key, kind.key))
+
+
+def _snapshot_of(session: SessionData, found: LoadResult) -> SessionSnapshot:
+    return SessionSnapshot.of(session, found.collections, found.retained_artifact_uris)
 
 
 def check_checkpoint(kind: CheckpointKind, key: str, value: Any, op: str) -> None:

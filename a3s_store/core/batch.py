@@ -63,7 +63,7 @@ def encode_batch(batch: Batch) -> Trees:
     """The JSON objects of everything in a batch.
 
     Raises:
-        EncodeError: a value breaks its rules; `path` begins with the family's name.
+        EncodeError: a value breaks its rules; `path` begins with the name of the collection.
     """
     return Trees(
         session=None if batch.session is None else encode(batch.session),

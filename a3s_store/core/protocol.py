@@ -1,9 +1,9 @@
 """What callers see: the async protocol every store of sessions satisfies, and what stores promise.
 
 Anyone's store can be used where a `SessionStore` is asked for; `a3s_store.testing.conformance`
-tells whether it keeps the rules written here. The way there is to subclass
-`a3s_store.BaseStore`, which has all the named methods and every check of what it is given, and
-leaves a dozen to write; `a3s_store.backends.memory` is an example.
+tells whether it keeps the rules written here. The way there is `a3s_store.stores`: `BaseStore` has
+all the named methods and every check of what it is given, and leaves a dozen to write,
+`MinimalStore` leaves five. docs/writing-a-store.md shows both.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from a3s_store.printable import Printable
 class Capabilities:
     """What a store promises. Only what its tests prove is True; check before relying on one.
 
-    The first seven are upstream's (`SessionStoreCapabilities`), the others ours.
+    The first seven are upstream's (`SessionStoreCapabilities`), the others ours. What is False may
+    work all the same, or is refused by an UnsupportedError; it is never accepted and lost.
     """
 
     atomic_session_snapshots: bool = False  # a whole snapshot is one commit, for every reader
@@ -38,6 +39,8 @@ class Capabilities:
     encrypted_at_rest: bool = False
     watch: bool = False
     reference_aware_artifact_gc: bool = False
+    collections: bool = False  # artifacts, run records and the other lists beside a session
+    checkpoints: bool = False  # checkpoints of runs and of workflows
     durable: bool = False  # what was acknowledged survives a power cut
     conditional_writes: bool = False  # a write may depend on a revision, and is told if it landed
     run_claims: bool = False  # a run's checkpoint is written by the live session that claimed it
@@ -233,9 +236,9 @@ class Inventory:
     """Everything a store holds, by id, sorted: what an export goes through."""
 
     sessions: tuple[str, ...]
-    families_only: tuple[str, ...]  # ids with families but no session
-    loop_checkpoints: tuple[str, ...]
-    workflow_checkpoints: tuple[str, ...]
+    families_only: tuple[str, ...] = ()  # ids with families but no session
+    loop_checkpoints: tuple[str, ...] = ()
+    workflow_checkpoints: tuple[str, ...] = ()
 
 
 @runtime_checkable

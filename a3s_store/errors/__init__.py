@@ -21,6 +21,7 @@
       StoreBusyError                (TimeoutError)  locked past the timeout; nothing written
       StoreFullError                (OSError)       no space left; nothing written
       StoreReadOnlyError                            it was opened for reading only
+      UnsupportedError                              this store has no such thing; .capability
       StoreUnavailableError         (OSError)       cannot open, read-only, I/O failure
         NotAStoreError                              the file is something else
         StoreReplacedError                          its files were changed under it; .rescued
@@ -125,6 +126,7 @@ from a3s_store.errors.stores import (
     StoreFullError,
     StoreReadOnlyError,
     StoreUnavailableError,
+    UnsupportedError,
 )
 
 # Errors that an older release pickled name it here.
@@ -191,6 +193,7 @@ __all__ = [
     "StoreUnavailableError",
     "UnknownFieldError",
     "UnsavedSessionsError",
+    "UnsupportedError",
     "WalForeignError",
     "WalMissingError",
     "during",

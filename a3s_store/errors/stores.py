@@ -234,6 +234,17 @@ class SharedMessagesError(StoreError):
         self.session_ids = session_ids
 
 
+class UnsupportedError(StoreError):
+    """The store does not support what was asked of it; nothing was written.
+
+    `capability` is the field of `Capabilities` that would promise it.
+    """
+
+    def __init__(self, what: str, *, capability: str = "", **where: str) -> None:
+        super().__init__(what, **where)
+        self.capability = capability
+
+
 class ErasureIncompleteError(StoreError):
     """The sessions are deleted, but pieces of their texts may be left in the file or its log.
 

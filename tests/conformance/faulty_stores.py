@@ -23,7 +23,7 @@ from a3s_store.core.generational_store import not_saved, refuse_other
 from a3s_store.core.protocol import Capabilities, Generation
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError
+from a3s_store.errors import EncodeError, UnsupportedError
 from a3s_store.models import Message, SessionData, SubagentTaskSnapshot
 from a3s_store.wire import encode
 
@@ -629,3 +629,33 @@ class NumbersEqualSavesOnce(MemorySessionStore):
         if batch.session is not None and batch.session == found.session:
             return True
         return await super()._commit(batch)
+
+
+@caught_by("a_collection_is_kept_or_refused[artifacts]")
+class AcceptsCollectionsAndKeepsNone(MemorySessionStore):
+    """As upstream's defaults were before they refused what they do not keep."""
+
+    def capabilities(self) -> Capabilities:
+        return attrs.evolve(super().capabilities(), collections=False)
+
+    async def _commit(self, batch: Batch) -> bool:
+        return await super()._commit(attrs.evolve(batch, collections={}))
+
+
+@caught_by("a_checkpoint_is_kept_or_refused[loop_checkpoint]")
+class AcceptsCheckpointsAndKeepsNone(MemorySessionStore):
+    """As upstream's defaults are."""
+
+    def capabilities(self) -> Capabilities:
+        return attrs.evolve(super().capabilities(), checkpoints=False)
+
+    async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
+        pass
+
+
+@caught_by("a_checkpoint_is_kept_or_refused[workflow_checkpoint]")
+class RefusesWhatItPromises(MemorySessionStore):
+    """Declares checkpoints, and has none."""
+
+    async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
+        raise UnsupportedError("no checkpoints", capability="checkpoints")

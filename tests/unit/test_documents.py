@@ -39,6 +39,7 @@ DOCUMENTS = [
     "docs/threat-model.md",
     "docs/trust.md",
     "docs/upstream-names.md",
+    "docs/writing-a-store.md",
     "schema/README.md",
 ]
 

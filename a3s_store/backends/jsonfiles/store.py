@@ -116,7 +116,12 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
     def capabilities(self) -> Capabilities:
         """Durable, shared and comparing; a snapshot is not one commit."""
         return Capabilities(
-            aggregate_cas=True, durable=True, shared_by_processes=True, agent_memory=True
+            aggregate_cas=True,
+            collections=True,
+            checkpoints=True,
+            durable=True,
+            shared_by_processes=True,
+            agent_memory=True,
         )
 
     async def _commit(self, batch: Batch) -> bool:

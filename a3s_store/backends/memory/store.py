@@ -21,7 +21,7 @@ from a3s_store.backends.memory.branches import Conversation
 from a3s_store.backends.memory.entry import Entry
 from a3s_store.core import session_tree
 from a3s_store.core.base_drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
-from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
+from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.changes import (
     Committed,
     Merge,
@@ -64,7 +64,7 @@ from a3s_store.core.queue_entries import (
     entries_of,
     session_not_saved,
 )
-from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
+from a3s_store.core.redaction import BUILT_IN, Redact
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.errors import during
 from a3s_store.models import LoopCheckpoint, SessionData
@@ -98,9 +98,8 @@ class MemorySessionStore(
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._redactor = Redactor(redact, names=credentials)
+        super().__init__(redact=redact, credentials=credentials, limits=limits)
         self._clock = clock
-        self._limits = limits
         self._entries: dict[str, Entry] = {}
         # The last number given under an id whose session was deleted.
         self._last: dict[str, int] = {}
@@ -120,6 +119,8 @@ class MemorySessionStore(
             atomic_session_snapshots=True,
             aggregate_cas=True,
             generations=True,
+            collections=True,
+            checkpoints=True,
             conditional_writes=True,
             run_claims=True,
             drafts=True,
@@ -127,8 +128,7 @@ class MemorySessionStore(
         )
 
     async def _commit(self, batch: Batch) -> bool:
-        with in_force(self._limits):
-            refuse_unwritable(batch)
+        self._refuse_unwritable(batch)
         with self._lock, during(batch.op, f"session {batch.session_id!r}"):
             entry = self._entries.get(batch.session_id, _NOTHING)
             refuse_other(batch.expected_generation, entry.generation)
@@ -317,8 +317,7 @@ class MemorySessionStore(
             return self._entries.get(session_id, _NOTHING).session is not None
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
-        with in_force(self._limits):
-            refuse_unwritable_value(value)
+        self._refuse_unwritable_checkpoint(value)
         with self._lock:
             if kind is LOOP_CHECKPOINTS:
                 self._put_run(self._run(value))

@@ -190,6 +190,8 @@ class SqliteSessionStore(
         return Capabilities(
             atomic_session_snapshots=True,
             aggregate_cas=True,
+            collections=True,
+            checkpoints=True,
             durable=self._engine.settings.durability == "full",
             shared_by_processes=True,
             generations=True,

@@ -6,10 +6,10 @@ from typing import Any
 
 from a3s_store.core.collections import CHECKPOINTS
 from a3s_store.core.protocol import SessionStore
-from a3s_store.errors import InvalidSnapshotError
+from a3s_store.errors import InvalidSnapshotError, UnsupportedError
 from a3s_store.models import Message
 from a3s_store.testing import samples
-from a3s_store.testing.conformance.expect import raises, same
+from a3s_store.testing.conformance.expect import holds, keeps, raises, same
 from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import loop_checkpoint, session, talk
 
@@ -30,6 +30,21 @@ async def _load(store: SessionStore, kind: str, key: str) -> Any:
 
 
 @required_by(_GROUP, cases=_EACH)
+async def a_checkpoint_is_kept_or_refused(store: SessionStore, kind: str) -> None:
+    """Saved and loaded, or UnsupportedError and no checkpoint: never accepted and lost."""
+    same(None, await _load(store, kind, "k"), "before")
+    try:
+        await _save(store, kind, "k", _make(kind, "k"))
+    except UnsupportedError as error:
+        holds(not keeps(store, "checkpoints"), f"promised, and refused: {error}")
+        same(None, await _load(store, kind, "k"), "after the refusal")
+    else:
+        same(_make(kind, "k"), await _load(store, kind, "k"), "after the save")
+    await getattr(store, f"delete_{kind}")("k")
+    same(None, await _load(store, kind, "k"), "after the delete")
+
+
+@required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_comes_back_as_it_was_saved(store: SessionStore, kind: str) -> None:
     """Every field survives; version 0 stays version 0; an unknown id is None."""
     for version in (0, 1):
@@ -39,7 +54,7 @@ async def a_checkpoint_comes_back_as_it_was_saved(store: SessionStore, kind: str
     same(None, await _load(store, kind, "K"), "an unknown id")
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_replaces_the_last_one(store: SessionStore, kind: str) -> None:
     """The next checkpoint of the same id is the only one there is."""
     await _save(store, kind, "k", _make(kind, "k"))
@@ -49,7 +64,7 @@ async def a_checkpoint_replaces_the_last_one(store: SessionStore, kind: str) -> 
     same(second, await _load(store, kind, "k"), "load")
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_is_deleted_alone(store: SessionStore, kind: str) -> None:
     """Its neighbours stay, a second delete and that of an unknown id are successes."""
     for key in ("k", "l"):
@@ -60,7 +75,7 @@ async def a_checkpoint_is_deleted_alone(store: SessionStore, kind: str) -> None:
     same(_make(kind, "l"), await _load(store, kind, "l"), "its neighbour")
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_of_a_newer_version_is_refused(store: SessionStore, kind: str) -> None:
     """InvalidSnapshotError, and the one that was there stays."""
     await _save(store, kind, "k", _make(kind, "k"))
@@ -69,7 +84,7 @@ async def a_checkpoint_of_a_newer_version_is_refused(store: SessionStore, kind: 
     same(_make(kind, "k"), await _load(store, kind, "k"), "afterwards")
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_under_another_id_is_refused(store: SessionStore, kind: str) -> None:
     """InvalidSnapshotError when the value names another id, and nothing is written."""
     other = _make(kind, "l")
@@ -78,7 +93,7 @@ async def a_checkpoint_under_another_id_is_refused(store: SessionStore, kind: st
         same(None, await _load(store, kind, key), f"load of {key}")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="checkpoints")
 async def ids_of_sessions_runs_and_workflows_are_apart(store: SessionStore) -> None:
     """One text may be the id of all three."""
     await store.save(session("x", ("a",)))
@@ -93,7 +108,7 @@ async def ids_of_sessions_runs_and_workflows_are_apart(store: SessionStore) -> N
     same(session("x", ("a",)), await store.load("x"), "the session")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="checkpoints")
 async def checkpoints_do_not_make_a_session(store: SessionStore) -> None:
     """They need none, and list, exists and load do not see them."""
     await store.save_loop_checkpoint("r", loop_checkpoint("r", "s"))
@@ -103,7 +118,7 @@ async def checkpoints_do_not_make_a_session(store: SessionStore) -> None:
     same(None, await store.load_snapshot("s"), "load_snapshot")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="checkpoints")
 async def a_checkpoint_and_its_session_go_their_own_ways(store: SessionStore) -> None:
     """The conversation of a checkpoint stays what it was, whatever the session's becomes."""
     common = talk("a", "b", "c")
@@ -129,7 +144,7 @@ async def a_checkpoint_and_its_session_go_their_own_ways(store: SessionStore) ->
         same(saved, await store.load("s"), f"the session without checkpoint {one.run_id}")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="checkpoints")
 async def a_checkpoint_grows_with_its_run(store: SessionStore) -> None:
     """A checkpoint after every tool round, then the session with all of it."""
     messages = talk(*(f"round {number}" for number in range(12)))
@@ -147,7 +162,7 @@ async def a_checkpoint_grows_with_its_run(store: SessionStore) -> None:
     same(value, await store.load_loop_checkpoint("r"), "the checkpoint at the end")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="checkpoints")
 async def a_run_may_change_its_session(store: SessionStore) -> None:
     """The session last named owns the checkpoint: only its deletion takes it along."""
     for owner in ("s", "t"):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+
 from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import SessionStore
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import UnsupportedError
 from a3s_store.models import RunEventRecord, TextDelta
 from a3s_store.testing import samples
-from a3s_store.testing.conformance.expect import load_collection, same, save_collection
+from a3s_store.testing.conformance.expect import (
+    holds,
+    keeps,
+    load_collection,
+    same,
+    save_collection,
+)
 from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import items, session
 
@@ -15,6 +25,30 @@ _EACH = tuple((collection.name, collection.name) for collection in COLLECTIONS)
 
 
 @required_by(_GROUP, cases=_EACH)
+async def a_collection_is_kept_or_refused(store: SessionStore, collection: str) -> None:
+    """Saved and loaded, or UnsupportedError and none of it: never accepted and lost."""
+    whole = SessionSnapshot(session=session("s"))
+    await store.save_snapshot(whole.evolve(**{collection: ()}))
+    await save_collection(store, collection, "s", ())
+    before = await store.load_snapshot("s")
+    holds(not await load_collection(store, collection, "s"), "saved empty, and loaded with values")
+    values = items(collection, "1", "2")
+    full = whole.evolve(session=session("s", ("new",)), **{collection: values})
+    for act, after in (
+        (functools.partial(save_collection, store, collection, "s", values), values),
+        (functools.partial(store.save_snapshot, full), full),
+    ):
+        try:
+            await act()
+        except UnsupportedError as error:
+            holds(not keeps(store, "collections"), f"promised, and refused: {error}")
+            same(before, await store.load_snapshot("s"), "after the refusal")
+        else:
+            loaded = await store.load_snapshot("s")
+            same(after, loaded if after is full else getattr(loaded, collection), "after the save")
+
+
+@required_by(_GROUP, capability="collections", cases=_EACH)
 async def a_collection_comes_back_as_it_was_saved(store: SessionStore, collection: str) -> None:
     """Every field of its values survives, in their order, equal ones that repeat included."""
     values = items(collection, "2", "1", "2", "2", "3")
@@ -22,7 +56,7 @@ async def a_collection_comes_back_as_it_was_saved(store: SessionStore, collectio
     same(values, await load_collection(store, collection, "s"), f"load_{collection}")
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="collections", cases=_EACH)
 async def never_saved_is_none(store: SessionStore, collection: str) -> None:
     """None, whatever else was saved under the same id."""
     same(None, await load_collection(store, collection, "s"), "before anything was saved")
@@ -35,7 +69,7 @@ async def never_saved_is_none(store: SessionStore, collection: str) -> None:
     same(None, getattr(loaded, collection), "in the snapshot")
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="collections", cases=_EACH)
 async def saved_empty_is_empty(store: SessionStore, collection: str) -> None:
     """An empty shelf is (), not None: at first, after values, with and without a session."""
     await save_collection(store, collection, "s", ())
@@ -49,7 +83,7 @@ async def saved_empty_is_empty(store: SessionStore, collection: str) -> None:
     same((), getattr(loaded, collection), "in the snapshot")
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="collections", cases=_EACH)
 async def a_save_replaces_the_whole_collection(store: SessionStore, collection: str) -> None:
     """Grown, trimmed at the front, changed inside, reordered, shortened: it is what it is."""
     for names in ("12", "1234", "234", "2x4", "42x", "4", "4444", "12345", "345678", "1"):
@@ -58,7 +92,7 @@ async def a_save_replaces_the_whole_collection(store: SessionStore, collection: 
         same(values, await load_collection(store, collection, "s"), f"load_{collection} of {names}")
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="collections", cases=_EACH)
 async def a_collection_needs_no_session(store: SessionStore, collection: str) -> None:
     """It is saved, loaded and deleted without one; list, exists and the loads do not see it."""
     values = items(collection, "1")
@@ -81,7 +115,7 @@ async def a_collection_needs_no_session(store: SessionStore, collection: str) ->
     )
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="collections", cases=_EACH)
 async def collections_of_two_owners_are_apart(store: SessionStore, collection: str) -> None:
     """Equal values under two ids are two shelves."""
     for owner in ("s", "t"):
@@ -96,7 +130,7 @@ async def collections_of_two_owners_are_apart(store: SessionStore, collection: s
     )
 
 
-@required_by(_GROUP, cases=_EACH)
+@required_by(_GROUP, capability="collections", cases=_EACH)
 async def a_collection_is_saved_alone(store: SessionStore, collection: str) -> None:
     """Saving one family leaves the session and the other families as they are."""
     snapshot = samples.rich_snapshot("s")
@@ -106,7 +140,7 @@ async def a_collection_is_saved_alone(store: SessionStore, collection: str) -> N
     same(snapshot.evolve(**{collection: values}), await store.load_snapshot("s"), "load_snapshot")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="collections")
 async def a_run_grows_by_events(store: SessionStore) -> None:
     """Events are added to the last run, and the oldest ones trimmed, as a live run does."""
     done, live = samples.run_record("done"), samples.run_record("live", events=0)
@@ -120,7 +154,7 @@ async def a_run_grows_by_events(store: SessionStore) -> None:
         same((done, live), await store.load_run_records("s"), f"after event {number}")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="collections")
 async def a_subagent_reports_progress(store: SessionStore) -> None:
     """Progress entries are added to one task while others stay, and may be taken away."""
     other, task = samples.subagent_task("other"), samples.subagent_task("live", progress=())
@@ -131,7 +165,7 @@ async def a_subagent_reports_progress(store: SessionStore) -> None:
         same((task, other), await store.load_subagent_tasks("s"), f"with {count} entries")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="collections")
 async def nothing_is_evicted(store: SessionStore) -> None:
     """Limits belong to the live collection: 300 artifacts and 20 large ones all come back."""
     many = items("artifacts", *map(str, range(300)))
@@ -142,7 +176,7 @@ async def nothing_is_evicted(store: SessionStore) -> None:
     same(large, await store.load_artifacts("large"), "20 large artifacts")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="collections")
 async def ids_inside_values_are_free(store: SessionStore) -> None:
     """No uniqueness and no references: equal ids, other sessions' runs, artifacts nobody has."""
     first, second = samples.artifact("1", "a"), samples.artifact("1", "b")

@@ -11,6 +11,8 @@ from typing import Any
 
 from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import SessionStore
+from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.models import LoopCheckpoint
 from a3s_store.wire import Model, canonical, encode
 
 
@@ -72,6 +74,36 @@ def bits(value: Any) -> Any:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= 400 else f"{text[:300]} ... ({len(text)} characters)"
+
+
+def keeps(store: SessionStore, capability: str) -> bool:
+    """Whether the store promises it: what a check leaves out where it is about something else."""
+    promised: bool = getattr(store.capabilities(), capability)
+    return promised
+
+
+def kept(store: SessionStore, snapshot: SessionSnapshot) -> SessionSnapshot:
+    """The snapshot, without its collections for a store that does not promise these."""
+    if keeps(store, "collections"):
+        return snapshot
+    return SessionSnapshot(session=snapshot.session)
+
+
+def kept_collections(store: SessionStore) -> tuple[str, ...]:
+    """The names of the collections that the store promises to keep."""
+    return tuple(one.name for one in COLLECTIONS) if keeps(store, "collections") else ()
+
+
+async def save_run(store: SessionStore, checkpoint: LoopCheckpoint) -> None:
+    """Save the checkpoint of a run, if the store promises checkpoints."""
+    if keeps(store, "checkpoints"):
+        await store.save_loop_checkpoint(checkpoint.run_id, checkpoint)
+
+
+async def same_run(store: SessionStore, expected: LoopCheckpoint | None, run_id: str) -> None:
+    """Compare the stored checkpoint of a run, if the store promises checkpoints."""
+    if keeps(store, "checkpoints"):
+        same(expected, await store.load_loop_checkpoint(run_id), f"load_loop_checkpoint {run_id}")
 
 
 async def contents(store: SessionStore, *ids: str) -> dict[str, Any]:

@@ -9,10 +9,14 @@ from a3s_store.errors import IdCollisionError, InvalidIdError
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
+    keeps,
+    kept,
     load_collection,
     raises,
     same,
+    same_run,
     save_collection,
+    save_run,
     unchanged,
 )
 from a3s_store.testing.conformance.suite import required_by
@@ -56,10 +60,11 @@ NOT_IDS: tuple[tuple[str, Any], ...] = (
 
 async def _keep(store: SessionStore, one: str, text: str) -> None:
     """Save something of every kind under this id."""
-    await store.save_snapshot(small_snapshot(one, text))
-    await store.save_loop_checkpoint(one, samples.loop_checkpoint(one, one, turn=len(text)))
-    flow = samples.workflow_checkpoint(one, checkpoint_ms=len(text))
-    await store.save_workflow_checkpoint(one, flow)
+    await store.save_snapshot(kept(store, small_snapshot(one, text)))
+    await save_run(store, samples.loop_checkpoint(one, one, turn=len(text)))
+    if keeps(store, "checkpoints"):
+        flow = samples.workflow_checkpoint(one, checkpoint_ms=len(text))
+        await store.save_workflow_checkpoint(one, flow)
 
 
 @required_by(_GROUP, cases=tuple((ascii(one)[1:25], one) for one in ODD_IDS))
@@ -69,8 +74,8 @@ async def an_odd_id_is_an_id(store: SessionStore, one: str) -> None:
     before = await contents(store, "neighbour")
     await _keep(store, one, "text")
     same(sorted(("neighbour", one)), await store.list(), "list")
-    same(small_snapshot(one, "text"), await store.load_snapshot(one), "load_snapshot")
-    same(samples.loop_checkpoint(one, one, turn=4), await store.load_loop_checkpoint(one), "run")
+    same(kept(store, small_snapshot(one, "text")), await store.load_snapshot(one), "load_snapshot")
+    await same_run(store, samples.loop_checkpoint(one, one, turn=4), one)
     await store.delete(one)
     await store.delete_workflow_checkpoint(one)
     same(None, await store.load_snapshot(one), "after delete")
@@ -109,7 +114,8 @@ async def two_ids_are_never_one(store: SessionStore, pair: tuple[str, str]) -> N
         return
     before["list"] = sorted(pair)
     unchanged(before, await contents(store, first), "the first after the second was saved")
-    same(small_snapshot(second, "second"), await store.load_snapshot(second), "the second")
+    expected = kept(store, small_snapshot(second, "second"))
+    same(expected, await store.load_snapshot(second), "the second")
     await store.delete(second)
     before["list"] = [first]
     unchanged(before, await contents(store, first), "the first after the second was deleted")

@@ -15,10 +15,15 @@ from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
     holds,
+    keeps,
+    kept,
+    kept_collections,
     load_collection,
     raises,
     same,
+    same_run,
     save_collection,
+    save_run,
     unchanged,
 )
 from a3s_store.testing.conformance.suite import StoreMaker, required_by
@@ -64,18 +69,22 @@ async def an_inventory_has_every_id(store: SessionStore) -> None:
     """Where a store can say everything it holds: sessions, families alone, both checkpoints."""
     if not isinstance(store, Inventoried):
         return
+    collections, checkpoints = keeps(store, "collections"), keeps(store, "checkpoints")
     for one in ("b", "a"):
         await store.save(session(one))
-        await save_collection(store, "trace_events", f"shelf {one}", ())
-        await store.save_loop_checkpoint(f"run {one}", samples.loop_checkpoint(f"run {one}", "a"))
+        await save_collection(store, "trace_events", f"list {one}", ())
+        await save_run(store, samples.loop_checkpoint(f"run {one}", "a"))
         flow = samples.workflow_checkpoint(f"flow {one}")
-        await store.save_workflow_checkpoint(flow.workflow_id, flow)
+        if checkpoints:
+            await store.save_workflow_checkpoint(flow.workflow_id, flow)
     await save_collection(store, "artifacts", "a", ())
     found = await store.inventory()
     same(("a", "b"), found.sessions, "sessions")
-    same(("shelf a", "shelf b"), found.families_only, "families_only")
-    same(("run a", "run b"), found.loop_checkpoints, "loop_checkpoints")
-    same(("flow a", "flow b"), found.workflow_checkpoints, "workflow_checkpoints")
+    if collections:
+        same(("list a", "list b"), found.families_only, "families_only")
+    if checkpoints:
+        same(("run a", "run b"), found.loop_checkpoints, "loop_checkpoints")
+        same(("flow a", "flow b"), found.workflow_checkpoints, "workflow_checkpoints")
 
 
 @required_by(_CARE)
@@ -88,7 +97,7 @@ async def closing_twice_is_success(store: SessionStore) -> None:
 @required_by(_CARE)
 async def a_closed_store_refuses_everything(store: SessionStore) -> None:
     """StoreClosedError from every method, and from entering it again."""
-    await store.save_snapshot(rich_snapshot("s"))
+    await store.save_snapshot(kept(store, rich_snapshot("s")))
     await store.close()
     for name, act in _every_method(store).items():
         await raises(StoreClosedError, name, act)
@@ -151,7 +160,7 @@ async def saves_of_one_id_leave_one_of_them(store: SessionStore) -> None:
 @required_by(_TASKS)
 async def saves_of_different_ids_all_land(store: SessionStore) -> None:
     """Twenty tasks save twenty snapshots, and each is there."""
-    snapshots = [small_snapshot(f"s{n:02}", f"text {n}") for n in range(20)]
+    snapshots = [kept(store, small_snapshot(f"s{n:02}", f"text {n}")) for n in range(20)]
     await asyncio.gather(*map(store.save_snapshot, snapshots))
     same([one.session.id for one in snapshots], await store.list(), "list")
     loaded = await asyncio.gather(*(store.load_snapshot(one.session.id) for one in snapshots))
@@ -160,19 +169,19 @@ async def saves_of_different_ids_all_land(store: SessionStore) -> None:
 
 @required_by(_TASKS)
 async def parts_saved_at_once_all_land(store: SessionStore) -> None:
-    """The session, each family and a checkpoint, all of one id and at the same time."""
-    whole = rich_snapshot("s").evolve(retained_artifact_uris=())
+    """The session, each collection and a checkpoint, all of one id and at the same time."""
+    whole = kept(store, rich_snapshot("s").evolve(retained_artifact_uris=()))
     loop = samples.loop_checkpoint("s", "s")
     await asyncio.gather(
         store.save(whole.session),
-        store.save_loop_checkpoint("s", loop),
+        save_run(store, loop),
         *(
             save_collection(store, collection, "s", getattr(whole, collection))
-            for collection in samples.MAKERS
+            for collection in kept_collections(store)
         ),
     )
     same(whole, await store.load_snapshot("s"), "load_snapshot")
-    same(loop, await store.load_loop_checkpoint("s"), "the checkpoint")
+    await same_run(store, loop, "s")
 
 
 @required_by(_TASKS)
@@ -211,7 +220,7 @@ async def a_cancelled_save_happened_or_did_not(store: SessionStore) -> None:
     """Whenever the caller is cancelled, the session is the old or the new one, and work goes on."""
     for steps in range(12):
         one = f"s{steps}"
-        old, new = small_snapshot(one, "old"), small_snapshot(one, "new")
+        old, new = (kept(store, small_snapshot(one, text)) for text in ("old", "new"))
         await store.save_snapshot(old)
         task = asyncio.create_task(store.save_snapshot(new))
         for _ in range(steps):
@@ -220,20 +229,22 @@ async def a_cancelled_save_happened_or_did_not(store: SessionStore) -> None:
         await asyncio.gather(task, return_exceptions=True)
         found = await store.load(one)
         holds(found in (old.session, new.session), f"cancelled after {steps} steps: {found!r:.200}")
-        again = small_snapshot(one, "again")
+        again = kept(store, small_snapshot(one, "again"))
         await store.save_snapshot(again)
         same(again, await store.load_snapshot(one), f"a save after a cancelled one ({steps})")
 
 
 async def _fill(store: SessionStore) -> None:
-    await store.save_snapshot(rich_snapshot("rich"))
+    await store.save_snapshot(kept(store, rich_snapshot("rich")))
     await store.save(session("bare"))
     await store.save(session("../../../etc/passwd", ("a", "b")))
     for collection in samples.MAKERS:
         await save_collection(store, collection, "empty", ())
-    await save_collection(store, "artifacts", "only", items("artifacts", "1"))
-    await store.save_loop_checkpoint("run", samples.loop_checkpoint("run", "rich"))
-    await store.save_workflow_checkpoint("flow", samples.workflow_checkpoint("flow"))
+    if keeps(store, "collections"):
+        await save_collection(store, "artifacts", "only", items("artifacts", "1"))
+    await save_run(store, samples.loop_checkpoint("run", "rich"))
+    if keeps(store, "checkpoints"):
+        await store.save_workflow_checkpoint("flow", samples.workflow_checkpoint("flow"))
 
 
 _FILLED = ("rich", "bare", "../../../etc/passwd", "empty", "only", "run", "flow", "never")
@@ -260,13 +271,15 @@ async def work_goes_on_after_reopening(store: SessionStore, maker: StoreMaker) -
         saved = session("s", tuple(texts[:end]))
         await store.save(saved)
         traced = items("trace_events", *texts[end - 3 : end])
-        await store.save_trace_events("s", traced)
+        if keeps(store, "collections"):
+            await store.save_trace_events("s", traced)
         loop = samples.loop_checkpoint("r", "s", messages=saved.messages)
-        await store.save_loop_checkpoint("r", loop)
+        await save_run(store, loop)
         store = await maker.reopen()
         same(saved, await store.load("s"), f"{end} messages")
-        same(traced, await store.load_trace_events("s"), "trace events")
-        same(loop, await store.load_loop_checkpoint("r"), "checkpoint")
+        if keeps(store, "collections"):
+            same(traced, await store.load_trace_events("s"), "trace events")
+        await same_run(store, loop, "r")
     await store.delete("s")
     store = await maker.reopen()
     same((None, None), (await store.load("s"), await store.load_trace_events("s")), "after delete")
@@ -276,7 +289,7 @@ async def work_goes_on_after_reopening(store: SessionStore, maker: StoreMaker) -
 @required_by(_DURABLE, capability="durable", reopens=True)
 async def close_finishes_what_was_begun(store: SessionStore, maker: StoreMaker) -> None:
     """Saves that were acknowledged while close() ran are there afterwards."""
-    snapshots = [small_snapshot(f"s{n}", "x") for n in range(8)]
+    snapshots = [kept(store, small_snapshot(f"s{n}", "x")) for n in range(8)]
     tasks = [asyncio.create_task(store.save_snapshot(one)) for one in snapshots]
     await asyncio.sleep(0)
     await store.close()
@@ -294,16 +307,16 @@ async def two_stores_of_one_place_see_each_other(store: SessionStore, maker: Sto
     """What one acknowledged the other loads, whatever either remembers."""
     other = await maker.open()
     for number, (writer, reader) in enumerate([(store, other), (other, store)] * 3):
-        saved = small_snapshot("s", f"round {number}")
+        saved = kept(store, small_snapshot("s", f"round {number}"))
         grown = saved.evolve(
             session=saved.session.evolve(messages=samples.talk(*map(str, range(number + 2))))
         )
         for one in (saved, grown):
             await writer.save_snapshot(one)
             same(one, await reader.load_snapshot("s"), f"round {number}")
-        await writer.save_loop_checkpoint("r", samples.loop_checkpoint("r", "s", turn=number))
-        loaded = await reader.load_loop_checkpoint("r")
-        same(number, getattr(loaded, "turn", None), "the checkpoint's turn")
+        loop = samples.loop_checkpoint("r", "s", turn=number)
+        await save_run(writer, loop)
+        await same_run(reader, loop, "r")
     await other.delete("s")
     same((None, []), (await store.load("s"), await store.list()), "after the other's delete")
     await store.save(session("s", ("a",)))
@@ -320,8 +333,9 @@ async def two_stores_may_write_in_turn(store: SessionStore, maker: StoreMaker) -
         texts = [*texts[: number // 2], f"turn {number}", "end"]
         saved = session("s", tuple(texts))
         await writer.save(saved)
-        traced = items("trace_events", *texts)
-        await writer.save_trace_events("s", traced)
+        traced = items("trace_events", *texts) if keeps(store, "collections") else None
+        if traced is not None:
+            await writer.save_trace_events("s", traced)
         for reader in (store, other):
             same(saved, await reader.load("s"), f"turn {number}")
             same(traced, await reader.load_trace_events("s"), f"turn {number}, trace events")
@@ -333,9 +347,9 @@ async def two_stores_compare_and_swap(store: SessionStore, maker: StoreMaker) ->
     if not store.capabilities().aggregate_cas:
         return
     other = await maker.open()
-    old = small_snapshot("s", "old")
+    old = kept(store, small_snapshot("s", "old"))
     await store.save_snapshot(old)
-    new = [small_snapshot("s", f"new {n}") for n in range(4)]
+    new = [kept(store, small_snapshot("s", f"new {n}")) for n in range(4)]
     stores = (store, other, store, other)
     answers = await asyncio.gather(
         *(s.save_snapshot_cas(n, old.digest()) for s, n in zip(stores, new, strict=True))

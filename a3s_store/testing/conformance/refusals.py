@@ -21,7 +21,15 @@ from a3s_store.models import (
     UnknownBlock,
 )
 from a3s_store.testing import samples
-from a3s_store.testing.conformance.expect import contents, raises, save_collection, unchanged
+from a3s_store.testing.conformance.expect import (
+    contents,
+    keeps,
+    kept,
+    raises,
+    save_collection,
+    save_run,
+    unchanged,
+)
 from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import session
 from a3s_store.wire import codec_for
@@ -166,9 +174,10 @@ def _loop(**changes: Any) -> LoopCheckpoint:
 
 
 async def _refused(store: SessionStore, act: Callable[[], Awaitable[Any]], what: str) -> None:
-    await store.save_snapshot(samples.rich_snapshot("s"))
-    await store.save_loop_checkpoint("s", _loop())
-    await store.save_workflow_checkpoint("s", samples.workflow_checkpoint("s"))
+    await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
+    await save_run(store, _loop())
+    if keeps(store, "checkpoints"):
+        await store.save_workflow_checkpoint("s", samples.workflow_checkpoint("s"))
     before = await contents(store, "s")
     await raises(EncodeError, what, act)
     unchanged(before, await contents(store, "s"), "after the refusal")

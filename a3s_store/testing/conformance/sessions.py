@@ -11,9 +11,14 @@ from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
     contents,
     holds,
+    keeps,
+    kept,
+    kept_collections,
     load_collection,
     same,
+    same_run,
     save_collection,
+    save_run,
     unchanged,
 )
 from a3s_store.testing.conformance.suite import required_by
@@ -68,30 +73,30 @@ async def times_are_the_callers(store: SessionStore) -> None:
         same((created, updated), (loaded.created_at, loaded.updated_at), "times")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="collections")
 async def a_save_leaves_the_collections_as_they_are(store: SessionStore) -> None:
     """save() changes the session and nothing beside it."""
     await store.save_snapshot(samples.rich_snapshot("s"))
-    await store.save_loop_checkpoint("r", samples.loop_checkpoint("r", "s"))
+    await save_run(store, samples.loop_checkpoint("r", "s"))
     before = await store.load_snapshot("s")
     assert before is not None
     smaller = session("s", ("one",))
     await store.save(smaller)
     same(before.evolve(session=smaller), await store.load_snapshot("s"), "load_snapshot")
-    same(samples.loop_checkpoint("r", "s"), await store.load_loop_checkpoint("r"), "checkpoint")
+    await same_run(store, samples.loop_checkpoint("r", "s"), "r")
 
 
 @required_by(_GROUP)
 async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
     """Load and save, twice over, and every answer is what it was."""
-    await store.save_snapshot(samples.rich_snapshot("s"))
+    await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
     before = await contents(store, "s")
     for _ in range(2):
         loaded = await store.load_snapshot("s")
         assert loaded is not None
         await store.save(loaded.session)
-        for collection, values in loaded.collections().items():
-            await save_collection(store, collection.name, "s", values)
+        for collection in kept_collections(store):
+            await save_collection(store, collection, "s", getattr(loaded, collection))
         await store.save_snapshot(loaded)
         unchanged(before, await contents(store, "s"), "after saving what was loaded")
 
@@ -100,19 +105,20 @@ async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
 async def loading_never_writes(store: SessionStore) -> None:
     """Any number of loads, of what is there and of what is not, leaves every answer as it was."""
     await store.save(samples.rich_session("s"))
-    await save_collection(store, "trace_events", "shelf only", samples.items("trace_events", "1"))
-    before = await contents(store, "s", "shelf only", "nothing")
+    for collection in kept_collections(store):
+        await save_collection(store, collection, "no session", samples.items(collection, "1"))
+    before = await contents(store, "s", "no session", "nothing")
     for _ in range(2):
-        after = await contents(store, "s", "shelf only", "nothing")
+        after = await contents(store, "s", "no session", "nothing")
         unchanged(before, after, "after loading")
 
 
 @required_by(_GROUP)
 async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore) -> None:
     """Session, families and the loop checkpoints of its runs are gone after delete()."""
-    await store.save_snapshot(samples.rich_snapshot("s"))
+    await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
     for run in ("r1", "r2"):
-        await store.save_loop_checkpoint(run, samples.loop_checkpoint(run, "s"))
+        await save_run(store, samples.loop_checkpoint(run, "s"))
     await store.delete("s")
     same(None, await store.load("s"), "load")
     same(None, await store.load_snapshot("s"), "load_snapshot")
@@ -124,7 +130,7 @@ async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore)
         same(None, await store.load_loop_checkpoint(run), f"load_loop_checkpoint of {run}")
 
 
-@required_by(_GROUP)
+@required_by(_GROUP, capability="checkpoints")
 async def a_delete_takes_the_queue_of_the_session(store: SessionStore) -> None:
     """The workflow checkpoint that the queue of a session may be kept in is gone, saved or not."""
     for session_id in ("s", "S", "never saved"):
@@ -141,27 +147,28 @@ async def a_delete_takes_the_queue_of_the_session(store: SessionStore) -> None:
 @required_by(_GROUP)
 async def a_delete_leaves_everything_else(store: SessionStore) -> None:
     """Child sessions, other sessions' checkpoints and other workflow checkpoints stay."""
-    await store.save_snapshot(samples.rich_snapshot("s"))
-    await store.save_snapshot(samples.rich_snapshot("S"))
+    await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
+    await store.save_snapshot(kept(store, samples.rich_snapshot("S")))
     await store.save(session("child", parent_id="s"))
-    await store.save_loop_checkpoint("s", samples.loop_checkpoint("s", "S"))
-    await store.save_workflow_checkpoint("s", samples.workflow_checkpoint("s"))
+    await save_run(store, samples.loop_checkpoint("s", "S"))
+    if keeps(store, "checkpoints"):
+        await store.save_workflow_checkpoint("s", samples.workflow_checkpoint("s"))
     before = await contents(store, "S", "child")
+    flow = await store.load_workflow_checkpoint("s")
     await store.delete("s")
     before["list"] = ["S", "child"]
     unchanged(before, await contents(store, "S", "child"), "after delete of s")
-    same(samples.loop_checkpoint("s", "S"), await store.load_loop_checkpoint("s"), "run named s")
-    kept = await store.load_workflow_checkpoint("s")
-    same(samples.workflow_checkpoint("s"), kept, "workflow named s")
+    await same_run(store, samples.loop_checkpoint("s", "S"), "s")
+    same(flow, await store.load_workflow_checkpoint("s"), "workflow named s")
 
 
 @required_by(_GROUP)
 async def a_tree_is_deleted_with_all_below_it(store: SessionStore) -> None:
     """With `tree` every session goes whose parents lead to it, also where it is gone itself."""
     for one, parent in (("a", None), ("b", "a"), ("c", "b"), ("d", "c"), ("B", "A"), ("e", "a ")):
-        await store.save_snapshot(samples.rich_snapshot(one))
+        await store.save_snapshot(kept(store, samples.rich_snapshot(one)))
         await store.save(session(one, parent_id=parent))
-        await store.save_loop_checkpoint(f"run {one}", samples.loop_checkpoint(f"run {one}", one))
+        await save_run(store, samples.loop_checkpoint(f"run {one}", one))
     before = await contents(store, "a", "e", "run a", "run e")
     await store.delete("b")
     await store.delete("b", tree=True)
@@ -202,7 +209,7 @@ async def deleting_what_is_missing_is_success(store: SessionStore) -> None:
 @required_by(_GROUP)
 async def a_session_saved_after_a_delete_starts_afresh(store: SessionStore) -> None:
     """Nothing of the deleted one comes back with the next of its name."""
-    await store.save_snapshot(samples.rich_snapshot("s"))
+    await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
     await store.delete("s")
     again = session("s", ("new",))
     await store.save(again)
@@ -307,7 +314,7 @@ async def values_that_only_compare_equal_are_told_apart(store: SessionStore) -> 
         saved = session("s", ("a",), extra={"v": value})
         await store.save(saved)
         same(saved, await store.load("s"), f"unknown key {value!r}")
-    for value in lookalikes:
+    for value in lookalikes if keeps(store, "collections") else ():
         traced = (samples.trace_event(details={"v": value}),)
         await store.save_trace_events("s", traced)
         same(traced, await store.load_trace_events("s"), f"details {value!r}")
@@ -331,7 +338,8 @@ async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> 
     saved = session("s").evolve(messages=messages, extra=extra)
     values = [samples.trace_event(details=arguments)]
     await store.save(saved)
-    await store.save_trace_events("s", values)
+    if keeps(store, "collections"):
+        await store.save_trace_events("s", values)
     before = await contents(store, "s")
     messages.clear()
     arguments["paths"].append("y")
@@ -343,7 +351,7 @@ async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> 
 @required_by(_GROUP)
 async def what_was_loaded_cannot_be_changed(store: SessionStore) -> None:
     """Loaded values are frozen, so that no caller can change another's."""
-    await store.save_snapshot(samples.rich_snapshot("s"))
+    await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
     before = await contents(store, "s")
     loaded = await store.load("s")
     assert loaded is not None
