@@ -3,7 +3,7 @@
 `BaseStore` checks ids and the shape of what it is given, makes a *batch* of it, and hands it to
 the backend's `_commit`; loads go through `_fetch`. A backend implements the methods under "The
 port" and nothing of the public face. The rejected alternative is upstream's own: each backend
-writes every named method, and a new family costs an edit in each of them.
+writes every named method, and a new collection costs an edit in each of them.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class BaseStore(CollectionMethods):
     async def _fetch(
         self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
-        """The session if `session`, and these shelves, as of one moment."""
+        """The session if `session`, and these collections, as of one moment."""
 
     @abstractmethod
     async def _delete(self, session_id: str) -> None:

@@ -75,7 +75,7 @@ def encode_batch(batch: Batch) -> Trees:
 
 
 def encode_collection(collection: Collection, values: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """The JSON objects of a shelf's values. Raises EncodeError."""
+    """The JSON objects of a collection's values. Raises EncodeError."""
     return [_encode_item(collection, index, value) for index, value in enumerate(values)]
 
 

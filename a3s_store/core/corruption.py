@@ -16,7 +16,7 @@ from a3s_store.errors import CorruptionError, DecodeError, StoreError
 KEEP: Final = (
     "Keep the file as it is; `salvage` brings back what is whole of it, or restore a backup"
 )
-# A family's value at its beginning, as in "messages[3].content[0].type".
+# A collection's value at its beginning, as in "messages[3].content[0].type".
 _PLACE: Final = re.compile(r"(?:SessionData\.)?([a-z_]+)?\.?(?:\[(\d+)\])?")
 
 
@@ -46,7 +46,7 @@ NOT_WRITTEN: Final = "what is there is not what was written"
 
 
 def location_of(collection: str | None, position: int | None) -> str:
-    """`run_records[3]`, or the family alone."""
+    """`run_records[3]`, or the collection alone."""
     return collection or "" if position is None else f"{collection}[{position}]"
 
 

@@ -85,7 +85,7 @@ class SessionStore(CollectionStore, Protocol):
         """What this store promises."""
 
     async def save(self, session: SessionData) -> None:
-        """Keep a session under its id in place of what was there; its families stay as they are.
+        """Keep a session under its id in place of what was there; its collections stay as they are.
 
         The store does not touch the session's times. The last save wins.
         """
@@ -94,7 +94,7 @@ class SessionStore(CollectionStore, Protocol):
         """The session, or None when none was saved under this id."""
 
     async def delete(self, session_id: str, *, tree: bool = False) -> None:
-        """Remove a session with all its families and the loop checkpoints of its runs.
+        """Remove a session with all its collections and the loop checkpoints of its runs.
 
         Its agent memory goes too, where `agent_memory` is promised, and the workflow checkpoint
         `a3s_store.queue/{id}`, which its queue may be kept in. Other workflow checkpoints stay.
@@ -109,7 +109,7 @@ class SessionStore(CollectionStore, Protocol):
         """The ids of all saved sessions, sorted; families saved without a session do not count."""
 
     async def exists(self, session_id: str) -> bool:
-        """Whether a session was saved under this id; families alone do not count."""
+        """Whether a session was saved under this id; collections alone do not count."""
 
     async def save_loop_checkpoint(self, run_id: str, checkpoint: LoopCheckpoint) -> None:
         """Keep the checkpoint of a run in place of its last one.
@@ -136,9 +136,9 @@ class SessionStore(CollectionStore, Protocol):
         """Remove the workflow's checkpoint; success when there is none."""
 
     async def save_snapshot(self, snapshot: SessionSnapshot) -> None:
-        """Keep a session and all its families in place of everything that was there.
+        """Keep a session and all its collections in place of everything that was there.
 
-        A family that is None is removed. One commit where `atomic_session_snapshots`. Saving a
+        A collection that is None is removed. One commit where `atomic_session_snapshots`. Saving a
         session or a family by itself leaves `retained_artifact_uris` as they are.
 
         Raises InvalidSnapshotError for another schema version, keys of the snapshot's own in
@@ -146,7 +146,7 @@ class SessionStore(CollectionStore, Protocol):
         """
 
     async def load_snapshot(self, session_id: str) -> SessionSnapshot | None:
-        """The session with all its families, as of one moment; None when there is no session."""
+        """The session with all its collections, as of one moment; None when there is no session."""
 
     async def save_snapshot_cas(
         self, snapshot: SessionSnapshot, expected_digest: str | None
@@ -236,7 +236,7 @@ class Inventory:
     """Everything a store holds, by id, sorted: what an export goes through."""
 
     sessions: tuple[str, ...]
-    families_only: tuple[str, ...] = ()  # ids with families but no session
+    families_only: tuple[str, ...] = ()  # ids with collections but no session
     loop_checkpoints: tuple[str, ...] = ()
     workflow_checkpoints: tuple[str, ...] = ()
 
@@ -294,7 +294,7 @@ class DraftStore(SessionStore, Protocol):
 
 @attrs.frozen(kw_only=True)
 class Generation:
-    """One save of a session, or of one of its families.
+    """One save of a session, or of one of its collections.
 
     `length` is the number of messages the conversation had then and `digest` that of the whole
     snapshot; both are None while no session was saved under the id. `saved_at_ms` is this machine's

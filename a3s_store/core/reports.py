@@ -111,7 +111,7 @@ class VerifyReport(_Finding):
     sessions: int
     generations: int
     messages: int
-    values: int  # of families, checkpoints included
+    values: int  # of collections, checkpoints included
     blobs: int
     log_frames: int  # pages in the write-ahead log whose checksums were verified
     seconds: float

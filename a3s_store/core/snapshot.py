@@ -83,7 +83,7 @@ class SessionSnapshot(Model):
         return cls(session=session, retained_artifact_uris=retained_artifact_uris, **named)
 
     def collections(self) -> dict[Collection, tuple[Any, ...] | None]:
-        """Every family's values, None where it was never saved."""
+        """Every collection's values, None where it was never saved."""
         return {collection: getattr(self, collection.name) for collection in COLLECTIONS}
 
     def shelves(self) -> dict[Collection, tuple[Any, ...] | None]:

@@ -105,7 +105,7 @@ async def export_directory(
 
 @attrs.frozen
 class _Unit:
-    """What an export moves at once: a session or families alone (`kind` None), or a checkpoint.
+    """What an export moves at once: a session or collections alone (`kind` None), or a checkpoint.
 
     `with_runs` asks for the loop checkpoints of the runs too, `of_sessions` restricts a loop
     checkpoint to those of certain sessions.

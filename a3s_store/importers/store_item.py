@@ -28,7 +28,7 @@ OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
 
 @attrs.frozen(kw_only=True)
 class SessionItem:
-    """A session with its families, or, where `snapshot` is None, the families alone."""
+    """A session with its collections, or, where `snapshot` is None, the collections alone."""
 
     owner: str
     snapshot: SessionSnapshot | None
@@ -160,7 +160,7 @@ async def _keep_session(
             return SAVED
         conflict = True
     else:
-        # A transfer that was interrupted may have left families that are the same, no others.
+        # A transfer that was interrupted may have left collections that are the same, no others.
         kept = await load_collections(store, snapshot.session.id)
         mine = snapshot.collections()
         conflict = any(not _same(values, mine[collection]) for collection, values in kept.items())
@@ -185,7 +185,7 @@ async def _save_collections(
     missing = {f: vs for f, vs in item.collections.items() if not _same(kept.get(f), vs)}
     if not missing:
         return UNCHANGED
-    # Families that a saved session does not have are something else than those of no session.
+    # Collections that a saved session does not have are something else than those of no session.
     conflict = await store.exists(item.owner) or any(collection in kept for collection in missing)
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
@@ -214,7 +214,7 @@ def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
 
 
 async def load_collections(store: SessionStore, owner: str) -> dict[Collection, tuple[Any, ...]]:
-    """The families that were ever saved under an id."""
+    """The collections that were ever saved under an id."""
     found = {
         collection: await getattr(store, f"load_{collection.name}")(owner)
         for collection in COLLECTIONS

@@ -112,7 +112,7 @@ class RefusedError(Exception):
 
 
 def read_group(group: Group) -> Content:
-    """A session with its families, or families alone. Raises RefusedError."""
+    """A session with its collections, or collections alone. Raises RefusedError."""
     if group.session is None:
         return _read_collections_only(group)
     with _refusing(group.session):
@@ -133,7 +133,7 @@ def read_group(group: Group) -> Content:
 
 
 def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
-    """A newer release's session: one document with all families, where None does not exist."""
+    """A newer release's session: one document with all collections, where None does not exist."""
     for collection in COLLECTIONS:
         if tree.get(collection.name) is None and collection.since == 1:
             tree[collection.name] = []

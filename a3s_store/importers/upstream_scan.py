@@ -58,7 +58,7 @@ class Source:
 
     @property
     def groups(self) -> list[Group]:
-        """The names with a session or a family, sorted."""
+        """The names with a session or a collection, sorted."""
         return [group for _, group in sorted(self._groups.items())]
 
     def scan(self) -> None:
@@ -75,7 +75,7 @@ class Source:
                 del self._groups[name]
 
     def _place_empty_folders(self, collection: Collection) -> None:
-        """A folder of artifacts without the file is a shelf that was saved empty."""
+        """A folder of artifacts without the file is a collection that was saved empty."""
         folder = self._root / collection.folder
         if "/" in collection.file and folder.is_dir() and not folder.is_symlink():
             for entry in _entries(folder):

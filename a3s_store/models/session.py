@@ -135,7 +135,7 @@ class LlmCostRecord(Model):
 
 @model()
 class SessionData(Model):
-    """A whole session but for its families. Times are Unix seconds, the caller's own.
+    """A whole session but for its collections. Times are Unix seconds, the caller's own.
 
     `id` is any text of 1 to 1024 bytes without NUL; `total_cost` is in dollars; `thinking_budget`
     None means no limit was set; the lists are in order and may repeat. Upstream: `SessionData`.

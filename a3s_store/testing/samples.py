@@ -365,7 +365,7 @@ MAKERS: Final[dict[str, Callable[..., Any]]] = {
 
 
 def items(collection: str, *names: str) -> tuple[Any, ...]:
-    """Values of a family, one for each name; the same name twice gives equal values."""
+    """Values of a collection, one for each name; the same name twice gives equal values."""
     return tuple(MAKERS[collection](name) for name in names)
 
 
@@ -404,7 +404,7 @@ CHECKPOINT_MAKERS: Final[dict[str, Callable[..., Any]]] = {
 
 
 def rich_snapshot(session_id: str) -> SessionSnapshot:
-    """A snapshot in which every family has values."""
+    """A snapshot in which every collection has values."""
     collections: dict[str, Any] = {
         collection: items(collection, "1", "2", "1") for collection in MAKERS
     }
@@ -416,6 +416,6 @@ def rich_snapshot(session_id: str) -> SessionSnapshot:
 
 
 def small_snapshot(session_id: str, text: str) -> SessionSnapshot:
-    """A snapshot that says `text` in its session and in each of its families."""
+    """A snapshot that says `text` in its session and in each of its collections."""
     collections: dict[str, Any] = {collection: items(collection, text) for collection in MAKERS}
     return SessionSnapshot(session=session(session_id, (text, text)), **collections)

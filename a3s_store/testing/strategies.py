@@ -150,7 +150,7 @@ def session_snapshot(
     *,
     size: int = 2,
 ) -> st.SearchStrategy[SessionSnapshot]:
-    """Sessions with each shelf never saved, saved empty, or filled."""
+    """Sessions with each collection never saved, saved empty, or filled."""
     found = st.builds(_storable, model(SessionSnapshot, size=size))
     if id is None:
         return found

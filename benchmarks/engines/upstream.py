@@ -78,7 +78,7 @@ class _OnThread(Engine):
 
 
 class UpstreamFiles(_OnThread):
-    """One file for the session and one for each family, all rewritten whole."""
+    """One file for the session and one for each collection, all rewritten whole."""
 
     label = "upstream 3.3.0 files"
     durable = False  # only the session's content is synced, and no name is

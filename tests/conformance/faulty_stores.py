@@ -128,7 +128,7 @@ class ForgetsEmptyShelves(MemorySessionStore):
 
 @caught_by("never_saved_is_none[artifacts]")
 class TakesNoneForEmpty(MemorySessionStore):
-    """As upstream's newest memory store: one entry for all shelves of an id."""
+    """As upstream's newest memory store: one entry for all collections of an id."""
 
     async def _fetch(
         self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
@@ -264,7 +264,7 @@ class SavesASnapshotInParts(MemorySessionStore):
 
 @caught_by("a_bad_snapshot_is_refused_whole[a bad last subagent task]")
 class WritesBeforeItChecks(MemorySessionStore):
-    """The session lands although its last family is refused."""
+    """The session lands although its last collection is refused."""
 
     async def save_snapshot(self, snapshot: SessionSnapshot, **given: Any) -> None:
         if isinstance(snapshot, SessionSnapshot):

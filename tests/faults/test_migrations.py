@@ -40,7 +40,7 @@ def stopper() -> Iterator[Stopper]:
 
 
 def snapshots(tag: str) -> dict[str, SessionSnapshot]:
-    """Two sessions with something of most families; `tag` tells one store from another."""
+    """Two sessions with something of most collections; `tag` tells one store from another."""
     return {
         session_id: SessionSnapshot(
             session=session(session_id, messages=messages(12, tag=tag)),

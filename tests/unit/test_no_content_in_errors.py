@@ -76,7 +76,7 @@ def silent_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 def whole() -> SessionSnapshot:
-    """A snapshot with the mark in every text of every family."""
+    """A snapshot with the mark in every text of every collection."""
     message = Message(
         role="user",
         reasoning_content=MARK,
@@ -194,7 +194,7 @@ BAD: list[Any] = [
 @pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "files"])
 def test_what_cannot_be_saved_is_not_repeated(tmp_path: Path, kind: str, bad: Any) -> None:
-    """Whatever attribute of whatever family holds it."""
+    """Whatever attribute of whatever collection holds it."""
 
     async def refused(saving: Awaitable[None]) -> int:
         try:

@@ -31,7 +31,7 @@ class ForeignFileError(DecodeError):
 
 @attrs.frozen
 class CollectionFile:
-    """A shelf as its file has it; `manifest` is what stands around wrapped values."""
+    """A collection as its file has it; `manifest` is what stands around wrapped values."""
 
     values: tuple[Any, ...]
     manifest: ArtifactStore = NO_MANIFEST
@@ -61,7 +61,7 @@ def refuse_unreadable(text: bytes | None, most: int) -> None:
 def collection_text(
     collection: Collection, trees: list[dict[str, Any]], manifest: ArtifactStore
 ) -> bytes:
-    """The bytes of the file of a shelf. Raises EncodeError."""
+    """The bytes of the file of a collection. Raises EncodeError."""
     if collection.wrapped is None:
         return tree_text(trees, place=collection.name)
     return tree_text({**encode(manifest), collection.wrapped: trees})
@@ -74,7 +74,7 @@ def read_value(cls: type[M], data: bytes, path: Path) -> M:
 
 
 def read_collection(collection: Collection, data: bytes, path: Path) -> CollectionFile:
-    """The shelf in a file. Raises DecodeError."""
+    """The collection in a file. Raises DecodeError."""
     with in_file(path):
         tree = parse(data, model=collection.name)
         if collection.wrapped is not None:

@@ -65,7 +65,7 @@ class Directory:
         self.memories = MemoryFiles(self.layout, self._lock)
         self.queues = QueueFiles(self.layout, self._lock)
 
-    # -- Sessions and shelves -----------------------------------------------------------------
+    # -- Sessions and collections -----------------------------------------------------------------
 
     def commit(self, batch: Batch) -> bool:
         """See `BaseStore._commit`. Each file lands whole; a crash may come between two."""

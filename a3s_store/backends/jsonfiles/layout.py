@@ -104,15 +104,15 @@ class Layout:
         return self.root / (name + SUFFIX)
 
     def folder(self, kept: Collection | CheckpointKind) -> Path:
-        """The folder of a family or of a kind of checkpoint."""
+        """The folder of a collection or of a kind of checkpoint."""
         return self.root / kept.folder
 
     def collection(self, collection: Collection, name: str) -> Path:
-        """The file of a shelf."""
+        """The file of a collection."""
         return self.folder(collection) / collection.file.replace("{}", name)
 
     def own_folder(self, collection: Collection, name: str) -> Path | None:
-        """The folder a shelf has for itself alone; None when it is a file among others."""
+        """The folder a collection has for itself alone; None when it is a file among others."""
         path = self.collection(collection, name)
         return None if path.parent == self.folder(collection) else path.parent
 
@@ -121,7 +121,7 @@ class Layout:
         return self.folder(kind) / (name + SUFFIX)
 
     def claim(self, name: str) -> Path:
-        """The file that says whose the shelves of a name are while there is no session file."""
+        """The file that says whose the collections of a name are while there is no session file."""
         return self.root / CLAIMS / name
 
     def memories(self, owner: str) -> Path:

@@ -56,7 +56,7 @@ def claimed(layout: Layout, name: str) -> str:
 
 
 def has_collections(layout: Layout, name: str) -> bool:
-    """Whether any family has something of this name."""
+    """Whether any collection has something of this name."""
     return any(
         present(layout.own_folder(collection, name) or layout.collection(collection, name))
         for collection in COLLECTIONS

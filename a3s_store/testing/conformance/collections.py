@@ -1,4 +1,4 @@
-"""The shelves of a session: each rule holds for each family alike."""
+"""The collections of a session: each rule holds for each collection alike."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def never_saved_is_none(store: SessionStore, collection: str) -> None:
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def saved_empty_is_empty(store: SessionStore, collection: str) -> None:
-    """An empty shelf is (), not None: at first, after values, with and without a session."""
+    """An empty collection is (), not None: at first, after values, with and without a session."""
     await save_collection(store, collection, "s", ())
     same((), await load_collection(store, collection, "s"), "saved empty")
     await save_collection(store, collection, "s", items(collection, "1", "2"))
@@ -117,7 +117,7 @@ async def a_collection_needs_no_session(store: SessionStore, collection: str) ->
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def collections_of_two_owners_are_apart(store: SessionStore, collection: str) -> None:
-    """Equal values under two ids are two shelves."""
+    """Equal values under two ids are two collections."""
     for owner in ("s", "t"):
         await save_collection(store, collection, owner, items(collection, "1", "2"))
     await save_collection(store, collection, "s", items(collection, "2"))
@@ -132,7 +132,7 @@ async def collections_of_two_owners_are_apart(store: SessionStore, collection: s
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def a_collection_is_saved_alone(store: SessionStore, collection: str) -> None:
-    """Saving one family leaves the session and the other families as they are."""
+    """Saving one collection leaves the session and the other collections as they are."""
     snapshot = samples.rich_snapshot("s")
     await store.save_snapshot(snapshot)
     values = items(collection, "other")

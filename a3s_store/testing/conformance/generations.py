@@ -45,7 +45,7 @@ async def _then(store: Any, number: int, session_id: str = "s") -> Any:
 
 @required_by(_GROUP, capability="generations")
 async def the_generation_rises_by_one_with_each_save(store: Any) -> None:
-    """Saves of the session, of a family and of snapshots count; reads and refusals do not."""
+    """Saves of the session, of a collection and of snapshots count; reads and refusals do not."""
     same((0, ()), (await store.generation("s"), await store.generations("s")), "before any save")
     await store.save(session("s"))
     same(1, await store.generation("s"), "after save")

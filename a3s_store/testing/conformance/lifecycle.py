@@ -66,7 +66,7 @@ async def capabilities_are_plain_and_do_not_change(store: SessionStore) -> None:
 
 @required_by(_CARE)
 async def an_inventory_has_every_id(store: SessionStore) -> None:
-    """Where a store can say everything it holds: sessions, families alone, both checkpoints."""
+    """Where a store can say everything it holds: sessions, collections alone, both checkpoints."""
     if not isinstance(store, Inventoried):
         return
     collections, checkpoints = keeps(store, "collections"), keeps(store, "checkpoints")

@@ -101,7 +101,7 @@ def _nested(levels: int) -> Any:
 
 
 def _collections() -> dict[str, tuple[str, Callable[[], Any]]]:
-    """Of each family: what is no list of its values, and lists whose last item is bad."""
+    """Of each collection: what is no list of its values, and lists whose last item is bad."""
     cases: dict[str, tuple[str, Callable[[], Any]]] = {}
     for name in samples.MAKERS:
         for label, build in _bad_collections(name).items():
@@ -210,7 +210,7 @@ async def a_bad_value_is_refused(store: SessionStore, case: tuple[str, Callable[
 async def a_bad_collection_is_refused(
     store: SessionStore, case: tuple[str, Callable[[], Any]]
 ) -> None:
-    """EncodeError, and the shelf that was there stays whole."""
+    """EncodeError, and the collection that was there stays whole."""
     collection, build = case
 
     async def act() -> None:

@@ -115,7 +115,7 @@ async def loading_never_writes(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore) -> None:
-    """Session, families and the loop checkpoints of its runs are gone after delete()."""
+    """Session, collections and the loop checkpoints of its runs are gone after delete()."""
     await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
     for run in ("r1", "r2"):
         await save_run(store, samples.loop_checkpoint(run, "s"))

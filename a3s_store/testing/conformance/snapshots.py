@@ -74,7 +74,7 @@ async def a_snapshot_replaces_everything(store: SessionStore) -> None:
 
 @required_by(_GROUP, capability="collections")
 async def a_snapshot_removes_collections_saved_without_a_session(store: SessionStore) -> None:
-    """What was on the shelves before the first snapshot is not mixed into it."""
+    """What was on the collections before the first snapshot is not mixed into it."""
     for collection in samples.MAKERS:
         await save_collection(store, collection, "s", items(collection, "old"))
     bare = SessionSnapshot(session=session("s"))
@@ -270,7 +270,7 @@ async def another_digest_writes_nothing(store: SessionStore) -> None:
 
 @required_by(_CAS, capability="aggregate_cas")
 async def an_absent_session_matches_no_digest(store: SessionStore) -> None:
-    """False for a session never saved, one deleted, and families without a session."""
+    """False for a session never saved, one deleted, and collections without a session."""
     new = kept(store, small_snapshot("s", "new"))
     same(False, await store.save_snapshot_cas(new, new.digest()), "never saved")
     same((None, []), (await store.load_snapshot("s"), await store.list()), "never saved: after")

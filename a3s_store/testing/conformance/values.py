@@ -157,7 +157,7 @@ async def opaque_json_survives(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def none_and_empty_are_different(store: SessionStore) -> None:
-    """In a value as on a shelf: None, False, 0, "" and () are five things."""
+    """In a value as on a collection: None, False, 0, "" and () are five things."""
     for model_name in (None, "", "x", None):
         for budget in (None, 0):
             saved = session(

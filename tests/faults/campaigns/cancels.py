@@ -1,6 +1,6 @@
 """Saves are cancelled at random moments: each happened whole or not at all, and the store goes on.
 
-Every round something is begun (a snapshot, a family, a checkpoint, a fork, a deletion, several
+Every round something is begun (a snapshot, a collection, a checkpoint, a fork, a deletion, several
 savers at once, a save while another process holds the write lock, an open, a close) and cancelled:
 after so many turns of the loop, after a time up to that of a save, by `asyncio.timeout`, or by a
 sibling in a task group. Then, at once: the next save works, another process may write, and what is

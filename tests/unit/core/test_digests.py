@@ -160,7 +160,7 @@ def test_a_list_without_its_values_is_nothing(hashes: list[bytes]) -> None:
 def test_any_plan_leads_to_what_the_new_list_would_have_given(
     data: st.DataObject, old: list[bytes], added: list[bytes]
 ) -> None:
-    """Dropped at both ends, some replaced, some added: the way a save changes a shelf."""
+    """Dropped at both ends, some replaced, some added: the way a save changes a collection."""
     start = data.draw(st.integers(0, len(old)), "drop_front")
     end = data.draw(st.integers(start, len(old)), "end of what is kept")
     kept = old[start:end]

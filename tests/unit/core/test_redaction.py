@@ -118,7 +118,7 @@ def plain(key: str, change: Callable[[str], str]) -> str:
 def test_no_file_holds_what_was_taken_away_and_loads_answer_the_rest(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """In every text of every family, of checkpoints and of a session."""
+    """In every text of every collection, of checkpoints and of a session."""
     snapshot = data.draw(strategies.session_snapshot())
     snapshot = snapshot.evolve(session=snapshot.session.evolve(id="s"))
     loop = data.draw(strategies.loop_checkpoints()).evolve(run_id="r", session_id="s")

@@ -47,7 +47,7 @@ BAD = Message(role="user", content=(TextBlock(text="\ud800"),))
 
 
 def whole(count: int = 6, traces: int = 3, **fields: Any) -> SessionSnapshot:
-    """A snapshot with something on several shelves."""
+    """A snapshot with something on several collections."""
     given: dict[str, Any] = {
         "session": session(count=count),
         "artifacts": (artifact(1), artifact(2, 9000)),

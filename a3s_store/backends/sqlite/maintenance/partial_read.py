@@ -58,7 +58,7 @@ def recover(
     collections: Sequence[Collection] = COLLECTIONS,
     generation: int | None = None,
 ) -> Recovered[SessionSnapshot]:
-    """What can be proven of a session and these families; see `Recovered`.
+    """What can be proven of a session and these collections; see `Recovered`.
 
     With a `generation`, the conversation is the one of then. `value` is None when no session was
     saved under the id, or when nothing says so any more.
@@ -107,7 +107,7 @@ def session(
     if uris and ARTIFACTS in collections and collections[ARTIFACTS] is None:
         collections[ARTIFACTS] = ()
     if own is None and head is None:
-        return None  # its families were saved without it
+        return None  # its collections were saved without it
     if own is None:
         checker.note("session", "nothing of it but its lists and messages is left")
         own = _blank(session_id)

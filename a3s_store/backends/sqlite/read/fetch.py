@@ -72,7 +72,7 @@ def fetch(
     messages: bool = True,
     generation: int | None = None,
 ) -> FetchedRows:
-    """The session, if it is asked for, and these shelves.
+    """The session, if it is asked for, and these collections.
 
     With a `generation`, the conversation is the one of then.
 

@@ -1,4 +1,4 @@
-"""The SQL of the families, made from their rows in the table: plain functions of a connection.
+"""The SQL of the collections, made from their rows in the table: plain functions of a connection.
 
 Names formatted into SQL come from the registry only. Rows under a parent have consecutive `seq`,
 which need not begin at 0: dropping the oldest moves nothing.

@@ -58,7 +58,7 @@ class Contents:
 
 @attrs.frozen(kw_only=True)
 class Kept:
-    """What is to be kept of an owner: a snapshot, or only shelves where no session was saved.
+    """What is to be kept of an owner: a snapshot, or only collections where no session was saved.
 
     `queue` are the entries of its queue. `earlier` are whole conversations of generations that the
     present one does not begin with, each with the Unix milliseconds when it was saved.
@@ -143,7 +143,7 @@ def _whole(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:
 
 
 def _collections(checker: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
-    """The families that were saved without a session, value by value."""
+    """The collections that were saved without a session, value by value."""
     parts = {
         name: ListDigest(count, digest)
         for name, count, digest in checker.conn.execute(

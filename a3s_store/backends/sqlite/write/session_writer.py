@@ -2,7 +2,7 @@
 
 Plain functions of a connection, each inside a transaction that somebody else opened. A save is read
 from top to bottom in `commit`: what is on record, conditions, history, session row, lists,
-families, generation.
+collections, generation.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class _Save:
         self.parts["session"] = digest
 
     def put_collection(self, collection: Collection, values: tuple[Any, ...] | None) -> None:
-        """None takes the shelf away."""
+        """None takes the collection away."""
         to = list_writer.target(
             collection.rows, "owner_key", self.before.key, Place("", collection.name)
         )

@@ -65,7 +65,7 @@ def session(session_id: str, *texts: str, updated_at: int = 1700000100) -> Sessi
 
 
 def values(collection: str, tag: str = "1") -> tuple[Any, ...]:
-    """One value of a family, told apart by `tag`."""
+    """One value of a collection, told apart by `tag`."""
     made: dict[str, Any] = {
         "artifacts": ToolArtifact(
             artifact_id=f"tool-output:bash:{tag}",
@@ -111,7 +111,7 @@ def values(collection: str, tag: str = "1") -> tuple[Any, ...]:
 
 
 def snapshot(session_id: str, tag: str = "1", **changes: Any) -> SessionSnapshot:
-    """A session with one value in every family."""
+    """A session with one value in every collection."""
     collections = {collection: values(collection, tag) for collection in FAMILY_NAMES}
     return SessionSnapshot(session=session(session_id, tag), **{**collections, **changes})
 

@@ -147,7 +147,7 @@ def test_shelves_upstream_left_without_a_session_belong_to_the_id_of_that_name(
 
 
 def test_a_claim_nothing_is_kept_under_binds_nobody(tmp_path: Path) -> None:
-    """A crash between the claim and the first shelf must not lock the name for ever."""
+    """A crash between the claim and the first collection must not lock the name for ever."""
     (tmp_path / ".owners").mkdir()
     (tmp_path / ".owners/a_b").write_bytes(b'"a/b"')
 

@@ -391,7 +391,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_lists(found: Sequence[Any], saved: Sequence[Any]) -> None:
-    """What is in the lists inside values was saved in this family.
+    """What is in the lists inside values was saved in this collection.
 
     Not: in this value. A row proves what it holds, not whose it is: where the number that says so
     is damaged, a list is told to be not what was saved last, and has it all the same.

@@ -286,7 +286,7 @@ def test_a_newer_releases_memories_are_read_and_never_written(path: Path) -> Non
 
 
 def test_every_attribute_has_its_column_and_every_column_its_attribute(path: Path) -> None:
-    """As for the families."""
+    """As for the collections."""
     with database(path) as conn:
         columns = {
             row[1]: row for row in conn.execute("PRAGMA table_info(agent_memory)").fetchall()

@@ -57,7 +57,7 @@ LETTERS = string.ascii_letters + string.digits
 
 
 class Talk:
-    """A session that says random things in every family, and remembers all it ever said."""
+    """A session that says random things in every collection, and remembers all it ever said."""
 
     def __init__(self, rng: random.Random, session_id: str) -> None:
         self.rng = rng

@@ -313,7 +313,7 @@ def test_messages_of_another_conversation_do_not_fill_a_gap(tmp_path: Path) -> N
 
 
 def test_a_session_whose_own_row_is_gone_is_damaged_not_absent(tmp_path: Path) -> None:
-    """Its families are still there, as if it had never been saved."""
+    """Its collections are still there, as if it had never been saved."""
     path = make(tmp_path / "agent.a3s")
     conn = sqlite3.connect(path)
     conn.execute("DELETE FROM session")
