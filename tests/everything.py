@@ -7,6 +7,7 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.collections import (
     ARTIFACTS,
     COLLECTIONS,
+    REVIEW_FINDINGS,
     RUN_RECORDS,
     SUBAGENT_TASKS,
     TRACE_EVENTS,
@@ -20,6 +21,7 @@ from a3s_store.models import (
     ImageSource,
     LlmCostRecord,
     Message,
+    ReviewFinding,
     StepOutcome,
     SubagentProgressEntry,
     SubagentStatus,
@@ -115,6 +117,11 @@ def workflow(workflow_id: str = "release", steps: int = 3) -> WorkflowCheckpoint
     )
 
 
+def finding(number: int, session_id: str) -> ReviewFinding:
+    """A finding whose numbers all fit a column."""
+    return samples.review_finding(str(number), session_id=session_id, updated_at_ms=number + 1)
+
+
 def everything(session_id: str = "fix-login", count: int = 8) -> SessionSnapshot:
     """A snapshot with something in every family, `count` messages and images, large and small."""
     history = (*messages(count), image(1, 100), image(3, LARGE))
@@ -128,6 +135,7 @@ def everything(session_id: str = "fix-login", count: int = 8) -> SessionSnapshot
         RUN_RECORDS: tuple(run(n, 3, session_id) for n in range(3)),
         VERIFICATION_REPORTS: tuple(report(n) for n in range(2)),
         SUBAGENT_TASKS: tuple(subagent(n, session_id) for n in range(2)),
+        REVIEW_FINDINGS: tuple(finding(n, session_id) for n in range(2)),
     }
     others = {
         one: one.bound_to(session_id, samples.items(one.name, "1", "2"))
