@@ -41,10 +41,9 @@ def of(snapshot: SessionSnapshot | None) -> Any:
 
 def rich(session_id: str = "s") -> SessionSnapshot:
     """A snapshot that breaks no rule of live sessions, with values of the new collection."""
-    new: Any = {NEW.name: values("one", MARK, session_id=session_id)}
-    return samples.small_snapshot(session_id, "hello").evolve(
-        run_records=(), subagent_tasks=(), **new
-    )
+    bound: Any = {one.name: () for one in COLLECTIONS if one.session_id is not None}
+    bound[NEW.name] = values("one", MARK, session_id=session_id)
+    return samples.small_snapshot(session_id, "hello").evolve(**bound)
 
 
 async def stores(folder: Path) -> AsyncIterator[Any]:

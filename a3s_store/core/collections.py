@@ -6,8 +6,8 @@ snapshots, verification, salvage, deletion, import, export, the live session, th
 the testing kit read it from there; methods and fields that type checkers must see are written by
 `python -m tools.generate`.
 
-To add one: its model, its row here, its numbered SQL file, and that command. CONTRIBUTING.md shows
-it step by step.
+To add one: its model, its row here, its numbered SQL file, and that command.
+docs/adding-a-collection.md shows it step by step.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ DOCUMENTS = [
     "SECURITY.md",
     "benchmarks/README.md",
     "docs/adding-a-collection.md",
+    "docs/adding-a-column.md",
     "docs/care.md",
     "docs/errors.md",
     "docs/licences.md",

@@ -1,0 +1,75 @@
+"""A copy of the sources, changed as a page of `docs/` says and tried in processes of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+_COPIED: Final = ("a3s_store", "schema", "tools", "tests", "pyproject.toml")
+
+
+class SourceCopy:
+    """The package, its schema, tools and tests in another folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in _COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "files", "upstream", "*.so")
+                shutil.copytree(source, folder / name, ignore=ignored)
+            else:
+                shutil.copy(source, folder / name)
+
+    def run(self, *command: str) -> str:
+        """Run a Python command on the copy; return its output."""
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.folder,
+            env={
+                "PYTHONPATH": str(self.folder),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "LC_ALL": "C.UTF-8",
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    def run_tests(self, *arguments: str) -> None:
+        """Run tests of the copy."""
+        self.run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a new file."""
+        assert not (self.folder / path).exists(), path
+        (self.folder / path).write_text(text, encoding="utf-8")
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Replace a text that a file has once."""
+        text = (self.folder / path).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{path}: {old}"
+        (self.folder / path).write_text(text.replace(old, new), encoding="utf-8")
+
+    def apply(self, difference: str) -> None:
+        """Apply a difference: a line with the path, then lines that begin with " ", "-" or "+"."""
+        head, *lines = difference.splitlines()
+        assert head.startswith("--- "), head
+        assert all(line[:1] in " -+" for line in lines)
+        old = "".join(line[1:] + "\n" for line in lines if line[:1] != "+")
+        new = "".join(line[1:] + "\n" for line in lines if line[:1] != "-")
+        self.replace(head.removeprefix("--- "), old, new)
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The programs, differences or statements of a page of `docs/`."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
