@@ -275,13 +275,22 @@ class PlainWriter:
         self._advance(name, values)
 
     async def landed(self, changes: SessionChanges) -> Revision | None:
-        """See `SessionWriter.landed`: it was made if what is stored is what it would have made."""
+        """See `SessionWriter.landed`: it was made if all that it added is stored.
+
+        Others may have saved since. A store without ids of saves cannot tell a save from an equal
+        one of another live session.
+        """
         stored = await self._store.load_snapshot(changes.session_id)
         before = None if self._seen is None else self._seen.snapshot
         attempted = _onto(before, self._as_stored(changes))
-        if stored is None or attempted is None or not _equal(stored, attempted):
+        if stored is None or attempted is None:
             return None
-        return self._note(stored)
+        if _equal(stored, attempted):
+            return self._note(stored)
+        if before is None or not _has_added(before, attempted, stored):
+            return None
+        # That is where ours was made; what is stored now is another revision.
+        return self._note(attempted)
 
     async def runs(self, session_id: str, open_runs: Sequence[str]) -> tuple[RunCheckpoint, ...]:
         """See `SessionWriter.runs`: where their own messages begin is not known."""
@@ -328,6 +337,30 @@ def _equal(one: SessionSnapshot, other: SessionSnapshot) -> bool:
             _alike(getattr(one, collection.name), getattr(other, collection.name))
             for collection in COLLECTIONS
         )
+    )
+
+
+def _has_added(
+    before: SessionSnapshot, attempted: SessionSnapshot, stored: SessionSnapshot
+) -> bool:
+    """Whether a save added values, and each of them is stored behind those that were there."""
+    added = False
+    for was, new, now in zip(*map(_lists, (before, attempted, stored)), strict=True):
+        if new == was:
+            continue
+        if now[: len(new)] != new:
+            return False
+        added = added or len(new) > len(was)
+    return added
+
+
+def _lists(snapshot: SessionSnapshot) -> tuple[tuple[object, ...], ...]:
+    """The lists of a snapshot that grow, a collection that was never saved as an empty one."""
+    session = snapshot.session
+    return (
+        session.messages,
+        session.cost_records,
+        *(values or () for values in snapshot.collections().values()),
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
 
-from a3s_store import SqliteSessionStore
+from a3s_store import FileSessionStore, SqliteSessionStore
 from a3s_store.errors import SessionError, StaleSessionError
 from a3s_store.models import (
     ConfirmationPolicy,
@@ -26,7 +26,10 @@ from a3s_store.runtime.options import SessionOptions
 from a3s_store.runtime.persistence.restore import restore_session
 from tests.support import all_rows, artifact, session, trace
 from tests.unit.runtime.windows import (
+    CUT,
     ID,
+    Interference,
+    InterferingFiles,
     InterferingMemory,
     Work,
     forks_in,
@@ -365,3 +368,31 @@ def test_in_fork_mode_a_run_is_kept_in_the_fork_and_counts_as_cancelled_in_the_s
         assert (await first.load(fork)).total_usage.prompt_tokens == 3
 
     on_stores(main)
+
+
+def test_a_save_that_was_cut_is_found_on_files_though_another_window_saved_since(
+    tmp_path: Path,
+) -> None:
+    """A store of files has no ids of saves: the values that were added are looked for."""
+
+    async def main() -> None:
+        place, opens = tmp_path / "sessions", cast("Any", InterferingFiles.open)
+        async with opens(place) as store, FileSessionStore.open(place) as elsewhere:
+            one = await open_window(store)
+            other = await open_window(elsewhere)
+            one.session.trace.record(trace(1))
+            one.session.replace_messages((Message.user("said once"),))
+            store.interference = Interference(outcome="after")
+            with pytest.raises(ConnectionError, match=CUT):
+                await one.save()
+            other.session.set_name("another name")
+            await other.save()
+            one.session.trace.record(trace(2))
+            await one.save()
+            stored = await store.load_snapshot(ID)
+            assert stored is not None
+            assert stored.trace_events == (trace(1), trace(2))
+            assert texts(stored.session.messages) == ["said once"]
+            assert stored.session.config.name == "another name"
+
+    asyncio.run(main())
