@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -295,7 +294,6 @@ def test_interrupting_exits_with_130_and_no_traceback(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     process.stdout.readline()  # it is at work
-    time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert (process.returncode, said.strip()) == (130, b"Interrupted.")

@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.backends.sqlite.rows import statements
 from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
 from a3s_store.backends.sqlite.salvage import run as salvaging
 from a3s_store.backends.sqlite.salvage.page_reader import Cell, Image, Node
@@ -244,15 +245,11 @@ class Layout:
     def _owners(self, table: str, row: dict[str, Any]) -> set[str]:
         if "owner_key" in row:
             return {self._ids[row["owner_key"]]}
-        if table in {"cost_record", "task", "trace_event"}:
+        parents = {packed: parent for packed, _, parent in statements.packed_tables()}
+        parent = parents.get(table, "")
+        if parent == "owner":
             return {self._ids[row[f"{table}_key"] >> 32]}
-        parents = {
-            "run_event": "run",
-            "verification_check": "verification_report",
-            "subagent_progress": "subagent_task",
-        }
-        if table in parents:
-            parent = parents[table]
+        if parent and parent != "workflow_checkpoint":
             sql = f"SELECT owner_key FROM {parent} WHERE {parent}_key = ?"
             return {
                 self._ids[key] for (key,) in self._conn.execute(sql, (row[f"{table}_key"] >> 32,))
