@@ -5,8 +5,8 @@ The words that people type are shorter than the names; `COLLECTION_WORDS` has th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 from a3s_store.cli import output
 from a3s_store.cli.output import Page, cell
@@ -35,17 +35,24 @@ from a3s_store.models import (
 from a3s_store.printable import one_line
 from a3s_store.wire import compact, encode
 
+T = TypeVar("T")
 _EVENTS: Final = 12
 _EVENT_LENGTH: Final = 120
 _RIGHT: Final = {"justify": "right", "no_wrap": True}
 _WHOLE: Final = {"overflow": "fold"}
 
 
-def _print_runs(page: Page, runs: Sequence[RunRecord]) -> None:
-    for number, run in enumerate(runs):
-        about = run.snapshot
+def _apart(page: Page, values: Sequence[T]) -> Iterator[T]:
+    """Yield the values, and print an empty line between them."""
+    for number, value in enumerate(values):
         if number:
             page.blank()
+        yield value
+
+
+def _print_runs(page: Page, runs: Sequence[RunRecord]) -> None:
+    for run in _apart(page, runs):
+        about = run.snapshot
         page.parts((about.id, "bold"), ("  ", ""), _status(about.status))
         page.put(about.prompt, indent=2, lines=4)
         taken = output.duration(about.updated_at_ms - about.created_at_ms)
@@ -87,9 +94,7 @@ def _print_traces(page: Page, events: Sequence[TraceEvent]) -> None:
 
 
 def _print_artifacts(page: Page, artifacts: Sequence[ToolArtifact]) -> None:
-    for number, artifact in enumerate(artifacts):
-        if number:
-            page.blank()
+    for artifact in _apart(page, artifacts):
         page.parts((artifact.artifact_uri, "bold"))
         whole, shown = output.size(artifact.original_bytes), output.size(artifact.shown_bytes)
         page.label(f"{artifact.tool_name} · {whole}, the model saw {shown}", indent=2)
@@ -97,9 +102,7 @@ def _print_artifacts(page: Page, artifacts: Sequence[ToolArtifact]) -> None:
 
 
 def _print_verification(page: Page, reports: Sequence[VerificationReport]) -> None:
-    for number, report in enumerate(reports):
-        if number:
-            page.blank()
+    for report in _apart(page, reports):
         page.parts((report.subject, "bold"), ("  ", ""), _status(report.status))
         for check in report.checks:
             required = "required" if check.required else "optional"
@@ -116,9 +119,7 @@ def _status(status: str) -> tuple[str, str]:
 
 
 def _print_subagents(page: Page, tasks: Sequence[SubagentTaskSnapshot]) -> None:
-    for number, task in enumerate(tasks):
-        if number:
-            page.blank()
+    for task in _apart(page, tasks):
         page.parts((task.task_id, "bold"), (f"  {task.agent}  ", ""), _status(task.status))
         page.put(task.description, indent=2, lines=TEXT_LINES)
         started = output.moment(task.started_ms / 1000)
@@ -131,9 +132,7 @@ def _print_subagents(page: Page, tasks: Sequence[SubagentTaskSnapshot]) -> None:
 
 
 def _print_findings(page: Page, findings: Sequence[ReviewFinding]) -> None:
-    for number, finding in enumerate(findings):
-        if number:
-            page.blank()
+    for finding in _apart(page, findings):
         about = f"  {finding.severity}  {one_line(finding.category)}  "
         page.parts((finding.finding_id, "bold"), (about, ""), _status(finding.status))
         page.put(finding.claim, indent=2, lines=TEXT_LINES)
@@ -204,9 +203,7 @@ def _print_checkpoints(page: Page, checkpoints: Sequence[LoopCheckpoint]) -> Non
 
 def _print_values(page: Page, values: Sequence[Any]) -> None:
     """Print values of any kind: each key that is set, nested ones as JSON."""
-    for number, value in enumerate(values):
-        if number:
-            page.blank()
+    for value in _apart(page, values):
         for key, item in encode(value).items():
             if item is not None:
                 text = item if type(item) is str else compact(item).decode()

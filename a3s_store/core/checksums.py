@@ -84,7 +84,7 @@ def check_session(
 def check_collection(
     collection: Collection, values: tuple[Any, ...], digest: ListDigest, marks: Sequence[int]
 ) -> None:
-    """Raise CorruptRowError unless the values of a collection are what is on record.
+    """Raise CorruptRowError unless the values of a collection have the stored digests.
 
     `marks` are those of its rows.
     """

@@ -1,7 +1,7 @@
 """Between a value's JSON object and its columns: which attribute is which column, both ways.
 
-A shape is made from a row of the registry and the wire rules of its model; nobody lists the
-columns a second time but schema/, and a test compares the two.
+A shape is made from a row of the registry and the wire rules of its model; only schema/ lists
+the columns a second time, and a test compares the two.
 
 Invariants: 1. tree(row(t)) decodes to the same value as t; 2. a column holds its value exactly:
 what it cannot hold (an integer beyond 63 bits, negative zero, which SQLite stores as the integer

@@ -85,7 +85,7 @@ class SessionStore(CollectionStore, Protocol):
         """What this store promises."""
 
     async def save(self, session: SessionData) -> None:
-        """Keep a session under its id in place of what was there; its collections stay as they are.
+        """Keep a session under its id in place of the one before; its collections stay as they are.
 
         The store does not touch the session's times. The last save wins.
         """
@@ -229,6 +229,13 @@ class ConditionalStore(SessionStore, Protocol):
         Raises:
             RunClaimedError: it was claimed or ended meanwhile, or there is no checkpoint.
         """
+
+
+def conditional(store: SessionStore) -> ConditionalStore | None:
+    """Return the store if it compares and writes in one transaction, else None."""
+    if store.capabilities().conditional_writes and isinstance(store, ConditionalStore):
+        return store
+    return None
 
 
 @attrs.frozen(kw_only=True)

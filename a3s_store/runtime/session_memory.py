@@ -19,7 +19,7 @@ from a3s_store.agent_memory import (
     TiedMemoryStore,
 )
 from a3s_store.agent_memory.session_stores import session_deleted
-from a3s_store.core.protocol import ConditionalStore, SessionStore
+from a3s_store.core.protocol import SessionStore, conditional
 from a3s_store.core.revision import Revision
 
 
@@ -95,15 +95,14 @@ class SessionMemory:
         revision = self._revision()
         if revision is None:
             return self._memories
-        store = self._store
-        has_lives = isinstance(store, ConditionalStore) and store.capabilities().conditional_writes
+        comparing = conditional(self._store)
         if isinstance(self._memories, TiedMemoryStore):
-            return self._memories.of_session(revision.life if has_lives else None)
-        if isinstance(store, ConditionalStore) and has_lives:
-            actual = await store.revision(self.owner)
+            return self._memories.of_session(None if comparing is None else revision.life)
+        if comparing is not None:
+            actual = await comparing.revision(self.owner)
             if revision.is_over(actual):
                 raise session_deleted(self.owner, is_recreated=actual is not None)
-        elif not await store.exists(self.owner):
+        elif not await self._store.exists(self.owner):
             raise session_deleted(self.owner)
         return self._memories
 

@@ -15,7 +15,7 @@ from a3s_store.agent_memory import MemoryStore
 from a3s_store.core.changes import Stored
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.collections import COLLECTIONS, Collection
-from a3s_store.core.protocol import SessionStore
+from a3s_store.core.protocol import SessionStore, conditional
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.core.tool_pairs import repair_pairs
@@ -39,7 +39,6 @@ from a3s_store.runtime.options import (
 )
 from a3s_store.runtime.persistence import live_collections
 from a3s_store.runtime.persistence.save import SessionPersistence
-from a3s_store.runtime.persistence.writer import conditional
 from a3s_store.runtime.runs.open_rounds import broken_pairs
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.invariants import validate_snapshot

@@ -21,7 +21,7 @@ from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChang
 from a3s_store.core.collections import ARTIFACTS, COLLECTIONS, Collection
 from a3s_store.core.conditional_store import may_write
 from a3s_store.core.digests import EMPTY_CHAIN
-from a3s_store.core.protocol import ConditionalStore, SessionStore
+from a3s_store.core.protocol import ConditionalStore, SessionStore, conditional
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import RunClaimedError, SessionConfigError, StoreBusyError
@@ -62,13 +62,6 @@ def writer_for(store: SessionStore) -> SessionWriter:
     """The best way to write to a store."""
     comparing = conditional(store)
     return PlainWriter(store) if comparing is None else ConditionalWriter(comparing)
-
-
-def conditional(store: SessionStore) -> ConditionalStore | None:
-    """The store if it compares and writes in one transaction, else None."""
-    if store.capabilities().conditional_writes and isinstance(store, ConditionalStore):
-        return store
-    return None
 
 
 def check_conditions(store: SessionStore | None, *, required: bool) -> None:

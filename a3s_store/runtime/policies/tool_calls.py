@@ -155,7 +155,7 @@ class _Gate:
             return self._denied(call, _DENIED, what)
         tool = self.tools.get(call.name)
         if tool is None:
-            # Before anybody is asked: an answer would change nothing.
+            # Before a human is asked: a reply would change nothing.
             return ToolOutput.error(f"Unknown tool: {call.name}")
         if decision is PermissionDecision.ASK and self.confirmation is not None:
             refused = await _refusal(call, call.input, self.confirmation)

@@ -53,7 +53,7 @@ _NO_RUNS: Final = (0, 0, 0, False)
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
-    """All generations on record, oldest first; none when nothing was saved under the id.
+    """All stored generations, the oldest first; none when nothing was saved under the id.
 
     Raises CorruptRowError where one is missing that was not pruned.
     """
