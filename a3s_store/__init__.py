@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from a3s_store.backends.sqlite.maintenance.resolve import resolve
     from a3s_store.backends.sqlite.maintenance.restore import restore
     from a3s_store.backends.sqlite.salvage import salvage
-    from a3s_store.core.base_store import BaseStore
+    from a3s_store.core.base.minimal import MinimalStore
+    from a3s_store.core.base.queue_entries import QueueEntry, QueueEntryStore
+    from a3s_store.core.base.store import BaseStore
     from a3s_store.core.changes import Committed, RunCheckpoint, RunClaim, SessionChanges
     from a3s_store.core.clean import clean_json, clean_text
-    from a3s_store.core.credential_names import CredentialNames
     from a3s_store.core.drafts import Draft
-    from a3s_store.core.minimal_store import MinimalStore
     from a3s_store.core.protocol import (
         Capabilities,
         ConditionalStore,
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
         SessionStore,
         SessionSummary,
     )
-    from a3s_store.core.queue_entries import QueueEntry, QueueEntryStore
+    from a3s_store.core.redaction.credential_names import CredentialNames
+    from a3s_store.core.redaction.secret_redactor import SecretRedactor
     from a3s_store.core.revision import Position, Revision, Versioned
-    from a3s_store.core.secret_redactor import SecretRedactor
     from a3s_store.core.snapshot import SessionSnapshot
     from a3s_store.errors import StoreError
     from a3s_store.wire.limits import Limits
@@ -88,11 +88,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BaseStore": "core.base_store",
+    "BaseStore": "core.base.store",
     "Capabilities": "core.protocol",
     "Committed": "core.changes",
     "ConditionalStore": "core.protocol",
-    "CredentialNames": "core.credential_names",
+    "CredentialNames": "core.redaction.credential_names",
     "Draft": "core.drafts",
     "DraftStore": "core.protocol",
     "FileSessionStore": "backends.jsonfiles",
@@ -103,14 +103,14 @@ _HOMES = {
     "Inventory": "core.protocol",
     "Limits": "wire.limits",
     "MemorySessionStore": "backends.memory",
-    "MinimalStore": "core.minimal_store",
+    "MinimalStore": "core.base.minimal",
     "Position": "core.revision",
-    "QueueEntry": "core.queue_entries",
-    "QueueEntryStore": "core.queue_entries",
+    "QueueEntry": "core.base.queue_entries",
+    "QueueEntryStore": "core.base.queue_entries",
     "Revision": "core.revision",
     "RunCheckpoint": "core.changes",
     "RunClaim": "core.changes",
-    "SecretRedactor": "core.secret_redactor",
+    "SecretRedactor": "core.redaction.secret_redactor",
     "SessionChanges": "core.changes",
     "SessionSnapshot": "core.snapshot",
     "SessionStore": "core.protocol",

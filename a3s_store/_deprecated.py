@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 # New module by old module.
 MODULES: Final[Mapping[str, str]] = {
-    "a3s_store.base": "a3s_store.core.base_store",
+    "a3s_store.base": "a3s_store.core.base.store",
     "a3s_store.batch": "a3s_store.core.batch",
     "a3s_store.families": "a3s_store.core.collections",
     "a3s_store.files": "a3s_store.backends.jsonfiles",
@@ -36,7 +36,7 @@ MODULES: Final[Mapping[str, str]] = {
 # New name by old name, by the module that has the new name.
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "a3s_store": {"FamilyStore": "BaseStore"},
-    "a3s_store.core.base_store": {"FamilyStore": "BaseStore"},
+    "a3s_store.core.base.store": {"FamilyStore": "BaseStore"},
     "a3s_store.core.batch": {"Found": "LoadResult", "encode_shelf": "encode_collection"},
     "a3s_store.core.collections": {
         "FAMILIES": "COLLECTIONS",

@@ -20,7 +20,9 @@ docs/writing-a-store.md has an example of each.
 Errors are in `a3s_store.errors`, models in `a3s_store.models`.
 """
 
-from a3s_store.core.base_store import BaseStore, Opening
+from a3s_store.core.base.minimal import MinimalBackend, MinimalStore
+from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX as QUEUE_CHECKPOINT_PREFIX
+from a3s_store.core.base.store import BaseStore, Opening
 from a3s_store.core.batch import Batch, LoadResult, Trees, encode_batch
 from a3s_store.core.collections import (
     CHECKPOINTS,
@@ -30,9 +32,7 @@ from a3s_store.core.collections import (
     CheckpointKind,
     Collection,
 )
-from a3s_store.core.minimal_store import MinimalBackend, MinimalStore
 from a3s_store.core.protocol import Capabilities, Health, Inventory
-from a3s_store.core.queue_entries import WORKFLOW_PREFIX as QUEUE_CHECKPOINT_PREFIX
 from a3s_store.core.session_tree import below as sessions_below
 from a3s_store.errors import Driver, during, explain
 from a3s_store.wire import compact, decode, encode, parse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.base.queue_entries import QueueEntry
 from a3s_store.core.collections import (
     ARTIFACTS,
     COLLECTIONS,
@@ -14,7 +15,6 @@ from a3s_store.core.collections import (
     VERIFICATION_REPORTS,
 )
 from a3s_store.core.drafts import Draft
-from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     ImageBlock,

@@ -20,7 +20,7 @@ from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.drafts import Draft
-from a3s_store.core.redaction import Redactor
+from a3s_store.core.redaction.redactor import Redactor
 from a3s_store.models import SessionLane, WorkflowCheckpoint
 from a3s_store.runtime import StoreJournal
 from a3s_store.runtime.queue.dead_letters import DeadLetter

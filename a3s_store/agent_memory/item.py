@@ -16,7 +16,7 @@ from typing import Final
 from a3s_store.core.clean import clean_json
 from a3s_store.core.clock import EPOCH, Clock, system_clock, timestamp
 from a3s_store.core.collections import check_id
-from a3s_store.core.redaction import Redactor
+from a3s_store.core.redaction.redactor import Redactor
 from a3s_store.errors import EncodeError
 from a3s_store.wire import (
     DEFAULT_LIMITS,

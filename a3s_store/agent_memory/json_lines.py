@@ -23,7 +23,7 @@ from a3s_store.agent_memory.protocol import InMemoryMemoryStore
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.collections import check_id
 from a3s_store.core.new_files import sweep, sync_folder, temporary_name, write_new
-from a3s_store.core.redaction import Redact, Redactor
+from a3s_store.core.redaction.redactor import Redact, Redactor
 from a3s_store.errors import (
     DecodeError,
     InvalidIdError,

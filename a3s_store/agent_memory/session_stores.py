@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from a3s_store.agent_memory.item import MemoryItem, redacted
 from a3s_store.agent_memory.protocol import InMemoryMemoryStore, MemoryStore
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import check_id
 from a3s_store.errors import SessionDeletedError, during

@@ -13,7 +13,7 @@ import attrs
 
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.jsonfiles.layout import SUFFIX, Layout, checkpoint_name, name_of
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.collections import (
     COLLECTIONS,
     LOOP_CHECKPOINTS,
@@ -22,7 +22,7 @@ from a3s_store.core.collections import (
     check_id,
 )
 from a3s_store.core.protocol import Inventoried, SessionStore
-from a3s_store.core.redaction import BUILT_IN
+from a3s_store.core.redaction.redactor import BUILT_IN
 from a3s_store.core.transfer_report import (
     OnProgress,
     Progress,

@@ -20,7 +20,7 @@ from a3s_store.backends.jsonfiles.content import (
     read_value,
 )
 from a3s_store.backends.jsonfiles.layout import checkpoint_name, safe_name
-from a3s_store.core.base_store import check_checkpoint
+from a3s_store.core.base.store import check_checkpoint
 from a3s_store.core.collections import (
     COLLECTIONS,
     REVIEW_FINDINGS,

@@ -9,8 +9,8 @@ To be used from one event loop. No model vendor is known here.
 """
 
 from a3s_store.runtime.agent_session import AgentSession
-from a3s_store.runtime.closing import Closed
-from a3s_store.runtime.context import (
+from a3s_store.runtime.context.memory import MemoryContextProvider, workspace_memory
+from a3s_store.runtime.context.providers import (
     ContextDepth,
     ContextItem,
     ContextProvider,
@@ -18,12 +18,21 @@ from a3s_store.runtime.context import (
     ContextResult,
     ContextType,
 )
-from a3s_store.runtime.events import Broadcast, Subscription
-from a3s_store.runtime.hooks import Deny, Hook, HookRunner
 from a3s_store.runtime.live_session import SecurityGuard, Session
-from a3s_store.runtime.manager import SessionManager
-from a3s_store.runtime.memory_context import MemoryContextProvider, workspace_memory
-from a3s_store.runtime.open_telemetry import OpenTelemetryMetrics
+from a3s_store.runtime.management.closing import Closed
+from a3s_store.runtime.management.manager import SessionManager
+from a3s_store.runtime.management.registry import LoadReport, SessionRegistry, StoreHealth
+from a3s_store.runtime.observation.events import Broadcast, Subscription
+from a3s_store.runtime.observation.hooks import Deny, Hook, HookRunner
+from a3s_store.runtime.observation.open_telemetry import OpenTelemetryMetrics
+from a3s_store.runtime.observation.results import AgentResult, ToolOutput
+from a3s_store.runtime.observation.session_events import (
+    CompactionSkipped,
+    SessionChangedElsewhere,
+    TextCleaned,
+    ToolPairsBroken,
+)
+from a3s_store.runtime.observation.telemetry import Telemetry
 from a3s_store.runtime.options import SessionOptions
 from a3s_store.runtime.persistence.outcome import Outcome
 from a3s_store.runtime.persistence.restore import restore_session
@@ -47,17 +56,9 @@ from a3s_store.runtime.queue.dead_letters import DeadLetter
 from a3s_store.runtime.queue.handlers import ExternalTask
 from a3s_store.runtime.queue.journal import QueueJournal, StoreJournal
 from a3s_store.runtime.queue.metrics import MetricsSnapshot, QueueStats
-from a3s_store.runtime.registry import LoadReport, SessionRegistry, StoreHealth
-from a3s_store.runtime.results import AgentResult, ToolOutput
 from a3s_store.runtime.runs.active_run import ActiveRun, Agent, RunStream
 from a3s_store.runtime.runs.drafts import DraftWriter
 from a3s_store.runtime.runs.interrupted import InterruptedRun
-from a3s_store.runtime.session_events import (
-    CompactionSkipped,
-    SessionChangedElsewhere,
-    TextCleaned,
-    ToolPairsBroken,
-)
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.compaction import Summarizer, prune_tool_outputs, should_auto_compact
 from a3s_store.runtime.state.invariants import validate_snapshot
@@ -70,7 +71,6 @@ from a3s_store.runtime.state.usage import (
     ToolMetrics,
     aggregate_cost_records,
 )
-from a3s_store.runtime.telemetry import Telemetry
 
 __all__ = [
     "DEFAULT_PRICES",

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryStore
 from a3s_store.core.clock import Clock, clamped, system_clock
-from a3s_store.core.history import History
+from a3s_store.core.merging.history import History
 from a3s_store.core.tool_pairs import results_of
 from a3s_store.errors import CompactionError
 from a3s_store.models import (
@@ -41,16 +41,17 @@ from a3s_store.models import (
     ToolDefinition,
     tool_names_from_definitions,
 )
-from a3s_store.runtime.context import ContextProvider
-from a3s_store.runtime.events import Broadcast
-from a3s_store.runtime.hooks import Hook
-from a3s_store.runtime.memory_context import MemoryContextProvider
+from a3s_store.runtime.context.memory import MemoryContextProvider
+from a3s_store.runtime.context.providers import ContextProvider
+from a3s_store.runtime.observation.events import Broadcast
+from a3s_store.runtime.observation.hooks import Hook
+from a3s_store.runtime.observation.session_events import CompactionSkipped
+from a3s_store.runtime.observation.telemetry import ContainedTelemetry, NoTelemetry, Telemetry
 from a3s_store.runtime.policies import permissions
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.tool_filter import ToolFilter
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.journal import QueueJournal
-from a3s_store.runtime.session_events import CompactionSkipped
 from a3s_store.runtime.session_tools import SecurityGuard as SecurityGuard
 from a3s_store.runtime.session_tools import SessionTools
 from a3s_store.runtime.state import compaction, usage
@@ -62,7 +63,6 @@ from a3s_store.runtime.state.limits import check_added, check_fields
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import SubagentTracker
 from a3s_store.runtime.state.trace import TraceSink
-from a3s_store.runtime.telemetry import ContainedTelemetry, NoTelemetry, Telemetry
 
 _log = logging.getLogger("a3s_store.session")
 

@@ -7,7 +7,7 @@ session from being saved; of a list only items that are new are looked at.
 from __future__ import annotations
 
 from a3s_store.core.clock import Clock
-from a3s_store.core.merge_session import MADE
+from a3s_store.core.merging.sessions import MADE
 from a3s_store.models import (
     ContextUsage,
     LlmConfigData,

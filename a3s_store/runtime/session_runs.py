@@ -17,7 +17,7 @@ from typing import NoReturn, TypeVar
 import attrs
 
 from a3s_store.core.changes import RunCheckpoint
-from a3s_store.core.history import History, HistoryConflictError, merge_history
+from a3s_store.core.merging.history import History, HistoryConflictError, merge_history
 from a3s_store.errors import (
     GuardMissingError,
     HookDeniedError,
@@ -29,7 +29,12 @@ from a3s_store.errors import (
     StoreError,
 )
 from a3s_store.models import AgentEnd, AgentError, AgentStart, Message
-from a3s_store.runtime.context import ContextQuery, resolve_context, turn_complete, with_context
+from a3s_store.runtime.context.providers import (
+    ContextQuery,
+    resolve_context,
+    turn_complete,
+    with_context,
+)
 from a3s_store.runtime.interrupted_runs import InterruptedRuns
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.persistence.save import SessionPersistence

@@ -13,17 +13,17 @@ from a3s_store.models import (
     SessionConfig,
     ToolUseBlock,
 )
-from a3s_store.runtime.events import Broadcast, Emit
-from a3s_store.runtime.hooks import Hook, HookRunner
+from a3s_store.runtime.observation.events import Broadcast, Emit
+from a3s_store.runtime.observation.hooks import Hook, HookRunner
+from a3s_store.runtime.observation.results import ToolOutput
+from a3s_store.runtime.observation.session_events import TextCleaned
+from a3s_store.runtime.observation.telemetry import Telemetry
 from a3s_store.runtime.policies import permissions
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.tool_calls import Tool, guarded_call
 from a3s_store.runtime.policies.tool_filter import ToolFilter
-from a3s_store.runtime.results import ToolOutput
-from a3s_store.runtime.session_events import TextCleaned
 from a3s_store.runtime.session_fields import SessionFields
 from a3s_store.runtime.state.usage import ToolMetrics
-from a3s_store.runtime.telemetry import Telemetry
 
 _log = logging.getLogger("a3s_store.session")
 

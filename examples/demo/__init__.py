@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from a3s_store.cli.output import Page
-
-from . import report, steps
+from examples.demo import report, steps
 
 
 def run(keep: Path | None, page: Page | None) -> dict[str, Any]:

@@ -33,9 +33,9 @@ import attrs
 from a3s_store import SqliteSessionStore, __version__
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.core.base.queue_entries import QueueEntry
 from a3s_store.core.changes import RunCheckpoint, SessionChanges
 from a3s_store.core.drafts import Draft
-from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock
 from a3s_store.testing import samples
 from a3s_store.wire import encode, pretty

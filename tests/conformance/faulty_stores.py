@@ -10,6 +10,7 @@ import attrs
 
 from a3s_store.agent_memory.session_stores import Change, OwnedMemoryStore
 from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.core.base.generational import not_saved, refuse_other
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges
 from a3s_store.core.collections import (
@@ -19,7 +20,6 @@ from a3s_store.core.collections import (
     CheckpointKind,
     Collection,
 )
-from a3s_store.core.generational_store import not_saved, refuse_other
 from a3s_store.core.protocol import Capabilities, Generation
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot

@@ -36,9 +36,10 @@ from a3s_store.backends.sqlite.rows import agent_memory, blobs, bounds, session_
 from a3s_store.backends.sqlite.salvage import session_recovery
 from a3s_store.backends.sqlite.schema import verify_schema
 from a3s_store.backends.sqlite.write import group_commit, session_writer
-from a3s_store.core import job_queue, merge_session
+from a3s_store.core import job_queue
 from a3s_store.core.batch import Batch
 from a3s_store.core.job_queue import Job
+from a3s_store.core.merging import sessions
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError
@@ -430,5 +431,5 @@ def last_save_wins(path: Path) -> Any:
 
 def totals_added_twice(path: Path) -> Any:
     """Of two live sessions both totals are added, with the base they have in common."""
-    plant(merge_session, "merge_total", lambda base, ours, theirs: ours + theirs)
+    plant(sessions, "merge_total", lambda base, ours, theirs: ours + theirs)
     return SqliteSessionStore.open(path)

@@ -22,8 +22,8 @@ from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.changes import Merge, RunCheckpoint, RunClaim, SessionChanges, Stored
 from a3s_store.core.collections import RUN_RECORDS, TRACE_EVENTS
-from a3s_store.core.history import History, HistoryConflictError, merge_history
-from a3s_store.core.merge_session import Sides, merge_snapshots
+from a3s_store.core.merging.history import History, HistoryConflictError, merge_history
+from a3s_store.core.merging.sessions import Sides, merge_snapshots
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import RunClaimedError, SessionNotFoundError, StaleGenerationError

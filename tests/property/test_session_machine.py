@@ -54,8 +54,8 @@ from a3s_store.models import (
     TokenUsage,
 )
 from a3s_store.runtime.agent_session import AgentSession
-from a3s_store.runtime.events import Subscription
-from a3s_store.runtime.manager import SessionManager
+from a3s_store.runtime.management.manager import SessionManager
+from a3s_store.runtime.observation.events import Subscription
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 from tests.property.session_model import CALL, Model, Script, fresh, lines_of_round
 from tests.support import trace

@@ -20,7 +20,7 @@ from a3s_store import (
     SqliteSessionStore,
 )
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryItem
-from a3s_store.core.redaction import Redactor
+from a3s_store.core.redaction.redactor import Redactor
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import DecodeError, EncodeError
 from a3s_store.models import Message, RunEventRecord, TextDelta, ToolUseBlock

@@ -30,6 +30,7 @@ from a3s_store.backends.jsonfiles.layout import (
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.backends.jsonfiles.memory_files import MemoryFiles
 from a3s_store.backends.jsonfiles.queue_files import QueueFiles
+from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.batch import (
     Batch,
     LoadResult,
@@ -46,7 +47,6 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.new_files import temporary_name, write_new
 from a3s_store.core.protocol import Inventory
-from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import IdCollisionError, StoreUnavailableError
 from a3s_store.models import SessionData

@@ -20,9 +20,9 @@ from typing import Final
 
 import attrs
 
+from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.new_files import MAX_FILE_NAME, shortened
-from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.errors import InvalidIdError
 from a3s_store.wire import DEFAULT_LIMITS
 

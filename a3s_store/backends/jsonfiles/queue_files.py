@@ -14,8 +14,7 @@ from a3s_store.backends.jsonfiles import content, owners
 from a3s_store.backends.jsonfiles.atomic_write import Changes, read
 from a3s_store.backends.jsonfiles.layout import Layout, require_checkpoint_name
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
-from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
-from a3s_store.core.queue_entries import (
+from a3s_store.core.base.queue_entries import (
     WORKFLOW_PREFIX,
     EntryKey,
     MayTake,
@@ -27,6 +26,7 @@ from a3s_store.core.queue_entries import (
     session_not_saved,
     step_of,
 )
+from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
 from a3s_store.errors import IdCollisionError
 from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.wire import encode

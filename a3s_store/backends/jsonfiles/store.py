@@ -21,13 +21,13 @@ from a3s_store.backends.jsonfiles import left_behind
 from a3s_store.backends.jsonfiles.atomic_write import make_folder
 from a3s_store.backends.jsonfiles.directory import Directory
 from a3s_store.backends.jsonfiles.layout import Layout
+from a3s_store.core.base.opening import Opening, not_constructed
+from a3s_store.core.base.queue_entries import EntryKey, MayTake, QueueEntry, QueueEntryMethods
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
-from a3s_store.core.credential_names import CredentialNames
-from a3s_store.core.opening import Opening, not_constructed
 from a3s_store.core.protocol import Capabilities, Health, Inventory
-from a3s_store.core.queue_entries import EntryKey, MayTake, QueueEntry, QueueEntryMethods
-from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
+from a3s_store.core.redaction.credential_names import CredentialNames
+from a3s_store.core.redaction.redactor import BUILT_IN, Redact, Redactor
 from a3s_store.errors import InvalidArgumentError, StoreForkedError, during
 from a3s_store.printable import short_repr
 from a3s_store.wire import DEFAULT_LIMITS, Limits

@@ -7,6 +7,8 @@ from typing import Any, Final
 import attrs
 
 from a3s_store.backends.memory.branches import Conversation, Head
+from a3s_store.core.base.generational import not_there
+from a3s_store.core.base.queue_entries import EntryKey, QueueEntry
 from a3s_store.core.batch import Batch, encode_collection
 from a3s_store.core.collections import Collection
 from a3s_store.core.digests import (
@@ -17,9 +19,7 @@ from a3s_store.core.digests import (
     snapshot_digest_of_parts,
     uris_digest,
 )
-from a3s_store.core.generational_store import not_there
 from a3s_store.core.protocol import Generation
-from a3s_store.core.queue_entries import EntryKey, QueueEntry
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import SessionData

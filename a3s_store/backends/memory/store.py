@@ -20,7 +20,30 @@ from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change, ses
 from a3s_store.backends.memory.branches import Conversation
 from a3s_store.backends.memory.entry import Entry
 from a3s_store.core import session_tree
-from a3s_store.core.base_drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
+from a3s_store.core.base.conditional import (
+    ConditionalMethods,
+    ask,
+    may_write,
+    refuse_unwritable_changes,
+    run_taken,
+)
+from a3s_store.core.base.drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
+from a3s_store.core.base.generational import (
+    GenerationalMethods,
+    not_saved,
+    refuse_beyond,
+    refuse_other,
+    refuse_used,
+)
+from a3s_store.core.base.queue_entries import (
+    WORKFLOW_PREFIX,
+    EntryKey,
+    MayTake,
+    QueueEntry,
+    QueueEntryMethods,
+    entries_of,
+    session_not_saved,
+)
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.changes import (
     Committed,
@@ -38,33 +61,10 @@ from a3s_store.core.collections import (
     CheckpointKind,
     Collection,
 )
-from a3s_store.core.conditional_store import (
-    ConditionalMethods,
-    ask,
-    may_write,
-    refuse_unwritable_changes,
-    run_taken,
-)
-from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.drafts import Draft
-from a3s_store.core.generational_store import (
-    GenerationalMethods,
-    not_saved,
-    refuse_beyond,
-    refuse_other,
-    refuse_used,
-)
 from a3s_store.core.protocol import Capabilities, Generation, Health, Inventory
-from a3s_store.core.queue_entries import (
-    WORKFLOW_PREFIX,
-    EntryKey,
-    MayTake,
-    QueueEntry,
-    QueueEntryMethods,
-    entries_of,
-    session_not_saved,
-)
-from a3s_store.core.redaction import BUILT_IN, Redact
+from a3s_store.core.redaction.credential_names import CredentialNames
+from a3s_store.core.redaction.redactor import BUILT_IN, Redact
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.errors import during
 from a3s_store.models import LoopCheckpoint, SessionData

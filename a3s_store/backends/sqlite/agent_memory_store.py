@@ -32,7 +32,7 @@ from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.core.collections import check_id
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
-from a3s_store.core.redaction import Redactor
+from a3s_store.core.redaction.redactor import Redactor
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import EncodeError, during
 from a3s_store.printable import short_repr

@@ -12,6 +12,7 @@ from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase, checkpoint_lane
 from a3s_store.backends.sqlite.write import conditional, run_checkpoints
+from a3s_store.core.base.conditional import ConditionalMethods, run_taken
 from a3s_store.core.changes import (
     Committed,
     Merge,
@@ -21,7 +22,6 @@ from a3s_store.core.changes import (
     Stored,
 )
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
-from a3s_store.core.conditional_store import ConditionalMethods, run_taken
 from a3s_store.core.revision import Revision
 from a3s_store.core.session_cache import CacheTransaction
 

@@ -8,7 +8,7 @@ from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import drafts
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase, checkpoint_lane
-from a3s_store.core.base_drafts import BaseDraftStore
+from a3s_store.core.base.drafts import BaseDraftStore
 from a3s_store.core.collections import LOOP_CHECKPOINTS
 from a3s_store.core.drafts import Draft
 from a3s_store.core.session_cache import CacheTransaction

@@ -10,8 +10,8 @@ from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.backends.sqlite.write import session_writer
+from a3s_store.core.base.generational import GenerationalMethods, not_saved, refuse_other
 from a3s_store.core.collections import COLLECTIONS
-from a3s_store.core.generational_store import GenerationalMethods, not_saved, refuse_other
 from a3s_store.core.protocol import Generation
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot

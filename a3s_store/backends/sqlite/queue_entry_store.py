@@ -10,8 +10,7 @@ from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import queue_entries, session_header
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.backends.sqlite.write import run_checkpoints
-from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
-from a3s_store.core.queue_entries import (
+from a3s_store.core.base.queue_entries import (
     WORKFLOW_PREFIX,
     EntryKey,
     MayTake,
@@ -20,6 +19,7 @@ from a3s_store.core.queue_entries import (
     entries_of,
     session_not_saved,
 )
+from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
 from a3s_store.core.session_cache import CacheTransaction, SessionCache
 
 

@@ -32,13 +32,13 @@ from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.store_base import checkpoint_lane
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
+from a3s_store.core.base.generational import check_count
+from a3s_store.core.base.opening import Opening, not_constructed
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
-from a3s_store.core.credential_names import CredentialNames
-from a3s_store.core.generational_store import check_count
-from a3s_store.core.opening import Opening, not_constructed
 from a3s_store.core.protocol import Capabilities, Inventory, SessionSummary
-from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
+from a3s_store.core.redaction.credential_names import CredentialNames
+from a3s_store.core.redaction.redactor import BUILT_IN, Redact, Redactor
 from a3s_store.core.reports import Recovered
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot

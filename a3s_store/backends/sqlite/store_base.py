@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from a3s_store.backends.sqlite.engine import Engine
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import CheckpointKind
 from a3s_store.printable import short_repr

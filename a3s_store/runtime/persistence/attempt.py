@@ -7,8 +7,8 @@ import asyncio
 import attrs
 
 from a3s_store.core.changes import Committed, SessionChanges, Stored
-from a3s_store.core.history import HistoryConflictError
-from a3s_store.core.merge_session import Merged
+from a3s_store.core.merging.history import HistoryConflictError
+from a3s_store.core.merging.sessions import Merged
 from a3s_store.runtime.options import OnConflict
 from a3s_store.runtime.persistence import base as bases
 from a3s_store.runtime.persistence.base import Base, Ours

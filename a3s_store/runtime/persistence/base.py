@@ -14,9 +14,9 @@ import attrs
 
 from a3s_store.core.changes import SessionChanges, Stored
 from a3s_store.core.collections import COLLECTIONS, Collection
-from a3s_store.core.history import History, merge_history
 from a3s_store.core.list_diff import common
-from a3s_store.core.merge_session import Merged, Sides, merge_snapshots
+from a3s_store.core.merging.history import History, merge_history
+from a3s_store.core.merging.sessions import Merged, Sides, merge_snapshots
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError, SessionDeletedError

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import attrs
 
 from a3s_store.core.changes import Stored
-from a3s_store.core.history import History
-from a3s_store.core.merge_session import MADE, Sides
+from a3s_store.core.merging.history import History
+from a3s_store.core.merging.sessions import MADE, Sides
 from a3s_store.core.revision import Revision
 from a3s_store.errors import (
     SessionConfigError,

@@ -27,8 +27,8 @@ from a3s_store.errors import (
     StoreError,
 )
 from a3s_store.models import SessionData, ToolDefinition
+from a3s_store.runtime.context.memory import memory_for
 from a3s_store.runtime.live_session import Session
-from a3s_store.runtime.memory_context import memory_for
 from a3s_store.runtime.options import (
     OnConflict,
     SessionOptions,

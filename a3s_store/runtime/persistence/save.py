@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import logging
 
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.changes import Stored
 from a3s_store.core.protocol import SessionStore
-from a3s_store.core.redaction import Redactor
+from a3s_store.core.redaction.redactor import Redactor
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import SessionDeletedError, StoreError
 from a3s_store.errors.context import safe_text

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from a3s_store.core.history import History
-from a3s_store.core.merge_session import Merged, Sides, merge_policy, merge_snapshots
+from a3s_store.core.merging.history import History
+from a3s_store.core.merging.sessions import Merged, Sides, merge_policy, merge_snapshots
 from a3s_store.models import (
     LlmConfigData,
     PermissionPolicy,

@@ -23,8 +23,8 @@ import attrs
 
 from a3s_store.core import live_window
 from a3s_store.core.changes import Committed, RunCheckpoint, RunClaim, SessionChanges, Stored
-from a3s_store.core.history import ConflictReason, History, HistoryConflictError
-from a3s_store.core.merge_session import Merged, Sides
+from a3s_store.core.merging.history import ConflictReason, History, HistoryConflictError
+from a3s_store.core.merging.sessions import Merged, Sides
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
@@ -45,7 +45,9 @@ from a3s_store.errors import (
     StoreFullError,
 )
 from a3s_store.models import Message, SessionData, TokenUsage
+from a3s_store.runtime.context.session_memory import SessionMemory
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.observation.session_events import SessionChangedElsewhere
 from a3s_store.runtime.options import OnConflict
 from a3s_store.runtime.persistence import base as bases
 from a3s_store.runtime.persistence.attempt import Attempt
@@ -53,8 +55,6 @@ from a3s_store.runtime.persistence.base import Base, Known, Ours, sides
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.persistence.writer import PlainWriter, SessionWriter, writer_for
 from a3s_store.runtime.queue.journal import BoundJournal
-from a3s_store.runtime.session_events import SessionChangedElsewhere
-from a3s_store.runtime.session_memory import SessionMemory
 from a3s_store.runtime.state.invariants import validate_snapshot
 
 _log = logging.getLogger("a3s_store.session")

@@ -16,10 +16,10 @@ from typing import Final, Protocol
 
 import attrs
 
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.conditional import may_write
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored
 from a3s_store.core.collections import ARTIFACTS, COLLECTIONS, Collection
-from a3s_store.core.conditional_store import may_write
 from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.protocol import ConditionalStore, SessionStore, conditional
 from a3s_store.core.revision import Position, Revision, Versioned

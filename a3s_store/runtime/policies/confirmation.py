@@ -29,7 +29,7 @@ from a3s_store.models import (
     ConfirmationTimeout,
     TimeoutAction,
 )
-from a3s_store.runtime.events import Emit
+from a3s_store.runtime.observation.events import Emit
 from a3s_store.runtime.policies.lanes import lane_of
 from a3s_store.runtime.state.limits import check_items
 

@@ -29,12 +29,12 @@ from a3s_store.models import (
     ToolStart,
     ToolUseBlock,
 )
-from a3s_store.runtime.events import Emit
-from a3s_store.runtime.hooks import NO_HOOKS, Deny, HookRunner
+from a3s_store.runtime.observation.events import Emit
+from a3s_store.runtime.observation.hooks import NO_HOOKS, Deny, HookRunner
+from a3s_store.runtime.observation.results import ToolOutput as ToolOutput
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.permissions import PermissionChecker
 from a3s_store.runtime.policies.tool_filter import ToolFilter
-from a3s_store.runtime.results import ToolOutput as ToolOutput
 from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
 
 _DENIED: Final = "Blocked by deny rule in permission policy"

@@ -26,7 +26,7 @@ from a3s_store.models import (
     LaneHandlerConfig,
     SessionLane,
 )
-from a3s_store.runtime.events import Emit
+from a3s_store.runtime.observation.events import Emit
 from a3s_store.runtime.state.limits import check_items
 from a3s_store.wire import U64, Model, Value, freeze, model
 

@@ -16,11 +16,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterable, MutableMapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from a3s_store.core.clock import Clock, clamped, system_clock
-from a3s_store.core.collections import check_id
-from a3s_store.core.live_window import close_window, is_open, open_window
-from a3s_store.core.protocol import SessionStore
-from a3s_store.core.queue_entries import (
+from a3s_store.core.base.queue_entries import (
     WORKFLOW_PREFIX,
     EntryKey,
     QueueEntry,
@@ -32,6 +28,10 @@ from a3s_store.core.queue_entries import (
     session_not_saved,
     step_of,
 )
+from a3s_store.core.clock import Clock, clamped, system_clock
+from a3s_store.core.collections import check_id
+from a3s_store.core.live_window import close_window, is_open, open_window
+from a3s_store.core.protocol import SessionStore
 from a3s_store.core.revision import Revision
 from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.runtime.queue.dead_letters import DeadLetter

@@ -29,7 +29,7 @@ from a3s_store.models import (
     SessionQueueConfig,
     TaskHandlerMode,
 )
-from a3s_store.runtime.events import Emit
+from a3s_store.runtime.observation.events import Emit
 from a3s_store.runtime.policies.lanes import lane_of
 from a3s_store.runtime.queue.commands import Call, Command, CommandHandle, Entry, Lane
 from a3s_store.runtime.queue.dead_letters import DeadLetter, DeadLetters, error_text

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 from a3s_store.core.clock import Clock
 from a3s_store.errors import CommandTimeoutError, QueueClosedError
 from a3s_store.models import CommandRetry, SessionLane
-from a3s_store.runtime.events import Emit
+from a3s_store.runtime.observation.events import Emit
 from a3s_store.runtime.queue import metrics as metric
 from a3s_store.runtime.queue.commands import End, Entry, Lane
 from a3s_store.runtime.queue.handlers import closed, late

@@ -15,7 +15,7 @@ from typing import Protocol
 import attrs
 
 from a3s_store.core.clean import Cleaner
-from a3s_store.core.history import begins_with
+from a3s_store.core.merging.history import begins_with
 from a3s_store.core.protocol import SessionStore
 from a3s_store.errors import SessionError
 from a3s_store.models import (
@@ -29,11 +29,11 @@ from a3s_store.models import (
     ToolUseBlock,
     VerificationReport,
 )
-from a3s_store.runtime.events import LiveEvent
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.observation.events import LiveEvent
+from a3s_store.runtime.observation.results import AgentResult as AgentResult
+from a3s_store.runtime.observation.results import ToolOutput
 from a3s_store.runtime.policies.tool_calls import Tool
-from a3s_store.runtime.results import AgentResult as AgentResult
-from a3s_store.runtime.results import ToolOutput
 from a3s_store.runtime.runs.cleaning import CleanedMessages
 from a3s_store.runtime.runs.drafts import DraftWriter
 from a3s_store.runtime.state.limits import Checked, CheckedItems, check_fields, check_items

@@ -26,7 +26,7 @@ from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import DraftStore, SessionStore
 from a3s_store.errors.context import safe_text
 from a3s_store.models import Message, PersistenceFailed, TextBlock
-from a3s_store.runtime.events import Emit
+from a3s_store.runtime.observation.events import Emit
 
 _log = logging.getLogger("a3s_store.session")
 

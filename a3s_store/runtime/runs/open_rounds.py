@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from a3s_store.core.tool_pairs import PairProblem, check_pairs, repair_pairs
 from a3s_store.models import Message
-from a3s_store.runtime.session_events import ToolPairsBroken
+from a3s_store.runtime.observation.session_events import ToolPairsBroken
 
 
 def open_calls(messages: Sequence[Message]) -> tuple[PairProblem, ...]:

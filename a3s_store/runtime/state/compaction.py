@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from a3s_store.core.clean import Cleaner
-from a3s_store.core.history import SUMMARY_PREFIX as SUMMARY_PREFIX
+from a3s_store.core.merging.history import SUMMARY_PREFIX as SUMMARY_PREFIX
 from a3s_store.core.tool_pairs import calls_of, results_of
 from a3s_store.errors import CompactionError
 from a3s_store.models import (

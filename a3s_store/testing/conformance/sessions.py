@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.protocol import SessionStore
-from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.models import Message, SessionData, TextBlock, ToolUseBlock
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from a3s_store.core.history import SUMMARY_PREFIX
+from a3s_store.core.merging.history import SUMMARY_PREFIX
 from a3s_store.models import ContentBlock, Message, TextBlock, ToolResultBlock, ToolUseBlock
 
 

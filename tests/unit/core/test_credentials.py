@@ -19,10 +19,10 @@ from a3s_store import (
     SecretRedactor,
     SqliteSessionStore,
 )
-from a3s_store.core import credential_names
-from a3s_store.core.blanking import blanked
-from a3s_store.core.credential_names import CredentialNames
-from a3s_store.core.redaction import BUILT_IN
+from a3s_store.core.redaction import credential_names
+from a3s_store.core.redaction.blanking import blanked
+from a3s_store.core.redaction.credential_names import CredentialNames
+from a3s_store.core.redaction.redactor import BUILT_IN
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     ClassificationRule,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from a3s_store.core.history import (
+from a3s_store.core.merging.history import (
     History,
     HistoryConflictError,
     begins_with,

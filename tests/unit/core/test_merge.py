@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from a3s_store.core.merge import (
+from a3s_store.core.merging.lists import (
     MOST,
     added_to,
     merge_cost,

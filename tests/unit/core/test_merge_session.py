@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_store.core.collections import COLLECTIONS
-from a3s_store.core.merge_session import MADE, Merged, Sides, merge_snapshots
+from a3s_store.core.merging.sessions import MADE, Merged, Sides, merge_snapshots
 from a3s_store.core.snapshot import ENDED, SessionSnapshot, check_snapshot
 from a3s_store.models import (
     ContextUsage,

@@ -24,7 +24,7 @@ from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.maintenance.restore import restore
 from a3s_store.backends.sqlite.salvage import salvage
-from a3s_store.core.queue_entries import (
+from a3s_store.core.base.queue_entries import (
     WORKFLOW_PREFIX,
     EntryKey,
     QueueEntry,

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a3s_store import BaseStore, FileSessionStore, MemorySessionStore, SqliteSessionStore
-from a3s_store.core.redaction import Redact, Redactor
+from a3s_store.core.redaction.redactor import Redact, Redactor
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError, InvalidIdError
 from a3s_store.models import (

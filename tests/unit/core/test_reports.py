@@ -19,7 +19,7 @@ from a3s_store import StoreError
 from a3s_store.core.reports import Damage
 from a3s_store.core.transfer_report import SessionPairs, TransferEntry, TransferReport
 from a3s_store.printable import Printable, one_line
-from a3s_store.runtime.closing import Closed
+from a3s_store.runtime.management.closing import Closed
 from a3s_store.wire import Model
 
 _HOSTILE = "x\x1b[2J\u200b\nwritten all.json\r"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_store import SecretRedactor, SqliteSessionStore
-from a3s_store.core import secret_shapes
+from a3s_store.core.redaction import secret_shapes
 from a3s_store.models import Message
 from tests.support import session
 

@@ -42,8 +42,8 @@ from a3s_store.runtime import (
     guarded_call,
     tool_execution,
 )
-from a3s_store.runtime.context import ContextQuery
-from a3s_store.runtime.memory_context import MemoryContextProvider
+from a3s_store.runtime.context.memory import MemoryContextProvider
+from a3s_store.runtime.context.providers import ContextQuery
 from a3s_store.runtime.state.subagents import SubagentTracker
 from tests.support import artifact, with_store
 

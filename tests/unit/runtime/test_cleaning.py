@@ -24,8 +24,8 @@ from a3s_store.models import (
     VerificationStatus,
 )
 from a3s_store.runtime import ActiveRun, AgentResult, Session, SessionManager, tool_execution
+from a3s_store.runtime.observation.session_events import TextCleaned
 from a3s_store.runtime.runs.cleaning import CleanedMessages
-from a3s_store.runtime.session_events import TextCleaned
 from tests.support import artifact
 from tests.unit.runtime.live import Summaries
 

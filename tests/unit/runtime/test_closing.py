@@ -21,7 +21,7 @@ from a3s_store.errors import (
 )
 from a3s_store.models import Message
 from a3s_store.runtime import SessionManager
-from a3s_store.runtime.closing import Closed
+from a3s_store.runtime.management.closing import Closed
 from tests.unit.runtime.live import Echo, Moody
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_store.models import AgentEvent, ContextResolved, ContextResolving
-from a3s_store.runtime.context import (
+from a3s_store.runtime.context.providers import (
     ContextDepth,
     ContextItem,
     ContextProvider,

@@ -44,7 +44,7 @@ from a3s_store.runtime import (
     tool_execution,
 )
 from a3s_store.runtime.live_session import Session
-from a3s_store.runtime.manager import SessionManager
+from a3s_store.runtime.management.manager import SessionManager
 from a3s_store.runtime.state.usage import ModelPricing
 from tests.support import artifact
 from tests.unit.runtime.live import Echo, Summaries

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_store.models import TextDelta
-from a3s_store.runtime.events import CAPACITY, Broadcast
+from a3s_store.runtime.observation.events import CAPACITY, Broadcast
 
 
 def event(number: int) -> TextDelta:

@@ -41,9 +41,9 @@ from a3s_store.models import (
     ToolUseBlock,
 )
 from a3s_store.pairs import check_pairs
-from a3s_store.runtime.manager import SessionManager
+from a3s_store.runtime.management.manager import SessionManager
+from a3s_store.runtime.observation.session_events import CompactionSkipped
 from a3s_store.runtime.queue.commands import Call
-from a3s_store.runtime.session_events import CompactionSkipped
 from tests.support import messages, session
 from tests.unit.runtime.live import Echo, Hang, Moody, Summaries, Ticks, crash, usage
 

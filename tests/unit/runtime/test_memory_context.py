@@ -25,14 +25,14 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.protocol import Capabilities
 from a3s_store.models import SessionConfig
 from a3s_store.runtime import SessionManager
-from a3s_store.runtime.context import ContextProvider, ContextQuery, ContextType
-from a3s_store.runtime.memory_context import (
+from a3s_store.runtime.context.memory import (
     MemoryContextProvider,
     memory_for,
     workspace_memory,
 )
+from a3s_store.runtime.context.providers import ContextProvider, ContextQuery, ContextType
+from a3s_store.runtime.context.session_memory import RankedMemoryStore
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
-from a3s_store.runtime.session_memory import RankedMemoryStore
 from tests.unit.runtime.live import Echo
 
 NOW = 1_779_098_400_000

@@ -32,7 +32,7 @@ from a3s_store.models import (
     TokenUsage,
     ToolDefinition,
 )
-from a3s_store.runtime.context import ContextQuery, ContextResult
+from a3s_store.runtime.context.providers import ContextQuery, ContextResult
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.queue.commands import Call
 from a3s_store.runtime.state.ids import check_session_id

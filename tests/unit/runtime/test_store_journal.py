@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.base.queue_entries import EntryKey, QueueEntry, QueueEntryStore
 from a3s_store.core.live_window import close_window, is_open, open_window
 from a3s_store.core.protocol import SessionStore
-from a3s_store.core.queue_entries import EntryKey, QueueEntry, QueueEntryStore
 from a3s_store.core.revision import Revision
 from a3s_store.errors import DecodeError, InvalidIdError, SessionNotFoundError, StoreFullError
 from a3s_store.models import (

@@ -21,8 +21,8 @@ from a3s_store.errors import (
     StaleSessionError,
 )
 from a3s_store.models import Message, PermissionPolicy, PermissionRule
+from a3s_store.runtime.observation.session_events import ToolPairsBroken
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
-from a3s_store.runtime.session_events import ToolPairsBroken
 from a3s_store.runtime.state.compaction import SUMMARY_PREFIX
 from tests.support import messages, session, trace
 from tests.unit.runtime.live import Echo, Summaries

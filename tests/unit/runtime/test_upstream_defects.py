@@ -37,7 +37,7 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.live_session import Session
-from a3s_store.runtime.manager import SessionManager
+from a3s_store.runtime.management.manager import SessionManager
 from a3s_store.runtime.options import SessionOptions
 from a3s_store.runtime.persistence.restore import restore_session
 from a3s_store.runtime.persistence.save import SessionPersistence

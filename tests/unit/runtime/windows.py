@@ -22,13 +22,13 @@ from a3s_store.core.protocol import SessionStore
 from a3s_store.core.tool_pairs import calls_of
 from a3s_store.models import Message, TokenUsage, ToolResultBlock, ToolUseBlock
 from a3s_store.runtime.agent_session import AgentSession
-from a3s_store.runtime.events import Subscription
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.observation.events import Subscription
+from a3s_store.runtime.observation.session_events import SessionChangedElsewhere
 from a3s_store.runtime.options import OnConflict, SessionOptions
 from a3s_store.runtime.persistence.restore import restore_session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
-from a3s_store.runtime.session_events import SessionChangedElsewhere
 from tests.unit.runtime.live import Ticks, crash
 
 ID: Final = "fix-login"

@@ -48,7 +48,7 @@ from a3s_store.backends.sqlite.maintenance import compact
 from a3s_store.backends.sqlite.read import catalog, notes
 from a3s_store.backends.sqlite.rows import message_log, tombstones
 from a3s_store.backends.sqlite.write import session_writer
-from a3s_store.core.queue_entries import WORKFLOW_PREFIX
+from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import ErasureIncompleteError, SessionNotFoundError, SharedMessagesError

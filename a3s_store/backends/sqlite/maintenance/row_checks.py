@@ -22,6 +22,7 @@ from a3s_store.backends.sqlite.read import readable
 from a3s_store.backends.sqlite.read.messages import OneMessage
 from a3s_store.backends.sqlite.rows import blobs, bounds, message_log, queue_entries, statements
 from a3s_store.backends.sqlite.rows.statements import Statements
+from a3s_store.core.base.queue_entries import QueueEntry
 from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
@@ -34,7 +35,6 @@ from a3s_store.core.digests import (
     item_digest,
     message_digest,
 )
-from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.reports import Damage
 from a3s_store.errors import CodecError, CorruptionError
 from a3s_store.models import Message

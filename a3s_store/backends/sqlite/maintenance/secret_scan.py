@@ -16,9 +16,9 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.rows import blobs
-from a3s_store.core import secret_shapes
 from a3s_store.core.collections import COLLECTIONS
-from a3s_store.core.secret_redactor import SecretRedactor
+from a3s_store.core.redaction import secret_shapes
+from a3s_store.core.redaction.secret_redactor import SecretRedactor
 
 # The tables with texts of callers, and the parts of a session in them. The session of a row is
 # named by an expression; those of messages are looked up by branch.

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-from a3s_store.core.base_drafts import no_checkpoint, refuse_other_claim
+from a3s_store.core.base.drafts import no_checkpoint, refuse_other_claim
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.drafts import Draft

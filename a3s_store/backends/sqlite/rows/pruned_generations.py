@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from a3s_store.core import generational_store
+from a3s_store.core.base import generational
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.errors import GenerationGoneError, SessionNotFoundError
 
@@ -93,4 +93,4 @@ def not_there(
             generation=number,
             hint="`generations()` names those that are kept",
         )
-    return generational_store.not_there(number, newest)
+    return generational.not_there(number, newest)

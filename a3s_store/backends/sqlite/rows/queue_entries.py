@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from a3s_store.core.base.queue_entries import EntryKey, MayTake, QueueEntry
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
-from a3s_store.core.queue_entries import EntryKey, MayTake, QueueEntry
 from a3s_store.wire import own_text, parse_own
 from a3s_store.wire.limits import in_force
 from a3s_store.wire.text import exact

@@ -28,13 +28,13 @@ from a3s_store.backends.sqlite.rows import (
     statements,
 )
 from a3s_store.backends.sqlite.write import run_checkpoints
+from a3s_store.core.base.queue_entries import QueueEntry
 from a3s_store.core.batch import LoadResult
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.drafts import Draft
-from a3s_store.core.queue_entries import QueueEntry
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NO_ENTRY, SessionCache
 from a3s_store.core.snapshot import SessionSnapshot

@@ -12,15 +12,15 @@ from a3s_store.backends.sqlite.read import decode, fetch
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
-from a3s_store.core.batch import LoadResult
-from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, Stored, batch_of
-from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
-from a3s_store.core.conditional_store import (
+from a3s_store.core.base.conditional import (
     ask,
     may_write,
     refuse_unwritable_changes,
     run_taken,
 )
+from a3s_store.core.batch import LoadResult
+from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, Stored, batch_of
+from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot

@@ -23,6 +23,13 @@ from a3s_store.backends.sqlite.rows import (
 from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.backends.sqlite.write import conversations, list_writer
 from a3s_store.backends.sqlite.write.list_writer import Place
+from a3s_store.core.base.generational import (
+    not_saved,
+    refuse_beyond,
+    refuse_other,
+    refuse_used,
+)
+from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.batch import Batch
 from a3s_store.core.collections import (
     CONFIG_PARTS,
@@ -32,13 +39,6 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.digests import URIS, ListDigest, scalar_digest, uris_digest
-from a3s_store.core.generational_store import (
-    not_saved,
-    refuse_beyond,
-    refuse_other,
-    refuse_used,
-)
-from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.session_cache import HISTORY, CacheEntry, CacheTransaction
 from a3s_store.errors import EncodeError
 from a3s_store.models import SessionData

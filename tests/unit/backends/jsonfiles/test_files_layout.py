@@ -11,8 +11,8 @@ from a3s_store.agent_memory import MemoryItem
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.jsonfiles.layout import MAX_NAME, name_of, safe_name
 from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.protocol import Inventory
-from a3s_store.core.queue_entries import WORKFLOW_PREFIX
 from a3s_store.errors import InvalidIdError
 from a3s_store.interop import export_directory, import_directory
 from tests.everything import entry

@@ -19,7 +19,7 @@ from a3s_store.models import (
     ToolUseBlock,
 )
 from a3s_store.runtime import Deny, Hook, Session, ToolFilter, ToolOutput, by_name
-from a3s_store.runtime.events import LiveEvent
+from a3s_store.runtime.observation.events import LiveEvent
 
 CALL = ToolUseBlock(id="call-1", name="bash", input={"command": "ls"})
 

@@ -29,10 +29,15 @@ from a3s_store.agent_memory import (
 )
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.protocol import SessionStore
-from a3s_store.core.redaction import Redact
+from a3s_store.core.redaction.redactor import Redact
 from a3s_store.errors import StoreError, StoreUnavailableError
-from a3s_store.runtime.context import ContextItem, ContextQuery, ContextResult, ContextType
-from a3s_store.runtime.session_memory import RankedMemoryStore, SessionMemory
+from a3s_store.runtime.context.providers import (
+    ContextItem,
+    ContextQuery,
+    ContextResult,
+    ContextType,
+)
+from a3s_store.runtime.context.session_memory import RankedMemoryStore, SessionMemory
 
 _log = logging.getLogger("a3s_store.session.context")
 

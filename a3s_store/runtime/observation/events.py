@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, Self, TypeAlias
 
 from a3s_store.models import AgentEvent
-from a3s_store.runtime.session_events import SessionEvent
+from a3s_store.runtime.observation.session_events import SessionEvent
 
 CAPACITY: Final = 100
 

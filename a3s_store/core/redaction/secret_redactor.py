@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from a3s_store.core import secret_shapes
+from a3s_store.core.redaction import secret_shapes
 from a3s_store.errors import InvalidArgumentError
 
 MASK: Final = "[redacted]"

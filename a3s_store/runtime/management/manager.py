@@ -33,15 +33,15 @@ from a3s_store.models import (
 )
 from a3s_store.printable import short_repr
 from a3s_store.runtime.agent_session import AgentSession
-from a3s_store.runtime.hooks import Hook
 from a3s_store.runtime.live_session import SecurityGuard
+from a3s_store.runtime.management.registry import SessionRegistry
+from a3s_store.runtime.observation.hooks import Hook
+from a3s_store.runtime.observation.telemetry import Telemetry
 from a3s_store.runtime.options import OnConflict, OnInterrupted, OnMissingGuard, SessionOptions
-from a3s_store.runtime.registry import SessionRegistry
 from a3s_store.runtime.runs.active_run import Agent, AgentResult
 from a3s_store.runtime.state.compaction import Summarizer, should_auto_compact
 from a3s_store.runtime.state.limits import check_fields
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
-from a3s_store.runtime.telemetry import Telemetry
 
 _log = logging.getLogger("a3s_store.session")
 

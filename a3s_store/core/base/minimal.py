@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
-from a3s_store.core.credential_names import CredentialNames
 from a3s_store.core.protocol import Capabilities, Health, Inventory
-from a3s_store.core.redaction import BUILT_IN, Redact
+from a3s_store.core.redaction.credential_names import CredentialNames
+from a3s_store.core.redaction.redactor import BUILT_IN, Redact
 from a3s_store.errors import CorruptionError, UnsupportedError, during
 from a3s_store.models import SessionData
 from a3s_store.wire import DEFAULT_LIMITS, Limits

@@ -22,7 +22,7 @@ from a3s_store.core.collections import (
     Collection,
 )
 from a3s_store.core.list_diff import common
-from a3s_store.core.merge import (
+from a3s_store.core.merging.lists import (
     MOST,
     added_to,
     kept_of,

@@ -17,6 +17,7 @@ from typing import Any, Final, Self, TypeVar
 import attrs
 
 from a3s_store.core import session_tree
+from a3s_store.core.base.opening import Opening as Opening
 from a3s_store.core.batch import (
     Batch,
     LoadResult,
@@ -33,11 +34,10 @@ from a3s_store.core.collections import (
     Collection,
     check_id,
 )
-from a3s_store.core.credential_names import CredentialNames
-from a3s_store.core.opening import Opening as Opening
 from a3s_store.core.protocol import Capabilities, Health, Inventory
-from a3s_store.core.redacted_batch import redacted_batch, redacted_changes
-from a3s_store.core.redaction import BUILT_IN, Redact, Redactor
+from a3s_store.core.redaction.batch import redacted_batch, redacted_changes
+from a3s_store.core.redaction.credential_names import CredentialNames
+from a3s_store.core.redaction.redactor import BUILT_IN, Redact, Redactor
 from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import EncodeError, InvalidSnapshotError, StoreClosedError, during
 from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.batch import Batch
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Generation

@@ -20,7 +20,7 @@ import attrs
 
 from a3s_store.core.clean import clean_json
 from a3s_store.models import ContextResolved, ContextResolving
-from a3s_store.runtime.events import Emit
+from a3s_store.runtime.observation.events import Emit
 from a3s_store.wire import EMPTY, freeze
 
 _log = logging.getLogger("a3s_store.session.context")

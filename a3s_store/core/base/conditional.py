@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias, overload
 
-from a3s_store.core.base_store import BaseStore, check_checkpoint
+from a3s_store.core.base.store import BaseStore, check_checkpoint
 from a3s_store.core.batch import refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.changes import (
     Committed,
@@ -21,7 +21,7 @@ from a3s_store.core.changes import (
     batch_of,
 )
 from a3s_store.core.collections import LOOP_CHECKPOINTS, check_id
-from a3s_store.core.merge_session import MADE
+from a3s_store.core.merging.sessions import MADE
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError, RunClaimedError, StaleGenerationError

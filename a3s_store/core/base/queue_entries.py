@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.errors import DecodeError, EncodeError, SessionNotFoundError, during
 from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord

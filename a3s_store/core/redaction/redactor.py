@@ -29,9 +29,9 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from a3s_store.core.blanking import CONFIGURATION, blanked
 from a3s_store.core.collections import CHECKPOINTS, layouts
-from a3s_store.core.credential_names import CredentialNames
+from a3s_store.core.redaction.blanking import CONFIGURATION, blanked
+from a3s_store.core.redaction.credential_names import CredentialNames
 from a3s_store.errors import EncodeError, InvalidIdError
 from a3s_store.models import (
     ImageSource,

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 import attrs
 
-from a3s_store.core.base_store import BaseStore
+from a3s_store.core.base.store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.core.drafts import Draft, check_draft
 from a3s_store.errors import RunClaimedError, during

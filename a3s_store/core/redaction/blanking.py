@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from a3s_store.core.credential_names import CredentialNames, Match, is_headers
+from a3s_store.core.redaction.credential_names import CredentialNames, Match, is_headers
 from a3s_store.models import (
     ClassificationRule,
     LlmConfigData,

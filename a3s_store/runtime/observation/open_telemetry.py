@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from a3s_store.errors import SessionConfigError
 from a3s_store.models import TokenUsage
-from a3s_store.runtime.telemetry import Telemetry
+from a3s_store.runtime.observation.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider

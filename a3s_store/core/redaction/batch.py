@@ -7,7 +7,7 @@ import attrs
 from a3s_store.core.batch import Batch
 from a3s_store.core.changes import SessionChanges, batch_of
 from a3s_store.core.collections import LOOP_CHECKPOINTS
-from a3s_store.core.redaction import Redactor
+from a3s_store.core.redaction.redactor import Redactor
 from a3s_store.errors import during
 
 

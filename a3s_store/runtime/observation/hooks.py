@@ -22,7 +22,7 @@ import attrs
 from a3s_store.core.clean import clean_text
 from a3s_store.errors import EncodeError, HookDeniedError
 from a3s_store.models import Message, ToolUseBlock
-from a3s_store.runtime.results import AgentResult, ToolOutput
+from a3s_store.runtime.observation.results import AgentResult, ToolOutput
 
 _log = logging.getLogger("a3s_store.session")
 _GUARD_FAILED: Final = "the security guard failed"

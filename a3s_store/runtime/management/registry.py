@@ -26,23 +26,23 @@ from a3s_store.core.protocol import SessionStore
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import SessionError, StaleSessionError, StoreError, UnsavedSessionsError
 from a3s_store.models import SessionConfig
-from a3s_store.runtime import closing
 from a3s_store.runtime.agent_session import AgentSession
-from a3s_store.runtime.closing import DEADLINE, Closed
-from a3s_store.runtime.hooks import Hook
+from a3s_store.runtime.context.memory import memory_for
 from a3s_store.runtime.live_session import SecurityGuard, Session
-from a3s_store.runtime.memory_context import memory_for
+from a3s_store.runtime.management import closing
+from a3s_store.runtime.management.closing import DEADLINE, Closed
+from a3s_store.runtime.management.reports import LoadReport as LoadReport
+from a3s_store.runtime.management.reports import StoreHealth as StoreHealth
+from a3s_store.runtime.management.session_stores import SessionStores
+from a3s_store.runtime.observation.hooks import Hook
+from a3s_store.runtime.observation.telemetry import Telemetry
 from a3s_store.runtime.options import OnConflict, OnInterrupted, OnMissingGuard, SessionOptions
 from a3s_store.runtime.persistence.restore import restore_session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.queue.journal import StoreJournal
-from a3s_store.runtime.reports import LoadReport as LoadReport
-from a3s_store.runtime.reports import StoreHealth as StoreHealth
 from a3s_store.runtime.runs.open_rounds import broken_pairs
-from a3s_store.runtime.session_stores import SessionStores
 from a3s_store.runtime.state.ids import check_session_id
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
-from a3s_store.runtime.telemetry import Telemetry
 
 _log = logging.getLogger("a3s_store.session")
 _SAVED: Final = "is saved already"

@@ -8,7 +8,7 @@ from typing import Self
 
 from a3s_store.core.protocol import SessionStore
 from a3s_store.models import StorageBackend
-from a3s_store.runtime.reports import StoreHealth, health_of
+from a3s_store.runtime.management.reports import StoreHealth, health_of
 
 _log = logging.getLogger("a3s_store.session")
 

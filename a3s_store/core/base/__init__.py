@@ -1,0 +1,1 @@
+"""Base classes of stores: the public methods, written once over a small port."""

@@ -1,0 +1,1 @@
+"""Merge two versions of a session that grew from a common one. No I/O."""

@@ -1,0 +1,1 @@
+"""Keep secrets out of values before they are written."""

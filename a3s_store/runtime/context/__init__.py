@@ -1,0 +1,1 @@
+"""What a prompt is given besides the conversation: providers and agent memory."""

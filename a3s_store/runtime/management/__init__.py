@@ -1,0 +1,1 @@
+"""Keep many live sessions: create, find, restore and close them."""

@@ -1,0 +1,1 @@
+"""Events, hooks and telemetry of a live session."""
