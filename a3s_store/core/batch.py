@@ -60,7 +60,7 @@ class Trees:
 
 
 def encode_batch(batch: Batch) -> Trees:
-    """The JSON objects of everything in a batch.
+    """Return the JSON objects of everything in a batch.
 
     Raises:
         EncodeError: a value breaks its rules; `path` begins with the name of the collection.
@@ -75,7 +75,7 @@ def encode_batch(batch: Batch) -> Trees:
 
 
 def encode_collection(collection: Collection, values: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """The JSON objects of a collection's values. Raises EncodeError."""
+    """Return the JSON objects of the values of a collection. Raises EncodeError."""
     return [_encode_item(collection, index, value) for index, value in enumerate(values)]
 
 
@@ -91,10 +91,10 @@ def _encode_item(collection: Collection, index: int, value: Any) -> dict[str, An
 
 
 def refuse_unwritable(batch: Batch) -> None:
-    """Write everything in a batch to nowhere, so that what cannot be written is named by its path.
+    """Encode everything in a batch and discard it, so that an error names the value's path.
 
     Raises:
-        EncodeError
+        EncodeError: a value breaks its rules, or cannot be written as JSON.
     """
     for model, place, part in _parts(encode_batch(batch)):
         _try_to_write(part, model, place)
@@ -108,10 +108,10 @@ def refuse_unwritable_value(value: Any) -> None:
 
 
 def refuse_too_large(trees: Trees, limits: Limits) -> None:
-    """Refuse what holds a value larger than the limits permit, without encoding anything.
+    """Refuse a batch with a value larger than the limits permit; nothing is encoded.
 
     Raises:
-        EncodeError
+        EncodeError: a value is too large; it names the value's path.
     """
     for model, place, part in _parts(trees):
         _refuse_too_large(part, limits, model, place)

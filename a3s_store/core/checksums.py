@@ -1,10 +1,10 @@
-"""Whether what was read is what was written: values are held against what is on record of them.
+"""Checksums and digests of stored values: made at a save, verified at a load.
 
-A flipped bit in a text decodes as well as the right one; only a digest tells. Messages, which are
-most of a file, have a checksum in each row, which costs a load little. Everything else is encoded
-once more and held against its digest. That happens after the read transaction, beside the event
-loop, and is the price of never handing out damage as if it were whole; and what is loaded and saved
-again would otherwise get a digest that blesses it.
+A text with a flipped bit decodes as well as the right one: only a digest tells them apart.
+Messages, which are most of a file, have a checksum in each row, which costs a load little.
+Everything else is encoded again at a load and verified against its digest, after the read
+transaction and beside the event loop. Otherwise a damaged value would be returned as a good one,
+and once it is saved again, it would have a valid digest.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def message_checksums(
     contents: Sequence[bytes],
     seed: int,
 ) -> list[int]:
-    """The row checksum of each of some messages that follow each other from position `start`.
+    """Return the row checksums of messages that follow each other from position `start`.
 
-    It is the CRC-32 of role, reasoning, extra keys, chain and content, with the position in it: a
-    whole row in the place of another is damage too. `seed` is what the CRC begins with: it stands
-    for the file and the branch (0 in rows of files of schema 1 to 5). Rows of messages are never
-    changed, so no stronger proof is needed that one is what was written.
+    A checksum is the CRC-32 of role, reasoning, extra keys, chain hash and content, with the
+    position in it: an intact row in the place of another is damage, too. `seed`, which the CRC
+    begins with, is made of the file and the branch (0 in rows of files of schema 1 to 5). Rows of
+    messages never change, so a CRC is enough.
     """
     heads = map(_head, roles, reasonings, extras, itertools.repeat(seed))
     found = map(crc32, contents, map(crc32, links, heads))
@@ -55,21 +55,21 @@ def _head(role: bytes, reasoning: bytes | None, extra: bytes | None, seed: int) 
 
 
 def row_checksum(*columns: int | str | None) -> int:
-    """The checksum of the row of a generation: the CRC-32 of its other columns, in order."""
+    """Return the CRC-32 of columns, in order: the checksum of rows that have few of them."""
     return crc32("\0".join(map(str, columns)).encode())
 
 
 def digest_prefix(digest: bytes) -> int:
-    """What a row keeps of its value's digest, so that one damaged value of a list can be named."""
+    """Return the first 32 bits of a digest: rows have them, so that a damaged one can be named."""
     return int.from_bytes(digest[:4], "big")
 
 
 def check_session(
     session: SessionData, parts: Mapping[str, ListDigest], marks: Mapping[str, Sequence[int]]
 ) -> None:
-    """Raise CorruptRowError unless all but the messages is what is on record.
+    """Raise CorruptRowError unless a session, without its messages, has the stored digests.
 
-    `marks` are those of the rows of its lists.
+    `marks` has the digest prefixes of the rows of its lists.
     """
     tree = encode_without(session, _MESSAGES)
     for name, digest in session_parts(tree).items():
@@ -84,9 +84,9 @@ def check_session(
 def check_collection(
     collection: Collection, values: tuple[Any, ...], digest: ListDigest, marks: Sequence[int]
 ) -> None:
-    """Raise CorruptRowError unless the values of a collection have the stored digests.
+    """Raise CorruptRowError unless the values of a collection have the stored digest.
 
-    `marks` are those of its rows.
+    `marks` are the digest prefixes of its rows.
     """
     trees = encode_collection(collection, values)
     if EMPTY_LIST.appended([item_digest(tree, collection.rows) for tree in trees]) != digest:
@@ -96,7 +96,7 @@ def check_collection(
 
 
 def _first_wrong(trees: Sequence[Tree], rows: TableLayout, marks: Sequence[int]) -> int | None:
-    """The position of the first value that is not that of its mark; None when each is."""
+    """Return the position of the first value whose digest prefix is another; None without one."""
     wrong = (
         position
         for position, (tree, mark) in enumerate(zip(trees, marks, strict=True))
@@ -112,7 +112,7 @@ def check_checkpoint(
     link: bytes | None,
     base_length: int | None = None,
 ) -> None:
-    """Raise CorruptRowError unless the checkpoint is what is on record of it."""
+    """Raise CorruptRowError unless a checkpoint has its stored digest; `link` as below."""
     tree = encode_without(value, frozenset() if link is None else _MESSAGES)
     if checkpoint_digest(kind, tree, link, base_length) != digest:
         raise CorruptRowError(NOT_WRITTEN, kind.name)
@@ -121,9 +121,10 @@ def check_checkpoint(
 def checkpoint_digest(
     kind: CheckpointKind, tree: Tree, link: bytes | None, base_length: int | None = None
 ) -> bytes:
-    """The digest of a checkpoint; a loop's is without its messages, whose chain is `link`.
+    """Return the digest of a checkpoint, given its JSON object.
 
-    A loop's `base_length` is part of it where it is known.
+    `link` is the chain hash of the messages of a run checkpoint, which are not in the object; None
+    for a workflow's. Its `base_length` is part of the digest where it is known.
     """
     if link is None:
         return item_digest(tree, kind.rows)

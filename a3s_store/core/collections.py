@@ -1,10 +1,10 @@
 """The registry: one row for each kind of value kept beside a session, and which texts can be ids.
 
-A collection is an ordered list kept under an id: None when it was never saved, empty when it was
-saved empty. Everything that differs between collections stands in their rows here. Stores, digests,
-snapshots, verification, salvage, deletion, import, export, the live session, the command line and
-the testing kit read it from there; methods and fields that type checkers must see are written by
-`python -m tools.generate`.
+A collection is an ordered list kept under an id: absent (None) until it is saved, then a list,
+which may be empty. Everything that differs between collections is in their rows here. Stores,
+digests, snapshots, verification, salvage, deletion, import, export, the live session, the command
+line and the testing kit read it from there; methods and fields that type checkers must see are
+written by `python -m tools.generate`.
 
 To add one: its model, its row here, its numbered SQL file, and that command.
 docs/adding-a-collection.md shows it step by step.
@@ -45,12 +45,12 @@ MAX_ID_BYTES: Final = 1024
 class TableLayout:
     """How the values of one model lie in a table.
 
-    `flat` names attributes that are models themselves and whose fields become columns of this
-    table, with the prefix given; `tagged` names one that is a union: its `type` is a column and the
-    rest of it another, called `payload`. `lists` are attributes that are rows of their own,
-    `elsewhere` those somebody else keeps. What is left is a column each: a scalar as it is,
-    anything nested as JSON, and unknown keys in `extra`, unless another table of the same model
-    keeps them. `blob` names a text that may lie in the blob table.
+    `flat` names attributes that are models themselves: their fields are columns of this table, with
+    the prefix given. `tagged` names one that is a union: its `type` is a column, and the rest of it
+    another one, `payload`. `lists` has the attributes that are rows of their own, `elsewhere` those
+    stored in other tables. Every other attribute is one column: a scalar as it is, anything nested
+    as JSON. Unknown keys are in `extra`, unless another table of the same model has them
+    (`keeps_extra`). `blob` names a text that may lie in the blob table.
     """
 
     model: type
@@ -68,14 +68,14 @@ class Collection:
     """One kind of list kept for a session.
 
     `name` is the word in `save_X` and `load_X`, the attribute of a snapshot, and the name of the
-    collection in the database: once released it never changes meaning. `word` is what people type
+    collection in the database: it never changes once it is released. `word` is what people type
     on the command line. `since` is the number of the schema that brought its tables.
 
-    `identity` is the attribute that tells an item from the others of its list, None where nothing
-    does: lists with one are merged item by item, the others as logs. `unique` says that no snapshot
-    may have an identity twice. `session_id` is the attribute in which an item repeats the id of its
-    session, None where it does not: a fork changes it, and it is checked; where it `may_be_unbound`
-    an empty text is that of no session yet. Both may be paths with dots.
+    `identity` is the attribute that tells an item from the others of its list, None without one:
+    lists with an identity are merged item by item, the others as logs. `unique` says that no
+    snapshot may have an identity twice. `session_id` is the attribute in which an item repeats the
+    id of its session, None where it does not: a fork changes it, and it is checked; where it
+    `may_be_unbound`, it is empty until the item belongs to a session. Both may be paths with dots.
 
     `folder` and `file` say where upstream keeps it (`{}` stands for the file name made of the id);
     `wrapped` is the key under which upstream's file holds the array, None when the file is the
@@ -96,12 +96,12 @@ class Collection:
     wrapped: str | None = None
 
     def identity_of(self, item: Any) -> Any:
-        """Return what tells an item from the others; only where there is an `identity`."""
+        """Return the identity of an item. The collection must have an `identity`."""
         assert self.identity is not None, self.name
         return operator.attrgetter(self.identity)(item)
 
     def session_of(self, item: Any) -> Any:
-        """Return the id of the session that an item repeats; only where there is a `session_id`."""
+        """Return the session id that an item repeats. The collection must have a `session_id`."""
         assert self.session_id is not None, self.name
         return operator.attrgetter(self.session_id)(item)
 
@@ -139,7 +139,7 @@ class CheckpointKind:
 
 MESSAGE_ROWS: Final = TableLayout(model=Message, table="message")
 
-# What a turn does not change of a session. Attributes and keys have the same names here.
+# Attributes of a session that a turn does not change. Their JSON keys have the same names.
 CONFIG_PARTS: Final = ("config", "llm_config", "tool_names")
 
 SESSION_ROWS: Final = TableLayout(
@@ -150,7 +150,7 @@ SESSION_ROWS: Final = TableLayout(
         "cost_records": TableLayout(model=LlmCostRecord, table="cost_record"),
         "tasks": TableLayout(model=Task, table="task"),
     },
-    # The id is the owner's, messages are in the log, the rest is what a turn does not change.
+    # The id is in `owner`, messages are in the message log, the rest is in `session_config`.
     elsewhere=frozenset({"id", "messages", *CONFIG_PARTS}),
 )
 
@@ -289,12 +289,12 @@ def layouts() -> Iterator[TableLayout]:
 
 
 def check_id(text: Any, what: str = "session id") -> str:
-    """The id, when it can be one: any text of 1 to 1024 bytes of UTF-8 without NUL.
+    """Return the id, if it is a text of 1 to 1024 bytes of UTF-8 without NUL.
 
     Raises:
         InvalidIdError: it is not; the error never repeats the text itself.
     """
-    # Somebody's own str may be unequal to itself, or an enumeration, which no model takes.
+    # A subclass of str may be unequal to itself, or an enumeration, which no model takes.
     if type(text) is not str:
         raise InvalidIdError(f"a {what} is a str, not {type(text).__name__}")
     start: int | None = None

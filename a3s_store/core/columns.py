@@ -55,6 +55,7 @@ class Shape:
 
     def __init__(self, rows: TableLayout) -> None:
         self.rows = rows
+        self.lists = frozenset(rows.lists)
         self.columns = tuple(_columns(rows))
         self.names = tuple(column.name for column in self.columns)
         beside = frozenset(_keys_of(rows, {*rows.lists, *rows.elsewhere}))

@@ -13,17 +13,15 @@ from typing import Final
 
 from a3s_store.errors import CorruptionError, DecodeError, StoreError
 
-KEEP: Final = (
-    "Keep the file as it is; `salvage` brings back what is whole of it, or restore a backup"
-)
+KEEP: Final = "Keep the file as it is; `salvage` recovers its readable data, or restore a backup"
 # A collection's value at its beginning, as in "messages[3].content[0].type".
 _PLACE: Final = re.compile(r"(?:SessionData\.)?([a-z_]+)?\.?(?:\[(\d+)\])?")
 
 
 class CorruptRowError(ValueError):
-    """What is there is not what was written: in this family, at this position, where that is known.
+    """A stored value differs from the one written: of this collection, at this position, if known.
 
-    Its text never repeats what is there.
+    Its text never repeats the stored value.
     """
 
     def __init__(
@@ -39,20 +37,20 @@ class CorruptRowError(ValueError):
 
 
 class StaleReadError(CorruptRowError):
-    """The messages are not there any more, or are damaged."""
+    """The messages were removed meanwhile, or are damaged."""
 
 
-NOT_WRITTEN: Final = "what is there is not what was written"
+NOT_WRITTEN: Final = "stored value does not match its checksum"
 
 
 def location_of(collection: str | None, position: int | None) -> str:
-    """`run_records[3]`, or the collection alone."""
+    """Return `run_records[3]`, or the name of the collection alone."""
     return collection or "" if position is None else f"{collection}[{position}]"
 
 
 @contextlib.contextmanager
 def corruption_named(session_id: str | None = None) -> Iterator[None]:
-    """What was written well and cannot be read is damage, whatever the reader stumbled over."""
+    """Raise CorruptionError in place of any error that a damaged value causes in a reader."""
     try:
         yield
     except CorruptionError as error:
@@ -78,7 +76,7 @@ def corruption_named(session_id: str | None = None) -> Iterator[None]:
 
 
 def _said(error: Exception) -> str:
-    """What an error says, unless it quotes: that may be what stands in the file."""
+    """Return the text of an error, unless it quotes a value: that may be content of the file."""
     quotes = isinstance(error, LookupError) or not {"'", '"'}.isdisjoint(str(error))
     return f"a value of another kind ({type(error).__name__})" if quotes else str(error)
 

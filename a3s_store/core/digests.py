@@ -44,37 +44,37 @@ _IN_ORDER: Final = sorted(_ALWAYS)
 
 @attrs.frozen
 class ListDigest:
-    """What stands for a list: how many values it has, and their digest.
+    """The length and the digest of a list; a value that is no list has length 1.
 
-    The digest of a shelf is rolling, that of a conversation is its chain, and what is no list at
-    all counts as one. The methods below are for rolling ones.
+    The digest of a collection is rolling, that of a conversation is its chain hash. The methods
+    below are for rolling digests.
     """
 
     count: int
     digest: bytes
 
     def appended(self, hashes: Sequence[bytes]) -> ListDigest:
-        """With values of these hashes at the end."""
+        """Return the digest of the list with values of these digests at its end."""
         total = int.from_bytes(self.digest, "big")
         for item in hashes:
             total = (total * _BASE + int.from_bytes(item, "big")) % _PRIME
         return ListDigest(self.count + len(hashes), total.to_bytes(32, "big"))
 
     def without_first(self, hashes: Sequence[bytes]) -> ListDigest:
-        """Without the first values, which have these hashes."""
+        """Return the digest of the list without its first values, which have these digests."""
         total = int.from_bytes(self.digest, "big")
         for place, item in enumerate(hashes):
             total -= int.from_bytes(item, "big") * pow(_BASE, self.count - 1 - place, _PRIME)
         return ListDigest(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
 
     def without_last(self, hashes: Sequence[bytes]) -> ListDigest:
-        """Without the last values, which have these hashes."""
+        """Return the digest of the list without its last values, which have these digests."""
         last = int.from_bytes(EMPTY_LIST.appended(hashes).digest, "big")
         total = (int.from_bytes(self.digest, "big") - last) * pow(_BASE, -len(hashes), _PRIME)
         return ListDigest(self.count - len(hashes), (total % _PRIME).to_bytes(32, "big"))
 
     def replaced(self, position: int, old: bytes, new: bytes) -> ListDigest:
-        """With the value at a position, of hash `old`, replaced by one of hash `new`."""
+        """Return the digest of the list with a value of digest `old` replaced by one of `new`."""
         change = int.from_bytes(new, "big") - int.from_bytes(old, "big")
         total = int.from_bytes(self.digest, "big")
         total += change * pow(_BASE, self.count - 1 - position, _PRIME)
@@ -85,12 +85,12 @@ EMPTY_LIST: Final = ListDigest(0, bytes(32))
 
 
 def message_digest(tree: Mapping[str, Any]) -> bytes:
-    """The digest of a message, given its JSON object: chain hashes are made of these."""
+    """Return the digest of a message, given its JSON object: chain hashes are made of these."""
     return hashlib.sha256(canonical(tree)).digest()
 
 
 def item_digest(tree: Mapping[str, Any], rows: TableLayout) -> bytes:
-    """The 32 bytes that stand for one value, given the JSON object `encode` made of it.
+    """Return the digest of a value, given its JSON object.
 
     Lists that are rows of their own enter by their rolling digest.
     """
@@ -103,7 +103,7 @@ def item_digest(tree: Mapping[str, Any], rows: TableLayout) -> bytes:
 
 
 def digest_with(rest: Mapping[str, Any], lists: Mapping[str, ListDigest]) -> bytes:
-    """As `item_digest`, of a value without its lists and what stands for these, in order."""
+    """Return the digest of a value, given it without its lists, and their digests in order."""
     whole = hashlib.sha256(canonical(rest))
     for digest in lists.values():
         whole.update(digest.count.to_bytes(8, "big") + digest.digest)
@@ -111,12 +111,12 @@ def digest_with(rest: Mapping[str, Any], lists: Mapping[str, ListDigest]) -> byt
 
 
 def list_digest(trees: Iterable[Mapping[str, Any]], rows: TableLayout) -> ListDigest:
-    """What stands for a list, from the JSON objects of its values."""
+    """Return the digest of a list, given the JSON objects of its values."""
     return EMPTY_LIST.appended([item_digest(tree, rows) for tree in trees])
 
 
 def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
-    """The chain at each further length, for messages with these hashes."""
+    """Return the chain hash at each further length, for messages with these digests."""
     found: list[bytes] = []
     link = onto
     for item in hashes:
@@ -126,9 +126,9 @@ def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
 
 
 def session_parts(tree: Mapping[str, Any]) -> dict[str, ListDigest]:
-    """What stands for each part of a session but its messages, from its JSON object.
+    """Return the digest of each part of a session but its messages, given its JSON object.
 
-    What a turn does not change is a part of its own, so that a turn need not hash it.
+    Configuration, which a turn does not change, is a part of its own: a turn need not hash it.
     """
     config = {key: tree[key] for key in CONFIG_PARTS if key in tree}
     apart = {"messages", *CONFIG_PARTS, *SESSION_ROWS.lists}
@@ -140,12 +140,12 @@ def session_parts(tree: Mapping[str, Any]) -> dict[str, ListDigest]:
 
 
 def scalar_digest(tree: Any) -> ListDigest:
-    """What stands for something that is no list."""
+    """Return the digest of a value that is no list, given its JSON object."""
     return ListDigest(1, hashlib.sha256(canonical(tree)).digest())
 
 
 def uris_digest(uris: Iterable[str]) -> ListDigest:
-    """What stands for the retained artifact URIs."""
+    """Return the digest of the retained artifact URIs."""
     listed = list(uris)
     return ListDigest(len(listed), hashlib.sha256(canonical(listed)).digest())
 
@@ -153,7 +153,7 @@ def uris_digest(uris: Iterable[str]) -> ListDigest:
 def snapshot_digest_of_parts(parts: Mapping[str, ListDigest]) -> str:
     """Return the digest of a snapshot, given the digest of each of its parts.
 
-    A collection that is not among them was never saved; without URIs there are none.
+    A collection that is not among them is absent; without URIs there are none.
     """
     whole = hashlib.sha256(_DOMAIN)
     for name in _IN_ORDER if parts.keys() <= _ALWAYS else sorted(_ALWAYS.union(parts)):

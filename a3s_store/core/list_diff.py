@@ -1,11 +1,11 @@
-"""Which part of a list is already written: pure functions, no I/O.
+"""Compare a list with the stored one: pure functions, no I/O.
 
-Most lists grow at their end. What remains is a list whose oldest were dropped (a buffer with a
-cap), one with a changed value (a run that went on), or both, or something else altogether. The plan
-is right for any two lists; it is small for those.
+Most lists grow at their end. From others the oldest values were dropped (a buffer with a cap), or
+one value changed (a run that went on), or both. For these the plan is small; it is right for any
+two lists.
 
-Values are told apart by identity first: they are frozen, so the same object is the same value, and
-comparing 10 000 of them takes 25 microseconds. Where identity says little they are compared.
+Values are compared by identity first: they are frozen, so the same object is the same value, and
+comparing 10 000 of them takes 25 microseconds. Where few are identical, they are compared by value.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import attrs
 class Plan:
     """How to turn stored rows into a new list.
 
-    The first `drop_front` rows go; the rows after them stand for the first of the new values, and
-    those at the positions in `replace` (counted in the new list) change; rows beyond the `keep`-th
-    new value go; new values from `keep` on are inserted.
+    The first `drop_front` rows are removed. The next `keep` rows have the first `keep` new values,
+    of which those at the positions in `replace` are written again. Rows after them are removed, and
+    new values from position `keep` on are added.
     """
 
     drop_front: int
@@ -32,10 +32,10 @@ class Plan:
 
 
 def begins(new: tuple[Any, ...], old: tuple[Any, ...]) -> bool:
-    """Whether `old` is how `new` begins.
+    """Whether `new` begins with the values of `old`.
 
-    The order of tuples is that of their first difference, or else of their lengths: `<=` stops
-    there and copies nothing. Models have no order, so a difference raises.
+    Tuples are ordered by their first difference, or else by their lengths: `<=` stops there and
+    copies nothing. Models have no order, so a difference raises.
     """
     try:
         return old <= new
@@ -44,7 +44,7 @@ def begins(new: tuple[Any, ...], old: tuple[Any, ...]) -> bool:
 
 
 def common(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
-    """How many values two tuples begin with alike."""
+    """Return the number of values that both tuples begin with."""
     low, high = 0, min(len(old), len(new))
     if begins(new, old) or begins(old, new):
         return high
@@ -58,7 +58,7 @@ def common(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
 
 
 def recognise(old: tuple[Any, ...], new: tuple[Any, ...]) -> Plan:
-    """The plan for values that are compared by identity first, by equality second."""
+    """Return the plan for values that are compared by identity first, then by equality."""
     if begins(new, old):
         return Plan(0, len(old), ())
     found = plan([*map(id, old)], [*map(id, new)])
@@ -69,7 +69,7 @@ def recognise(old: tuple[Any, ...], new: tuple[Any, ...]) -> Plan:
 
 
 def plan(old: Sequence[Any], new: Sequence[Any]) -> Plan:
-    """The plan that leaves most rows of `old` untouched among the few shapes worth trying."""
+    """Return the plan that leaves most rows of `old` alone, of the few offsets worth trying."""
     offsets = {0, len(old) - overlap(old, new)}
     if new and new[0] in old:
         offsets.add(old.index(new[0]))
@@ -84,10 +84,10 @@ def _untouched(old: Sequence[Any], new: Sequence[Any], offset: int) -> int:
 
 
 def overlap(old: Sequence[Any], new: Sequence[Any]) -> int:
-    """The largest m for which the last m of `old` are the first m of `new`.
+    """Return the largest m for which the last m of `old` are the first m of `new`.
 
-    By the failure function of Knuth, Morris and Pratt: the plain way is quadratic for a list of
-    equal values, and repeated equal events are common.
+    By the failure function of Knuth, Morris and Pratt: comparing at each offset is quadratic for a
+    list of equal values, and repeated equal events are common.
     """
     if not old or not new:
         return 0
@@ -112,7 +112,7 @@ def overlap(old: Sequence[Any], new: Sequence[Any]) -> int:
 
 @attrs.frozen
 class Run:
-    """`count` values that stand at `new` in one list and at `old` in another."""
+    """`count` values that are at position `new` of one list and at `old` of another."""
 
     new: int
     old: int
@@ -120,9 +120,9 @@ class Run:
 
 
 def shared_runs(old: Sequence[Hashable], new: Sequence[Hashable], start: int) -> list[Run]:
-    """Which values of `new` from position `start` on are in `old` too, as runs in order.
+    """Return which values of `new` from position `start` on are in `old`, too, as runs in order.
 
-    In whatever order they are in `old`. Each run goes on as far as it can.
+    They may be in any order in `old`. Each run is as long as it can be.
     """
     places: dict[Hashable, list[int]] = {}
     for index, value in enumerate(old):

@@ -20,6 +20,7 @@ import attrs
 from a3s_store.core.collections import SESSION_ROWS
 from a3s_store.core.conversation import CachedConversation
 from a3s_store.core.digests import ListDigest
+from a3s_store.core.list_plan import RowDigest
 from a3s_store.models import SessionData
 
 # The most conversations cached of one session: its history and those of its last checkpoints.
@@ -32,14 +33,16 @@ HISTORY: Final = ""
 class CacheEntry:
     """One session as it was saved or loaded here, with the digest of each part in `parts`.
 
-    `generation` is the last that updated the entry. `alone` is a value that belongs to no session:
-    the checkpoint of a workflow.
+    `generation` is the last that updated the entry. `row_digests` has, for lists whose values have
+    lists, the list digest and the digests of the values, where they are known. `alone` is a value
+    that belongs to no session: the checkpoint of a workflow.
     """
 
     generation: int = 0
     session: SessionData | None = None
     alone: Any = None
     collections: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict)
+    row_digests: Mapping[str, tuple[ListDigest, tuple[RowDigest, ...]]] = attrs.field(factory=dict)
     parts: Mapping[str, ListDigest] = attrs.field(factory=dict)
     conversations: Mapping[str, CachedConversation] = attrs.field(factory=dict)
 
@@ -49,27 +52,32 @@ class CacheEntry:
         return mine is not None and mine == stored.get(part)
 
     def values(self, name: str, stored: Mapping[str, ListDigest]) -> tuple[Any, ...] | None:
-        """The stored values of a list or collection; None when they are not cached."""
+        """Return the stored values of a list or collection; None when they are not cached."""
         if not self.has(name, stored):
             return None
         if name in self.collections:
             return self.collections[name]
         return getattr(self.session, name, None)
 
+    def rows(self, name: str, stored: Mapping[str, ListDigest]) -> tuple[RowDigest, ...] | None:
+        """Return the digests of the stored values of a list; None when they are not cached."""
+        digest, rows = self.row_digests.get(name, (None, ()))
+        return rows if digest is not None and digest == stored.get(name) else None
+
     def with_conversation(self, name: str, line: CachedConversation) -> CacheEntry:
-        """The entry with one more conversation, in place of the last one of that name."""
+        """Return the entry with a conversation, in place of an earlier one of that name."""
         lines = {key: item for key, item in self.conversations.items() if key != name}
         while len(lines) >= _LINES:
             del lines[next(key for key in lines if key != HISTORY)]
         return attrs.evolve(self, conversations={**lines, name: line})
 
     def without_conversation(self, name: str) -> CacheEntry:
-        """The entry without that conversation."""
+        """Return the entry without that conversation."""
         lines = {key: item for key, item in self.conversations.items() if key != name}
         return attrs.evolve(self, conversations=lines)
 
     def weight(self) -> int:
-        """The number of values in the entry, plus one; a run with its events counts as one, too."""
+        """Return the number of values in the entry, plus one; a run with its events is one."""
         # Conversations on one branch share their messages with the longest of them.
         longest: dict[int, int] = {}
         for line in self.conversations.values():
@@ -95,7 +103,7 @@ class SessionCache:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> CacheEntry:
-        """The entry under a key; `NO_ENTRY` when there is none."""
+        """Return the entry under a key; `NO_ENTRY` when there is none."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -155,7 +163,7 @@ class CacheTransaction:
         self._updated: dict[str, CacheEntry | None] = {}
 
     def get(self, key: str) -> CacheEntry:
-        """The entry under a key, as of now in this transaction."""
+        """Return the entry under a key, as of now in this transaction."""
         if key in self._updated:
             return self._updated[key] or NO_ENTRY
         return self._cache.get(key)
@@ -169,7 +177,7 @@ class CacheTransaction:
         self._updated[key] = None
 
     def mark(self) -> dict[str, CacheEntry | None]:
-        """The changes so far, for `back_to`."""
+        """Return the changes so far, for `back_to`."""
         return dict(self._updated)
 
     def back_to(self, mark: dict[str, CacheEntry | None]) -> None:

@@ -1,4 +1,4 @@
-"""A session with all its shelves as one value, and its digest.
+"""A session with all its collections as one value, and its digest.
 
 Digests are made of canonical JSON (sorted keys), so equal values have equal digests in every store.
 They are built so that a store can keep them up to date without reading history again:
@@ -6,12 +6,12 @@ They are built so that a store can keep them up to date without reading history 
 - the conversation is a *chain*: c(0) = 32 zero bytes, c(i+1) = SHA-256(c(i) + SHA-256(message i)).
   The chain at any length names that prefix and no other, which is how a store finds out how much of
   a conversation it already has;
-- a shelf is a *rolling* digest: the sum of h(i) * B^(n-1-i) mod 2^255-19 over the SHA-256 of its
-  values. Appending, dropping the oldest and replacing one value each take a few
+- a collection has a *rolling* digest: the sum of h(i) * B^(n-1-i) mod 2^255-19 over the SHA-256 of
+  its values. Appending, dropping the oldest and replacing one value each take a few
   multiplications. It tells versions apart and finds damage; unlike a chain it is not made to
-  withstand somebody who composes thousands of values in order to collide;
+  withstand an attacker who composes thousands of values in order to collide;
 - the digest of a snapshot is SHA-256 over a domain, one zero byte, and its parts: the messages, the
-  session without its lists and configuration, the configuration, each list, each shelf.
+  session without its lists and configuration, the configuration, each list, each collection.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ ENDED: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCE
 
 @model()
 class SessionSnapshot(Model):
-    """A session and all its families as one value; saved and loaded as one generation.
+    """A session and all its collections as one value; saved and loaded as one generation.
 
-    A family that is None was never saved, an empty one was saved empty. `retained_artifact_uris`
-    are artifacts that collection must spare; they are kept beside the artifacts, so they need
-    `artifacts` not to be None. Upstream: `SessionSnapshotV1`, where None does not exist.
+    A collection that is None is absent: it was never saved. `retained_artifact_uris` names
+    artifacts that a clean-up must not remove; they are stored with the artifacts, so they need
+    `artifacts` not to be None. Source: `SessionSnapshotV1`, in which no collection is absent.
     """
 
     schema_version: U32 = field(default=SNAPSHOT_VERSION)
@@ -67,7 +67,7 @@ class SessionSnapshot(Model):
     # End of the generated lines.
 
     def digest(self) -> str:
-        """`sha256:` and 64 hex digits: what `save_snapshot_cas` compares. Raises EncodeError."""
+        """Return `sha256:` and 64 hex digits, for `save_snapshot_cas`. Raises EncodeError."""
         return snapshot_digest(self)
 
     @classmethod
@@ -78,12 +78,12 @@ class SessionSnapshot(Model):
         collections: Mapping[Collection, tuple[Any, ...] | None],
         retained_artifact_uris: tuple[str, ...] = (),
     ) -> SessionSnapshot:
-        """A snapshot of a session and its shelves by family; a family left out was never saved."""
+        """Return the snapshot of a session and its collections; one left out is absent."""
         named: Any = {collection.name: values for collection, values in collections.items()}
         return cls(session=session, retained_artifact_uris=retained_artifact_uris, **named)
 
     def collections(self) -> dict[Collection, tuple[Any, ...] | None]:
-        """Every collection's values, None where it was never saved."""
+        """Return the values of every collection, None where it is absent."""
         return {collection: getattr(self, collection.name) for collection in COLLECTIONS}
 
     def shelves(self) -> dict[Collection, tuple[Any, ...] | None]:
@@ -92,9 +92,9 @@ class SessionSnapshot(Model):
         return self.collections()
 
     def fork(self, session_id: str, *, workspace: str | None = None) -> SessionSnapshot:
-        """A copy under another id, with its runs and subagent tasks bound to that id.
+        """Return a copy under another id, with its runs and subagent tasks bound to that id.
 
-        `workspace` None keeps the workspace. Upstream: `fork_for_session`.
+        `workspace` None keeps the workspace. Source: `fork_for_session`.
         Raises InvalidIdError.
         """
         check_id(session_id)
@@ -111,9 +111,9 @@ class SessionSnapshot(Model):
 
 
 def with_ended_runs(snapshot: SessionSnapshot) -> SessionSnapshot:
-    """The snapshot with runs that have not ended counted as cancelled.
+    """Return the snapshot with runs that have not ended as cancelled ones.
 
-    In a copy of a session the end of such a run would never be heard of.
+    In a copy of a session such a run would never end.
     """
     runs = snapshot.run_records
     if runs is None or all(run.snapshot.status in ENDED for run in runs):
@@ -128,18 +128,20 @@ def _ended(run: RunRecord) -> RunRecord:
 
 
 def check_snapshot(snapshot: SessionSnapshot) -> None:
-    """Refuse what no store can keep.
+    """Refuse a snapshot that no store can keep.
 
-    Whether runs and tasks belong to the session is the session layer's to check, as upstream does.
+    The runtime checks whether runs and tasks belong to the session, as upstream's does.
 
     Raises:
-        InvalidIdError, InvalidSnapshotError, EncodeError
+        InvalidIdError: the session's id cannot be one.
+        InvalidSnapshotError: it is no snapshot, of another version, or contradicts itself.
+        EncodeError: a list is no tuple, or the session is no SessionData.
     """
     if not isinstance(snapshot, SessionSnapshot):
         raise InvalidSnapshotError(f"expected a SessionSnapshot, found {type(snapshot).__name__}")
     version = snapshot.schema_version
     if type(version) is not int or version != SNAPSHOT_VERSION:
-        # Whatever else it is may be endless, or not to be shown.
+        # Any other value may be endless, or secret.
         shown = version if type(version) is int and abs(version) < 2**64 else "that is none"
         raise InvalidSnapshotError(
             f"unsupported session snapshot schema version {shown}",
@@ -165,7 +167,7 @@ def check_snapshot(snapshot: SessionSnapshot) -> None:
 
 
 def _check_lists(snapshot: SessionSnapshot) -> None:
-    """Refuse what is no tuple: an iterator would be empty once it was encoded."""
+    """Refuse a list that is no tuple: an iterator would be empty once it was encoded."""
     uris = snapshot.retained_artifact_uris
     lists = {collection.name: values for collection, values in snapshot.collections().items()}
     for name, values in {**lists, "retained_artifact_uris": uris}.items():
@@ -180,7 +182,7 @@ def _check_lists(snapshot: SessionSnapshot) -> None:
 
 
 def snapshot_digest(snapshot: SessionSnapshot) -> str:
-    """The digest of a snapshot: equal for equal values, whichever store they lie in.
+    """Return the digest of a snapshot: equal for equal values, in every store.
 
     Raises:
         EncodeError: a value breaks its own rules.

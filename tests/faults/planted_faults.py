@@ -297,10 +297,10 @@ def digests_not_checked(path: Path) -> Any:
 def memories_not_checked(path: Path) -> Any:
     """No memory is held against its seal."""
 
-    def believed(owner: str, stored: tuple[Any, ...]) -> agent_memory.Remembered:
-        return agent_memory.Remembered(stored[0], stored[1], tuple(stored[2:]))
+    def believed(owner: str, stored: tuple[Any, ...]) -> agent_memory.MemoryRow:
+        return agent_memory.MemoryRow(stored[0], stored[1], tuple(stored[2:]))
 
-    plant(agent_memory, "_proven", believed)
+    plant(agent_memory, "_verified", believed)
     return SqliteSessionStore.open(path)
 
 

@@ -27,7 +27,7 @@ from a3s_store.agent_memory.session_stores import session_deleted
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import agent_memory, session_header
-from a3s_store.backends.sqlite.rows.agent_memory import Remembered
+from a3s_store.backends.sqlite.rows.agent_memory import MemoryRow
 from a3s_store.backends.sqlite.rows.full_text import Indexes
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.core.collections import check_id
@@ -149,7 +149,7 @@ class SqliteMemoryStore:
         """See `MemoryStore.retrieve`. To say that there is none, it takes as long as a search."""
         check_id(item_id, "memory id")
 
-        def fetch(conn: sqlite3.Connection) -> list[Remembered]:
+        def fetch(conn: sqlite3.Connection) -> list[MemoryRow]:
             found = agent_memory.find(conn, self._owner, item_id)
             return [] if found is None else [found]
 
@@ -179,7 +179,7 @@ class SqliteMemoryStore:
         check_text("query", query)
         check_limit(limit)
 
-        def fetch(conn: sqlite3.Connection) -> list[Remembered]:
+        def fetch(conn: sqlite3.Connection) -> list[MemoryRow]:
             index = self._store._indexes.of(self._owner)
             index.bring_up(
                 agent_memory.digest_prefixes(conn, self._owner),
@@ -189,12 +189,12 @@ class SqliteMemoryStore:
 
         return await self._read(op, fetch)
 
-    def _rows(self, conn: sqlite3.Connection, keys: Sequence[int]) -> Iterator[Remembered]:
+    def _rows(self, conn: sqlite3.Connection, keys: Sequence[int]) -> Iterator[MemoryRow]:
         for found in agent_memory.with_keys(conn, self._owner, keys):
             if (
                 found is None
             ):  # though its digest prefix was there a moment ago, in this transaction
-                raise CorruptRowError(NOT_WRITTEN, agent_memory.FAMILY)
+                raise CorruptRowError(NOT_WRITTEN, agent_memory.PART)
             yield found
 
     async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
@@ -233,7 +233,7 @@ class SqliteMemoryStore:
     # -- How --------------------------------------------------------------------------------------
 
     async def _best(
-        self, fits: Callable[[Remembered], bool], rank: Rank, limit: int
+        self, fits: Callable[[MemoryRow], bool], rank: Rank, limit: int
     ) -> tuple[MemoryItem, ...]:
         check_limit(limit)
         return await self._read(
@@ -241,7 +241,7 @@ class SqliteMemoryStore:
         )
 
     async def _read(
-        self, op: str, fetch: Callable[[sqlite3.Connection], list[Remembered]]
+        self, op: str, fetch: Callable[[sqlite3.Connection], list[MemoryRow]]
     ) -> tuple[MemoryItem, ...]:
         self._store._check_open(op)
         return await self._store._engine.read(
@@ -267,5 +267,5 @@ class SqliteMemoryStore:
         return f"memories of {short_repr(self._owner)} in {self._store._engine.settings.path}"
 
 
-def _to_items(_: sqlite3.Connection, found: list[Remembered]) -> tuple[MemoryItem, ...]:
+def _to_items(_: sqlite3.Connection, found: list[MemoryRow]) -> tuple[MemoryItem, ...]:
     return tuple(one.item() for one in found)

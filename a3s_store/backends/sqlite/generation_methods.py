@@ -9,7 +9,7 @@ from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
-from a3s_store.backends.sqlite.write import session_writer
+from a3s_store.backends.sqlite.write import session_changes
 from a3s_store.core.base.generational import GenerationalMethods, not_saved, refuse_other
 from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import Generation
@@ -53,14 +53,14 @@ class GenerationMethods(SqliteStoreBase, GenerationalMethods):
                 found.session, found.collections, found.retained_artifact_uris
             )
             batch = self._fork_batch(source, new_id)
-            session_writer.fork(conn, memory, session_id, batch, at, self._now_ms())
+            session_changes.fork(conn, memory, session_id, batch, at, self._now_ms())
 
         await self._engine.write("fork", self._where(session_id), copy, session_id=session_id)
 
     async def _rewind(self, session_id: str, length: int, expected_generation: int | None) -> int:
         def apply(conn: WorkConnection, _: CacheTransaction) -> int:
             now = self._now_ms()
-            return session_writer.rewind(conn, session_id, length, now, expected_generation)
+            return session_changes.rewind(conn, session_id, length, now, expected_generation)
 
         return await self._engine.write(
             "rewind", self._where(session_id), apply, session_id, session_id=session_id
@@ -85,6 +85,6 @@ class GenerationMethods(SqliteStoreBase, GenerationalMethods):
         def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
             for one in below(conn):
                 expected = expected_generation if one == session_id else None
-                session_writer.delete(conn, memory, one, expected)
+                session_changes.delete(conn, memory, one, expected)
 
         await self._engine.write("delete", self._where(session_id), apply, session_id=session_id)

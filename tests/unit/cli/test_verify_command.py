@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from a3s_store.backends.sqlite.rows import message_log
+from a3s_store.core.segments import segment_at
 from tests.everything import fill
 from tests.support import database, with_store
 from tests.unit.cli.cli_runs import invoke, run
@@ -23,7 +24,7 @@ def store(tmp_path: Path) -> Path:
 def damage(store: Path) -> None:
     with database(store) as conn:
         (head,) = conn.execute("SELECT head_branch FROM session LIMIT 1").fetchone()
-        part = message_log.segment_at(message_log.segments_of(conn, head, None), 2)
+        part = segment_at(message_log.segments_of(conn, head, None), 2)
         assert part is not None
         conn.execute(
             "UPDATE message SET content = replace(content, 'e', 'f') "

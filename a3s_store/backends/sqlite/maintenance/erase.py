@@ -47,9 +47,10 @@ from a3s_store.backends.sqlite.format.files_beside import INDEX, WAL, beside
 from a3s_store.backends.sqlite.maintenance import compact
 from a3s_store.backends.sqlite.read import catalog, notes
 from a3s_store.backends.sqlite.rows import message_log, tombstones
-from a3s_store.backends.sqlite.write import session_writer
+from a3s_store.backends.sqlite.write import session_changes
 from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.reports import EraseReport
+from a3s_store.core.segments import Segment
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import ErasureIncompleteError, SessionNotFoundError, SharedMessagesError
 from a3s_store.printable import short_repr
@@ -139,7 +140,7 @@ def remove(
             hint="Erase them all in one call, or delete() those first",
         )
     for session_id in wanted:
-        session_writer.delete(conn, memory, session_id)
+        session_changes.delete(conn, memory, session_id)
     notes.forget_salvaged(conn, wanted)
     return tuple(there)
 
@@ -188,7 +189,7 @@ def _heads(conn: sqlite3.Connection, session_id: str) -> list[tuple[int, int]]:
     return [(branch, length) for branch, length in found]
 
 
-def _users(conn: sqlite3.Connection, part: message_log.Segment) -> Iterator[str]:
+def _users(conn: sqlite3.Connection, part: Segment) -> Iterator[str]:
     """The sessions with a head over some row of this segment."""
     assert part.end is not None, "a head has a length"
     for other in message_log.segments_from(conn, part.source):

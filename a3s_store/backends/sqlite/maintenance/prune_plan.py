@@ -15,10 +15,10 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.rows import message_log, session_header
-from a3s_store.backends.sqlite.rows.message_log import Segment
 from a3s_store.backends.sqlite.rows.session_header import StoredGeneration
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
+from a3s_store.core.segments import Segment
 from a3s_store.printable import short_repr
 
 # How many generations are read before what was decided of them is carried out.

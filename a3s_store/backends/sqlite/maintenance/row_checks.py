@@ -36,6 +36,7 @@ from a3s_store.core.digests import (
     message_digest,
 )
 from a3s_store.core.reports import Damage
+from a3s_store.core.segments import Segment
 from a3s_store.errors import CodecError, CorruptionError
 from a3s_store.models import Message
 from a3s_store.wire import decode, encode, encode_without
@@ -229,7 +230,7 @@ class RowChecker:
             return None
         if seq == 0:
             return EMPTY_CHAIN
-        own = [message_log.Segment(0, None, branch)]
+        own = [Segment(0, None, branch)]
         return self.attempt(
             "messages", lambda: message_log.chain_hash_if_stored(self.conn, own, seq)
         )

@@ -50,6 +50,8 @@ from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.reports import Damage, Depth, VerifyReport
+from a3s_store.core.segments import Segment, merged, segment_at
+from a3s_store.core.session_header import check
 
 # How many of one kind of finding are told.
 _REPORTED: Final = 100
@@ -153,7 +155,7 @@ class _Verification:
         self._look(drafts.PART, self._drafts)
         for listed in self._all(agent_memory.OWNERS):
             (owner,) = listed.row
-            self._look(agent_memory.FAMILY, self._memories, owner, listed=listed, session_id=owner)
+            self._look(agent_memory.PART, self._memories, owner, listed=listed, session_id=owner)
         for listed in self._all("SELECT blob_key, hash FROM blob"):
             self._look("blob", self._blob, *listed.row, listed=listed)
 
@@ -252,7 +254,7 @@ class _Verification:
         found = session_header.find(self.conn, session_id)
         if found is None:
             return
-        session_header.check(found)
+        check(found)
         for name, part in _LISTS.items():
             sql = statements.statements(part, "owner_key")
             (there,) = self.conn.execute(sql.count, sql.stretch(key)).fetchone()
@@ -309,10 +311,10 @@ class _Verification:
             return
 
         def note(error: CorruptRowError) -> None:
-            checker.note(agent_memory.FAMILY, error.what)
+            checker.note(agent_memory.PART, error.what)
 
-        for found in agent_memory.whole_ones(self.conn, owner, note):
-            checker.attempt(agent_memory.FAMILY, found.item)
+        for found in agent_memory.intact(self.conn, owner, note):
+            checker.attempt(agent_memory.PART, found.item)
             checker.values_read += 1
 
     # -- Messages ---------------------------------------------------------------------------------
@@ -355,7 +357,7 @@ class _Verification:
         if start < rows.stop:
             yield range(start, rows.stop), 0
 
-    def _begins(self, parts: list[message_log.Segment], part: message_log.Segment) -> bool:
+    def _begins(self, parts: list[Segment], part: Segment) -> bool:
         """Whether a segment goes on with the conversation of those before it, as far as is known.
 
         Behind rows of another conversation a branch has a chain hash only where a head needed one.
@@ -363,7 +365,7 @@ class _Verification:
         found = []
         for one in (parts, message_log.segments_of(self.conn, part.source, None)):
             stored = message_log.chain_hash_if_stored(self.conn, one, part.start)
-            before = message_log.segment_at(one, part.start)
+            before = segment_at(one, part.start)
             # A branch that no head is on has rows, but is no conversation any more.
             if stored is None and (before is None or before.source_start is not None):
                 return True
@@ -379,9 +381,9 @@ class _Verification:
             first, last = 0, -1
         needed = functools.partial(message_log.needed, self.conn)
         used = message_log.used(self.conn, branch, first, last, needed)
-        return [range(start, end) for start, end in message_log.merged(used)]
+        return [range(start, end) for start, end in merged(used)]
 
-    def _before(self, parts: list[message_log.Segment], start: int) -> bytes | None:
+    def _before(self, parts: list[Segment], start: int) -> bytes | None:
         """The chain hash before a row that begins a segment; None when it is not known."""
         return (
             EMPTY_CHAIN if start == 0 else message_log.chain_hash_if_stored(self.conn, parts, start)

@@ -15,12 +15,12 @@ import attrs
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.messages import MessageRange
 from a3s_store.backends.sqlite.rows import pruned_generations, session_header, statements
-from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS, Collection
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import URIS, ListDigest
 from a3s_store.core.session_cache import CacheEntry
+from a3s_store.core.session_header import SessionHeader, check
 from a3s_store.models import SessionData
 
 Tree = dict[str, Any]
@@ -84,7 +84,7 @@ def fetch(
     found = session_header.find(conn, session_id)
     if found is None:
         return FetchedRows(None, None, dict.fromkeys(families), ())
-    session_header.check(found)
+    check(found)
     stored = None
     if session and found.head is not None:
         head = found.head if generation is None else _head_at(conn, found, generation)

@@ -27,6 +27,7 @@ from a3s_store.core.columns import shape
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError, StaleReadError
 from a3s_store.core.digests import EMPTY_CHAIN, chain, message_digest
+from a3s_store.core.segments import Segment
 from a3s_store.errors import DecodeError
 from a3s_store.models import Message
 from a3s_store.wire import decode, decode_many, encode, parse_each, parse_own
@@ -171,7 +172,7 @@ def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list
 
 def _next_rows(
     conn: sqlite3.Connection, wanted: MessageRange, start: int
-) -> tuple[message_log.Segment, list[tuple[Any, ...]]]:
+) -> tuple[Segment, list[tuple[Any, ...]]]:
     """The next rows and the segment they are in, while the head still names this conversation."""
     parts = message_log.segments_of(conn, wanted.head.branch, wanted.head.length)
     if message_log.chain_hash_if_stored(conn, parts, wanted.head.length) != wanted.link:

@@ -1,11 +1,11 @@
-"""Agent memory in the file: a row for each item, and for each owner a row with their number.
+"""Rows of agent memory: one for each item, and for each owner one with the number of items.
 
 Plain functions of a connection, each inside a transaction that the caller opened.
 
 Invariants: 1. every value returned was verified: a row by its digest prefix, all rows of an owner
 by their number and the sum of their digest prefixes; 2. a function that reads all rows keeps no
-more of them at once than it returns. Reading all is how search means the same in every store: SQL
-and FTS5 fold upper and lower case otherwise than Python and Rust do.
+more of them at once than it returns. Search reads all rows, so that it finds the same in every
+store: SQL and FTS5 fold upper and lower case differently than Python and Rust.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from a3s_store.core.columns import shape
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.wire import decode, encode, parse_own
 
-FAMILY: Final = "memories"
+PART: Final = "memories"
+SUM_IS_WRONG: Final = (
+    "all row checksums are right, but their total is not: a row was added, removed or is from an "
+    "older save"
+)
 ROWS: Final = TableLayout(model=MemoryItem, table="memory")
 _SHAPE: Final = shape(ROWS)
 _COLUMNS: Final = ", ".join(_SHAPE.names)
@@ -31,7 +35,7 @@ _AT: Final = {name: place for place, name in enumerate(_SHAPE.names)}
 _ID: Final = _AT["id"]
 _CONTENT, _TAGS = _AT["content"], _AT["tags"]
 _IMPORTANCE, _TIMESTAMP = _AT["importance"], _AT["timestamp"]
-# Seals, and their sum, are numbers below this.
+# Digest prefixes, and their sum, are numbers below this.
 _MODULUS: Final = 2**63
 # How many rows are fetched at once.
 _BATCH: Final = 256
@@ -43,8 +47,8 @@ _INSERT: Final = (
 )
 
 
-class Remembered(NamedTuple):
-    """A row that was proven: its key, its digest prefix, and the columns of the item."""
+class MemoryRow(NamedTuple):
+    """A verified row: its key, its digest prefix, and the columns of the item."""
 
     key: int
     digest_prefix: int
@@ -52,19 +56,19 @@ class Remembered(NamedTuple):
 
     @property
     def content(self) -> str:
-        """The item's text."""
+        """The text of the item."""
         found: str = self.row[_CONTENT]
         return found
 
     @property
     def tags(self) -> list[str]:
-        """The item's tags."""
+        """The tags of the item."""
         found: list[str] = parse_own(self.row[_TAGS])
         return found
 
     @property
     def importance(self) -> float:
-        """The item's importance; no column can hold negative zero."""
+        """The importance of the item; a column cannot store negative zero."""
         return self.row[_IMPORTANCE] or 0.0
 
     @property
@@ -74,7 +78,7 @@ class Remembered(NamedTuple):
         return found
 
     def item(self) -> MemoryItem:
-        """The item itself. Raises ValueError, or DecodeError, if it is damaged all the same."""
+        """Return the item. Raises ValueError or DecodeError for damage with a right checksum."""
         return decode(MemoryItem, _SHAPE.tree(self.row))
 
 
@@ -82,7 +86,7 @@ class Remembered(NamedTuple):
 
 
 def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> None:
-    """Keep items, each in the place of the one with its id. Raises EncodeError, CorruptRowError."""
+    """Store items, each in place of the one with its id. Raises EncodeError, CorruptRowError."""
     count, total = stored_total(conn, owner)
     before = count, total
     for item in items:
@@ -100,7 +104,7 @@ def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> No
 
 
 def drop(conn: sqlite3.Connection, owner: str, item_id: str) -> None:
-    """Remove an item; none is fine too. Raises CorruptRowError."""
+    """Remove an item, if it is stored. Raises CorruptRowError."""
     count, total = stored_total(conn, owner)
     old = _find(conn, owner, item_id)
     if old is not None:
@@ -109,7 +113,7 @@ def drop(conn: sqlite3.Connection, owner: str, item_id: str) -> None:
 
 
 def clear(conn: sqlite3.Connection, owner: str) -> bool:
-    """Remove all that is there under an owner, damaged or not; whether that was anything."""
+    """Remove all rows of an owner, damaged or not; return whether there were any."""
     gone = conn.execute("DELETE FROM agent_memory WHERE owner = ?", (owner,)).rowcount
     gone += conn.execute("DELETE FROM agent_memory_total WHERE owner = ?", (owner,)).rowcount
     if gone:
@@ -137,19 +141,19 @@ def _write_total(conn: sqlite3.Connection, owner: str, count: int, total: int) -
 # -- Reading --------------------------------------------------------------------------------------
 
 
-def find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | None:
-    """The row of an item; None only once all others were proven, since it may be one of those.
+def find(conn: sqlite3.Connection, owner: str, item_id: str) -> MemoryRow | None:
+    """Return the row of an item; None when no row has the id, which all rows are read for.
 
     Raises CorruptRowError.
     """
     found = _find(conn, owner, item_id)
     if found is None and any(other.row[_ID] == item_id for other in every(conn, owner)):
-        raise CorruptRowError("its index does not know one of them", FAMILY)
+        raise CorruptRowError("a row is missing from its index", PART)
     return found
 
 
 def count(conn: sqlite3.Connection, owner: str) -> int:
-    """How many there are. Raises CorruptRowError when there are not as many as were saved."""
+    """Return the number of items. Raises CorruptRowError when there are not as many rows."""
     expected, _ = stored_total(conn, owner)
     (there,) = conn.execute(
         "SELECT count(*) FROM agent_memory WHERE owner = ?", (owner,)
@@ -161,11 +165,11 @@ def count(conn: sqlite3.Connection, owner: str) -> int:
 def best(
     conn: sqlite3.Connection,
     owner: str,
-    fits: Callable[[Remembered], bool],
+    fits: Callable[[MemoryRow], bool],
     rank: Rank,
     limit: int,
-) -> list[Remembered]:
-    """The first `limit` that fit, by rank, then by age. Raises CorruptRowError."""
+) -> list[MemoryRow]:
+    """Return the first `limit` rows that fit, by rank, then by age. Raises CorruptRowError."""
     return first(
         (found for found in every(conn, owner) if fits(found)),
         lambda found: (*rank(found.importance, found.timestamp), found.key),
@@ -173,18 +177,18 @@ def best(
     )
 
 
-def every(conn: sqlite3.Connection, owner: str) -> Iterator[Remembered]:
-    """All rows of an owner, in no order; at the end it is proven that it was all.
+def every(conn: sqlite3.Connection, owner: str) -> Iterator[MemoryRow]:
+    """Yield all rows of an owner, in no order, and verify at the end that none is missing.
 
     Raises CorruptRowError.
     """
-    return whole_ones(conn, owner, _raise)
+    return intact(conn, owner, _raise)
 
 
-def whole_ones(
+def intact(
     conn: sqlite3.Connection, owner: str, damaged: Callable[[CorruptRowError], None]
-) -> Iterator[Remembered]:
-    """As `every`, without those that are damaged; `damaged` is told of each, and of what lacks."""
+) -> Iterator[MemoryRow]:
+    """As `every`, without damaged rows: `damaged` is called for each, and for missing ones."""
     expected: int | None = None
     total: int | None = None
     try:
@@ -200,21 +204,19 @@ def whole_ones(
             for row in stored:
                 there += 1
                 try:
-                    found = _proven(owner, row)
+                    found = _verified(owner, row)
                 except CorruptRowError as error:
-                    total = None  # nothing more can be said of the sum
+                    total = None  # the sum cannot be verified any more
                     damaged(error)
                     continue
                 digest_sum += found.digest_prefix
                 yield found
     finally:
-        cursor.close()  # a half-read one would keep its place in the file
+        cursor.close()  # a cursor that is not read to its end keeps its snapshot of the file
     try:
         _check_count(there if expected is None else expected, there)
         if total is not None and digest_sum % _MODULUS != total:
-            raise CorruptRowError(
-                "each is whole, together they are not what was saved last", FAMILY
-            )
+            raise CorruptRowError(SUM_IS_WRONG, PART)
     except CorruptRowError as error:
         damaged(error)
 
@@ -225,19 +227,19 @@ def _raise(error: CorruptRowError) -> None:
 
 def with_keys(
     conn: sqlite3.Connection, owner: str, keys: Sequence[int]
-) -> Iterator[Remembered | None]:
-    """The rows with these keys, in order; None where one is missing. Raises CorruptRowError."""
+) -> Iterator[MemoryRow | None]:
+    """Yield the rows with these keys, in order; None for a missing one. Raises CorruptRowError."""
     for key in keys:
         row = conn.execute(
             f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory "
             "WHERE memory_key = ? AND owner = ?",
             (key, owner),
         ).fetchone()
-        yield None if row is None else _proven(owner, row)
+        yield None if row is None else _verified(owner, row)
 
 
 def digest_prefixes(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
-    """The digest prefix of each row by its key, which changes with it. Raises CorruptRowError."""
+    """Return the digest prefix of each row by its key. Raises CorruptRowError."""
     expected, total = stored_total(conn, owner)
     found = dict(
         conn.execute(
@@ -246,19 +248,19 @@ def digest_prefixes(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
     )
     _check_count(expected, len(found))
     if sum(found.values()) % _MODULUS != total:
-        raise CorruptRowError(NOT_WRITTEN, FAMILY)
+        raise CorruptRowError(NOT_WRITTEN, PART)
     return found
 
 
 def adds_up(conn: sqlite3.Connection, owner: str, found: Sequence[int]) -> bool:
-    """Whether rows with these digest prefixes are all that was saved, if that is stored."""
+    """Whether rows with these digest prefixes are all rows of the owner, if that is stored."""
     try:
         return stored_total(conn, owner) == (len(found), sum(found) % _MODULUS)
     except CorruptRowError:
         return False
 
 
-# Who has memories, by either table? Each is asked as it is: an index may be what is damaged.
+# Which owners have memories? Both tables are read without their indexes, which may be damaged.
 OWNERS: Final = (
     "SELECT owner FROM agent_memory NOT INDEXED "
     "UNION SELECT owner FROM agent_memory_total ORDER BY owner"
@@ -266,44 +268,47 @@ OWNERS: Final = (
 
 
 def stored_total(conn: sqlite3.Connection, owner: str) -> tuple[int, int]:
-    """The stored number of rows of an owner and sum of their prefixes. Raises CorruptRowError."""
+    """Return the stored number of rows of an owner and the sum of their digest prefixes.
+
+    Raises CorruptRowError.
+    """
     row = conn.execute(
         "SELECT count, digest_sum FROM agent_memory_total WHERE owner = ?", (owner,)
     ).fetchone()
     if row is not None:
         return row[0], row[1]
     if conn.execute("SELECT 1 FROM agent_memory WHERE owner = ? LIMIT 1", (owner,)).fetchone():
-        raise CorruptRowError("there is no record of what they should be", FAMILY)
+        raise CorruptRowError("the stored number of them is missing", PART)
     return 0, 0
 
 
-def _find(conn: sqlite3.Connection, owner: str, item_id: str) -> Remembered | None:
+def _find(conn: sqlite3.Connection, owner: str, item_id: str) -> MemoryRow | None:
     row = conn.execute(
         f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory "
         "WHERE owner = ? AND id = ?",
         (owner, item_id),
     ).fetchone()
-    return None if row is None else _proven(owner, row)
+    return None if row is None else _verified(owner, row)
 
 
 def _check_count(expected: int, there: int) -> None:
     if there != expected:
-        raise CorruptRowError(f"{expected} should be there, {there} are", FAMILY)
+        raise CorruptRowError(f"expected {expected} rows, found {there}", PART)
 
 
-# -- Seals ----------------------------------------------------------------------------------------
+# -- Digest prefixes ------------------------------------------------------------------------------
 
 
-def _proven(owner: str, stored: tuple[Any, ...]) -> Remembered:
+def _verified(owner: str, stored: tuple[Any, ...]) -> MemoryRow:
     key, prefix, *columns = stored
     row = tuple(columns)
     if digest_prefix_of(key, owner, row) != prefix:
-        raise CorruptRowError(f"what is in row {key} is not what was written", FAMILY)
-    return Remembered(key, prefix, row)
+        raise CorruptRowError(f"row {key}: {NOT_WRITTEN}", PART)
+    return MemoryRow(key, prefix, row)
 
 
 def digest_prefix_of(key: int, owner: str, columns: tuple[Any, ...]) -> int:
-    """63 bits of a SHA-256 over the other columns of a row, each with its kind and length."""
+    """Return 63 bits of a SHA-256 over the other columns of a row, each with type and length."""
     parts: list[bytes] = []
     for value in (key, owner, *columns):
         if type(value) is str:
@@ -313,6 +318,6 @@ def digest_prefix_of(key: int, owner: str, columns: tuple[Any, ...]) -> int:
         elif value is None:
             parts.append(b"n")
         else:
-            # Of a number the shortest text that is its alone; in a damaged row anything may stand.
+            # `repr` gives each number its own text; a damaged row may have any type.
             parts.append(f"{type(value).__name__} {value!r};".encode())
     return int.from_bytes(hashlib.sha256(b"".join(parts)).digest()[:8], "big") >> 1

@@ -17,10 +17,10 @@ from typing import Any, Final
 from a3s_store.errors import EncodeError
 
 THRESHOLD: Final = 16_384
-# A text has no more bytes than this. A blob that says it has was not written by this store.
+# The most bytes a text may have. A blob with more was not written by this store.
 MOST_BYTES: Final = 512 * 1024 * 1024
-# What is larger is unpacked to nowhere first, a piece at a time, to see that it has its hash: bytes
-# that somebody else made must not fill the memory.
+# A larger blob is unpacked twice: first a piece at a time, each discarded, to verify its hash.
+# Bytes from another source must not fill the memory.
 _TRUSTED_BYTES: Final = 4 * 1024 * 1024
 _PIECE: Final = 16 * 1024  # packed; it unpacks to a thousand times as much at most
 _REFERENCE: Final = "$blob"
@@ -34,7 +34,7 @@ def is_large(text: str) -> bool:
 
 
 def put(conn: sqlite3.Connection, text: str) -> int:
-    """The key of the blob that holds this text, which is written unless it is there.
+    """Return the key of the blob with this text, which is written unless it is stored.
 
     Raises EncodeError when it is larger than `MOST_BYTES`.
     """
@@ -45,7 +45,7 @@ def put(conn: sqlite3.Connection, text: str) -> int:
             hint="Keep such a large value outside the store",
         )
     digest = hashlib.sha256(raw).digest()
-    # Is it there already?
+    # Is it stored already?
     row = conn.execute("SELECT blob_key FROM blob WHERE hash = ?", (digest,)).fetchone()
     if row is not None:
         return int(row[0])
@@ -61,7 +61,7 @@ def put(conn: sqlite3.Connection, text: str) -> int:
 
 
 def get(conn: sqlite3.Connection, blob_key: int) -> str:
-    """The text of a blob. Raises ValueError when its bytes are not those its hash names."""
+    """Return the text of a blob. Raises ValueError when its bytes do not have its hash."""
     row = conn.execute(
         "SELECT hash, size_bytes, encoding, data FROM blob WHERE blob_key = ?", (blob_key,)
     ).fetchone()
@@ -76,7 +76,7 @@ def get(conn: sqlite3.Connection, blob_key: int) -> str:
 
 
 def _unpack(data: bytes, size: int, digest: bytes) -> bytes:
-    # Never more than the size on record: a few damaged bytes must not unpack to gigabytes.
+    # Never more than the stored size: a few damaged bytes must not unpack to gigabytes.
     if not 0 <= size <= MOST_BYTES:
         raise ValueError(f"a blob cannot have {size} bytes")
     try:
@@ -103,7 +103,7 @@ def _check_unpacked(data: bytes, size: int, digest: bytes) -> None:
 
 
 def detach(conn: sqlite3.Connection, message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
-    """A message's JSON object with its large images put away, and the keys of their blobs."""
+    """Return a message's JSON object without its large images, and the keys of their blobs."""
     keys: list[int] = []
 
     def put_away(source: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def detach(conn: sqlite3.Connection, message: dict[str, Any]) -> tuple[dict[str,
 
 
 def texts_of(conn: sqlite3.Connection, message_key: int) -> dict[str, str]:
-    """The texts of a message's blobs, by hash. Raises ValueError when one is damaged."""
+    """Return the texts of a message's blobs, by hash. Raises ValueError when one is damaged."""
     # Which blobs does this message refer to?
     found = conn.execute(
         "SELECT b.blob_key, b.hash FROM message_blob JOIN blob AS b USING (blob_key) "
@@ -129,7 +129,7 @@ def texts_of(conn: sqlite3.Connection, message_key: int) -> dict[str, str]:
 
 
 def attach(message: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """The message with its images put back. Raises ValueError when one is missing."""
+    """Return the message with its images put back. Raises ValueError when one is missing."""
 
     def put_back(source: dict[str, Any]) -> dict[str, Any]:
         data = source.get("data")
@@ -144,10 +144,10 @@ def attach(message: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _map_images(content: Any, change: Any, *, inside_result: bool = False) -> Any:
-    """The content blocks with `change` applied to the source of every image.
+    """Return the content blocks with `change` applied to the source of every image.
 
-    Images stand among the blocks and among the parts of a tool's result, nowhere deeper: what else
-    calls itself a result in there is an unknown part, kept as it is.
+    Images are among the blocks and among the parts of a tool's result, nowhere deeper: a result
+    inside a result is an unknown part, and is stored as it is.
     """
     if type(content) is not list:
         return content
@@ -165,7 +165,7 @@ def _map_images(content: Any, change: Any, *, inside_result: bool = False) -> An
 
 
 def reclaim(conn: sqlite3.Connection, blob_keys: Iterable[int]) -> list[int]:
-    """Remove those of these blobs to which nothing refers any more; how many bytes each had."""
+    """Remove the blobs among these to which nothing refers; return the bytes each had."""
     removed: list[int] = []
     for key in sorted(set(blob_keys)):
         rows = conn.execute(

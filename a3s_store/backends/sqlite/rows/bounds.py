@@ -1,4 +1,4 @@
-"""The bounds of keys and positions that arithmetic is done with, and keys of new rows within them.
+"""The bounds of keys and positions used in arithmetic, and keys of new rows within them.
 
 A packed key is the parent's key, times 2^32, plus a position, in 63 bits. A damaged file may have
 any 64-bit integer in the place of either.
@@ -37,11 +37,10 @@ def check_positions(*positions: int) -> None:
 
 
 def next_key(conn: sqlite3.Connection, table: str, has_rows: Callable[[int], bool]) -> int:
-    """The key for a new row: the largest plus one, or another where that will not do.
+    """Return the key for a new row: the largest plus one, or a random one where that cannot be.
 
-    A damaged row may have any key; and where the last row is lost, what hung on it is still there:
-    `has_rows` says whether that is so of a key. What is chosen then is far from such keys.
-    Raises StoreFullError.
+    A damaged row may have any key; and where the last row is lost, rows under its key may be left,
+    which `has_rows` reports. Raises StoreFullError.
     """
     # Which key follows?
     (key,) = conn.execute(f"SELECT coalesce(max({table}_key), 0) + 1 FROM {table}").fetchone()
@@ -51,9 +50,9 @@ def next_key(conn: sqlite3.Connection, table: str, has_rows: Callable[[int], boo
 def key_within(
     conn: sqlite3.Connection, table: str, key: int, has_rows: Callable[[int], bool]
 ) -> int:
-    """The key of the row that was just inserted, which gets another if that will not do.
+    """Return the key of the row that was just inserted, after giving it another where needed.
 
-    As `next_key`, for rows on which others hang without a foreign key.
+    As `next_key`, for rows to which others refer without a foreign key.
     """
     chosen = _suitable(conn, table, key, has_rows)
     if chosen != key:

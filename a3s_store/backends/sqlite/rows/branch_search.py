@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 
-from a3s_store.backends.sqlite.rows.chain_hashes import ChainHashes
-from a3s_store.backends.sqlite.rows.message_log import Segment, chain_hash_if_stored, segments_of
+from a3s_store.backends.sqlite.rows.message_log import chain_hash_if_stored, segments_of
+from a3s_store.core.conversation import ChainHashes
+from a3s_store.core.segments import Segment
 
 
 def find(
@@ -41,7 +42,7 @@ def _longest_shared(
 
 
 def _shared(conn: sqlite3.Connection, branch: int, hashes: ChainHashes) -> int:
-    """How many of these messages are the branch's first, as far as stored chain hashes tell."""
+    """Return how many of these messages the branch begins with, by stored chain hashes."""
     parts = segments_of(conn, branch, None)
     high = min(len(hashes), _reach(conn, parts))
 
@@ -50,7 +51,7 @@ def _shared(conn: sqlite3.Connection, branch: int, hashes: ChainHashes) -> int:
 
     if high == 0 or equal(high):
         return high
-    # Most conversations part where the known messages end.
+    # Most conversations differ from where the known messages end.
     low = hashes.start or 1
     if low >= high or not equal(low):
         low = 0
@@ -113,8 +114,8 @@ def _reach(conn: sqlite3.Connection, parts: list[Segment]) -> int:
 def is_open(conn: sqlite3.Connection, parts: list[Segment], length: int) -> bool:
     """Whether the next message of a branch with `length` messages may be its source's next row.
 
-    Rows of another branch may only follow its own conversation: where that ends is where its own
-    open segment does, else a head of it would find a row that is not its.
+    It may only follow the last row of the source's own open segment: otherwise a head of the source
+    would read a message of another conversation.
     """
     last = parts[-1] if parts else None
     if last is None or last.end is not None or length < last.start:
@@ -127,5 +128,5 @@ def is_open(conn: sqlite3.Connection, parts: list[Segment], length: int) -> bool
     ).fetchone()
     if row is None:
         return False
-    # Its own segment may have no row yet, behind others.
+    # Its own segment, behind others, may have no row yet.
     return bool(row[0] == last.seq(length) or (row[0] < last.seq(length) and length == last.start))

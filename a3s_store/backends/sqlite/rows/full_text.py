@@ -1,16 +1,16 @@
 """Full-text search over an owner's memories, best match first: FTS5 and BM25, in memory.
 
-The index is made from the rows when it is first asked for, brought up to date each time by their
-digest prefixes, and lies in no file. One in the file was considered: its segments keep the words of
-deleted text until they are merged, damage in them fails every save, a foreign file could bring its
-own, which is then given to C code that trusts it, without FTS5 such a file cannot be written to,
-and each release of SQLite writes its shadow tables as it likes, which `verify_schema` could not
-tell from tampering. Here the file holds nothing that is not verified, opens with every SQLite, and
-how rare a word is, depends on the owner's memories alone. The price is paid by the first
-search: about a second for 20 000 memories of 200 characters, and twice the memory of their text.
+The index is made from the rows at the first search, is brought up to date before each search by
+their digest prefixes, and is in no file. One in the file was considered: its segments keep the
+words of deleted text until they are merged, damage in them fails every save, a foreign file could
+bring its own, which is then given to C code that trusts it, without FTS5 such a file cannot be
+written to, and each release of SQLite may write other shadow tables, which `verify_schema` could
+not tell from tampering. Without it, everything in the file is verified, the file opens with every
+SQLite, and a word's rarity depends on the owner's memories alone. The first search pays for it:
+about a second for 20 000 memories of 200 characters, and twice the memory of their text.
 
-Invariants: 1. a query is words, never FTS5's language: no text is an error; 2. an index answers for
-exactly the rows whose prefixes it was brought up to; 3. used on the reader's thread only.
+Invariants: 1. a query is words, never FTS5's language: no text is an error; 2. an index has exactly
+the rows whose prefixes it was brought up to; 3. used on the reader's thread only.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _IDEOGRAPH: Final = re.compile(
     "([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])"
 )
 
-# Takes keys; answers each with its content.
+# Takes keys; returns each with its content.
 Contents = Callable[[Sequence[int]], Iterable[tuple[int, str]]]
 
 
 def expression(query: str) -> str:
-    """The FTS5 query for any of the words of a text, each a quoted phrase; empty without words."""
+    """Return the FTS5 query for any word of a text, each a quoted phrase; empty without words."""
     words = [*dict.fromkeys(_WORD.findall(folded(query)))][:MAX_WORDS]
     return " OR ".join(f'"{_spaced(word).strip()}"' for word in words)
 
@@ -106,11 +106,11 @@ class Index:
         self._prefixes, self._lengths, self._too_much = prefixes, lengths, None
 
     def best(self, query: str, limit: int) -> list[int]:
-        """The keys of what has any of the words, best first; of equals the one stored first."""
+        """Return the keys of memories with any of the words, best first, then by age."""
         wanted = expression(query)
         if not wanted or not limit:
             return []
-        # What has these words? A lower rank is a better one.
+        # Which memories have these words? A lower rank is better.
         found = self._conn.execute(
             "SELECT rowid FROM entry WHERE entry MATCH ? ORDER BY rank, rowid LIMIT ?",
             (wanted, min(limit, 2**62)),
@@ -118,7 +118,7 @@ class Index:
         return [key for (key,) in found]
 
     def close(self) -> None:
-        """Let the memory go."""
+        """Free the memory."""
         self._conn.close()
 
 
@@ -130,7 +130,7 @@ def _too_much_text() -> StoreError:
 
 
 class Indexes:
-    """The indexes of the owners last asked about."""
+    """The indexes of the owners whose memories were searched last."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Index] = {}
@@ -144,6 +144,6 @@ class Indexes:
         return index
 
     def close(self) -> None:
-        """Let all go. No thread may be using one."""
+        """Close all indexes. No thread may be using one."""
         while self._kept:
             self._kept.popitem()[1].close()

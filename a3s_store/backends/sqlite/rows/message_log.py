@@ -31,40 +31,17 @@ from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import EMPTY_CHAIN
+from a3s_store.core.segments import Range, Segment, cut, gaps, segment_at
 
 _SEGMENT: Final = "start_seq, end_seq, source_branch, source_start, branch_key, row_checksum"
 # No conversation is that long.
 _ENDLESS = 2**63 - 1
 
 
-@attrs.frozen
-class Segment:
-    """Positions `start` up to `end` of `branch` lie in rows of branch `source`; end None: open.
-
-    With a `source_start`, that is the first one's `seq` there, and the chain hashes of the rows are
-    not this branch's; None: `seq` is the position.
-    """
-
-    start: int
-    end: int | None
-    source: int
-    source_start: int | None = None
-    branch: int | None = None
-
-    def seq(self, position: int) -> int:
-        """The `seq`, in the source, of the message at a position of the branch."""
-        return position + self.offset
-
-    @property
-    def offset(self) -> int:
-        """How much a row's `seq` is above its position."""
-        return 0 if self.source_start is None else self.source_start - self.start
-
-
 def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> list[Segment]:
     """Where a branch's first `length` messages lie; with None, all segments, the open one last.
 
-    Raises CorruptRowError where one is not what was written, or one is missing before another.
+    Raises CorruptRowError where one has a wrong checksum, or one is missing before another.
     """
     # Which segments make up this branch?
     rows = conn.execute(
@@ -73,7 +50,7 @@ def segments_of(conn: sqlite3.Connection, branch: int, length: int | None) -> li
         (branch, _ENDLESS if length is None else length),
     ).fetchall()
     parts = [*map(_segment, rows)]
-    # Without the one between them, the next would be read at positions that are not its.
+    # With a segment missing between them, rows would be read at wrong positions.
     if [part.start for part in parts] != [0, *(part.end for part in parts)][: len(parts)]:
         raise CorruptRowError("the segments of its branch do not follow each other", "messages")
     return parts if length is None else cut(parts, length)
@@ -90,7 +67,7 @@ def segments_from(conn: sqlite3.Connection, source: int) -> list[Segment]:
 
 
 def _segment(row: tuple[Any, ...]) -> Segment:
-    """The segment in a row. Raises CorruptRowError where it is not what was written."""
+    """Return the segment in a row. Raises CorruptRowError where its checksum is wrong."""
     *fields, checksum = row
     for number in fields:
         if number is not None and not -bounds.SUMS < number < bounds.SUMS:
@@ -114,23 +91,6 @@ def put_segments(conn: sqlite3.Connection, branch: int, parts: Iterable[Segment]
         f"INSERT INTO branch_segment ({_SEGMENT}) VALUES (?, ?, ?, ?, ?, ?)",
         [(*attrs.astuple(part), _segment_checksum(part)) for part in made],
     )
-
-
-def cut(parts: Iterable[Segment], length: int) -> list[Segment]:
-    """The first `length` positions of these segments."""
-    return [
-        attrs.evolve(part, end=length if part.end is None else min(part.end, length))
-        for part in parts
-        if part.start < length
-    ]
-
-
-def segment_at(parts: Iterable[Segment], length: int) -> Segment | None:
-    """The segment that has the last of the first `length` messages."""
-    for part in parts:
-        if part.start < length and (part.end is None or length <= part.end):
-            return part
-    return None
 
 
 def chain_hash_if_stored(
@@ -162,7 +122,7 @@ def chain_hash_if_stored(
 
 
 def wrong_chain_hashes(conn: sqlite3.Connection, parts: list[Segment]) -> list[int]:
-    """For which lengths of a branch the stored chain hash is not what was written."""
+    """Return the lengths of a branch whose stored chain hash has a wrong checksum."""
     found = conn.execute(
         "SELECT length, chain_hash, segments, row_checksum FROM branch_chain WHERE branch_key = ?",
         (parts[-1].branch if parts else None,),
@@ -173,13 +133,13 @@ def wrong_chain_hashes(conn: sqlite3.Connection, parts: list[Segment]) -> list[i
 def _is_written(
     parts: list[Segment], length: int, chain_hash: bytes, segments: str, checksum: int
 ) -> bool:
-    """Whether a stored chain hash, and the segments of which it is one, are what was written."""
+    """Whether a stored chain hash, and the segments it was made for, have the right checksum."""
     written = _segments_text(parts, length)
     return (segments, checksum) == (written, row_checksum(length, chain_hash.hex(), written))
 
 
 def _segments_text(parts: Iterable[Segment], length: int) -> str:
-    """Where the first messages of a branch lie, as JSON: for salvage, where segments are lost."""
+    """Return the segments of a branch's first messages as JSON, for salvage of lost segments."""
     return json.dumps(
         [[p.start, p.end, p.source, p.source_start] for p in cut(parts, length)],
         separators=(",", ":"),
@@ -187,14 +147,14 @@ def _segments_text(parts: Iterable[Segment], length: int) -> str:
 
 
 def chain_hash_at(conn: sqlite3.Connection, head: Head) -> bytes:
-    """The chain hash of a head: it names the whole conversation. Raises CorruptRowError."""
+    """Return the chain hash of a head. Raises CorruptRowError."""
     if head.length == 0:
         return EMPTY_CHAIN
     own = chain_hash_if_stored(conn, [Segment(0, None, head.branch)], head.length)
     if own is None:
         own = chain_hash_if_stored(conn, segments_of(conn, head.branch, None), head.length)
     if own is None:
-        raise CorruptRowError("it is missing from the log", "messages", head.length - 1)
+        raise CorruptRowError("it is missing from the message log", "messages", head.length - 1)
     return own
 
 
@@ -213,8 +173,8 @@ def store_chain_hash(
         )
 
 
-# What heads need of a branch; every kind of head is named here and nowhere else. That of a session
-# is the last of its generations', unless the row of that one is lost.
+# The longest prefix of a branch that a head refers to. This is the only list of the kinds of head.
+# The head of a session is that of its last generation, unless the row of that one is lost.
 _NEEDED = """
 SELECT max(needed) FROM (
     SELECT max(head_length) AS needed
@@ -235,7 +195,7 @@ def needed(conn: sqlite3.Connection, branch: int) -> int | None:
 
 
 def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
-    """Remove what no head needs any more of these branches and of those they have rows of."""
+    """Remove rows that no head needs, of these branches and of the sources of their segments."""
     sources: set[int] = set()
     for branch in set(branches):
         parts = segments_of(conn, branch, None)
@@ -281,7 +241,7 @@ def remove_rows(conn: sqlite3.Connection, branch: int, start: int, end: int) -> 
 
 def unneeded(
     conn: sqlite3.Connection, source: int, longest_head: Callable[[int], int | None]
-) -> list[tuple[int, int]]:
+) -> list[Range]:
     """Return the ranges of a branch's rows that no head needs, the first first.
 
     `longest_head` returns the length of the longest head on a branch, None when there is none.
@@ -291,13 +251,13 @@ def unneeded(
     ).fetchone()
     if first is None:
         return []
-    return _gaps(used(conn, source, first, last, longest_head), first, last + 1)
+    return gaps(used(conn, source, first, last, longest_head), first, last + 1)
 
 
 def close_before_gaps(
     conn: sqlite3.Connection, source: int, gaps: Iterable[tuple[int, int]]
 ) -> None:
-    """Have no conversation go on in a branch of which rows are left behind these ranges."""
+    """Close the open segment of a branch that has rows behind these ranges."""
     (last,) = conn.execute(
         "SELECT max(seq) FROM message WHERE branch_key = ?", (source,)
     ).fetchone()
@@ -315,13 +275,13 @@ def close_before_gaps(
 
 
 def drop_headless(conn: sqlite3.Connection, branch: int) -> None:
-    """Have a branch, which no head is on, be no conversation any more; its rows stay."""
+    """Remove the segments of a branch that has no head; its rows stay."""
     conn.execute("DELETE FROM branch_segment WHERE branch_key = ?", (branch,))
     conn.execute("DELETE FROM branch_chain WHERE branch_key = ?", (branch,))
 
 
 def drop_if_unused(conn: sqlite3.Connection, branch: int) -> int:
-    """Remove a branch that is no conversation and of whose rows none is one; 1 if it was."""
+    """Remove a branch without segments whose rows no segment uses; return 1 if it was removed."""
     return conn.execute(
         "DELETE FROM branch WHERE branch_key = :branch "
         "AND NOT EXISTS (SELECT 1 FROM branch_segment WHERE source_branch = :branch) "
@@ -337,7 +297,7 @@ def used(
     last: int,
     longest_head: Callable[[int], int | None],
 ) -> Iterator[tuple[int, int]]:
-    """Ranges of a branch's rows that heads need; no more once one has all of `first` to `last`."""
+    """Yield ranges of a branch's rows that heads need; end once one has `first` to `last`."""
     for part in segments_from(conn, source):
         assert part.branch is not None
         length = longest_head(part.branch) or 0
@@ -346,24 +306,3 @@ def used(
             yield part.seq(part.start), part.seq(end)
             if part.seq(part.start) <= first and part.seq(end) > last:
                 return
-
-
-def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same numbers as ranges in order that do not touch."""
-    found: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(end, found[-1][1])
-        else:
-            found.append((start, end))
-    return found
-
-
-def _gaps(ranges: Iterable[tuple[int, int]], first: int, end: int) -> list[tuple[int, int]]:
-    """What of the numbers from `first` up to `end` is in none of these ranges."""
-    gaps: list[tuple[int, int]] = []
-    for start, stop in merged(ranges):
-        if first < min(start, end):
-            gaps.append((first, min(start, end)))
-        first = max(first, stop)
-    return [*gaps, (first, end)] if first < end else gaps

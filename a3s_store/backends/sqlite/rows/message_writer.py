@@ -1,9 +1,9 @@
-"""Adding messages to the log: where a conversation goes, and which of it is there already.
+"""Add the messages of a conversation to the log, as rows of a branch.
 
-Rows are written only for messages that no branch has. As nearly always, the conversation goes on at
-the end of the branch it was left on. Otherwise branches are looked for that have most of it by
-their chain hashes; and where messages before the end were dropped or changed, a new branch is made
-of the rows that are left and of new ones.
+Rows are written only for messages that no branch has. Nearly always the conversation goes on at the
+end of the branch it is on. Otherwise the branch that has most of it is found by chain hashes; and
+where messages before the end were dropped or changed, a new branch is made of the stored rows that
+are left and of new ones.
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ import attrs
 from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.rows import blobs, bounds
 from a3s_store.backends.sqlite.rows.branch_search import find, is_open
-from a3s_store.backends.sqlite.rows.chain_hashes import ChainHashes
 from a3s_store.backends.sqlite.rows.message_log import (
-    Segment,
     chain_hash_if_stored,
-    cut,
     put_segments,
     segments_of,
     store_chain_hash,
@@ -30,12 +27,12 @@ from a3s_store.backends.sqlite.rows.message_log import (
 from a3s_store.core.checksums import message_checksums
 from a3s_store.core.collections import MESSAGE_ROWS
 from a3s_store.core.columns import shape
-from a3s_store.core.conversation import CachedConversation, Head
+from a3s_store.core.conversation import CachedConversation, ChainHashes, Head, best_of
 from a3s_store.core.corruption import CorruptRowError
-from a3s_store.core.digests import EMPTY_CHAIN, chain, message_digest
-from a3s_store.core.list_diff import Run, common, shared_runs
+from a3s_store.core.digests import EMPTY_CHAIN, chain
+from a3s_store.core.list_diff import common
+from a3s_store.core.segments import Segment, cut, filled, pieces_of
 from a3s_store.models import Message
-from a3s_store.wire import encode
 
 _SHAPE: Final = shape(MESSAGE_ROWS)
 _INSERT: Final = (
@@ -64,10 +61,10 @@ def write(
     Raises:
         EncodeError: a message breaks its rules.
     """
-    line, shared = _best(lines, messages)
+    line, shared = best_of(lines, messages)
     if line is not None and shared == line.head.length and _is_end(conn, line):
-        # As nearly always: the conversation goes on where it was left.
-        hashes = ChainHashes(conn, messages, [], shared, line.chain_hash)
+        # Nearly always: the conversation goes on at the end of its branch.
+        hashes = ChainHashes(messages, shared, line.chain_hash)
         own = Segment(0, None, line.head.branch, branch=line.head.branch)
         _append(conn, own, hashes, shared)
         head = Head(line.head.branch, len(messages))
@@ -76,24 +73,8 @@ def write(
     return CachedConversation(messages, head, hashes.at(len(messages)))
 
 
-def _best(
-    lines: Iterable[CachedConversation], messages: tuple[Message, ...]
-) -> tuple[CachedConversation | None, int]:
-    """The line that shares most with these messages, and how many those are.
-
-    Where none shares its first messages, the longest: it may have later ones.
-    """
-    best: CachedConversation | None = None
-    shared = 0
-    for line in lines:
-        length = common(line.messages, messages)
-        if best is None or (length, line.head.length) > (shared, best.head.length):
-            best, shared = line, length
-    return best, shared
-
-
 def _is_end(conn: sqlite3.Connection, line: CachedConversation) -> bool:
-    """Whether a line is still there, and ends with the last row of its branch's open segment."""
+    """Whether a conversation is still stored, and ends with the last row of its branch."""
     last = conn.execute(
         "SELECT seq, chain_hash FROM message WHERE branch_key = :branch AND EXISTS "
         "(SELECT 1 FROM branch_segment WHERE branch_key = :branch AND source_branch = :branch "
@@ -118,7 +99,9 @@ def _write_elsewhere(
         parts = segments_of(conn, line.head.branch, None)
         if chain_hash_if_stored(conn, parts, line.head.length) != line.chain_hash:
             line, shared, parts = None, 0, []
-    hashes = ChainHashes(conn, messages, parts, *_known(conn, line, parts, shared))
+    known, known_hash = _known(conn, line, parts, shared)
+    stored_hash = functools.partial(chain_hash_if_stored, conn, parts)
+    hashes = ChainHashes(messages, known, known_hash, stored_hash)
     first = [] if line is None else [line.head.branch]
     branch, there = find(conn, [*first, *likely()], further, hashes)
     if there < len(messages):
@@ -131,7 +114,7 @@ def _write_elsewhere(
                 return hashes, head
     parts = [] if branch is None else segments_of(conn, branch, None)
     if branch is None or (there < len(messages) and not is_open(conn, parts, there)):
-        # The branch goes on with other messages; what is shared is shared, the rest parts here.
+        # The branch goes on with other messages: a new branch shares the rows before them.
         branch = _new_branch(conn, [*cut(parts, there), Segment(there, None, 0)])
         parts = segments_of(conn, branch, None)
     if there < len(messages):
@@ -143,7 +126,7 @@ def _write_elsewhere(
 def _known(
     conn: sqlite3.Connection, line: CachedConversation | None, parts: list[Segment], shared: int
 ) -> tuple[int, bytes]:
-    """How many of the messages shared with a line have a stored chain hash at their end; and it."""
+    """Return the longest shared prefix with a stored chain hash: its length and chain hash."""
     if line is None or shared == 0:
         return 0, EMPTY_CHAIN
     if shared == line.head.length:
@@ -223,7 +206,7 @@ def _new_branch(conn: sqlite3.Connection, parts: Iterable[Segment]) -> int:
 
 
 def _has_rows(conn: sqlite3.Connection, branch: int) -> bool:
-    # Does something lie under this key, whose own row is lost?
+    # Are there rows under this key, while its own row is lost?
     sql = (
         "SELECT EXISTS (SELECT 1 FROM message WHERE branch_key = :branch) "
         "OR EXISTS (SELECT 1 FROM branch_segment WHERE branch_key = :branch)"
@@ -241,20 +224,20 @@ def _from_pieces(
 
     None, with nothing written, unless that takes fewer than `most` new rows.
     """
-    runs = _runs(line, shared, hashes)
+    runs = hashes.runs_in(line, shared)
     new = len(hashes) - shared - sum(run.count for run in runs)
-    pieces = _pieces(segments_of(conn, line.head.branch, line.head.length), shared, runs)
+    pieces = pieces_of(segments_of(conn, line.head.branch, line.head.length), shared, runs)
     if not runs or new >= most or len(pieces) > _MOST_SEGMENTS // 2:
         return None
     end = pieces[-1].end
     assert end is not None, "the segments of a head end"
     open_ended = attrs.evolve(pieces[-1], end=None)
     if is_open(conn, [open_ended], end):
-        # What follows is written behind the rows that are shared, where it can be shared again.
+        # New messages are written behind the shared rows, where they can be shared again.
         pieces[-1] = open_ended
     else:
         pieces.append(Segment(end, None, 0))
-    branch = _new_branch(conn, _filled(pieces))
+    branch = _new_branch(conn, filled(pieces))
     parts = segments_of(conn, branch, None)
     for part in parts[:-1]:
         if part.source == branch:
@@ -263,39 +246,3 @@ def _from_pieces(
     _append(conn, parts[-1], hashes, end)
     store_chain_hash(conn, parts, len(hashes), hashes.at(len(hashes)))
     return Head(branch, len(hashes))
-
-
-def _runs(line: CachedConversation, shared: int, hashes: ChainHashes) -> list[Run]:
-    """Which of the messages after the first `shared` are in a line: the same objects, or equal."""
-    old, new = line.messages, hashes.messages
-    runs = shared_runs([*map(id, old)], [*map(id, new)], shared)
-    if 2 * sum(run.count for run in runs) >= len(new) - shared:
-        return runs
-    digests = [message_digest(encode(message)) for message in old]
-    return shared_runs(digests, [hashes.digest(index) for index in range(len(new))], shared)
-
-
-def _pieces(parts: list[Segment], shared: int, runs: Iterable[Run]) -> list[Segment]:
-    """The segments of the messages that are shared, at their new positions."""
-    pieces = cut(parts, shared)
-    for run in runs:
-        for part in cut(parts, run.old + run.count):
-            assert part.end is not None, "cut segments end"
-            first = max(part.start, run.old)
-            if first < part.end:
-                start = first - run.old + run.new
-                end = start + part.end - first
-                pieces.append(Segment(start, end, part.source, part.seq(first)))
-    return pieces
-
-
-def _filled(pieces: Iterable[Segment]) -> list[Segment]:
-    """These segments, with ones of the branch's own rows between them."""
-    filled: list[Segment] = []
-    position = 0
-    for piece in pieces:
-        if piece.start > position:
-            filled.append(Segment(position, piece.start, 0))
-        filled.append(piece)
-        position = piece.end or position
-    return filled

@@ -50,9 +50,9 @@ def note(conn: sqlite3.Connection, owner_key: int, through: int) -> None:
 def lost(
     conn: sqlite3.Connection, owner_key: int, numbers: Sequence[int]
 ) -> CorruptRowError | None:
-    """Return the damage of a session with these generations, in order: one that is missing.
+    """Return the error of a session with these generations, in order; None if none is missing.
 
-    That the newest is missing cannot be told by the numbers.
+    A missing newest generation cannot be found by the numbers.
     """
     if not numbers:
         return CorruptRowError("no save of it is stored", PART)
@@ -60,21 +60,18 @@ def lost(
     through, expected_left = find(conn, owner_key) or Pruned(through=life - 1, left=0)
     left = sum(number <= through for number in numbers)
     if left != expected_left:
-        what = f"of those up to {through} {expected_left} were not pruned, {left} are here"
+        what = f"{expected_left} generations up to {through} were not pruned, {left} are stored"
         return CorruptRowError(what, PART)
     for expected, number in enumerate(numbers[left:], through + 1):
         if number != expected:
-            return CorruptRowError(f"{number} stands where {expected} should", PART, expected)
+            return CorruptRowError(f"found {number}, expected {expected}", PART, expected)
     return None
 
 
 def not_there(
     conn: sqlite3.Connection, owner_key: int, number: int
 ) -> SessionNotFoundError | CorruptRowError:
-    """Return the error for a generation that has no conversation here.
-
-    It was pruned, or there never was one, or its row is lost.
-    """
+    """Return the error for a generation without a conversation: pruned, never made, or lost."""
     (life, newest) = conn.execute(
         "SELECT life, (SELECT max(generation) FROM generation WHERE owner_key = :key) "
         "FROM owner WHERE owner_key = :key",

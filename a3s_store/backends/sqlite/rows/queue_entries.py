@@ -41,7 +41,7 @@ class StoredEntry(NamedTuple):
 
 
 def rows(conn: sqlite3.Connection, owner_key: int) -> list[StoredEntry]:
-    """The rows of a session, oldest first."""
+    """Return the rows of a session, oldest first."""
     found = conn.execute(
         "SELECT queue_entry_key, owner_key, kind, command_id, claimed_by, value, row_checksum "
         "FROM queue_entry WHERE owner_key = ? ORDER BY queue_entry_key",
@@ -64,7 +64,7 @@ def put(
 
 
 def _row(owner_key: int, claimed_by: str | None, entry: QueueEntry) -> tuple[Any, ...]:
-    with in_force(None):  # those of an older release's checkpoint may be as large as they are
+    with in_force(None):  # entries of an older release's checkpoint may have any size
         value = own_text(exact(entry.value))
     checksum = row_checksum(owner_key, entry.kind, entry.command_id, value)
     return owner_key, entry.kind, entry.command_id, claimed_by, value, checksum

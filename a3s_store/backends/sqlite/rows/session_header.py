@@ -1,8 +1,7 @@
-"""What is on record of a session: where its history is, and what stands for each of its parts.
+"""The rows of a session header: its conversation's head, its generation, the digest of each part.
 
-A handful of small rows tell what the rest of the file holds, so that a save knows what it need not
-write and a load knows what it need not read. Plain functions of a connection, each inside a
-transaction that somebody else opened.
+They are read first: a save need not write, and a load need not read, a part whose digest is known.
+Plain functions of a connection, each inside a transaction that its caller opened.
 """
 
 from __future__ import annotations
@@ -12,16 +11,15 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import attrs
-
 from a3s_store.backends.sqlite.rows import bounds, message_log, pruned_generations, tombstones
 from a3s_store.core.checksums import row_checksum
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import ListDigest, snapshot_digest_of_parts
 from a3s_store.core.revision import Revision
+from a3s_store.core.session_header import SessionHeader
 
-_RECORD = """
+_HEADER = """
 SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.saved_at_ms, g.holder,
     g.save_id, g.row_checksum, o.life, s.head_branch, s.head_length, s.digest, c.digest,
     c.name_source
@@ -46,35 +44,12 @@ LIMIT 1
 """
 
 
-@attrs.frozen
-class SessionHeader:
-    """What the file says of one session id. `head` is None when no session was saved under it.
-
-    `digest` is that of the snapshot, None without a session. `parts` has what stands for each part
-    of the snapshot, as `snapshot.combine` takes them; a list that was never saved is not in it.
-    `life` is the generation with which it began, `name_source` as in `Versioned`.
-    """
-
-    key: int
-    generation: int
-    digest: str | None
-    head: Head | None
-    parts: Mapping[str, ListDigest]
-    life: int
-    name_source: str | None = None
-
-    @property
-    def revision(self) -> Revision:
-        """The last generation and the life it belongs to."""
-        return Revision(self.generation, self.life)
-
-
 def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
-    """What is on record under an id; None when nothing was saved under it.
+    """Return the header of a session id; None when nothing is stored under it.
 
-    Raises ValueError when the rows contradict each other, or one is missing.
+    Raises CorruptRowError when the rows contradict each other, or one is missing.
     """
-    row = conn.execute(_RECORD, (session_id,)).fetchone()
+    row = conn.execute(_HEADER, (session_id,)).fetchone()
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
         return None
@@ -83,10 +58,10 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
     _refuse_none(generation)
     if _checksum(*save) != checksum:
         raise CorruptRowError(NOT_WRITTEN, "generation", generation)
-    # What was saved of its lists?
+    # Which lists does it have?
     parts = {
-        name: ListDigest(count, shelf_digest)
-        for name, count, shelf_digest in conn.execute(
+        name: ListDigest(count, list_digest)
+        for name, count, list_digest in conn.execute(
             "SELECT name, count, digest FROM collection WHERE owner_key = ?", (key,)
         ).fetchall()
     }
@@ -106,23 +81,23 @@ def refuse_lost(
 ) -> None:
     """Raise CorruptRowError when a row has this key and its index does not.
 
-    To say that nothing was saved under a key, the table itself is asked: an application would begin
-    anew, and save beside what is there. That costs half a millisecond with 10 000 sessions.
+    Before a key is said to be unused, the table itself is searched: otherwise an application would
+    begin a new session beside the stored one. It takes half a millisecond with 10 000 sessions.
     """
     # Names come from the registry and from here only.
     sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE {column} = ? LIMIT 1"
     if conn.execute(sql, (key,)).fetchall():
-        raise CorruptRowError("its index does not know it", collection)
+        raise CorruptRowError("its row is missing from the index", collection)
 
 
 def _refuse_none(generation: int | None) -> None:
-    """Raise CorruptRowError where an id has no save: each was stored with one."""
+    """Raise CorruptRowError where an id has no generation: each was stored with one."""
     if generation is None:
-        raise CorruptRowError("no save of it is stored", "generation")
+        raise CorruptRowError("no generation of it is stored", "generation")
 
 
 def owner_of(conn: sqlite3.Connection, session_id: str, life: int | None = None) -> int | None:
-    """The owner key of a session; None when none is stored under the id, or one of another life."""
+    """Return the owner key of a session; None when the id has none, or one of another life."""
     row = conn.execute("SELECT owner_key, life FROM owner WHERE id = ?", (session_id,)).fetchone()
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
@@ -130,21 +105,8 @@ def owner_of(conn: sqlite3.Connection, session_id: str, life: int | None = None)
     owner_key, stored_life = row
     if life is not None and life != stored_life:
         return None
-    # Raises where the session's row is lost: what hangs on it would vanish with it.
+    # Raises where the session's row is lost: rows that refer to it would be lost with it.
     return None if revision_of(conn, session_id) is None else int(owner_key)
-
-
-def check(header: SessionHeader) -> None:
-    """Raise ValueError unless the parts add up to the digest of the last save.
-
-    The digests of the parts are read from rows that may be damaged themselves.
-    """
-    if header.head is None and header.digest is not None:
-        raise CorruptRowError("it is missing", "session")
-    if header.head is not None and snapshot_digest_of_parts(header.parts) != header.digest:
-        raise CorruptRowError(
-            "what is on record of its parts does not add up to its digest", "generation"
-        )
 
 
 def _has_saves(conn: sqlite3.Connection, key: int) -> bool:
@@ -153,7 +115,7 @@ def _has_saves(conn: sqlite3.Connection, key: int) -> bool:
 
 
 def add_owner(conn: sqlite3.Connection, session_id: str) -> SessionHeader:
-    """A record for an id under which nothing is saved; numbers go on after a deleted one's."""
+    """Add an id and return its header; generations go on after those of a deleted session."""
     last = tombstones.last_generation(conn, session_id)
     key = bounds.next_key(conn, "owner", functools.partial(_has_saves, conn))
     conn.execute(
@@ -170,7 +132,7 @@ def write(
     now_ms: int,
     save_id: bytes | None = None,
 ) -> SessionHeader:
-    """Put on record what was saved, as the next generation.
+    """Write the digests of a save and its generation; return the header after it.
 
     The rows of the session and its configuration have their digests already.
     """
@@ -193,7 +155,7 @@ _GENERATION = (
 
 
 def _checksum(*columns: Any) -> int:
-    """The row checksum of a generation; a save without an id has that of older releases."""
+    """Return the row checksum of a generation; without a save id, as older releases made it."""
     *others, save_id = columns
     return row_checksum(*others) if save_id is None else row_checksum(*others, save_id.hex())
 
@@ -207,7 +169,7 @@ def add_generation(
     saved_at_ms: int,
     save_id: bytes | None = None,
 ) -> None:
-    """Put one save on record: where the conversation was then, and what it all came to."""
+    """Add the row of a generation: the head of its conversation, and the snapshot's digest."""
     branch, length = (None, None) if head is None else (head.branch, head.length)
     columns = (key, number, branch, length, digest, saved_at_ms, None, save_id)
     conn.execute(
@@ -217,7 +179,7 @@ def add_generation(
 
 
 class StoredGeneration(NamedTuple):
-    """The row of one generation, which is what was written. `head` as in `SessionHeader`."""
+    """The verified row of one generation. `head` as in `SessionHeader`."""
 
     number: int
     head: Head | None
@@ -228,9 +190,9 @@ class StoredGeneration(NamedTuple):
 def saves(
     conn: sqlite3.Connection, key: int, number: int | None = None
 ) -> Iterator[StoredGeneration]:
-    """Every save of a session, or the one with this number, in order.
+    """Yield every generation of a session, or the one with this number, in order.
 
-    Raises CorruptRowError, with the number as position, where a row is not what was written.
+    Raises CorruptRowError, with the number as position, where a row has a wrong checksum.
     """
     which, parameters = ("", (key,)) if number is None else (" AND generation = ?", (key, number))
     for row in conn.execute(
@@ -248,7 +210,7 @@ def saves(
 
 
 def all_saves(conn: sqlite3.Connection, key: int) -> tuple[StoredGeneration, ...]:
-    """Every save of a session but those that were pruned, in order.
+    """Return every generation of a session but pruned ones, in order.
 
     Raises CorruptRowError where one is missing, or as `saves`.
     """
@@ -259,7 +221,7 @@ def all_saves(conn: sqlite3.Connection, key: int) -> tuple[StoredGeneration, ...
     return found
 
 
-# Parts that have their count and digest in rows of their own.
+# Parts whose digest is in a row of another table.
 _ELSEWHERE = frozenset({"session", "config", "messages"})
 
 
@@ -283,13 +245,13 @@ def _write_collections(
 
 
 def generation_of(conn: sqlite3.Connection, session_id: str) -> int:
-    """The number of the last save under an id; 0 when there was none. Raises as `revision_of`."""
+    """Return the last generation of an id; 0 when there is none. Raises as `revision_of`."""
     newest = _newest(conn, session_id)
     return 0 if newest is None else newest[0].generation
 
 
 def last_number(conn: sqlite3.Connection, session_id: str) -> int:
-    """The highest number of a save under an id, damaged or not; 0 when there is none."""
+    """Return the last generation of an id, damaged or not; 0 when there is none."""
     row = conn.execute(
         "SELECT max(generation) FROM generation JOIN owner USING (owner_key) WHERE id = ?",
         (session_id,),
@@ -298,18 +260,18 @@ def last_number(conn: sqlite3.Connection, session_id: str) -> int:
 
 
 def revision_of(conn: sqlite3.Connection, session_id: str) -> Revision | None:
-    """Where a session stands; None when none was saved under the id.
+    """Return the revision of a session; None when none is stored under the id.
 
-    Three rows are looked at. Raises CorruptRowError when the index of ids lost it, or one of these
-    rows is missing.
+    Three rows are read. Raises CorruptRowError when one of them is missing, or missing from the
+    index of ids.
     """
     newest = _newest(conn, session_id)
-    # Collections may have been saved without a session.
+    # Collections may be stored without a session.
     return newest[0] if newest is not None and newest[1] else None
 
 
 def _newest(conn: sqlite3.Connection, session_id: str) -> tuple[Revision, bool] | None:
-    """The last save under an id, and whether a session was saved."""
+    """Return the revision of an id, and whether a session is stored under it; None if nothing."""
     row = conn.execute(_NEWEST, (session_id,)).fetchone()
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
@@ -319,12 +281,12 @@ def _newest(conn: sqlite3.Connection, session_id: str) -> tuple[Revision, bool] 
     if not is_of_session and not has_session:
         raise CorruptRowError("it is missing", "session")
     if not is_of_session:
-        raise CorruptRowError("the last one is missing, or not what was written", "generation")
+        raise CorruptRowError("the last one is missing or damaged", "generation")
     return Revision(generation, life), bool(has_session)
 
 
 def revision_saved_as(conn: sqlite3.Connection, session_id: str, save_id: bytes) -> Revision | None:
-    """The revision that the save with this id made; None when there is none."""
+    """Return the revision that the save with this id made; None when there is none."""
     row = conn.execute(
         "SELECT generation, life FROM generation JOIN owner USING (owner_key) "
         "WHERE id = ? AND save_id = ? ORDER BY generation DESC LIMIT 1",

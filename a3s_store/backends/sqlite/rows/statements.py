@@ -22,15 +22,15 @@ Tree = dict[str, Any]
 
 
 def is_packed(rows: TableLayout) -> bool:
-    """Return whether the key of a row is made of its parent's and its position.
+    """Return whether the key of a row is made of its parent's key and its position.
 
-    Rows on which others hang, or a blob, have keys of their own and a foreign key to their parent.
+    Rows that have lists or a blob have keys of their own, and a foreign key to their parent.
     """
     return not rows.lists and not rows.blob
 
 
 def packed_tables() -> Iterator[tuple[str, str, str]]:
-    """Yield each table whose rows hang on others without a foreign key.
+    """Yield each table whose rows have a parent without a foreign key to it.
 
     As (table, column with the parent's key, table of the parent).
     """
@@ -62,17 +62,17 @@ class Statements:
         self.key = f"{rows.table}_key"
         self.lists = frozenset(rows.lists)
         self.columns = [*self.shape.names]
-        # What stands for each list inside a value.
+        # The columns of the digest of each list inside a value.
         self.extents = [f"{name}_{what}" for name in rows.lists for what in ("count", "digest")]
-        # What tells which value of a list is damaged: its digest, or the beginning of that.
+        # A damaged value of a list is found by its digest, or the first bits of it.
         self.columns += ["digest", *self.extents] if rows.lists else ["digest_prefix"]
         if rows.blob:
             self.columns.append("blob_key")
-        # Where that stands among what `select` reads: the key comes first.
+        # The place of that column in the rows that `select` returns, which begin with the key.
         self.mark = 1 + len(self.shape.names)
         table = rows.table
-        # Where something hangs on rows, they have keys of their own and are found by two columns;
-        # else both are packed into the key: the parent's, then seq.
+        # Rows with keys of their own are found by two columns; in others both are packed into the
+        # key: the parent's key, then seq.
         self._packed = is_packed(rows)
         if self._packed:
             place, at = [self.key], f"{self.key} = ?"
@@ -90,9 +90,9 @@ class Statements:
         # Another value at the same place.
         changes = ", ".join(f"{name} = ?" for name in self.columns)
         self.update = f"UPDATE {table} SET {changes} WHERE {at}"
-        # Values in order; what is asked of them comes in between.
+        # Values in order; the columns are put in between.
         self._select = "SELECT {} " + f"FROM {table} WHERE {segment} ORDER BY {place[-1]}"
-        # The values whole, with the key that lists inside them hang on.
+        # All columns of the values, with the key that is the parent of lists inside them.
         self.head = self.key if rows.lists else "seq"
         self.select = self.between(", ".join([self.head, *self.columns]))
         # Values that are no longer in the list.
@@ -107,7 +107,7 @@ class Statements:
         return self._select.format(columns)
 
     def place(self, parent_key: int, seq: int) -> tuple[int, ...]:
-        """The parameters that say where a row stands. Raises CorruptRowError: out of bounds."""
+        """Return the parameters that find a row. Raises CorruptRowError: out of bounds."""
         bounds.check_positions(seq + 1)
         if self._packed:
             bounds.check_parent(parent_key)
@@ -129,12 +129,12 @@ class Statements:
 
 @functools.cache
 def statements(rows: TableLayout, parent: str) -> Statements:
-    """The statements of a table, made once."""
+    """Return the statements of a table, made once."""
     return Statements(rows, parent)
 
 
 class FetchedList(NamedTuple):
-    """The JSON objects of a list, and for each what tells whether it is damaged."""
+    """The JSON objects of a list, and the stored digest prefix of each."""
 
     trees: list[Tree]
     marks: list[int]
@@ -143,14 +143,14 @@ class FetchedList(NamedTuple):
 def fetch_list(
     conn: sqlite3.Connection, name: str, rows: TableLayout, parent: str, parent_key: int, count: int
 ) -> FetchedList:
-    """The JSON objects of the list `name` under a parent, in order.
+    """Return the JSON objects of the list `name` under a parent, in order.
 
-    Raises CorruptRowError, with the position, when there are not `count` of them or one is damaged.
+    Raises CorruptRowError when there are not `count` rows, or for a damaged one, with its position.
     """
     sql = statements(rows, parent)
     stored = conn.execute(sql.select, sql.stretch(parent_key)).fetchall()
     if len(stored) != count:
-        raise CorruptRowError(f"{count} rows should be there, {len(stored)} are", name)
+        raise CorruptRowError(f"expected {count} rows, found {len(stored)}", name)
     trees: list[Tree] = []
     for position, row in enumerate(stored):
         try:
@@ -161,7 +161,7 @@ def fetch_list(
 
 
 def tree_of(conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...]) -> Tree:
-    """The JSON object of a row as `Statements.select` reads it. Raises ValueError if damaged."""
+    """Return the JSON object of a row of `Statements.select`. Raises ValueError if damaged."""
     values = stored[1:]
     tree = sql.shape.tree(values[: len(sql.shape.names)])
     if sql.rows.blob and values[-1] is not None:
@@ -173,7 +173,7 @@ def tree_of(conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...]) 
 
 
 def mark_in(sql: Statements, stored: tuple[Any, ...]) -> int:
-    """The stored digest prefix (or digest) of a row, as `Statements.select` reads it."""
+    """Return the stored digest prefix of a row of `Statements.select`."""
     found = stored[sql.mark]
     return digest_prefix(found) if sql.lists else found
 
@@ -183,7 +183,7 @@ def _reason(error: Exception) -> str:
 
 
 def digest_in(sql: Statements, name: str, values: tuple[Any, ...]) -> ListDigest:
-    """What the columns of a row have on record of a list inside the value."""
+    """Return the digest of a list inside a value, from the columns of the value's row."""
     place = sql.columns.index(f"{name}_count")
     return ListDigest(values[place], values[place + 1])
 
@@ -191,7 +191,7 @@ def digest_in(sql: Statements, name: str, values: tuple[Any, ...]) -> ListDigest
 def put_one(
     conn: sqlite3.Connection, rows: TableLayout, key: str, row: dict[str, Any], tree: Tree
 ) -> None:
-    """Write the one row of a table whose `key` column is given in `row` with its other columns."""
+    """Write a row found by its `key` column; `row` has the columns that `tree` does not."""
     names = [*row, *shape(rows).names]
     values = (*row.values(), *shape(rows).row(tree))
     conn.execute(upsert(rows.table, key, tuple(names)), values)
@@ -199,7 +199,7 @@ def put_one(
 
 @functools.cache
 def upsert(table: str, key: str, names: tuple[str, ...]) -> str:
-    """The statement that writes the one row with this key, whether or not it is there."""
+    """Return the statement that inserts or replaces the row with this key."""
     changes = ", ".join(f"{name} = excluded.{name}" for name in names if name != key)
     return (
         f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "
@@ -210,7 +210,7 @@ def upsert(table: str, key: str, names: tuple[str, ...]) -> str:
 def fetch_one(
     conn: sqlite3.Connection, rows: TableLayout, key: str, value: Any, also: Sequence[str] = ()
 ) -> tuple[Tree, tuple[Any, ...]] | None:
-    """The JSON object of the row whose `key` is `value`, and its other columns; None if none."""
+    """Return the JSON object of the row with this key and the columns `also`; None without one."""
     names = (*also, *shape(rows).names)
     row = conn.execute(
         f"SELECT {', '.join(names)} FROM {rows.table} WHERE {key} = ?", (value,)

@@ -1,9 +1,9 @@
-"""The remainder of a deleted session: a hash of its id, and the last number given under it.
+"""Tombstones: a hash of the id of each deleted session, and the last generation it had.
 
-The number is 0 where only agent memory or checkpoints were under the id.
+The number is 0 where only agent memory or checkpoints were stored under the id.
 
 So no generation number is given twice under an id, and a condition on one never holds for a session
-of another life. The hash is salted by the file, so that an id cannot be looked up in it elsewhere.
+of another life. The hash has a salt of the file, so that an id cannot be looked up without it.
 Plain functions of a connection, each inside a transaction that its caller opened.
 """
 
@@ -17,7 +17,7 @@ from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 
 
 def last_generation(conn: sqlite3.Connection, session_id: str) -> int:
-    """The last number given under an id whose session was deleted; 0 when none was."""
+    """Return the last generation of the deleted session of an id; 0 when none was deleted."""
     salt = _salt(conn)
     if salt is None:
         return 0
@@ -29,7 +29,7 @@ def last_generation(conn: sqlite3.Connection, session_id: str) -> int:
 
 
 def check(conn: sqlite3.Connection) -> None:
-    """Raise CorruptRowError for a row that is not what was written, or is not found any more."""
+    """Raise CorruptRowError for a row with a wrong checksum, or a missing salt."""
     found = conn.execute("SELECT id_hash, last_generation, row_checksum FROM tombstone").fetchall()
     if found and _salt(conn) is None:
         raise CorruptRowError("the salt of the tombstones is missing", "generation")
@@ -44,7 +44,7 @@ def _checked(id_hash: bytes, last: int, checksum: int) -> int:
 
 
 def put(conn: sqlite3.Connection, session_id: str, last: int) -> None:
-    """Keep the last number given under an id, in place of an earlier one."""
+    """Store the last generation of an id, in place of an earlier one."""
     # The salt is made with the first deletion.
     conn.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('salt', randomblob(16))")
     salt = _salt(conn)
@@ -58,13 +58,13 @@ def put(conn: sqlite3.Connection, session_id: str, last: int) -> None:
 
 
 def remember(conn: sqlite3.Connection, session_id: str) -> None:
-    """Keep that there was something under an id that never had a number."""
+    """Store a tombstone for an id under which no session was stored, unless it has one."""
     if not is_known(conn, session_id):
         put(conn, session_id, 0)
 
 
 def is_known(conn: sqlite3.Connection, session_id: str) -> bool:
-    """Whether something under this id was deleted earlier."""
+    """Whether something was deleted under this id."""
     salt = _salt(conn)
     if salt is None:
         return False

@@ -21,7 +21,6 @@ from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.read import messages
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
-from a3s_store.backends.sqlite.rows.message_log import Segment
 from a3s_store.backends.sqlite.salvage.row_recovery import RecoveredRows
 from a3s_store.core.collections import COLLECTIONS, CONFIG_ROWS, SESSION_ROWS
 from a3s_store.core.columns import columns_of_session_ids
@@ -29,6 +28,7 @@ from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import chain, message_digest, session_parts
 from a3s_store.core.reports import Damage
+from a3s_store.core.segments import Segment, cut
 from a3s_store.errors import CorruptionError
 from a3s_store.models import SessionData
 from a3s_store.wire import decode, encode, encode_without
@@ -274,7 +274,7 @@ def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment]
     front = None if before is None else _joined(conn, before, {*been, key})
     if front is None:
         return [Segment(0, None, key)]  # whatever came first is lost
-    return [*message_log.cut(front, first), Segment(first, None, key)]
+    return [*cut(front, first), Segment(first, None, key)]
 
 
 def _segments_at_head(conn: sqlite3.Connection, key: int) -> list[Segment]:

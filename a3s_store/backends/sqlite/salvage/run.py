@@ -30,7 +30,7 @@ from a3s_store.backends.sqlite.format import file_copy, row_salt
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import drafts
-from a3s_store.backends.sqlite.rows.agent_memory import FAMILY
+from a3s_store.backends.sqlite.rows.agent_memory import PART as MEMORIES
 from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
 from a3s_store.backends.sqlite.salvage.page_reader import Image
 from a3s_store.backends.sqlite.salvage.relink import mend
@@ -358,7 +358,7 @@ class _Writing:
         found = await self._found(
             lambda: session_recovery.memories(self._conn, owner),
             session_id=owner,
-            collection=FAMILY,
+            collection=MEMORIES,
         )
         if found is None:
             return
@@ -367,7 +367,7 @@ class _Writing:
             try:
                 await store.memories(owner).store(item)
             except (CodecError, InvalidIdError) as error:
-                self._damage.append(_lost(session_id=owner, collection=FAMILY, why=error.what))
+                self._damage.append(_lost(session_id=owner, collection=MEMORIES, why=error.what))
             else:
                 self._memories += 1
 

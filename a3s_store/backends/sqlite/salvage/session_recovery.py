@@ -267,11 +267,11 @@ def memories(conn: sqlite3.Connection, owner: str) -> Recovered[tuple[MemoryItem
     checker = RowChecker(conn, session_id=owner)
 
     def note(error: CorruptRowError) -> None:
-        checker.note(agent_memory.FAMILY, error.what)
+        checker.note(agent_memory.PART, error.what)
 
     with transaction.read(conn):
-        found = sorted(agent_memory.whole_ones(conn, owner, note))
-        items = [checker.attempt(agent_memory.FAMILY, one.item) for one in found]
+        found = sorted(agent_memory.intact(conn, owner, note))
+        items = [checker.attempt(agent_memory.PART, one.item) for one in found]
     return Recovered(
         value=tuple(item for item in items if item is not None), damage=tuple(checker.damage)
     )

@@ -10,7 +10,6 @@ import sqlite3
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.read import decode, fetch
 from a3s_store.backends.sqlite.rows import session_header
-from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
 from a3s_store.core.base.conditional import (
     ask,
@@ -23,13 +22,14 @@ from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, S
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.session_cache import CacheTransaction
+from a3s_store.core.session_header import SessionHeader, check
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
 from a3s_store.wire.limits import in_force
 
 
 class MergeRaisedError(Exception):
-    """Carries what a merge raised past those who take some errors for damage of the file."""
+    """Carries an error of the merge function past handlers that take some errors for damage."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(type(error).__name__)
@@ -54,7 +54,7 @@ def commit(
 
     before = session_header.find(conn, changes.session_id)
     if before is not None:
-        session_header.check(before)  # a session whose row is lost was not deleted
+        check(before)  # a session whose row is lost was not deleted
     theirs: Stored | None = None
     if not may_write(changes, on, revision_of(before), merge, claimed_by):
         with in_force(None):  # stored values may be as large as they are
@@ -88,7 +88,7 @@ def _write(
     before: SessionHeader | None,
     now_ms: int,
 ) -> SessionHeader | None:
-    """Write changes, runs included; where the session stands afterwards."""
+    """Write changes, runs included; return the header of the session after it."""
     after = before
     if changes.changes_session:
         after = session_writer.apply(conn, cache, batch_of(changes), before, now_ms)
@@ -100,7 +100,7 @@ def _write(
 
 
 def revision_of(header: SessionHeader | None) -> Revision | None:
-    """Where a session stands; None while only collections were saved under its id, or nothing."""
+    """Return the revision of a session; None while no session is stored under the id."""
     return None if header is None or header.head is None else header.revision
 
 
@@ -109,7 +109,7 @@ def _stored(conn: WorkConnection, cache: CacheTransaction, session_id: str) -> S
     rows = fetch.fetch(conn, cache.get(session_id), session_id, COLLECTIONS, session=True)
     found = decode.to_found(conn, rows)
     if rows.record is not None:
-        # So that what is written next is compared with it, and not all of it written.
+        # The write that follows is compared with it, so that only changes are written.
         cache.put(session_id, decode.refreshed(cache.get(session_id), rows, found))
     return versioned(rows, found)
 
@@ -127,7 +127,7 @@ def versioned(rows: fetch.FetchedRows, found: LoadResult) -> Stored | None:
 
 
 def _claimed_by(conn: sqlite3.Connection, run_id: str) -> tuple[str | None] | None:
-    """Who has claimed a run, in a tuple; None when it has no checkpoint."""
+    """Return the claim of a run, in a tuple; None when it has no checkpoint."""
     row: tuple[str | None] | None = conn.execute(
         "SELECT claimed_by FROM loop_checkpoint WHERE run_id = ?", (run_id,)
     ).fetchone()

@@ -1,4 +1,4 @@
-"""Where the conversations of a session are written: its own, and those of its run checkpoints.
+"""Write the conversations of a session: its own, and those of its run checkpoints.
 
 Plain functions of a connection, each inside a transaction of the caller.
 """
@@ -11,10 +11,10 @@ from typing import Final
 
 from a3s_store.backends.sqlite.read import messages as read_messages
 from a3s_store.backends.sqlite.rows import message_log, message_writer, session_header
-from a3s_store.backends.sqlite.rows.session_header import SessionHeader
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.corruption import CorruptRowError, StaleReadError
 from a3s_store.core.session_cache import CacheTransaction
+from a3s_store.core.session_header import SessionHeader
 from a3s_store.errors import DecodeError
 from a3s_store.models import Message
 
@@ -43,20 +43,20 @@ def write(
 
 def write_for(
     conn: sqlite3.Connection,
-    memory: CacheTransaction,
+    cache: CacheTransaction,
     session_id: str,
     run_id: str,
     first: list[int],
     messages: tuple[Message, ...],
 ) -> CachedConversation:
-    """A line for messages that belong to a session without being its history: a checkpoint's.
+    """Store the messages of a run checkpoint, which belong to a session and are not its own.
 
     `first` are the branches to look at before the session's own.
     """
     owner = session_header.find(conn, session_id)
-    known = memory.get(session_id)
+    known = cache.get(session_id)
     line = write(conn, known.conversations.values(), owner, session_id, first, messages)
-    memory.put(session_id, known.with_conversation(run_id, line))
+    cache.put(session_id, known.with_conversation(run_id, line))
     return line
 
 
@@ -93,7 +93,7 @@ def _stored(conn: sqlite3.Connection, owner: SessionHeader | None) -> CachedConv
     try:
         found = read_messages.read_within(conn, wanted)
     except (CorruptRowError, StaleReadError, DecodeError):
-        # Nothing of it is taken over; the save does not depend on it.
+        # Its messages are not shared then; the save does not depend on them.
         return None
     return CachedConversation(found, owner.head, chain_hash)
 

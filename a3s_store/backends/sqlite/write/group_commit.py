@@ -1,8 +1,8 @@
 """Group commit: saves that waited together share one transaction and one sync (decision D10).
 
-Each has a savepoint, its own result and its own error; one that fails takes none of the others
-along. Where SQLite took back the whole transaction because of one of them (a full disk, say), each
-is tried again by itself.
+Each has a savepoint, its own result and its own error; one that fails leaves the others alone.
+Where SQLite rolls back the whole transaction because of one of them (on a full disk, for example),
+each is tried again by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCa
 
 @attrs.frozen(eq=False)
 class Change:
-    """One save: what it does inside a transaction that somebody else opened."""
+    """One save: a function that is called inside a transaction, and names for its errors."""
 
     op: str
     where: str
@@ -31,7 +31,7 @@ class Change:
     session_id: str | None = None
 
     def named(self, error: BaseException) -> BaseException:
-        """The error under the name callers know, with what was tried and where."""
+        """Return the error that callers see in place of this one, with operation and file."""
         try:
             with during(self.op, self.where), corruption_named(self.session_id):
                 raise error
@@ -41,9 +41,9 @@ class Change:
 
 @attrs.frozen(eq=False)
 class Outcome:
-    """What came of a change. `cause` is the error as it was raised, None when it is committed.
+    """The outcome of a change. `cause` is the error as it was raised, None when it is committed.
 
-    `gone` is what needs no remembering any more, for the caller to free.
+    `gone` has evicted cache entries, for the caller to free.
     """
 
     answer: Any = None
@@ -51,7 +51,7 @@ class Outcome:
     gone: Sequence[CacheEntry] = ()
 
 
-# What nobody is better off trying again alone: others would wait as long, or the disk is failing.
+# Trying each save again by itself does not help: it would wait as long, or the disk is failing.
 _HOPELESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
 
 
@@ -61,7 +61,7 @@ def commit(
     changes: Sequence[Change],
     on_repeat: Callable[[BaseException], object] = lambda _: None,
 ) -> list[Outcome]:
-    """Apply changes in order and commit them together; what each came to, never an error.
+    """Apply changes in order and commit them together; return the outcome of each, never raise.
 
     `on_repeat` is called with the error for which each is tried again by itself.
     """
@@ -75,12 +75,12 @@ def commit(
                 outcomes += [_part(conn, memory, change) for change in changes]
     except BaseException as error:
         cause = error.__cause__ if isinstance(error, transaction.TakenBackError) else error
-        assert cause is not None, "it was raised from the error it stands for"
+        assert cause is not None, "it was raised from the error of SQLite"
         if len(changes) == 1 or _primary(cause) in _HOPELESS:
             return [Outcome(cause=cause)] * len(changes)
         on_repeat(cause)
         return [outcome for change in changes for outcome in commit(conn, cache, [change])]
-    # It is saved, whatever becomes of remembering it.
+    # It is committed, whether or not the cache can be updated.
     with contextlib.suppress(MemoryError):
         outcomes[0] = attrs.evolve(outcomes[0], gone=memory.committed())
     return outcomes
@@ -103,7 +103,7 @@ class _UndoneError(Exception):
 
 
 def would_succeed(conn: WorkConnection, cache: SessionCache, change: Change) -> bool:
-    """Apply a change once more and take it back: whether it would have been committed."""
+    """Apply a change once more and roll back; return whether it could have been committed."""
     try:
         with transaction.write(conn):
             change.apply(conn, CacheTransaction(cache))
@@ -120,7 +120,7 @@ def _primary(error: BaseException) -> int | None:
 
 
 def is_io_failure(error: BaseException | None) -> bool:
-    """Whether SQLite could not read or write the disk, which is not to say that it is full."""
+    """Whether SQLite could not read or write the disk, for another reason than a full disk."""
     if error is None or getattr(error, "sqlite_errorcode", None) in NO_ROOM:
         return False
     return _primary(error) == sqlite3.SQLITE_IOERR

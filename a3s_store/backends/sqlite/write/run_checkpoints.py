@@ -1,22 +1,23 @@
-"""Checkpoints in the file: one row per run or workflow; a loop's messages are a head on the log.
+"""Rows of checkpoints: one for each run or workflow; the messages of a run are a head on the log.
 
-Plain functions of a connection, each inside a transaction that somebody else opened.
+Plain functions of a connection, each inside a transaction that its caller opened.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import Any, NamedTuple
 
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows import drafts, message_log, session_header, statements
-from a3s_store.backends.sqlite.write import conversations, list_writer, session_writer
+from a3s_store.backends.sqlite.write import conversations, list_writer
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.conversation import Head
 from a3s_store.core.digests import ListDigest
+from a3s_store.core.list_plan import Place, array, plan_value
 from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCache
 from a3s_store.errors import EncodeError
 from a3s_store.wire import encode_without
@@ -27,9 +28,9 @@ _MESSAGES = frozenset({"messages"})
 def put(
     conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str, value: Any
 ) -> None:
-    """Keep a checkpoint in place of the last one under its key. Raises EncodeError.
+    """Store a checkpoint in place of the last one of its key. Raises EncodeError.
 
-    Whose run it is stays as it was, and where its own messages begin.
+    The claim of a run stays as it is, and so does the position at which its own messages begin.
     """
     if kind is LOOP_CHECKPOINTS:
         base_length, claimed_by = _kept(conn, key)
@@ -47,12 +48,12 @@ def _kept(conn: sqlite3.Connection, key: str) -> tuple[int | None, str | None]:
 
 
 def put_run(conn: sqlite3.Connection, cache: CacheTransaction, run: RunCheckpoint) -> None:
-    """Keep a loop's checkpoint, with whose it is. Raises EncodeError."""
+    """Store the checkpoint of a run, with its claim. Raises EncodeError."""
     key, value = run.run_id, run.checkpoint
     tree = encode_without(value, _MESSAGES)
     _, last = _loop(conn, key)
     first = [last.branch] if last is not None else []
-    messages = session_writer.array(value.messages, "LoopCheckpoint", "messages")
+    messages = array(value.messages, "LoopCheckpoint", "messages")
     try:
         line = conversations.write_for(conn, cache, tree["session_id"], key, first, messages)
     except EncodeError as error:
@@ -73,7 +74,7 @@ def put_run(conn: sqlite3.Connection, cache: CacheTransaction, run: RunCheckpoin
 
 
 def _loop(conn: sqlite3.Connection, key: str) -> tuple[str, Head | None]:
-    """The session a run belongs to, and where its checkpoint's messages are; None if none."""
+    """Return the session of a run, and the head of its checkpoint's messages; None without one."""
     row = conn.execute(
         "SELECT session_id, head_branch, head_length FROM loop_checkpoint WHERE run_id = ?", (key,)
     ).fetchone()
@@ -87,15 +88,34 @@ def _put_lists(
     known = cache.get(cached)
     found = _digest_of(conn, kind, key)
     last = known.alone if found is not None and known.has(kind.name, {kind.name: found}) else None
-    list_writer.put_alone(conn, kind.rows, kind.key, value, last)
+    stored = _stored_lists(conn, kind, key)
+    digests = None if stored is None else stored.lists
+    row = plan_value(kind.rows, Place(kind.model.__name__, ""), value, last, digests)
+    stored_key = None if stored is None else stored.key
+    list_writer.write_value(conn, kind.rows, kind.key, row, stored_key)
     now = _digest_of(conn, kind, key)
     assert now is not None, "it was just written"
     collections = {name: getattr(value, name) for name in kind.rows.lists}
     cache.put(cached, CacheEntry(alone=value, collections=collections, parts={kind.name: now}))
 
 
+class _StoredLists(NamedTuple):
+    key: int
+    lists: tuple[ListDigest, ...]
+
+
+def _stored_lists(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> _StoredLists | None:
+    """The key and the digests of the lists of a stored checkpoint; None when there is none."""
+    sql = statements.statements(kind.rows, kind.key)
+    row = conn.execute(
+        f"SELECT {', '.join([sql.key, *sql.extents])} FROM {kind.rows.table} WHERE {kind.key} = ?",
+        (key,),
+    ).fetchone()
+    return None if row is None else _StoredLists(row[0], list_writer.list_digests(row[1:]))
+
+
 def _cache_key(kind: CheckpointKind, key: str) -> str:
-    """Where it is remembered among the sessions, whose ids have no NUL."""
+    """Return its key in the session cache; ids of sessions have no NUL."""
     return f"{kind.name}\0{key}"
 
 
@@ -109,7 +129,7 @@ def _digest_of(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> List
 def get(
     conn: sqlite3.Connection, cache: SessionCache, kind: CheckpointKind, key: str
 ) -> FetchedCheckpoint | None:
-    """The checkpoint as it lies there; None when there is none. Raises ValueError if damaged."""
+    """Return the stored checkpoint; None when there is none. Raises ValueError if damaged."""
     loop = kind is LOOP_CHECKPOINTS
     also = [f"{kind.rows.table}_key", "digest"]
     also += ["head_branch", "head_length", "base_length", "claimed_by"] if loop else []
@@ -131,7 +151,7 @@ def get(
 
 
 def drop(conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str) -> None:
-    """Remove a checkpoint, and messages nobody else needs; none is fine too."""
+    """Remove a checkpoint, if it is stored, and the messages that only it needs."""
     cache.evict(_cache_key(kind, key))
     session_id, head = _loop(conn, key) if kind is LOOP_CHECKPOINTS else ("", None)
     conn.execute(f"DELETE FROM {kind.rows.table} WHERE {kind.key} = ?", (key,))

@@ -17,6 +17,7 @@ from a3s_store.backends.sqlite.maintenance.verify import verify
 from a3s_store.backends.sqlite.rows import message_log
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.reports import Damage, Depth, Recovered, VerifyReport
+from a3s_store.core.segments import segment_at
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError
 from a3s_store.testing import samples
@@ -384,7 +385,7 @@ def row_of(path: Path, position: int) -> tuple[int, int]:
     conn = sqlite3.connect(path)
     try:
         (head,) = conn.execute("SELECT head_branch FROM session LIMIT 1").fetchone()
-        part = message_log.segment_at(message_log.segments_of(conn, head, None), position + 1)
+        part = segment_at(message_log.segments_of(conn, head, None), position + 1)
     finally:
         conn.close()
     assert part is not None
