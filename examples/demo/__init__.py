@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from a3s_store.cli.output import Page
-from examples.demo import report, steps
+
+from . import report, steps
 
 
 def run(keep: Path | None, page: Page | None) -> dict[str, Any]:

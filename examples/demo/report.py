@@ -12,9 +12,10 @@ from a3s_store import SessionSummary
 from a3s_store.cli import output
 from a3s_store.cli.listing import sessions_table
 from a3s_store.cli.output import Page
-from examples.demo import crash
-from examples.demo.session import SESSION_ID
-from examples.demo.steps import FORK_AT
+
+from . import crash
+from .session import SESSION_ID
+from .steps import FORK_AT
 
 
 def print_save(page: Page, path: Path, saved: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ from typing import Any, Final
 import attrs
 
 from a3s_store import SessionSummary, SqliteSessionStore, StoreError
-from examples.demo import crash
-from examples.demo.session import RUN_ID, SESSION_ID, TWO_MORE, checkpoint, snapshot
+
+from . import crash
+from .session import RUN_ID, SESSION_ID, TWO_MORE, checkpoint, snapshot
 
 FORK_ID: Final = "fix-login-mac"
 FORK_AT: Final = 10

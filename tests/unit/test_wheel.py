@@ -90,7 +90,10 @@ def test_the_demonstration_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> N
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "unpacked")
     plain = environment(PYTHONPATH=str(tmp_path / "unpacked"))
-    place = "import a3s_store.cli.demo as d; print(d.demonstration().__code__.co_filename)"
+    place = (
+        "import sys, a3s_store.cli.demo as d; print(d.demonstration().__code__.co_filename);"
+        "assert 'examples' not in sys.modules, 'the demonstration needs the checkout'"
+    )
     commands = ["-c", place], ["-m", "a3s_store", "demo", "--keep", "kept.a3s", "--json"]
     where, shown = [
         subprocess.run(
