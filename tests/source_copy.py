@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-_COPIED: Final = ("a3s_store", "schema", "tools", "tests", "pyproject.toml")
+_COPIED: Final = ("a3s_store", "docs", "schema", "tools", "tests", "pyproject.toml")
 
 
 class SourceCopy:
-    """The package, its schema, tools and tests in another folder."""
+    """The package, its schema, tools, tests and documents in another folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -6,7 +6,7 @@
 `schema/sqlite/whole_NNNN.sql` is the newest schema in one script, made of the numbered steps. New
 files are made of it, and opened files compared with it: the steps rename tables, for each of which
 SQLite reads the whole schema again (50 ms in all). `collection_code` says what follows from the
-registry of collections.
+registry of collections, `module_page` makes docs/modules.md of the docstrings of modules.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite.schema import migrate, verify_schema
-from tools import collection_code
+from tools import collection_code, module_page
 
 SCHEMA: Final = Path(__file__).parents[1] / "schema" / "sqlite"
 
@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing")
     chosen = parser.parse_args()
     schema, script = whole_schema()
-    wanted = {schema: script, **collection_code.files()}
+    wanted = {schema: script, **collection_code.files(), module_page.PAGE: module_page.page()}
     stale = [path for path, text in wanted.items() if _text(path) != text]
     if chosen.check:
         for path in stale:

@@ -30,7 +30,7 @@ THRESHOLDS: Final = Path(__file__).with_name("thresholds.tsv")
 READ: Final = (
     "a3s_store/**/*.py",
     "benchmarks/**/*.py",
-    "docs/*.md",
+    "docs/**/*.md",
     "examples/**/*.py",
     "schema/**/*.sql",
     "tests/**/*.py",
@@ -39,10 +39,12 @@ READ: Final = (
 )
 # The history of the project is told in the words of its time, and so are schema steps that were
 # released; the map of renamed tables and the aliases of deprecated names need the old words.
+# docs/modules.md is made of docstrings, which are counted in their modules.
 SKIPPED: Final = (
     "CHANGELOG.md",
     "a3s_store/_deprecated.py",
     "a3s_store/backends/sqlite/schema/renames.py",
+    "docs/modules.md",
     "schema/sqlite/0001_initial.sql",
     "schema/sqlite/0002_memories.sql",
     "schema/sqlite/0003_names.sql",

@@ -1,6 +1,6 @@
 """Whether a database and the log beside it belong together: decided before SQLite opens either.
 
-The rules are those of the table in ARCHITECTURE.md ("A file and its log"). Invariants: 1. what a
+The rules are those of the table in docs/file-and-wal.md. Invariants: 1. what a
 crash or a power cut leaves of a store is never refused; 2. where neither says enough, a log is
 refused rather than replayed.
 """
