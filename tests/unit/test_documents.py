@@ -75,7 +75,7 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             await names["both_ways"](store)
             await store.delete("fix-login")
             await names["move_in"](store)
-        assert await names["answer"](Echo(), "hello") == "you said: hello"
+        assert await names["reply"](Echo(), "hello") == "you said: hello"
 
     asyncio.run(main())
     made = {p.relative_to("copy") for p in Path("copy").rglob("*") if p.is_file()}
@@ -153,8 +153,18 @@ def test_every_campaign_is_in_the_page_about_what_was_tried() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", text, re.M)) == {*CAMPAIGNS}
 
 
+def test_every_campaign_that_the_readme_names_is_there() -> None:
+    table = _rows(README, "this happens")
+    named = set(re.findall(r"`(\w+)`", " ".join(row[2] for row in table)))
+    assert len(table) > 20
+    assert all(row[2] for row in table)
+    assert named <= {*CAMPAIGNS}
+    assert len(named) > 10
+
+
 def test_the_set_up_lines_are_the_ones_ci_runs() -> None:
-    setup, tests = re.search(r"```sh\n(.*?)```", README, re.S)[1].strip().splitlines()  # type: ignore[index]
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.S)
+    setup, tests = next(block for block in blocks if "pytest" in block).strip().splitlines()
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert setup.replace("python3 -m", '"$python" -m') in script
     assert tests in script
