@@ -16,18 +16,15 @@ from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     LoopCheckpoint,
     Message,
-    RunEventRecord,
     RunRecord,
-    RunSnapshot,
     RunStatus,
     SessionData,
-    TextDelta,
     ToolArtifact,
-    TraceEvent,
-    TraceEventKind,
 )
+from a3s_store.testing import samples
+from a3s_store.testing.samples import numbered
 
-# What is kept of each list, so that states do not grow without end.
+# Items kept of each list, so that states stay small.
 _RUNS: Final = 6
 _EVENTS: Final = 12
 _ARTIFACTS: Final = 3
@@ -82,12 +79,13 @@ def _turn(seed: str, before: SessionSnapshot, number: int, turns: int) -> Sessio
     artifacts = before.artifacts or ()
     if turns % _BLOB == 0:
         artifacts = (*artifacts, _artifact(chance, number, turns))[-_ARTIFACTS:]
+    trace = numbered.trace(turns, success=turns % 2 == 0)
     return SessionSnapshot(
         session=before.session.evolve(
             messages=messages, updated_at=turns, total_cost=turns / 8, model_name=f"model/{turns}"
         ),
         artifacts=artifacts,
-        trace_events=(*(before.trace_events or ()), _trace(turns))[-_EVENTS:],
+        trace_events=(*(before.trace_events or ()), trace)[-_EVENTS:],
         run_records=(*(before.run_records or ()), _run(chance, number, turns))[-_RUNS:],
     )
 
@@ -107,41 +105,17 @@ def _text(chance: random.Random, mark: str) -> str:
 
 def _artifact(chance: random.Random, number: int, turns: int) -> ToolArtifact:
     content = chance.randbytes(10_000).hex()
-    return ToolArtifact(
-        artifact_id=f"artifact-{number}-{turns}",
-        artifact_uri=f"a3s://tool-output/bash/{number}/{turns}",
-        tool_name="bash",
-        content=content,
-        original_bytes=len(content),
-        shown_bytes=100,
-    )
-
-
-def _trace(turns: int) -> TraceEvent:
-    return TraceEvent(
-        kind=TraceEventKind.TOOL_EXECUTION,
-        name=f"tool-{turns}",
-        success=turns % 2 == 0,
-        exit_code=0,
-        duration_ms=turns,
-        output_bytes=10,
+    return samples.artifact(
+        f"{number}-{turns}", content, original_bytes=len(content), shown_bytes=100
     )
 
 
 def _run(chance: random.Random, number: int, turns: int) -> RunRecord:
-    events = chance.randrange(1, 8)
-    return RunRecord(
-        snapshot=RunSnapshot(
-            id=f"run-{number}-{turns}",
-            session_id=session_id(number),
-            status=RunStatus.COMPLETED,
-            prompt=f"turn {turns}",
-            created_at_ms=turns,
-            updated_at_ms=turns,
-            event_count=events,
-        ),
-        events=tuple(
-            RunEventRecord(sequence=i, timestamp_ms=turns, event=TextDelta(text=f"{turns}/{i}"))
-            for i in range(events)
-        ),
+    return numbered.run(
+        turns,
+        chance.randrange(1, 8),
+        session_id(number),
+        id=f"run-{number}-{turns}",
+        status=RunStatus.COMPLETED,
+        prompt=f"turn {turns}",
     )

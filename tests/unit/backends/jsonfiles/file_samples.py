@@ -13,29 +13,9 @@ from typing import Any, TypeVar
 import a3s_store
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.models import (
-    AgentStart,
-    LlmConfigData,
-    LoopCheckpoint,
-    Message,
-    RunEventRecord,
-    RunRecord,
-    RunSnapshot,
-    RunStatus,
-    SessionConfig,
-    SessionData,
-    StepOutcome,
-    SubagentStatus,
-    SubagentTaskSnapshot,
-    TextBlock,
-    ToolArtifact,
-    TraceEvent,
-    TraceEventKind,
-    VerificationReport,
-    VerificationStatus,
-    WorkflowCheckpoint,
-    WorkflowStepRecord,
-)
+from a3s_store.models import LlmConfigData, SessionConfig, SessionData
+from a3s_store.testing import samples
+from a3s_store.testing.samples import numbered
 
 T = TypeVar("T")
 FAMILY_NAMES = (
@@ -48,66 +28,32 @@ FAMILY_NAMES = (
 CHECKPOINT_NAMES = ("loop_checkpoint", "workflow_checkpoint")
 
 
-def message(text: str) -> Message:
-    return Message(role="user", content=(TextBlock(text=text),))
-
-
 def session(session_id: str, *texts: str, updated_at: int = 1700000100) -> SessionData:
-    return SessionData(
-        id=session_id,
+    return samples.session(
+        session_id,
+        texts or ("Hello", "Hi there!"),
         config=SessionConfig(name="Test Session", workspace="/home/dev/app"),
-        messages=tuple(map(message, texts or ("Hello", "Hi there!"))),
         tool_names=("bash", "read"),
-        created_at=1700000000,
         updated_at=updated_at,
         llm_config=LlmConfigData(provider="openai", model="m", api_key="secret-key"),
     )
 
 
 def values(collection: str, tag: str = "1") -> tuple[Any, ...]:
-    """One value of a collection, told apart by `tag`."""
-    made: dict[str, Any] = {
-        "artifacts": ToolArtifact(
-            artifact_id=f"tool-output:bash:{tag}",
-            artifact_uri=f"a3s://tool-output/bash/{tag}",
-            tool_name="bash",
-            content=f"line {tag}\n",
-            original_bytes=7,
-            shown_bytes=6,
-        ),
-        "trace_events": TraceEvent(
-            kind=TraceEventKind.TOOL_EXECUTION,
-            name=tag,
-            success=True,
-            exit_code=0,
-            duration_ms=1,
-            output_bytes=2,
-        ),
-        "run_records": RunRecord(
-            snapshot=RunSnapshot(
-                id=f"run-{tag}",
-                session_id="any",
-                status=RunStatus.COMPLETED,
-                prompt="go",
-                created_at_ms=1,
-                updated_at_ms=2,
-                event_count=1,
-            ),
-            events=(RunEventRecord(sequence=0, timestamp_ms=1, event=AgentStart(prompt="go")),),
-        ),
-        "verification_reports": VerificationReport(subject=tag, status=VerificationStatus.PASSED),
-        "subagent_tasks": SubagentTaskSnapshot(
-            task_id=tag,
-            parent_session_id="any",
-            child_session_id="child",
-            agent="explore",
-            description="look",
-            status=SubagentStatus.RUNNING,
-            started_ms=1,
-            updated_ms=2,
-        ),
+    """Return one value of a collection; tests look for the fields set here in files."""
+    fields: dict[str, dict[str, Any]] = {
+        "artifacts": {
+            "artifact_id": f"tool-output:bash:{tag}",
+            "artifact_uri": f"a3s://tool-output/bash/{tag}",
+            "content": f"line {tag}\n",
+            "original_bytes": 7,
+            "shown_bytes": 6,
+        },
+        "trace_events": {"exit_code": 0},
+        "verification_reports": {"checks": (), "residual_risks": ()},
+        "subagent_tasks": {"task_id": tag},
     }
-    return (made[collection],)
+    return (samples.MAKERS[collection](tag, **fields.get(collection, {})),)
 
 
 def snapshot(session_id: str, tag: str = "1", **changes: Any) -> SessionSnapshot:
@@ -117,15 +63,12 @@ def snapshot(session_id: str, tag: str = "1", **changes: Any) -> SessionSnapshot
 
 
 def checkpoint(kind: str, key: str, session_id: str = "s", at: int = 5) -> Any:
-    if kind == "loop_checkpoint":
-        return LoopCheckpoint(
-            run_id=key, session_id=session_id, turn=1, messages=(message("x"),), checkpoint_ms=at
-        )
-    outcome = StepOutcome(
-        task_id="a", session_id="task-run-a", agent="explore", output="ok", success=True
+    made = (
+        numbered.checkpoint(samples.talk("x"), key, session_id)
+        if kind == "loop_checkpoint"
+        else numbered.workflow(key, steps=1)
     )
-    step = WorkflowStepRecord(task_id="a", outcome=outcome)
-    return WorkflowCheckpoint(workflow_id=key, steps=(step,), checkpoint_ms=at)
+    return made.evolve(checkpoint_ms=at)
 
 
 async def save_family(store: Any, collection: str, session_id: str, given: tuple[Any, ...]) -> None:

@@ -374,7 +374,7 @@ def test_without_damage_the_report_is_an_ordinary_load(store_path: Path) -> None
         assert session is not None
         assert session.messages == everything(count=12).session.messages
         nothing: Recovered[SessionSnapshot] = Recovered(value=None)
-        for name in ("families-only", "never-saved"):
+        for name in ("collections-only", "never-saved"):
             assert await store.load_snapshot(name, on_damage="report") == nothing
 
     with_store(store_path, use)
