@@ -1,9 +1,9 @@
-"""Which rule of upstream's behaviour is shown by which test: makes docs/rules.md.
+"""Write docs/rules.md: for each rule of upstream's behaviour the tests that show it.
 
     python -m tests.rules
 
-A test names the rules it shows in its docstring, by the names below. The table is made of these
-docstrings; a test holds that it is up to date and that no rule is without a test.
+A test names its rules in its docstring, by the names below. The table is made of these docstrings;
+a test checks that it is up to date and that every rule has a test.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RULES: Final = {
     "P4": "the first failing step ends it, its error unchanged",
     "P5": "a save that succeeded is logged",
     "P6": "an automatic save never raises",
-    "1.2": "what a load answers and raises",
+    "1.2": "what a load returns and raises",
     "1.3": "who wins when a session is resumed",
     "1.4": "references to models, and that no secret is saved",
     "1.5": "how the other parts are restored",
@@ -137,14 +137,15 @@ RULES: Final = {
     "S3x": "what must hold within a snapshot",
     "N1": "saving a snapshot has no fallback in fragments",
     "N2": "a snapshot can be loaded from fragments, and replaces them",
-    "N3": "session and fragments answer from the snapshot",
+    "N3": "session and fragments are loaded from the snapshot",
     "N4": "a fragment saved later changes the snapshot",
     "N5": "what is stored does not change with the caller's values",
     "N6": "lists are sorted and name original ids",
 }
 _UPSTREAM: Final = "tests/conformance/test_upstream_names.py"
-_SUITE: Final = "a3s_store/testing/conformance/snapshots.py"
-# Rules of stores, which the suite every store has to pass shows without naming them.
+_FOLDER: Final = "a3s_store/testing/conformance"
+_SUITE: Final = f"{_FOLDER}/snapshots.py"
+# Rules of stores: their tests and checks do not name the rules.
 OF_STORES: Final = {
     "N1": [f"{_UPSTREAM}::test_aggregate_save_default_fails_without_fragmented_side_effects"],
     "N2": [
@@ -152,15 +153,15 @@ OF_STORES: Final = {
         f"{_SUITE}::a_snapshot_replaces_everything",
     ],
     "N3": [f"{_SUITE}::a_snapshot_comes_back_as_it_was_saved"],
-    "N4": [f"{_SUITE}::any_change_makes_a_digest_stale"],
+    "N4": [f"{_FOLDER}/compare_and_swap.py::any_change_makes_a_digest_stale"],
     "N5": [f"{_UPSTREAM}::test_memory_store_replaces_complete_snapshot_generation_atomically"],
-    "N6": ["a3s_store/testing/conformance/sessions.py::list_answers_the_saved_ids_sorted"],
+    "N6": [f"{_FOLDER}/sessions.py::list_answers_the_saved_ids_sorted"],
 }
 _NAME: Final = re.compile(r"(?<![\w.])(?:[A-Z]\d+x?|\d+(?:\.\d+)?)(?![\w%]|\.\d)")
 
 
 def functions(path: Path) -> Iterator[tuple[str, str]]:
-    """Every function at the top of a module, or in a class there, with its docstring."""
+    """Yield the functions and classes of a module, and methods, with their docstrings."""
     module = ast.parse(path.read_text(encoding="utf-8"))
     for node in module.body:
         inner = node.body if isinstance(node, ast.ClassDef) else [node]
@@ -172,9 +173,9 @@ def functions(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def named(docstring: str) -> set[str]:
-    """The rules a docstring names: `L1`, `Section 3.2`, `5.1`, `P13, section 1.8`."""
+    """Return the rules that a docstring names: `L1`, `Section 3.2`, `5.1`, `P13, section 1.8`."""
     head = docstring.split("\n\n", 1)[0]
-    # A whole number is a section only where it is said to be one, or begins the text.
+    # A whole number is a section only behind the word "section", or at the beginning of the text.
     found = set(_NAME.findall(head)) & set(RULES)
     sections = {"8", "9", "10"}
     said = set(re.findall(r"[Ss]ection (\d+)", head)) | set(re.findall(r"\A(\d+)[.:,]", head))
@@ -182,7 +183,7 @@ def named(docstring: str) -> set[str]:
 
 
 def table() -> dict[str, list[str]]:
-    """The tests of each rule, as `file::function`."""
+    """Return the tests of each rule, as `file::function`."""
     shown: dict[str, list[str]] = {rule: list(OF_STORES.get(rule, [])) for rule in RULES}
     for place in PLACES:
         files = sorted((ROOT / place).glob("*.py")) if (ROOT / place).is_dir() else [ROOT / place]
@@ -195,7 +196,7 @@ def table() -> dict[str, list[str]]:
 
 
 def page() -> str:
-    """The text of docs/rules.md."""
+    """Return the text of docs/rules.md."""
     lines = [
         "# Rules and their tests",
         "",

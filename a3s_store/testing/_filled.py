@@ -1,4 +1,4 @@
-"""A value of any model with every field set, made from its wire rules."""
+"""Make a value of any model with every field set, from its wire rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ M = TypeVar("M", bound=Model)
 def filled(cls: type[M], name: str) -> M:
     """Return a value with every field set and an unknown key; the texts have `name` in them.
 
-    Lists have two items, one of them twice. Raises TypeError when the class is no model.
+    Lists have two items, the first of them twice.
+
+    Raises: TypeError when the class is no model.
     """
     given = {field.attribute: _value(field, name) for field in codec_for(cls).fields}
     return cls(**given, extra=freeze({"later": {"name": name}}))

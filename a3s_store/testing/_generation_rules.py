@@ -1,4 +1,4 @@
-"""The rules about generations: going back in time, rewinds, forks, and changes on a condition."""
+"""Rules of the state machine about generations: older loads, rewinds, forks, conditions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from a3s_store.testing.conformance.expect import load_collection
 
 
 class GenerationRules(PairsMachine):
-    """Stores without generations are asked for the same in other ways, or for nothing."""
+    """Rules for generations; stores without them do the same by loads and saves, or nothing."""
 
     ids = PairsMachine.ids
 
     @rule(one=ids)
     def go_back_in_time(self, one: str) -> None:
-        """Every generation has the conversation it had then; before and behind them is none."""
+        """Load every generation, and the numbers before the first and after the last one."""
 
         async def work(pair: Pair) -> None:
             if pair.has_generations:
@@ -43,7 +43,7 @@ class GenerationRules(PairsMachine):
     @rule(one=ids, other=ids, at=st.none() | NUMBERS)
     def fork(self, one: str, other: str, at: int | None) -> None:
         async def source(store: Any) -> SessionSnapshot | None:
-            """What may be forked: a session that is long enough, to an id that is free."""
+            """Return the session to fork; None if it is too short or the new id is used."""
             found: SessionSnapshot | None = await store.load_snapshot(one)
             collections = [
                 await load_collection(store, collection.name, other) for collection in COLLECTIONS
@@ -75,7 +75,7 @@ class GenerationRules(PairsMachine):
     def act_at_a_generation(
         self, one: str, other: str, what: str, tree: bool, ahead: int, length: int
     ) -> None:
-        """Each change on a condition, which holds or does not."""
+        """Make a change with an expected generation that is the stored one or another."""
 
         async def step(store: Any) -> Any:
             expected = await store.generation(one) + ahead

@@ -1,4 +1,4 @@
-"""Ids that go wrong: as file names, in SQL, on a terminal, or because two of them share a file."""
+"""Session ids that are awkward as file names, in SQL or on a terminal, or that share a file."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ ODD_IDS: Final = (
 
 
 def session_ids(*, colliding: bool = False) -> st.SearchStrategy[str]:
-    """Ids of 1 to 200 bytes; `colliding` favours those that share a file with another id."""
+    """Return ids of 1 to 200 bytes; with `colliding`, most of them share a file with another id."""
     together = st.sampled_from([one for group in COLLIDING_IDS for one in group])
     # Fifty characters of four bytes are 200 bytes.
     free = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=50)

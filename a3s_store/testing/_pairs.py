@@ -1,4 +1,4 @@
-"""What the machine is made of: a store beside its model, small steps, and strategies of values."""
+"""Parts of the state machine: a store with its model, steps on both, strategies of values."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Step: TypeAlias = Callable[[Any], Awaitable[Any]]
 
 @attrs.frozen
 class Raised:
-    """The answer of a step that raised."""
+    """The result of a step that raised: the name of the error's class."""
 
     kind: str
 
 
 @attrs.define
 class Pair:
-    """A store under test and its model."""
+    """A store under test, and the `MemorySessionStore` that it is compared with."""
 
     name: str
     open_store: OpenStore
@@ -42,36 +42,38 @@ class Pair:
 
     @property
     def has_generations(self) -> bool:
-        """Whether the store promises generations; the model always does."""
+        """Return whether the store promises generations; the model always does."""
         return bool(self.store.capabilities().generations)
 
     async def open(self) -> None:
+        """Open the store at its place."""
         self.store = await self.open_store(self.place)
 
     async def reopen(self) -> None:
+        """Close and open the store again if it is durable."""
         if self.store.capabilities().durable:
             await self.store.close()
             await self.open()
 
     async def write(self, what: str, step: Step) -> None:
-        """Run the step on the store, and unless it refuses the id on the model."""
-        actual, refusal = await answer_of(step, self.store)
+        """Run the step on the store and, unless the store refuses the id, on the model."""
+        actual, refusal = await result_of(step, self.store)
         if refusal is None or not self.may_refuse:
-            expected, _ = await answer_of(step, self.model)
+            expected, _ = await result_of(step, self.model)
             same(expected, actual, f"{self.name}: {what}")
         elif isinstance(refusal, IdCollisionError):
-            held = attrs.astuple(await self.model.inventory())
-            holds(any(held), f"{self.name}: {what}: refused, with nothing to collide with")
+            stored = attrs.astuple(await self.model.inventory())
+            holds(any(stored), f"{self.name}: {what}: IdCollisionError in an empty store")
 
     async def read(self, what: str, step: Step) -> None:
-        """Run the step on both. No store may refuse an id here that `check_id` lets pass."""
-        actual, _ = await answer_of(step, self.store)
-        expected, _ = await answer_of(step, self.model)
+        """Run the step on both and compare; a read may not refuse an id that `check_id` accepts."""
+        actual, _ = await result_of(step, self.store)
+        expected, _ = await result_of(step, self.model)
         same(expected, actual, f"{self.name}: {what}")
 
 
-async def answer_of(step: Step, store: Any) -> tuple[Any, InvalidIdError | None]:
-    """What the step answers or raises, and the error if that is about the id."""
+async def result_of(step: Step, store: Any) -> tuple[Any, InvalidIdError | None]:
+    """Return the result of the step or `Raised`, and the error if it refuses the id."""
     try:
         return await step(store), None
     except InvalidIdError as error:
@@ -81,7 +83,7 @@ async def answer_of(step: Step, store: Any) -> tuple[Any, InvalidIdError | None]
 
 
 def copied(value: Any) -> Any:
-    """An equal value that shares nothing with this one."""
+    """Return an equal value that shares no object with this one."""
     if isinstance(value, tuple):
         return tuple(map(copied, value))
     assert isinstance(value, Model)
@@ -89,16 +91,16 @@ def copied(value: Any) -> Any:
 
 
 def with_unknown_key(value: Any, unknown: Any) -> Any:
-    """The value with the unknown key `v`."""
+    """Return the value with the unknown key `v`."""
     return value.evolve(extra={**value.extra, "v": unknown})
 
 
 def call(value: Any) -> Message:
-    """A message that calls a tool with this value."""
+    """Return a message that calls a tool with this value."""
     return Message(role="assistant", content=(ToolUseBlock(id="c", name="n", input={"v": value}),))
 
 
-# Few texts, so that equal messages come again; and values that Python's == cannot tell apart.
+# Few texts, so that equal messages repeat, and values that Python's == finds equal.
 WORDS = st.sampled_from(("ok", "go on", "", "héllo\u2028\U0001f600"))
 LOOKALIKES: st.SearchStrategy[Any] = st.sampled_from(
     (True, 1, 1.0, False, 0, 0.0, -0.0, None, "", (), {})
@@ -119,12 +121,12 @@ NUMBERS = st.integers(0, 6)
 
 
 async def list_ids(store: Any) -> Any:
-    """The step that lists."""
+    """Step: list the sessions."""
     return await store.list()
 
 
 def take_snapshot(session_id: str) -> Step:
-    """The step that loads the snapshot and takes its digest."""
+    """Return the step that loads a snapshot and its digest."""
 
     async def step(store: Any) -> Any:
         found = await store.load_snapshot(session_id)
@@ -134,7 +136,7 @@ def take_snapshot(session_id: str) -> Step:
 
 
 def look_at(session_id: str) -> Step:
-    """The step that asks everything there is to ask about an id."""
+    """Return the step that loads everything under an id."""
 
     async def step(store: Any) -> Any:
         return await contents(store, session_id)
@@ -143,7 +145,7 @@ def look_at(session_id: str) -> Step:
 
 
 def generations_of(session_id: str) -> Step:
-    """The step that asks for all generations; clocks differ."""
+    """Return the step that lists the generations, without their times: clocks differ."""
 
     async def step(store: Any) -> Any:
         found = await store.generations(session_id)
@@ -155,7 +157,7 @@ def generations_of(session_id: str) -> Step:
 
 
 def load_at(session_id: str, number: int) -> Step:
-    """The step that loads one generation."""
+    """Return the step that loads one generation."""
 
     async def step(store: Any) -> Any:
         return await store.load(session_id, generation=number)
@@ -164,4 +166,4 @@ def load_at(session_id: str, number: int) -> Step:
 
 
 async def do_nothing(store: Any) -> None:
-    """The step of stores that do not have what is asked."""
+    """Step of stores without the capability: do nothing."""

@@ -1,4 +1,4 @@
-"""The machine without its rules: how steps are done to each pair and compared, and ids."""
+"""The state machine without its rules: run steps on every pair, compare, and draw ids."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEW: Final = SessionData(id="new", created_at=0, updated_at=0)
 
 
 class PairsMachine(RuleBasedStateMachine):
-    """Pairs of a store and its model, steps that are done to all of them, and ids."""
+    """Runs every step on each pair of a store and its model, and compares the results."""
 
     openers: ClassVar[Mapping[str, OpenStore]] = {}
     refusing: ClassVar[Collection[str]] = ()
@@ -48,6 +48,8 @@ class PairsMachine(RuleBasedStateMachine):
         self.each(Pair.open)
 
     def each(self, work: Callable[[Pair], Awaitable[None]]) -> None:
+        """Run `work` on each pair, one after the other."""
+
         async def all_of_them() -> None:
             for pair in self.pairs:
                 await work(pair)
@@ -55,10 +57,10 @@ class PairsMachine(RuleBasedStateMachine):
         self.runner.run(all_of_them())
 
     def change(self, what: str, step: Step, *ids: str, generations: Step | None = None) -> None:
-        """Run a step that writes, then compare what these ids hold.
+        """Run a step that writes, then compare everything stored under these ids.
 
-        `generations` is what stores that keep them are asked to do instead. Their generations are
-        compared with the model's, so every write takes the same number in both.
+        Stores with generations run the step `generations` instead, if there is one; their
+        generations are compared with the model's, so that a write has the same number in both.
         """
         self.used.update(ids)
 
@@ -74,6 +76,7 @@ class PairsMachine(RuleBasedStateMachine):
         self.each(work)
 
     def teardown(self) -> None:
+        """Compare everything, before and after reopening, and close the stores."""
         try:
             if all(pair.store is not None for pair in self.pairs):
                 self.each(self.compare_everything)
@@ -87,6 +90,7 @@ class PairsMachine(RuleBasedStateMachine):
                 self.folder.cleanup()
 
     async def compare_everything(self, pair: Pair) -> None:
+        """Compare every id that was used, and the inventory, and verify the store if it can."""
         for one in sorted(self.used):
             await pair.read(f"everything of {one!r}", look_at(one))
         if isinstance(pair.store, Inventoried):
@@ -102,10 +106,12 @@ class PairsMachine(RuleBasedStateMachine):
         found=st.lists(strategies.session_ids(colliding=True), min_size=2, max_size=3, unique=True),
     )
     def some_ids(self, found: list[str]) -> Any:
+        """Draw two or three ids, most of which share a file."""
         return multiple(*found)
 
     @rule(target=ids, one=strategies.session_ids())
     def another_id(self, one: str) -> str:
+        """Draw one more id."""
         return one
 
 

@@ -1,7 +1,7 @@
-"""Strategies for what JSON is made of: text, numbers, times, and opaque values of all of them.
+"""Strategies for texts, numbers, times and opaque JSON.
 
-Every strategy names its corners in a list beside it and draws from that list half of the time:
-hypothesis alone seldom finds 2^63 or the smallest 32-bit float.
+Each strategy draws from a list of edge cases half of the time: Hypothesis alone seldom finds 2**63
+or the smallest 32-bit float.
 """
 
 from __future__ import annotations
@@ -112,35 +112,35 @@ ODD_TIMES: Final = (
 
 
 def texts(max_size: int = 12) -> st.SearchStrategy[str]:
-    """Any text a file can hold, `max_size` characters of it; no lone surrogates."""
+    """Return texts of up to `max_size` characters, without lone surrogates."""
     return st.sampled_from(ODD_TEXTS) | st.text(max_size=max_size)
 
 
 def keys() -> st.SearchStrategy[str]:
-    """Keys of JSON objects, few enough that two objects often share one."""
+    """Return keys of JSON objects; they are few, so two objects often share one."""
     return st.sampled_from(ODD_KEYS) | st.text(max_size=4)
 
 
 def integers(low: int, high: int) -> st.SearchStrategy[int]:
-    """Integers from `low` to `high`, both included and both likely."""
+    """Return integers from `low` to `high`, both included and both likely."""
     odd = sorted({low, high, *(number for number in ODD_INTEGERS if low <= number <= high)})
     return st.sampled_from(odd) | st.integers(low, high)
 
 
 def floats() -> st.SearchStrategy[float]:
-    """Finite 64-bit floats."""
+    """Return finite 64-bit floats."""
     return st.sampled_from(ODD_FLOATS) | st.floats(allow_nan=False, allow_infinity=False)
 
 
 def floats_32() -> st.SearchStrategy[float]:
-    """Finite 32-bit floats, subnormals included."""
+    """Return finite 32-bit floats, subnormal ones too."""
     some = st.floats(allow_nan=False, allow_infinity=False, width=32)
     return st.sampled_from(ODD_FLOATS_32) | some
 
 
 def timestamps() -> st.SearchStrategy[str]:
-    """RFC 3339 times in UTC and out of it, with 0 to 9 digits of a second."""
-    # The margin of two days leaves room for every offset.
+    """Return RFC 3339 times with any offset and 0 to 9 digits of a second."""
+    # Two days of margin: an offset must not lead beyond the years 1 and 9999.
     first, last = datetime.datetime(1, 1, 3), datetime.datetime(9999, 12, 29)
     fractions = st.just("") | st.integers(0, 10**9 - 1).map(lambda nanos: f".{nanos:09d}")
     offsets = st.sampled_from(("Z", "z", "+00:00", "-23:59", "+05:30"))
@@ -155,13 +155,13 @@ def timestamps() -> st.SearchStrategy[str]:
 
 
 def json_scalars() -> st.SearchStrategy[Any]:
-    """JSON values that are neither arrays nor objects. True, 1 and 1.0 are equal and all likely."""
+    """Return JSON values that are neither arrays nor objects; True, 1 and 1.0 are all likely."""
     numbers = st.sampled_from((True, 1, 1.0, False, 0, 0.0, -0.0, *ODD_INTEGERS))
     return st.none() | numbers | floats() | texts()
 
 
 def json_values(max_leaves: int = 5) -> st.SearchStrategy[Any]:
-    """Opaque JSON: plain dicts, lists and scalars, now and then nested up to 20 levels deep."""
+    """Return opaque JSON: dicts, lists and scalars, sometimes nested 20 levels deep."""
     shallow = st.recursive(
         json_scalars(),
         lambda inner: st.lists(inner, max_size=3) | json_objects(inner),
@@ -176,13 +176,13 @@ def json_values(max_leaves: int = 5) -> st.SearchStrategy[Any]:
 def json_objects(
     values: st.SearchStrategy[Any], *, without: frozenset[str] = frozenset()
 ) -> st.SearchStrategy[Any]:
-    """JSON objects of up to three keys, none of them in `without`."""
+    """Return JSON objects of up to three keys, none of them in `without`."""
     named = keys().filter(lambda key: key not in without) if without else keys()
     return st.dictionaries(named, values, max_size=3)
 
 
 def _nested(value: Any, levels: list[str | None]) -> Any:
-    """`value` inside arrays (where the level is None) and objects of the key given."""
+    """Return `value` inside one array (level None) or object (its key) for each level."""
     for key in levels:
         value = [value] if key is None else {key: value}
     return value

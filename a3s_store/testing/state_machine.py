@@ -1,30 +1,31 @@
-"""Random programs: any stores against `MemorySessionStore`, answer by answer.
+"""Random programs on stores, compared with `MemorySessionStore` after every step.
 
     class TestMyStore(store_machine({"mine": lambda place: MyStore.open(place)}).TestCase):
         settings = hypothesis.settings(max_examples=50, deadline=None)
 
-A store that is right takes seconds. One that is wrong is found as quickly, but hypothesis then
-looks for the shortest program that shows it, which may take minutes; leave `Phase.shrink` out of
-`phases=` to see the first one found.
+This takes seconds on a correct store. A fault is found as quickly, but Hypothesis then looks for
+the shortest program that shows it, which may take minutes; leave `Phase.shrink` out of `phases=` to
+see the first program found.
 
-`store_machine` makes a hypothesis state machine. It draws one program (saves, growing
-conversations, compactions, checkpoints, deletes, compare-and-swap, reopenings) and runs it on every
-store named, each at a place of its own. Answers are compared as values and as canonical JSON: `==`
-takes True for 1 and -0.0 for 0.0.
+`store_machine` makes a Hypothesis state machine. It draws one program (saves, growing
+conversations, compactions, checkpoints, deletes, compare-and-swap, reopenings) and runs it on each
+store, at a place of its own. Results are compared as values and as canonical JSON, because == finds
+True equal to 1 and -0.0 equal to 0.0.
 
-Invariants: 1. a step is a small async function of a store; it runs on the store and on the store's
-model, and both must answer, or raise, the same; 2. each store has a model of its own. So a write
-that a store refuses for its id (IdCollisionError, InvalidIdError) is one its model never saw, and
-goes on in the others: asking the strict store first and skipping the step everywhere needs an order
-among stores. Only stores named in `may_refuse` may do so, only for writes, and a collision needs
-something to collide with; 3. steps build on what the same store answered, so that a store that
-knows its own values by identity is put to work, or on equal copies of it, so that one that only
-looks at identity is found out; 4. after the last step everything is compared, and compared once
-more after reopening; 5. a store that promises generations has those of its model after every step:
-number, length, digest, and the conversation of each. Other stores are asked for rewinds and forks
-by loads and saves.
+Invariants:
 
-Like hypothesis's test_database_agreement.py.
+1. A step is a small async function of a store. It runs on the store and on the store's model, and
+   both must return or raise the same.
+2. Each store has a model of its own. A write that a store refuses for its id (IdCollisionError,
+   InvalidIdError) does not run on its model, and still runs on the other pairs. Only stores in
+   `may_refuse` may refuse ids, only in writes, and a collision needs a stored id.
+3. Steps build on values loaded from the same store, since a store may recognise its own objects by
+   identity, or on equal copies, since a store may rely on identity wrongly.
+4. After the last step everything is compared, and once more after reopening.
+5. A store with generations has those of its model after every step: number, length, digest and
+   conversation. Other stores do rewinds and forks by loads and saves.
+
+Source: Hypothesis's own test_database_agreement.py has the same form.
 """
 
 from __future__ import annotations
@@ -63,11 +64,11 @@ from a3s_store.testing.conformance.expect import load_collection, save_collectio
 def store_machine(
     open_stores: Mapping[str, OpenStore], *, may_refuse: Collection[str] = ()
 ) -> type[StoreMachine]:
-    """A state machine over these stores, for `.TestCase` or `run_state_machine_as_test`.
+    """Return a state machine over these stores, for `.TestCase` or `run_state_machine_as_test`.
 
-    Each opener is given an empty folder and answers an awaitable of an open store that keeps its
-    data there, or nowhere. A store that declares `durable` is closed and opened again now and then.
-    `may_refuse` names those that cannot keep every id.
+    Each opener takes an empty folder and returns an awaitable of an open store, which keeps its
+    data there or in memory. A store that declares `durable` is closed and reopened from time to
+    time. `may_refuse` has the names of stores that cannot keep every id.
     """
 
     class Machine(StoreMachine):
@@ -78,7 +79,7 @@ def store_machine(
 
 
 class StoreMachine(GenerationRules):
-    """The rules. Use `store_machine`, which says on which stores."""
+    """The rules of the machine; `store_machine` makes a subclass for given stores."""
 
     ids = GenerationRules.ids
     digests = Bundle("digests")
@@ -90,7 +91,7 @@ class StoreMachine(GenerationRules):
         self.change("save", lambda store: store.save(session.evolve(id=one)), one)
 
     def edit(self, what: str, one: str, fresh: bool, change: Callable[[Any], Any]) -> None:
-        """Load the conversation, save what `change` makes of it."""
+        """Load the session, apply `change` to its messages, and save it."""
 
         async def step(store: Any) -> None:
             session = await store.load(one) or NEW.evolve(id=one)
@@ -104,7 +105,7 @@ class StoreMachine(GenerationRules):
         for turn in turns:
             self.grow_once(one, turn, fresh)
 
-    # Hypothesis draws rules alike, and growing is what sessions do most.
+    # Hypothesis draws all rules equally often; sessions mostly grow, so this is a rule too.
     @rule(one=ids, turn=TURNS, fresh=st.booleans())
     def grow_once(self, one: str, turn: tuple[Message, ...], fresh: bool) -> None:
         self.edit("grow", one, fresh, lambda old: (*old, *turn))
@@ -136,7 +137,7 @@ class StoreMachine(GenerationRules):
 
     @rule(one=ids, values=LOOKALIKE_GROUPS, fresh=st.booleans())
     def save_lookalikes(self, one: str, values: tuple[Any, ...], fresh: bool) -> None:
-        """The last message changes into some that Python takes to be equal to it."""
+        """Add a message and replace it with one that Python's == finds equal."""
         first, second = map(call, values)
         self.edit("add a call", one, fresh, lambda old: (*old, first))
         self.edit("make it look alike", one, fresh, lambda old: (*old[:-1], second))
@@ -182,7 +183,7 @@ class StoreMachine(GenerationRules):
     def grow_a_collection(
         self, one: str, added: tuple[str, tuple[Any, ...]], trim: int, fresh: bool
     ) -> None:
-        """Add values at the end and drop some at the front, as the live collections do."""
+        """Add values at the end and drop some at the front, as live collections do."""
         collection, more = added
 
         async def step(store: Any) -> None:

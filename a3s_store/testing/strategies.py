@@ -1,10 +1,10 @@
-"""A strategy for every model, derived from its wire rules, so that a new model has one already.
+"""A Hypothesis strategy for every model, derived from its wire rules.
 
-Like hypothesis's own, each function returns a strategy of single values; `collections` makes
-tuples of them. `size` is the length of the longest list; lists inside lists are shorter by one.
+Each function returns a strategy of single values; `collections` makes tuples of them. `size` is the
+length of the longest list; lists inside lists are shorter by one.
 
 Invariants: 1. every value can be encoded; 2. unknown keys and unknown members of unions occur, and
-none of them repeats a known one; 3. ids are never empty, hold no NUL and no lone surrogate.
+none of them repeats a known one; 3. ids are never empty, and have no NUL and no lone surrogate.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ SIZE: Final = 3
 
 
 def model(cls: type[T], *, size: int = SIZE) -> st.SearchStrategy[T]:
-    """Valid values of a model, with unknown keys and unknown union members among them.
+    """Return valid values of a model, some with unknown keys and unknown union members.
 
-    Raises TypeError when the class is no model.
+    Raises: TypeError when the class is no model.
     """
     codec_for(cls)
     return _model(cls, size)
 
 
 def session_data(*, size: int = SIZE) -> st.SearchStrategy[models.SessionData]:
-    """Whole sessions, each under an id of `session_ids()`."""
+    """Return sessions, each under an id of `session_ids()`."""
     return model(models.SessionData, size=size)
 
 
@@ -81,56 +81,56 @@ def sessions(
     *,
     size: int = SIZE,
 ) -> st.SearchStrategy[models.SessionData]:
-    """Sessions under a given id, or under ids drawn from a given strategy."""
+    """Return sessions under a given id, or under ids drawn from a given strategy."""
     ids = st.just(id) if isinstance(id, str) else id
     return st.builds(lambda one, name: one.evolve(id=name), session_data(size=size), ids)
 
 
 def messages(*, size: int = SIZE) -> st.SearchStrategy[models.Message]:
-    """Messages of up to `size` blocks, empty ones among them."""
+    """Return messages of up to `size` blocks, some without any."""
     return model(models.Message, size=size)
 
 
 def content_blocks(*, size: int = SIZE) -> st.SearchStrategy[Any]:
-    """Blocks of every type, and of types this release does not know."""
+    """Return content blocks of every type, and of unknown types."""
     return _item_of(models.Message, "content", size)
 
 
 def artifacts() -> st.SearchStrategy[models.ToolArtifact]:
-    """Artifacts; their byte counts have nothing to do with their content."""
+    """Return artifacts; their byte counts are independent of their content."""
     return model(models.ToolArtifact)
 
 
 def trace_events(*, size: int = SIZE) -> st.SearchStrategy[models.TraceEvent]:
-    """Trace events of both kinds."""
+    """Return trace events of both kinds."""
     return model(models.TraceEvent, size=size)
 
 
 def run_records(*, size: int = SIZE) -> st.SearchStrategy[models.RunRecord]:
-    """Runs with events; sequence numbers repeat and go back, and run ids repeat."""
+    """Return runs with events; sequence numbers and run ids repeat."""
     return model(models.RunRecord, size=size)
 
 
 def agent_events(*, size: int = SIZE) -> st.SearchStrategy[Any]:
-    """Events of all 43 types, and of types this release does not know."""
+    """Return events of all types, and of unknown types."""
     (field,) = (f for f in codec_for(models.RunEventRecord).fields if f.attribute == "event")
     return _kind(field.kind, size)
 
 
 def verification_reports(*, size: int = SIZE) -> st.SearchStrategy[models.VerificationReport]:
-    """Reports whose status need not follow from their checks."""
+    """Return verification reports; their status is independent of their checks."""
     return model(models.VerificationReport, size=size)
 
 
 def subagent_tasks(*, size: int = SIZE) -> st.SearchStrategy[models.SubagentTaskSnapshot]:
-    """Subagent tasks in every state."""
+    """Return subagent tasks in every state."""
     return model(models.SubagentTaskSnapshot, size=size)
 
 
 def loop_checkpoints(
     run_id: str | None = None, *, size: int = SIZE
 ) -> st.SearchStrategy[models.LoopCheckpoint]:
-    """Loop checkpoints of version 0 and 1, all of one run if `run_id` is given."""
+    """Return loop checkpoints of version 0 and 1, all of one run if `run_id` is given."""
     found = model(models.LoopCheckpoint, size=size)
     return found if run_id is None else found.map(lambda one: one.evolve(run_id=run_id))
 
@@ -138,7 +138,7 @@ def loop_checkpoints(
 def workflow_checkpoints(
     workflow_id: str | None = None, *, size: int = SIZE
 ) -> st.SearchStrategy[models.WorkflowCheckpoint]:
-    """Workflow checkpoints of version 0 and 1, all of one workflow if `workflow_id` is given."""
+    """Return workflow checkpoints of version 0 and 1, of one workflow if `workflow_id` is given."""
     found = model(models.WorkflowCheckpoint, size=size)
     if workflow_id is None:
         return found
@@ -150,7 +150,7 @@ def session_snapshot(
     *,
     size: int = 2,
 ) -> st.SearchStrategy[SessionSnapshot]:
-    """Sessions with each collection never saved, saved empty, or filled."""
+    """Return snapshots with each collection never saved, saved empty, or with values."""
     found = st.builds(_storable, model(SessionSnapshot, size=size))
     if id is None:
         return found
@@ -161,25 +161,25 @@ def session_snapshot(
 def collections(
     values: st.SearchStrategy[T], *, size: int = SIZE
 ) -> st.SearchStrategy[tuple[T, ...]]:
-    """Tuples of up to `size` values, where the first now and then comes again at the end."""
+    """Return tuples of up to `size` values; sometimes the last one equals the first."""
     listed = st.lists(values, max_size=size)
     return st.builds(_with_repeat, listed, st.booleans(), st.just(size))
 
 
 def _with_repeat(items: list[Any], again: bool, size: int) -> tuple[Any, ...]:
     if again and items and len(items) < size:
-        # Equal and not identical, so that nothing can tell the two by looking at the object.
+        # Equal and not identical, so that a store cannot recognise the two by identity.
         return (*items, items[0].evolve() if isinstance(items[0], Model) else items[0])
     return tuple(items)
 
 
 def _storable(snapshot: SessionSnapshot) -> SessionSnapshot:
-    """The snapshot without what `check_snapshot` refuses."""
+    """Return the snapshot without values that `check_snapshot` refuses."""
     uris = () if snapshot.artifacts is None else snapshot.retained_artifact_uris
     return snapshot.evolve(retained_artifact_uris=tuple(sorted(set(uris))), extra=EMPTY)
 
 
-# Where a model promises more than its wire rules say.
+# Fields with narrower values than their wire rules have.
 _PROMISED: Final[dict[tuple[type, str], st.SearchStrategy[Any]]] = {
     (models.SessionData, "id"): session_ids(),
     (SessionSnapshot, "schema_version"): st.just(SNAPSHOT_VERSION),
@@ -208,8 +208,8 @@ def _build(cls: type, size: int) -> st.SearchStrategy[Any]:
     extras = json_objects(json_values(3), without=codec.known)
     given["extra"] = _mostly(EMPTY, extras)
 
-    # Rather than builds(), whose repr spells out all strategies inside: half a megabyte for a run,
-    # about which hypothesis warns.
+    # Not builds(): its repr has all strategies inside, half a megabyte for a run, and Hypothesis
+    # warns about that.
     @st.composite
     def values(draw: st.DrawFn) -> Any:
         return cls(**{attribute: draw(strategy) for attribute, strategy in given.items()})
@@ -224,12 +224,12 @@ def _field(cls: type, wired: Wired, size: int) -> st.SearchStrategy[Any]:
     found = _kind(wired.kind, size)
     if wired.optional:
         return st.none() | found
-    # What the rules say of absent keys and of omitted ones only shows at the default itself.
+    # Rules for absent and omitted keys apply to the default only.
     return found if wired.default is attrs.NOTHING else st.just(wired.default) | found
 
 
 def _kind(kind: kinds.Kind, size: int) -> st.SearchStrategy[Any]:
-    """Values a field of this kind can hold. Subclasses come before the classes they extend."""
+    """Return values of a field of this kind; subclasses are matched before their base classes."""
     shorter = max(size - 1, min(size, 1))
     match kind:
         case kinds.Bool():
@@ -242,7 +242,7 @@ def _kind(kind: kinds.Kind, size: int) -> st.SearchStrategy[Any]:
             return floats()
         case kinds.EnumOf():
             known: st.SearchStrategy[Any] = st.sampled_from(list(kind.cls))
-            # Those of a newer release, some like those of this one.
+            # Members of a newer release; some resemble known ones.
             odd = st.sampled_from(("Hibernating", "active", "", "\x00", "\U0001f600"))
             return st.one_of([known] * 4 + [odd.map(UnknownVariant)])
         case kinds.OpaqueValue():
@@ -272,7 +272,7 @@ def _union(kind: model_kinds.Tagged, size: int) -> st.SearchStrategy[Any]:
 
 
 def _opaque(codec: Codec[Any]) -> st.SearchStrategy[Any]:
-    """Members of a union that this release does not know; no tag of a known one is among these."""
+    """Return unknown members of a union; none has the tag of a known one."""
     odd = st.sampled_from(("", "Text", "text ", "thinking", "null", "\x00", "\U0001f600"))
     tags = odd | st.text(max_size=4).map("new:".__add__)
     bodies = json_objects(json_values(), without=frozenset({"type"}))
@@ -286,10 +286,10 @@ def _item_of(cls: type, attribute: str, size: int) -> st.SearchStrategy[Any]:
 
 
 def _mostly(usual: Any, rare: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """`usual`, and one time in six something else: models nest, and each has unknown keys."""
+    """Return `usual`, and one time in six a value of `rare`, since models nest."""
     return st.one_of([*[st.just(usual)] * 5, rare])
 
 
-# Hidden from type checkers, which would believe in every name.
+# Hidden from type checkers, which would accept any name.
 if not TYPE_CHECKING:
     __getattr__ = names_of(__name__)

@@ -1,6 +1,6 @@
-"""What every `SessionStore` owes, as checks that run on anybody's store.
+"""The conformance suite: checks of the promises of `SessionStore`, for any store.
 
-With pytest, in a file of your own; a check of what your store does not promise is skipped:
+With pytest, in a file of your own; checks of capabilities that your store lacks are skipped:
 
     import asyncio, pytest
     from a3s_store.testing import conformance
@@ -16,16 +16,15 @@ Without pytest, a report by capability:
     print(report)
     assert report.ok
 
-`lambda place: ...` is given a folder and answers an awaitable of an open store that keeps its data
-there. Opened at the same folder again, a store finds what the last one left; one that keeps nothing
-takes no notice of it. A store on a server makes a database or schema named after the folder.
+`lambda place: ...` takes a folder and returns an awaitable of an open store with its data there.
+A durable store that is opened at the same folder again finds its data; a store in memory ignores
+the folder. A store on a server uses a database, schema or prefix named after the folder.
 
-Every check names the rule it stands for (`check.rule`), its group and the capability it belongs to,
-if any. Checks without a capability are owed by all; the others by stores whose `capabilities()`
-declares it. What is declared and has no check here is in `report.untested`.
+A check has a name, a rule in one sentence (`check.rule`), a group, and the capability that it
+belongs to. Checks whose capability is None apply to every store, the others to stores whose
+`capabilities()` has that capability. Capabilities without any check are in `report.untested`.
 
-Like hypothesis's own database tests and ZODB's BasicStorage: the suite ships with the package, and
-our own stores pass the same one. It imports neither pytest nor hypothesis.
+The stores of this package pass the same suite. It imports neither pytest nor hypothesis.
 """
 
 from typing import TYPE_CHECKING
@@ -34,13 +33,18 @@ from a3s_store._deprecated import names_of
 from a3s_store.testing.conformance import agent_memory as _agent_memory
 from a3s_store.testing.conformance import checkpoints as _checkpoints
 from a3s_store.testing.conformance import claims as _claims
-from a3s_store.testing.conformance import collections as _families
+from a3s_store.testing.conformance import collections as _collections
+from a3s_store.testing.conformance import compare_and_swap as _compare_and_swap
+from a3s_store.testing.conformance import concurrency as _concurrency
 from a3s_store.testing.conformance import conditional as _conditional
 from a3s_store.testing.conformance import conditional_refusals as _conditional_refusals
+from a3s_store.testing.conformance import conversations as _conversations
 from a3s_store.testing.conformance import drafts as _drafts
+from a3s_store.testing.conformance import durability as _durability
 from a3s_store.testing.conformance import generations as _generations
 from a3s_store.testing.conformance import ids as _ids
-from a3s_store.testing.conformance import lifecycle as _life
+from a3s_store.testing.conformance import lifecycle as _lifecycle
+from a3s_store.testing.conformance import merges as _merges
 from a3s_store.testing.conformance import refusals as _refusals
 from a3s_store.testing.conformance import sessions as _sessions
 from a3s_store.testing.conformance import snapshots as _snapshots
@@ -67,18 +71,23 @@ __all__ = [
     "run_conformance",
 ]
 
-# Importing a file registers its checks.
+# Importing a module registers its checks.
 _FILES = (
     _agent_memory,
     _checkpoints,
-    _drafts,
     _claims,
+    _collections,
+    _compare_and_swap,
+    _concurrency,
     _conditional,
     _conditional_refusals,
-    _families,
+    _conversations,
+    _drafts,
+    _durability,
     _generations,
     _ids,
-    _life,
+    _lifecycle,
+    _merges,
     _refusals,
     _sessions,
     _snapshots,
@@ -87,10 +96,10 @@ _FILES = (
 
 
 def checks() -> tuple[Check, ...]:
-    """Every check there is."""
+    """Return all checks of the suite, in a fixed order."""
     return registered()
 
 
-# Hidden from type checkers, which would believe in every name.
+# Hidden from type checkers, which would accept any name.
 if not TYPE_CHECKING:
     __getattr__ = names_of(__name__)

@@ -31,7 +31,7 @@ async def _load(store: SessionStore, kind: str, key: str) -> Any:
 
 @required_by(_GROUP, cases=_EACH)
 async def a_checkpoint_is_kept_or_refused(store: SessionStore, kind: str) -> None:
-    """Saved and loaded, or UnsupportedError and no checkpoint: never accepted and lost."""
+    """A checkpoint is saved and loaded, or refused with UnsupportedError; it is never lost."""
     same(None, await _load(store, kind, "k"), "before")
     try:
         await _save(store, kind, "k", _make(kind, "k"))
@@ -46,7 +46,7 @@ async def a_checkpoint_is_kept_or_refused(store: SessionStore, kind: str) -> Non
 
 @required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_comes_back_as_it_was_saved(store: SessionStore, kind: str) -> None:
-    """Every field survives; version 0 stays version 0; an unknown id is None."""
+    """Every field is loaded as saved, version 0 too; an unknown id loads as None."""
     for version in (0, 1):
         value = _make(kind, "k", schema_version=version)
         await _save(store, kind, "k", value)
@@ -56,7 +56,7 @@ async def a_checkpoint_comes_back_as_it_was_saved(store: SessionStore, kind: str
 
 @required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_replaces_the_last_one(store: SessionStore, kind: str) -> None:
-    """The next checkpoint of the same id is the only one there is."""
+    """A checkpoint saved under the same id replaces the one before."""
     await _save(store, kind, "k", _make(kind, "k"))
     lists = {"messages": ()} if kind == "loop_checkpoint" else {"steps": ()}
     second = _make(kind, "k", checkpoint_ms=0, extra={}, **lists)
@@ -66,7 +66,7 @@ async def a_checkpoint_replaces_the_last_one(store: SessionStore, kind: str) -> 
 
 @required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_is_deleted_alone(store: SessionStore, kind: str) -> None:
-    """Its neighbours stay, a second delete and that of an unknown id are successes."""
+    """Other checkpoints stay; deleting again, or an unknown id, succeeds."""
     for key in ("k", "l"):
         await _save(store, kind, key, _make(kind, key))
     for key in ("k", "k", "unknown"):
@@ -77,7 +77,7 @@ async def a_checkpoint_is_deleted_alone(store: SessionStore, kind: str) -> None:
 
 @required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_of_a_newer_version_is_refused(store: SessionStore, kind: str) -> None:
-    """InvalidSnapshotError, and the one that was there stays."""
+    """A newer version raises InvalidSnapshotError, and the stored checkpoint stays."""
     await _save(store, kind, "k", _make(kind, "k"))
     newer = _make(kind, "k", schema_version=2, checkpoint_ms=0)
     await raises(InvalidSnapshotError, "version 2", _save, store, kind, "k", newer)
@@ -86,7 +86,7 @@ async def a_checkpoint_of_a_newer_version_is_refused(store: SessionStore, kind: 
 
 @required_by(_GROUP, capability="checkpoints", cases=_EACH)
 async def a_checkpoint_under_another_id_is_refused(store: SessionStore, kind: str) -> None:
-    """InvalidSnapshotError when the value names another id, and nothing is written."""
+    """A value with another id raises InvalidSnapshotError, and nothing is written."""
     other = _make(kind, "l")
     await raises(InvalidSnapshotError, "another id", _save, store, kind, "k", other)
     for key in ("k", "l"):
@@ -95,7 +95,7 @@ async def a_checkpoint_under_another_id_is_refused(store: SessionStore, kind: st
 
 @required_by(_GROUP, capability="checkpoints")
 async def ids_of_sessions_runs_and_workflows_are_apart(store: SessionStore) -> None:
-    """One text may be the id of all three."""
+    """A session, a run and a workflow may have the same id."""
     await store.save(session("x", ("a",)))
     loop, flow = loop_checkpoint("x", "x"), samples.workflow_checkpoint("x")
     await store.save_loop_checkpoint("x", loop)
@@ -110,7 +110,7 @@ async def ids_of_sessions_runs_and_workflows_are_apart(store: SessionStore) -> N
 
 @required_by(_GROUP, capability="checkpoints")
 async def checkpoints_do_not_make_a_session(store: SessionStore) -> None:
-    """They need none, and list, exists and load do not see them."""
+    """Checkpoints need no session, and make none: list, exists and load do not see them."""
     await store.save_loop_checkpoint("r", loop_checkpoint("r", "s"))
     await store.save_workflow_checkpoint("s", samples.workflow_checkpoint("s"))
     same([], await store.list(), "list")
@@ -120,7 +120,7 @@ async def checkpoints_do_not_make_a_session(store: SessionStore) -> None:
 
 @required_by(_GROUP, capability="checkpoints")
 async def a_checkpoint_and_its_session_go_their_own_ways(store: SessionStore) -> None:
-    """The conversation of a checkpoint stays what it was, whatever the session's becomes."""
+    """A checkpoint keeps its messages whatever the session's messages become."""
     common = talk("a", "b", "c")
     ahead = loop_checkpoint("r", "s", messages=(*common, *talk("tool round")))
     behind = loop_checkpoint("q", "s", messages=common[:1])
@@ -146,7 +146,7 @@ async def a_checkpoint_and_its_session_go_their_own_ways(store: SessionStore) ->
 
 @required_by(_GROUP, capability="checkpoints")
 async def a_checkpoint_grows_with_its_run(store: SessionStore) -> None:
-    """A checkpoint after every tool round, then the session with all of it."""
+    """A checkpoint grows round by round, and the session is saved with its messages at last."""
     messages = talk(*(f"round {number}" for number in range(12)))
     await store.save(session("s").evolve(messages=messages[:2]))
     for turn in range(3, 13, 3):
@@ -164,7 +164,7 @@ async def a_checkpoint_grows_with_its_run(store: SessionStore) -> None:
 
 @required_by(_GROUP, capability="checkpoints")
 async def a_run_may_change_its_session(store: SessionStore) -> None:
-    """The session last named owns the checkpoint: only its deletion takes it along."""
+    """The session last named owns the checkpoint: it is deleted with that session only."""
     for owner in ("s", "t"):
         await store.save(session(owner, ("a",)))
         await store.save_loop_checkpoint("r", loop_checkpoint("r", owner))

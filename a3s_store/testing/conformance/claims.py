@@ -1,7 +1,7 @@
-"""Stores in which a run is of one live session: checkpoints that are claimed.
+"""Stores with `run_claims`: the checkpoint of a run belongs to one live session at a time.
 
-What a store declares `run_claims` for: `run_checkpoints(id)`, `claim_run(run_id, seen=, by=)`, and
-that `save_changes` writes and removes checkpoints with the session, or not at all.
+Such a store has `run_checkpoints(id)` and `claim_run(run_id, seen=, by=)`, and its `save_changes`
+writes and removes checkpoints in the same transaction as the session.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from a3s_store.errors import (
     StaleGenerationError,
     StoreClosedError,
 )
-from a3s_store.testing.conformance.conditional import behind, changes, never
+from a3s_store.testing.conformance.changes import behind, changes, never
 from a3s_store.testing.conformance.expect import contents, raises, same, unchanged
 from a3s_store.testing.conformance.suite import StoreMaker, required_by
 from a3s_store.testing.samples import loop_checkpoint, session, talk
@@ -30,14 +30,14 @@ _GROUP = "claims of runs"
 def run(
     run_id: str = "r", *, session_id: str = "s", base_length: int | None = 1, by: str | None = "A"
 ) -> RunCheckpoint:
-    """A checkpoint of a run, claimed by A."""
+    """Return a run checkpoint that is claimed by A."""
     return RunCheckpoint(
         checkpoint=loop_checkpoint(run_id, session_id), base_length=base_length, claimed_by=by
     )
 
 
 def further(one: RunCheckpoint, *texts: str) -> RunCheckpoint:
-    """The checkpoint with another round."""
+    """Return the run checkpoint with another round of messages."""
     messages = (*one.checkpoint.messages, *talk(*texts))
     checkpoint = one.checkpoint.evolve(messages=messages, turn=one.checkpoint.turn + 1)
     return RunCheckpoint(
@@ -46,7 +46,7 @@ def further(one: RunCheckpoint, *texts: str) -> RunCheckpoint:
 
 
 async def begun(store: Any, *run_ids: str) -> Revision:
-    """Save a session and begin runs of it for A; return where it stands."""
+    """Save a session and begin runs of it for A; return its revision."""
     committed = await store.save_changes(changes("s", "a"), on=None)
     for run_id in run_ids:
         given = changes("s", checkpoint=run(run_id), begins_run=True)
@@ -56,7 +56,7 @@ async def begun(store: Any, *run_ids: str) -> Revision:
 
 
 async def refused(store: Any, what: str, given: SessionChanges, on: Revision) -> None:
-    """Demands RunClaimedError, and that nothing is written or merged before it."""
+    """Check that the changes raise RunClaimedError, and that nothing is written or merged."""
     before, runs = await contents(store, "s", "r", "q"), await store.run_checkpoints("s")
     error = await raises(RunClaimedError, what, store.save_changes, given, on=on, merge=never)
     assert isinstance(error, RunClaimedError)
@@ -66,7 +66,7 @@ async def refused(store: Any, what: str, given: SessionChanges, on: Revision) ->
 
 @required_by(_GROUP, capability="run_claims", reopens=True)
 async def a_run_is_listed_with_its_claim(store: Any, maker: StoreMaker) -> None:
-    """The oldest first, with where its messages begin; across openings where durable."""
+    """Runs are listed oldest first, with claim and base length, after reopening too."""
     on = await begun(store, "r", "q")
     given = changes("s", checkpoint=run("p", base_length=None, by=None), begins_run=True)
     await store.save_changes(given, on=on)
@@ -84,7 +84,7 @@ async def a_run_is_listed_with_its_claim(store: Any, maker: StoreMaker) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def a_checkpoint_alone_is_no_generation(store: Any) -> None:
-    """It is kept whatever others save meanwhile; nothing lands by its save id."""
+    """A save of a checkpoint alone is no generation, conflicts with none, and has not landed."""
     on = await begun(store, "r")
     same(Revision(1, 1), await store.revision("s"), "after the first")
     await store.save(session("s", ("theirs",)))
@@ -99,7 +99,7 @@ async def a_checkpoint_alone_is_no_generation(store: Any) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def a_checkpoint_is_written_with_the_session(store: Any) -> None:
-    """In one commit, or not at all where the session is elsewhere."""
+    """Checkpoint and session are saved in one commit, or neither if the revision is stale."""
     on = await begun(store, "r")
     grown = further(run("r"), "more")
     await store.save(session("s", ("theirs",)))
@@ -114,7 +114,7 @@ async def a_checkpoint_is_written_with_the_session(store: Any) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def a_run_that_ended_goes_with_the_save_of_its_end(store: Any) -> None:
-    """One generation; where the save is refused, so is the end."""
+    """A checkpoint is removed in the save that ends its run; if that is refused, it stays."""
     on = await begun(store, "r", "q")
     ends = (RunClaim("r", "A"),)
     await store.save(session("s", ("theirs",)))
@@ -136,7 +136,7 @@ async def a_run_that_ended_goes_with_the_save_of_its_end(store: Any) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def one_of_two_claims_a_run(store: Any) -> None:
-    """Who has seen the claim as it is; the checkpoint is as it was."""
+    """Of several claims with the stored token one succeeds, and the checkpoint is unchanged."""
     await begun(store, "r")
     results = await asyncio.gather(
         *(store.claim_run("r", seen="A", by=by) for by in "BCDE"), return_exceptions=True
@@ -155,7 +155,7 @@ async def one_of_two_claims_a_run(store: Any) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def an_unclaimed_checkpoint_can_be_claimed(store: Any) -> None:
-    """As others save them, which say nothing of where the run began."""
+    """A checkpoint without a claim, as `save_loop_checkpoint` makes it, can be claimed."""
     await begun(store)
     await store.save_loop_checkpoint("r", loop_checkpoint("r", "s"))
     unclaimed = run("r", base_length=None, by=None)
@@ -166,7 +166,7 @@ async def an_unclaimed_checkpoint_can_be_claimed(store: Any) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def a_run_taken_over_is_refused_before_anything_is_written(store: Any) -> None:
-    """Before the session is looked at, too: it must not be merged with itself."""
+    """RunClaimedError comes before any merge: a taken run's messages must not merge with it."""
     on = await begun(store, "r", "q")
     await store.claim_run("r", seen="A", by="B")
     for moved in (False, True):
@@ -206,7 +206,7 @@ async def a_run_begins_once(store: Any) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def saving_a_checkpoint_by_itself_leaves_its_claim(store: Any) -> None:
-    """`save_loop_checkpoint` asks for no claim and changes none."""
+    """`save_loop_checkpoint` needs no claim and changes none."""
     await begun(store, "r")
     await store.claim_run("r", seen="A", by="B")
     grown = further(run("r", by="B"), "more")
@@ -223,7 +223,7 @@ async def saving_a_checkpoint_by_itself_leaves_its_claim(store: Any) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def runs_go_with_their_session(store: Any) -> None:
-    """What goes on of them is refused as the session is: deleted, not taken over."""
+    """Runs are deleted with their session; later changes to them raise StaleGenerationError."""
     on = await begun(store, "r")
     await store.delete("s")
     same((), await store.run_checkpoints("s"), "the runs")
@@ -244,7 +244,7 @@ async def runs_go_with_their_session(store: Any) -> None:
 
 @required_by(_GROUP, capability="run_claims")
 async def long_runs_are_claimed(store: Any) -> None:
-    """Longer than what a store may read at once, and by a store that does not know them."""
+    """A run of 700 messages can be claimed by a store that has not cached it."""
     long = talk(*map(str, range(700)))
     await store.save(session("s").evolve(messages=long[:600]))
     checkpoint = loop_checkpoint("r", "s").evolve(messages=long)
@@ -275,7 +275,7 @@ _BAD: dict[str, tuple[RunCheckpoint, type[Exception], str]] = {
 async def a_bad_checkpoint_is_refused_with_its_session(
     store: Any, case: tuple[RunCheckpoint, type[Exception], str]
 ) -> None:
-    """Nothing of the changes is written."""
+    """A bad checkpoint is refused, and the session saved with it is not written."""
     bad, kind, path = case
     on = await begun(store)
     before = await contents(store, "s", "r")
@@ -289,7 +289,7 @@ async def a_bad_checkpoint_is_refused_with_its_session(
 
 @required_by(_GROUP, capability="run_claims")
 async def a_claim_of_nothing_is_refused(store: Any) -> None:
-    """InvalidIdError for ids and tokens that cannot be any; StoreClosedError after close."""
+    """InvalidIdError for invalid ids and tokens; StoreClosedError after close."""
     await begun(store, "r")
     for bad in ("", "\0", "\ud800", 1):
         await raises(InvalidIdError, f"{bad!r}", store.claim_run, bad, seen="A", by="B")

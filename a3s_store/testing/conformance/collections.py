@@ -20,13 +20,13 @@ from a3s_store.testing.conformance.expect import (
 from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import items, session
 
-_GROUP = "families"
+_GROUP = "collections"
 _EACH = tuple((collection.name, collection.name) for collection in COLLECTIONS)
 
 
 @required_by(_GROUP, cases=_EACH)
 async def a_collection_is_kept_or_refused(store: SessionStore, collection: str) -> None:
-    """Saved and loaded, or UnsupportedError and none of it: never accepted and lost."""
+    """A collection is saved and loaded, or refused with UnsupportedError; it is never lost."""
     whole = SessionSnapshot(session=session("s"))
     await store.save_snapshot(whole.evolve(**{collection: ()}))
     await save_collection(store, collection, "s", ())
@@ -50,7 +50,7 @@ async def a_collection_is_kept_or_refused(store: SessionStore, collection: str) 
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def a_collection_comes_back_as_it_was_saved(store: SessionStore, collection: str) -> None:
-    """Every field of its values survives, in their order, equal ones that repeat included."""
+    """Values are loaded in their order with every field, equal ones repeated too."""
     values = items(collection, "2", "1", "2", "2", "3")
     await save_collection(store, collection, "s", values)
     same(values, await load_collection(store, collection, "s"), f"load_{collection}")
@@ -58,7 +58,7 @@ async def a_collection_comes_back_as_it_was_saved(store: SessionStore, collectio
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def never_saved_is_none(store: SessionStore, collection: str) -> None:
-    """None, whatever else was saved under the same id."""
+    """A collection never saved is None, whatever else was saved under the id."""
     same(None, await load_collection(store, collection, "s"), "before anything was saved")
     await store.save(session("s"))
     for other in samples.MAKERS:
@@ -71,7 +71,7 @@ async def never_saved_is_none(store: SessionStore, collection: str) -> None:
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def saved_empty_is_empty(store: SessionStore, collection: str) -> None:
-    """An empty collection is (), not None: at first, after values, with and without a session."""
+    """A collection saved empty is () and not None, with and without a session."""
     await save_collection(store, collection, "s", ())
     same((), await load_collection(store, collection, "s"), "saved empty")
     await save_collection(store, collection, "s", items(collection, "1", "2"))
@@ -85,7 +85,7 @@ async def saved_empty_is_empty(store: SessionStore, collection: str) -> None:
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def a_save_replaces_the_whole_collection(store: SessionStore, collection: str) -> None:
-    """Grown, trimmed at the front, changed inside, reordered, shortened: it is what it is."""
+    """A save may add, trim, change and reorder values: the stored list is the one saved."""
     for names in ("12", "1234", "234", "2x4", "42x", "4", "4444", "12345", "345678", "1"):
         values = items(collection, *names)
         await save_collection(store, collection, "s", list(values))
@@ -94,7 +94,7 @@ async def a_save_replaces_the_whole_collection(store: SessionStore, collection: 
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def a_collection_needs_no_session(store: SessionStore, collection: str) -> None:
-    """It is saved, loaded and deleted without one; list, exists and the loads do not see it."""
+    """A collection can be saved, loaded and deleted without a session, and makes none."""
     values = items(collection, "1")
     await save_collection(store, collection, "no/session", values)
     same(values, await load_collection(store, collection, "no/session"), "load")
@@ -117,7 +117,7 @@ async def a_collection_needs_no_session(store: SessionStore, collection: str) ->
 
 @required_by(_GROUP, capability="collections", cases=_EACH)
 async def collections_of_two_owners_are_apart(store: SessionStore, collection: str) -> None:
-    """Equal values under two ids are two collections."""
+    """Equal values under two ids are independent."""
     for owner in ("s", "t"):
         await save_collection(store, collection, owner, items(collection, "1", "2"))
     await save_collection(store, collection, "s", items(collection, "2"))
@@ -142,7 +142,7 @@ async def a_collection_is_saved_alone(store: SessionStore, collection: str) -> N
 
 @required_by(_GROUP, capability="collections")
 async def a_run_grows_by_events(store: SessionStore) -> None:
-    """Events are added to the last run, and the oldest ones trimmed, as a live run does."""
+    """Events can be added to the last run and its oldest ones trimmed."""
     done, live = samples.run_record("done"), samples.run_record("live", events=0)
     for number in range(12):
         event = RunEventRecord(sequence=number, timestamp_ms=0, event=TextDelta(text=str(number)))
@@ -156,7 +156,7 @@ async def a_run_grows_by_events(store: SessionStore) -> None:
 
 @required_by(_GROUP, capability="collections")
 async def a_subagent_reports_progress(store: SessionStore) -> None:
-    """Progress entries are added to one task while others stay, and may be taken away."""
+    """Progress entries of one task can be added and removed while other tasks stay."""
     other, task = samples.subagent_task("other"), samples.subagent_task("live", progress=())
     entry = samples.subagent_task().progress[0]
     for count in (0, 1, 2, 5, 3, 0):
@@ -167,7 +167,7 @@ async def a_subagent_reports_progress(store: SessionStore) -> None:
 
 @required_by(_GROUP, capability="collections")
 async def nothing_is_evicted(store: SessionStore) -> None:
-    """Limits belong to the live collection: 300 artifacts and 20 large ones all come back."""
+    """A store has no limits of its own: 300 artifacts and 20 large ones are all loaded."""
     many = items("artifacts", *map(str, range(300)))
     await store.save_artifacts("many", many)
     same(many, await store.load_artifacts("many"), "300 artifacts")
@@ -178,7 +178,7 @@ async def nothing_is_evicted(store: SessionStore) -> None:
 
 @required_by(_GROUP, capability="collections")
 async def ids_inside_values_are_free(store: SessionStore) -> None:
-    """No uniqueness and no references: equal ids, other sessions' runs, artifacts nobody has."""
+    """Ids inside values need not be unique, and may refer to values that are not stored."""
     first, second = samples.artifact("1", "a"), samples.artifact("1", "b")
     await store.save_artifacts("s", (first, second, first))
     same((first, second, first), await store.load_artifacts("s"), "artifacts of one URI")

@@ -1,4 +1,4 @@
-"""Changes that no store can keep: refused whole, with the path of what is wrong."""
+"""Invalid changes: `save_changes` refuses them whole, with the path of the invalid value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 from a3s_store.core.collections import RUN_RECORDS, TRACE_EVENTS
 from a3s_store.core.revision import Revision
 from a3s_store.errors import EncodeError, InvalidIdError, StoreClosedError
-from a3s_store.testing.conformance.conditional import changes
+from a3s_store.testing.conformance.changes import changes
 from a3s_store.testing.conformance.expect import contents, holds, raises, same, unchanged
 from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import rich_snapshot, run_record, session, trace_event
@@ -43,7 +43,7 @@ _BAD: dict[str, tuple[dict[str, Any], str]] = {
 async def what_cannot_be_saved_is_refused_whole(
     store: Any, case: tuple[dict[str, Any], str]
 ) -> None:
-    """EncodeError with the path of the value, and nothing is written."""
+    """An invalid value raises EncodeError with its path, and nothing is written."""
     parts, path = case
     await store.save_snapshot(rich_snapshot("s"))
     before = await contents(store, "s")
@@ -51,14 +51,14 @@ async def what_cannot_be_saved_is_refused_whole(
     given = changes("s", **{**good, **parts})
     error = await raises(EncodeError, path, store.save_changes, given, on=Revision(1, 1))
     assert isinstance(error, EncodeError)
-    holds(error.path.startswith(path), f"the path is {error.path!r}, and not {path!r}")
+    holds(error.path.startswith(path), f"the path is {error.path!r}, not {path!r}")
     unchanged(before, await contents(store, "s"), "after the refusal")
     same(Revision(1, 1), await store.revision("s"), "the revision")
 
 
 @required_by(_GROUP, capability="conditional_writes")
 async def an_id_that_is_none_is_refused(store: Any) -> None:
-    """InvalidIdError, from every method."""
+    """An invalid session id raises InvalidIdError in every method."""
     for bad in ("", "\0", "\ud800", "x" * 1025, cast("Any", 1)):
         given = attrs.evolve(changes("s", "a"), session_id=bad, session=None)
         await raises(InvalidIdError, f"{bad!r}", store.save_changes, given, on=None)
@@ -70,7 +70,7 @@ async def an_id_that_is_none_is_refused(store: Any) -> None:
 
 @required_by(_GROUP, capability="conditional_writes")
 async def a_closed_store_saves_no_changes(store: Any) -> None:
-    """StoreClosedError, from every method."""
+    """Every method of a closed store raises StoreClosedError."""
     await store.close()
     await raises(StoreClosedError, "save", store.save_changes, changes("s", "a"), on=None)
     await raises(StoreClosedError, "revision", store.revision, "s")

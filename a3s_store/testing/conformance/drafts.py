@@ -26,7 +26,7 @@ async def _checkpoint(store: Any, count: int = 2, run_id: str = "r", **changes: 
 
 @required_by(_GROUP, capability="drafts")
 async def a_draft_comes_back_as_it_was_saved(store: Any) -> None:
-    """Each draft replaces the last one; a run without one has None."""
+    """A draft replaces the last one of its run; a run without a draft has None."""
     holds(isinstance(store, DraftStore), "a store with drafts has the methods of DraftStore")
     await _checkpoint(store)
     await _checkpoint(store, run_id="other")
@@ -39,12 +39,12 @@ async def a_draft_comes_back_as_it_was_saved(store: Any) -> None:
         await store.save_draft("r", draft)
         same(draft, await store.load_draft("r"), "the draft")
     for run_id in ("other", "R", "unknown"):
-        same(None, await store.load_draft(run_id), f"that of {run_id}")
+        same(None, await store.load_draft(run_id), f"the draft of {run_id}")
 
 
 @required_by(_GROUP, capability="drafts")
 async def a_draft_needs_the_checkpoint_of_its_run(store: Any) -> None:
-    """RunClaimedError names the run, and nothing is written."""
+    """A draft of a run without checkpoint raises RunClaimedError, and nothing is written."""
     error = await raises(RunClaimedError, "no checkpoint", store.save_draft, "r", _DRAFT)
     same("r", getattr(error, "run_id", None), "the run of the error")
     await _checkpoint(store)
@@ -53,7 +53,7 @@ async def a_draft_needs_the_checkpoint_of_its_run(store: Any) -> None:
 
 @required_by(_GROUP, capability="drafts")
 async def a_longer_checkpoint_removes_the_draft(store: Any) -> None:
-    """When the message is in the checkpoint, the draft is gone and no late one comes back."""
+    """A checkpoint with the message removes its draft; saving that draft later writes nothing."""
     await _checkpoint(store)
     await store.save_draft("r", _DRAFT)
     for count in (2, 1, 0):
@@ -70,7 +70,7 @@ async def a_longer_checkpoint_removes_the_draft(store: Any) -> None:
 
 @required_by(_GROUP, capability="drafts")
 async def a_draft_is_removed_with_its_checkpoint(store: Any) -> None:
-    """By itself, with the checkpoint of its run, and with the session of its run."""
+    """A draft is deleted by itself, with the checkpoint, and with the session of its run."""
     await store.save(session("s", ("a",)))
     for remove, given in (
         (store.delete_draft, "r"),
@@ -90,7 +90,7 @@ async def a_draft_is_removed_with_its_checkpoint(store: Any) -> None:
 
 @required_by(_GROUP, capability="drafts")
 async def a_draft_is_no_part_of_a_session(store: Any) -> None:
-    """The snapshot, its digest and the checkpoint are the same with a draft and without one."""
+    """A draft changes neither the snapshot, nor its digest, nor the checkpoint."""
     snapshot = small_snapshot("s", "a")
     await store.save_snapshot(snapshot)
     await _checkpoint(store)
@@ -123,7 +123,7 @@ _REFUSED: dict[str, Any] = {
 
 @required_by(_GROUP, capability="drafts", cases=_REFUSED.items())
 async def a_draft_that_cannot_be_stored_is_refused(store: Any, draft: Any) -> None:
-    """EncodeError, and the one that was there stays."""
+    """An invalid draft raises EncodeError, and the stored draft stays."""
     await _checkpoint(store)
     await store.save_draft("r", _DRAFT)
     await raises(EncodeError, "the draft", store.save_draft, "r", draft)
@@ -132,7 +132,7 @@ async def a_draft_that_cannot_be_stored_is_refused(store: Any, draft: Any) -> No
 
 @required_by(_GROUP, capability="drafts")
 async def a_draft_under_no_id_is_refused(store: Any) -> None:
-    """InvalidIdError from all three methods."""
+    """An invalid run id raises InvalidIdError in all three methods."""
     for bad in ("", "a\0b", "\ud800", None):
         await raises(InvalidIdError, "save_draft", store.save_draft, bad, _DRAFT)
         await raises(InvalidIdError, "load_draft", store.load_draft, bad)
@@ -141,7 +141,7 @@ async def a_draft_under_no_id_is_refused(store: Any) -> None:
 
 @required_by(_GROUP, capability="drafts", reopens=True)
 async def a_draft_survives_reopening(store: Any, maker: StoreMaker) -> None:
-    """Where the store is durable."""
+    """A durable store has the draft after reopening."""
     if not store.capabilities().durable:
         return
     await _checkpoint(store)

@@ -1,7 +1,7 @@
-"""Comparisons that say what differs, with or without pytest's rewriting of assert.
+"""Comparisons for checks; their errors name the difference, with and without pytest.
 
-Values are compared by type and by canonical JSON as well as by `==`: lists and the values of other
-people's stores may hold what Python finds equal and JSON does not, True and 1.
+Values are compared by type and by canonical JSON as well as by `==`, because True == 1 in Python
+and not in JSON.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from a3s_store.wire import Model, canonical, encode
 
 
 def same(expected: Any, actual: Any, what: str) -> None:
-    """Raises AssertionError unless both are equal, of the same type and the same as JSON."""
+    """Raise AssertionError unless both are equal, have the same type and the same JSON."""
     if type(expected) is not type(actual) or expected != actual or bits(expected) != bits(actual):
         raise AssertionError(f"{what}: {_difference(expected, actual)}")
 
 
 def _difference(expected: Any, actual: Any) -> str:
-    """Both values, or what stands around the first place where two long ones differ."""
+    """Return both values; of long ones the text around the first difference."""
     one, other = repr(expected), repr(actual)
-    if one == other:  # equal to look at: it is the JSON that differs
+    if one == other:  # only their JSON differs
         one, other = str(bits(expected)), str(bits(actual))
     if max(len(one), len(other)) <= 400:
         return f"expected {one}, got {other}"
@@ -36,7 +36,7 @@ def _difference(expected: Any, actual: Any) -> str:
 
 
 def holds(condition: object, what: str) -> None:
-    """Raises AssertionError with `what` when the condition is false."""
+    """Raise AssertionError with the text `what` when the condition is false."""
     if not condition:
         raise AssertionError(what)
 
@@ -48,20 +48,20 @@ async def raises(
     *args: Any,
     **kwargs: Any,
 ) -> BaseException:
-    """The error that this call raised. Raises AssertionError when it raised none, or another."""
+    """Return the error that the call raised; AssertionError when it raised none or another one."""
     names = " or ".join(k.__name__ for k in (kinds if isinstance(kinds, tuple) else (kinds,)))
     try:
-        answer = await call(*args, **kwargs)
+        result = await call(*args, **kwargs)
     except kinds as error:
         return error
     except Exception as error:
         found = f"{type(error).__name__}: {error}"
         raise AssertionError(f"{what}: expected {names}, got {_short(found)}") from error
-    raise AssertionError(f"{what}: expected {names}, got the answer {_short(answer)}")
+    raise AssertionError(f"{what}: expected {names}, but it returned {_short(result)}")
 
 
 def bits(value: Any) -> Any:
-    """The value with every model in it as its canonical JSON, so that equal means the same."""
+    """Return the value with its types, and models as canonical JSON, for an exact comparison."""
     if isinstance(value, Model):
         return type(value).__name__, canonical(encode(value))
     if isinstance(value, tuple | list):
@@ -77,20 +77,20 @@ def _short(value: Any) -> str:
 
 
 def keeps(store: SessionStore, capability: str) -> bool:
-    """Whether the store promises it: what a check leaves out where it is about something else."""
+    """Return whether the store promises a capability that is not the subject of the check."""
     promised: bool = getattr(store.capabilities(), capability)
     return promised
 
 
 def kept(store: SessionStore, snapshot: SessionSnapshot) -> SessionSnapshot:
-    """The snapshot, without its collections for a store that does not promise these."""
+    """Return the snapshot, without its collections if the store does not promise collections."""
     if keeps(store, "collections"):
         return snapshot
     return SessionSnapshot(session=snapshot.session)
 
 
 def kept_collections(store: SessionStore) -> tuple[str, ...]:
-    """The names of the collections that the store promises to keep."""
+    """Return the names of the collections that the store promises to keep."""
     return tuple(one.name for one in COLLECTIONS) if keeps(store, "collections") else ()
 
 
@@ -107,7 +107,7 @@ async def same_run(store: SessionStore, expected: LoopCheckpoint | None, run_id:
 
 
 async def contents(store: SessionStore, *ids: str) -> dict[str, Any]:
-    """Everything the store answers about these ids, taken as session, run and workflow ids."""
+    """Return the results of all loads for these ids, as ids of sessions, runs and workflows."""
     found: dict[str, Any] = {"list": await store.list()}
     for one in ids:
         found[f"exists {one}"] = await store.exists(one)
@@ -123,18 +123,18 @@ async def contents(store: SessionStore, *ids: str) -> dict[str, Any]:
 
 
 def unchanged(before: dict[str, Any], after: dict[str, Any], what: str) -> None:
-    """Raises AssertionError naming the first answer that is not what it was."""
-    for question, answer in before.items():
-        same(answer, after[question], f"{what}: {question}")
+    """Raise AssertionError for the first load with another result than before."""
+    for load, result in before.items():
+        same(result, after[load], f"{what}: {load}")
 
 
 async def save_collection(
     store: SessionStore, collection: str, session_id: Any, values: Any
 ) -> None:
-    """The store's `save_{family}`."""
+    """Call the store's `save_X` of the collection X."""
     await getattr(store, f"save_{collection}")(session_id, values)
 
 
 async def load_collection(store: SessionStore, collection: str, session_id: Any) -> Any:
-    """The store's `load_{family}`."""
+    """Call the store's `load_X` of the collection X."""
     return await getattr(store, f"load_{collection}")(session_id)

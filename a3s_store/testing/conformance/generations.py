@@ -1,8 +1,8 @@
-"""Stores that keep every generation: time travel, the optimistic lock, fork and rewind.
+"""Stores with `generations`: loads of older generations, conditional changes, fork and rewind.
 
-What a store declares `generations` for: `generation(id)`, `generations(id)` (values with `number`,
-`length` and `digest`), `load(id, generation=n)`, `save` and `save_snapshot` with
-`expected_generation=`, `fork(id, new_id, at=None)` and `rewind(id, length)`.
+Such a store has `generation(id)`, `generations(id)` (values with `number`, `length` and `digest`),
+`load(id, generation=n)`, `save` and `save_snapshot` with `expected_generation=`,
+`fork(id, new_id, at=None)` and `rewind(id, length)`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _GROUP = "generations"
 
 
 async def _history(store: Any, session_id: str = "s") -> dict[int, tuple[Message, ...]]:
-    """Save a conversation that grows, is compacted, rewound and branches; by generation."""
+    """Save a conversation that grows, is compacted, rewound and branches.
+
+    Return the messages of each generation.
+    """
     first = talk(*"abcdef")
     saved: dict[int, tuple[Message, ...]] = {}
     for messages in (
@@ -45,12 +48,12 @@ async def _then(store: Any, number: int, session_id: str = "s") -> Any:
 
 @required_by(_GROUP, capability="generations")
 async def the_generation_rises_by_one_with_each_save(store: Any) -> None:
-    """Saves of the session, of a collection and of snapshots count; reads and refusals do not."""
+    """Each save of a session, collection or snapshot adds 1; loads and refused saves add none."""
     same((0, ()), (await store.generation("s"), await store.generations("s")), "before any save")
     await store.save(session("s"))
     same(1, await store.generation("s"), "after save")
     await store.save_trace_events("s", ())
-    same(2, await store.generation("s"), "after a family")
+    same(2, await store.generation("s"), "after a collection")
     await store.save_snapshot(small_snapshot("s", "x"))
     same(3, await store.generation("s"), "after a snapshot")
     await store.save_snapshot_cas(small_snapshot("s", "y"), "sha256:" + "0" * 64)
@@ -63,7 +66,7 @@ async def the_generation_rises_by_one_with_each_save(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def every_generation_can_be_loaded(store: Any) -> None:
-    """The conversation as it was then, whatever was saved since; other fields as they are now."""
+    """A load of a generation has its conversation; other fields are those of the last save."""
     saved = await _history(store)
     await store.save(session("s", ("last",), model_name="now"))
     for number, messages in saved.items():
@@ -77,7 +80,7 @@ async def every_generation_can_be_loaded(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def the_digest_of_a_generation_is_its_snapshots(store: Any) -> None:
-    """What generations() says is what SessionSnapshot.digest() says."""
+    """The digest in generations() is `SessionSnapshot.digest()` of the saved snapshot."""
     for snapshot in (rich_snapshot("s"), small_snapshot("s", "x"), rich_snapshot("s")):
         await store.save_snapshot(snapshot)
         last = (await store.generations("s"))[-1]
@@ -86,7 +89,7 @@ async def the_digest_of_a_generation_is_its_snapshots(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def an_unknown_generation_is_an_error(store: Any) -> None:
-    """SessionNotFoundError, as for a generation in which there was no session."""
+    """A generation that is unknown, or had no session, raises SessionNotFoundError."""
     await store.save_trace_events("s", ())
     await store.save(session("s", ("a",)))
     for number in (-1, 0, 1, 3, 2**63):
@@ -96,7 +99,7 @@ async def an_unknown_generation_is_an_error(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def a_generation_of_no_session_is_none(store: Any) -> None:
-    """As load is without a generation, also where collections were saved."""
+    """A load of a generation returns None where there is no session, collections or not."""
     await store.save_trace_events("collections", ())
     await store.save(session("gone", ("a",)))
     await store.delete("gone")
@@ -106,7 +109,7 @@ async def a_generation_of_no_session_is_none(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def a_stale_writer_is_refused(store: Any) -> None:
-    """StaleGenerationError names both generations, and nothing is written."""
+    """Another expected_generation raises StaleGenerationError with both, and nothing is written."""
     new, snapshot = session("s", ("new",)), small_snapshot("s", "new")
     await store.save(session("s", ("a",)), expected_generation=0)
     await store.save(session("s", ("b",)), expected_generation=1)
@@ -116,7 +119,7 @@ async def a_stale_writer_is_refused(store: Any) -> None:
             what = f"{act.__name__} at {wrong}"
             error = await raises(StaleGenerationError, what, act, value, expected_generation=wrong)
             assert isinstance(error, StaleGenerationError)
-            same((wrong, 2), (error.expected, error.actual), "what the error says")
+            same((wrong, 2), (error.expected, error.actual), "the generations of the error")
     unchanged(before, await contents(store, "s"), "after the refusals")
     await store.save_snapshot(snapshot, expected_generation=2)
     same(snapshot, await store.load_snapshot("s"), "the right one")
@@ -124,28 +127,28 @@ async def a_stale_writer_is_refused(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def one_of_many_writers_wins(store: Any) -> None:
-    """Of five tasks at the same generation one saves."""
+    """Of five tasks with the same expected_generation one saves."""
     await store.save(session("s"))
     attempts = [session("s", (f"task {n}",)) for n in range(5)]
-    answers = await asyncio.gather(
+    results = await asyncio.gather(
         *(store.save(one, expected_generation=1) for one in attempts), return_exceptions=True
     )
-    won = [one for one, answer in zip(attempts, answers, strict=True) if answer is None]
-    lost = [answer for answer in answers if answer is not None]
-    holds(all(isinstance(answer, StaleGenerationError) for answer in lost), f"{lost}")
-    same(won, [await store.load("s")], "what is there")
+    saved = [one for one, result in zip(attempts, results, strict=True) if result is None]
+    refused = [result for result in results if result is not None]
+    holds(all(isinstance(result, StaleGenerationError) for result in refused), f"{refused}")
+    same(saved, [await store.load("s")], "the stored session")
 
 
 @required_by(_GROUP, capability="generations")
 async def a_rewind_is_a_generation(store: Any) -> None:
-    """The first messages are the history; the longer one is the generation before."""
+    """A rewind is a new generation with the first messages; older generations keep theirs."""
     messages = talk(*"abcdef")
     await store.save_snapshot(rich_snapshot("s"))
     await store.save(session("s").evolve(messages=messages))
     before = await store.load_snapshot("s")
     for length in (6, 4, 4, 0):
         number = await store.generation("s")
-        same(number + 1, await store.rewind("s", length), "the answer")
+        same(number + 1, await store.rewind("s", length), "the result")
         shorter = before.session.evolve(messages=messages[:length])
         same(before.evolve(session=shorter), await store.load_snapshot("s"), f"length {length}")
         same(messages, await _then(store, 2), "the generation before")
@@ -160,7 +163,7 @@ async def a_rewind_is_a_generation(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def a_fork_goes_its_own_way(store: Any) -> None:
-    """All of the source bound to the new id; then neither sees what the other does."""
+    """A fork copies the session and its collections; then both change independently."""
     source = rich_snapshot("s")
     await store.save_snapshot(source)
     for at in (None, 0, 3, len(source.session.messages)):
@@ -181,7 +184,7 @@ async def a_fork_goes_its_own_way(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def a_bad_fork_changes_nothing(store: Any) -> None:
-    """No such session, not that long, a new id in use or none at all."""
+    """A fork of an unknown session, beyond its end, or to a used or invalid id changes nothing."""
     await store.save(session("s", ("a", "b")))
     await store.save(session("used", ("c",)))
     before = await contents(store, "s", "used", "new")
@@ -199,7 +202,7 @@ async def a_bad_fork_changes_nothing(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def a_delete_takes_the_generations_along(store: Any) -> None:
-    """Nothing of the history is left, and a new session of that name goes on with the numbers."""
+    """A delete removes all generations; the numbers of a new session of the id go on."""
     saved = await _history(store)
     await store.delete("s")
     same((0, ()), (await store.generation("s"), await store.generations("s")), "after delete")
@@ -207,14 +210,14 @@ async def a_delete_takes_the_generations_along(store: Any) -> None:
     number = await store.generation("s")
     same(max(saved) + 2, number, "the number after that of the deletion")
     same(talk("new"), await _then(store, number), "the first generation of the new one")
-    same(1, len(await store.generations("s")), "how many there are")
+    same(1, len(await store.generations("s")), "the number of generations")
     for old in saved:
         await raises(SessionNotFoundError, f"{old}", store.load, "s", generation=old)
 
 
 @required_by(_GROUP, capability="generations")
 async def every_change_can_be_made_on_a_condition(store: Any) -> None:
-    """Delete, rewind and fork at a generation; one of before a delete never holds again."""
+    """Delete, rewind and fork take expected_generation; one from before a delete never matches."""
     await store.save(session("s", ("a", "b")))
     await store.save(session("s", ("a", "b", "c")))
     await store.delete("s")
@@ -233,18 +236,18 @@ async def every_change_can_be_made_on_a_condition(store: Any) -> None:
                 StaleGenerationError, f"{what} at {wrong}", call, *given, expected_generation=wrong
             )
             assert isinstance(error, StaleGenerationError)
-            same((wrong, now), (error.expected, error.actual), f"what the error of {what} says")
+            same((wrong, now), (error.expected, error.actual), f"the error of {what}")
         unchanged(before, await contents(store, "s", "t"), f"after the refusals at {wrong}")
     await store.fork("s", "t", expected_generation=now)
     same(now + 1, await store.rewind("s", 1, expected_generation=now), "the rewind")
     await store.delete("s", expected_generation=now + 1)
     await store.delete("s", expected_generation=0)
-    same(["t"], await store.list(), "what is left")
+    same(["t"], await store.list(), "the sessions left")
 
 
 @required_by(_GROUP, capability="generations")
 async def a_condition_is_looked_at_before_anything_else(store: Any) -> None:
-    """A session that is not there is not at that generation; only at 0 it is not found."""
+    """expected_generation is compared first: an unknown session is at 0 and raises for others."""
     await store.save(session("used", ("a",)))
     for what, call, given in (
         ("rewind", store.rewind, ("unknown", 1)),
@@ -253,7 +256,7 @@ async def a_condition_is_looked_at_before_anything_else(store: Any) -> None:
     ):
         error = await raises(StaleGenerationError, what, call, *given, expected_generation=3)
         assert isinstance(error, StaleGenerationError)
-        same((3, 0), (error.expected, error.actual), f"what the error of {what} says")
+        same((3, 0), (error.expected, error.actual), f"the error of {what}")
     await raises(SessionNotFoundError, "rewind", store.rewind, "unknown", 1, expected_generation=0)
     await raises(SessionNotFoundError, "fork", store.fork, "unknown", "t", expected_generation=0)
     await store.delete("unknown", expected_generation=0)
@@ -265,7 +268,7 @@ async def a_condition_is_looked_at_before_anything_else(store: Any) -> None:
     cases=[("text", "1"), ("float", 1.0), ("boolean", True), ("bytes", b"1")],
 )
 async def a_number_is_an_integer(store: Any, wrong: Any) -> None:
-    """EncodeError for any other, and nothing is written."""
+    """A generation or length that is no integer raises EncodeError, and nothing is written."""
     await store.save(session("s", ("a", "b")))
     before = await contents(store, "s", "t")
     for what, call, given, named in (
@@ -284,7 +287,7 @@ async def a_number_is_an_integer(store: Any, wrong: Any) -> None:
 
 @required_by(_GROUP, capability="generations")
 async def messages_rebuilt_from_json_are_the_same_history(store: Any) -> None:
-    """Equal messages in other objects; generations come back with what was saved in them."""
+    """Equal messages in other objects continue the same history."""
     saved: dict[int, tuple[Message, ...]] = {}
     for length in (2, 4, 4, 3, 5):
         messages = talk(*"abcde"[:length])
@@ -297,7 +300,7 @@ async def messages_rebuilt_from_json_are_the_same_history(store: Any) -> None:
 
 @required_by(_GROUP, capability="generations", reopens=True)
 async def generations_survive_reopening(store: Any, maker: StoreMaker) -> None:
-    """Where the store is durable: the history goes on after the next opening."""
+    """A durable store has all generations after reopening, and their numbers go on."""
     if not store.capabilities().durable:
         return
     saved = await _history(store)

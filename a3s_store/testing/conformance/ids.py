@@ -1,4 +1,4 @@
-"""Ids: any text of 1 to 1024 bytes without NUL is one, and no two are the same."""
+"""Ids: any text of 1 to 1024 bytes without NUL is valid, and two texts are two ids."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ NOT_IDS: tuple[tuple[str, Any], ...] = (
 
 
 async def _keep(store: SessionStore, one: str, text: str) -> None:
-    """Save something of every kind under this id."""
+    """Save a snapshot and both checkpoints under this id."""
     await store.save_snapshot(kept(store, small_snapshot(one, text)))
     await save_run(store, samples.loop_checkpoint(one, one, turn=len(text)))
     if keeps(store, "checkpoints"):
@@ -69,7 +69,7 @@ async def _keep(store: SessionStore, one: str, text: str) -> None:
 
 @required_by(_GROUP, cases=tuple((ascii(one)[1:25], one) for one in ODD_IDS))
 async def an_odd_id_is_an_id(store: SessionStore, one: str) -> None:
-    """Saved, found, listed under its own spelling and deleted; its neighbour stays."""
+    """An unusual id can be saved, loaded, listed as it is and deleted; other ids stay."""
     await _keep(store, "neighbour", "n")
     before = await contents(store, "neighbour")
     await _keep(store, one, "text")
@@ -87,7 +87,7 @@ async def an_odd_id_is_an_id(store: SessionStore, one: str) -> None:
     _GROUP, cases=tuple((f"{ascii(one)[1:13]}*{len(one)}", one) for one in UPSTREAM_REFUSES)
 )
 async def an_id_upstream_cannot_store_is_kept_or_refused(store: SessionStore, one: str) -> None:
-    """Kept like any other, or InvalidIdError with nothing changed."""
+    """An id that upstream cannot store is kept, or refused with InvalidIdError."""
     await _keep(store, "neighbour", "n")
     before = await contents(store, "neighbour")
     try:
@@ -103,7 +103,7 @@ async def an_id_upstream_cannot_store_is_kept_or_refused(store: SessionStore, on
 
 @required_by(_GROUP, cases=tuple((f"{ascii(a)[1:-1]},{ascii(b)[1:-1]}", (a, b)) for a, b in PAIRS))
 async def two_ids_are_never_one(store: SessionStore, pair: tuple[str, str]) -> None:
-    """Both are kept apart, or the second is an IdCollisionError and nothing is lost."""
+    """Two similar ids are independent, or the second raises IdCollisionError; nothing is lost."""
     first, second = pair
     await _keep(store, first, "first")
     before = await contents(store, first)
@@ -123,7 +123,7 @@ async def two_ids_are_never_one(store: SessionStore, pair: tuple[str, str]) -> N
 
 @required_by(_GROUP)
 async def another_id_is_not_answered_for(store: SessionStore) -> None:
-    """Asking for, or deleting, an id never saved does not reach what is under a similar one."""
+    """Loading or deleting an id never saved does not reach the values of a similar id."""
     first, second = "a/b", "a_b"
     await _keep(store, first, "first")
     before = await contents(store, first)
@@ -143,7 +143,7 @@ async def another_id_is_not_answered_for(store: SessionStore) -> None:
 
 @required_by(_GROUP, cases=NOT_IDS)
 async def what_is_no_id_is_refused(store: SessionStore, one: Any) -> None:
-    """InvalidIdError, a ValueError, from every method that takes an id; nothing is changed."""
+    """An invalid id raises InvalidIdError, a ValueError, in every method; nothing is changed."""
     await _keep(store, "s", "kept")
     before = await contents(store, "s")
     for method in ("load", "load_snapshot", "delete", "exists"):

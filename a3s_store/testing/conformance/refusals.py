@@ -1,4 +1,4 @@
-"""Values that must not be written: the typed error, and what was there before stays."""
+"""Values that must not be written: EncodeError, and the stored values stay."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from a3s_store.wire import codec_for
 _GROUP = "refusals"
 _SURROGATE: Final = "half \ud83d of a pair"
 
-# Each builds the value and saves it: some values cannot even be built.
+# Functions, because some of these values raise when they are built.
 _SESSIONS: Final[dict[str, Callable[[], Any]]] = {
     "None": lambda: None,
     "a dict": lambda: {"id": "s"},
@@ -101,7 +101,7 @@ def _nested(levels: int) -> Any:
 
 
 def _collections() -> dict[str, tuple[str, Callable[[], Any]]]:
-    """Of each collection: what is no list of its values, and lists whose last item is bad."""
+    """Return, for each collection, values that are no list and lists with a bad last item."""
     cases: dict[str, tuple[str, Callable[[], Any]]] = {}
     for name in samples.MAKERS:
         for label, build in _bad_collections(name).items():
@@ -121,8 +121,8 @@ def _bad_collections(collection: str) -> dict[str, Callable[[], Any]]:
         "a dict": dict,
         "a number": lambda: 3,
         "a single value": make,
-        "something read once": lambda: iter((make(),)),
-        "another family's value": lambda: (make(), other()),
+        "an iterator": lambda: iter((make(),)),
+        "another collection's value": lambda: (make(), other()),
         "a dict as item": lambda: (make(), {}),
         "None as item": lambda: [make(), None],
         "a surrogate in a key": lambda: (make(), make().evolve(extra={_SURROGATE: 1})),
@@ -185,7 +185,7 @@ async def _refused(store: SessionStore, act: Callable[[], Awaitable[Any]], what:
 
 @required_by(_GROUP, cases=tuple(_SESSIONS.items()))
 async def a_bad_session_is_refused(store: SessionStore, build: Callable[[], Any]) -> None:
-    """EncodeError, and the session that was there stays."""
+    """An invalid session raises EncodeError, and the stored session stays."""
 
     async def act() -> None:
         await store.save(build())
@@ -195,7 +195,7 @@ async def a_bad_session_is_refused(store: SessionStore, build: Callable[[], Any]
 
 @required_by(_GROUP, cases=tuple((label, (label, build)) for label, build in _ITEMS.items()))
 async def a_bad_value_is_refused(store: SessionStore, case: tuple[str, Callable[[], Any]]) -> None:
-    """EncodeError for a bad value among good ones, and the shelf that was there stays whole."""
+    """One invalid value in a list raises EncodeError, and the stored collection stays."""
     collection, build = case[0].partition(":")[0], case[1]
 
     async def act() -> None:
@@ -210,7 +210,7 @@ async def a_bad_value_is_refused(store: SessionStore, case: tuple[str, Callable[
 async def a_bad_collection_is_refused(
     store: SessionStore, case: tuple[str, Callable[[], Any]]
 ) -> None:
-    """EncodeError, and the collection that was there stays whole."""
+    """An invalid list raises EncodeError, and the stored collection stays."""
     collection, build = case
 
     async def act() -> None:
@@ -223,7 +223,7 @@ async def a_bad_collection_is_refused(
 async def a_bad_checkpoint_is_refused(
     store: SessionStore, case: tuple[str, Callable[[], Any]]
 ) -> None:
-    """EncodeError, and the checkpoint that was there stays."""
+    """An invalid checkpoint raises EncodeError, and the stored checkpoint stays."""
     kind, build = case
 
     async def act() -> None:
@@ -234,10 +234,10 @@ async def a_bad_checkpoint_is_refused(
 
 @required_by(_GROUP)
 async def an_error_says_where_and_never_what(store: SessionStore) -> None:
-    """`path` leads to the bad value, and the text holds none of the conversation."""
+    """EncodeError has the path of the invalid value, and no text of the conversation."""
     secret = "the secret of the conversation"
     bad = session("s", (secret, secret + _SURROGATE))
     error = await raises(EncodeError, "save", store.save, bad)
     assert isinstance(error, EncodeError)
     if error.path != "messages[1].content[0].text" or secret in str(error):
-        raise AssertionError(f"path {error.path!r} in {str(error)!a}")
+        raise AssertionError(f"the path is {error.path!r} in the error {str(error)!a}")

@@ -1,4 +1,4 @@
-"""Sessions: save, load, delete, list, exists, and what a growing conversation may do."""
+"""Sessions: save, load, delete, list and exists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from a3s_store.testing.conformance.expect import (
     unchanged,
 )
 from a3s_store.testing.conformance.suite import required_by
-from a3s_store.testing.samples import session, talk
+from a3s_store.testing.samples import session
 
 _GROUP = "sessions"
 
@@ -37,7 +37,7 @@ async def a_session_comes_back_as_it_was_saved(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def an_unknown_id_loads_as_none(store: SessionStore) -> None:
-    """What was never saved is None, and asking for it creates nothing."""
+    """A session never saved loads as None, and the load creates nothing."""
     await store.save(session("other"))
     same(None, await store.load("unknown"), "load")
     same(None, await store.load_snapshot("unknown"), "load_snapshot")
@@ -47,7 +47,7 @@ async def an_unknown_id_loads_as_none(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def a_save_replaces_the_whole_session(store: SessionStore) -> None:
-    """Nothing of the session that was there before is left."""
+    """After a save no field of the session saved before is left."""
     await store.save(samples.rich_session("s"))
     bare = SessionData(id="s", created_at=5, updated_at=4)
     await store.save(bare)
@@ -88,7 +88,7 @@ async def a_save_leaves_the_collections_as_they_are(store: SessionStore) -> None
 
 @required_by(_GROUP)
 async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
-    """Load and save, twice over, and every answer is what it was."""
+    """Saving the loaded values again, twice, changes no result of a load."""
     await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
     before = await contents(store, "s")
     for _ in range(2):
@@ -103,7 +103,7 @@ async def saving_what_was_loaded_changes_nothing(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def loading_never_writes(store: SessionStore) -> None:
-    """Any number of loads, of what is there and of what is not, leaves every answer as it was."""
+    """Loads, of stored ids and of others, change no result of a later load."""
     await store.save(samples.rich_session("s"))
     for collection in kept_collections(store):
         await save_collection(store, collection, "no session", samples.items(collection, "1"))
@@ -132,7 +132,7 @@ async def a_delete_takes_the_session_and_what_belongs_to_it(store: SessionStore)
 
 @required_by(_GROUP, capability="checkpoints")
 async def a_delete_takes_the_queue_of_the_session(store: SessionStore) -> None:
-    """The workflow checkpoint that the queue of a session may be kept in is gone, saved or not."""
+    """The workflow checkpoint in which older releases kept a session's queue is deleted too."""
     for session_id in ("s", "S", "never saved"):
         key = WORKFLOW_PREFIX + session_id
         await store.save_workflow_checkpoint(key, samples.workflow_checkpoint(key))
@@ -164,7 +164,7 @@ async def a_delete_leaves_everything_else(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def a_tree_is_deleted_with_all_below_it(store: SessionStore) -> None:
-    """With `tree` every session goes whose parents lead to it, also where it is gone itself."""
+    """With `tree`, descendants are deleted too, also when the session itself is already gone."""
     for one, parent in (("a", None), ("b", "a"), ("c", "b"), ("d", "c"), ("B", "A"), ("e", "a ")):
         await store.save_snapshot(kept(store, samples.rich_snapshot(one)))
         await store.save(session(one, parent_id=parent))
@@ -208,7 +208,7 @@ async def deleting_what_is_missing_is_success(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def a_session_saved_after_a_delete_starts_afresh(store: SessionStore) -> None:
-    """Nothing of the deleted one comes back with the next of its name."""
+    """A session saved under the id of a deleted one has no value of the deleted one."""
     await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
     await store.delete("s")
     again = session("s", ("new",))
@@ -216,7 +216,7 @@ async def a_session_saved_after_a_delete_starts_afresh(store: SessionStore) -> N
     loaded = await store.load_snapshot("s")
     assert loaded is not None
     same(again, loaded.session, "session")
-    same({}, {f.name: v for f, v in loaded.collections().items() if v is not None}, "families")
+    same({}, {f.name: v for f, v in loaded.collections().items() if v is not None}, "collections")
     same((), loaded.retained_artifact_uris, "retained_artifact_uris")
 
 
@@ -253,73 +253,6 @@ async def exists_follows_save_and_delete(store: SessionStore) -> None:
     same(False, await store.exists("s"), "after the delete")
 
 
-async def _through(store: SessionStore, *conversations: tuple[Message, ...]) -> None:
-    for number, messages in enumerate(conversations):
-        saved = session("s").evolve(messages=messages, updated_at=number)
-        await store.save(saved)
-        same(saved, await store.load("s"), f"load after save {number}")
-
-
-@required_by(_GROUP)
-async def a_conversation_grows(store: SessionStore) -> None:
-    """Some messages more with each save, none of them lost, doubled or moved."""
-    messages = talk(*(f"message {number}" for number in range(40)))
-    await _through(store, *(messages[:end] for end in (0, 1, 2, 2, 5, 6, 20, 40)))
-
-
-@required_by(_GROUP)
-async def a_conversation_may_be_compacted(store: SessionStore) -> None:
-    """A summary in place of the beginning, and growth from there."""
-    old, more = talk(*"abcdefgh"), talk("i", "j")
-    compacted = (Message.user("summary"), *old[5:])
-    middle = (*old[:2], Message.user("summary"), *old[6:])
-    await _through(store, old, compacted, (*compacted, *more), old, middle, (*middle, *more))
-
-
-@required_by(_GROUP)
-async def a_conversation_may_be_rewound(store: SessionStore) -> None:
-    """Fewer messages than before, none at all, and another continuation."""
-    old = talk(*"abcdef")
-    other = (*old[:3], *talk("x", "y", "z", "w", "v"))
-    await _through(store, old, old[:3], other, old[:1], (), old, other, old)
-
-
-@required_by(_GROUP)
-async def one_message_may_change(store: SessionStore) -> None:
-    """The first, the last or one in between is another, with nothing else moved."""
-    old = talk(*"abcdef")
-    for index in range(len(old)):
-        changed = (*old[:index], Message.user("another"), *old[index + 1 :])
-        await _through(store, old, changed, old)
-
-
-@required_by(_GROUP)
-async def equal_messages_repeat(store: SessionStore) -> None:
-    """A message has no identity but its place: equal ones are all kept."""
-    same_text = talk("ok")[0]
-    other = Message.assistant("?")
-    for repeats in ((same_text,) * 5, (same_text, other) * 3, (other, same_text, same_text, other)):
-        await _through(store, repeats[:2], repeats, repeats[:3], (*repeats, *repeats))
-
-
-@required_by(_GROUP)
-async def values_that_only_compare_equal_are_told_apart(store: SessionStore) -> None:
-    """True, 1 and 1.0 are equal in Python and three values in JSON; so are 0, -0.0 and False."""
-    # Each over the last one of its own kind: what is equal to what is there must still be saved.
-    lookalikes = (True, 1, 1.0, True, False, 0, 0.0, -0.0, 0, [1], [True], {"a": 0}, {"a": -0.0})
-    calls = (ToolUseBlock(id="c", name="n", input={"v": value}) for value in lookalikes)
-    conversations = [(Message(role="assistant", content=(call,)), *talk("after")) for call in calls]
-    await _through(store, *conversations)
-    for value in lookalikes:
-        saved = session("s", ("a",), extra={"v": value})
-        await store.save(saved)
-        same(saved, await store.load("s"), f"unknown key {value!r}")
-    for value in lookalikes if keeps(store, "collections") else ():
-        traced = (samples.trace_event(details={"v": value}),)
-        await store.save_trace_events("s", traced)
-        same(traced, await store.load_trace_events("s"), f"details {value!r}")
-
-
 @required_by(_GROUP)
 async def a_float_keeps_its_sign_of_zero(store: SessionStore) -> None:
     """A cost of -0.0 saved over 0.0 is -0.0, in the session and in its lists."""
@@ -331,7 +264,7 @@ async def a_float_keeps_its_sign_of_zero(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> None:
-    """Lists and dicts handed in are the caller's; changing them later changes nothing stored."""
+    """A caller may change the lists and dicts that it saved; the stored values stay."""
     texts, arguments, extra = [TextBlock(text="a")], {"paths": ["x"]}, {"list": [1]}
     call = ToolUseBlock(id="c", name="n", input=arguments)
     messages = [Message(role="user", content=[*texts, call])]  # type: ignore[arg-type]
@@ -345,12 +278,12 @@ async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> 
     arguments["paths"].append("y")
     extra["list"].append(2)
     values.clear()
-    unchanged(before, await contents(store, "s"), "after changing what was handed in")
+    unchanged(before, await contents(store, "s"), "after changing the saved lists")
 
 
 @required_by(_GROUP)
 async def what_was_loaded_cannot_be_changed(store: SessionStore) -> None:
-    """Loaded values are frozen, so that no caller can change another's."""
+    """Loaded values are frozen."""
     await store.save_snapshot(kept(store, samples.rich_snapshot("s")))
     before = await contents(store, "s")
     loaded = await store.load("s")
@@ -371,4 +304,4 @@ async def what_was_loaded_cannot_be_changed(store: SessionStore) -> None:
         except (AttributeError, TypeError):
             continue
         holds(False, "a loaded value could be changed")
-    unchanged(before, await contents(store, "s"), "after trying to change what was loaded")
+    unchanged(before, await contents(store, "s"), "after trying to change the loaded values")

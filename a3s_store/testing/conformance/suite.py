@@ -1,8 +1,8 @@
-"""The registry of checks, the maker of stores they are given, and the report.
+"""The registry of checks, `StoreMaker`, which opens the store under test, and the report.
 
-A check is an async function that raises AssertionError when the rule is broken and `NotSupported`
-when the store never promised it. It opens stores through a `StoreMaker`, always at the same place:
-the first is empty, and what a later one finds there is the store's own business.
+A check is an async function that raises AssertionError when the store breaks the rule, and
+`NotSupported` when the store lacks the capability. It opens stores through a `StoreMaker`, all at
+one place, which is empty at first.
 """
 
 from __future__ import annotations
@@ -25,35 +25,39 @@ OpenStore: TypeAlias = Callable[[Path], Awaitable[SessionStore]]
 
 
 class NotSupported(unittest.SkipTest):
-    """The check is about a capability that this store does not declare; a skip, no failure."""
+    """The store does not declare the capability of this check; a skip, not a failure."""
 
 
 @attrs.define
 class StoreMaker:
-    """Opens the store under test at one place: a folder of this check's own, empty at first."""
+    """Opens the store under test at one place: a folder of one check, empty at first."""
 
     open_store: OpenStore
     place: Path
     opened: list[SessionStore] = attrs.field(factory=list)
 
     async def open(self) -> SessionStore:
-        """One more store at this place; `close_all` closes it if the check does not."""
+        """Open one more store at this place; `close_all` closes it if the check does not."""
         store = await self.open_store(self.place)
         self.opened.append(store)
         return store
 
     async def reopen(self) -> SessionStore:
-        """Close every store at this place, then open one."""
+        """Close every store at this place, then open one again."""
         await self.close_all()
         return await self.open()
 
     async def close_all(self) -> None:
+        """Close every store that was opened."""
         while self.opened:
             await self.opened.pop().close()
 
     @contextlib.asynccontextmanager
     async def session(self, capability: str | None) -> AsyncIterator[SessionStore]:
-        """An open store, closed afterwards. Raises NotSupported."""
+        """Open a store and close it afterwards.
+
+        Raises: NotSupported when it does not declare `capability`; None: any store will do.
+        """
         store = await self.open()
         try:
             if capability is not None and not getattr(store.capabilities(), capability):
@@ -63,13 +67,13 @@ class StoreMaker:
             await self.close_all()
 
 
-# A store that waits for itself fails its check instead of the whole run.
-_PATIENCE_SECONDS: Final = 120
+# A store that deadlocks fails its check and does not stop the run.
+_TIMEOUT_SECONDS: Final = 120
 
 
 @attrs.frozen
 class Check:
-    """One rule. `capability` names the field of Capabilities it belongs to; None: owed by all."""
+    """One check: `capability` is a field of `Capabilities`; None: it applies to every store."""
 
     name: str
     capability: str | None
@@ -81,8 +85,12 @@ class Check:
         return self.name
 
     async def run(self, maker: StoreMaker) -> None:
-        """Check the store. Raises AssertionError when the rule is broken, NotSupported."""
-        async with asyncio.timeout(_PATIENCE_SECONDS), maker.session(self.capability) as store:
+        """Run the check on an open store of `maker`; all its stores are closed afterwards.
+
+        Raises: AssertionError when the store breaks the rule; NotSupported when it does not declare
+            the capability; TimeoutError after 120 seconds.
+        """
+        async with asyncio.timeout(_TIMEOUT_SECONDS), maker.session(self.capability) as store:
             await self.body(store, maker)
 
 
@@ -97,10 +105,11 @@ def required_by(
     cases: Iterable[tuple[str, Any]] = (),
     reopens: bool = False,
 ) -> Callable[[Body], Body]:
-    """Register a check whose body takes an open store.
+    """Register the decorated function as a check; its first argument is an open store.
 
-    With `cases` it becomes one check for each (label, value), the value being the second argument.
-    With `reopens` the maker is the last argument. The first line of the docstring is the rule.
+    With `cases` it becomes one check for each (label, value), and the value is its second argument.
+    With `reopens` its last argument is the `StoreMaker`. The first line of its docstring is the
+    rule.
     """
     assert capability is None or capability in _CAPABILITIES, capability
     listed: list[tuple[str, tuple[Any, ...]]] = [
@@ -109,7 +118,7 @@ def required_by(
 
     def register(function: Body) -> Body:
         rule = (function.__doc__ or "").strip().split("\n")[0]
-        assert rule, f"{function.__name__} says no rule"
+        assert rule, f"{function.__name__} has no docstring"
         for suffix, given in listed:
             body = functools.partial(_call, function, given, reopens)
             name = function.__name__ + suffix
@@ -127,7 +136,7 @@ async def _call(
 
 
 def registered() -> tuple[Check, ...]:
-    """All checks in the order of their files."""
+    """Return all registered checks, in the order in which their modules were imported."""
     return tuple(_CHECKS)
 
 
@@ -137,7 +146,7 @@ Status: TypeAlias = Literal["passed", "failed", "not promised"]
 
 @attrs.frozen
 class Outcome:
-    """What became of one check; `error` is what it raised."""
+    """The result of one check; `error` is the exception that it raised, None if it passed."""
 
     check: Check
     status: Status
@@ -146,9 +155,9 @@ class Outcome:
 
 @attrs.frozen
 class ConformanceReport:
-    """What a store keeps of what it owes and promises. `str()` of it is for people.
+    """The results of all checks on one store; `str()` of it is a report for people.
 
-    `untested` are capabilities that the store declares and this suite has no check for.
+    `untested` are capabilities that the store declares and for which the suite has no check.
     """
 
     backend: str
@@ -157,16 +166,16 @@ class ConformanceReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed."""
+        """Return whether no check failed."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
-        """The outcomes of the checks that failed."""
+        """Return the outcomes of the checks that failed."""
         return tuple(one for one in self.outcomes if one.status == "failed")
 
     def by_capability(self) -> dict[str | None, tuple[Outcome, ...]]:
-        """The outcomes under the capability they belong to; None: what every store owes."""
+        """Return the outcomes by capability; None: the checks that apply to every store."""
         names = dict.fromkeys(one.check.capability for one in self.outcomes)
         return {
             name: tuple(one for one in self.outcomes if one.check.capability == name)
@@ -176,7 +185,7 @@ class ConformanceReport:
     def __str__(self) -> str:
         lines = [f"conformance of {self.backend}: {_counts(self.outcomes)}"]
         for capability, outcomes in self.by_capability().items():
-            lines.append(f"  {capability or 'owed by every store'}: {_counts(outcomes)}")
+            lines.append(f"  {capability or 'every store'}: {_counts(outcomes)}")
             for one in outcomes:
                 if one.status == "failed":
                     what = f"{type(one.error).__name__}: {one.error}"
@@ -195,10 +204,11 @@ def _counts(outcomes: tuple[Outcome, ...]) -> str:
 async def run_conformance(
     open_store: OpenStore, *, only: Iterable[Check] | None = None
 ) -> ConformanceReport:
-    """Run every check, or those of `only`, each in a temporary folder of its own.
+    """Run all checks, or those of `only`, each in a temporary folder of its own.
 
-    `open_store` is given the folder and answers an open store that keeps its data there, or
-    nowhere. Raises only what the first opening of a store raises.
+    `open_store` takes the folder and returns an awaitable of an open store, which keeps its data
+    there or in memory. Exceptions of checks become outcomes; only the first opening of a store, at
+    which its name and capabilities are read, raises its own.
     """
     chosen = registered() if only is None else tuple(only)
     with tempfile.TemporaryDirectory(prefix="a3s-conformance-") as folder:
@@ -221,6 +231,6 @@ async def _outcome(check: Check, maker: StoreMaker) -> Outcome:
         await check.run(maker)
     except NotSupported as reason:
         return Outcome(check, "not promised", reason)
-    except Exception as error:  # whatever a store raises is a finding, not the end of the report
+    except Exception as error:  # any error of a store is an outcome, and the report goes on
         return Outcome(check, "failed", error)
     return Outcome(check, "passed")

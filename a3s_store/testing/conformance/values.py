@@ -1,4 +1,4 @@
-"""What values may hold: the ends of every range, every kind of text, and what nobody knows yet."""
+"""Values that must be kept exactly: ends of ranges, texts, floats, opaque JSON, unknown keys."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ TEXTS: Final = (
 
 @required_by(_GROUP)
 async def any_text_survives(store: SessionStore) -> None:
-    """NUL, line separators, both forms of an accent, what looks like JSON or SQL."""
+    """Any text is loaded as saved: NUL, line separators, accents in both forms, JSON, SQL."""
     for text in (*TEXTS, "".join(TEXTS)):
         saved = session(
             "s",
@@ -82,7 +82,7 @@ async def any_text_survives(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def the_largest_integers_survive(store: SessionStore) -> None:
-    """u64 and i64 to their ends, which a signed column or a float cannot hold."""
+    """Integers are loaded as saved up to 2**64 - 1, beyond signed columns and floats."""
     for number in (0, 2**53 + 1, 2**63 - 1, 2**63, U64_MAX):
         usage = TokenUsage(prompt_tokens=number, total_tokens=number, cache_read_tokens=number)
         records = (samples.cost_record(prompt_tokens=number),)
@@ -109,7 +109,7 @@ async def the_largest_integers_survive(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def floats_survive_to_the_last_bit(store: SessionStore) -> None:
-    """The smallest, the largest, and those that two decimal digits cannot name."""
+    """Floats are loaded to the last bit: the smallest, the largest, -0.0 and 0.1 + 0.2."""
     for number in (
         0.0,
         -0.0,
@@ -127,7 +127,7 @@ async def floats_survive_to_the_last_bit(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def opaque_json_survives(store: SessionStore) -> None:
-    """Any JSON value, alone or nested, where a value is any JSON."""
+    """A field of opaque JSON may have any JSON value, 100 levels deep too."""
     deep: Any = "bottom"
     for level in range(100):
         deep = [deep] if level % 2 else {"level": deep}
@@ -157,7 +157,7 @@ async def opaque_json_survives(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def none_and_empty_are_different(store: SessionStore) -> None:
-    """In a value as on a collection: None, False, 0, "" and () are five things."""
+    """None, False, 0, "" and () are distinguished in every field."""
     for model_name in (None, "", "x", None):
         for budget in (None, 0):
             saved = session(
@@ -177,7 +177,7 @@ async def none_and_empty_are_different(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def unknown_keys_survive(store: SessionStore) -> None:
-    """At every depth, null and empty ones too, and a save without them takes them away."""
+    """Unknown keys are kept at every depth, null and empty ones too, until a save without them."""
     extra: dict[str, Any] = {
         "null": None,
         "empty": {},
@@ -206,7 +206,7 @@ async def unknown_keys_survive(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def types_nobody_knows_survive(store: SessionStore) -> None:
-    """Blocks and events of a later release come back whole, their keys included."""
+    """Blocks and events of unknown types are loaded as saved, with all their keys."""
     body: dict[str, Any] = {"z": 1, "a": {"type": "text"}, "null": None, "text": "x"}
     for tag in ("", "Text", "thinking", "from tomorrow", "\U0001f600"):
         block = UnknownBlock(type=tag, body=body)
@@ -222,7 +222,7 @@ async def types_nobody_knows_survive(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def keys_keep_their_order(store: SessionStore) -> None:
-    """Opaque objects are written as they were read, so that a file comes back byte for byte."""
+    """Keys of opaque objects keep their order, so exported files have the same bytes."""
     saved = kept(store, samples.rich_snapshot("s"))
     await store.save_snapshot(saved)
     loaded = await store.load_snapshot("s")
@@ -231,7 +231,7 @@ async def keys_keep_their_order(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def a_secret_is_never_kept(store: SessionStore) -> None:
-    """An api_key that was handed in is in nothing that can be read again."""
+    """The api_key of a saved session is in no loaded value."""
     secret = "sk-do-not-keep"
     config = LlmConfigData(provider="p", model="m", api_key=secret)
     await store.save(session("s", llm_config=config))
@@ -240,12 +240,12 @@ async def a_secret_is_never_kept(store: SessionStore) -> None:
     assert loaded.llm_config is not None
     same(None, loaded.llm_config.api_key, "api_key")
     holds(secret.encode() not in canonical(encode(loaded)), "the secret is in the session's JSON")
-    holds(secret not in repr(await contents(store, "s")), "the secret is in what was loaded")
+    holds(secret not in repr(await contents(store, "s")), "the secret is in a loaded value")
 
 
 @required_by(_GROUP)
 async def credentials_of_configuration_are_never_kept(store: SessionStore) -> None:
-    """Under the name of a credential an empty text is stored; conversations are as they were."""
+    """Credentials in configuration are stored as empty texts; conversations are unchanged."""
     secret = "do-not-keep"
     given: dict[str, Any] = {
         "apiKey": secret,
@@ -281,7 +281,7 @@ async def credentials_of_configuration_are_never_kept(store: SessionStore) -> No
 
 @required_by(_GROUP)
 async def statuses_and_counts_are_as_given(store: SessionStore) -> None:
-    """Nothing is recomputed: a passed report of failed checks, a count that fits no list."""
+    """A store recomputes nothing: statuses and counts are stored even where they do not agree."""
     snapshot = kept(store, samples.rich_snapshot("s"))
     await store.save_snapshot(snapshot)
     loaded = await store.load_snapshot("s")
@@ -293,7 +293,7 @@ async def statuses_and_counts_are_as_given(store: SessionStore) -> None:
 
 @required_by(_GROUP)
 async def large_values_survive(store: SessionStore) -> None:
-    """A message of 2 MB, a conversation of 3 000 messages, a run of 2 000 events."""
+    """A message of 2 MB, 3 000 messages and a run of 2 000 events are loaded as saved."""
     big = "\u00e9\x00x" * 500_000
     saved = session("big", (big, "small", big))
     await store.save(saved)
