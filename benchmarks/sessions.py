@@ -296,7 +296,7 @@ def only_messages(snapshot: SessionSnapshot) -> SessionSnapshot:
 
 
 def payload(before: SessionSnapshot | None, after: SessionSnapshot) -> bytes:
-    """What is new in a turn as compact JSON: no store can write less without compressing it."""
+    """Return the new values of a turn as compact JSON: without compression no store writes less."""
     session = after.session
     new: list[Any] = [session.total_usage, session.context_usage]
     new += session.messages[len(before.session.messages) if before else 0 :]

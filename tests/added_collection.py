@@ -1,8 +1,8 @@
-"""Demands on a collection that was just added: run on the copy that a test makes.
+"""Check a collection that was just added; a test runs this on its copy of the sources.
 
     python -m tests.added_collection FOLDER DIGEST
 
-DIGEST is that of `samples.rich_snapshot("s")` before the collection was added.
+DIGEST is the digest of `samples.rich_snapshot("s")` without the collection.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ TABLES = (NEW.rows.table, *(inside.table for inside in NEW.rows.lists.values()))
 
 
 def values(*names: str, session_id: str = "s") -> tuple[Any, ...]:
-    """Values of the new collection that belong to a session."""
+    """Return values of the new collection that belong to a session."""
     return NEW.bound_to(session_id, samples.items(NEW.name, *names)) or ()
 
 
 def of(snapshot: SessionSnapshot | None) -> Any:
-    """The new collection of a snapshot."""
+    """Return the new collection of a snapshot."""
     assert snapshot is not None
     return getattr(snapshot, NEW.name)
 
 
 def rich(session_id: str = "s") -> SessionSnapshot:
-    """A snapshot that breaks no rule of live sessions, with values of the new collection."""
+    """Return a snapshot with values of the new collection that live sessions accept."""
     bound: Any = {one.name: () for one in COLLECTIONS if one.session_id is not None}
     bound[NEW.name] = values("one", MARK, session_id=session_id)
     return samples.small_snapshot(session_id, "hello").evolve(**bound)
 
 
 async def stores(folder: Path) -> AsyncIterator[Any]:
-    """Each of the three stores, empty."""
+    """Yield each of the three stores, empty."""
     async with MemorySessionStore() as memory:
         yield memory
     async with FileSessionStore.open(folder / "files") as files:
@@ -57,13 +57,13 @@ async def stores(folder: Path) -> AsyncIterator[Any]:
 
 
 async def saved_and_loaded(store: Any, digest: str) -> None:
-    """By itself, in a snapshot and its digest, compared and forked."""
+    """The collection is saved and loaded alone and in snapshots, compared, and forked."""
     await getattr(store, f"save_{NEW.name}")("alone", values("a", "b"))
     assert await getattr(store, f"load_{NEW.name}")("alone") == values("a", "b")
     assert await getattr(store, f"load_{NEW.name}")("never") is None
     whole = samples.rich_snapshot("s")
     bare = whole.evolve(**{NEW.name: None})
-    assert bare.digest() == digest, "sessions without the collection have other digests"
+    assert bare.digest() == digest, "a session without the collection has another digest"
     assert whole.digest() != digest
     for snapshot in (whole, bare, rich()):
         await store.save_snapshot(snapshot)
@@ -75,7 +75,7 @@ async def saved_and_loaded(store: Any, digest: str) -> None:
 
 
 async def kept_by_live_sessions(store: Any) -> None:
-    """Saved as it was read, and merged where another live session has another one."""
+    """A live session keeps the collection, and merges it with that of another live session."""
     await store.save_snapshot(rich("live"))
     one = await open_window(store, session_id="live")
     other = await open_window(store, session_id="live")
@@ -94,7 +94,7 @@ async def kept_by_live_sessions(store: Any) -> None:
 
 
 def checked() -> None:
-    """Values of another session and repeated identities are refused."""
+    """Live sessions refuse values of another session and repeated identities."""
     validate_snapshot(rich())
     for wrong in (values("one", session_id="another"), values("one", "one")):
         try:
@@ -105,7 +105,7 @@ def checked() -> None:
 
 
 def rows(path: Path) -> int:
-    """How many rows the tables of the new collection have."""
+    """Return the number of rows in the tables of the new collection."""
     conn = sqlite3.connect(path)
     counts = [conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES]
     conn.close()
@@ -113,7 +113,7 @@ def rows(path: Path) -> int:
 
 
 async def deleted_and_erased(path: Path) -> None:
-    """No row is left of a deleted session, no byte of an erased one."""
+    """A deleted session leaves no row, an erased one no byte."""
     async with SqliteSessionStore.open(path) as store:
         for session_id in await store.list():
             await store.delete(session_id)
@@ -126,7 +126,7 @@ async def deleted_and_erased(path: Path) -> None:
 
 
 async def verified(path: Path) -> None:
-    """Rows whose session is gone are noticed."""
+    """Verification reports rows without their session."""
     async with SqliteSessionStore.open(path) as store:
         await store.save_snapshot(rich())
         assert (await store.verify(depth="deep")).ok
@@ -141,7 +141,7 @@ async def verified(path: Path) -> None:
 
 
 async def salvaged(folder: Path) -> None:
-    """It comes back from a file whose first page is lost."""
+    """Salvage recovers the collection from a file without its first page."""
     path = folder / "damaged.a3s"
     async with SqliteSessionStore.open(path) as store:
         await store.save_snapshot(rich())
@@ -154,7 +154,7 @@ async def salvaged(folder: Path) -> None:
 
 
 async def carried_and_shown(folder: Path) -> None:
-    """Exported, imported, and printed."""
+    """The collection is exported, imported, and printed."""
     path = folder / "shown.a3s"
     async with SqliteSessionStore.open(path) as store, MemorySessionStore() as back:
         await store.save_snapshot(rich())
@@ -165,13 +165,13 @@ async def carried_and_shown(folder: Path) -> None:
 
 
 def shown(path: Path) -> str:
-    """What the command line prints of it."""
+    """Return what `a3s-store show` prints of the collection."""
     command = [sys.executable, "-m", "a3s_store", "show", str(path), "s", "--collection", NEW.word]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 async def main(folder: Path, digest: str) -> None:
-    """Make every demand."""
+    """Run every check."""
     checked()
     async for store in stores(folder):
         await saved_and_loaded(store, digest)
@@ -180,7 +180,7 @@ async def main(folder: Path, digest: str) -> None:
     await verified(folder / "store.a3s")
     await salvaged(folder)
     await carried_and_shown(folder)
-    print("every demand is met")
+    print("all checks passed")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Demands on a column that was just added: run on the copy that a test makes.
+"""Check a column that was just added; a test runs this on its copy of the sources.
 
     python -m tests.added_column FOLDER DIGEST
 
-FOLDER has `old.a3s`, made by the sources without the column: the session `s` is of `old_snapshot`,
+FOLDER has `old.a3s`, written by the sources without the column; its session `s` is `old_snapshot`,
 and DIGEST is its digest.
 """
 
@@ -28,37 +28,37 @@ EARLIER = "machine-of-an-earlier-writer"
 
 
 def old_snapshot() -> SessionSnapshot:
-    """Trace events without the field, and one with a key of its name that was not known yet."""
+    """Return trace events without the field, and one with an unknown key of the same name."""
     unknown = samples.trace_event("3").evolve(extra={"host": EARLIER})
     return snapshot_of(*samples.items("trace_events", "1", "2"), unknown)
 
 
 def snapshot_of(*events: TraceEvent) -> SessionSnapshot:
-    """A snapshot that breaks no rule of live sessions, with these events."""
+    """Return a snapshot with these events that live sessions accept."""
     bound: Any = {one.name: () for one in COLLECTIONS if one.session_id is not None}
     return samples.small_snapshot("s", "hello").evolve(**bound, trace_events=events)
 
 
 def host_of(event: TraceEvent) -> Any:
-    """The new field."""
+    """Return the new field."""
     return event.host  # type: ignore[attr-defined]
 
 
 def with_host(name: str) -> TraceEvent:
-    """An event whose new field is set."""
+    """Return an event with the new field."""
     new: Any = {"host": MARK}
     return samples.trace_event(name).evolve(**new)
 
 
 async def traced(store: Any) -> tuple[TraceEvent, ...]:
-    """The stored events, which must be there."""
+    """Return the stored events."""
     found: tuple[TraceEvent, ...] | None = await store.load_trace_events("s")
     assert found is not None
     return found
 
 
 async def migrated(path: Path, digest: str) -> None:
-    """An older file has no value, the digests it had, and the unknown key as the field."""
+    """A file of the older schema keeps its digests; its unknown key is loaded as the field."""
     async with SqliteSessionStore.open(path) as store:
         snapshot = await store.load_snapshot("s")
         assert snapshot is not None
@@ -69,7 +69,7 @@ async def migrated(path: Path, digest: str) -> None:
 
 
 async def saved_and_loaded(store: Any) -> None:
-    """By every store; a value without it is written as before."""
+    """Every store saves and loads the field; a value without it is written as before."""
     assert b"host" not in compact(encode(samples.trace_event("1")))
     events = (samples.trace_event("1"), with_host("2"))
     await store.save_snapshot(snapshot_of(*events))
@@ -82,7 +82,7 @@ async def saved_and_loaded(store: Any) -> None:
 
 
 async def in_a_column(folder: Path, path: Path) -> None:
-    """A column of its own; erased, verified, salvaged, exported and shown with its row."""
+    """The column is verified, salvaged, exported, shown and erased with its row."""
     conn = sqlite3.connect(path)
     hosts = conn.execute("SELECT host FROM trace_event ORDER BY trace_event_key").fetchall()
     conn.close()
@@ -106,14 +106,14 @@ async def in_a_column(folder: Path, path: Path) -> None:
 
 
 def shown(path: Path) -> str:
-    """What the command line prints of it."""
+    """Return what `a3s-store show` prints of the events."""
     show = ["show", str(path), "s", "--collection", "traces", "--json"]
     command = [sys.executable, "-m", "a3s_store", *show]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 async def main(folder: Path, digest: str) -> None:
-    """Make every demand."""
+    """Run every check."""
     await migrated(folder / "old.a3s", digest)
     async with MemorySessionStore() as memory:
         await saved_and_loaded(memory)
@@ -122,7 +122,7 @@ async def main(folder: Path, digest: str) -> None:
     async with SqliteSessionStore.open(folder / "old.a3s") as sqlite:
         await saved_and_loaded(sqlite)
     await in_a_column(folder, folder / "old.a3s")
-    print("every demand is met")
+    print("all checks passed")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`docs/adding-a-column.md` is followed on a copy of the sources; its promises are tried."""
+"""Follow `docs/adding-a-column.md` on a copy of the sources and test the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.schema import migrate
 from tests.added_column import old_snapshot
-from tests.source_copy import SourceCopy, blocks
+from tests.source_copy import SCHEMA, SourceCopy, blocks
 from tests.support import with_store
 
 PAGE = "adding-a-column.md"
@@ -17,7 +17,7 @@ PAGE = "adding-a-column.md"
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> SourceCopy:
-    """The sources with the column of the page."""
+    """A copy of the sources with the column of the page."""
     made = SourceCopy(tmp_path_factory.mktemp("copy"))
     for difference in blocks(PAGE, "diff"):
         made.apply(difference)
@@ -35,12 +35,16 @@ def test_the_new_column_has_what_every_column_has(copy: SourceCopy, tmp_path: Pa
 
     with_store(tmp_path / "old.a3s", fill)
     said = copy.run("-m", "tests.added_column", str(tmp_path), snapshot.digest())
-    assert "every demand is met" in said
+    assert "all checks passed" in said
 
 
 @pytest.mark.slow
 def test_the_copy_passes_the_tests_that_go_through_the_models(copy: SourceCopy) -> None:
     copy.run("-m", "tools.generate", "--check")
-    copy.run_tests("tests/unit/wire/test_models.py")
-    copy.run_tests("tests/unit/backends/sqlite/schema/test_migrate.py")
-    copy.run_tests("tests/conformance/test_conformance.py", "-k", "sqlite and trace_events")
+    copy.run_tests(
+        {
+            "tests/unit/wire/test_models.py": "test",
+            "tests/unit/backends/sqlite/schema/test_migrate.py": SCHEMA,
+            "tests/conformance/test_conformance.py": "sqlite and trace_events",
+        }
+    )

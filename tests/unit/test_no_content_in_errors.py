@@ -43,7 +43,7 @@ from a3s_store.models.checkpoint import StepOutcome
 from a3s_store.wire import Model, decode
 from tests.support import artifact, checkpoint, database, run, session, trace, with_store
 
-MARK = "tell-nobody-4711"
+MARK = "tell-no-one-4711"
 
 
 def texts_of(error: BaseException) -> Iterator[str]:
@@ -59,7 +59,7 @@ def texts_of(error: BaseException) -> Iterator[str]:
         # Attributes that are in no dict, of errors made in C.
         yield from (repr(getattr(one, n, "")) for n in ("object", "doc", "name", "obj", "filename"))
         yield from getattr(one, "__notes__", ())
-        # Whether it is printed or not: whoever collects errors may look there.
+        # Not printed, but tools that collect errors may read it.
         waiting += [one.__cause__, one.__context__]
 
 
@@ -69,7 +69,7 @@ def assert_silent(error: BaseException) -> None:
 
 @pytest.fixture(autouse=True)
 def silent_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """What is logged while a test runs holds no text either."""
+    """Log records of a test must not have the text either."""
     caplog.set_level(logging.DEBUG, logger="a3s_store")
     yield
     assert MARK not in caplog.text

@@ -51,21 +51,21 @@ def test_an_import_that_goes_up_is_found(tmp_path: Path, what: str) -> None:
     (tmp_path / "pkg").mkdir()
     for name in ("__init__.py", "lower.py", "upper.py", "beside.py"):
         (tmp_path / "pkg" / name).touch()
-    (tmp_path / "ladder.txt").write_text("[pkg]\nlower\nupper beside\n", encoding="utf-8")
+    (tmp_path / "layers.txt").write_text("[pkg]\nlower\nupper beside\n", encoding="utf-8")
     (tmp_path / "pkg" / "upper.py").write_text("from pkg import lower", encoding="utf-8")
-    assert ladder.check(tmp_path, tmp_path / "ladder.txt").faults == []
+    assert ladder.check(tmp_path, tmp_path / "layers.txt").faults == []
     name, text = PLANTED[what]
     (tmp_path / "pkg" / name).write_text(text, encoding="utf-8")
-    assert ladder.check(tmp_path, tmp_path / "ladder.txt").faults != []
+    assert ladder.check(tmp_path, tmp_path / "layers.txt").faults != []
 
 
 def test_a_circle_inside_one_unit_is_found(tmp_path: Path) -> None:
     (tmp_path / "pkg" / "unit").mkdir(parents=True)
-    (tmp_path / "ladder.txt").write_text("[pkg]\nunit\n", encoding="utf-8")
+    (tmp_path / "layers.txt").write_text("[pkg]\nunit\n", encoding="utf-8")
     for name, other in (("a", "b"), ("b", "a")):
         text = f"import typing\nif typing.TYPE_CHECKING:\n    from pkg.unit import {other}\n"
         (tmp_path / "pkg" / "unit" / f"{name}.py").write_text(text, encoding="utf-8")
-    (fault,) = ladder.check(tmp_path, tmp_path / "ladder.txt").faults
+    (fault,) = ladder.check(tmp_path, tmp_path / "layers.txt").faults
     assert "circle" in fault
 
 

@@ -347,7 +347,7 @@ def test_a_newer_snapshot_document_is_taken_apart(tmp_path: Path) -> None:
     in_memory(work)
 
 
-def test_the_documented_snapshot_with_empty_families_reads(tmp_path: Path) -> None:
+def test_the_documented_snapshot_with_empty_collections_reads(tmp_path: Path) -> None:
     """The example of the format, with its own key for the retained URIs."""
     tree = {
         "schema_version": 1,
@@ -512,7 +512,7 @@ def test_an_interrupted_import_is_finished_by_the_next_one(
     assert files_in(tmp_path / "out") == files_in(tmp_path / "in")
 
 
-def test_families_an_interruption_left_without_their_session_are_completed(tmp_path: Path) -> None:
+def test_collections_left_without_their_session_are_completed(tmp_path: Path) -> None:
     """A store without atomic snapshots may have them: the same is no conflict, another is one."""
     everything(tmp_path)
 
@@ -578,7 +578,7 @@ def test_an_export_of_some_sessions_takes_their_loop_checkpoints_along(tmp_path:
 
 
 class _Plain:
-    """Somebody else's store: the protocol, and nothing beyond it."""
+    """A store with the methods of the protocol and no others."""
 
     def __init__(self, inner: MemorySessionStore) -> None:
         self._inner = inner

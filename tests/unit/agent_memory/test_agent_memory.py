@@ -29,7 +29,7 @@ def numbered(count: int) -> list[MemoryItem]:
     return [MemoryItem.new(f"number {number}", clock=clock) for number in range(count)]
 
 
-def test_what_is_remembered_is_in_the_store_and_at_hand() -> None:
+def test_a_stored_item_is_in_the_store_and_in_the_working_list() -> None:
     """Section 8, AgentMemory: `remember` writes long- and short-term."""
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""One thing remembered: its JSON, what is refused, and how much it matters."""
+"""Memory items: JSON, refused values, and relevance."""
 
 from __future__ import annotations
 

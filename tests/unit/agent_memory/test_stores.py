@@ -1,4 +1,4 @@
-"""One program, all stores of memories: each answers what the one on a dict answers."""
+"""Every agent-memory store returns the same as the store on a dict."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ OPENERS = {
 
 
 class Stores(RuleBasedStateMachine):
-    """Every call goes to the store on a dict and to the others, whose answers must be its."""
+    """Every call goes to the store on a dict and to the others; all must return the same."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,11 +136,11 @@ class Stores(RuleBasedStateMachine):
         for opened in self.opened.values():
             self.runner.run(self._awaited(opened.close()))
 
-    async def _awaited(self, answer: Awaitable[R]) -> R:
-        return await answer
+    async def _awaited(self, call: Awaitable[R]) -> R:
+        return await call
 
     def _all(self, call: Callable[[MemoryStore], Awaitable[R]]) -> R:
-        """What all answer."""
+        """Make the call on all stores; return their result, which is the same."""
         expected = self.runner.run(self._awaited(call(self.model)))
         for name, opened in self.opened.items():
             assert self.runner.run(self._awaited(call(opened.store))) == expected, name
@@ -327,7 +327,7 @@ def test_what_matters_most_comes_first_and_equals_in_the_order_they_came(
         assert ids(await store.search_by_tags(["u", "t", "v"], 3)) == expected[:3]
         assert await store.search_by_tags([], 10) == ()
         assert await store.search_by_tags(["T"], 10) == ()
-        # What is stored again keeps its place.
+        # An item that is stored again keeps its place.
         await store.store(item("first", "x again"))
         assert ids(await store.search("x", 10)) == expected
 

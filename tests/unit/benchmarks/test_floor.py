@@ -19,7 +19,7 @@ FORMS: tuple[Keeps, ...] = ("everything", "messages")
 
 
 async def _grow(folder: Path, form: Keeps, sessions: int, turns: int) -> list[Statement]:
-    """Save some sessions turn by turn; answers all statements of the last turn."""
+    """Save some sessions turn by turn; return all statements of the last turn."""
     floor = SqliteFloor(folder)
     floor.form = form
     stories = [Story(10, session_id=f"s{number}", seed=number) for number in range(sessions)]
@@ -91,7 +91,7 @@ def test_an_engine_loads_what_it_saved(name: str, form: Keeps, scratch: Path) ->
         loaded = await engine.load(told.at(1).session.id)
         await engine.close()
         whole = told.at(1, form)
-        # The naive one answers with the messages, the later upstream always with a snapshot.
+        # The naive engine returns the messages, the later upstream always a snapshot.
         assert loaded in (whole, whole.session, list(whole.session.messages)) or (
             loaded.session == whole.session
         )

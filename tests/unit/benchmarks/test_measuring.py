@@ -53,7 +53,7 @@ def test_everybody_has_a_turn_in_each_round_and_the_order_rotates() -> None:
 
 def test_who_fails_leaves_and_the_rest_go_on() -> None:
     log: list[str] = []
-    players = [contender("a", log, ValueError("/home/somebody")), contender("b", log)]
+    players = [contender("a", log, ValueError("/home/someone")), contender("b", log)]
     samples = asyncio.run(take_turns(players, Pace(2, warmups=1, seconds=60)))
     assert samples["a"].figures() == {"error": "ValueError"}
     assert samples["b"].figures()["rounds"] == 2

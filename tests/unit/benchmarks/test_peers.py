@@ -189,7 +189,7 @@ def without_ids(event_data: str) -> dict[str, Any]:
 
 
 def texts_of_ours(snapshot: SessionSnapshot) -> list[str]:
-    """Everything said, in one order for all: answers, reasoning, text, calls of each message."""
+    """Return the content of each message in one order: results, reasoning, text, calls."""
     texts: list[str] = []
     for message in plain(snapshot.session):
         texts += (answer.text for answer in message.answers)

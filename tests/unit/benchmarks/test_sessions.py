@@ -49,7 +49,7 @@ def test_turns_are_as_large_as_the_readme_says() -> None:
     assert 700 < len(messages_json(states[-1])) / len(states[-1].session.messages) < 1300
 
 
-def test_messages_alone_have_no_families() -> None:
+def test_messages_alone_have_no_collections() -> None:
     bare = only_messages(Growing("s", 3).grow_to(10))
     assert bare.artifacts is None
     assert bare.session.cost_records == ()

@@ -1,4 +1,4 @@
-"""Each workload runs with all engines of our own and answers with figures that make sense."""
+"""Each workload runs with all engines of our own and returns plausible figures."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_workload_measures_every_engine_that_can_take_part(name: str, scratch:
     page = report.markdown(again, "run")
     for view in WORKLOADS[name].views:
         figures = {figure for m in found for figure in m.figures}
-        assert view.figure in {*figures, "syncs"}, "a view of a figure nobody has"
+        assert view.figure in {*figures, "syncs"}, "a view of a figure that no workload measures"
     assert f"## {WORKLOADS[name].number} {WORKLOADS[name].title}" in page
 
 

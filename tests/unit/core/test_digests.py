@@ -118,7 +118,7 @@ HASHES = st.one_of(
 LISTS = st.lists(HASHES, max_size=12)
 
 
-def extent(hashes: list[bytes]) -> ListDigest:
+def list_digest(hashes: list[bytes]) -> ListDigest:
     """By definition: the sum of h(i) * B^(n-1-i), one value at a time."""
     found = EMPTY_LIST
     for item in hashes:
@@ -128,32 +128,32 @@ def extent(hashes: list[bytes]) -> ListDigest:
 
 @given(LISTS, LISTS)
 def test_appending_at_once_is_appending_one_by_one(front: list[bytes], back: list[bytes]) -> None:
-    assert extent(front).appended(back) == extent([*front, *back])
+    assert list_digest(front).appended(back) == list_digest([*front, *back])
     assert EMPTY_LIST.appended(front).appended(back) == EMPTY_LIST.appended([*front, *back])
 
 
 @given(LISTS, LISTS)
 def test_without_its_first_values_a_list_is_the_rest(front: list[bytes], back: list[bytes]) -> None:
-    assert extent([*front, *back]).without_first(front) == extent(back)
+    assert list_digest([*front, *back]).without_first(front) == list_digest(back)
 
 
 @given(LISTS, LISTS)
 def test_without_its_last_values_a_list_is_the_rest(front: list[bytes], back: list[bytes]) -> None:
-    assert extent([*front, *back]).without_last(back) == extent(front)
+    assert list_digest([*front, *back]).without_last(back) == list_digest(front)
 
 
 @given(LISTS, HASHES, HASHES, LISTS)
 def test_a_replaced_value_stands_where_the_old_one_stood(
     front: list[bytes], old: bytes, new: bytes, back: list[bytes]
 ) -> None:
-    before = extent([*front, old, *back])
-    assert before.replaced(len(front), old, new) == extent([*front, new, *back])
+    before = list_digest([*front, old, *back])
+    assert before.replaced(len(front), old, new) == list_digest([*front, new, *back])
 
 
 @given(LISTS)
 def test_a_list_without_its_values_is_nothing(hashes: list[bytes]) -> None:
-    assert extent(hashes).without_first(hashes) == EMPTY_LIST
-    assert extent(hashes).without_last(hashes) == EMPTY_LIST
+    assert list_digest(hashes).without_first(hashes) == EMPTY_LIST
+    assert list_digest(hashes).without_last(hashes) == EMPTY_LIST
 
 
 @given(st.data(), LISTS, LISTS)
@@ -164,20 +164,20 @@ def test_any_plan_leads_to_what_the_new_list_would_have_given(
     start = data.draw(st.integers(0, len(old)), "drop_front")
     end = data.draw(st.integers(start, len(old)), "end of what is kept")
     kept = old[start:end]
-    found = extent(old).without_first(old[:start]).without_last(old[end:])
+    found = list_digest(old).without_first(old[:start]).without_last(old[end:])
     for position in data.draw(st.sets(st.sampled_from(range(len(kept)))) if kept else st.just(())):
         new = data.draw(HASHES, "new value")
         found = found.replaced(position, kept[position], new)
         kept[position] = new
-    assert found.appended(added) == extent([*kept, *added])
+    assert found.appended(added) == list_digest([*kept, *added])
 
 
 @given(st.lists(HASHES, min_size=1, max_size=12), st.integers(0, 11), HASHES)
-def test_another_value_anywhere_is_another_extent(
+def test_another_value_anywhere_is_another_list_digest(
     hashes: list[bytes], position: int, other: bytes
 ) -> None:
     position %= len(hashes)
     changed = [*hashes[:position], other, *hashes[position + 1 :]]
     prime = 2**255 - 19
     alike = (int.from_bytes(other, "big") - int.from_bytes(hashes[position], "big")) % prime == 0
-    assert (extent(changed) == extent(hashes)) is alike
+    assert (list_digest(changed) == list_digest(hashes)) is alike

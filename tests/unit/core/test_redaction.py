@@ -287,7 +287,7 @@ def test_the_same_value_becomes_the_same_value() -> None:
     assert once is again
 
 
-def test_what_is_remembered_ends_with_the_value_and_has_a_bound() -> None:
+def test_the_cache_of_a_redactor_ends_with_the_value_and_is_bounded() -> None:
     redactor = Redactor(redact, cached=3)
     kept = [told().evolve(reasoning_content=str(n)) for n in range(10)]
     for message in kept:

@@ -1,4 +1,4 @@
-"""What is remembered saves work and never decides what is written, whoever else writes (D11)."""
+"""The session cache saves work and never changes what is written, also beside writers (D11)."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a_store_whose_session_was_rewound_by_another_goes_on_from_there(tmp_pat
     asyncio.run(main())
 
 
-def test_a_foreign_change_to_one_shelf_leaves_the_others_recognised(
+def test_a_foreign_change_to_one_collection_leaves_the_others_cached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "agent.a3s"
@@ -190,7 +190,7 @@ def test_a_foreign_change_to_one_shelf_leaves_the_others_recognised(
             before = all_rows(path)
             with counted(monkeypatch, Message, TraceEvent, SessionData) as encoded:
                 await a.save_snapshot(now)
-            # The session's row, which any save encodes; the shelf that is another now; no message.
+            # The session's row, which any save encodes, and the changed collection; no message.
             assert encoded == {"Message": 0, "TraceEvent": 20, "SessionData": 1}
             written = changes(before, all_rows(path))
             assert written == {
@@ -404,10 +404,10 @@ def test_a_store_that_loaded_a_session_encodes_as_little_as_the_one_that_saved_i
     with_store(path, use)
 
 
-# -- What did not happen is not remembered --------------------------------------------------------
+# -- A failed write is not cached -----------------------------------------------------------------
 
 
-def test_what_a_refused_save_would_have_taught_is_not_remembered(tmp_path: Path) -> None:
+def test_a_refused_save_is_not_cached(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
 
     async def use(store: SqliteSessionStore) -> None:
@@ -434,7 +434,7 @@ def test_what_a_refused_save_would_have_taught_is_not_remembered(tmp_path: Path)
     with_store(path, use)
 
 
-def test_what_a_rolled_back_part_of_a_group_would_have_taught_is_not_remembered(
+def test_a_rolled_back_save_of_a_group_is_not_cached(
     tmp_path: Path,
 ) -> None:
     """In one transaction: a save, one that fails half way, one that builds on the first."""
@@ -458,7 +458,7 @@ def test_what_a_rolled_back_part_of_a_group_would_have_taught_is_not_remembered(
     with_store(path, use)
 
 
-def test_what_a_transaction_learned_before_it_failed_is_not_remembered(tmp_path: Path) -> None:
+def test_a_transaction_that_fails_leaves_the_cache_unchanged(tmp_path: Path) -> None:
     def learn_then_fail(conn: WorkConnection, memory: CacheTransaction) -> None:
         memory.put("fix-login", known(3))
         raise EncodeError("after all that")
@@ -581,7 +581,7 @@ def test_what_a_transaction_learns_is_its_own_until_it_is_committed() -> None:
     assert cache.get("undone") is NO_ENTRY
 
 
-def test_only_so_many_sessions_are_remembered(tmp_path: Path) -> None:
+def test_the_number_of_cached_sessions_is_bounded(tmp_path: Path) -> None:
     async def use(store: SqliteSessionStore) -> None:
         saved = [session(f"s{number}") for number in range(3)]
         for item in saved:

@@ -87,7 +87,7 @@ def read(tree: dict[str, Any]) -> SessionData:
 
 
 def again(value: Any) -> Any:
-    """The JSON of a value, as somebody else reads it."""
+    """Return the JSON of a value, parsed by the standard library."""
     return parse(compact(encode(value)))
 
 

@@ -44,7 +44,7 @@ def test_it_is_what_encode_answers_less_these_keys_in_the_same_order(
 
 
 class Untouchable(tuple[Any, ...]):
-    """Stands for ten thousand messages nobody wants to walk."""
+    """A field of this type must not be walked."""
 
     def __iter__(self) -> Any:
         raise AssertionError("walked")

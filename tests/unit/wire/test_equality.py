@@ -144,7 +144,7 @@ def test_lookalikes_differ_at_every_depth(one: Any, other: Any) -> None:
 
 
 def test_a_value_of_a_wrong_type_is_not_the_right_one() -> None:
-    """It would be refused; passing for the one already saved, nobody would look."""
+    """The value is invalid: taken for the stored one, it would not be refused."""
     assert TurnStart(turn=1) != TurnStart(turn=True)
     assert TurnStart(turn=1) != TurnStart(turn=1.0)  # type: ignore[arg-type]
     session = SessionData(id="s", created_at=1, updated_at=1)

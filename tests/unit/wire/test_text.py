@@ -245,7 +245,7 @@ def test_canonical_text_sorts_keys_by_code_point_at_every_depth() -> None:
     )
 
 
-def test_canonical_text_sorts_where_numbers_need_care_too() -> None:
+def test_canonical_text_sorts_keys_of_objects_with_unusual_numbers_too() -> None:
     one, other = freeze({"b": 1e16, "a": {"d": 2**64, "c": 1}}), freeze({"b": 1e16, "a": {}})
     assert canonical(exact(one)) == b'{"a":{"c":1,"d":18446744073709551616},"b":1e16}'
     assert canonical(exact(other)) == b'{"a":{},"b":1e16}'
