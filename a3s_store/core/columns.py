@@ -1,11 +1,12 @@
-"""Between a value's JSON object and its columns: which attribute is which column, both ways.
+"""The columns of each table, and the functions between a value's JSON object and its row.
 
-A shape is made from a row of the registry and the wire rules of its model; only schema/ lists
-the columns a second time, and a test compares the two.
+The shape of a table is made from its layout in the registry and the wire rules of its model. The
+files in schema/ list the columns a second time; a test compares the two.
 
-Invariants: 1. tree(row(t)) decodes to the same value as t; 2. a column holds its value exactly:
-what it cannot hold (an integer beyond 63 bits, negative zero, which SQLite stores as the integer
-0) stands in the row's `extra`, under its own key, beside the keys the model does not know.
+Invariants: 1. tree(row(t)) decodes to the same value as t; 2. a column holds its value exactly. A
+value that a column cannot hold (an integer beyond 63 bits, negative zero, which SQLite stores as
+the integer 0) is in the row's `extra` instead, under its own key, beside the keys that the model
+does not know.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import orjson
 
 from a3s_store.core.collections import TableLayout, layouts
 from a3s_store.wire import Wired, codec_for, own_text, parse_own
+from a3s_store.wire.codegen import block, compiled
 from a3s_store.wire.kinds import Bool, EnumOf, Float64, Int, Kind, Time
 
 ColumnKind = Literal["text", "integer", "bool", "real", "json", "tag", "payload", "extra"]
@@ -37,17 +39,17 @@ SQL_TYPES: dict[ColumnKind, str] = {
 
 @attrs.frozen(kw_only=True)
 class Column:
-    """One column: its name, what it holds, and where in the JSON object that stands.
+    """One column: its name, its kind, and the key of its value in the JSON object.
 
-    `inside` is the key of the object whose fields were laid flat, None for the object itself.
-    `may_be_null` says that NULL is a value here, not damage.
+    `inside` is the key of the nested object that has the value, for a nested object that is stored
+    as columns of its own; None for the outer object. `may_be_null`: NULL is a value, not damage.
     """
 
     name: str
     kind: ColumnKind
-    key: str
-    inside: str | None
-    may_be_null: bool
+    key: str = ""
+    inside: str | None = None
+    may_be_null: bool = True
 
 
 class Shape:
@@ -62,23 +64,30 @@ class Shape:
         self._groups = _groups(self.columns, beside)
 
     def row(self, tree: dict[str, Any]) -> tuple[Any, ...]:
-        """The column values of a JSON object. Raises EncodeError for a lone surrogate."""
-        # Made at first use, as text, like the codec: saves and loads spend their time here.
+        """Return the column values of a JSON object, in the order of `names`.
+
+        Raises:
+            EncodeError: a text holds a lone surrogate.
+        """
+        # Compiled at first use: most programs use few of the tables.
         self.row = self._compile("row")  # type: ignore[method-assign]
         return self.row(tree)
 
     def tree(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        """The JSON object of column values, for the codec to decode. Raises ValueError if damaged.
+        """Return the JSON object of column values, for the codec to decode.
 
-        Lists and what lies elsewhere are not in it.
+        Lists, and attributes that other tables hold, are not in it.
+
+        Raises:
+            ValueError: a column does not hold what its kind says.
         """
         self.tree = self._compile("tree")  # type: ignore[method-assign]
         return self.tree(row)
 
     def source(self, name: Literal["row", "tree"]) -> str:
-        """The text of the function behind `row` or `tree`, for those who want to see it."""
-        made = self._row_source() if name == "row" else self._tree_source()
-        return "\n".join([f"def {name}({'tree' if name == 'row' else 'row'}):", *made])
+        """Return the text of the function behind `row` or `tree`."""
+        lines = self._row_source() if name == "row" else self._tree_source()
+        return "\n".join(block(f"def {name}({'tree' if name == 'row' else 'row'}):", *lines))
 
     def _compile(self, name: Literal["row", "tree"]) -> Any:
         names: dict[str, Any] = {
@@ -89,8 +98,7 @@ class Shape:
             "an_object": _object,
         }
         names |= {f"known{index}": known for index, (_, known) in enumerate(self._groups)}
-        exec(compile(self.source(name), f"<{name} of {self.rows.table}>", "exec"), names)
-        return names[name]
+        return compiled(name, self.source(name), names, f"{name} of {self.rows.table}")
 
     def _row_source(self) -> list[str]:
         lines: list[str] = []
@@ -99,8 +107,7 @@ class Shape:
             lines += [f"p{index} = {part}", f"get{index} = p{index}.get", f"over{index} = None"]
         for place, column in enumerate(self.columns):
             lines += _to_column(f"v{place}", column, self._group(column))
-        lines.append(f"return {self._values()}")
-        return ["    " + line for line in lines]
+        return [*lines, f"return {self._values()}"]
 
     def _tree_source(self) -> list[str]:
         lines = [f"{self._values()} = row"]
@@ -108,15 +115,16 @@ class Shape:
         extras: list[str] = []
         for place, column in enumerate(self.columns):
             step = _from_column(f"v{place}", column, f"p{self._group(column)}")
-            # Extra keys last: a value that did not fit its column stands among them.
+            # Extra keys last: a value that did not fit its column is among them.
             (extras if column.kind == "extra" else lines).extend(
-                [f"if v{place} is not None:", *("    " + line for line in step)]
+                block(f"if v{place} is not None:", step)
             )
-        lines += extras
-        for index, (inside, _) in enumerate(self._groups):
-            if inside is not None:
-                lines.append(f"p0[{inside!r}] = p{index}")
-        return ["    " + line for line in [*lines, "return p0"]]
+        nested = [
+            f"p0[{inside!r}] = p{index}"
+            for index, (inside, _) in enumerate(self._groups)
+            if inside is not None
+        ]
+        return [*lines, *extras, *nested, "return p0"]
 
     def _group(self, column: Column) -> int:
         return next(i for i, (inside, _) in enumerate(self._groups) if inside == column.inside)
@@ -127,38 +135,33 @@ class Shape:
 
 def _columns(rows: TableLayout) -> list[Column]:
     columns: list[Column] = []
-    later: list[Column] = []
+    nested: list[Column] = []
     for field in codec_for(rows.model).fields:
         if field.attribute in rows.lists or field.attribute in rows.elsewhere:
             continue
         if field.attribute in rows.flat:
-            # Laid flat: its columns follow those of the object itself, with an extra of their own.
+            # The columns of a nested object follow those of the outer one, its own extra last.
             prefix = rows.flat[field.attribute]
-            nested = _nested_model(field)
-            later += [
+            model: type = field.kind.cls  # type: ignore[attr-defined]
+            nested += [
                 _column(inner, prefix + inner.attribute, field.key)
-                for inner in codec_for(nested).fields
+                for inner in codec_for(model).fields
             ]
-            later.append(_extra(f"{field.attribute}_extra", field.key))
+            extra = Column(name=f"{field.attribute}_extra", kind="extra", inside=field.key)
+            nested.append(extra)
         elif field.attribute == rows.tagged:
             columns += [
-                Column(name="type", kind="tag", key=field.key, inside=None, may_be_null=False),
-                Column(
-                    name="payload", kind="payload", key=field.key, inside=None, may_be_null=True
-                ),
+                Column(name="type", kind="tag", key=field.key, may_be_null=False),
+                Column(name="payload", kind="payload", key=field.key),
             ]
-        elif field.attribute == rows.blob:
-            blob = _column(field, field.attribute, None)
-            columns.append(attrs.evolve(blob, may_be_null=True))
         else:
-            columns.append(_column(field, field.attribute, None))
+            column = _column(field, field.attribute, None)
+            if field.attribute == rows.blob:
+                column = attrs.evolve(column, may_be_null=True)
+            columns.append(column)
     if rows.keeps_extra:
-        columns.append(_extra("extra", None))
-    return columns + later
-
-
-def _extra(name: str, inside: str | None) -> Column:
-    return Column(name=name, kind="extra", key="", inside=inside, may_be_null=True)
+        columns.append(Column(name="extra", kind="extra"))
+    return columns + nested
 
 
 def _column(field: Wired, name: str, inside: str | None) -> Column:
@@ -185,11 +188,6 @@ def _column_kind(kind: Kind) -> ColumnKind:
     return "json"
 
 
-def _nested_model(field: Wired) -> type:
-    cls: type = field.kind.cls  # type: ignore[attr-defined]
-    return cls
-
-
 def _keys_of(rows: TableLayout, attributes: set[str]) -> list[str]:
     return [f.key for f in codec_for(rows.model).fields if f.attribute in attributes | {*rows.flat}]
 
@@ -197,7 +195,7 @@ def _keys_of(rows: TableLayout, attributes: set[str]) -> list[str]:
 def _groups(
     columns: tuple[Column, ...], beside: frozenset[str]
 ) -> list[tuple[str | None, frozenset[str]]]:
-    """The objects that columns come from, each with the keys that are no extra ones there."""
+    """Return the objects that columns come from, each with the keys that are not extra there."""
     groups = []
     for inside in dict.fromkeys(column.inside for column in columns):
         known = {c.key for c in columns if c.inside == inside and c.kind != "extra"}
@@ -206,7 +204,7 @@ def _groups(
 
 
 def _to_column(value: str, column: Column, group: int) -> list[str]:
-    """The lines that set a variable to the value of a column."""
+    """Return the lines that set a variable to the value of a column."""
     key, over = column.key, f"over{group}"
     get = f"{value} = get{group}({key!r})"
     if column.kind in ("text", "bool"):
@@ -217,21 +215,23 @@ def _to_column(value: str, column: Column, group: int) -> list[str]:
         return [f"{value} = payload(p{group}[{key!r}])"]
     if column.kind == "json":
         if column.may_be_null:
-            return [get, f"if {value} is not None:", f"    {value} = to_json({value})"]
+            return [get, *block(f"if {value} is not None:", f"{value} = to_json({value})")]
         return [f"{value} = to_json(p{group}[{key!r}])"]
     if column.kind == "integer":
         fits = f"{value} is None or {-(2**63)} <= {value} < {2**63}"
-        left = [f"    {over} = {{**({over} or {{}}), {key!r}: {value}}}", f"    {value} = None"]
-        return [get, f"if not ({fits}):", *left]
+        aside = f"{over} = {{**({over} or {{}}), {key!r}: {value}}}"
+        return [get, *block(f"if not ({fits}):", aside, f"{value} = None")]
     if column.kind == "real":
         exact = f"{value} is None or (type({value}) is float and {value} != 0.0)"
-        left = [f"    {value}, {over} = to_real({value}, {key!r}, {over})"]
-        return [get, f"if not ({exact}):", *left]
-    # What is neither known nor a column comes last of its object: all that did not fit is there.
+        aside = f"{value}, {over} = to_real({value}, {key!r}, {over})"
+        return [get, *block(f"if not ({exact}):", aside)]
+    # The extra column is the last of its object, so `over` has every value that did not fit.
     rest = f"{{key: item for key, item in p{group}.items() if key not in known{group}}}"
     return [
-        f"if {over} is not None or not known{group}.issuperset(p{group}):",
-        f"    {over} = {{**({over} or {{}}), **{rest}}}",
+        *block(
+            f"if {over} is not None or not known{group}.issuperset(p{group}):",
+            f"{over} = {{**({over} or {{}}), **{rest}}}",
+        ),
         f"{value} = to_json({over}) if {over} else None",
     ]
 
@@ -242,28 +242,28 @@ def _payload(value: dict[str, Any]) -> str | None:
 
 
 def _to_real(value: Any, key: str, over: dict[str, Any] | None) -> tuple[Any, Any]:
-    # A fragment keeps its text to itself; reading it back is rare, few columns are floats.
+    # A fragment does not show its text, so it is written and parsed; few columns are floats.
     number = orjson.loads(orjson.dumps(value)) if type(value) is orjson.Fragment else value
     if number != 0.0 or math.copysign(1.0, number) > 0:
         return number, over
     return None, {**(over or {}), key: value}
 
 
-def _from_column(value: str, column: Column, part: str) -> list[str]:
-    """The lines that put the value of a column, which is not NULL, into its object."""
+def _from_column(value: str, column: Column, part: str) -> str:
+    """Return the line that puts the value of a column, which is not NULL, into its object."""
     if column.kind == "extra":
-        return [f"{part}.update(an_object({value}))"]
+        return f"{part}.update(an_object({value}))"
     if column.kind == "tag":
-        return [f"{part}[{column.key!r}] = {{'type': {value}}}"]
+        return f"{part}[{column.key!r}] = {{'type': {value}}}"
     if column.kind == "payload":
-        # After the tag, whose column comes before.
-        return [f"{part}.setdefault({column.key!r}, {{}}).update(an_object({value}))"]
-    taken = {
+        # The column of the tag comes before this one.
+        return f"{part}.setdefault({column.key!r}, {{}}).update(an_object({value}))"
+    decoded = {
         "json": f"parse_own({value})",
-        # Anything but 0 and 1 is left for the decoder to refuse.
+        # The decoder refuses everything but 0 and 1.
         "bool": f"{value} == 1 if {value} in (0, 1) else {value}",
     }.get(column.kind, value)
-    return [f"{part}[{column.key!r}] = {taken}"]
+    return f"{part}[{column.key!r}] = {decoded}"
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -275,12 +275,12 @@ def _object(text: str) -> dict[str, Any]:
 
 @functools.cache
 def shape(rows: TableLayout) -> Shape:
-    """The shape of a row of the registry, made once."""
+    """Return the shape of a table; the same object each time."""
     return Shape(rows)
 
 
 def columns_of_session_ids() -> Iterator[tuple[str, str]]:
-    """Yield (table, column) wherever a stored value repeats the id of a session."""
+    """Yield (table, column) for each column that holds the id of a session."""
     for rows in layouts():
         for name in shape(rows).names:
             if name.endswith("session_id") or name == "parent_id":

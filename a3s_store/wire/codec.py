@@ -21,10 +21,9 @@ from a3s_store.wire.declared import ModelRule
 from a3s_store.wire.decoder import decode_function
 from a3s_store.wire.encoder import encode_function
 from a3s_store.wire.kinds import MISSING, wrong
-from a3s_store.wire.lines import located
 from a3s_store.wire.model_kinds import Wired, codec_of
 from a3s_store.wire.text import exact
-from a3s_store.wire.values import EMPTY, MAX_DEPTH, FrozenDict, NotJsonError, freeze_part
+from a3s_store.wire.values import EMPTY, MAX_DEPTH, FrozenDict, NotJsonError, freeze_part, located
 
 if TYPE_CHECKING:
     from collections.abc import Callable

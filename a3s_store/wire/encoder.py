@@ -1,64 +1,128 @@
-"""The function that writes one model, made as source text; `Codec.source("encode")` shows it.
+"""The function that encodes one model, made as source text; `Codec.source("encode")` returns it.
 
-As `decoder`: straight on for a valid value, `key` and `done` for the path of an error. What is
-always written comes in one dict display, the rest is set after it; the fields are in the order in
-which upstream declares them either way.
+As in `decoder`, the text runs straight on for a valid value, and `key` and `done` are set for the
+path of an error only. Keys that are always written are one dict display, the others are set after
+it; either way the keys are in the order in which upstream declares them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from a3s_store.wire.kinds import EnumOf, Many, wrong
-from a3s_store.wire.lines import indent, located, unless
+from a3s_store.wire.codegen import at_first_use, block, compiled, unless
+from a3s_store.wire.kinds import EnumOf, Kind, Many, wrong
 from a3s_store.wire.model_kinds import One, Tagged
 from a3s_store.wire.text import exact
-from a3s_store.wire.values import EMPTY, FrozenDict, NotJsonError
+from a3s_store.wire.values import EMPTY, FrozenDict, NotJsonError, located
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from a3s_store.wire.kinds import Kind
     from a3s_store.wire.model_kinds import ModelCodec, Wired
 
 
 def encode_function(codec: ModelCodec, without: frozenset[str]) -> Callable[[Any], dict[str, Any]]:
-    """The compiled `encode` of a model, less these attributes. It raises NotJsonError."""
-    names: dict[str, Any] = {
-        "EMPTY": EMPTY,
-        "FrozenDict": FrozenDict,
-        "NotJsonError": NotJsonError,
-        "wrong": wrong,
-        "located": located,
-        "add_extra": lambda tree, extra: _add_extra(tree, extra, codec.known),
-    }
-    for i, field in enumerate(codec.fields):
-        item = field.kind.item if isinstance(field.kind, Many) else field.kind
-        names[f"e{i}"] = item.encode
-        names[f"default{i}"] = field.default
-        if isinstance(item, EnumOf | One):
-            names[f"cls{i}"] = item.cls
-        if isinstance(item, One):
-            names[f"write{i}"] = _at_first_use(item.codec, names, f"write{i}")
-        elif isinstance(item, Tagged):
+    """Return the compiled `encode` of a model, less these attributes. It raises NotJsonError."""
+    made = _Encoder(codec, without)
+    title = " without ".join([f"encode of {codec.cls.__name__}", *sorted(without)])
+    function: Callable[[Any], dict[str, Any]] = compiled("encode", made.text, made.names, title)
+    return function
+
+
+def source(codec: ModelCodec) -> str:
+    """Return the text of a model's `encode`."""
+    return _Encoder(codec, frozenset()).text
+
+
+class _Encoder:
+    """The text of one model's `encode`, and the values of the names in it.
+
+    The field of index i has the variable `v{i}` and the names that end in i.
+    """
+
+    def __init__(self, codec: ModelCodec, without: frozenset[str]) -> None:
+        self.codec = codec
+        self.names: dict[str, Any] = {
+            "EMPTY": EMPTY,
+            "FrozenDict": FrozenDict,
+            "NotJsonError": NotJsonError,
+            "wrong": wrong,
+            "located": located,
+            "add_extra": lambda tree, extra: _add_extra(tree, extra, codec.known),
+        }
+        fields = [(i, f) for i, f in enumerate(codec.fields) if f.attribute not in without]
+        self.text = "\n".join(block("def encode(x):", *self._body(fields)))
+
+    def _body(self, fields: list[tuple[int, Wired]]) -> list[str]:
+        split = next((n for n, (_, f) in enumerate(fields) if f.write == "omit"), len(fields))
+        display = [f"{field.key!r}: v{i}" for i, field in fields[:split]]
+        if self.codec.rule.tag:
+            display.insert(0, f"'type': {self.codec.rule.tag!r}")
+        lines: list[str] = []
+        for i, field in fields[:split]:
+            lines += self._value(i, field)
+        lines += [f"o = {{{', '.join(display)}}}"]
+        for i, field in fields[split:]:
+            put = f"o[{field.key!r}] = v{i}"
+            if field.write != "omit":
+                lines += [*self._value(i, field), put]
+            elif field.optional:
+                lines += self._value(i, field, put)
+            else:
+                self.names[f"default{i}"] = field.default
+                written = self._written(i, field)
+                lines += [f"v{i} = x.{field.attribute}"]
+                lines += block(f"if v{i} != default{i}:", *written, put)
+        lines += block("if x.extra is not EMPTY:", "add_extra(o, x.extra)")
+        return [
+            "key = done = None",
+            *block("try:", *lines),
+            *block("except NotJsonError as error:", "raise located(error, key, done) from None"),
+            "return o",
+        ]
+
+    def _value(self, i: int, field: Wired, *then: str) -> list[str]:
+        """Return the lines from the attribute to `v{i}` as orjson takes it; `then` unless None."""
+        get = f"v{i} = x.{field.attribute}"
+        written = [*self._written(i, field), *then]
+        return [get, *(block(f"if v{i} is not None:", *written) if field.optional else written)]
+
+    def _written(self, i: int, field: Wired) -> list[str]:
+        v, kind = f"v{i}", field.kind
+        key = f"key = {field.key!r}"
+        if not isinstance(kind, Many):
+            lines = [key, *self._item(kind, v, i), "key = None"]
+            return unless(kind.written_fast, v, lines)
+        step = unless(kind.item.written_fast, "w", self._item(kind.item, "w", i))
+        lines = [
+            key,
+            *block(f"if type({v}) is not tuple:", f"raise wrong({kind.name!r}, {v})"),
+            "done = []",
+            *block(f"for w in {v}:", *step, "done.append(w)"),
+            f"{v} = done",
+            "key = done = None",
+        ]
+        return unless(kind.written_fast, v, lines)
+
+    def _item(self, kind: Kind, v: str, i: int) -> list[str]:
+        self.names[f"e{i}"] = kind.encode
+        if isinstance(kind, Tagged):
             table: dict[type, Any] = {}
-            for cls, member in item.classes.items():
-                table[cls] = _at_first_use(member, table, cls)
-            names[f"write{i}"] = table.get
-    text = source(codec, without)
-    exec(compile(text, f"<encode of {codec.cls.__name__}>", "exec"), names)
-    made: Callable[[Any], dict[str, Any]] = names["encode"]
-    return made
-
-
-def _at_first_use(codec: ModelCodec, place: dict[Any, Any], name: Any) -> Callable[[Any], Any]:
-    """Stands in `place` for the `encode` of another model until that is needed."""
-
-    def first(value: Any) -> Any:
-        place[name] = codec.compiled_encode()
-        return place[name](value)
-
-    return first
+            for cls, member in kind.classes.items():
+                at_first_use(table, cls, member.compiled_encode)
+            self.names[f"write{i}"] = table.get
+            return [
+                f"write = write{i}(type({v}))",
+                f"{v} = e{i}({v}) if write is None else write({v})",
+            ]
+        if isinstance(kind, EnumOf):
+            direct = f"{v}._value_"
+        elif isinstance(kind, One):
+            at_first_use(self.names, f"write{i}", kind.codec.compiled_encode)
+            direct = f"write{i}({v})"
+        else:
+            return [f"{v} = e{i}({v})"]
+        self.names[f"cls{i}"] = kind.cls
+        return [f"{v} = {direct} if type({v}) is cls{i} else e{i}({v})"]
 
 
 def _add_extra(tree: dict[str, Any], extra: Any, known: frozenset[str]) -> None:
@@ -68,80 +132,3 @@ def _add_extra(tree: dict[str, Any], extra: Any, known: frozenset[str]) -> None:
         if key in known:
             raise NotJsonError("extra repeats a key of the model's own").at(key)
     tree.update(exact(extra))
-
-
-def source(codec: ModelCodec, without: frozenset[str] = frozenset()) -> str:
-    """The text of a model's `encode`, less these attributes."""
-    fields = [(i, f) for i, f in enumerate(codec.fields) if f.attribute not in without]
-    split = next((n for n, (_, f) in enumerate(fields) if f.write == "omit"), len(fields))
-    display = [f"{field.key!r}: v{i}" for i, field in fields[:split]]
-    if codec.rule.tag:
-        display.insert(0, f"'type': {codec.rule.tag!r}")
-    body: list[str] = []
-    for i, field in fields[:split]:
-        body += _value(i, field)
-    body += [f"o = {{{', '.join(display)}}}"]
-    for i, field in fields[split:]:
-        put = f"o[{field.key!r}] = v{i}"
-        if field.write != "omit":
-            body += [*_value(i, field), put]
-        elif field.optional:
-            body += [*_value(i, field, [put])]
-        else:
-            body += [f"v{i} = x.{field.attribute}", f"if v{i} != default{i}:"]
-            body += indent([*_written(i, field), put])
-    return "\n".join(
-        [
-            "def encode(x):",
-            "    key = done = None",
-            "    try:",
-            *indent(body, 2),
-            "        if x.extra is not EMPTY:",
-            "            add_extra(o, x.extra)",
-            "    except NotJsonError as error:",
-            "        raise located(error, key, done) from None",
-            "    return o",
-        ]
-    )
-
-
-def _value(i: int, field: Wired, then: list[str] | None = None) -> list[str]:
-    """Bring `v{i}` from the attribute to what orjson takes; `then` is for what is not None."""
-    get = [f"v{i} = x.{field.attribute}"]
-    written = [*_written(i, field), *(then or [])]
-    if field.optional:
-        return [*get, f"if v{i} is not None:", *indent(written)]
-    return [*get, *written]
-
-
-def _written(i: int, field: Wired) -> list[str]:
-    v, kind = f"v{i}", field.kind
-    if not isinstance(kind, Many):
-        lines = [f"key = {field.key!r}", *_item(kind, v, i), "key = None"]
-        return unless(kind.written_fast, v, lines)
-    item = kind.item
-    lines = [
-        f"key = {field.key!r}",
-        f"if type({v}) is not tuple:",
-        f"    raise wrong({kind.name!r}, {v})",
-        "done = []",
-        f"for w in {v}:",
-        *indent(unless(item.written_fast, "w", _item(item, "w", i))),
-        "    done.append(w)",
-        f"{v} = done",
-        "key = done = None",
-    ]
-    return unless(kind.written_fast, v, lines)
-
-
-def _item(kind: Kind, v: str, i: int) -> list[str]:
-    if isinstance(kind, EnumOf):
-        return [f"{v} = {v}._value_ if type({v}) is cls{i} else e{i}({v})"]
-    if isinstance(kind, One):
-        return [f"{v} = write{i}({v}) if type({v}) is cls{i} else e{i}({v})"]
-    if isinstance(kind, Tagged):
-        return [
-            f"write = write{i}(type({v}))",
-            f"{v} = e{i}({v}) if write is None else write({v})",
-        ]
-    return [f"{v} = e{i}({v})"]

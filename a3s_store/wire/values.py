@@ -127,6 +127,21 @@ class NotJsonError(Exception):
         return text
 
 
+def located(
+    error: NotJsonError | KeyError, key: str | None, done: Sequence[Any] | None
+) -> NotJsonError:
+    """Return the error with the steps to its place added: a key, and the index in that array.
+
+    `done` has the items that came before in the array; None means that there is no array. A
+    KeyError means that a required key is missing.
+    """
+    if isinstance(error, KeyError):
+        error = NotJsonError("is missing").at(error.args[0])
+    if done is not None:
+        error.at(f"[{len(done)}]")
+    return error.at(key) if key else error
+
+
 # As long as the longest name of a field.
 _WHOLE_STEP = 28
 _STEP = 12

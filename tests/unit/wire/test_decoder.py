@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 import weakref
 from typing import Any
 
@@ -28,6 +29,7 @@ from a3s_store.models import (
 )
 from a3s_store.wire import EMPTY, FrozenDict, codec_for, compact, decode, encode, parse
 from a3s_store.wire.decoder import draft
+from a3s_store.wire.values import NotJsonError
 
 TEXT = {"type": "text", "text": "a"}
 CALL = {"type": "tool_use", "id": "c", "name": "n", "input": {"n": 1, "s": "é", "b": None}}
@@ -207,3 +209,11 @@ def test_the_text_of_a_reader_and_of_a_writer_can_be_seen() -> None:
     assert "v0 = o['role']" in codec.source("decode")
     assert "if tag == 'text' and len(o) == 2:" in codec.source("decode")
     assert "o = {'role': v0, 'content': v1}" in codec.source("encode")
+
+
+def test_a_traceback_shows_the_lines_of_a_compiled_function() -> None:
+    with pytest.raises(NotJsonError) as caught:
+        codec_for(Message).compiled_decode()({"role": 1})
+    shown = "".join(traceback.format_tb(caught.tb))
+    assert 'File "<decode of Message>"' in shown
+    assert "raise located(error, key, done) from None" in shown
