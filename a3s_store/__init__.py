@@ -1,13 +1,13 @@
 """An embedded store for whole AI agent sessions.
 
-Three stores behind one async protocol, `SessionStore`: `SqliteSessionStore` (one file, real
-transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories). A store of
-your own is made with `a3s_store.stores`. `a3s_store.runtime` is a session while its agent
-runs, `a3s_store.agent_memory` what it remembers beyond it. What is promised is what is named
-here, in these three, `a3s_store.models`, `a3s_store.errors`, `a3s_store.pairs`,
+Three stores have one async protocol, `SessionStore`: `SqliteSessionStore` (one file, real
+transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories).
+`a3s_store.stores` has the parts of a store of your own. `a3s_store.runtime` is a session while its
+agent runs; `a3s_store.agent_memory` is the memory of an agent across sessions. Promised names are
+those of this module, of these three, of `a3s_store.models`, `a3s_store.errors`, `a3s_store.pairs`,
 `a3s_store.interop` and `a3s_store.testing`.
 
-The names below are imported when they are first used, so that `import a3s_store` costs nothing.
+The names below are imported when they are first used, so that `import a3s_store` is fast.
 """
 
 import importlib
@@ -128,7 +128,7 @@ _HOMES = {
 
 _deprecated_names = names_of(__name__)
 
-if not TYPE_CHECKING:  # a checker that saw it would believe in every name
+if not TYPE_CHECKING:  # with it, a type checker would accept every name
 
     def __getattr__(name: str) -> Any:
         home = _HOMES.get(name)

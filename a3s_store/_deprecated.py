@@ -97,11 +97,18 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return wrap
 
 
-# New attribute by old attribute of classes that backends of 0.1.0 were written with.
+# New attribute by old attribute of classes of 0.1.0.
 ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "Batch": {"shelves": "collections"},
+    "CorruptionError": {"family": "part"},
+    "Damage": {"family": "part"},
+    "Inventory": {"families_only": "collections_only"},
     "LoadResult": {"shelves": "collections"},
 }
+
+# Keys that `--json` prints, which keep their names until 1.0.
+DAMAGED_PART_KEY: Final = "family"
+COLLECTIONS_ONLY_KEY: Final = "families_only"
 
 
 def old_attributes(cls: type[T]) -> type[T]:

@@ -1,7 +1,7 @@
-"""Data files of the package, wherever it is imported from.
+"""Data files of the package: SQL files, in a wheel, an archive, a frozen program or a checkout.
 
-A wheel carries them inside the package, so they are also in an archive or a frozen program that
-was made of it. A checkout has them beside the package.
+A wheel has them inside the package, and so have archives and frozen programs made of it. A checkout
+has them beside the package.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _PACKAGE = "a3s_store"
 
 
 def texts(*folder: str) -> dict[str, str]:
-    """Return the SQL files of a data folder by name, in order; none where there is no folder."""
+    """Return the texts of the SQL files of a data folder by name, sorted; empty without it."""
     found = _folder(*folder)
     if not found.is_dir():
         return {}

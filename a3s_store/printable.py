@@ -1,9 +1,10 @@
-"""What may reach a terminal: stored text comes from outside, and an escape sequence is a command.
+"""Escaping of stored text for terminals, errors and reports.
 
-A text written by a model, or read by one from the web, can hold sequences that rename windows,
-write to the clipboard or hide what follows. So control characters are shown, not sent;
-so are characters that are not seen, with which two ids look alike, and floods of combining marks.
-Errors, reports and headings keep to their lines: a text in one must not imitate another line.
+Stored text comes from outside: a text written by a model, or read by one from the web, can have
+escape sequences that rename windows, write to the clipboard or hide text. So control characters are
+written as escapes; so are invisible characters, with which two ids look alike, and long runs of
+combining marks. Errors, reports and headings stay on one line: a text in one must not imitate
+another line.
 """
 
 from __future__ import annotations
@@ -19,32 +20,33 @@ _INVISIBLE: Final = (
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-# C0 but for tab and newline, DEL, C1.
+# C0 without tab and newline, DEL, C1.
 _CONTROLS: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
 _BEYOND_JSON: Final = re.compile(f"[\x7f-\x9f{_INVISIBLE}]")
 # No script needs as many marks on one letter.
 _MOST_MARKS: Final = 8
 # Characters of an id that errors and reports show.
 _SHORT: Final = 80
-# Marks are neither word characters nor blanks; `re` knows no closer class.
+# Marks are neither word characters nor blanks; `re` has no closer class.
 _MAYBE_MARKS: Final = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
 
 
 def clean(text: str) -> str:
-    """The text with what is not seen written out, as in Python: ESC becomes \\x1b."""
+    """Return the text with invisible characters as escapes of Python: ESC becomes \\x1b."""
     shown = _CONTROLS.sub(lambda found: _in_python(found[0]), text.replace("\r\n", "\n"))
     return _without_floods(shown, _in_python)
 
 
 def one_line(text: str) -> str:
-    """The same on one line: newlines and tabs are written out too."""
+    """Return the text like `clean`, with newlines and tabs as escapes too."""
     return clean(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def short_repr(name: object) -> str:
-    """The `repr` of an id, for errors and reports; a long one is cut to 80 characters.
+    """Return the `repr` of an id, for errors and reports; a long one is cut to 80 characters.
 
-    Of a value that is no text, number or such, the name of its class: its `repr` could be anything.
+    For a value that is no text, number, bool or None it is the name of the type, since its `repr`
+    could be anything.
     """
     if isinstance(name, str):
         return repr(name if len(name) <= _SHORT else name[: _SHORT - 1] + "…")
@@ -56,12 +58,12 @@ def short_repr(name: object) -> str:
 
 
 def json_safe(text: str) -> str:
-    """A JSON text that means the same, with what is not seen written as JSON's escapes."""
+    """Return an equivalent JSON text with invisible characters as JSON's escapes."""
     return _without_floods(_BEYOND_JSON.sub(lambda found: _in_json(found[0]), text), _in_json)
 
 
 class Printable:
-    """A report of attrs fields: `str()` of it has a line for each, whatever is in ids and paths."""
+    """A report of attrs fields; its `str()` has a line for each, even if ids have line feeds."""
 
     __slots__ = ()
 
@@ -77,7 +79,7 @@ class Printable:
 
 
 def _lines_of(name: str, value: Any) -> Iterator[str]:
-    """A field on one line; one with several values on a line for each, indented under it."""
+    """Yield the line of a field; for several values, one more line each, indented under it."""
     if isinstance(value, Printable):
         yield from (f"  {line}" for line in f"{name}: {value}".split("\n"))
     elif isinstance(value, tuple | list | Mapping):
@@ -90,7 +92,7 @@ def _lines_of(name: str, value: Any) -> Iterator[str]:
 
 
 def _without_floods(text: str, written: Callable[[str], str]) -> str:
-    """Write out the combining marks of a run behind its first eight."""
+    """Return the text with all but the first eight combining marks of a run escaped."""
 
     def shortened(found: re.Match[str]) -> str:
         parts, run = [], 0

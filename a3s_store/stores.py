@@ -1,8 +1,8 @@
-"""Everything that the author of a store needs, under names that are promised.
+"""Everything that the author of a store needs, under promised names.
 
 `BaseStore` has all the methods of `SessionStore`; a backend implements the dozen under "The port".
-`MinimalStore` makes a store of upstream's five. `a3s_store.testing.conformance` tests either.
-docs/writing-a-store.md has an example of each.
+`MinimalStore` makes a store of upstream's five methods. `a3s_store.testing.conformance` tests
+either. docs/writing-a-store.md has an example of each.
 
 | names | for |
 |---|---|
@@ -14,8 +14,8 @@ docs/writing-a-store.md has an example of each.
 | `Capabilities`, `Health`, `Inventory` | what the port returns |
 | `encode`, `compact`, `parse`, `decode` | a value to JSON bytes, and JSON bytes to a value |
 | `encode_batch`, `Trees` | all of a batch as JSON objects, for `compact` |
-| `Driver`, `during`, `explain` | making errors of a driver ours, and naming what was tried |
-| `sessions_below` | which sessions go when one is deleted with its tree |
+| `Driver`, `during`, `explain` | translating a driver's errors, with operation and place |
+| `sessions_below` | the sessions that are deleted with the tree of one |
 
 Errors are in `a3s_store.errors`, models in `a3s_store.models`.
 """

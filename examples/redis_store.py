@@ -175,7 +175,7 @@ class RedisStore(stores.BaseStore):
         pipe.smembers(self._key("sessions")).smembers(self._key("owners"))
         pipe.hkeys(self._key("loop_checkpoint")).hkeys(self._key("workflow_checkpoint"))
         sessions, owners, *checkpoints = await self._do("inventory", "", pipe.execute())
-        names = ("sessions", "families_only", "loop_checkpoints", "workflow_checkpoints")
+        names = ("sessions", "collections_only", "loop_checkpoints", "workflow_checkpoints")
         found = zip(names, (sessions, owners - sessions, *checkpoints), strict=True)
         return stores.Inventory(**{name: tuple(sorted(ids)) for name, ids in found})
 

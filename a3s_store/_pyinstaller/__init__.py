@@ -1,6 +1,6 @@
-"""What PyInstaller asks the package when it makes a program of one that uses it.
+"""The hooks for PyInstaller, which makes programs that have this package.
 
-It finds `hook_dirs` by the entry point `pyinstaller40` of the installed distribution.
+PyInstaller finds `hook_dirs` by the entry point `pyinstaller40` of the installed distribution.
 Source: https://pyinstaller.org/en/stable/hooks.html#provide-hooks-with-package
 """
 

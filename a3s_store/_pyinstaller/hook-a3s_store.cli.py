@@ -1,4 +1,4 @@
-"""For a program that has the command line: its commands, which are imported by name."""
+"""Adds the modules of the commands, which are imported by name, to a program with the CLI."""
 
 from PyInstaller.utils.hooks import collect_submodules
 

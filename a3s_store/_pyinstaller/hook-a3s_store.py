@@ -1,8 +1,8 @@
-"""For a program that uses the package: the SQL files, and modules that are imported by name."""
+"""Adds the SQL files, and the modules that are imported by name, to a program of the package."""
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
-# These need what a program that uses the store may not have; it imports those that it uses.
+# Left out: their dependencies may be missing. A program imports those that it uses.
 _APART = ("a3s_store.testing", "a3s_store.cli", "a3s_store._demo", "a3s_store._pyinstaller")
 
 datas = collect_data_files("a3s_store")

@@ -149,7 +149,7 @@ def check_threshold(threshold: float) -> float:
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise EncodeError(f"expected a number, found {type(threshold).__name__}", path="threshold")
     if threshold != threshold:  # not `isnan`, for which an integer can be too large
-        raise EncodeError("NaN is no JSON number", path="threshold")
+        raise EncodeError("NaN is not a JSON number", path="threshold")
     try:
         return to_f32(float(threshold))
     except OverflowError:  # an integer beyond every float

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from a3s_store._deprecated import COLLECTIONS_ONLY_KEY
 from a3s_store.cli import output
 from a3s_store.cli.opening import PATH, existing
 from a3s_store.cli.output import cell
@@ -134,7 +135,7 @@ def info_command(store: Path, as_json: bool) -> None:
     counts = {
         "sessions": len(inventory.sessions),
         "messages": sum(summary.messages for summary in summaries),
-        "families_only": len(inventory.families_only),
+        COLLECTIONS_ONLY_KEY: len(inventory.collections_only),
         "loop_checkpoints": len(inventory.loop_checkpoints),
         "workflow_checkpoints": len(inventory.workflow_checkpoints),
     }
@@ -181,7 +182,7 @@ def _facts(health: Health, facts: dict[str, Any], counts: dict[str, int]) -> lis
         ("loop checkpoints", counts["loop_checkpoints"]),
         ("workflow checkpoints", counts["workflow_checkpoints"]),
     ]
-    if counts["families_only"]:
-        pairs.append(("without a session", output.amount(counts["families_only"], "id")))
+    if counts[COLLECTIONS_ONLY_KEY]:
+        pairs.append(("without a session", output.amount(counts[COLLECTIONS_ONLY_KEY], "id")))
     state = "can be read only: a newer release wrote it" if read_only else "can be read and written"
     return [*pairs, ("state", state)]

@@ -56,7 +56,7 @@ def require_store(path: Path) -> None:
 async def require_known(store: SqliteSessionStore, session_id: str) -> None:
     """Refuse an id under which nothing was ever saved. Raises NotFound."""
     inventory = await store.inventory()
-    if session_id not in inventory.sessions and session_id not in inventory.families_only:
+    if session_id not in inventory.sessions and session_id not in inventory.collections_only:
         raise not_found(session_id)
 
 

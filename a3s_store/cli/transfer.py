@@ -105,7 +105,7 @@ def export_command(
         async with existing(store) as opened:
             inventory = await opened.inventory()
             for session_id in session_ids:
-                if session_id not in {*inventory.sessions, *inventory.families_only}:
+                if session_id not in {*inventory.sessions, *inventory.collections_only}:
                     raise not_found(session_id)
             return await export_directory(
                 opened,

@@ -1,4 +1,4 @@
-"""What a live session saves, on which condition, and what came of it."""
+"""Saves of a live session: the changes, their condition and merge, and the result."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from a3s_store.models import LoopCheckpoint, Message, SessionData
 
 @attrs.frozen(kw_only=True)
 class RunCheckpoint:
-    """The checkpoint of a run, and what live sessions need beside it.
+    """The checkpoint of a run, with the claim of a live session on it.
 
-    `base_length` is how many of its messages were the session's when the run began, None where
-    that is not known; the others are the run's own. `claimed_by` is the token of the live session
-    that may write it, None when none has claimed it.
+    `base_length` is the number of its messages that the session had when the run began; the run
+    added the others. None: not known. `claimed_by` is the token of the live session that may write
+    the checkpoint; None: no live session has claimed it.
     """
 
     checkpoint: LoopCheckpoint
@@ -44,16 +44,19 @@ class RunClaim(NamedTuple):
 class SessionChanges:
     """Changes to a session that are saved together or not at all.
 
-    `session` None leaves the session itself as it is, `collections` has those that change (None
-    removes one), `retained_artifact_uris` None leaves them. `name_source` says who gave the
-    session its name: `made`, or None for a person or unknown; it is saved with the session.
+    `session` None leaves the session itself unchanged. `collections` has those that change; a value
+    of None removes the collection. `retained_artifact_uris` None leaves them unchanged.
+    `name_source` is `made` for a name that was made from the conversation, None for a person's or
+    an unknown source; it is saved with the session.
 
-    `checkpoint` is kept with the changes, if the run is still that live session's. With
-    `begins_run` there may be none yet, else one that is not there any more was taken over. The
-    checkpoints of `ended_runs` are removed with the changes, if these are still whose they say.
+    `checkpoint` is saved with the changes, if its `claimed_by` still has the claim. The stored
+    checkpoint may be missing only with `begins_run`; otherwise a missing one means that another
+    live session took the run over. The checkpoints of `ended_runs` are removed with the changes, if
+    the tokens still have the claims.
 
-    `save_id` are 16 random bytes, by which the save is found again (`landed`). `uncompacted` are
-    messages that were compacted away and are stored nowhere: a merge may need them.
+    `save_id` are 16 random bytes that identify the save (see `ConditionalStore.landed`).
+    `uncompacted` are messages that compaction removed and that are stored nowhere; a merge may need
+    them.
     """
 
     session_id: str
@@ -70,15 +73,15 @@ class SessionChanges:
 
     @property
     def changes_session(self) -> bool:
-        """Whether the session or a collection changes: what makes a generation."""
+        """Whether the session or a collection changes, so that the save makes a generation."""
         return bool(
             self.session is not None or self.collections or self.retained_artifact_uris is not None
         )
 
     def is_written_at(self, on: Revision | None, actual: Revision | None) -> bool:
-        """Whether they may be written where the session stands at `actual`, and was seen at `on`.
+        """Return whether the changes may be written to a session at `actual` that was read at `on`.
 
-        A run goes on whatever others save, unless the session is not the same any more.
+        Changes to runs alone are written after saves of others too, unless the session was deleted.
         """
         if self.changes_session or on is None or actual is None:
             return on == actual
@@ -86,18 +89,18 @@ class SessionChanges:
 
 
 Stored: TypeAlias = Versioned[SessionSnapshot]
-# Returns the changes to save in place of ours, given ours (redacted, if the store redacts) and the
-# stored session; what it returns is saved as it is. It may be called more than once, on another
-# thread; what it raises is raised, and nothing is written.
+# Given our changes (redacted, if the store redacts) and the stored session, returns the changes to
+# save instead, which are saved as they are. It may be called more than once, on another thread; an
+# error that it raises is raised to the caller of the save, and nothing is written.
 Merge: TypeAlias = Callable[[SessionChanges, Stored], SessionChanges]
 
 
 @attrs.frozen(kw_only=True)
 class Committed:
-    """A save that was made.
+    """The result of a save.
 
-    `revision` is the session's afterwards. `changes` are what was written (redacted, if the store
-    redacts); `theirs` is what was stored before, where it was merged, else None.
+    `revision` is that of the session afterwards. `changes` are the changes as written (redacted, if
+    the store redacts). `theirs` is the session stored before, if it was merged, else None.
     """
 
     revision: Revision
@@ -106,7 +109,7 @@ class Committed:
 
 
 def batch_of(changes: SessionChanges) -> Batch:
-    """What a backend commits of changes, apart from runs and conditions."""
+    """Return changes as a batch, without their runs and conditions."""
     return Batch(
         op=changes.op,
         session_id=changes.session_id,

@@ -1,4 +1,4 @@
-"""Make any text, JSON value or model writable: UTF-8 can hold the result."""
+"""Replacing surrogates in texts, JSON values and models, so that UTF-8 can hold them."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ _LONE: Final = re.compile("[\ud800-\udfff]")
 
 
 def clean_text(text: str, mark: str = MARK) -> str:
-    """Return the text with every surrogate pair as its character and every lone one as `mark`.
+    """Return the text with surrogate pairs as characters and each lone surrogate as `mark`.
 
-    A text that can be written comes back as the same object, and nothing else is changed: NUL,
-    control characters and the form of accents stay. Cleaning a text twice changes nothing more.
+    A text without surrogates is returned itself. Nothing else changes: NUL, control characters and
+    the form of accents stay. Cleaning a text twice changes nothing more.
 
     Raises:
-        InvalidArgumentError: `mark` itself holds a surrogate.
+        InvalidArgumentError: `mark` itself has a surrogate.
     """
     if text.isascii() or not _LONE.search(text):
         return text
     if _LONE.search(mark):
         raise InvalidArgumentError(
-            "the mark holds a surrogate, which cannot be written", argument="mark", op="clean_text"
+            "the mark has a surrogate, which cannot be written", argument="mark", op="clean_text"
         )
     return _LONE.sub(mark, _PAIR.sub(_character, text))
 
 
 def clean_json(value: Any, mark: str = MARK) -> Any:
-    """Return a JSON value with every text in it, keys too, as `clean_text` returns it.
+    """Return a JSON value in which every text and key is cleaned by `clean_text`.
 
-    Parts that need no change are the same objects, and a value without any comes back as it is.
+    Unchanged parts are the same objects; so is an unchanged value.
 
     Raises:
         EncodeError: two keys of one object become equal, or the value has more levels than can be
-            written; `path` says where.
+            written; `path` is the place in the value.
     """
     return Cleaner(mark).json(value)
 
@@ -68,7 +68,7 @@ class Cleaner:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, FrozenDict | FrozenList):
-            return value  # looked at when it was made
+            return value  # cleaned when it was made
         is_object = isinstance(value, Mapping)
         if not is_object and not isinstance(value, list | tuple):
             return value
@@ -91,7 +91,7 @@ class Cleaner:
         for key, item in value.items():
             name = self.text(key) if isinstance(key, str) else key
             if name in cleaned:
-                what = "two keys are equal once they are cleaned"
+                what = "two keys become equal when they are cleaned"
                 raise EncodeError(what, model="value", path=name)
             try:
                 cleaned[name] = self.json(item, depth - 1)
@@ -101,13 +101,18 @@ class Cleaner:
         return cleaned if changed else value
 
     def frozen_json(self, value: Any) -> Any:
-        """The value of `json`, frozen as a model keeps it. Raises EncodeError for what is none."""
+        """Return the result of `json`, frozen as a model keeps it.
+
+        Raises:
+            EncodeError: as `json` does, or the value is no JSON.
+        """
         return freeze(self.json(value))
 
     def model(self, value: T) -> T:
-        """A model, or a tuple of models, with every text cleaned; the same object if none is bad.
+        """Return a model or a tuple of models with every text cleaned; itself if nothing changes.
 
-        Opaque JSON in it was looked at when it was made. A value of another type stays as it is.
+        Opaque JSON is left as it is, since it was checked when it was made. So is a value of
+        another type.
         """
         cleaned: T = self._part(value)
         return cleaned

@@ -19,9 +19,9 @@ _PLACE: Final = re.compile(r"(?:SessionData\.)?([a-z_]+)?\.?(?:\[(\d+)\])?")
 
 
 class CorruptRowError(ValueError):
-    """A stored value differs from the one written: of this collection, at this position, if known.
+    """A stored value is damaged: in this collection, at this position, where that is known.
 
-    Its text never repeats the stored value.
+    The text never quotes the value.
     """
 
     def __init__(
@@ -37,20 +37,26 @@ class CorruptRowError(ValueError):
 
 
 class StaleReadError(CorruptRowError):
-    """The messages were removed meanwhile, or are damaged."""
+    """The messages are damaged, or were removed since their place was read."""
 
 
-NOT_WRITTEN: Final = "stored value does not match its checksum"
+NOT_WRITTEN: Final = "the stored value does not match its checksum"
 
 
 def location_of(collection: str | None, position: int | None) -> str:
-    """Return `run_records[3]`, or the name of the collection alone."""
+    """Return the place of a value as text: `run_records[3]`, or the collection alone."""
     return collection or "" if position is None else f"{collection}[{position}]"
 
 
 @contextlib.contextmanager
 def corruption_named(session_id: str | None = None) -> Iterator[None]:
-    """Raise CorruptionError in place of any error that a damaged value causes in a reader."""
+    """Raise CorruptionError in place of any error that reading a stored value causes.
+
+    Other errors of this package pass unchanged; a CorruptionError gets the session id.
+
+    Raises:
+        CorruptionError: the block raised an error that damaged data causes.
+    """
     try:
         yield
     except CorruptionError as error:
@@ -71,12 +77,12 @@ def corruption_named(session_id: str | None = None) -> Iterator[None]:
     except UnicodeDecodeError:
         raise CorruptionError("a text is not UTF-8", session_id=session_id, hint=KEEP) from None
     except (ValueError, TypeError, AttributeError, OverflowError, LookupError) as error:
-        # A column holds a value of another kind than was written there.
+        # A column holds a value of a kind that is never written to it.
         raise CorruptionError(_said(error), session_id=session_id, hint=KEEP) from error
 
 
 def _said(error: Exception) -> str:
-    """Return the text of an error, unless it quotes a value: that may be content of the file."""
+    """Return the text of an error, without its quotes: they may be content of the file."""
     quotes = isinstance(error, LookupError) or not {"'", '"'}.isdisjoint(str(error))
     return f"a value of another kind ({type(error).__name__})" if quotes else str(error)
 

@@ -1,4 +1,4 @@
-"""The draft of a reply: the text that a model has streamed of a message not yet complete."""
+"""The draft of a reply: the text streamed so far of a message that is not yet complete."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import attrs
 
 from a3s_store.errors import EncodeError
 
-# What a column for integers can hold.
+# The largest integer in a column.
 _LARGEST: Final = 2**63 - 1
 
 
 @attrs.frozen(kw_only=True)
 class Draft:
-    """An assistant's message under way.
+    """An incomplete message of the assistant.
 
-    `position` is the index its message will have in the conversation, so a draft continues a
-    conversation of just so many messages. `updated_at_ms` is the writer's clock in Unix
-    milliseconds.
+    `position` is the index that the message will have in the conversation, which is the number of
+    messages before it. `updated_at_ms` is the writer's clock in Unix milliseconds.
     """
 
     position: int
@@ -28,10 +27,10 @@ class Draft:
 
 
 def check_draft(draft: Any) -> Draft:
-    """Return the draft.
+    """Return the draft after checking it.
 
     Raises:
-        EncodeError: it is none, or a field has a value that no store could write.
+        EncodeError: it is not a Draft, or a field has a value that no store can write.
     """
     if type(draft) is not Draft:
         raise EncodeError(f"expected a Draft, found {type(draft).__name__}")

@@ -1,4 +1,4 @@
-"""Texts as a search compares them: what readers take for the same is the same."""
+"""Case folding for searches: texts that look the same to a reader compare as equal."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import unicodedata
 
 
 def folded(text: str) -> str:
-    """Return a text without its differences of case, of encoding, and of width or ligature.
+    """Return a text without differences of case, normalisation, width and ligatures.
 
-    Composed and decomposed characters are the same (as in names of files on macOS), upper and lower
+    Composed and decomposed characters become equal (as in names of files on macOS), upper and lower
     case by full folding (`ß` is `ss`, a final sigma a sigma), and characters with a compatibility
-    form are that form (full width, half-width kana, ligatures, circled numbers). Accents differ,
-    but for the dot of a capital dotted I. Source: Unicode 3.13, compatibility caseless matching.
+    form become that form (full width, half-width kana, ligatures, circled numbers). Accents remain,
+    except the dot of a capital dotted I.
+
+    Source: Unicode 3.13, compatibility caseless matching.
     """
     if text.isascii():
         return text.lower()

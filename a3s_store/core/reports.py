@@ -1,6 +1,6 @@
-"""Reports of maintenance: values to print, to compare, to send as JSON.
+"""Reports of maintenance, to be printed, compared or sent as JSON.
 
-None of them holds message text. `as_json` of each is what the command line prints with `--json`.
+None of them has message text. The command line prints their `as_json` with `--json`.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 
-from a3s_store._deprecated import warn
+from a3s_store._deprecated import DAMAGED_PART_KEY, old_attributes
 from a3s_store.errors import CorruptionError
 from a3s_store.printable import Printable, one_line, short_repr
 
 T = TypeVar("T")
 
-# "quick" looks at the structure and at what is on record of each session, "deep" at every value.
+# "quick" verifies the structure and the header of each session, "deep" every value.
 Depth = Literal["quick", "deep"]
 
 
+@old_attributes
 @attrs.frozen(kw_only=True)
 class Damage:
-    """One thing that is not what was written.
+    """One damaged value: the place and the reason.
 
     `part` is the name of a collection, "messages", the kind of a checkpoint, or "file", "wal",
     "schema", "session", "config", "generation", "blob". `position` is the index in it from 0, None
-    for all of it. `key` is the run or workflow id of a checkpoint. What
-    concerns no session has `session_id` None.
+    for all of it. `key` is the run or workflow id of a checkpoint. `session_id` is None for damage
+    outside of sessions.
     """
 
     part: str
@@ -35,12 +36,6 @@ class Damage:
     session_id: str | None = None
     key: str | None = None
     position: int | None = None
-
-    @property
-    def family(self) -> str:
-        """Deprecated: `part`."""
-        warn("Damage.family", "Damage.part", stacklevel=2)
-        return self.part
 
     def __str__(self) -> str:
         place = self.part if self.position is None else f"{self.part}[{self.position}]"
@@ -50,7 +45,7 @@ class Damage:
 
     @classmethod
     def of(cls, error: CorruptionError, **where: Any) -> Damage:
-        """The same as an error said it; `where` fills in what that does not know."""
+        """Return the damage that an error reports; `where` fills its missing fields."""
         known = {
             "part": error.part or "file",
             "session_id": error.session_id,
@@ -63,11 +58,11 @@ class Damage:
 
 @attrs.frozen(kw_only=True)
 class Recovered(Generic[T]):
-    """What could be read of something damaged: `value` with what is whole, and what is not.
+    """The readable part of a damaged value, and the damage.
 
-    `value` is None when nothing was saved under the id, or when not even that is certain; without
-    `damage` it is the value that an ordinary load returns. Messages and other values that cannot be
-    proven are left out; a session whose own row is damaged has the defaults in its place.
+    `value` is None when nothing was saved under the id, or when the damage hides whether anything
+    was; without `damage` it is the value that an ordinary load returns. Messages and other values
+    that fail verification are left out; fields of a damaged session row have their defaults.
     """
 
     value: T | None
@@ -80,31 +75,31 @@ class _Report(Printable):
     __slots__ = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `--json` prints; the keys stay what they are until 1.0."""
+        """Return the object that `--json` prints; its keys do not change before 1.0."""
         tree = attrs.asdict(self)  # type: ignore[arg-type]
         if "damage" in tree:
-            tree["damage"] = [{"family": one.pop("part"), **one} for one in tree["damage"]]
+            tree["damage"] = [{DAMAGED_PART_KEY: one.pop("part"), **one} for one in tree["damage"]]
         return tree
 
 
 class _Finding(_Report, ABC):
-    """A report that says whether all is well."""
+    """A report with a result: success or not."""
 
     __slots__ = ()
 
     @property
     @abstractmethod
     def ok(self) -> bool:
-        """Whether all is well."""
+        """Whether no fault was found."""
 
     def as_json(self) -> dict[str, Any]:
-        """See `_Report.as_json`; first of all whether it is well."""
+        """Return the object of `_Report.as_json` with `ok` as its first key."""
         return {"ok": self.ok, **super().as_json()}
 
 
 @attrs.frozen(kw_only=True)
 class VerifyReport(_Finding):
-    """The result of `verify`. `seconds` is how long it took; counts are of what was looked at."""
+    """The result of `verify`: counts of verified values, the damage, and the time in seconds."""
 
     location: str
     depth: Depth
@@ -116,21 +111,21 @@ class VerifyReport(_Finding):
     log_frames: int  # pages in the write-ahead log whose checksums were verified
     seconds: float
     damage: tuple[Damage, ...] = ()
-    skipped: tuple[str, ...] = ()  # what could not be looked at, and why
-    finished: bool = True  # False: its time was over before all was looked at
+    skipped: tuple[str, ...] = ()  # parts that could not be verified, and why
+    finished: bool = True  # False: the time limit ended it before everything was verified
 
     @property
     def ok(self) -> bool:
-        """Whether it was finished, and nothing of what was looked at is damaged."""
+        """Whether it was finished and found no damage."""
         return self.finished and not self.damage
 
 
 @attrs.frozen(kw_only=True)
 class RemainingCopy:
-    """A copy that the store made beside its file, and that has an erased session or may have it.
+    """A copy that the store made beside its file and that has, or may have, an erased session.
 
     `kind` is "replaced", "migration backup", "rescued", "set aside", "partial" or "rescue file".
-    `why` is why nothing was erased there, None where that was not asked for.
+    `why` is the reason why it was not erased there; None if erasing copies was not requested.
     """
 
     path: str
@@ -140,12 +135,12 @@ class RemainingCopy:
 
 @attrs.frozen(kw_only=True)
 class EraseReport(_Report):
-    """The result of `erase`. `seconds` is how long it took.
+    """The result of `erase`. `seconds` is the time it took.
 
-    `found` are the ids under which there was something, with `tree` those of sessions below them
-    too; `pages` is how many the file has, all of them written anew. `copies` are files that the
-    store made beside its own and that still have one of the sessions, or may have; `erased_copies`
-    are those in which they were erased.
+    `found` are the ids under which something was stored, with `tree` including descendants.
+    `pages` is the number of pages of the file, all of which were rewritten. `copies` are files that
+    the store made beside its own and that have, or may have, one of the sessions; `erased_copies`
+    are such files in which the sessions were erased.
     """
 
     session_ids: tuple[str, ...]
@@ -158,11 +153,11 @@ class EraseReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class PruneReport(_Report):
-    """How much `prune` removed, or would remove if `dry_run`; `seconds` is how long it took.
+    """The result of `prune`, or of a dry run. `seconds` is the time it took.
 
-    `sessions` counts those of which generations were removed. `bytes_logical` are the bytes of the
-    messages and blobs, `bytes_free_pages` those of all pages of the file that are free afterwards;
-    None in a dry run, which frees none. `skipped` says what stayed that is old enough, and why.
+    `sessions` counts the sessions that lost generations. `bytes_logical` is the size of the removed
+    messages and blobs; `bytes_free_pages` is the size of all free pages of the file afterwards,
+    None in a dry run. `skipped` lists generations that are old enough and were kept, and why.
     """
 
     location: str
@@ -190,8 +185,8 @@ class PruneReport(_Report):
 class CompactReport(_Report):
     """The result of `compact`: the size of the file before and after, and of its free pages now.
 
-    `full` says that it was written anew. `advice` says what has to be asked for to give more back,
-    None where nothing has.
+    `full` is whether the file was rewritten. `advice` is how to free more space; None without
+    such a way.
     """
 
     location: str
@@ -209,7 +204,7 @@ class CompactReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class BackupReport(_Report):
-    """The result of `backup`: one file, `bytes` long, with so many sessions as they are now."""
+    """The result of `backup`: one file of `bytes` bytes, with the number of its sessions."""
 
     source: str
     target: str
@@ -221,7 +216,7 @@ class BackupReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class RestoreReport(_Report):
-    """The result of `restore`. `replaced` are the files that what was there is called now."""
+    """The result of `restore`. `replaced` are the new paths of the files that were in its place."""
 
     source: str
     target: str
@@ -234,10 +229,10 @@ class RestoreReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class ResolveReport(_Report):
-    """The result of `resolve`: `set_aside` are the files it renamed, by their names now.
+    """The result of `resolve`: `set_aside` are the new paths of the files that it renamed.
 
-    `sessions` and `last_saved_at_ms` (Unix milliseconds, None where nothing was ever saved) are
-    those of the file as it opens now.
+    `sessions` and `last_saved_at_ms` (Unix milliseconds, None if nothing was ever saved) are those
+    of the file as it is opened now.
     """
 
     location: str
@@ -250,11 +245,11 @@ class ResolveReport(_Report):
 
 @attrs.frozen(kw_only=True)
 class MigrationReport(_Finding):
-    """What bringing a file to this release's schema did, or would do.
+    """The result of migrating a file to this release's schema, or of a dry run.
 
-    `steps` are the numbers that were applied, or tried on a copy if `dry_run`. `backup` is the copy
-    made beforehand, None where nothing had to be changed. `failure` is what a step failed with on
-    the copy; for real that is an exception.
+    `steps` are the numbers of the steps applied, in a dry run to a copy. `backup` is the copy made
+    before, None if there was nothing to change. `failure` is the error of a step in a dry run;
+    otherwise such an error is raised.
     """
 
     location: str
@@ -268,18 +263,18 @@ class MigrationReport(_Finding):
 
     @property
     def ok(self) -> bool:
-        """Whether the file has this release's schema, or would have it."""
+        """Whether the file has this release's schema, or a real run would succeed."""
         return self.failure is None
 
 
 @attrs.frozen(kw_only=True)
 class SalvageReport(_Finding):
-    """What `salvage` brought into a new store, and what it could not.
+    """The result of `salvage`: the recovered sessions, and the damage.
 
-    `sessions` are the ids that came back whole, `partial` those of which something is missing, and
-    so are ids under which only families were saved. `messages` counts those of the sessions as they
-    are now, `memories` items of agent memory. `seconds` is how long it took. `damage` is in
-    the order of sessions; what concerns none is last.
+    `sessions` are the ids that were recovered completely; `partial` are the ids with something
+    missing, including ids with collections only. `messages` counts the messages of the recovered
+    sessions, `memories` the items of agent memory. `seconds` is the time it took. `damage` is in
+    the order of sessions; damage outside of sessions is last.
     """
 
     source: str
@@ -299,7 +294,7 @@ class SalvageReport(_Finding):
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """The ids of sessions that are known to have been there and did not come back, sorted."""
+        """The ids of sessions that were stored and could not be recovered, sorted."""
         back = {*self.sessions, *self.partial}
         named = {one.session_id for one in self.damage if one.session_id is not None}
         return tuple(sorted(named - back))

@@ -1,6 +1,6 @@
-"""Which review findings a session may have, and how the status of one may change. Pure functions.
+"""Rules for review findings: their bounds, and the permitted changes of status. Pure functions.
 
-Source: upstream's review store, as its documents and its runtime have it.
+Source: upstream's review store, by its documents and its runtime.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ _TEXTS: Final[Mapping[type[Model], tuple[str, ...]]] = {
 
 
 def may_move(before: ReviewFinding, after: ReviewFinding) -> bool:
-    """Return whether one finding may become the other: its status, and its time, which only rises.
+    """Return whether one finding may become the other, by status and by time.
 
-    A finding whose status stays may change only while it is pending.
+    The time must not fall. A finding that keeps its status may change only while it is pending.
     """
     if after.updated_at_ms < before.updated_at_ms or after.observed_at_ms != before.observed_at_ms:
         return False
@@ -65,9 +65,9 @@ def may_move(before: ReviewFinding, after: ReviewFinding) -> bool:
 
 
 def merged(ours: ReviewFinding, theirs: ReviewFinding) -> ReviewFinding:
-    """Return the finding that stands where two live sessions changed one.
+    """Return the finding to store when two live sessions changed one.
 
-    A final one stands; else ours, where it may follow on theirs.
+    A final status of theirs is kept; otherwise ours is taken if theirs may become ours.
     """
     if theirs.status not in MOVES:
         return theirs
@@ -77,11 +77,11 @@ def merged(ours: ReviewFinding, theirs: ReviewFinding) -> ReviewFinding:
 
 
 def check_findings(findings: Iterable[ReviewFinding]) -> None:
-    """Refuse findings that upstream would not read.
+    """Check that upstream would read these findings.
 
     Raises:
-        InvalidSnapshotError: there are more than 256; an id, a text or a time is out of its
-            bounds; a status lacks the id that it needs.
+        InvalidSnapshotError: there are more than 256; an id, a text or a time is out of bounds; a
+            status lacks the id that it requires.
     """
     count = 0
     for finding in findings:
@@ -100,23 +100,23 @@ def check_findings(findings: Iterable[ReviewFinding]) -> None:
 
 
 def _unfit(finding: ReviewFinding) -> str | None:
-    """Return what is wrong with a finding; None if nothing is."""
+    """Return the fault of a finding; None without one."""
     for value in (finding, finding.subject):
         for name in _IDS.get(type(value), ()):
             if not _is_id(getattr(value, name)):
-                return f"{name} is no text of 1 to {MAX_ID_BYTES} bytes on one line"
+                return f"{name} is not a text of 1 to {MAX_ID_BYTES} bytes on one line"
         for name in _TEXTS.get(type(value), ()):
             if not _is_text(getattr(value, name)):
-                return f"{name} is no text of 1 to {MAX_TEXT_BYTES} bytes without NUL"
+                return f"{name} is not a text of 1 to {MAX_TEXT_BYTES} bytes without NUL"
     if not 0 < finding.observed_at_ms <= finding.updated_at_ms:
         return "observed_at_ms is not above 0, or is later than updated_at_ms"
     if finding.status == FindingStatus.ADDRESSED and finding.addressed_by_run_id is None:
-        return "it is addressed by no run"
+        return "its status is addressed, and addressed_by_run_id is missing"
     if finding.status == FindingStatus.ACCEPTED and finding.accepted_by_review_id is None:
-        return "it is accepted by no review"
+        return "its status is accepted, and accepted_by_review_id is missing"
     subject = finding.subject
     if isinstance(subject, TranscriptSubject) and not _is_range(subject):
-        return "char_start and char_end are no range"
+        return "char_start is not below char_end"
     return None
 
 

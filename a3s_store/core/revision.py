@@ -1,4 +1,4 @@
-"""Where a session stands: its revision, and the position in its conversation."""
+"""The version of a stored session: its revision, and the position in its conversation."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 class Revision(NamedTuple):
-    """The generation a session is at, and the life that generation belongs to.
+    """The generation of a session, and the life that the generation belongs to.
 
-    `life` is the number of the generation that made the session as it is: 1 at first, another after
-    it was deleted and made again. Numbers are given once under an id, so two equal revisions name
-    the same content.
+    `life` is the number of the generation that created the session: 1 at first, a higher one after
+    it was deleted and created again. Numbers are not used twice under an id, so equal revisions
+    have the same content.
     """
 
     generation: int
     life: int
 
     def is_over(self, actual: Revision | None) -> bool:
-        """Whether the session was deleted since, where its id stands at `actual` now."""
+        """Return whether the session was deleted since; `actual` is the revision of its id now."""
         return actual is None or self.life != actual.life
 
 
 class Position(NamedTuple):
-    """A place in a conversation: how many messages come before it, and their chain hash."""
+    """A position in a conversation: the number of messages before it, and their chain hash."""
 
     length: int
     chain_hash: bytes
@@ -34,9 +34,10 @@ class Position(NamedTuple):
 
 @attrs.frozen
 class Versioned(Generic[V_co]):
-    """A value with the revision and the position it was read at, all of one moment.
+    """A value with its revision and position, all read at one moment.
 
-    `name_source` says who gave the session its name: `made`, or None for a person or unknown.
+    `name_source` is `made` for a name that was made from the conversation, None for a person's or
+    an unknown source.
     """
 
     value: V_co

@@ -1,4 +1,4 @@
-"""Which sessions are below another, by the parents that they name."""
+"""The tree of sessions that their parents make."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 
 def below(session_id: str, parents: Mapping[str, str | None]) -> list[str]:
-    """Return this session and every one whose parents lead to it, each behind those below it.
+    """Return a session and all its descendants, each after its own descendants.
 
-    `parents` has the parent of each session. Parents may be gone, or lead in a circle.
+    `parents` has the parent of each session. Parents may be missing, or form a cycle.
     """
     children: defaultdict[str, list[str]] = defaultdict(list)
     for one, parent in parents.items():

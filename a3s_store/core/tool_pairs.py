@@ -1,9 +1,9 @@
-"""Tool calls and their results in a conversation: whole rounds, and what is broken in them.
+"""Tool calls and their results in a conversation: finding rounds, and repairing broken ones.
 
-A *round* is a message with tool calls and the messages after it that bring their results: one
-message for all results or one for each, with or without text beside them. A message that brings no
-result of the round ends it. Providers refuse a conversation in which a result has no call, or a
-call no result, so a conversation is cut between rounds only.
+A *round* is a message with tool calls and the following messages that have their results: one
+message for all results or one for each, with or without other text. A message without a result of
+the round ends it. Providers refuse a conversation in which a result has no call, or a call no
+result, so a conversation is cut between rounds only.
 
 Pure functions of messages. Every function takes time in proportion to the conversation.
 """
@@ -33,7 +33,7 @@ ProblemKind = Literal["result_without_call", "call_without_result", "open_call"]
 
 @attrs.frozen
 class Round:
-    """Messages from `start` up to `stop` that stay together; a message of no round is one alone.
+    """Messages from `start` up to `stop` that stay together; a message outside rounds is one too.
 
     `waiting` are the ids of its calls that have no result.
     """
@@ -45,7 +45,7 @@ class Round:
 
 @attrs.frozen
 class PairProblem:
-    """One block whose counterpart is missing: block `block` of message `position`, both from 0.
+    """A block without its counterpart: block `block` of message `position`, both from 0.
 
     An `open_call` is a call without result in the last round, which is a problem only when a new
     prompt follows it. `tool_name` is None for a result without call.
@@ -59,7 +59,7 @@ class PairProblem:
 
 
 def rounds(messages: Sequence[Message]) -> tuple[Round, ...]:
-    """The conversation in rounds, in order and without gaps."""
+    """Return the rounds of a conversation, in order and without gaps."""
     found: list[Round] = []
     start = 0
     waiting: dict[str, int] = {}
@@ -81,7 +81,7 @@ def rounds(messages: Sequence[Message]) -> tuple[Round, ...]:
 
 
 def check_pairs(messages: Sequence[Message]) -> tuple[PairProblem, ...]:
-    """Every call without result and every result without call, in the order of their blocks."""
+    """Return every call without result and every result without call, in the order of blocks."""
     every = rounds(messages)
     return tuple(
         problem for one in every for problem in _problems(messages, one, is_last=one is every[-1])
@@ -91,12 +91,12 @@ def check_pairs(messages: Sequence[Message]) -> tuple[PairProblem, ...]:
 def repair_pairs(
     messages: Sequence[Message], *, open_calls: bool = True, start: int = 0
 ) -> tuple[Message, ...]:
-    """The conversation without problems; a message that needs no change is the same object.
+    """Return the conversation without such problems; unchanged messages are the same objects.
 
-    A call without result gets one at the end of its round, an error that says "interrupted"; with
-    `open_calls` False those of the last round wait on. A result without call becomes text. No call
-    is removed, and a conversation that was repaired is not changed again. Messages before `start`
-    stay as they are, as do the rounds that end there: the result begins with `messages[:start]`.
+    A call without result gets an error result that says "interrupted" at the end of its round;
+    with `open_calls` False the calls of the last round stay open. A result without call becomes
+    text. No call is removed, and repairing twice changes nothing more. Messages before `start` are
+    unchanged: the returned conversation begins with `messages[:start]`.
     """
     repaired: list[Message] = []
     every = rounds(messages)
@@ -112,7 +112,7 @@ def repair_pairs(
 def _repaired(
     messages: Sequence[Message], one: Round, missing: Sequence[str], start: int
 ) -> list[Message]:
-    """The messages of a round with results for these calls, and without results without call."""
+    """Return a round with results for the missing calls, and with text for unknown results."""
     lost: dict[int, set[int]] = {}
     for problem in _problems(messages, one, is_last=False):
         if problem.kind == "result_without_call" and problem.position >= start:
@@ -135,22 +135,22 @@ def _repaired(
 
 
 def cut_before(messages: Sequence[Message], at: int) -> int:
-    """The nearest position at or before `at` that separates no round."""
+    """Return the nearest position at or before `at` that is inside no round."""
     return next((one.start for one in rounds(messages) if one.start < at < one.stop), at)
 
 
 def cut_after(messages: Sequence[Message], at: int) -> int:
-    """The nearest position at or behind `at` that separates no round."""
+    """Return the nearest position at or after `at` that is inside no round."""
     return next((one.stop for one in rounds(messages) if one.start < at < one.stop), at)
 
 
 def calls_of(message: Message) -> list[str]:
-    """The ids of the calls in a message, in the order of its blocks."""
+    """Return the ids of the calls in a message, in the order of its blocks."""
     return [block.id for block in message.content if isinstance(block, ToolUseBlock)]
 
 
 def results_of(message: Message) -> list[str]:
-    """The ids that the results in a message name, in the order of its blocks."""
+    """Return the call ids of the results in a message, in the order of its blocks."""
     return [block.tool_use_id for block in message.content if isinstance(block, ToolResultBlock)]
 
 
@@ -159,7 +159,7 @@ def _listed(waiting: dict[str, int]) -> tuple[str, ...]:
 
 
 def _settle(waiting: dict[str, int], results: Sequence[str]) -> None:
-    """Take results off the calls that wait for them; an id may have been used more than once."""
+    """Remove calls with results from `waiting`, which counts calls by id (ids may repeat)."""
     for result in results:
         if result in waiting:
             waiting[result] -= 1
@@ -169,7 +169,7 @@ def _settle(waiting: dict[str, int], results: Sequence[str]) -> None:
 
 def _problems(messages: Sequence[Message], one: Round, *, is_last: bool) -> Iterator[PairProblem]:
     found: list[PairProblem] = []
-    # Where the calls are that wait for a result, by id, the oldest first.
+    # The calls without result by id, the oldest first.
     calls: dict[str, list[PairProblem]] = {}
     kind: ProblemKind = "open_call" if is_last else "call_without_result"
     for at in range(one.start, one.stop):
@@ -200,7 +200,7 @@ def _as_text(message: Message, places: set[int]) -> Message:
 
 
 def _blocks_of(result: ToolResultBlock) -> Iterator[ContentBlock]:
-    """A result whose call is unknown, as text; its images and unknown parts stay what they are."""
+    """Yield a result of an unknown call as text; its images and unknown parts are kept."""
     parts = result.content if not isinstance(result.content, str) else ()
     texts = [part.text for part in parts if isinstance(part, ToolResultText)]
     text = result.content if isinstance(result.content, str) else "\n".join(texts)

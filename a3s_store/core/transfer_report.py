@@ -1,4 +1,4 @@
-"""What a transfer answers: an entry for each file, and nothing of what stands in one."""
+"""Reports of imports and exports: an entry for each file, without any of its content."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ Outcome: TypeAlias = Literal["read", "written", "skipped", "refused"]
 
 @attrs.frozen(kw_only=True)
 class TransferEntry(Printable):
-    """One file. `path` is relative to the directory, with `/`.
+    """One file of a transfer. `path` is relative to the directory, with `/`.
 
-    `read` went into the store, `written` came out of it; `skipped` and `refused` have a reason. A
-    refused file holds something of the store's kind that was not transferred. `path` is empty for
-    what no file could be named after; `session_id` is the name of the files where a file was too
-    bad to tell the id.
+    The outcome `read` means imported, `written` exported; `skipped` and `refused` have a reason. A
+    refused file has stored data that was not transferred. `path` is empty if the id cannot be a
+    file name; `session_id` is the name of the file if the file is too damaged to read the id.
     """
 
     path: str
@@ -34,10 +33,10 @@ class TransferEntry(Printable):
 
 @attrs.frozen(kw_only=True)
 class SessionPairs:
-    """How many tool calls have no result, and results no call, in the conversation of one session.
+    """The tool calls without result, and results without call, in one session's conversation.
 
-    `open_calls` are calls without result in the last round. They are counted as they were found,
-    also when they were `repaired` in the store.
+    `open_calls` are calls without result in the last round. The counts are those of the source,
+    even if the conversation was `repaired` in the store.
     """
 
     session_id: str
@@ -50,7 +49,7 @@ class SessionPairs:
     def of(
         cls, session_id: str, problems: Iterable[PairProblem], *, repaired: bool = False
     ) -> SessionPairs:
-        """The counts of these problems."""
+        """Return the counts of these problems."""
         counts = Counter(problem.kind for problem in problems)
         return cls(
             session_id=session_id,
@@ -76,10 +75,10 @@ class SessionPairs:
 
 @attrs.frozen(kw_only=True)
 class TransferReport:
-    """The entries of a transfer by path. `notes` say what could not be looked for at all.
+    """The entries of a transfer, sorted by path. `notes` are sources that could not be searched.
 
-    `pairs` are the sessions read whose tool calls and results do not match, by id; they count as
-    whole all the same.
+    `pairs` are the imported sessions with unmatched tool calls or results, sorted by id; these
+    count as imported.
     """
 
     entries: tuple[TransferEntry, ...]
@@ -93,7 +92,7 @@ class TransferReport:
         notes: tuple[str, ...] = (),
         pairs: Iterable[SessionPairs] = (),
     ) -> TransferReport:
-        """The report of these entries, sorted."""
+        """Return the report of these entries, sorted."""
         ordered = sorted(entries, key=lambda entry: (entry.path, entry.session_id or ""))
         by_id = sorted(pairs, key=lambda one: one.session_id)
         return cls(entries=tuple(ordered), notes=notes, pairs=tuple(by_id))
@@ -105,7 +104,7 @@ class TransferReport:
         ]
         lines += [f"pairs    {one}" for one in self.pairs]
         lines += [f"Note: {note}." for note in self.notes]
-        # Names of files and ids come from outside: one must not look like a second line.
+        # Names of files and ids come from outside: a line feed in one must not start a line.
         return "\n".join(map(one_line, lines))
 
     @property
@@ -115,31 +114,31 @@ class TransferReport:
 
     @property
     def size_bytes(self) -> int:
-        """The size of the files that were read or written."""
+        """The size of all files that were read or written."""
         moved = {"read", "written"}
         return sum(entry.size_bytes for entry in self.entries if entry.outcome in moved)
 
     def count(self, outcome: Outcome) -> int:
-        """How many files had this outcome."""
+        """Return the number of files with this outcome."""
         return sum(entry.outcome == outcome for entry in self.entries)
 
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """How far a transfer is: `done` of `total` sessions and checkpoints, `current` the last one."""
+    """The progress of a transfer: `done` of `total` sessions and checkpoints; `current` is last."""
 
     done: int
     total: int
     current: str
 
 
-# Called with each session and checkpoint that is done; what it raises ends the transfer, and each
-# of them is whole.
+# Called after each session and checkpoint. An error that it raises ends the transfer; everything
+# transferred so far is complete.
 OnProgress: TypeAlias = Callable[[Progress], object]
 
 
 def reason_of(error: StoreError) -> str:
-    """An error as a report has it: without the operation and the absolute path."""
+    """Return the text of an error for a report: without the operation and the absolute path."""
     place = ""
     if isinstance(error, CodecError):
         place = ".".join(part for part in (error.model, error.path) if part)

@@ -1,17 +1,17 @@
-"""Every error a caller can meet, and how errors of the system and of drivers become these.
+"""All errors of the package, and the translation of errors of the system and of drivers.
 
-    StoreError                      every one has .op, .where and .hint
-      InvalidIdError                (ValueError)    cannot be an id here
+    StoreError                      each has .op, .where and .hint
+      InvalidIdError                (ValueError)    not valid as an id
         IdCollisionError                            two ids would share one file
       CodecError                    (ValueError)    .model .path, e.g. messages[3].content[0].type
-        EncodeError                                 a value that must not be written
-        DecodeError                                 a text that is not what it should be
+        EncodeError                                 a value that breaks a rule of its model
+        DecodeError                                 a text that is not the expected JSON
       InvalidSnapshotError          (ValueError)    parts that do not belong together
-      StaleGenerationError                          the session was saved since you looked
+      StaleGenerationError                          the session was saved since it was read
       RunClaimedError                               another live session has the run; .run_id
       SessionNotFoundError          (LookupError)   fork and rewind need one; load returns None
         GenerationGoneError                         it was pruned; .generation
-      InvalidArgumentError          (ValueError, TypeError)  .argument: a value that cannot be
+      InvalidArgumentError          (ValueError, TypeError)  .argument has a value that is refused
       NotOpenedError                (AttributeError, TypeError)  `open` was not awaited, or called
       NoEventLoopError              (RuntimeError)  no asyncio event loop is running here
       UnknownFieldError             (TypeError)     evolve: a model has no such field; .fields
@@ -21,35 +21,35 @@
       StoreBusyError                (TimeoutError)  locked past the timeout; nothing written
       StoreFullError                (OSError)       no space left; nothing written
       StoreReadOnlyError                            it was opened for reading only
-      UnsupportedError                              this store has no such thing; .capability
+      UnsupportedError                              not supported by this store; .capability
       StoreUnavailableError         (OSError)       cannot open, read-only, I/O failure
         NotAStoreError                              the file is something else
-        StoreReplacedError                          its files were changed under it; .rescued
-      FileStateError                                what lies at its path does not fit; .reason
-        WalForeignError                             the log is another file's, or of another moment
-        WalMissingError                             it was open, and its log is not here
+        StoreReplacedError                          its files were changed while open; .rescued
+      FileStateError                                the files at its path do not match; .reason
+        WalForeignError                             the WAL is another file's, or of another moment
+        WalMissingError                             it was open, and its WAL is missing
         JournalFoundError                           a journal that SQLite would play back
         FileIncompleteError                         a database without tables
       SchemaError
         SchemaTooNewError                           written by a newer release
         MigrationError
-      SharedMessagesError                           other sessions have them too; nothing erased
+      SharedMessagesError                           other sessions share messages; nothing erased
       ErasureIncompleteError                        deleted, but pieces may be left; erase again
       CorruptionError                               damage; never repaired or skipped in silence
-      SessionError                                  what a live session cannot do, or could not
+      SessionError                                  a live session cannot do it, or failed
         SessionClosedError          (RuntimeError)  it was closed
-        SessionBusyError            (RuntimeError)  something else is under way in it; .session_id
+        SessionBusyError            (RuntimeError)  another operation is running; .session_id
         SessionPausedError          (RuntimeError)  resume it first
-        SessionConfigError          (ValueError)    .field: an option that cannot be, or is missing
-        PersistenceError                            a save or load of it failed; the cause says why
+        SessionConfigError          (ValueError)    the option .field is refused, or is missing
+        PersistenceError                            a save or load failed; see its cause
           SessionNotSavedError                      it was closed and not saved; .closed
         StaleSessionError   (StaleGenerationError)  it was changed elsewhere; .reason .forked_as
           SessionDeletedError                       it was deleted elsewhere; .recreated
-        InterruptedRunError                         runs wait to be resumed or given up; .run_ids
-        GuardMissingError                           it asks for a security guard and has none
+        InterruptedRunError                         runs must be resumed or abandoned; .run_ids
+        GuardMissingError                           it requires a security guard and has none
         HookDeniedError                             a hook refused a prompt, or a run; .reason
-        InvalidTransitionError      (ValueError)    a review finding cannot become this
-        CompactionError                             no summary was made; the messages are as before
+        InvalidTransitionError      (ValueError)    a review finding may not change like this
+        CompactionError                             no summary was made; messages are unchanged
         RunCancelledError                           the host cancelled the run
         QueueClosedError            (RuntimeError)  its queue takes no more commands
         CommandTimeoutError         (TimeoutError)  a command of its queue took too long
@@ -57,9 +57,9 @@
       UnsavedSessionsError          (ExceptionGroup)  of SessionNotSavedError, one each; .closed
     FileSystemWarning               (UserWarning)   it may be damaged by another machine's use
 
-Invariants: 1. an error's text names what was tried, on which session and file, and what to do next,
-and never holds message text; 2. when a method raises, nothing of it was written, except where its
-docstring says otherwise; 3. errors survive pickling.
+Invariants: 1. an error's text has the operation, the session and file, and the next step, and never
+message text; 2. when a method raises, it wrote nothing, unless its docstring says otherwise;
+3. errors survive pickling.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Gives errors of the system and of drivers their name here, and says what was tried and where."""
+"""Translation of errors of the system and of drivers, and adding the operation and the place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-# What to do next about an error of the system.
+# The hints for errors of the system.
 _NEXT = {
     errno.ENOENT: "Make its folder first",
     errno.ENOTDIR: "Name a file in a folder that exists",
@@ -35,10 +35,10 @@ _NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def explain(error: BaseException) -> StoreError | None:
-    """The error of this package for a failure of the operating system or a text that is not UTF-8.
+    """Return the error of this package for an OSError or a UnicodeDecodeError; None for others.
 
-    None for any other. Mapped by errno, never by text. Backends add the errors of their driver:
-    see `Driver`.
+    The class depends on the errno, never on the text. Backends add the errors of their driver: see
+    `Driver`.
     """
     if isinstance(error, OSError):
         what = f"{error.strerror or error} [{errno.errorcode.get(error.errno or 0, 'OSError')}]"
@@ -52,27 +52,27 @@ def explain(error: BaseException) -> StoreError | None:
         known.errno = error.errno
         return known
     if isinstance(error, UnicodeDecodeError):
-        # For one, a damaged schema: even SQLite's own message about it is not UTF-8.
+        # For example a damaged schema: SQLite's own message about it is not UTF-8.
         return CorruptionError("a text in the file is not UTF-8", part="file")
     return None
 
 
 def repeats_no_text(error: BaseException) -> bool:
-    """Whether an error surely repeats no stored text.
+    """Return whether an error certainly repeats no stored text.
 
-    Errors of decoding, encoding and looking up hold what they stumbled over, often all of it.
+    Errors of decoding, encoding and lookup hold the value that caused them, often all of it.
     """
     ours = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
     return ours or isinstance(error, OSError | MemoryError)
 
 
 def safe_text(error: BaseException) -> str:
-    """The text of an error as it may be logged and told: what is not ours may repeat a text."""
+    """Return the text of an error for logs: other errors than ours only by class (stored text)."""
     return str(error) if isinstance(error, StoreError) else type(error).__name__
 
 
 class Driver(NamedTuple):
-    """What `during` has to know of the errors that a backend's driver raises."""
+    """The functions by which `during` translates the errors of a backend's driver."""
 
     explain: Callable[[BaseException], StoreError | None] = explain
     repeats_no_text: Callable[[BaseException], bool] = repeats_no_text
@@ -82,7 +82,7 @@ SYSTEM: Final = Driver()
 
 
 def _drop_texts(error: BaseException, driver: Driver) -> None:
-    """Drop from the causes and contexts of an error whatever may repeat stored text."""
+    """Drop all causes and contexts of an error that may repeat stored text."""
     seen: set[int] = set()
     waiting: list[BaseException] = [error]
     while waiting:
@@ -99,7 +99,7 @@ def _drop_texts(error: BaseException, driver: Driver) -> None:
 
 
 def _raise_alone(error: StoreError) -> NoReturn:
-    """Raise an error without what is being handled just now."""
+    """Raise an error without the error that is being handled as its context."""
     try:
         raise error
     except StoreError:
@@ -109,7 +109,13 @@ def _raise_alone(error: StoreError) -> NoReturn:
 
 @contextlib.contextmanager
 def during(op: str, where: str, driver: Driver = SYSTEM) -> Iterator[None]:
-    """Name what was tried and where in whatever this package, the driver or the system raises."""
+    """Translate errors of the driver and the system inside the block, and add `op` and `where`.
+
+    Errors that `driver.explain` does not know pass unchanged.
+
+    Raises:
+        StoreError: the block raised it, or an error that `driver.explain` translates to it.
+    """
     try:
         yield
     except StoreError as error:

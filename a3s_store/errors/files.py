@@ -1,4 +1,4 @@
-"""Errors of what lies at a store's path: files that do not belong together, or were changed."""
+"""Errors of the files at a store's path: they do not belong together, or were changed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ WalForeignReason = Literal[
 
 
 class FileSystemWarning(UserWarning):
-    """A store was opened where locks may not reach all who use the file; see `network_mount`."""
+    """A store was opened on a file system with unreliable locks; see `network_mount`."""
 
 
 class FileStateError(StoreError):
-    """The database and what lies beside it do not fit; nothing was touched.
+    """The database and the files beside it do not belong together; nothing was changed.
 
-    `path` is the database, `reason` a word of the class's own. `file_id` is the database's id (hex)
-    and `file_commit` its commit, number and Unix milliseconds; `log_commits` are the numbers of the
-    log's first and last commit and the milliseconds of the last. Each is None where it is not
-    known. `a3s_store.resolve` and the command `a3s-store resolve` accept a state.
+    `path` is the database; each class lists its values of `reason`. `file_id` is the database's id
+    (hex) and `file_commit` its last commit, as number and Unix milliseconds. `log_commits` are the
+    numbers of the WAL's first and last commit and the Unix milliseconds of the last. Each is None
+    where it is not known. `a3s_store.resolve` and the command `a3s-store resolve` accept a state.
     """
 
     def __init__(
@@ -44,25 +44,25 @@ class FileStateError(StoreError):
 
 
 class WalForeignError(FileStateError):
-    """The log beside the database is not this database's, or is of another moment of it.
+    """The WAL belongs to another database, or to another moment of this one.
 
-    `reason` is "other_file", "older" or "newer" (the log, by its commits), "diverged" (both go back
-    to one state), "relaid" (another program wrote the database anew since), "unlinked" (nothing in
-    the log says whose it is) or "no_database".
+    `reason` is "other_file", "older" or "newer" (the WAL, by its commits), "diverged" (both have
+    one earlier state in common), "relaid" (another program rewrote the database since), "unlinked"
+    (the WAL does not identify its database) or "no_database".
     """
 
 
 class WalMissingError(FileStateError):
-    """The database was open when it was copied or its log was lost; newer commits may be missing.
+    """The database was open when it was copied or its WAL was lost; newer commits may be missing.
 
     `reason` is "absent" or "cut_short".
     """
 
 
 class JournalFoundError(FileStateError):
-    """A rollback journal lies beside the database, which SQLite would play back into it.
+    """There is a rollback journal, which SQLite would play back into the database.
 
-    A store never writes one, so it is another program's, or was put there. `reason` is "hot".
+    A store never writes one, so another program wrote it. `reason` is "hot".
     """
 
 
@@ -71,11 +71,11 @@ class FileIncompleteError(FileStateError):
 
 
 class StoreReplacedError(StoreUnavailableError):
-    """The store's files were changed under it while it was open; nothing is saved any more.
+    """Another program changed the store's files while it was open; it refuses further saves.
 
-    `which` is "database", "log" or "index"; `kind` is "gone", "replaced", "overwritten" or "cut".
-    `rescued` says where all that was acknowledged is: "in the file" (the one that was opened, also
-    where it has another name now), the path of a copy that was made, or None.
+    `which` is "database", "log" (the WAL) or "index"; `kind` is "gone", "replaced", "overwritten"
+    or "cut". `rescued` is the place of all acknowledged saves: "in the file" (the one that was
+    opened, even if it was renamed since), the path of a copy that was made, or None.
     """
 
     def __init__(

@@ -9,15 +9,15 @@ from a3s_store.errors.stores import StaleGenerationError, StoreError
 
 
 class SessionError(StoreError):
-    """A live session cannot do what was asked, or failed in it; the stored session is as it was."""
+    """A live session refused an operation, or failed in it; the stored session is unchanged."""
 
 
 class SessionClosedError(SessionError, RuntimeError):
-    """The session was closed; restore it from the store to go on."""
+    """The session was closed; restore it from the store to continue."""
 
 
 class SessionBusyError(SessionError, RuntimeError):
-    """Another operation of the session `session_id` is under way; nothing was begun."""
+    """Another operation of the session `session_id` is running; nothing was started."""
 
     def __init__(self, what: str, *, session_id: str = "", **where: str) -> None:
         super().__init__(what, **where)
@@ -29,7 +29,7 @@ class SessionPausedError(SessionError, RuntimeError):
 
 
 class SessionConfigError(SessionError, ValueError):
-    """An option, named by `field`, has a value that cannot be, or is needed and missing."""
+    """The option `field` has a value that is refused, or is required and missing."""
 
     def __init__(self, what: str, *, field: str = "", **where: str) -> None:
         super().__init__(what, **where)
@@ -41,7 +41,7 @@ class PersistenceError(SessionError):
 
 
 class SessionNotSavedError(PersistenceError):
-    """A session was closed and not saved, or not all of it: `closed` says what came of it."""
+    """A session was closed and not completely saved; `closed` is the result of closing it."""
 
     def __init__(self, what: str, *, closed: Any = None, **where: str) -> None:
         super().__init__(what, **where)
@@ -51,7 +51,7 @@ class SessionNotSavedError(PersistenceError):
 class UnsavedSessionsError(ExceptionGroup[SessionNotSavedError], StoreError):
     """Sessions were closed and not saved: a group of SessionNotSavedError, one for each.
 
-    `closed` is what came of each.
+    `closed` has the result of closing each.
     """
 
     exceptions: tuple[SessionNotSavedError, ...]
@@ -63,15 +63,15 @@ class UnsavedSessionsError(ExceptionGroup[SessionNotSavedError], StoreError):
         self.what = "sessions were closed and not saved"
         self.op = "close"
         self.where = ", ".join(error.where for error in errors)
-        self.hint = "Each error says where what was not saved is"
+        self.hint = "Each error names the place of the unsaved changes"
 
     @property
     def closed(self) -> tuple[Any, ...]:
-        """What came of closing each session."""
+        """The results of closing each session."""
         return tuple(error.closed for error in self.exceptions)
 
     def derive(self, errors: Sequence[Any], /) -> Any:
-        """The group of some of the errors, as `split` makes it."""
+        """Return a group of some of the errors; `split` calls it."""
         return UnsavedSessionsError(errors)
 
     def __str__(self) -> str:
@@ -82,9 +82,10 @@ class UnsavedSessionsError(ExceptionGroup[SessionNotSavedError], StoreError):
 
 
 class StaleSessionError(SessionError, StaleGenerationError):
-    """The session was changed elsewhere, and the changes here cannot be saved beside that.
+    """The stored session was changed by others, and this one's changes cannot be merged with that.
 
-    They stay live. `reason` says why, `forked_as` names the session it became, if any.
+    The live session keeps its changes. `reason` is why they cannot be merged; `forked_as` is the
+    id under which they were saved as a fork, None if they were not.
     """
 
     def __init__(
@@ -103,9 +104,10 @@ class StaleSessionError(SessionError, StaleGenerationError):
 
 
 class SessionDeletedError(StaleSessionError):
-    """The session was deleted elsewhere; `recreated` says that there is another of its id now.
+    """The stored session was deleted by others; `recreated` if its id has another session now.
 
-    Nothing was written, and nothing is from now on. `save_as` keeps what is here under another id.
+    Nothing was written, and the live session is not saved any more. `save_as` saves it under
+    another id.
     """
 
     def __init__(self, what: str, *, recreated: bool = False, **given: Any) -> None:
@@ -122,7 +124,7 @@ class InterruptedRunError(SessionError):
 
 
 class GuardMissingError(SessionError):
-    """The session asks for a security guard and has none; it runs nothing."""
+    """The session requires a security guard and has none; it runs nothing."""
 
 
 class HookDeniedError(SessionError):
@@ -134,15 +136,15 @@ class HookDeniedError(SessionError):
 
 
 class InvalidTransitionError(SessionError, ValueError):
-    """A review finding cannot become this; nothing was changed."""
+    """A review finding may not change like this; nothing was changed."""
 
 
 class CompactionError(SessionError):
-    """No summary was made of the conversation; the messages are as they were."""
+    """No summary was made of the conversation; the messages are unchanged."""
 
 
 class RunCancelledError(SessionError):
-    """The host cancelled the run; what its finished rounds added to the conversation is kept."""
+    """The host cancelled the run; its finished rounds stay in the conversation."""
 
 
 class QueueClosedError(SessionError, RuntimeError):
@@ -150,8 +152,8 @@ class QueueClosedError(SessionError, RuntimeError):
 
 
 class CommandTimeoutError(SessionError, TimeoutError):
-    """A command of the session's queue took longer than it may."""
+    """A command of the session's queue took longer than its timeout."""
 
 
 class ExternalTaskError(SessionError):
-    """A handler outside the process reported that a task failed, or never answered."""
+    """A handler outside the process reported that a task failed, or sent no result."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from a3s_store._deprecated import renamed, today, warn
+from a3s_store._deprecated import old_attributes, today
 from a3s_store.printable import one_line
 
 
 class StoreError(Exception):
     """Base of all errors of this package.
 
-    `op` is what was tried ("save"), `where` names the session, file or row, `hint` says what to do
-    next; each may be empty. `str()` is one line, whatever is in an id or a path.
+    `op` is the operation ("save"), `where` the session, file or row, `hint` the next step for the
+    caller; each may be empty. `str()` is one line, even when an id or a path has line feeds.
     """
 
     def __init__(self, what: str, *, op: str = "", where: str = "", hint: str = "") -> None:
@@ -24,7 +24,7 @@ class StoreError(Exception):
         self.hint = hint
 
     def locate(self, op: str, where: str) -> Self:
-        """Fill in what was tried and where, unless an inner layer already knew better."""
+        """Set `op` and `where` unless an inner layer has set them; return the error itself."""
         self.op = self.op or op
         self.where = self.where or where
         return self
@@ -52,18 +52,18 @@ def _rebuild(cls: type[StoreError], state: dict[str, Any], args: tuple[Any, ...]
 
 
 class InvalidIdError(StoreError, ValueError):
-    """The text cannot be an id in this store."""
+    """The text is not valid as an id in this store."""
 
 
 class IdCollisionError(InvalidIdError):
-    """Two different ids would share one file; the other id's data is left as it is."""
+    """Two different ids would share one file; the data of the other id is unchanged."""
 
 
 class CodecError(StoreError, ValueError):
-    """A value and its JSON do not fit each other.
+    """A value cannot be encoded, or a text cannot be decoded.
 
-    `model` is the class that was read or written, `path` the place in it, for example
-    `messages[3].content[0].type`; empty means the value itself.
+    `model` is the class, `path` the place in it, for example `messages[3].content[0].type`; an
+    empty path is the value itself.
     """
 
     def __init__(self, what: str, *, model: str = "", path: str = "", **where: str) -> None:
@@ -72,7 +72,7 @@ class CodecError(StoreError, ValueError):
         self.path = path
 
     def inside(self, model: str, place: str) -> Self:
-        """The same error as seen from a value of class `model`, whose part at `place` is wrong."""
+        """Add the enclosing model and the place in it; return the error itself."""
         dot = "." if place and self.path and not self.path.startswith("[") else ""
         self.path = place + dot + self.path
         self.model = model
@@ -87,11 +87,11 @@ class CodecError(StoreError, ValueError):
 
 
 class EncodeError(CodecError):
-    """The value holds something that must not be written; nothing was."""
+    """The value breaks a rule of its model or a limit; nothing was written."""
 
 
 class DecodeError(CodecError):
-    """The text is not JSON, or not the JSON of the type it should be."""
+    """The text is not JSON, or not the JSON of the expected type."""
 
 
 class InvalidSnapshotError(StoreError, ValueError):
@@ -99,11 +99,11 @@ class InvalidSnapshotError(StoreError, ValueError):
 
 
 class StaleGenerationError(StoreError):
-    """The session moved on since the caller looked: `expected` and `actual` are generations.
+    """The session was saved since the caller read it: `expected` and `actual` are generations.
 
-    Nothing was written. Load again, apply the change to that, save again.
-    `expected_revision` and `actual_revision` are given where the condition was a `Revision`; the
-    actual one is None when there is no session any more, and `actual` then 0.
+    Nothing was written. Load it again, apply the change, save again. `expected_revision` and
+    `actual_revision` are set if the condition was a `Revision`; for a deleted session
+    `actual_revision` is None and `actual` is 0.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class StaleGenerationError(StoreError):
 class RunClaimedError(StoreError):
     """Another live session has taken over the run `run_id`, or ended it; nothing was written.
 
-    What the run finished is that one's to keep.
+    That live session saves everything that the run finished.
     """
 
     def __init__(self, what: str, *, run_id: str, **where: str) -> None:
@@ -135,7 +135,7 @@ class RunClaimedError(StoreError):
 
 
 class SessionNotFoundError(StoreError, LookupError):
-    """The operation needs a saved session (or generation) and there is none."""
+    """The operation needs a saved session or generation that does not exist."""
 
 
 class GenerationGoneError(SessionNotFoundError):
@@ -151,10 +151,10 @@ class StoreClosedError(StoreError, RuntimeError):
 
 
 class StoreForkedError(StoreClosedError):
-    """The store was opened before fork() and is being used in the child; open a new one there.
+    """The store was opened before fork() and used in the child; open a new one there.
 
-    Or, from opening one there: the process was forked while SQLite was at work in its parent, and
-    cannot use SQLite safely. Start it with "spawn" or "forkserver".
+    Raised by opening a store in the child: the process was forked while SQLite was at work in its
+    parent, and cannot use SQLite safely. Start it with "spawn" or "forkserver".
     """
 
 
@@ -173,35 +173,35 @@ class StoreReadOnlyError(StoreError):
 class StoreUnavailableError(StoreError, OSError):
     """The store cannot be opened, read or written: permissions, a missing folder, an I/O error.
 
-    `errno` is the system's number of it, None where it is not known.
+    `errno` is the system's error number, None where it is not known.
     """
 
 
 class NotAStoreError(StoreUnavailableError):
-    """The file exists and is something else; it was left as it is."""
+    """The file exists and is not a store; it was not changed."""
 
 
 class SchemaError(StoreError):
-    """The tables in the file are not those this release works with."""
+    """The tables in the file do not have the schema of this release."""
 
 
 class SchemaTooNewError(SchemaError):
-    """The file was written by a newer release; it was left as it is."""
+    """The file was written by a newer release; it was not changed."""
 
 
 class MigrationError(SchemaError):
-    """Bringing the file to this release's schema failed; the file is as it was."""
+    """Migrating the file to this release's schema failed; the file is unchanged."""
 
 
+@old_attributes
 class CorruptionError(StoreError):
-    """The file is damaged at the place named; nothing was repaired and nothing skipped.
+    """A stored value is damaged; nothing was repaired and nothing skipped.
 
-    `session_id` says whose; `part` is the name of a collection, "messages", "file", "wal" or
-    "header"; `position` is the index in it, from 0. Each is None where it is not known or does not
-    apply.
+    `session_id` is the session that the value belongs to; `part` is the name of a collection,
+    "messages", "file", "wal" or "header"; `position` is the index in it, from 0. Each is None where
+    it is not known or does not apply.
     """
 
-    @renamed(family="part")
     def __init__(
         self,
         what: str,
@@ -216,17 +216,11 @@ class CorruptionError(StoreError):
         self.part = part
         self.position = position
 
-    @property
-    def family(self) -> str | None:
-        """Deprecated: `part`."""
-        warn("CorruptionError.family", "CorruptionError.part", stacklevel=2)
-        return self.part
-
 
 class SharedMessagesError(StoreError):
-    """Some messages of what is to be erased are other sessions' too: `session_ids`, sorted.
+    """Other sessions share messages with a session to erase: `session_ids`, sorted.
 
-    Nothing was written. A fork shares the beginning of its conversation with what it was made of.
+    Nothing was written. A fork shares the beginning of its conversation with its source.
     """
 
     def __init__(self, what: str, *, session_ids: tuple[str, ...] = (), **where: str) -> None:
@@ -235,7 +229,7 @@ class SharedMessagesError(StoreError):
 
 
 class UnsupportedError(StoreError):
-    """The store does not support what was asked of it; nothing was written.
+    """The store does not support an operation; nothing was written.
 
     `capability` is the field of `Capabilities` that would promise it.
     """
@@ -246,11 +240,11 @@ class UnsupportedError(StoreError):
 
 
 class ErasureIncompleteError(StoreError):
-    """The sessions are deleted, but pieces of their texts may be left in the file or its log.
+    """The sessions are deleted, but pieces of their texts may be left in the file or its WAL.
 
-    Erasing them again finishes; it makes no difference that nothing is found under their ids.
-    `readers` are the processes that kept reading in the log, each with its id and its command, as
-    far as the system tells.
+    Erasing them again finishes the work, although nothing is stored under their ids any more.
+    `readers` are the processes that kept reading the WAL, each with its id and its command, as far
+    as the system reports them.
     """
 
     def __init__(self, what: str, *, readers: Sequence[tuple[int, str]] = (), **where: str) -> None:

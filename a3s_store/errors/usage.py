@@ -1,4 +1,4 @@
-"""Errors of a program that uses the package in a way that cannot work."""
+"""Errors of wrong calls: bad arguments, stores used before they are open, no event loop."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from a3s_store.errors.stores import StoreError
 
 
 class InvalidArgumentError(StoreError, ValueError, TypeError):
-    """An argument of a call or a setting has a value that cannot be; nothing was done.
+    """An argument or a setting has a value or a type that is refused; nothing was done.
 
-    `argument` is its name. It is a TypeError too, since some have the wrong type.
+    `argument` is its name.
     """
 
     def __init__(self, what: str, *, argument: str = "", **where: str) -> None:
@@ -25,7 +25,7 @@ class NoEventLoopError(StoreError, RuntimeError):
 
 
 class UnknownFieldError(StoreError, TypeError):
-    """A model has no fields of these names. `fields` are they, in order."""
+    """A model has no fields of these names: `fields`, in the order of the call."""
 
     def __init__(self, what: str, *, fields: tuple[str, ...] = (), **where: str) -> None:
         super().__init__(what, **where)

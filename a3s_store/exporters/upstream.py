@@ -136,7 +136,7 @@ async def _take_stock(store: SessionStore, session_ids: Sequence[str] | None) ->
     loops = tuple(_Unit(key, LOOP_CHECKPOINTS, of_sessions=wanted) for key in held.loop_checkpoints)
     if wanted is not None:
         return _Stock((*map(_Unit, sorted(wanted)), *loops))
-    owners = map(_Unit, sorted({*held.sessions, *held.families_only}))
+    owners = map(_Unit, sorted({*held.sessions, *held.collections_only}))
     workflows = (_Unit(key, WORKFLOW_CHECKPOINTS) for key in held.workflow_checkpoints)
     return _Stock((*owners, *loops, *workflows))
 

@@ -1,11 +1,12 @@
-"""attrs values to JSON and back, exactly as upstream's serde writes and reads it.
+"""The JSON codec: attrs values to JSON and back, exactly as upstream's serde writes and reads it.
 
-This room knows rules and no model: how a field looks in JSON is said beside the field
-(`rules.field`), what it may hold by its annotation (`kinds`), and both are compiled once per class
-(`codec`). `text` reads and writes JSON text, `values` freezes opaque JSON, `numbers` lays out
-floats, `timestamp` knows RFC 3339.
+The package has the rules and no model. The JSON form of a field is declared beside the field
+(`rules.field`), its permitted values by its annotation (`kinds`), and both are compiled once per
+class (`codec`). `text` reads and writes JSON text, `values` freezes opaque JSON, `numbers` formats
+floats, `timestamp` normalises RFC 3339 times.
 
-Two roads: text -> parse -> decode -> value, and value -> encode -> compact | pretty | canonical.
+Reading is text -> parse -> decode -> value; writing is value -> encode -> compact, pretty or
+canonical.
 """
 
 from a3s_store.wire.annotations import F32, I32, I64, U32, U64, Timestamp, USize, Value

@@ -1,4 +1,4 @@
-"""What a model's annotations mean: the names models use, and the kind each stands for."""
+"""The annotations that models use, and the kind that each of them declares."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from a3s_store.wire.values import Json
 
 @attrs.frozen
 class Mark:
-    """Marks an annotation whose Python type alone does not name the JSON form."""
+    """Names the JSON form in an annotation with a Python type of several JSON forms."""
 
     name: Literal["f32", "value", "timestamp"]
 
@@ -47,7 +47,11 @@ Timestamp: TypeAlias = Annotated[str, Mark("timestamp")]
 
 
 def kind_of(annotation: Any) -> tuple[Kind, bool]:
-    """The kind an annotation names, and whether it may be None."""
+    """Return the kind of an annotation, and whether None is permitted.
+
+    Raises:
+        TypeError: the annotation has no JSON form.
+    """
     if typing.get_origin(annotation) in (Union, types.UnionType):
         parts = typing.get_args(annotation)
         rest = [part for part in parts if part is not type(None)]
@@ -76,7 +80,7 @@ def _single(annotation: Any) -> Kind:
         return EnumOf(annotation)
     if isinstance(annotation, type):
         return One(annotation)
-    raise TypeError(f"no JSON form is known for {annotation!r}")
+    raise TypeError(f"{annotation!r} has no JSON form")
 
 
 def _marked(mark: IntRange | Mark) -> Kind:

@@ -1,12 +1,12 @@
-"""A model's rules, and the codec they make: one function that reads the model, one that writes it.
+"""The codec of a model, and encoding and decoding of values.
 
-Both are compiled from source text, once per class, when they are first needed (`decoder`,
-`encoder`); here is what they are made from, and the face they have for everybody else.
+A codec has one function that decodes the model and one that encodes it. Both are made as source
+text from the model's rules (`decoder`, `encoder`) and compiled once per class, at their first use.
 
 Invariants: 1. decode accepts parsed JSON only, coerces nothing and raises NotJsonError with a path;
-2. encode answers dicts, lists, scalars and orjson fragments, in declaration order;
+2. encode returns dicts, lists, scalars and orjson fragments, in declaration order;
 3. decode(parse(compact(encode(x)))) == x;
-4. keys it does not know are in `extra`, and come back after the others.
+4. unknown keys are in `extra`, and are written after the others.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ M = TypeVar("M")
 
 
 class Codec(Generic[M]):
-    """Reads and writes one model. Compiled at the first use of either direction."""
+    """Decodes and encodes one model; each direction is compiled at its first use."""
 
     def __init__(self, cls: type[M], rule: ModelRule, fields: tuple[Wired, ...]) -> None:
         self.cls = cls
@@ -45,7 +45,7 @@ class Codec(Generic[M]):
         )
         self.known = frozenset(known | set(rule.dropped) | ({"type"} if rule.tag else set()))
         self._partial: dict[frozenset[str], Callable[[M], dict[str, Any]]] = {}
-        # The value of a parsed JSON object, and what orjson takes to write one. Raise NotJsonError.
+        # From a parsed JSON object to a value, and from a value to a JSON object for orjson.
         self.decode: Callable[[Any], M] = self._first_decode
         self.encode: Callable[[M], dict[str, Any]] = self._first_encode
         if rule.opaque:
@@ -55,7 +55,7 @@ class Codec(Generic[M]):
         return self.compiled_decode()(tree)
 
     def compiled_decode(self) -> Callable[[Any], M]:
-        """The function behind `decode`, compiled now if need be, to be called without a detour."""
+        """Return the function behind `decode`, compiled; calling it saves one step."""
         if self.decode == self._first_decode:
             self.decode = decode_function(self)
         return self.decode
@@ -64,19 +64,24 @@ class Codec(Generic[M]):
         return self.compiled_encode()(value)
 
     def compiled_encode(self) -> Callable[[M], dict[str, Any]]:
-        """The function behind `encode`, as `compiled_decode`."""
+        """Return the function behind `encode`, compiled; calling it saves one step."""
         if self.encode == self._first_encode:
             self.encode = encode_function(self, frozenset())
         return self.encode
 
     def encode_without(self, value: M, attributes: frozenset[str]) -> dict[str, Any]:
-        """As `encode`, without these attributes, which are not so much as looked at."""
+        """Encode like `encode`, but skip these attributes without checking them.
+
+        Raises:
+            TypeError: the model has no such attribute, or is opaque.
+            NotJsonError: as `encode` does.
+        """
         write = self._partial.get(attributes)
         if write is None:
             unknown = attributes - {field.attribute for field in self.fields}
             if unknown or self.rule.opaque:
                 names = ", ".join(sorted(unknown)) or "anything"
-                raise TypeError(f"{self.cls.__name__} cannot be written without {names}")
+                raise TypeError(f"{self.cls.__name__} cannot be encoded without {names}")
             write = self._partial[attributes] = encode_function(self, attributes)
         return write(value)
 
@@ -93,26 +98,30 @@ class Codec(Generic[M]):
         if type(value.type) is not str:
             raise wrong("a string", value.type).at("type")
         if type(value.body) is not FrozenDict or "type" in value.body:
-            raise NotJsonError("the body is an object without the key type").at("body")
+            raise NotJsonError("expected an object without the key type").at("body")
         if value.extra != EMPTY:
-            raise NotJsonError("a member kept whole has its keys in the body").at("extra")
+            raise NotJsonError("an opaque member has all its keys in the body").at("extra")
         return {"type": value.type, **exact(value.body)}
 
     def source(self, name: Literal["decode", "encode"]) -> str:
-        """The text of the compiled function, for those who want to see it."""
+        """Return the source text of the compiled function."""
         return decoder.source(self) if name == "decode" else encoder.source(self)
 
 
 def codec_for(cls: type[M]) -> Codec[M]:
-    """The codec of a model. Raises TypeError when the class is none."""
+    """Return the codec of a model.
+
+    Raises:
+        TypeError: the class is not a model.
+    """
     return cast("Codec[M]", codec_of(cls))
 
 
 def encode(value: Any) -> dict[str, Any]:
-    """The JSON object of a model, as dicts and lists for `compact`, `pretty` or `canonical`.
+    """Return the JSON object of a value, as dicts and lists for `compact`, `pretty`, `canonical`.
 
     Raises:
-        EncodeError: the value breaks one of its rules; `path` says where.
+        EncodeError: the value breaks a rule of its model; `path` is the place in the value.
     """
     cls = type(value)
     try:
@@ -123,11 +132,11 @@ def encode(value: Any) -> dict[str, Any]:
 
 
 def encode_without(value: Any, attributes: frozenset[str]) -> dict[str, Any]:
-    """As `encode`, without these attributes: whatever they hold is neither checked nor walked.
+    """Encode like `encode`, but skip these attributes without checking them.
 
     Raises:
         EncodeError: as `encode` does, for the rest of the value.
-        TypeError: the model has no such attribute, or is one that is kept whole.
+        TypeError: the model has no such attribute, or is opaque.
     """
     cls = type(value)
     try:
@@ -138,10 +147,10 @@ def encode_without(value: Any, attributes: frozenset[str]) -> dict[str, Any]:
 
 
 def decode(cls: type[M], tree: Any) -> M:
-    """The value of a parsed JSON object.
+    """Return the value of a parsed JSON object.
 
     Raises:
-        DecodeError: the object is not one of this model; `path` says where.
+        DecodeError: the object breaks a rule of the model; `path` is the place in it.
     """
     try:
         value: M = codec_of(cls).decode(tree)
@@ -151,7 +160,11 @@ def decode(cls: type[M], tree: Any) -> M:
 
 
 def decode_many(cls: type[M], tree: Any) -> tuple[M, ...]:
-    """The values of a parsed JSON array of one model. Raises DecodeError like `decode`."""
+    """Return the values of a parsed JSON array of one model.
+
+    Raises:
+        DecodeError: as `decode` does, or the tree is no array.
+    """
     read = codec_of(cls).compiled_decode()
     done: list[M] = []
     if type(tree) is not list:

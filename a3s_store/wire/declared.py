@@ -1,4 +1,4 @@
-"""What `field(...)` and `@model(...)` declare, as plain values for those who compile models."""
+"""The declarations of `field(...)` and `@model(...)` as plain values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import attrs
 
-# Stands for "nothing was said"; attrs.EMPTY_LIST cannot, since attrs reads it as "no default".
+# An argument that was not given. attrs.NOTHING does not serve: attrs takes it for "no default".
 UNSET: Any = object()
 Read = Literal["req", "opt", "def"]
 Write = Literal["always", "null", "omit"]
@@ -14,7 +14,7 @@ Write = Literal["always", "null", "omit"]
 
 @attrs.frozen(kw_only=True)
 class FieldRule:
-    """What `field(...)` said of a field; None where the annotation decides."""
+    """The arguments of `field(...)`; None where the annotation decides."""
 
     key: str | None = None
     alias: str | None = None
@@ -25,7 +25,7 @@ class FieldRule:
 
 @attrs.frozen(kw_only=True)
 class ModelRule:
-    """What `@model(...)` said of a class."""
+    """The arguments of `@model(...)`."""
 
     tag: str | None = None
     camel: bool = False

@@ -240,7 +240,7 @@ def _fetch(i: int, field: Wired) -> list[str]:
 
 def _fetch_either(i: int, field: Wired) -> list[str]:
     both = [
-        f"what = 'stands beside its other name {field.key}'",
+        f"what = 'is another name of {field.key}, which is there too'",
         f"raise NotJsonError(what).at({field.alias!r})",
     ]
     return [

@@ -1,13 +1,14 @@
-"""What a field can hold: one class for each JSON form, read off the annotation.
+"""The kinds of values that fields hold: one class for each JSON form, made from annotations.
 
-A kind knows three things: `convert` (leniency of the Python constructor: a list for a tuple, a str
-for an enum member; what it cannot convert it leaves for the encoder to refuse), `decode` (strict,
-from parsed JSON) and `encode` (strict, to what orjson takes). `fast` is a Python condition on a
-variable `v` under which decode and encode would answer `v` itself; `decoder` and `encoder` write it
-inline (`written_fast` is that of encode where the two differ).
-`same` is what must be true, beside `x == y`, of two values of a field that are the same (`equality`
-writes it inline); it is empty where Python's == says it all.
-Each raises NotJsonError, and whoever called adds its own step to the path.
+A kind has three functions. `convert` is the leniency of the Python constructor: a list for a tuple,
+a str for an enum member; a value that it cannot convert stays as it is, for the encoder to refuse.
+`decode` is strict, from parsed JSON; `encode` is strict, to values that orjson takes. Both raise
+NotJsonError, and each caller adds its own step to the path.
+
+Three Python conditions are put into the generated functions. `fast` is a condition on `v` under
+which decode and encode return `v` itself; `written_fast` is that of encode where the two differ.
+`same` is the condition, in addition to `x == y`, under which two values of a field are the same; it
+is empty where Python's == is exact.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from a3s_store.wire.values import (
     frozen_dict,
 )
 
-# Stands for a key that is not there, where None is a JSON value.
+# The value of a key that is missing, since None is a JSON value.
 MISSING: Any = object()
 
 
 def wrong(expected: str, value: Any) -> NotJsonError:
-    """The error for a value of the wrong type: it names types, never the value."""
+    """Return the error for a value of the wrong type; it names types, never the value."""
     if value is MISSING:
         return NotJsonError("is missing")
     names = {dict: "an object", list: "an array", type(None): "null", FrozenDict: "an object"}
@@ -50,14 +51,14 @@ def wrong(expected: str, value: Any) -> NotJsonError:
 
 @attrs.frozen
 class IntRange:
-    """Marks an int annotation with the machine integer it must fit."""
+    """The range of a machine integer, in an int annotation."""
 
     low: int
     high: int
 
 
 class Kind:
-    """A JSON form; this base class is that of a str."""
+    """A JSON form; this base class is the form of a str."""
 
     NEVER = "False"
 
@@ -67,17 +68,21 @@ class Kind:
 
     @property
     def written_fast(self) -> str:
+        """The condition on `v` under which `encode` returns `v` itself."""
         return self.fast
 
     def convert(self, value: Any) -> Any:
+        """Return the value that a constructor stores for its argument."""
         return value
 
     def decode(self, value: Any) -> Any:
+        """Return the value of parsed JSON. Raises NotJsonError."""
         if type(value) is str:
             return value
         raise wrong(self.name, value)
 
     def encode(self, value: Any) -> Any:
+        """Return a value for orjson. Raises NotJsonError."""
         if isinstance(value, str) and not isinstance(value, enum.Enum):
             return str.__str__(value)
         raise wrong(self.name, value)
@@ -119,7 +124,7 @@ class Int(Kind):
 
 
 class Float64(Kind):
-    """A finite number; an integer is read as one."""
+    """A finite number; an integer is read as a float."""
 
     fast = "type(v) is float and 1e-5 <= v < 1e16"
     same = "alike(x, y)"
@@ -168,7 +173,7 @@ class Float32(Float64):
 
 
 class EnumOf(Kind):
-    """One of the strings an enum names, exactly, or one that was read and is kept."""
+    """A member of an enum, or an unknown string that was read (`UnknownVariant`)."""
 
     fast = Kind.NEVER
     same = "type(x) is type(y)"
@@ -197,13 +202,13 @@ class EnumOf(Kind):
         return value
 
     def in_order(self, texts: Collection[str]) -> list[str]:
-        """These texts in the order in which the enum declares them, unknown ones last."""
+        """Return texts in the order in which the enum declares them, unknown ones last."""
         known = [text for text in self.members if text in texts]
         return known + sorted(text for text in texts if text not in self.members)
 
 
 class OpaqueValue(Kind):
-    """Any JSON, kept as it is."""
+    """Any JSON value, frozen and otherwise unchanged."""
 
     fast = "type(v) is str"
     same = "alike(x, y)"
@@ -222,7 +227,7 @@ class OpaqueValue(Kind):
 
 
 class Time(Kind):
-    """An RFC 3339 time, brought to UTC."""
+    """An RFC 3339 time, converted to UTC."""
 
     fast = Kind.NEVER
 
@@ -251,7 +256,7 @@ class Many(Kind):
         self.same = "alike(x, y)" if item.same else ""
 
     def convert(self, value: Any) -> Any:
-        # A str is a sequence too: only lists and tuples are meant, the encoder refuses the rest.
+        # No other sequences, since a str is one too; the encoder refuses them.
         if type(value) is tuple:
             return value
         return tuple(map(self.item.convert, value)) if isinstance(value, list) else value
@@ -277,7 +282,7 @@ class Many(Kind):
 
 
 class TextOrMany(Many):
-    """A bare string or an array: two forms of one field, kept apart."""
+    """A bare string or an array: a field with two forms, both kept as they are."""
 
     fast = "type(v) is str"
     name = "a string or an array"

@@ -1,4 +1,4 @@
-"""How large what is saved and what is read may be."""
+"""Limits on the size of values that are saved and of files that are read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import attrs
 from a3s_store.errors import EncodeError, InvalidArgumentError
 from a3s_store.printable import short_repr
 
-# The longest integers that Python by default converts from and to text. A process may permit itself
-# longer ones, but another process could not read what it wrote.
+# The longest integers that Python converts from and to text by default. A process may allow itself
+# longer ones, but another process could not read them.
 MAX_DIGITS: Final = 4_300
 
 
@@ -33,7 +33,7 @@ def _as_digits(_: object, attribute: attrs.Attribute[int], value: int) -> None:
             f"{attribute.name} is at most {MAX_DIGITS}, not {short_repr(value)}",
             argument=attribute.name,
             op="Limits",
-            hint="Python converts no longer integers",
+            hint="Python does not convert longer integers",
         )
 
 
@@ -41,18 +41,17 @@ def _as_digits(_: object, attribute: attrs.Attribute[int], value: int) -> None:
 class Limits:
     """The largest value that a store saves, and the largest file of JSON that is read.
 
-    `value_size` is for each message, artifact, event, checkpoint, memory and other value by itself:
-    the characters of all its texts and keys, and 8 for each number, true, false and null. It is
-    looked at before the value is encoded. SQLite has a limit of its own, of 10^9 bytes for a value.
-    `file_bytes` is for a file that is imported, and for one of a `FileSessionStore`; its size is
-    looked at before it is read. `integer_digits` is for integers beyond 64 bits; Python converts no
-    longer ones than 4,300 digits.
+    `value_size` applies to each message, artifact, event, checkpoint, memory and other value by
+    itself: the characters of all its texts and keys, plus 8 for each number, true, false and null.
+    It is checked before the value is encoded. SQLite has a limit of its own: 10^9 bytes per value.
+    `file_bytes` applies to each imported file and to each file of a `FileSessionStore`; it is
+    checked before the file is read. `integer_digits` applies to integers beyond 64 bits and is at
+    most 4,300, the most that Python converts.
 
-    Values saved under higher limits are loaded all the same.
+    Loading ignores `value_size` and `integer_digits`: values saved under higher limits are loaded.
 
     Raises:
-        InvalidArgumentError: one of them is below 1, or no integer, or more than 4,300 digits are
-            wanted.
+        InvalidArgumentError: a limit is no integer or below 1, or `integer_digits` is too high.
     """
 
     value_size: int = attrs.field(default=256 * 1024 * 1024, validator=_positive)
@@ -61,16 +60,16 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
-# For copies of values that a store took already.
+# For copies of values that a store has accepted before.
 NO_LIMITS: Final = Limits(value_size=sys.maxsize, file_bytes=sys.maxsize)
 _in_force: contextvars.ContextVar[Limits | None] = contextvars.ContextVar("limits", default=None)
 
 
 @contextlib.contextmanager
 def in_force(limits: Limits | None) -> Iterator[None]:
-    """Refuse what these limits do not permit, in this thread and inside the block; None: nothing.
+    """Apply limits to all encoding of this thread inside the block; None applies no limit.
 
-    Stores set it while they save; digests of what is stored already are made without.
+    Stores use it while they save; digests of stored values are computed without limits.
     """
     token = _in_force.set(limits)
     try:
@@ -80,12 +79,16 @@ def in_force(limits: Limits | None) -> Iterator[None]:
 
 
 def current() -> Limits | None:
-    """Return the limits in force, None outside of a save."""
+    """Return the limits in force; None means no limit."""
     return _in_force.get()
 
 
 def check_size(size: int, limits: Limits) -> None:
-    """Raise EncodeError for a value of this size that is larger than the limits permit."""
+    """Refuse a value of this size (see `Limits.value_size`).
+
+    Raises:
+        EncodeError: it is larger than the limits permit.
+    """
     if size > limits.value_size:
         raise EncodeError(
             f"a value of {size} characters, and {limits.value_size} is the limit",

@@ -1,4 +1,4 @@
-"""Kinds that are other models, the fields of a model, and the interface of its codec."""
+"""Kinds of fields that hold other models; the fields of a model; the interface of its codec."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from a3s_store.wire.values import NotJsonError
 
 @attrs.frozen(kw_only=True)
 class Wired:
-    """One field with everything the codec, the row mapping and the strategies need to know."""
+    """One field of a model, with its rules for the codec, the columns and test strategies."""
 
     attribute: str
     key: str
@@ -27,11 +27,12 @@ class Wired:
 
     @property
     def optional(self) -> bool:
+        """Whether null is read as None."""
         return self.read == "opt"
 
 
 class ModelCodec(Protocol):
-    """A model's codec, `codec.Codec`, for the modules that `codec` itself imports."""
+    """The interface of `codec.Codec`, for the modules that `codec` imports."""
 
     @property
     def cls(self) -> type[Any]:
@@ -39,21 +40,21 @@ class ModelCodec(Protocol):
 
     @property
     def rule(self) -> ModelRule:
-        """What `@model(...)` declared."""
+        """The arguments of `@model(...)`."""
 
     @property
     def decode(self) -> Callable[[Any], Any]:
-        """The value of a parsed JSON object. The function raises NotJsonError."""
+        """The function from a parsed JSON object to a value. It raises NotJsonError."""
 
     @property
     def encode(self) -> Callable[[Any], dict[str, Any]]:
-        """What orjson takes to write a value. The function raises NotJsonError."""
+        """The function from a value to a JSON object for orjson. It raises NotJsonError."""
 
     def compiled_decode(self) -> Callable[[Any], Any]:
-        """The function behind `decode`."""
+        """Return the function behind `decode`, compiled."""
 
     def compiled_encode(self) -> Callable[[Any], dict[str, Any]]:
-        """The function behind `encode`."""
+        """Return the function behind `encode`, compiled."""
 
     @property
     def fields(self) -> tuple[Wired, ...]:
@@ -65,14 +66,18 @@ class ModelCodec(Protocol):
 
     @property
     def never_kept(self) -> tuple[str, ...]:
-        """The attributes that are dropped when they are read, and None afterwards."""
+        """The attributes that are always None (see `dropped_field`)."""
 
 
 def codec_of(cls: type) -> ModelCodec:
-    """The codec `@model` made for exactly this class. Raises TypeError when it is no model."""
+    """Return the codec that `@model` made for exactly this class.
+
+    Raises:
+        TypeError: the class is not a model.
+    """
     found: ModelCodec | None = getattr(cls, "__a3s_codec__", None)
     if found is None or found.cls is not cls:
-        raise TypeError(f"{cls.__name__} is no model")
+        raise TypeError(f"{cls.__name__} is not a model")
     return found
 
 
@@ -96,7 +101,7 @@ class One(Kind):
 
 
 class Tagged(Kind):
-    """One of several models, told apart by the key `type`; unknown ones are kept opaque."""
+    """One of several models, distinguished by the key `type`; unknown ones are kept opaque."""
 
     fast = Kind.NEVER
 
@@ -116,7 +121,7 @@ class Tagged(Kind):
         if codec is not None:
             return codec.decode(value)
         if self.unknown is None:
-            raise NotJsonError("not a type this release knows").at("type")
+            raise NotJsonError("a type that this release does not know").at("type")
         return self.unknown.decode(value)
 
     def encode(self, value: Any) -> Any:
@@ -127,5 +132,5 @@ class Tagged(Kind):
             raise wrong("a " + " or ".join(cls.__name__ for cls in self.classes), value)
         tree = self.unknown.encode(value)
         if value.type in self.members:
-            raise NotJsonError("an unknown type must not carry the name of a known one").at("type")
+            raise NotJsonError("an unknown type must not have the name of a known one").at("type")
         return tree

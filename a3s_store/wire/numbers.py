@@ -1,6 +1,6 @@
-"""How serde_json lays out floating-point numbers, and what a 32-bit float is.
+"""Floating-point numbers: their text in serde_json, and rounding to 32 bits.
 
-The only place where Python's JSON text differs from upstream's (wire-format 1.4).
+Floats are the only values for which Python's JSON text differs from upstream's (wire-format 1.4).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _F32 = struct.Struct("<f")
 
 
 def to_f32(x: float) -> float:
-    """The 32-bit float nearest to `x`, as a Python float; out of range becomes infinity."""
+    """Return the 32-bit float nearest to `x`; infinity when `x` is out of range."""
     try:
         nearest: float = _F32.unpack(_F32.pack(x))[0]
     except OverflowError:
@@ -21,22 +21,22 @@ def to_f32(x: float) -> float:
 
 
 def is_plain(x: float) -> bool:
-    """Whether every JSON writer lays `x` out alike: fixed notation, no exponent."""
+    """Return whether every JSON encoder writes `x` alike: in fixed notation, no exponent."""
     return 1e-5 <= x < 1e16 or -1e16 < x <= -1e-5 or x == 0.0
 
 
 def f64_text(x: float) -> str:
-    """`x` as serde_json writes an f64. `x` is finite."""
+    """Return a finite number as serde_json writes an f64."""
     digits, power = _digits(repr(abs(x)))
     return _layout(math.copysign(1.0, x) < 0, digits, power, 16, -5)
 
 
 def f32_text(x: float) -> str:
-    """`x`, already a 32-bit value, as serde_json writes an f32: in the fewest digits."""
+    """Return a number, already rounded to 32 bits, as serde_json writes an f32."""
     size = abs(x)
     if size == 0.0:
         return f64_text(x)
-    # What fits in so many digits fits in more. Most need seven, those people write need few.
+    # The shortest text. Most numbers need seven digits; numbers written by people need few.
     precision = 6
     found = _near(size, precision)
     while not found:
@@ -50,17 +50,17 @@ def f32_text(x: float) -> str:
 
 
 def _near(size: float, precision: int) -> list[tuple[int, int]]:
-    """Numbers of so many digits, each with a power of ten, that are this 32-bit float."""
+    """Return the (digits, power of ten) of this length that round to the given 32-bit float."""
     mantissa, _, exponent = f"{size:.{precision - 1}e}".partition("e")
     middle = int(mantissa.replace(".", ""))
     power = int(exponent) - (precision - 1)
-    # The neighbours matter at a few powers of two, where the gap below is half the gap above.
+    # Neighbours too, for the few powers of two where the gap below is half the gap above.
     near = (middle, middle - 1, middle + 1)
     return [(n, power) for n in near if to_f32(float(f"{n}e{power}")) == size]
 
 
 def _digits(text: str) -> tuple[str, int]:
-    """Python's shortest digits of a non-negative float, and the power of ten of the last one."""
+    """Return Python's shortest digits of a non-negative float, and the last one's power of ten."""
     mantissa, _, exponent = text.partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
@@ -70,7 +70,7 @@ def _digits(text: str) -> tuple[str, int]:
 
 
 def _layout(negative: bool, digits: str, power: int, high: int, low: int) -> str:
-    """digits x 10^power in fixed notation while the point falls inside (low, high], else with e."""
+    """Return digits x 10^power, with an exponent if the point is not inside (low, high]."""
     point = len(digits) + power
     if power >= 0 and point <= high:
         text = digits + "0" * power + ".0"

@@ -1,14 +1,14 @@
-"""How a model says what its JSON looks like: the words of wire-format section 1.2, on the field.
+"""Declaring models: the decorator, and the rules of wire-format section 1.2 on each field.
 
-A model is a class under `@model()`: frozen attrs, slots, keyword-only. What a field holds is its
-annotation (`U64`, `F32`, `Value`, an enum, another model, `tuple[X, ...]`, `X | None`); what the
-annotation cannot say is in `field(...)`:
+A model is a class under `@model()`: frozen attrs, slots, keyword-only. Annotations declare the
+values of a field (`U64`, `F32`, `Value`, an enum, another model, `tuple[X, ...]`, `X | None`);
+`field(...)` declares the rest:
 
-    read    "req"  must be present (the word for a field that says nothing)
-            "opt"  absent or null is None (the word for every `X | None`)
+    read    "req"  the key must be present (the default)
+            "opt"  absent or null is None (the default for every `X | None`)
             "def"  absent is the default, or `absent=` where the two differ; null is an error
     write   "always", "null" (None is written), "omit" (left out when None, empty or default)
-    key     the JSON key, where it is not the attribute's name; `also` is one more key to read
+    key     the JSON key, if it is not the attribute's name; `also` is one more key that is read
             (not called alias: type checkers take that word for the constructor's argument)
 
 `camel=True` on the model writes every key in camelCase.
@@ -53,7 +53,7 @@ DROPPED: Final = FieldRule()
 
 
 def dropped_field(*, default: None = None) -> Any:
-    """An attribute that is accepted by the constructor and always None: a secret stops here."""
+    """Declare an attribute that the constructor accepts and that is always None, for a secret."""
     return attrs.field(
         default=default, repr=False, eq=False, converter=_drop, metadata={_RULE: DROPPED}
     )
@@ -74,18 +74,18 @@ def model(
     dropped: tuple[str, ...] = (),
     opaque: bool = False,
 ) -> typing.Callable[[T], T]:
-    """Make a class a model.
+    """Make a class a model, with a codec and an exact `__eq__`.
 
-    `tag` is its `type` in a tagged union; `text_form` names the one field that may stand alone as a
-    bare string on read; `dropped` are keys that are never kept; `opaque` marks the class that keeps
-    members of a union which this release does not know.
+    `tag` is its `type` in a tagged union. `text_form` names a field: a bare string is read as a
+    model with that field. `dropped` are keys that are read and not kept. `opaque` marks the class
+    for members of a union that this release does not know.
     """
     rule = ModelRule(tag=tag, camel=camel, text_form=text_form, dropped=dropped, opaque=opaque)
 
     def wrap(cls: T) -> T:
         kinds = _kinds(cls)
         make = attrs.frozen(
-            # attrs' hash and not its equality, for which True is 1: see `equality`.
+            # The hash of attrs, but not its `__eq__`, for which True equals 1: see `equality`.
             eq=False,
             unsafe_hash=True,
             kw_only=True,
@@ -103,7 +103,7 @@ def model(
 
 
 def _kinds(cls: type) -> dict[str, tuple[Kind, bool]]:
-    """The kind of each attribute, and whether it may be None."""
+    """Return the kind of each attribute, and whether it may be None."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return {name: kind_of(hint) for name, hint in hints.items()}
 
@@ -111,7 +111,7 @@ def _kinds(cls: type) -> dict[str, tuple[Kind, bool]]:
 def _with_converter(
     attribute: attrs.Attribute[Any], kind: Kind, optional: bool
 ) -> attrs.Attribute[Any]:
-    """Give a field the leniency of its kind, so that a list may be handed in for a tuple."""
+    """Give a field the converter of its kind, so that a list may be passed for a tuple."""
     if attribute.converter is not None or type(kind).convert is Kind.convert:
         return attribute
     convert = kind.convert
@@ -119,7 +119,7 @@ def _with_converter(
 
 
 def _wired(cls: type, rule: ModelRule, kinds: dict[str, tuple[Kind, bool]]) -> tuple[Wired, ...]:
-    """The fields of a model as the codec needs them, in the order in which they are written."""
+    """Return the fields of a model for the codec, in the order in which they are written."""
     wired: list[Wired] = []
     for attribute in attrs.fields(cls):
         said: FieldRule | None = attribute.metadata.get(_RULE)
@@ -150,7 +150,7 @@ def _camel(name: str) -> str:
 
 @model()
 class Model:
-    """What every model has: the keys it was given and does not know, written after its own."""
+    """The base of all models. `extra` has the unknown keys; they are written after its own."""
 
     extra: Value = field(default=EMPTY, repr=False)
 
@@ -158,12 +158,12 @@ class Model:
         __attrs_attrs__: typing.ClassVar[tuple[attrs.Attribute[Any], ...]]
 
     def evolve(self, **changes: Any) -> typing.Self:
-        """A copy with these fields changed.
+        """Return a copy with these fields changed.
 
         Type checkers do not see the names; a value of a wrong type is refused when it is saved.
 
         Raises:
-            UnknownFieldError: a name is that of no field; it names those that are like it.
+            UnknownFieldError: the model has no field of a name; the hint names similar fields.
         """
         model: typing.Any = self
         try:
@@ -181,7 +181,7 @@ def _unknown_fields(model: type, given: typing.Iterable[str]) -> UnknownFieldErr
     unknown = tuple(name for name in given if name not in known)
     if not unknown:
         return None
-    import difflib  # for those who need it
+    import difflib  # here, since few programs need it
 
     named = ", ".join(map(repr, unknown))
     close = dict.fromkeys(

@@ -1,8 +1,8 @@
-"""JSON text: read as strictly as serde_json reads it, written to the byte as it writes it.
+"""JSON text: parsed as strictly as serde_json does it, written byte for byte as serde_json does.
 
-Two readers. `parse` is for text from outside: it refuses duplicate keys, keeps integers of any size
-and says where it stumbled. `parse_own` is for text this package wrote into a database: orjson
-alone, falling back to `parse` for the few numbers orjson cannot hold.
+There are two parsers. `parse` is for text from outside: it refuses duplicate keys, keeps integers
+of any size and reports the position of an error. `parse_own` is for text that this package wrote
+into a database: it uses orjson, and `parse` for the few numbers that orjson cannot hold.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from a3s_store.errors import DecodeError, EncodeError
-from a3s_store.wire import limits, orjson_room
+from a3s_store.wire import limits, orjson_memory
 from a3s_store.wire.limits import Limits
 from a3s_store.wire.numbers import f64_text, is_plain
 from a3s_store.wire.values import (
@@ -30,7 +30,7 @@ from a3s_store.wire.values import (
     step_of,
 )
 
-# What upstream's reader allows in all, counting the outermost container as one.
+# The levels that upstream's parser allows, counting the outermost container as one.
 MAX_NESTING = 127
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -39,31 +39,33 @@ _BEYOND_F64 = "a number beyond the range of a 64-bit float"
 
 
 class _Refused:
-    """Stands in the parsed tree where something is that is refused, until it is reported."""
+    """A refused value in the parsed tree; it marks the place for the error."""
 
     def __init__(self, what: str) -> None:
         self.what = what
 
 
 def parse(text: bytes | str, *, model: str = "") -> Any:
-    """The plain dicts, lists and scalars of a JSON text from outside.
+    """Return the plain dicts, lists and scalars of a JSON text from outside.
+
+    `model` is the name that errors give to the value.
 
     Raises:
         DecodeError: empty or partial text, bad UTF-8, a byte order mark, NaN, a lone surrogate, a
-            number beyond f64, a repeated key, or more than 127 levels. `path` says where, or the
-            text names the line and column.
+            number beyond f64, a repeated key, or more than 127 levels. `path` is the place in the
+            value; for text that is not JSON the message has the line and column.
     """
     source = _decoded(text, model)
     # A str may hold a surrogate itself; bytes that were UTF-8 can only hold its escape.
     suspect = source is text and _has_surrogate(source)
     if source.startswith("\ufeff"):
-        raise DecodeError("a byte order mark stands before the JSON", model=model)
+        raise DecodeError("the JSON begins with a byte order mark", model=model)
     refused: list[_Refused] = []
     value = _load(source, model, refused)
-    # First of all, because the other checks walk the tree by recursion.
+    # Before the other checks, because they walk the tree by recursion.
     _check_nesting(source, model)
     if refused:
-        # The last one found: an object is reported after those inside it, so none encloses it.
+        # The last one is enclosed by none: an object is reported after the objects inside it.
         mark = refused[-1]
         place = _find(value, lambda part: part is mark) or ""
         raise DecodeError(mark.what, model=model, path=place)
@@ -95,10 +97,10 @@ def _load(source: str, model: str, refused: list[_Refused], *, each_integer: boo
         # One pass: counting each key took two minutes for 0.6 MB, the repeated key last.
         counts = Counter(key for key, _ in items)
         key = next(key for key, count in counts.items() if count > 1)
-        return refuse(f"the key {step_of(key)!r} stands twice")
+        return refuse(f"the key {step_of(key)!r} is repeated")
 
     def constant(name: str) -> Any:
-        raise DecodeError(f"{name} is no JSON number", model=model)
+        raise DecodeError(f"{name} is not a JSON number", model=model)
 
     def finite(digits: str) -> Any:
         number = float(digits)
@@ -110,7 +112,7 @@ def _load(source: str, model: str, refused: list[_Refused], *, each_integer: boo
         try:
             return int(digits)
         except ValueError:
-            return refuse(f"an integer of {len(digits)} digits, more than can be read")
+            return refuse(f"an integer of {len(digits)} digits, too long for Python")
 
     options: dict[str, Any] = {
         "object_pairs_hook": pairs,
@@ -143,7 +145,7 @@ _NO_BRACKETS = re.compile(r"[^\[\]{}]+")
 
 
 def _check_nesting(source: str, model: str) -> None:
-    """Count levels on the text: the parsed tree may be too deep to walk with safety."""
+    """Count levels in the text, since the parsed tree may be too deep for recursion."""
     if source.count("[") + source.count("{") <= MAX_NESTING:
         return
     level = 0
@@ -156,11 +158,11 @@ def _check_nesting(source: str, model: str) -> None:
 def _check_texts(value: Any, model: str) -> None:
     place = _find(value, _unwritable)
     if place is not None:
-        raise DecodeError("a lone surrogate is no Unicode text", model=model, path=place)
+        raise DecodeError("a lone surrogate is not Unicode text", model=model, path=place)
 
 
 def _find(value: Any, wanted: Any, place: str = "") -> str | None:
-    """Where in a tree the first part (or key) lies for which `wanted` is true; None if nowhere."""
+    """Return the path of the first part or key for which `wanted` is true; None without one."""
     if wanted(value):
         return place
     if isinstance(value, dict):
@@ -179,42 +181,54 @@ def _find(value: Any, wanted: Any, place: str = "") -> str | None:
 
 
 def own_text(tree: Any) -> str:
-    """The text of a JSON tree for a row of our own, which `parse_own` reads back exactly."""
+    """Return the text of a JSON tree for a row, which `parse_own` parses back exactly.
+
+    Raises:
+        EncodeError: as `compact` does.
+    """
     text = compact(tree).decode()
-    # A blank in front says that orjson alone would not: it takes integers beyond 64 bits for
-    # floats. To look for such when reading costs a third of the time it takes to parse.
+    # A leading blank marks text that orjson would not read exactly: integers beyond 64 bits become
+    # floats. Searching for them when reading costs a third of the time of parsing.
     return " " + text if _has_fragment((tree,)) else text
 
 
 def parse_own(text: str | bytes) -> Any:
-    """The value of a text `own_text` wrote; ValueError when it is damaged."""
-    if text[:1] in (" ", b" ") or not orjson_room.may_load(text):
+    """Return the value of a text that `own_text` wrote.
+
+    Raises:
+        ValueError: the text is damaged.
+    """
+    if text[:1] in (" ", b" ") or not orjson_memory.may_load(text):
         return parse(text)
     try:
         return orjson.loads(text)
     except ValueError:
-        return parse(text)  # which tells a text that is damaged from memory that was short
+        return parse(text)  # orjson gives the same error for damaged text and for lack of memory
 
 
 def parse_each(texts: Iterable[bytes]) -> list[Any]:
-    """As `parse_own` for many texts; ValueError when one of them is damaged."""
+    """Return the values of many texts, as `parse_own` does for one.
+
+    Raises:
+        ValueError: one of the texts is damaged.
+    """
     listed = list(texts)
-    loads, small = orjson.loads, orjson_room.SMALL
+    loads, small = orjson.loads, orjson_memory.SMALL
     try:
         return [
             loads(text) if len(text) <= small and text[:1] != b" " else parse_own(text)
             for text in listed
         ]
     except ValueError:
-        return [parse_own(text) for text in listed]  # which says what it was
+        return [parse_own(text) for text in listed]  # for the error of the damaged one
 
 
 def _has_fragment(parts: Iterable[Any]) -> bool:
-    """Whether a number is among these whose text is ours, because orjson would write another."""
+    """Return whether a number in these parts is a fragment, which orjson copies as it is."""
     for part in parts:
         kind = type(part)
         if kind is str or kind is FrozenDict or kind is FrozenList:
-            # What stays frozen in a tree is plain: see `exact`.
+            # A frozen value in an encoded tree is plain: see `exact`.
             continue
         if kind is dict:
             if _has_fragment(part.values()):
@@ -228,33 +242,49 @@ def _has_fragment(parts: Iterable[Any]) -> bool:
 
 
 def compact(tree: Any) -> bytes:
-    """One line without spaces, keys in the order given."""
+    """Return a tree as one line without spaces, keys in the order given.
+
+    Raises:
+        EncodeError: a lone surrogate, a value larger than the limits in force, or nested too deep.
+    """
     return _dump(tree, 0, limits.current())
 
 
 def pretty(tree: Any) -> bytes:
-    """Two spaces, one item a line, no newline at the end: as upstream writes its files.
+    """Return a tree as upstream writes its files: two spaces, one item a line, no final newline.
 
-    A file has many values: it is not held to the limit for one.
+    A file has many values, so the limit for one value does not apply.
+
+    Raises:
+        EncodeError: as `compact` does.
     """
     return _dump(tree, orjson.OPT_INDENT_2, None)
 
 
 def canonical(tree: Any) -> bytes:
-    """One line, keys sorted at every depth: equal values give the same bytes."""
+    """Return a tree as one line with keys sorted at every depth: equal values give equal bytes.
+
+    Raises:
+        EncodeError: as `compact` does.
+    """
     return _dump(tree, orjson.OPT_SORT_KEYS, limits.current())
 
 
 def check_size(tree: Any, permitted: Limits) -> None:
-    """Raise EncodeError for a tree larger than these limits permit; `path` is its longest text's.
+    """Refuse a tree that is larger than the limits permit, without encoding it.
 
-    Nothing is encoded for that.
+    Raises:
+        EncodeError: it is larger. `path` is that of a text that is too long by itself, if any.
     """
-    _check_size(tree, orjson_room.size_of(tree), permitted)
+    _check_size(tree, orjson_memory.size_of(tree), permitted)
 
 
 def check_opaque(value: Any, permitted: Limits, path: str) -> None:
-    """As `check_size`, for a frozen opaque value at a path; its integers are checked too."""
+    """Refuse a frozen opaque value that is too large or has integers of too many digits.
+
+    Raises:
+        EncodeError: the limits do not permit it. `path` begins with the given path.
+    """
     try:
         check_size(value, permitted)
         with limits.in_force(permitted):
@@ -276,18 +306,18 @@ def _check_size(tree: Any, size: int, permitted: Limits) -> None:
 
 def _dump(tree: Any, option: int, permitted: Limits | None) -> bytes:
     try:
-        size = orjson_room.size_of(tree)
+        size = orjson_memory.size_of(tree)
         if permitted is not None and size > permitted.value_size:
             _check_size(tree, size, permitted)
-        return orjson_room.dumps(tree, option, size)
+        return orjson_memory.dumps(tree, option, size)
     except RecursionError:
-        raise EncodeError("nested too deep to be written") from None
+        raise EncodeError("nested too deep to encode") from None
     except TypeError as error:
         place = _find(tree, _unwritable)
-        what = "a lone surrogate is no Unicode text" if place is not None else str(error)
+        what = "a lone surrogate is not Unicode text" if place is not None else str(error)
         if place is None and "surrogates" in what:
-            # That is what orjson calls a text for whose UTF-8 it had no memory.
-            return orjson_room.in_pieces(tree, option)
+            # orjson reports surrogates when it had no memory for the UTF-8 of a text.
+            return orjson_memory.in_pieces(tree, option)
         raise EncodeError(what, path=place or "") from None
 
 
@@ -304,9 +334,10 @@ def _has_surrogate(text: str) -> bool:
 
 
 def exact(value: Any) -> Any:
-    """A frozen opaque value as orjson must see it so that its numbers come out as upstream's.
+    """Return a frozen opaque value in the form in which orjson writes its numbers as upstream does.
 
-    Raises NotJsonError for an integer of more digits than may be written.
+    Raises:
+        NotJsonError: an integer has more digits than the limits permit.
     """
     kind = type(value)
     if kind is FrozenDict:
@@ -339,5 +370,5 @@ def _digits(value: int) -> str:
 
 
 def float_fragment(x: float) -> Any:
-    """A finite f64 as orjson must see it."""
+    """Return a finite f64 in the form in which orjson writes it as upstream does."""
     return x if is_plain(x) else orjson.Fragment(f64_text(x))

@@ -1,6 +1,6 @@
 """RFC 3339 times as upstream's DateTime<Utc> reads and writes them: strings, to the nanosecond.
 
-Python's datetime stops at microseconds, so the text itself is the value, brought to UTC.
+Python's datetime has microseconds only, so the value is the text itself, converted to UTC.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ _FORM = re.compile(
 
 
 def normalise_timestamp(text: str) -> str:
-    """`text` in UTC with `Z` and the fewest of 0, 3, 6 or 9 fraction digits that lose nothing.
+    """Return a time in UTC, with `Z` and the fewest of 0, 3, 6 or 9 fraction digits.
 
-    Raises NotJsonError when it is no RFC 3339 time or falls outside the years 1 to 9999.
+    Nothing is rounded down to nanoseconds and no further.
+
+    Raises:
+        NotJsonError: it is no RFC 3339 time, or outside the years 1 to 9999.
     """
     found = _FORM.fullmatch(text)
     if found is None:
@@ -52,17 +55,17 @@ def _fraction(digits: str | None) -> str:
 
 
 def timestamp_of(moment: datetime.datetime) -> str:
-    """Return an aware datetime as the text kept in the store.
+    """Return an aware datetime as the text of a `Timestamp` field.
 
     Raises:
-        InvalidArgumentError: it is naive.
+        InvalidArgumentError: the datetime has no time zone.
     """
     if moment.utcoffset() is None:
         raise InvalidArgumentError(
-            "a naive datetime has no place in time",
+            "the datetime has no time zone",
             argument="moment",
             op="timestamp_of",
-            hint="Give it a tzinfo",
+            hint="Pass a datetime with tzinfo, such as datetime.now(datetime.UTC)",
         )
-    # By way of UTC, because an offset of a datetime may have seconds and RFC 3339 has none.
+    # UTC first: the offset of a datetime may have seconds, and in RFC 3339 it has none.
     return normalise_timestamp(moment.astimezone(datetime.UTC).isoformat())

@@ -1,10 +1,10 @@
-"""Opaque JSON: tool input, metadata, unknown keys. Taken in once, immutable from then on.
+"""Opaque JSON (tool input, metadata, unknown keys): immutable values, and the check of their form.
 
-A dict changed in place after it was saved would look unchanged to every comparison by identity and
-silently not be saved again; so values are frozen, deeply, as they enter a model. `FrozenDict` is a
-dict and `FrozenList` a list, so that reading, comparing and json.dumps work as ever; only changing
-them raises TypeError. Tuples in place of lists were tried: `block.input["paths"] == ["a"]` is then
-False, which surprises everybody.
+A dict that was changed in place after a save would look unchanged to every comparison by identity,
+and would silently not be saved again. So values are frozen, deeply, when they enter a model.
+`FrozenDict` is a dict and `FrozenList` a list, so that reading, comparing and json.dumps work; only
+changing them raises TypeError. Tuples in place of lists were tried: `block.input["paths"] == ["a"]`
+is then False, which surprises callers.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from a3s_store.printable import one_line
 from a3s_store.wire.limits import MAX_DIGITS
 from a3s_store.wire.numbers import is_plain
 
-# Any JSON value. The recursive type was tried: every step into a tool's input then takes an
-# isinstance, `block.input["paths"][0]` two of them.
+# Any JSON value. A recursive type was tried: it demands an isinstance at every step into a tool's
+# input, two for `block.input["paths"][0]`.
 Json: TypeAlias = Any
 
-# Upstream reads 127 levels in all; the deepest place an opaque value can stand is the eighth
-# (an extra key of a planned step in an event of a run), so 119 always leaves a readable file.
+# Upstream reads 127 levels. The deepest opaque value begins at the eighth (an extra key of a
+# planned step in an event of a run), so a value of 119 levels is readable in every place.
 MAX_DEPTH = 119
 
-# Integers outside this range are no machine integers; they are written exactly all the same.
+# Integers outside this range are not machine integers, but they are written exactly, too.
 I64_MIN, U64_MAX = -(2**63), 2**64 - 1
 
 _TOO_LONG = 10**MAX_DIGITS
 
 
 def _refuse(self: object, *_: object, **__: object) -> NoReturn:
-    raise TypeError("this JSON value is frozen; build a changed copy with dict(...) or list(...)")
+    raise TypeError("this JSON value is frozen: copy it with dict(...) or list(...) to change it")
 
 
 class FrozenDict(dict[str, Any]):
-    """A JSON object that cannot be changed. `plain` says that orjson alone writes it exactly."""
+    """A JSON object that cannot be changed. `plain`: orjson writes it as upstream does."""
 
     __slots__ = ("plain",)
     plain: bool
@@ -88,14 +88,14 @@ class FrozenList(list[Any]):
 
 
 def frozen_dict(items: dict[str, Any], plain: bool) -> FrozenDict:
-    """A frozen object of parts that are frozen already."""
+    """Return the frozen object of items that are frozen already."""
     frozen = FrozenDict(items)
     frozen.plain = plain
     return frozen
 
 
 def frozen_list(items: list[Any], plain: bool) -> FrozenList:
-    """A frozen array of parts that are frozen already."""
+    """Return the frozen array of items that are frozen already."""
     frozen = FrozenList(items)
     frozen.plain = plain
     return frozen
@@ -105,7 +105,7 @@ EMPTY = frozen_dict({}, True)
 
 
 class NotJsonError(Exception):
-    """Inside this package only: what is wrong with a value, and where in it."""
+    """A value that breaks a rule: the reason and the path. Used inside this package only."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -113,11 +113,13 @@ class NotJsonError(Exception):
         self.path: list[str] = []
 
     def at(self, step: str) -> NotJsonError:
+        """Add the enclosing key or `[index]` to the path; return the error itself."""
         self.path.append(step)
         return self
 
     @property
     def place(self) -> str:
+        """The path as text, outermost step first, such as `content[0].input`."""
         text = ""
         for step in reversed(self.path):
             if step.startswith("[") and step[1:-1].isdecimal():
@@ -148,20 +150,20 @@ _STEP = 12
 
 
 def step_of(key: str) -> str:
-    """A key as errors name it: on one line, and only the beginning of a long one.
+    """Return a key as errors show it: on one line, and only the beginning of a long key.
 
-    Keys come from outside, and a credential that stands in the place of a name is no shorter.
+    Keys come from outside, and a long key may be a credential.
     """
     return one_line(key if len(key) <= _WHOLE_STEP else key[:_STEP] + "…")
 
 
 def freeze(value: Any) -> Any:
-    """An immutable copy of a JSON value; a value that is already frozen is answered as it is.
+    """Return an immutable copy of a JSON value; a frozen value is returned itself.
 
     Raises:
-        EncodeError: for anything JSON cannot hold: NaN, infinity, a lone surrogate, a key that is
-            no str, another type, more than `MAX_DEPTH` levels, an integer of more than `MAX_DIGITS`
-            digits. `path` says where.
+        EncodeError: JSON cannot hold it: NaN, infinity, a lone surrogate, a key that is not a str,
+            another type, more than `MAX_DEPTH` levels, an integer of more than `MAX_DIGITS` digits.
+            `path` is the place in the value.
     """
     kind = type(value)
     if kind is FrozenDict or kind is FrozenList:
@@ -173,7 +175,11 @@ def freeze(value: Any) -> Any:
 
 
 def freeze_part(value: Any, depth: int) -> tuple[Any, bool]:
-    """The frozen value, and whether orjson alone writes it exactly. Raises NotJsonError."""
+    """Return a value frozen, and whether orjson writes it as upstream does.
+
+    Raises:
+        NotJsonError: it is no JSON, or has more levels than `depth`.
+    """
     kind = type(value)
     if kind is str:
         return _check_text(value), True
@@ -186,7 +192,7 @@ def freeze_part(value: Any, depth: int) -> tuple[Any, bool]:
         return value, plain
     if kind is float:
         if not math.isfinite(value):
-            raise NotJsonError(f"{value} is no JSON number")
+            raise NotJsonError(f"{value} is not a JSON number")
         return value, is_plain(value)
     if kind is FrozenDict or kind is FrozenList:
         if depth < MAX_DEPTH and height(value) > depth:
@@ -200,10 +206,10 @@ def freeze_part(value: Any, depth: int) -> tuple[Any, bool]:
 
 
 def freeze_flat(value: Any) -> FrozenDict | None:
-    """The frozen form of a parsed object of texts, integers, bools and nulls; None for the rest.
+    """Return a parsed object of texts, integers, bools and nulls, frozen; None for other values.
 
     The inputs of most tools are such objects, and this takes a third of the time of `freeze_part`.
-    No text is looked at: JSON that was parsed has no lone surrogate.
+    Texts are not checked: parsed JSON has no lone surrogate.
     """
     if type(value) is not dict:
         return None
@@ -228,7 +234,7 @@ def _freeze_mapping(value: Mapping[Any, Any], depth: int) -> tuple[FrozenDict, b
     plain = True
     for key, item in value.items():
         if type(key) is not str:
-            raise NotJsonError(f"a key is {type(key).__name__}, not str")
+            raise NotJsonError(f"a key is of type {type(key).__name__}, not str")
         _check_text(key)
         try:
             items[key], item_plain = freeze_part(item, depth - 1)
@@ -254,23 +260,27 @@ def _freeze_sequence(value: Sequence[Any], depth: int) -> tuple[FrozenList, bool
 
 
 def _freeze_subclass(value: Any) -> Any:
-    """Subclasses of str and int (a StrEnum, say) become the plain value; nothing else is JSON."""
+    """Return the plain value of a subclass of str or int, such as a StrEnum; refuse the rest."""
     if isinstance(value, str):
         return _check_text(str.__str__(value))
     if isinstance(value, int) and I64_MIN <= value <= U64_MAX:
         return int(value)
-    raise NotJsonError(f"{type(value).__name__} is no JSON value")
+    raise NotJsonError(f"{type(value).__name__} is not a JSON type")
 
 
 def _check_text(text: str) -> str:
-    # isascii() reads a flag and is true of nearly every key; only the rest is encoded to see.
+    # isascii() reads a flag and is true of nearly every key; encoding is slower.
     if not text.isascii():
         check_surrogates(text)
     return text
 
 
 def check_surrogates(text: str) -> None:
-    """Raise NotJsonError when the text holds half of a surrogate pair, which UTF-8 cannot."""
+    """Refuse a text with half of a surrogate pair, which UTF-8 cannot hold.
+
+    Raises:
+        NotJsonError: the text has a lone surrogate.
+    """
     try:
         text.encode("utf-8")
         return
@@ -281,16 +291,16 @@ def check_surrogates(text: str) -> None:
 
 
 class UnknownVariant(str):
-    """A value of an enumeration that this release does not know: its text, kept as it is.
+    """The text of an enumeration's value that this release does not know.
 
-    It is made by reading only; a plain str that names no member is refused when it is written.
+    Only reading makes one; a plain str that is no member's value is refused when it is written.
     """
 
     __slots__ = ()
 
     @property
     def value(self) -> str:
-        """The text, as of a member."""
+        """The text as a plain str, like the value of an enum member."""
         return str.__str__(self)
 
     def __repr__(self) -> str:
@@ -298,7 +308,7 @@ class UnknownVariant(str):
 
 
 def height(value: Any) -> int:
-    """How many levels of objects and arrays a value has: 0 for a scalar, 1 for `{}`."""
+    """Return the levels of objects and arrays in a value: 0 for a scalar, 1 for `{}`."""
     if isinstance(value, dict):
         return 1 + max(map(height, value.values()), default=0)
     if isinstance(value, list | tuple):

@@ -201,7 +201,7 @@ async def describe(store: SqliteSessionStore) -> dict[str, Any]:
             "verification_reports": _values(await store.load_verification_reports(session_id)),
             "artifacts": _values(await store.load_artifacts(session_id)),
         }
-        for session_id in inventory.families_only
+        for session_id in inventory.collections_only
     }
     loops = {
         key: _plain(await store.load_loop_checkpoint(key)) for key in inventory.loop_checkpoints

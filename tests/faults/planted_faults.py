@@ -43,7 +43,7 @@ from a3s_store.core.merging import sessions
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError
-from a3s_store.wire import orjson_room
+from a3s_store.wire import orjson_memory
 
 # As they are before anything is broken: a subject may be opened many times in one process.
 _write_record = session_header.write
@@ -141,7 +141,7 @@ def error_swallowed(path: Path) -> Any:
 
 def memory_not_asked_for(path: Path) -> Any:
     """orjson is called whether or not there is memory for what it does."""
-    plant(orjson_room, "has_room", lambda nbytes: True)
+    plant(orjson_memory, "has_memory", lambda nbytes: True)
     return SqliteSessionStore.open(path)
 
 

@@ -108,5 +108,5 @@ def test_checkpoints_are_of_versions_0_and_1(loop: Any, workflow: Any) -> None:
 
 
 def test_a_class_that_is_no_model_has_no_strategy() -> None:
-    with pytest.raises(TypeError, match="int is no model"):
+    with pytest.raises(TypeError, match="int is not a model"):
         s.model(int)

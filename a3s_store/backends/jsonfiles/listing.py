@@ -33,7 +33,7 @@ def inventory(layout: Layout) -> Inventory:
     loops, workflows = (sorted(_checkpoint_ids(layout, kind)) for kind in CHECKPOINTS)
     return Inventory(
         sessions=tuple(sorted(sessions.values())),
-        families_only=tuple(sorted(_collections_only(layout))),
+        collections_only=tuple(sorted(_collections_only(layout))),
         loop_checkpoints=tuple(loops),
         workflow_checkpoints=tuple(workflows),
     )

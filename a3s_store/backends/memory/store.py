@@ -431,7 +431,7 @@ class MemorySessionStore(
             loops, workflows = (tuple(sorted(self._checkpoints[kind])) for kind in CHECKPOINTS)
         return Inventory(
             sessions=tuple(i for i in ids if i in held),
-            families_only=tuple(i for i in ids if i not in held),
+            collections_only=tuple(i for i in ids if i not in held),
             loop_checkpoints=loops,
             workflow_checkpoints=workflows,
         )

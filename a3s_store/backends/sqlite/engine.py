@@ -43,7 +43,7 @@ from a3s_store.errors import (
     StoreUnavailableError,
 )
 from a3s_store.wire.limits import in_force
-from a3s_store.wire.orjson_room import require_room
+from a3s_store.wire.orjson_memory import require_memory
 
 R = TypeVar("R")
 
@@ -147,7 +147,7 @@ class Engine:
 
             def prepared(conn: WorkConnection, cache: CacheTransaction) -> R:
                 conn.prove_chain = self._proves_chain
-                require_room()
+                require_memory()
                 with in_force(self.settings.limits):
                     return apply(conn, cache)
 
@@ -185,7 +185,7 @@ class Engine:
         def run(conn: WorkConnection) -> R:
             try:
                 with during(op, where), corruption_named(session_id), self._collector():
-                    require_room()
+                    require_memory()
                     self._refuse_another_database()
                     self._checkpointer.throttle_readers()
                     found = self._reads.run(conn, read, shows_damage)

@@ -1,7 +1,7 @@
-"""The methods of `ConditionalStore`, written once over three that a backend has.
+"""The methods of `ConditionalStore`, over a port that a backend implements.
 
-A store that can compare and write in one transaction subclasses `ConditionalMethods` and implements
-`_commit_changes`, `_fetch_versioned` and the questions about runs.
+A store that can compare and write in one transaction subclasses `ConditionalMethods`. Conditions on
+stored values are functions of this module, which a backend calls inside its transaction.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ class ConditionalMethods(BaseStore):
 
     @abstractmethod
     async def _fetch_versioned(self, session_id: str, *, collections: bool) -> Stored | None:
-        """The session, with its collections or with none, and its revision."""
+        """Return the session, with or without its collections, and its revision."""
 
     @abstractmethod
     async def _revision(self, session_id: str) -> Revision | None:
-        """Where the session stands."""
+        """Return the revision of the session; None when it is not stored."""
 
     @abstractmethod
     async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
-        """The revision that a save made."""
+        """Return the revision that a save made; None when the save was not made."""
 
     @abstractmethod
     async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
-        """The checkpoints of a session's runs."""
+        """Return the checkpoints of a session's runs, the oldest first."""
 
     @abstractmethod
     async def _claim_run(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
@@ -115,7 +115,7 @@ class ConditionalMethods(BaseStore):
 
 
 def _check_changes(changes: SessionChanges) -> None:
-    """Refuse values of other types, and ids that cannot be any."""
+    """Refuse values of other types and invalid ids."""
     check_id(changes.session_id)
     _check_save_id(changes.save_id, changes.op)
     if changes.name_source not in (None, MADE):
@@ -148,7 +148,7 @@ def _check_run(changes: SessionChanges, run: RunCheckpoint) -> None:
     run_id = check_id(checkpoint.run_id, LOOP_CHECKPOINTS.key)
     check_checkpoint(LOOP_CHECKPOINTS, run_id, checkpoint, changes.op)
     if checkpoint.session_id != changes.session_id:
-        what = "the run is another session's"
+        what = "the run belongs to another session"
         raise EncodeError(what, op=changes.op, path="checkpoint.session_id")
     length = run.base_length
     if length is not None and (type(length) is not int or not 0 <= length < 2**63):
@@ -164,23 +164,27 @@ def _check_save_id(save_id: object, op: str) -> None:
 
 
 def run_taken(run_id: str) -> RunClaimedError:
-    """The error of a run whose checkpoint is not the caller's to write or to remove."""
+    """Return the error for writing or removing the checkpoint of a run claimed by another."""
     return RunClaimedError(
         "another live session has taken over the run, or ended it",
         run_id=run_id,
         where=f"run {run_id!r}",
-        hint="Load the session again: what the run finished is kept there",
+        hint="Load the session again: it has everything that the run finished",
     )
 
 
 def refuse_unwritable_changes(changes: SessionChanges) -> None:
-    """As `batch.refuse_unwritable`, for everything that changes write."""
+    """Check everything that changes write, as `batch.refuse_unwritable` does.
+
+    Raises:
+        EncodeError: a value cannot be written.
+    """
     refuse_unwritable(batch_of(changes))
     if changes.checkpoint is not None:
         refuse_unwritable_value(changes.checkpoint.checkpoint)
 
 
-# Who has claimed a run, in a tuple; None when it has no checkpoint.
+# Returns the claim of a run in a tuple; None when the run has no checkpoint.
 ClaimedBy: TypeAlias = Callable[[str], tuple[str | None] | None]
 
 
@@ -191,16 +195,16 @@ def may_write(
     merge: Merge | None,
     claimed_by: ClaimedBy,
 ) -> bool:
-    """Whether changes may be written as they are; False where `merge` has to be asked.
+    """Return whether changes may be written as they are; False means that `merge` is called.
 
     Raises:
-        StaleGenerationError: nothing may be written, whatever there is to merge.
-        RunClaimedError: see `_refuse_claimed`.
+        StaleGenerationError: nothing may be written, merged or not.
+        RunClaimedError: a run of the changes belongs to another live session.
     """
     if on is not None and on.is_over(actual):
-        # Its runs are gone with it: they were not taken over.
+        # First, since a deleted session has no runs: none was taken over.
         raise _stale(on, actual)
-    # Before the generation is looked at: what was taken over must not be merged with itself.
+    # Before the generations are compared: a run that was taken over must not be merged with itself.
     _refuse_claimed(changes, claimed_by)
     if changes.is_written_at(on, actual):
         return True
@@ -212,9 +216,11 @@ def may_write(
 def ask(
     merge: Merge, changes: SessionChanges, theirs: Stored, claimed_by: ClaimedBy
 ) -> SessionChanges:
-    """Return what `merge` makes of changes, checked like any others.
+    """Return the changes that `merge` returns for these, after checking them.
 
-    Raises what `merge` raises, EncodeError, InvalidIdError and RunClaimedError.
+    Raises:
+        EncodeError, InvalidIdError, RunClaimedError: the returned changes are not valid.
+        Exception: `merge` raised it.
     """
     merged = merge(changes, theirs)
     _check_changes(merged)
@@ -226,7 +232,7 @@ def ask(
 
 
 def _refuse_claimed(changes: SessionChanges, claimed_by: ClaimedBy) -> None:
-    """Raise RunClaimedError when a run of the changes is not its live session's any more."""
+    """Raise RunClaimedError when a run of the changes belongs to another live session by now."""
     for claim in changes.ended_runs:
         if claimed_by(claim.run_id) != (claim.token,):
             raise run_taken(claim.run_id)
@@ -244,8 +250,8 @@ def _stale(on: Revision | None, actual: Revision | None) -> StaleGenerationError
     hint = "Load it again, apply the change, and save that"
     if on is not None and on.is_over(actual):
         what = f"the session was deleted after generation {expected}"
-        what += "" if actual is None else f", and made again: it is at {number}"
-        hint = "Save it under another id to keep what is here"
+        what += "" if actual is None else f", and created again: it is at {number}"
+        hint = "Save it under another id to keep this conversation"
     return StaleGenerationError(
         what,
         expected=expected,

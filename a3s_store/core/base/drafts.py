@@ -1,4 +1,4 @@
-"""The methods of `DraftStore`, written once over the three that a backend has."""
+"""The methods of `DraftStore`, over three methods of a backend."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BaseDraftStore(BaseStore):
         check_id(run_id, "run_id")
         with during(op, f"run_id {run_id!r}"):
             draft = check_draft(draft)
-            # Named apart, so that an error says which.
+            # One by one, so that an error has the name of the text.
             text = self._redactor.value(draft.text, "text")
             reasoning = self._redactor.value(draft.reasoning_content, "reasoning_content")
             if text is not draft.text or reasoning is not draft.reasoning_content:
@@ -55,7 +55,11 @@ class BaseDraftStore(BaseStore):
 
 
 def refuse_other_claim(run_id: str, claimed_by: str | None, stored: str | None) -> None:
-    """Raise RunClaimedError when the claim stored of a run is another than the caller's."""
+    """Check that no other live session has claimed a run.
+
+    Raises:
+        RunClaimedError: the stored claim is another than the caller's.
+    """
     if stored is not None and stored != claimed_by:
         raise RunClaimedError("another live session has the run", run_id=run_id)
 

@@ -1,8 +1,8 @@
-"""The methods of `GenerationalStore`, written once over a port that a backend has.
+"""The methods of `GenerationalStore`, over a port that a backend implements.
 
-A store that keeps every save as a generation subclasses `GenerationalMethods`. Arguments are
-checked here; the conditions that need stored values are functions below, which a backend calls
-inside its transaction.
+A store that keeps every save as a generation subclasses `GenerationalMethods`, which checks
+arguments. Conditions on stored values are functions of this module, which a backend calls inside
+its transaction.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class GenerationalMethods(BaseStore):
 
     @abstractmethod
     async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
-        """As in `BaseStore`, after `refuse_other`. The deletion takes a number."""
+        """As in `BaseStore`, after `refuse_other`. The deletion takes the next number."""
 
     @abstractmethod
     async def _delete_tree(self, session_id: str, expected_generation: int | None = None) -> None:
-        """Remove a session and those below it in one commit; the condition is of that session."""
+        """Remove a session and its descendants in one commit, on a condition on that session."""
 
     # -- The methods --------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class GenerationalMethods(BaseStore):
         await (self._delete_tree if tree else self._delete)(session_id, expected_generation)
 
     def _fork_batch(self, source: SessionSnapshot, new_id: str) -> Batch:
-        """The batch that saves a copy of a stored session. Its texts were redacted already."""
+        """Return the batch that saves a copy of a stored session, which needs no redaction."""
         return self._snapshot_batch("fork", with_ended_runs(source.fork(new_id)))
 
 
@@ -145,20 +145,33 @@ def _check_integer(op: str, name: str, value: int) -> None:
 
 
 def check_expected(op: str, value: int | None) -> None:
-    """Refuse a condition that is no integer."""
+    """Check the argument `expected_generation`.
+
+    Raises:
+        EncodeError: it is neither None nor an integer.
+    """
     if value is not None:
         _check_integer(op, "expected_generation", value)
 
 
 def check_count(op: str, name: str, value: int) -> None:
-    """Refuse what cannot be a number of messages or saves in any store."""
+    """Check an argument that is a number of messages or of a generation.
+
+    Raises:
+        EncodeError: it is not an integer.
+        SessionNotFoundError: no conversation or session has such a number.
+    """
     _check_integer(op, name, value)
     if not 0 <= value < 2**63:
         raise SessionNotFoundError(f"there is no such {name}", op=op)
 
 
 def refuse_other(expected: int | None, actual: int) -> None:
-    """Raise StaleGenerationError unless `expected` is None or the generation the session is at."""
+    """Check the generation of a session; None expects nothing.
+
+    Raises:
+        StaleGenerationError: it is another one.
+    """
     if expected is not None and expected != actual:
         raise StaleGenerationError(
             f"the session is at generation {actual}, not {expected}",
@@ -169,7 +182,11 @@ def refuse_other(expected: int | None, actual: int) -> None:
 
 
 def refuse_used(new_id: str, generation: int) -> None:
-    """Raise StaleGenerationError when an id for a fork is at a generation already."""
+    """Check that the id for a fork is unused.
+
+    Raises:
+        StaleGenerationError: the id has a generation.
+    """
     if generation:
         raise StaleGenerationError(
             f"something was saved under {new_id!r} already",
@@ -180,11 +197,15 @@ def refuse_used(new_id: str, generation: int) -> None:
 
 
 def refuse_beyond(length: int | None, stored: int) -> None:
-    """Raise SessionNotFoundError unless a conversation has `length` messages; None is all."""
+    """Check that a conversation has at least `length` messages; None means all.
+
+    Raises:
+        SessionNotFoundError: it has fewer.
+    """
     if length is not None and not 0 <= length <= stored:
         raise SessionNotFoundError(
             f"the conversation has {stored} messages, not {length}",
-            hint="Name a length from 0 to that",
+            hint=f"Choose a length from 0 to {stored}",
         )
 
 
@@ -194,7 +215,7 @@ def not_saved() -> SessionNotFoundError:
 
 
 def not_there(generation: int, newest: int) -> SessionNotFoundError:
-    """Return the error for a generation that a session never had, or had no conversation in."""
+    """Return the error for a generation that does not exist or has no conversation."""
     return SessionNotFoundError(
         f"there is no conversation of generation {generation}",
         hint=f"The session is at generation {newest}",

@@ -1,10 +1,10 @@
 """A whole `SessionStore` made of upstream's five required methods.
 
-Upstream's trait `SessionStore` requires `save`, `load`, `delete`, `list` and `exists`; everything
-else has a default. `MinimalStore` is those defaults: collections that are empty are saved and load
-as None, others are refused in upstream's words; so are conditions on a digest. In one place this
-follows our protocol: upstream's defaults of checkpoints accept and drop, here saving one is
-refused, because a run could not be resumed from it.
+Upstream's trait `SessionStore` requires `save`, `load`, `delete`, `list` and `exists`; every other
+method has a default. `MinimalStore` has these defaults: saving an empty collection succeeds and
+loading it returns None; other collections, and conditions on a digest, are refused with upstream's
+text. One default differs: upstream accepts a checkpoint and drops it, and this store refuses to
+save one, because a run could not be resumed from it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from a3s_store.errors import CorruptionError, UnsupportedError, during
 from a3s_store.models import SessionData
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
-# An id to ask the backend for, to see whether it can be read.
+# The id that a health check asks for, to find out whether the backend can be read.
 _PROBE: Final = "a3s_store.health"
 
 
 class MinimalBackend(Protocol):
-    """The five methods. `MinimalStore` has checked ids and values before it calls them.
+    """The five methods. `MinimalStore` checks ids and values before it calls them.
 
     A backend may also have `backend_name`, `capabilities()`, and the coroutines `health_check()`,
-    which raises where it cannot be used, and `close()`.
+    which raises if the backend cannot be used, and `close()`.
     """
 
     async def save(self, session: SessionData) -> None:
@@ -52,9 +52,9 @@ class MinimalBackend(Protocol):
 class MinimalStore(BaseStore):
     """A `SessionStore` over five methods, with upstream's defaults for everything else.
 
-    Its name is that of the backend, or `unknown`; it promises what the backend's `capabilities()`
-    say, or nothing. Collections that are empty are saved and load as None. `redact`, `credentials`
-    and `limits` as in `SqliteSessionStore.open`.
+    Its name is that of the backend, or `unknown`; its capabilities are those of the backend's
+    `capabilities()`, or none. Saving an empty collection succeeds; loading it returns None.
+    `redact`, `credentials` and `limits` as in `SqliteSessionStore.open`.
 
     Raises:
         UnsupportedError: from saving a collection that is not empty, a checkpoint, or on the
@@ -77,7 +77,7 @@ class MinimalStore(BaseStore):
         return f"<MinimalStore over {type(self._backend).__name__}>"
 
     def capabilities(self) -> Capabilities:
-        """Return what the backend promises; by itself nothing."""
+        """Return the capabilities of the backend; without such a method, none."""
         promised: Callable[[], Capabilities] | None = getattr(self._backend, "capabilities", None)
         return Capabilities() if promised is None else promised()
 
@@ -101,7 +101,7 @@ class MinimalStore(BaseStore):
         return UnsupportedError(
             f"session store '{self.backend_name}' does not support {what}",
             capability=capability,
-            hint="Use a store whose capabilities() promise it",
+            hint="Use a store with this capability",
         )
 
     async def _fetch(
@@ -136,7 +136,7 @@ class MinimalStore(BaseStore):
         return None
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
-        """There is none."""
+        """No checkpoint is stored, so none has to be removed."""
 
     async def _inventory(self) -> Inventory:
         return Inventory(sessions=tuple(await self._ids()))

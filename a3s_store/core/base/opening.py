@@ -1,4 +1,4 @@
-"""The object that `open` of a store returns: to be awaited, or entered."""
+"""The result of a store's `open`, which is awaited or entered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ S = TypeVar("S", bound=SessionStore)
 
 
 class Opening(Generic[S]):
-    """Returned by `open()`: await it for the store, or enter it and the store is closed after."""
+    """The result of `open()`: awaiting it opens the store; `async with` also closes it."""
 
     def __init__(self, make: Callable[[], Awaitable[S]]) -> None:
         self._make = make
@@ -48,7 +48,7 @@ class Opening(Generic[S]):
             raise _not_opened("is no context manager of a plain `with`")
 
         def __exit__(self, *_: object) -> None:
-            """Never called; `with` looks for it first."""
+            """Unreachable; `with` looks it up before `__enter__`."""
 
 
 def _not_opened(what: str) -> NotOpenedError:
@@ -60,21 +60,25 @@ def _not_opened(what: str) -> NotOpenedError:
 
 
 def not_constructed(name: str) -> NotOpenedError:
-    """The error of a store whose class was called with what is no part of one."""
+    """Return the error for calling the class of a store instead of its `open`."""
     return NotOpenedError(
-        f"{name} is opened, and not made by calling the class",
+        f"{name} is opened by `open`, not by calling the class",
         op="open",
         hint=f"Write `async with {name}.open(path) as store`, or `await {name}.open(path)`",
     )
 
 
 def require_event_loop() -> None:
-    """Raise NoEventLoopError where no asyncio event loop is running."""
+    """Check that an asyncio event loop is running.
+
+    Raises:
+        NoEventLoopError: none is running in this thread.
+    """
     try:
         asyncio.get_running_loop()
         return
     except RuntimeError:
-        pass  # raised out here, so that it has no context that says less
+        pass  # raised below, so that the traceback has one error only
     raise NoEventLoopError(
         "no asyncio event loop is running here, which stores need",
         op="open",

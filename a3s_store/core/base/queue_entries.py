@@ -1,13 +1,13 @@
-"""Entries of a session's queue that outlive a crash: the stores that keep them, and who may write.
+"""Stored entries of a session's queue, which survive a crash, and the claims on them.
 
-An entry belongs to the live session that claimed it, which is named by a token of `live_window`.
+An entry belongs to the live session that claimed it; a token of `live_window` identifies that one.
 Stores that keep entries with their session are a `QueueEntryStore`; `QueueEntryMethods` implements
 it over two methods of a backend. In all other stores, in directories of JSON files, and in files of
 older releases, the entries of a session are the steps of one workflow checkpoint.
 
 Invariants: 1. an entry is written and removed only under the claim it has; 2. of live sessions
 that claim at the same time, one gets each entry; 3. entries are deleted with their session, and a
-live session that goes on after that leaves none for the next session of the id.
+live session that continues after that leaves none for the next session of the id.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from a3s_store.errors import DecodeError, EncodeError, SessionNotFoundError, dur
 from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.wire import FrozenDict, check_opaque, freeze
 
-# The workflow checkpoint of a session's queue has the session's id behind this.
+# The id of the workflow checkpoint of a queue is this followed by the session id.
 WORKFLOW_PREFIX: Final = "a3s_store.queue/"
-# The key of a step that names the claim. Older releases ignore it.
+# The extra key of a step that holds the claim. Older releases ignore it.
 _CLAIMED_BY: Final = "claimed_by"
 
 # Kind and command id.
 EntryKey: TypeAlias = tuple[str, str]
-# Whether an entry with this claim may be claimed anew; None: it has no claim.
+# Returns whether an entry with this claim may be claimed anew; None: it has no claim.
 MayTake: TypeAlias = Callable[[str | None], bool]
 
 
@@ -55,7 +55,7 @@ class QueueEntry:
     """One entry: `kind` and `command_id` together are unique in a session.
 
     Raises:
-        InvalidIdError: `kind` or `command_id` is not fit to be an id.
+        InvalidIdError: `kind` or `command_id` is not valid as an id.
         EncodeError: `value` is not a JSON object.
     """
 
@@ -82,25 +82,25 @@ class QueueEntryStore(Protocol):
         remove: Sequence[EntryKey] = (),
         life: int | None = None,
     ) -> None:
-        """Put and remove entries under one claim, together; those with another claim stay.
+        """Write and remove entries with one claim in one commit; other claims' entries stay.
 
-        An entry that is there already keeps its place. Removing one that is not there is success.
-        With `life` (see `Revision`; of stores with `conditional_writes`), a session that was made
-        anew under the id since then is another one, and this one counts as not stored.
+        An existing entry keeps its place in the order. Removing an entry that does not exist is
+        success. With `life` (see `Revision`; for stores with `conditional_writes`) a session that
+        was deleted and created again since counts as not stored.
 
         Raises:
-            SessionNotFoundError: there are entries to put and the session is not stored.
+            SessionNotFoundError: `put` has entries and the session is not stored.
         """
 
     async def claim_queue_entries(
         self, session_id: str, *, by: str, may_take: MayTake, life: int | None = None
     ) -> tuple[QueueEntry, ...]:
-        """Claim the entries that `may_take` allows; return all that `by` has then, oldest first.
+        """Claim the entries that `may_take` allows; return all entries that `by` has claimed.
 
-        Entries that an older release left in a workflow checkpoint become entries of the session,
-        and the checkpoint is removed. `may_take` may be called in another thread, once for each
-        claim. None are returned for a session that is not stored; `life` as in
-        `save_queue_entries`.
+        The oldest comes first; the result is empty for a session that is not stored. Entries that
+        an older release stored in a workflow checkpoint become entries of the session, and the
+        checkpoint is removed. `may_take` may be called in another thread, once for each claim.
+        `life` as in `save_queue_entries`.
         """
 
 
@@ -116,13 +116,13 @@ class QueueEntryMethods(BaseStore):
         remove: Sequence[EntryKey],
         life: int | None,
     ) -> None:
-        """See `QueueEntryStore.save_queue_entries`; everything was checked."""
+        """See `QueueEntryStore.save_queue_entries`; the arguments are checked."""
 
     @abstractmethod
     async def _claim_entries(
         self, session_id: str, by: str, may_take: MayTake, life: int | None
     ) -> tuple[QueueEntry, ...]:
-        """See `QueueEntryStore.claim_queue_entries`; everything was checked."""
+        """See `QueueEntryStore.claim_queue_entries`; the arguments are checked."""
 
     async def save_queue_entries(
         self,
@@ -166,9 +166,9 @@ class QueueEntryMethods(BaseStore):
 
 
 def session_not_saved() -> SessionNotFoundError:
-    """The error of entries that are put for a session that is not stored."""
+    """Return the error for queue entries of a session that is not stored."""
     return SessionNotFoundError(
-        "no session was saved under this id, or it was deleted and another one made",
+        "no session was saved under this id, or it was deleted and created again",
         hint="Save the session, then its queue entries",
     )
 
@@ -177,7 +177,7 @@ def session_not_saved() -> SessionNotFoundError:
 
 
 def blank_step(session_id: str) -> WorkflowStepRecord:
-    """A step of a session's queue, for `step_of`."""
+    """Return an empty step of a session's queue, for `step_of`."""
     outcome = StepOutcome(task_id="", session_id=session_id, agent="", output="", success=False)
     return WorkflowStepRecord(task_id="", outcome=outcome)
 
@@ -185,7 +185,7 @@ def blank_step(session_id: str) -> WorkflowStepRecord:
 def step_of(
     entry: QueueEntry, made: WorkflowStepRecord, claimed_by: str | None
 ) -> WorkflowStepRecord:
-    """The step for an entry: `made` with the entry's value and claim."""
+    """Return the step of an entry: `made` with the value and the claim of the entry."""
     outcome = made.outcome.evolve(agent=entry.kind, structured=entry.value)
     extra = {key: value for key, value in made.extra.items() if key != _CLAIMED_BY}
     if claimed_by is not None:
@@ -194,18 +194,22 @@ def step_of(
 
 
 def claim_of(step: WorkflowStepRecord) -> str | None:
-    """The claim of a step; None when it has none."""
+    """Return the claim of a step; None when it has none."""
     found = step.extra.get(_CLAIMED_BY)
     return found if isinstance(found, str) else None
 
 
 def key_of(step: WorkflowStepRecord) -> EntryKey:
-    """The kind and the command id of a step."""
+    """Return the kind and the command id of a step."""
     return step.outcome.agent, step.task_id
 
 
 def entry_of(step: WorkflowStepRecord) -> QueueEntry:
-    """The entry of a step. Raises DecodeError when the step has no value."""
+    """Return the entry of a step.
+
+    Raises:
+        DecodeError: the step has no value.
+    """
     value = step.outcome.structured
     if not isinstance(value, dict):
         raise DecodeError("expected a JSON object", model="StepOutcome", path="structured")
@@ -213,6 +217,6 @@ def entry_of(step: WorkflowStepRecord) -> QueueEntry:
 
 
 def entries_of(checkpoint: WorkflowCheckpoint) -> Iterator[tuple[str | None, QueueEntry]]:
-    """The entries in the workflow checkpoint of a queue, each with its claim."""
+    """Yield the entries in the workflow checkpoint of a queue, each after its claim."""
     for step in checkpoint.steps:
         yield claim_of(step), entry_of(step)

@@ -1,9 +1,9 @@
-"""Upstream's named methods, written once over the dozen a backend really has.
+"""All methods of `SessionStore`, over a dozen methods of a backend.
 
-`BaseStore` checks ids and the shape of what it is given, makes a *batch* of it, and hands it to
-the backend's `_commit`; loads go through `_fetch`. A backend implements the methods under "The
-port" and nothing of the public face. The rejected alternative is upstream's own: each backend
-writes every named method, and a new collection costs an edit in each of them.
+`BaseStore` checks ids and the types of values, makes a *batch* of them, and calls the backend's
+`_commit`; loads go through `_fetch`. A backend implements the methods under "The port" and none of
+the public ones. Upstream's own way was rejected: there each backend has every named method, and a
+new collection costs an edit in each backend.
 """
 
 from __future__ import annotations
@@ -65,48 +65,48 @@ class BaseStore(CollectionMethods):
         credentials: CredentialNames | None = BUILT_IN,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """Take the settings that every store has, as in `SqliteSessionStore.open`.
+        """Set the settings of all stores, which are described at `SqliteSessionStore.open`.
 
-        A backend that does not call this has their defaults.
+        A backend that does not call this has the defaults.
         """
         self._redactor = Redactor(redact, names=credentials)
         self._limits = limits
 
-    # -- The port: what a backend has to know -------------------------------------------------
+    # -- The port: what a backend implements --------------------------------------------------
 
     @abstractmethod
     def capabilities(self) -> Capabilities:
-        """What this store promises."""
+        """Return the promises of this store."""
 
     @abstractmethod
     async def _commit(self, batch: Batch) -> bool:
-        """Apply the batch; False, with nothing written, when its digest does not match."""
+        """Write the batch; write nothing and return False when its digest does not match."""
 
     @abstractmethod
     async def _fetch(
         self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
-        """The session if `session`, and these collections, as of one moment."""
+        """Return these collections, and the session if `session`, read at one moment."""
 
     @abstractmethod
     async def _delete(self, session_id: str) -> None:
-        """Remove session, shelves, the loop checkpoints of its runs, and its queue's checkpoint."""
+        """Remove the session, its collections, and the checkpoints of its runs and its queue."""
 
     @abstractmethod
     async def _ids(self) -> list[str]:
-        """The ids of saved sessions, sorted."""
+        """Return the ids of saved sessions, sorted."""
 
     @abstractmethod
     async def _exists(self, session_id: str) -> bool:
-        """Whether a session was saved."""
+        """Return whether a session was saved."""
 
     @abstractmethod
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
-        """Keep a checkpoint whose key was checked."""
+        """Store a checkpoint; its key is checked."""
 
     @abstractmethod
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
-        """The checkpoint, or None."""
+        """Return the checkpoint, or None."""
 
     @abstractmethod
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
@@ -114,11 +114,11 @@ class BaseStore(CollectionMethods):
 
     @abstractmethod
     async def _inventory(self) -> Inventory:
-        """All ids, as of one moment."""
+        """Return all ids, read at one moment."""
 
     @abstractmethod
     async def _health(self) -> Health:
-        """Prove that the store can be read and written."""
+        """Check that the store can be read and written."""
 
     @abstractmethod
     async def _close(self) -> None:
@@ -127,7 +127,7 @@ class BaseStore(CollectionMethods):
     # -- What a backend may call --------------------------------------------------------------
 
     def _refuse_unwritable(self, batch: Batch) -> None:
-        """Raise EncodeError, with its path, for what cannot be written or is beyond the limits.
+        """Raise EncodeError for a value that cannot be written or is larger than the limits.
 
         A backend calls it before it writes, unless it encodes each value by itself.
         """
@@ -140,10 +140,7 @@ class BaseStore(CollectionMethods):
             refuse_unwritable_value(value)
 
     def _digest_of(self, found: LoadResult) -> str | None:
-        """Return the digest of a session with all its collections; None without a session.
-
-        What `_commit` compares with `expected_digest`.
-        """
+        """Return the snapshot digest, which `_commit` compares; None without a session."""
         if found.session is None:
             return None
         return _snapshot_of(found.session, found).digest()
@@ -167,7 +164,7 @@ class BaseStore(CollectionMethods):
         await (self._delete_tree(session_id) if tree else self._delete(session_id))
 
     async def _delete_tree(self, session_id: str) -> None:
-        """Remove a session and those below it one by one; overridden where it is one commit."""
+        """Remove a session and its descendants one by one; some backends do it in one commit."""
         parents = {}
         for one in await self._ids():
             found = await self._fetch("delete", one, (), session=True)
@@ -244,10 +241,10 @@ class BaseStore(CollectionMethods):
         batch = attrs.evolve(self._redacted(batch), expected_digest=expected_digest)
         return await self._commit(batch)
 
-    # -- Care ---------------------------------------------------------------------------------
+    # -- Maintenance --------------------------------------------------------------------------
 
     async def inventory(self) -> Inventory:
-        """Everything the store holds, by id; see `Inventory`."""
+        """Return the ids of everything in the store."""
         self._check_open("inventory")
         return await self._inventory()
 
@@ -286,11 +283,11 @@ class BaseStore(CollectionMethods):
 
     @property
     def credentials(self) -> CredentialNames | None:
-        """The names of configuration whose values are not stored; None: all are stored."""
+        """The names of configuration values that are not stored; None: all are stored."""
         return self._redactor.names
 
     def redacted(self, snapshot: SessionSnapshot) -> SessionSnapshot:
-        """The snapshot as it would be saved: see `redaction`. Raises EncodeError."""
+        """Return the snapshot as it would be saved: see `redaction`. Raises EncodeError."""
         batch = self._redacted(self._snapshot_batch("redact", snapshot))
         assert batch.session is not None, "a snapshot has one"
         return SessionSnapshot.of(
@@ -298,16 +295,16 @@ class BaseStore(CollectionMethods):
         )
 
     def redacted_value(self, value: T) -> T:
-        """A checkpoint, or the values of a collection, as it would be saved. Raises EncodeError."""
+        """Return a checkpoint, or values of a collection, as it would be saved: see `redacted`."""
         redacted: T = self._redactor.value(value)
         return redacted
 
     def redacted_changes(self, changes: SessionChanges) -> SessionChanges:
-        """Changes as they would be saved: see `redaction`. Raises EncodeError, InvalidIdError."""
+        """Return changes as they would be saved. Raises EncodeError, InvalidIdError."""
         return redacted_changes(self._redactor, changes)
 
     def _redacted(self, batch: Batch) -> Batch:
-        """The batch as it is to be saved: see `redaction`. Raises EncodeError, InvalidIdError."""
+        """Return the batch to save. Raises EncodeError, InvalidIdError."""
         return redacted_batch(self._redactor, batch)
 
     def _session_batch(self, op: str, session: SessionData, **conditions: Any) -> Batch:
@@ -377,7 +374,11 @@ def _snapshot_of(session: SessionData, found: LoadResult) -> SessionSnapshot:
 
 
 def check_checkpoint(kind: CheckpointKind, key: str, value: Any, op: str) -> None:
-    """Refuse a checkpoint of a newer version, or kept under an id that is not its own."""
+    """Check the schema version of a checkpoint, and that its id is the key.
+
+    Raises:
+        InvalidSnapshotError: the version is newer than this release, or the id differs.
+    """
     version = value.schema_version
     if type(version) is int and version > CHECKPOINT_VERSION:
         raise InvalidSnapshotError(

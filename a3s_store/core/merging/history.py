@@ -1,8 +1,8 @@
-"""A conversation since it was last read or stored, and how it comes together with another one.
+"""Changes of a conversation since it was read, and their merge with a conversation stored since.
 
-Two live sessions that go on from the same stored conversation have two histories. `merge_history`
-puts ours on top of what is stored now, or refuses: which is told by content alone, so it holds on
-every backend. Pure functions of messages.
+Two live sessions that continue the same stored conversation have two histories. `merge_history`
+applies ours to the conversation that is stored now, or refuses. It decides by content alone, so the
+result is the same on every backend. Pure functions of messages.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from a3s_store.models import Message, TextBlock
 SUMMARY_PREFIX: Final = "[Context Summary: The following is a summary of earlier conversation]\n\n"
 
 ConflictReason = Literal["rewritten", "tool_pairs", "asked", "claimed"]
-# What became of a conversation: the same, longer, cut at its front or summarised, or another one.
+# The change of a conversation: none, longer, shortened at its front or summarised, or any other.
 HistoryKind = Literal["same", "extended", "compacted", "changed"]
 
 
 class HistoryConflictError(Exception):
-    """Two histories cannot both be one conversation.
+    """Two histories cannot be merged.
 
-    `reason` is `rewritten` (one side took back or edited what the other went on from) or
+    `reason` is `rewritten` (one side removed or edited messages that the other continues) or
     `tool_pairs` (a call and its result would be separated).
     """
 
@@ -37,11 +37,11 @@ class HistoryConflictError(Exception):
 
 @attrs.frozen
 class History:
-    """A conversation since `base`, which is what was last read or stored.
+    """A conversation and its changes since `base`, the messages last read or stored.
 
-    `appended` is everything said since, uncompacted. A rewrite puts `replacement` in place of the
-    first `covered` messages of both; `kind` says whether it keeps the meaning of what it replaces
-    (`compacted`) or not (`changed`).
+    `appended` are all messages added since, uncompacted. A rewrite puts `replacement` in place of
+    the first `covered` messages of `base + appended`. `kind` is `compacted` for a rewrite that
+    keeps the meaning of the messages, `changed` for any other.
     """
 
     base: tuple[Message, ...]
@@ -52,18 +52,18 @@ class History:
 
     @property
     def view(self) -> tuple[Message, ...]:
-        """The conversation as it is now."""
+        """The current conversation."""
         if self.replacement is None:
             return self.base + self.appended if self.appended else self.base
         return self.replacement + (self.base + self.appended)[self.covered :]
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything was said or replaced since."""
+        """Whether messages were added or replaced since."""
         return bool(self.appended) or self.replacement is not None
 
     def now(self, messages: tuple[Message, ...]) -> History:
-        """With `messages` as the conversation: what is new of them was appended, or a rewrite."""
+        """Return the history with `messages` as the conversation: as appended, or as a rewrite."""
         before = self.view
         kind = kind_of(before, messages)
         if kind == "same":
@@ -72,7 +72,7 @@ class History:
             return attrs.evolve(self, appended=self.appended + messages[len(before) :])
         covered = len(self.base) + len(self.appended)
         if "changed" in (kind, self.kind):
-            # Messages that were taken back stay so when the rest is compacted later.
+            # After a change, a later compaction still counts as changed.
             return attrs.evolve(self, replacement=messages, covered=covered, kind="changed")
         end = _end_of_compacted(before, messages)
         return attrs.evolve(
@@ -85,15 +85,15 @@ class History:
 
 
 def is_summary(message: Message) -> bool:
-    """Whether a message is the summary of messages that compaction took out."""
+    """Return whether a message is the summary of messages that compaction removed."""
     first = message.content[0] if message.content else None
     return isinstance(first, TextBlock) and first.text.startswith(SUMMARY_PREFIX)
 
 
 def kind_of(base: tuple[Message, ...], messages: tuple[Message, ...]) -> HistoryKind:
-    """Return what was done to the conversation `base` to make `messages` of it.
+    """Return the kind of change from the conversation `base` to `messages`.
 
-    One that could be compacted or taken back in part counts as taken back.
+    Messages at the end that may have been compacted or removed count as removed (`changed`).
     """
     shared = common(base, messages)
     if shared == len(base):
@@ -110,22 +110,22 @@ def kind_of(base: tuple[Message, ...], messages: tuple[Message, ...]) -> History
 
 
 def _end_of_compacted(before: tuple[Message, ...], messages: tuple[Message, ...]) -> int:
-    """Return how many messages replace those `before`; what follows was said since."""
+    """Return the number of messages that replace `before`; the messages after them are new."""
     shared = common(before, messages)
     start = shared + 1 if shared < len(messages) and is_summary(messages[shared]) else 0
     rest = messages[start:]
     kept = overlap(before, rest)
     if not kept and before[-1] in rest:
-        # Those before it were kept otherwise than they were, with shorter outputs perhaps.
+        # The messages before it were changed, perhaps to shorter outputs.
         kept = rest.index(before[-1]) + 1
     return start + kept
 
 
 def merge_history(ours: History, theirs: tuple[Message, ...]) -> History:
-    """Our history on top of what is stored, which is the `base` of the result.
+    """Return our history applied to the stored conversation, which is the `base` of the result.
 
     Raises:
-        HistoryConflictError
+        HistoryConflictError: both sides cannot be kept.
     """
     merged = _merged(ours, theirs, kind_of(ours.base, theirs))
     if merged.is_changed:
@@ -141,19 +141,20 @@ def _merged(ours: History, theirs: tuple[Message, ...], kind: HistoryKind) -> Hi
     if kind == "changed" or ours.kind == "changed":
         raise HistoryConflictError("rewritten")
     if ours.replacement is None or kind == "compacted":
-        # Theirs was stored first; of two summaries ours is dropped, and made again when needed.
+        # Of two summaries theirs, stored first, is kept; ours is made again when it is needed.
         return History(theirs, ours.appended)
-    # We compacted and they went on: our summary, what they said, then what we said since.
+    # We compacted and they added: our summary, their new messages, then our new messages.
     put = ours.replacement + theirs[len(ours.base) :]
     covered = len(theirs) + ours.covered - len(ours.base)
     return History(theirs, ours.appended, put, covered, "compacted")
 
 
 def _refuse_parted(merged: History, ours: History, theirs: tuple[Message, ...]) -> None:
-    """Raise unless every problem with calls and results was one before.
+    """Raise if the merge has a problem with calls and results that neither side has.
 
-    Only where ours comes behind theirs can there be a new one, so of a long conversation its last
-    round and what follows are looked at: two messages behind 9 000 take less than a millisecond.
+    A new problem is possible only where our messages follow theirs. So only the last round of
+    theirs and the messages after it are checked: two messages after 9 000 take less than a
+    millisecond.
     """
     start = 0
     if merged.replacement is None:
@@ -168,11 +169,11 @@ def _problems(messages: Sequence[Message]) -> set[tuple[str, str]]:
     return {
         (problem.kind, problem.call_id)
         for problem in check_pairs(messages)
-        # A call that waits at the end is none until something else follows it.
+        # An open call at the end is a problem only when other messages follow.
         if problem.kind != "open_call"
     }
 
 
 def begins_with(messages: Sequence[Message], base: Sequence[Message]) -> bool:
-    """Whether a conversation goes on from `base`."""
+    """Return whether a conversation begins with `base`."""
     return common(tuple(base), tuple(messages)) == len(base)

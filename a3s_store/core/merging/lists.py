@@ -1,13 +1,14 @@
 """Three-way merges of values, lists and collections: pure functions.
 
-Each takes `base`, the common ancestor, `ours` and `theirs`. Laws: where ours is base, theirs is the
-result, and the other way round; nothing that either side added is missing; the order within each
-side is kept.
+Each takes `base`, the common ancestor, `ours` and `theirs`. Laws: if ours equals base, the result
+is theirs, and the other way round; the result has everything that either side added; the order
+within each side is kept.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -25,12 +26,12 @@ _ABSENT: Final[Any] = object()
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values are written alike: as models compare, so True is not 1."""
+    """Return whether two values are equal as models compare them, so that True is not 1."""
     return one is other or (one == other and alike(one, other))
 
 
 def merge_value(base: T, ours: T, theirs: T, overwritten: list[str], name: str) -> T:
-    """A field: of the side that changed it. Where both did ours, and its `name` is added."""
+    """Return the field of the side that changed it; if both did, ours, and add its `name`."""
     if same(ours, base) or same(ours, theirs):
         return theirs
     if not same(theirs, base):
@@ -39,14 +40,14 @@ def merge_value(base: T, ours: T, theirs: T, overwritten: list[str], name: str) 
 
 
 def merge_total(base: int, ours: int, theirs: int) -> int:
-    """A counter: theirs and what we added; up to 2^64 - 1. A smaller one of ours was assigned."""
+    """Return a counter: theirs plus our addition, at most 2^64 - 1; ours if we made it smaller."""
     return min(theirs + ours - base, MOST) if ours >= base else ours
 
 
 def merge_cost(base: float, ours: float, theirs: float, added: Sequence[float]) -> float:
-    """A sum of costs: theirs and ours, of which `added` came since `base`; a smaller one stands.
+    """Return a sum of costs: theirs plus the costs `added` to ours; ours if we made it smaller.
 
-    Finite, as a sum that is saved has to be.
+    The result is finite, as a saved sum has to be.
     """
     if same(ours, base):
         return theirs
@@ -63,21 +64,21 @@ def merge_cost(base: float, ours: float, theirs: float, added: Sequence[float]) 
 
 
 def merge_log(base: Sequence[T], ours: Sequence[T], theirs: Sequence[T]) -> tuple[T, ...]:
-    """A list that grows at its end and loses its oldest: what both kept, theirs, then ours.
+    """Return a list that grows at its end and loses its oldest: the common part, theirs, ours.
 
-    A list that was replaced counts as all new.
+    The values of a list that was replaced all count as new.
     """
     kept = min(kept_of(base, ours), kept_of(base, theirs))
     return (*base[len(base) - kept :], *added_to(base, theirs), *added_to(base, ours))
 
 
 def added_to(base: Sequence[T], now: Sequence[T]) -> Sequence[T]:
-    """Return what was added to `base`, which grew at its end and may have lost its oldest."""
+    """Return the values added to `base`, which grew at its end and may have lost its oldest."""
     return now[kept_of(base, now) :]
 
 
 def kept_of(base: Sequence[T], now: Sequence[T]) -> int:
-    """How many of the last values of `base` the list begins with."""
+    """Return how many of the last values of `base` the list begins with."""
     if tuple(now[: len(base)]) == tuple(base):
         return len(base)
     return overlap(base, now)
@@ -89,10 +90,11 @@ def merge_keyed(
     theirs: Mapping[K, T],
     both: Callable[[K, T | None, T, T], Mapping[K, T]],
 ) -> dict[K, T]:
-    """Values with an identity: theirs in their order, then ours that are new.
+    """Return values with an identity: theirs in their order, then our new ones.
 
-    Gone on one side and untouched on the other is gone, gone and changed stays. `both` is asked
-    what becomes of a value that both sides changed, and may return more than one.
+    A value that one side removed and the other left unchanged is removed; removed by one side and
+    changed by the other, it stays. `both` merges a value that both sides changed, and may return
+    more than one.
     """
     if [*theirs] == [*base] and all(same(theirs[key], base[key]) for key in base):
         return dict(ours)  # in our order
@@ -114,7 +116,10 @@ def merge_keyed(
 
 
 def merge_set(base: Sequence[K], ours: Sequence[K], theirs: Sequence[K]) -> tuple[K, ...]:
-    """An ordered set: added by either is in, removed by either is out. Theirs come first."""
+    """Return an ordered set with everything either side added, without what either removed.
+
+    Theirs come first.
+    """
     if tuple(ours) == tuple(base):
         return tuple(theirs)
     if tuple(theirs) == tuple(base):
@@ -123,3 +128,21 @@ def merge_set(base: Sequence[K], ours: Sequence[K], theirs: Sequence[K]) -> tupl
     kept = [key for key in theirs if key not in removed]
     known = {*base, *theirs}
     return (*dict.fromkeys([*kept, *(key for key in ours if key not in known)]),)
+
+
+def each(name: str, base: object, ours: object, theirs: object) -> tuple[Any, Any, Any]:
+    """Return an attribute of base, ours and theirs."""
+    return getattr(base, name), getattr(ours, name), getattr(theirs, name)
+
+
+def keyed(
+    attribute: str, *sides: tuple[Any, ...] | None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
+    """Return base, ours and theirs by an attribute; None if two values of one side share it."""
+    identity = operator.attrgetter(attribute)
+    base, ours, theirs = ({identity(value): value for value in side or ()} for side in sides)
+    if any(
+        len(by) != len(side or ()) for by, side in zip((base, ours, theirs), sides, strict=True)
+    ):
+        return None
+    return base, ours, theirs

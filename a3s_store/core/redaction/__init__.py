@@ -1,1 +1,1 @@
-"""Keep secrets out of values before they are written."""
+"""Removing secrets from values before they are written."""

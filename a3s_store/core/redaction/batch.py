@@ -1,4 +1,4 @@
-"""A batch, or changes of a live session, as they are to be saved: without secrets."""
+"""Removing secrets from a batch and from changes of a live session."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def redacted_batch(redactor: Redactor, batch: Batch) -> Batch:
 
 
 def redacted_changes(redactor: Redactor, changes: SessionChanges) -> SessionChanges:
-    """Return the changes without secrets. Raises as `redacted_batch`."""
+    """Return the changes without secrets; raises as `redacted_batch` does."""
     if not redactor.has_hook:
         session = redactor.value(changes.session)
         return changes if session is changes.session else attrs.evolve(changes, session=session)

@@ -1,16 +1,16 @@
-"""Blanks credentials in the configuration of a session: an empty text is stored in their place.
+"""Blanking of credentials in the configuration of a session: an empty text is stored instead.
 
-Configuration is what a session was set up with: `config`, `llm_config` and the unknown keys of the
-session itself, at any depth. Conversations are not: there only `redact=` applies.
+The configuration of a session is `config`, `llm_config` and the unknown keys of the session itself,
+at any depth. To conversations only `redact=` applies.
 
-Blanked are values under the names of `credential_names`; in texts, user and password of an address
-and parameters that are named so (`?api_key=...`, `--token=...`, `"password": "..."`). None, true
-and false stay, and numbers where the name may count something. Texts of known fields are looked at
-in the same way, but for ids, rules and patterns, which would have another meaning, and for the
-system prompt, which is a text for the model: it is blanked where all of it is an address.
+Blanked are values under the names of `credential_names`; in texts also the user and password of an
+address, and parameters of such names (`?api_key=...`, `--token=...`, `"password": "..."`). None,
+true and false stay, and so do numbers under a name that may be a count. The same applies to texts
+of known fields, except ids, rules and patterns, which would change their meaning, and the system
+prompt, which is a text for the model: it is blanked only if all of it is an address.
 
-Invariants: 1. where nothing is blanked the very object is returned; 2. equal values become equal
-values, and blanking a second time changes nothing.
+Invariants: 1. a value without credentials is returned as the same object; 2. equal values become
+equal values, and blanking a second time changes nothing.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from a3s_store.wire.values import frozen_dict
 M = TypeVar("M", bound=Model)
 # Stored in place of a credential.
 BLANK: Final = ""
-# The models that configuration begins with. Of a session only its unknown keys are configuration.
+# The models of configuration. Of SessionData only the unknown keys are configuration.
 CONFIGURATION: Final = frozenset({SessionConfig, LlmConfigData, SessionData})
-# Known fields that stay as they are: an id is what a session is found by, a rule or a pattern with
-# other words would decide differently.
+# Known fields that are not changed: sessions are found by ids, and rules and patterns would decide
+# differently.
 _UNCHANGED: Final = frozenset(
     {(SessionConfig, "parent_id"), (PermissionRule, "rule"), (ClassificationRule, "pattern")}
     | {(SecurityConfig, "dangerous_commands")}
 )
 # Known fields that are prose.
 _PROSE: Final = frozenset({(SessionConfig, "system_prompt"), (ClassificationRule, "description")})
-# Keys under which an object has the name and the value of something.
+# The keys of an object such as {"name": ..., "value": ...}.
 _LABELS: Final = ("name", "key", "header", "variable")
 _VALUES: Final = frozenset({"value", "val"})
-# Below `token: {...}` texts under these keys are the token.
+# In an object under the key `token`, texts under these keys are the token.
 _ITSELF: Final = _VALUES | {
     "raw",
     "text",
@@ -92,9 +92,9 @@ _SCHEME: Final = re.compile(r"(?i)\A\s*(bearer|basic|token|digest)\s+\S+")
 
 
 def blanked(value: M, names: CredentialNames) -> M:
-    """Return a configuration without credentials: the value itself where it has none.
+    """Return a configuration without credentials; the value itself if it has none.
 
-    Of a `SessionData` only the unknown keys are looked at.
+    Of a `SessionData` only the unknown keys are searched.
     """
     return _Blanker(names).model(value)
 
@@ -138,7 +138,7 @@ class _Blanker:
         return value
 
     def _json(self, value: Any, secret: Match | None, *, headers: bool) -> Any:
-        """A JSON value; `secret` says that it stands under the name of a credential."""
+        """Blank a JSON value; `secret` is the match if it is under the name of a credential."""
         if isinstance(value, str):
             if secret is not None and value:
                 return BLANK
@@ -154,7 +154,7 @@ class _Blanker:
     def _object(self, value: dict[str, Any], secret: Match | None, *, headers: bool) -> Any:
         kind = value.get("type")
         if secret is not None and isinstance(kind, str) and kind in _JSON_TYPES:
-            # A JSON schema: the texts in it describe a value, but for examples.
+            # In a JSON schema, texts describe a value, except examples.
             secret = attrs.evolve(secret, many=False)
         labelled = self._labelled(value, headers)
         made: dict[str, Any] = {}
@@ -168,7 +168,7 @@ class _Blanker:
         return value if _same(made.values(), value.values()) else made
 
     def _labelled(self, value: dict[str, Any], headers: bool) -> Match | None:
-        """How `{"name": "API_KEY", "value": ...}` names what it has."""
+        """Return the match for the name in `{"name": "API_KEY", "value": ...}`."""
         for label in _LABELS:
             name = value.get(label)
             if isinstance(name, str) and _NAME.fullmatch(name):
@@ -191,14 +191,14 @@ class _Blanker:
         return value if _same(made, value) else made
 
     def _is_pair(self, value: list[Any]) -> bool:
-        """Whether it is a header as name and value, and has a credential."""
+        """Return whether a list is a header as name and value, with a credential."""
         if len(value) != 2 or not isinstance(value[1], str):
             return False
         is_name = isinstance(value[0], str) and _NAME.fullmatch(value[0])
         return bool(is_name and self._names.match(value[0], headers=True))
 
     def _option(self, before: Any, item: Any) -> Match | None:
-        """How an option of a command names its value: `--api-key`, then the key."""
+        """Return the match of a command's option for its value: `--api-key`, then the key."""
         if not isinstance(before, str) or not before.startswith("-") or "=" in before:
             return None
         if isinstance(item, str) and not item.startswith("-"):
@@ -206,7 +206,7 @@ class _Blanker:
         return None
 
     def _line(self, text: str, headers: bool) -> str:
-        """A line `NAME=value` or `Name: value`, or the value of a header."""
+        """Blank a line `NAME=value` or `Name: value`, or the value of a header."""
         if headers and "\n" in text:
             lines = text.split("\n")
             made = [self._line(line, headers) for line in lines]
@@ -233,7 +233,7 @@ class _Blanker:
         return text if made == text else made
 
     def _argument(self, found: re.Match[str]) -> str:
-        """An option and its value. Empty quotes: else the next word would be its value."""
+        """Blank the value of an option by empty quotes: else the next word would be its value."""
         if self._names.match(found["name"]) is None:
             return found[0]
         return f"{found['name']}{found['blank']}''"
@@ -255,7 +255,7 @@ class _Blanker:
         return f"{found['before']}{name}=" if is_one else found[0]
 
     def _members(self, text: str) -> str:
-        """JSON inside of a text. One pass: a quote that is never closed ends it."""
+        """Blank the JSON inside a text, in one pass; a quote that is never closed ends it."""
         kept: list[str] = []
         done = 0
         found = _STRING.search(text)
@@ -277,7 +277,7 @@ def _same(made: Any, given: Any) -> bool:
 
 @functools.cache
 def _parts(cls: Any) -> tuple[tuple[str, bool], ...]:
-    """The attributes with texts or models in them, and which of them are prose."""
+    """Return the attributes with texts or models, and whether each is prose."""
     if cls is SessionData:
         return ()
     return tuple(

@@ -1,8 +1,8 @@
-"""Names under which configuration has credentials. All lists are in this module.
+"""The names under which configuration has credentials; all lists of words are in this module.
 
 A name is compared by its words: `apiKey`, `API_KEY`, `x-api-key` and `openai.api.key` all end with
-the words api, key. What counts is how a name ends, since that says what it is: `token_count` is a
-count, `api_key_env` the name of a variable. docs/secrets.md has the same lists.
+the words api, key. The end of a name decides: `token_count` is a count, `api_key_env` the name of a
+variable. docs/secrets.md has the same lists.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ import attrs
 
 from a3s_store.errors import InvalidArgumentError
 
-# Names that end with one of these words, or are written as one word that ends so.
+# Names that end with one of these words, also when it is part of a longer word.
 SECRETS: Final = frozenset(
     {"password", "passwd", "passphrase", "passcode", "secret", "credential", "authorization"}
     | {"cookie", "apikey", "authtoken", "accesstoken", "refreshtoken", "sessiontoken", "apitoken"}
     | {"accesskey", "secretkey", "privatekey", "connectionstring"}
 )
-# The same for several: below such a name every text is a secret, whatever its own name.
+# The plurals: every text under such a name is a secret, whatever its own name.
 MANY: Final = frozenset(f"{word}s" for word in SECRETS - {"authorization"})
-# `X token` is a credential but for these X: words of a model's vocabulary, of counting, of paging.
+# `X token` is a credential except for these X: from a model's vocabulary, counting, paging.
 OTHER_TOKENS: Final = frozenset(
     {"bos", "cls", "eos", "mask", "pad", "sep", "special", "stop", "unk", "start", "end"}
     | {"first", "last", "max", "min", "per", "input", "output", "prompt", "completion", "image"}
     | {"next", "page", "continuation", "cursor", "sync", "cancel", "cancellation"}
 )
-# `X tokens` is one only for these X: else tokens are counted.
+# `X tokens` are credentials only for these X; otherwise it is a number of tokens.
 TOKENS: Final = frozenset(
     {"access", "api", "auth", "bearer", "bot", "csrf", "id", "jwt", "oauth", "refresh", "session"}
 )
-# `X key` and `X keys` are credentials for these X, and in headers and environments for every other
-# X but OTHER_KEYS.
+# `X key` and `X keys` are credentials for these X; in headers and environments for every X except
+# OTHER_KEYS.
 KEYS: Final = frozenset(
     {"access", "account", "admin", "api", "auth", "client", "decryption", "deploy", "encryption"}
     | {"license", "master", "private", "secret", "service", "shared", "signing", "ssh", "storage"}
@@ -53,7 +53,7 @@ PAIRS: Final = frozenset(
     {("connection", "string"), ("connection", "str"), ("conn", "string"), ("conn", "str")}
     | {(of, word) for of in ("db", "user", "admin", "root", "smtp") for word in ("pass", "pwd")}
 )
-# Last words of names with more than one, in headers and environments alone.
+# Last words of names with several words, in headers and environments only.
 IN_HEADERS: Final = frozenset({"pass", "pwd", "auth", "pat", "jwt"})
 # Parameters of an address, beside the names above.
 IN_ADDRESSES: Final = frozenset({"key", "sig", "signature", "auth", "jwt", "pwd", "pass"})
@@ -64,19 +64,19 @@ HEADERS: Final = frozenset(
 )
 # Before `vars` or `variables`: the same.
 ENVIRONMENTS: Final = frozenset({"env", "environ", "environment"})
-# Words at the end that say how a value is written, or which of several it is.
+# Last words that are ignored: the encoding of a value, or which of several it is.
 _QUALIFIERS: Final = frozenset(
     {"value", "raw", "plain", "plaintext", "text", "data", "pem", "base64", "b64", "hex"}
     | {"live", "prod", "production", "dev", "staging", "test", "default"}
 )
-# A name that begins so is a setting.
+# First words of settings.
 _FLAGS: Final = frozenset(
     {"no", "use", "with", "without", "skip", "enable", "disable", "require", "requires", "has"}
     | {"is", "needs", "allow", "show", "hide"}
 )
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 _NUMBER: Final = re.compile(r"v?\d+")
-# Longer keys of an object are no names.
+# Longer keys of an object are not names.
 _LONGEST: Final = 200
 
 
@@ -89,9 +89,9 @@ def words(name: str) -> tuple[str, ...]:
 
 @attrs.frozen(kw_only=True)
 class Match:
-    """How a name says that its value is a credential.
+    """The match of a name with those of credentials.
 
-    `many`: it has several, so all texts below it are. `numbers`: a number is one as well.
+    `many`: all texts in the value are credentials. `numbers`: a number is a credential, too.
     """
 
     many: bool = False
@@ -115,23 +115,23 @@ def _as_words(names: Iterable[str]) -> frozenset[tuple[str, ...]]:
 
 @attrs.frozen(kw_only=True)
 class CredentialNames:
-    """Which names of configuration are those of credentials.
+    """The names of configuration values that are credentials.
 
-    `add` has names beside the built-in ones, `allow` names whose values are stored as they are; it
-    wins. Both compare whole names by their words: `"pin"` is not `"pin_code"`, `"authToken"` is
-    also `"auth_token"`.
+    `add` are names in addition to the built-in ones; `allow` are names whose values are stored,
+    even if `add` or a built-in rule has them. Both compare whole names by their words: `"pin"` is
+    not `"pin_code"`, `"authToken"` is also `"auth_token"`.
 
     Raises:
-        InvalidArgumentError: one of them is a str, not several names.
+        InvalidArgumentError: `add` or `allow` is a str, not several names.
     """
 
     add: frozenset[tuple[str, ...]] = attrs.field(default=(), converter=_as_words)
     allow: frozenset[tuple[str, ...]] = attrs.field(default=(), converter=_as_words)
 
     def match(self, name: Any, *, headers: bool = False) -> Match | None:
-        """Return how a name is that of a credential, or None.
+        """Return the match of a name, or None for a name that is not of a credential.
 
-        `headers` says that it stands in headers or in an environment.
+        `headers`: the name is in headers or in an environment.
         """
         if not isinstance(name, str):
             return None
@@ -141,11 +141,11 @@ class CredentialNames:
         return _ONE if found in self.add else _built_in(found, headers)
 
     def allows(self, name: Any) -> bool:
-        """Whether `allow` has this name."""
+        """Return whether `allow` has this name."""
         return isinstance(name, str) and words(name) in self.allow
 
     def in_address(self, name: str) -> bool:
-        """Whether a parameter of an address has a credential."""
+        """Return whether a parameter of this name in an address is a credential."""
         if self.match(name, headers=True) is not None:
             return True
         found = words(name)
@@ -153,7 +153,7 @@ class CredentialNames:
 
 
 def is_headers(name: Any) -> bool:
-    """Whether an object or list of this name has headers, or variables of an environment."""
+    """Return whether an object or list of this name has headers or environment variables."""
     found = words(name) if isinstance(name, str) else ()
     if len(found) > 1 and found[-1] in ("vars", "variables"):
         return found[-2] in ENVIRONMENTS
@@ -179,5 +179,5 @@ def _built_in(found: tuple[str, ...], headers: bool) -> Match | None:
         return _ONE
     if last.endswith(tuple(MANY)):
         return _SEVERAL
-    # OLDPWD and PWD are folders.
+    # PWD and OLDPWD are folders.
     return _ONE if headers and before and before != "old" and last in IN_HEADERS else None

@@ -1,21 +1,20 @@
-"""Changes values before they are saved: a secret that is never written needs no erasing.
+"""Redaction of values before they are saved.
 
-Credentials of a session's configuration are blanked (`blanking`). Then a hook, if there is one, is
-asked about each text: of messages with tool inputs, results and reasoning, of collections and
-checkpoints, of the session and its configuration, of keys this release does not know, and about the
-keys of opaque JSON. Not asked about are words that say what something is (`role`, `type`,
-`..._type`, `schema`, members of enums), times, and the bytes of images.
+Credentials in a session's configuration are blanked (`blanking`). Then the hook, if there is one,
+is called with each text: of messages with tool inputs, results and reasoning, of collections and
+checkpoints, of the session and its configuration, of unknown keys, and with the keys of opaque
+JSON. It is not called with words of the format (`role`, `type`, `..._type`, `schema`, members of
+enums), times, and the bytes of images.
 
-Ids and labels are texts, too. What a store finds a value by (the id of a session, of a run or
-workflow with a checkpoint, of a memory) cannot be another text than the caller's: where the hook
-would change it, the value is refused. Other ids become what the hook makes of them. Since the same
-text becomes the same text, a tool call and its result stay a pair; a conversation is refused where
-two ids would become one text. Keys of one object that become equal are numbered.
+Ids and labels are texts, too. Values are found by some ids (of a session, of a run or workflow with
+a checkpoint, of a memory), so a value is refused if the hook would change such an id. Other ids are
+replaced. Since equal texts are replaced by equal texts, a tool call and its result stay a pair; a
+conversation is refused if two ids would become one text. Keys of one object that become equal are
+numbered.
 
-Invariants: 1. where nothing changes the very object that was given is returned; 2. for the
-same object the same object is returned, while both are cached: so a save still finds by
-identity what is unchanged; 3. when the hook fails nothing was written, and the error has a path and
-no text.
+Invariants: 1. an unchanged value is returned as the same object; 2. for the same object the same
+object is returned while both are cached, so that a save still finds unchanged values by identity;
+3. when the hook fails nothing was written, and the error has a path and no text.
 """
 
 from __future__ import annotations
@@ -47,24 +46,24 @@ from a3s_store.wire.kinds import EnumMap, Kind, Many, OpaqueValue
 from a3s_store.wire.model_kinds import One, Tagged
 from a3s_store.wire.values import frozen_dict
 
-# Takes a text as it is about to be saved and returns the text to be saved in its place.
+# Takes a text before it is saved and returns the text to save instead.
 Redact: TypeAlias = Callable[[str], str]
 
-# The names of credentials without any setting.
+# The names of credentials, without additions.
 BUILT_IN: Final = CredentialNames()
-# How many values are cached with their results.
-REMEMBERED: Final = 100_000
+# The number of values that are cached with their results.
+CACHED: Final = 100_000
 _EXTRAS: Final = 64
 _WORDS: Final = frozenset({"role", "type", "schema"})
 _WORDS_END: Final = "_type"
 _WITH_TEXT: Final = (EnumMap, Many, One, Tagged, OpaqueValue)
-# A value that is saved by itself is found by these.
+# The attributes by which values are found.
 _FOUND_BY: Final = ("id", "session_id", "run_id", "workflow_id")
-# The blocks of a message with the id that makes a pair of them.
+# The blocks of a message that make pairs, and the attribute with the id of the pair.
 _PAIRED: Final[dict[Any, str]] = {ToolUseBlock: "id", ToolResultBlock: "tool_use_id"}
 
 
-# What is kept from one save to the next. The parts of a message come and go with it.
+# The models whose results are cached. Parts of a message are cached with the message.
 _LASTING: Final = frozenset(
     {
         Message,
@@ -76,7 +75,7 @@ _LASTING: Final = frozenset(
 
 
 class _RefusedError(Exception):
-    """What is wrong with a text, and where, from the inside out."""
+    """The hook failed or a result is refused; `steps` is the path, innermost first."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -91,11 +90,11 @@ class _RefusedError(Exception):
         path = ""
         for step in reversed(self.steps):
             path += step if step.startswith("[") or not path else "." + step
-        return EncodeError(self.what, path=path, hint="Mend the function given as redact=")
+        return EncodeError(self.what, path=path, hint="Correct the function given as redact=")
 
 
 class _Cached(weakref.ref[Any]):
-    """The result for a value, None for the value itself, as long as the value is referred to."""
+    """The result for a value, None for the value itself; it lasts as long as the value."""
 
     __slots__ = ("key", "result")
     result: Any
@@ -103,35 +102,35 @@ class _Cached(weakref.ref[Any]):
 
 
 class Redactor:
-    """Blanks credentials, asks a hook about the texts of values, and caches the results.
+    """Blanks credentials, replaces texts by a hook, and caches the results.
 
-    Without `names` nothing is blanked, without `hook` nothing else is changed.
+    Without `names` nothing is blanked; without `hook` nothing else is changed.
     """
 
     def __init__(
         self,
         hook: Redact | None = None,
-        cached: int = REMEMBERED,
+        cached: int = CACHED,
         *,
         names: CredentialNames | None = BUILT_IN,
     ) -> None:
         self._hook = hook
         self._names = names
-        self._room = cached
+        self._max_known = cached
         self._known: dict[int, _Cached] = {}
-        # The unknown keys of the last sessions, and what they are without credentials.
+        # The unknown keys of the last sessions, and their values without credentials.
         self._extras: dict[int, tuple[Any, Any]] = {}
-        # Whether the id of a tool call was ever changed: only then are pairs looked at.
+        # Whether the id of a tool call was ever changed: only then are pairs checked.
         self._has_renamed = False
 
     def value(self, value: Any, name: str = "") -> Any:
-        """A model, a tuple of models or of texts, as it is to be saved.
+        """Return a model, or a tuple of models or texts, as it is to be saved.
 
-        Anything else is returned as it is, and refused when it is encoded. `name` begins the
-        path of an error.
+        Any other value is returned unchanged, and refused when it is encoded. The path of an error
+        begins with `name`.
 
         Raises:
-            EncodeError: the hook raised, or returned no str, or made one text of two ids.
+            EncodeError: the hook raised, returned no str, or made one text of two ids.
             InvalidIdError: the hook would change the id of a session, checkpoint or memory.
         """
         if self._hook is None:
@@ -143,7 +142,7 @@ class Redactor:
             return self._any(value)
         except _RefusedError as error:
             refused = error.at(name).named() if name else error.named()
-        raise refused  # out here, so that what the hook raised is no part of it
+        raise refused  # here, so that the error of the hook is not its context
 
     def check_id(self, text: str, what: str = "session id") -> None:
         """Refuse an id that the hook would change.
@@ -172,16 +171,16 @@ class Redactor:
 
     @property
     def has_hook(self) -> bool:
-        """Whether texts are asked about; else only configuration may change."""
+        """Whether there is a hook; without one, only configuration may change."""
         return self._hook is not None
 
     @property
     def names(self) -> CredentialNames | None:
-        """The names under which values are blanked."""
+        """The names under which values are blanked; None: none are."""
         return self._names
 
     def _without_credentials(self, value: Any) -> Any:
-        """A session, or a part of its configuration, blanked; anything else as it is."""
+        """Return a session, or a part of its configuration, blanked; other values unchanged."""
         cls = type(value)
         if self._names is None or cls not in CONFIGURATION:
             return value
@@ -194,7 +193,7 @@ class Redactor:
         return self._with_known_extra(value) if value.extra else value
 
     def _with_known_extra(self, session: SessionData) -> SessionData:
-        """A session whose unknown keys are blanked; the same object of them is looked at once."""
+        """Return a session with blanked unknown keys; the same object of keys is blanked once."""
         extra = session.extra
         known = self._extras.get(id(extra))
         if known is None or known[0] is not extra:
@@ -226,7 +225,7 @@ class Redactor:
 
     def _text(self, text: str) -> str:
         what = ""
-        assert self._hook is not None, "nothing is asked without one"
+        assert self._hook is not None, "called only with a hook"
         try:
             returned = self._hook(str.__str__(text))
         except Exception as error:
@@ -285,7 +284,7 @@ class Redactor:
         return attrs.evolve(value, **changed) if changed else value
 
     def _opaque(self, value: Any) -> Any:
-        """Opaque JSON with the hook asked about its texts and its keys."""
+        """Return opaque JSON with texts and keys replaced by the hook."""
         result = self._inside(value)
         return value if result is value else freeze(result)
 
@@ -301,7 +300,7 @@ class Redactor:
                     names.append(key if isinstance(key, enum.Enum) else self._key(key, made))
                     made[names[-1]] = self._inside(item)
                 except _RefusedError as error:
-                    # Keys may be text like any other: the place says which it is.
+                    # By position, since a key may itself be secret text.
                     raise error.at(f"[{place}]") from None
             same = all(
                 name is key and made[key] is item
@@ -315,7 +314,7 @@ class Redactor:
         return value if same else made
 
     def _key(self, key: Any, taken: dict[str, Any]) -> Any:
-        """A key as it is to be saved: numbered where another one became the same text."""
+        """Return the key to save, numbered if another key became the same text."""
         if not isinstance(key, str):
             return key
         made = self._text(key)
@@ -334,17 +333,17 @@ class Redactor:
                 raise error.at(f"[{index}]") from None
 
     def _remember(self, value: Model, result: Any) -> None:
-        if self._room <= 0:
+        if self._max_known <= 0:
             return
         known = _Cached(value, self._forget)
         known.result = result
         known.key = id(value)
         self._known[known.key] = known
-        while len(self._known) > self._room:
+        while len(self._known) > self._max_known:
             try:
                 del self._known[next(iter(self._known))]
             except (KeyError, StopIteration, RuntimeError):
-                continue  # another value ended meanwhile and took itself out
+                continue  # another value was collected meanwhile and removed its entry
 
     def _forget(self, known: _Cached) -> None:
         if self._known.get(known.key) is known:
@@ -366,7 +365,7 @@ def _refuse_lost_pairs(before: tuple[Any, ...], after: list[Any]) -> None:
 
 @functools.cache
 def _asked(cls: Any) -> tuple[str, ...]:
-    """The attributes of a model that may hold text to be asked about."""
+    """Return the attributes of a model with texts for the hook."""
     return (
         *(
             field.attribute

@@ -1,4 +1,4 @@
-"""A ready function for `redact=`: masks values that are known, and keys that are told by shape."""
+"""A ready function for `redact=`: masks known values, and keys of known shapes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ from a3s_store.core.redaction import secret_shapes
 from a3s_store.errors import InvalidArgumentError
 
 MASK: Final = "[redacted]"
-# A shorter value would be found in words that are none.
+# A shorter value would be found in ordinary words.
 _SHORTEST: Final = 6
 
 
 class SecretRedactor:
-    """Masks secrets in a text: pass one as `redact=` of `open()`.
+    """A function that masks secrets in a text; pass an instance as `redact=` of `open()`.
 
-    `values` are texts that are masked wherever they are; those of the environment variables named
-    in `environment` too, as they are now (one that is not set has none). Each is found as it is, in
-    base64 (also in the middle of it), URL-encoded and escaped in JSON. With `shapes` keys of common
+    `values` are texts to mask; so are the present values of the environment variables in
+    `environment` (a variable that is not set is ignored). Each is found in plain text, in base64
+    (also inside a longer one), URL-encoded and escaped in JSON. With `shapes`, keys of common
     shapes are masked as well, such as `sk-...`, `ghp_...`, `AKIA...`, JSON web tokens and private
-    keys: see `secret_shapes`. A secret of which a text has only a part is not found.
+    keys: see `secret_shapes`. A part of a secret is not found.
 
-    The same text is always masked alike, and masking twice is masking once. The object's `repr`
-    shows no value.
+    Equal texts are masked alike, and masking twice changes nothing more. The `repr` shows no value.
 
     Raises:
-        InvalidArgumentError: a value has fewer than 6 characters (the variable is named, the value
-            is not), or `values` or `environment` is a str, not several.
+        InvalidArgumentError: a value has fewer than 6 characters (the error has the name of the
+            variable, not the value), or `values` or `environment` is a str, not several.
     """
 
     def __init__(
@@ -54,13 +53,13 @@ class SecretRedactor:
         for value, name in known.items():
             if len(value) < _SHORTEST:
                 raise InvalidArgumentError(
-                    f"{name} has fewer than {_SHORTEST} characters, which is too common to mask",
+                    f"{name} has fewer than {_SHORTEST} characters, too few to be masked safely",
                     argument="values" if name == "a value" else "environment",
                     op="SecretRedactor",
                     hint="Leave it out, or choose a longer secret",
                 )
         forms = {form for value in known for form in _forms(value)}
-        # The longest first: one form may be in another.
+        # The longest first, since one form may contain another.
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
         self._shapes = shapes
         self._mask = mask
@@ -89,7 +88,7 @@ class SecretRedactor:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """How a value may be written."""
+    """Yield the encodings in which a value may be written."""
     yield value
     for ascii_only in (True, False):
         once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
@@ -99,7 +98,7 @@ def _forms(value: str) -> Iterator[str]:
         yield from (quoted, quoted.replace("%20", "+"), _lower(quoted))
     data = value.encode("utf-8", "surrogatepass")
     for before in range(3):
-        # The characters made of the value alone, with any bytes before and behind it.
+        # The characters that depend on the value alone, whatever bytes are around it.
         bits = 8 * (before + len(data))
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             text = encode(bytes(before) + data).decode("ascii")

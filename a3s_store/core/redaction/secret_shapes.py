@@ -1,7 +1,7 @@
-"""Shapes of keys that are told by their text alone: prefixes of providers, tokens, private keys.
+"""Shapes by which keys are recognised in text: prefixes of providers, tokens, private keys.
 
-Shapes without a prefix of their own (forty hex digits may be a commit as well) are not here: values
-like those are given to `SecretRedactor` by name.
+Keys without a prefix (forty hex digits may be a commit as well) are not recognised: their values
+are given to `SecretRedactor`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 
 class Shape(NamedTuple):
-    """A kind of key. Texts without any of `hints` have none, which is found out quickly.
+    """A kind of key. A text without any of `hints` has none, which is quick to check.
 
-    Where the pattern has a group, the group is the secret, else all of it.
+    The secret is the group of the pattern, if it has one, otherwise the whole match.
     """
 
     name: str
@@ -23,25 +23,25 @@ class Shape(NamedTuple):
 
 
 def _shape(name: str, hints: str, pattern: str, *, alone: bool = True) -> Shape:
-    # An escape of JSON ends with a letter, too.
+    # Before the key there is no letter or digit, except the letter of an escape of JSON.
     before = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt]))" if alone else ""
     return Shape(name, tuple(hints.split()), re.compile(before + pattern))
 
 
-# What may be between two lines of a key: blanks, ends of lines as they are or escaped, and what
-# listings, quotes, diffs, comments and sources put before and behind each line. Possessive, as all
-# repetitions of the pattern: what was taken is never tried in another way. So a place where no key
-# begins costs a bounded number of steps, and a key as many as it has characters.
+# The characters between two lines of a key: blanks, line ends, plain or escaped, and the characters
+# that listings, quotes, diffs, comments and sources put around each line. Possessive, as all
+# repetitions of the pattern, so that nothing is tried twice: a place where no key begins costs a
+# bounded number of steps, and a key as many as it has characters.
 _BREAK: Final = (
     r"(?:\s|\\{1,8}(?:[nrt]|u[0-9A-Fa-f]{4}|(?=\s))"
     # The name of a file and a number, as grep prints them.
     r"|(?<=[\nn])(?:[\w@/-]{0,60}+\.){1,4}+\w{1,10}+(?:[:-]\d{1,7})?[:-]"
-    # The number of a line; what is between it and the line.
+    # The number of a line, and the characters after it.
     r"|\d{1,7}+(?![A-Za-z0-9+/=])|[>|+:;,)#*!~/\"'`\u2192\u2502]|\x1b\[[0-9;]{0,12}+m"
     r"|-(?!-{4}(?:BEGIN|END)))"
     r"{1,64}+"
 )
-# Behind the first line: in `grep "-----BEGIN PRIVATE KEY-----" /path/of/a/folder` no key follows.
+# After the first line: in `grep "-----BEGIN PRIVATE KEY-----" /path/of/a/folder` no key follows.
 _LINE_END: Final = r"(?=[^\w\\\n]{0,16}(?:\n|\\{1,8}[nr])|\s)"
 _BASE64: Final = r"(?:[A-Za-z0-9+/=]|\\{1,3}/)"
 # A character of a field such as `Proc-Type: 4,ENCRYPTED`.
@@ -95,7 +95,7 @@ class Found(NamedTuple):
 
 
 def find(text: str) -> Iterator[Found]:
-    """Find the keys in a text, shape by shape; two may overlap."""
+    """Yield the keys in a text, shape by shape; two may overlap."""
     for shape in SHAPES:
         if any(hint in text for hint in shape.hints):
             group = shape.pattern.groups

@@ -77,7 +77,7 @@ async def an_inventory_has_every_id(store: SessionStore) -> None:
     found = await store.inventory()
     same(("a", "b"), found.sessions, "sessions")
     if collections:
-        same(("list a", "list b"), found.families_only, "families_only")
+        same(("list a", "list b"), found.collections_only, "collections_only")
     if checkpoints:
         same(("run a", "run b"), found.loop_checkpoints, "loop_checkpoints")
         same(("flow a", "flow b"), found.workflow_checkpoints, "workflow_checkpoints")

@@ -188,7 +188,7 @@ class _Attack:
     async def _others(self) -> list[str]:
         inventory = await self._store.inventory()
         good = {session_id(0)}
-        return sorted({*inventory.sessions, *inventory.families_only} - good)
+        return sorted({*inventory.sessions, *inventory.collections_only} - good)
 
     async def _save_a_good_one(self) -> None:
         self._what = "a good session"

@@ -117,7 +117,7 @@ async def questions(store: Any) -> list[Question]:
         found += [("snapshot", key), ("generations", key), ("exists", key)]
         kept = [one.number for one in await store.generations(key) if one.length is not None]
         found += [("load", key, str(number)) for number in kept[:: max(_EVERY, len(kept) // _MOST)]]
-    found += [("trace_events", key) for key in inventory.families_only]
+    found += [("trace_events", key) for key in inventory.collections_only]
     found += [("loop", key) for key in inventory.loop_checkpoints]
     found += [("draft", key) for key in inventory.loop_checkpoints]
     found += [("workflow", key) for key in inventory.workflow_checkpoints]

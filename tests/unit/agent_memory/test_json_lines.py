@@ -71,7 +71,7 @@ def test_blank_lines_are_skipped_and_line_ends_of_other_systems_are_read() -> No
         (b"\xff", "is not UTF-8"),
         (compact(encode(ITEMS[0].evolve(metadata={"n": 1}))), "object of texts"),
         (compact(encode(ITEMS[0].evolve(id=""))), "is empty"),
-        (compact(encode(ITEMS[0]))[:-1] + b',"id":"twice"}', "stands twice"),
+        (compact(encode(ITEMS[0]))[:-1] + b',"id":"twice"}', "is repeated"),
     ],
 )
 def test_a_bad_line_is_named(bad: bytes, what: str, tmp_path: Path) -> None:

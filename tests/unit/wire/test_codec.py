@@ -123,7 +123,7 @@ def test_todos_read_as_tasks_and_description_as_content() -> None:
 def test_a_name_beside_its_alias_is_refused_with_the_alias_as_path() -> None:
     assert refused(SessionData, {**SESSION, "todos": []}) == (
         "todos",
-        "stands beside its other name tasks",
+        "is another name of tasks, which is there too",
     )
     task = {**TASK, "description": "x"}
     assert refused(Task, task)[0] == "description"
@@ -508,9 +508,9 @@ def test_a_subclass_of_a_model_is_no_model() -> None:
     class Louder(TextDelta):
         pass
 
-    with pytest.raises(TypeError, match="Louder is no model"):
+    with pytest.raises(TypeError, match="Louder is not a model"):
         encode(Louder(text="x"))
-    with pytest.raises(TypeError, match="dict is no model"):
+    with pytest.raises(TypeError, match="dict is not a model"):
         decode(dict, {})
 
 
@@ -658,7 +658,7 @@ def test_opaque_input_is_frozen_as_it_is_taken_in() -> None:
     block = ToolUseBlock(id="c", name="n", input=given)
     given["paths"].append("b")
     assert block.input == {"paths": ["a"]}
-    with pytest.raises(EncodeError, match="nan is no JSON number"):
+    with pytest.raises(EncodeError, match="nan is not a JSON number"):
         ToolUseBlock(id="c", name="n", input={"x": float("nan")})
 
 

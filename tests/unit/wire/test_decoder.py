@@ -164,10 +164,10 @@ def test_the_input_of_a_tool_is_frozen_like_any_json(given: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "path", "what"),
     [
-        ({1: 2}, "", "a key is int, not str"),
-        ({"a": {1: 2}}, ".a", "a key is int, not str"),
-        ({"a": b""}, ".a", "bytes is no JSON value"),
-        ({"a": float("nan")}, ".a", "nan is no JSON number"),
+        ({1: 2}, "", "a key is of type int, not str"),
+        ({"a": {1: 2}}, ".a", "a key is of type int, not str"),
+        ({"a": b""}, ".a", "bytes is not a JSON type"),
+        ({"a": float("nan")}, ".a", "nan is not a JSON number"),
         ({"a": {"b": "\ud800"}}, ".a.b", "a lone surrogate at character 0"),
     ],
 )

@@ -96,7 +96,7 @@ def test_nothing_left_out_is_the_whole() -> None:
 def test_attributes_are_named_not_keys() -> None:
     config = AutoDelegationConfig()
     assert "maxTasks" not in encode_without(config, frozenset({"max_tasks"}))
-    with pytest.raises(TypeError, match="AutoDelegationConfig cannot be written without maxTasks"):
+    with pytest.raises(TypeError, match="AutoDelegationConfig cannot be encoded without maxTasks"):
         encode_without(config, frozenset({"maxTasks"}))
 
 
@@ -112,7 +112,7 @@ def test_attributes_are_named_not_keys() -> None:
     ],
 )
 def test_what_is_no_field_cannot_be_left_out(value: Any, name: str) -> None:
-    with pytest.raises(TypeError, match=f"{type(value).__name__} cannot be written without"):
+    with pytest.raises(TypeError, match=f"{type(value).__name__} cannot be encoded without"):
         encode_without(value, frozenset({name}))
 
 
@@ -130,5 +130,5 @@ def test_it_is_compiled_once_for_each_set() -> None:
 
 
 def test_what_is_no_model_is_refused() -> None:
-    with pytest.raises(TypeError, match="dict is no model"):
+    with pytest.raises(TypeError, match="dict is not a model"):
         encode_without({}, NONE)

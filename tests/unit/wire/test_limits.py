@@ -28,7 +28,7 @@ from a3s_store.wire import (
     pretty,
 )
 from a3s_store.wire.limits import in_force
-from a3s_store.wire.orjson_room import in_pieces, size_of
+from a3s_store.wire.orjson_memory import in_pieces, size_of
 
 _TREES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
@@ -198,7 +198,7 @@ def test_a_long_key_is_cut_in_the_place_of_an_error() -> None:
     with pytest.raises(EncodeError) as caught:
         freeze({"a": {key: float("nan")}})
     assert caught.value.path == "a.sk-live-0123…"
-    with pytest.raises(DecodeError, match=r"the key 'sk-live-0123…' stands twice"):
+    with pytest.raises(DecodeError, match=r"the key 'sk-live-0123…' is repeated"):
         parse(f'{{"{key[:34]}": 1, "{key[:34]}": 2}}')
     with pytest.raises(EncodeError) as caught:
         freeze({"a\nb": {}, "c\nd": [float("nan")]})

@@ -20,19 +20,19 @@ from a3s_store.wire.text import exact
 from a3s_store.wire.values import MAX_DEPTH, height
 
 NOT_JSON: list[tuple[Any, str, str]] = [
-    (float("nan"), "", "nan is no JSON number"),
-    ({"a": [1, float("inf")]}, "a[1]", "inf is no JSON number"),
-    ([{"b": {"c": -float("inf")}}], "[0].b.c", "-inf is no JSON number"),
+    (float("nan"), "", "nan is not a JSON number"),
+    ({"a": [1, float("inf")]}, "a[1]", "inf is not a JSON number"),
+    ([{"b": {"c": -float("inf")}}], "[0].b.c", "-inf is not a JSON number"),
     ({"a": "x\ud800"}, "a", "a lone surrogate at character 1"),
     ({"a": {"\udfff": 1}}, "a", "a lone surrogate at character 0"),
-    ({"a": {1: 2}}, "a", "a key is int, not str"),
+    ({"a": {1: 2}}, "a", "a key is of type int, not str"),
     ({None: 1}, "", "a key is NoneType, not str"),
-    ({"a": (1, b"x")}, "a[1]", "bytes is no JSON value"),
-    ([{1, 2}], "[0]", "set is no JSON value"),
-    ({"a": object()}, "a", "object is no JSON value"),
-    ([decimal.Decimal(1)], "[0]", "Decimal is no JSON value"),
-    ([datetime.date(2026, 1, 1)], "[0]", "date is no JSON value"),
-    ([1j], "[0]", "complex is no JSON value"),
+    ({"a": (1, b"x")}, "a[1]", "bytes is not a JSON type"),
+    ([{1, 2}], "[0]", "set is not a JSON type"),
+    ({"a": object()}, "a", "object is not a JSON type"),
+    ([decimal.Decimal(1)], "[0]", "Decimal is not a JSON type"),
+    ([datetime.date(2026, 1, 1)], "[0]", "date is not a JSON type"),
+    ([1j], "[0]", "complex is not a JSON type"),
 ]
 
 

@@ -118,7 +118,7 @@ def inventory(conn: sqlite3.Connection) -> Inventory:
     )
     return Inventory(
         sessions=_ids(i for i, saved in owners if saved),
-        families_only=_ids(i for i, saved in owners if not saved),
+        collections_only=_ids(i for i, saved in owners if not saved),
         loop_checkpoints=loops,
         workflow_checkpoints=workflows,
     )

@@ -81,7 +81,7 @@ def test_a_shelf_without_a_session_has_one_owner(
         assert files_in(tmp_path) == before
         assert await load_family(store, collection, first) == values(collection)
         inventory = await store.inventory()
-        assert (inventory.sessions, inventory.families_only) == ((), (first,))
+        assert (inventory.sessions, inventory.collections_only) == ((), (first,))
         await store.delete(first)
         assert files_in(tmp_path) == {}
         await save_family(store, collection, second, values(collection, "2"))
@@ -153,7 +153,7 @@ def test_a_claim_nothing_is_kept_under_binds_nobody(tmp_path: Path) -> None:
 
     async def work(store: FileSessionStore) -> None:
         assert await store.load_trace_events("a/b") is None
-        assert (await store.inventory()).families_only == ()
+        assert (await store.inventory()).collections_only == ()
         await store.save_snapshot(snapshot("a..b"))
         assert await store.load_snapshot("a..b") == snapshot("a..b")
 

@@ -445,7 +445,7 @@ def test_an_artifact_folder_without_a_file_was_saved_empty(tmp_path: Path) -> No
     async def work(store: FileSessionStore) -> None:
         assert await store.load_artifacts("x") == ()
         assert await store.load_artifacts("y") is None
-        assert (await store.inventory()).families_only == ("x",)
+        assert (await store.inventory()).collections_only == ("x",)
 
     run(tmp_path, work)
 
@@ -497,7 +497,7 @@ def test_the_inventory_is_everything_by_original_ids(tmp_path: Path) -> None:
         await store.save_workflow_checkpoint("w/1", checkpoint("workflow_checkpoint", "w/1"))
         assert await store.inventory() == Inventory(
             sessions=("s/1", "s2"),
-            families_only=("f/1", "f2"),
+            collections_only=("f/1", "f2"),
             loop_checkpoints=("l/1",),
             workflow_checkpoints=("w/1",),
         )

@@ -109,7 +109,7 @@ def contents(path: Path) -> dict[str, Any]:
             inventory = await store.inventory()
             for session_id in inventory.sessions:
                 found[session_id] = await store.load_snapshot(session_id)
-            for session_id in inventory.families_only:
+            for session_id in inventory.collections_only:
                 found[session_id] = {
                     collection.name: await getattr(store, f"load_{collection.name}")(session_id)
                     for collection in COLLECTIONS

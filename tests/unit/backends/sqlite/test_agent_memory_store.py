@@ -105,7 +105,7 @@ def test_memories_make_no_session_and_need_none(tmp_path: Path) -> None:
         await store.memories("fix-login").store(THREE[0])
         assert await store.list() == []
         inventory = await store.inventory()
-        assert (inventory.sessions, inventory.families_only) == ((), ())
+        assert (inventory.sessions, inventory.collections_only) == ((), ())
         assert await store.generation("fix-login") == 0
         assert not await store.exists("fix-login")
         assert (await store.verify(depth="deep")).ok

@@ -1,10 +1,11 @@
-"""orjson, asked only where there is memory for what it does.
+"""Calls of orjson, made only while the process has the memory that they may need.
 
 orjson ends the process with SIGSEGV when an allocation fails: in `dumps`, whose buffer grows to
-eight times a text, and in `loads`, where it makes the values. Where a failure did not kill it, it
-calls the text invalid. So the size is known before, and for all but small values the address space
-is asked for first, which takes 5 µs: mapped, not touched, given back. Where it is not there, the
-text is written in pieces or read by the standard library: slower, but they raise MemoryError.
+eight times the text, and in `loads`, where it makes the values. Some failed allocations are
+reported as invalid text instead. Before the call for any but a small value, this module therefore
+maps as much address space as orjson may need and unmaps it untouched, which takes 5 µs. Without
+that space, text is written in pieces or parsed by the standard library: slower, but both raise
+MemoryError.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ import orjson
 
 from a3s_store.wire.values import FrozenDict, FrozenList
 
-# What a number, true, false or null counts as.
+# The size that a number, true, false or null counts as.
 _SCALAR: Final = 8
-# Values up to this size are dumped without a look at the memory: a look costs as much as they do.
+# Values up to this size are passed to orjson unchecked: the check would cost as much as the call.
 SMALL: Final = 16_384
-# The most address space that orjson needs for a character: it has up to 4 bytes, for each of which
-# the buffer of `dumps` grows by 8, to the next power of two, beside the one before. What `loads`
-# makes of it is no larger.
+# The most address space that orjson needs for a character. In `dumps` a character has up to 4
+# bytes, for each of which the buffer has 8, rounded up to a power of two, while the buffer before
+# it still exists. `loads` needs no more.
 _FOR_EACH: Final = 96
-# Texts are written in pieces of so many characters.
+# Texts are written in pieces of this many characters.
 _PIECE: Final = 16_384
 _CONTAINERS: Final = frozenset({dict, FrozenDict, list, FrozenList, tuple})
 _PRIVATE: Final[Mapping[str, int]] = (
@@ -34,7 +35,7 @@ _PRIVATE: Final[Mapping[str, int]] = (
 
 
 def size_of(tree: Any) -> int:
-    """The characters of all texts and keys in a tree, and 8 for each other thing in it."""
+    """Return the characters of all texts and keys in a tree, plus 8 for each other value in it."""
     kind = type(tree)
     if kind is str:
         return len(tree)
@@ -49,8 +50,8 @@ def size_of(tree: Any) -> int:
     return size
 
 
-def has_room(nbytes: int) -> bool:
-    """Whether the process could have so many more bytes of memory now."""
+def has_memory(nbytes: int) -> bool:
+    """Return whether the process could map this many more bytes of memory now."""
     try:
         mmap.mmap(-1, max(nbytes, 1), **_PRIVATE).close()
     except (OSError, MemoryError, OverflowError):
@@ -59,30 +60,37 @@ def has_room(nbytes: int) -> bool:
 
 
 def dumps(tree: Any, option: int, size: int) -> bytes:
-    """As `orjson.dumps`, of a tree of this size. Raises TypeError, MemoryError."""
-    if size > SMALL and not has_room(size * _FOR_EACH):
+    """Return what `orjson.dumps` returns for a tree of this size (see `size_of`).
+
+    Raises:
+        TypeError: the tree has a value that orjson does not write.
+        MemoryError: there is too little memory.
+    """
+    if size > SMALL and not has_memory(size * _FOR_EACH):
         return in_pieces(tree, option)
     return orjson.dumps(tree, option=option)
 
 
 def may_load(text: str | bytes) -> bool:
-    """Whether orjson has the memory to load a text."""
-    return len(text) <= SMALL or has_room(len(text) * _FOR_EACH)
+    """Return whether there is memory for `orjson.loads` of a text."""
+    return len(text) <= SMALL or has_memory(len(text) * _FOR_EACH)
 
 
-def require_room() -> None:
-    """Raise MemoryError where orjson may not have the memory for a small value.
+def require_memory() -> None:
+    """Check once for many small values, which are not checked one by one, that there is memory.
 
-    What reads and writes many of them asks once.
+    Raises:
+        MemoryError: there is too little for a value of the size `SMALL`.
     """
-    if not has_room(SMALL * _FOR_EACH):
+    if not has_memory(SMALL * _FOR_EACH):
         raise MemoryError
 
 
 def in_pieces(tree: Any, option: int) -> bytes:
-    """The bytes that orjson would write, with little memory beside them.
+    """Return the bytes that `orjson.dumps` returns, made with little memory besides.
 
-    Raises TypeError for what orjson does not write, and MemoryError.
+    Raises:
+        TypeError, MemoryError: as `dumps` does.
     """
     return b"".join(_pieces(tree, option, b""))
 
@@ -95,7 +103,7 @@ def _pieces(tree: Any, option: int, margin: bytes) -> Iterator[bytes]:
             yield _dumped(tree[start : start + _PIECE], 0)[1:-1]
         yield b'"'
     elif kind not in _CONTAINERS or size_of(tree) <= _PIECE:
-        # A line feed in JSON is layout: in a text it is written as an escape.
+        # Each line feed is layout: inside a text it is written as an escape.
         yield _dumped(tree, option).replace(b"\n", b"\n" + margin)
     else:
         inner = margin + b"  " if option & orjson.OPT_INDENT_2 else margin
@@ -109,18 +117,18 @@ def _pieces(tree: Any, option: int, margin: bytes) -> Iterator[bytes]:
 
 
 def _items(tree: Any, option: int) -> Iterator[tuple[bytes, Any]]:
-    """Each item of an object or array, after what is written before it."""
+    """Yield each item of an object or array with the text before it (the key and the colon)."""
     if not isinstance(tree, dict):
         for item in tree:
             yield b"", item
         return
     colon = b": " if option & orjson.OPT_INDENT_2 else b":"
-    # Texts are in the order of their characters, which is that of their bytes in UTF-8.
+    # Python sorts by characters, orjson by the bytes of UTF-8: the order is the same.
     for key in sorted(tree) if option & orjson.OPT_SORT_KEYS else tree:
         yield b"".join(_pieces(key, 0, b"")) + colon, tree[key]
 
 
 def _dumped(tree: Any, option: int) -> bytes:
-    if not has_room(_PIECE * _FOR_EACH):
+    if not has_memory(_PIECE * _FOR_EACH):
         raise MemoryError
     return orjson.dumps(tree, option=option)
