@@ -1,39 +1,36 @@
-"""Giving free pages back to the file system.
+"""Give free pages back to the file system.
 
-A file with auto-vacuum (each new one) is cut in steps: each moves some pages from its end to free
-ones, for 5 ms of the write lock. Another file has to be written anew (VACUUM), which is done only
-when it is asked for: savers wait for all of that time.
+A file with auto-vacuum (each new one) shrinks in steps: each step moves pages from the end of the
+file into free ones and holds the write lock for about 5 ms. A file without auto-vacuum has to be
+rewritten (VACUUM), which is done only on request, since other savers wait for all of that time.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
 import sqlite3
 import time
 from typing import Final, NamedTuple
 
 from a3s_store.backends.sqlite.connection import wal_checkpoint
-from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_link
+from a3s_store.backends.sqlite.maintenance import steps
+from a3s_store.backends.sqlite.maintenance.steps import Steps
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.core.reports import CompactReport
-from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import InvalidArgumentError
 from a3s_store.printable import short_repr
 
-# The most pages that one step gives back, and seconds after which it goes on to no other.
+# The most pages that one step frees.
 PAGES: Final = 256
-SECONDS: Final = 0.005
 # Bytes that VACUUM writes in a second: 100 MB took 2.4 s.
 _VACUUMED: Final = 40_000_000
-_LANE: Final = "compact\0"
 
 
 class Pages(NamedTuple):
-    """How many pages a file has, how many of them are free, and how large each is."""
+    """The number of pages of a file, how many of them are free, and the bytes of each."""
 
     total: int
     free: int
@@ -41,7 +38,7 @@ class Pages(NamedTuple):
     auto_vacuum: bool
 
     def excess(self, target_free: float) -> int:
-        """How many free pages to give back so that the share of free ones is `target_free`."""
+        """Return how many free pages to remove so that the share of free ones is `target_free`."""
         return max(0, math.ceil((self.free - target_free * self.total) / (1 - target_free)))
 
 
@@ -53,7 +50,7 @@ def pages(conn: sqlite3.Connection) -> Pages:
 
 
 def vacuum(conn: sqlite3.Connection) -> None:
-    """Write the file anew, outside any transaction; the setting of auto-vacuum stays."""
+    """Rewrite the file, outside any transaction. Its auto-vacuum setting stays as it is."""
     # VACUUM builds its copy in an attached database, in memory (temp_store).
     conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)
     try:
@@ -63,13 +60,13 @@ def vacuum(conn: sqlite3.Connection) -> None:
 
 
 def give_back(conn: sqlite3.Connection, target_free: float) -> bool:
-    """Give some free pages back, inside a transaction; whether more are to be given back."""
-    until = time.monotonic() + SECONDS
+    """Remove some free pages, inside a transaction; return whether there are more to remove."""
+    until = time.monotonic() + steps.SECONDS
     before = pages(conn)
     excess = before.excess(target_free)
     if not excess:
         return False
-    file_link.touch(conn)  # no row is changed, and the commit has to have its link
+    file_link.touch(conn)  # no row changes, and the commit needs its link all the same
     for _ in range(min(excess, PAGES)):
         # Through Python's cursor it frees one page, whatever number is given.
         conn.execute("PRAGMA incremental_vacuum(1)").close()
@@ -80,9 +77,9 @@ def give_back(conn: sqlite3.Connection, target_free: float) -> bool:
 
 
 async def compact(engine: Engine, target_free: float, *, full: bool) -> CompactReport:
-    """Give free pages back, in steps; with `full` by writing the file anew.
+    """Give free pages back in steps, or with `full` by rewriting the file.
 
-    Raises InvalidArgumentError, and what `Engine.write` does; pages given back before that stay so.
+    Raises InvalidArgumentError, and as `Engine.write`. Pages given back before an error stay so.
     """
     if not isinstance(target_free, int | float) or not 0 <= target_free < 1:
         raise InvalidArgumentError(
@@ -94,29 +91,20 @@ async def compact(engine: Engine, target_free: float, *, full: bool) -> CompactR
         )
     began = time.monotonic()
     where = str(engine.settings.path)
-
-    def read_pages(conn: WorkConnection, _: CacheTransaction) -> Pages:
-        return pages(conn)
-
-    def step(conn: WorkConnection, _: CacheTransaction) -> bool:
-        return give_back(conn, target_free)
-
-    # As a write: this says at once where nothing can be written.
-    before = await engine.write("compact", where, read_pages, _LANE)
+    work = Steps(engine, "compact")
+    # Counted in a write transaction: a file that cannot be written is refused here.
+    before = await work.run(pages)
     advice = None
     if full:
         await _rewrite(engine, where)
     elif before.auto_vacuum:
-        more = True
-        while more:
-            started = time.monotonic()
-            more = await engine.write("compact", where, step, _LANE)
-            await asyncio.sleep(time.monotonic() - started)
+        while await work.run(give_back, target_free):
+            pass
         await _checkpoint(engine, where)
     elif before.excess(target_free):
         seconds = max(1, round((before.total - before.free) * before.size / _VACUUMED))
         advice = (
-            "the file was made without auto-vacuum, so it has to be written anew (VACUUM), for "
+            "the file was made without auto-vacuum, so it has to be rewritten (VACUUM), for "
             f"about {seconds} s in which other savers wait: `full=True`, `--full`"
         )
     after = await engine.read("compact", where, pages, decode.as_is)
@@ -139,7 +127,7 @@ async def _rewrite(engine: Engine, where: str) -> None:
 
 
 async def _checkpoint(engine: Engine, where: str) -> None:
-    """Copy the log, which is when the file is cut; where others read in it, a later one does."""
+    """Run a WAL checkpoint, which truncates the file; a later one does it if others read."""
     assert engine.writer is not None, "it has just written"
     with during("compact", where):
         await engine.writer.run(wal_checkpoint.checkpoint)

@@ -1,25 +1,24 @@
-"""Pruning: generations that are old enough are removed, and what no head needs then.
+"""Prune: remove generations that are old enough, and then the messages that no head needs.
 
-`prune_plan` decides, on a thread and connection of its own, `prune_steps` removes, a little in each
-transaction of the writer's. Order: generations, branches, messages with their blobs. It may be
-stopped at any moment; what was not done yet is found by the next one.
+`prune_plan` decides, on a thread and connection of its own; `prune_steps` removes, a little in each
+write transaction. Order: generations, branches, messages with their blobs. It may be stopped at any
+moment: the next run finds what was not removed yet.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
-from a3s_store.backends.sqlite.maintenance import prune_plan, prune_steps
+from a3s_store.backends.sqlite.maintenance import compact, prune_plan, prune_steps
 from a3s_store.backends.sqlite.maintenance.prune_plan import Rule, SessionPlan
 from a3s_store.backends.sqlite.maintenance.prune_steps import Removed
-from a3s_store.backends.sqlite.read import catalog, decode
+from a3s_store.backends.sqlite.maintenance.steps import Steps
+from a3s_store.backends.sqlite.read import decode
 from a3s_store.core.reports import PruneReport
-from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import InvalidArgumentError
 from a3s_store.printable import short_repr
 
@@ -27,14 +26,12 @@ R = TypeVar("R")
 P = ParamSpec("P")
 
 DAY_MS: Final = 86_400_000
-# What steps have as their lane: they keep their order, and no save waits for its turn behind them.
-_LANE: Final = "prune\0"
-# How many sessions are named that could not be decided for.
+# How many damaged sessions a report names.
 _NAMED: Final = 100
 
 
 def rule(keep_generations: int, keep_days: int | None, now_ms: int) -> Rule:
-    """Return what is kept, from the numbers that callers give. Raises InvalidArgumentError."""
+    """Make a rule of the numbers that a caller gave. Raises InvalidArgumentError."""
     _check("keep_generations", keep_generations)
     if keep_days is not None:
         _check("keep_days", keep_days)
@@ -54,7 +51,7 @@ def _check(name: str, value: object) -> None:
 
 
 async def prune(engine: Engine, keep: Rule, *, dry_run: bool) -> PruneReport:
-    """Remove the generations that `keep` does not keep, and what no head needs then.
+    """Remove the generations that `keep` does not keep, and the messages that no head needs then.
 
     Raises as `Engine.write`; what was removed before that stays removed.
     """
@@ -62,13 +59,14 @@ async def prune(engine: Engine, keep: Rule, *, dry_run: bool) -> PruneReport:
 
 
 class _Prune:
-    """One prune on its way: what was removed, and what is left of each branch."""
+    """One run: what was removed so far, and the longest head on each branch that is kept."""
 
     def __init__(self, engine: Engine, keep: Rule, dry_run: bool) -> None:
         self._engine = engine
         self._keep = keep
         self._dry_run = dry_run
         self._where = str(engine.settings.path)
+        self._step = Steps(engine, "prune").run
         self._removed = Removed()
         self._sessions = self._tips = 0
         self._damage: list[str] = []
@@ -77,7 +75,7 @@ class _Prune:
     async def run(self) -> PruneReport:
         began = time.monotonic()
         if not self._dry_run:
-            await self._step(_nothing)  # says at once where nothing can be written
+            await self._step(_nothing)  # a file that cannot be written is refused here
         async for plan in self._plans():
             self._note(plan)
             count = len(plan.doomed) if self._dry_run else await self._remove_generations(plan)
@@ -123,7 +121,7 @@ class _Prune:
     # -- Generations ------------------------------------------------------------------------------
 
     async def _plans(self) -> AsyncIterator[SessionPlan]:
-        """What to prune of each session; many are decided for before the first one is pruned."""
+        """Yield a plan for each session; each batch is decided before its first one is pruned."""
         after: int | None = 0
         while after is not None:
             plans, after = await self._aside(prune_plan.read, after, self._keep)
@@ -141,7 +139,7 @@ class _Prune:
             )
         return removed
 
-    # -- What no head needs -----------------------------------------------------------------------
+    # -- Rows that no head needs ------------------------------------------------------------------
 
     async def _remove_unneeded(self) -> None:
         self._use(await self._aside(prune_plan.checkpoint_heads))
@@ -149,7 +147,7 @@ class _Prune:
         if self._dry_run:
             self._removed.add(found.removed)
             return
-        # Rows go before what says whose they were: salvage takes rows of no branch for lost ones.
+        # Messages go before the row of their branch: salvage takes messages of no branch for lost.
         for branch in found.excess:
             is_done = False
             while not is_done:
@@ -164,31 +162,22 @@ class _Prune:
             some = empty[start : start + prune_steps.ROWS]
             self._removed.branches += await self._step(prune_steps.drop_unused, some)
 
-    # -- Where it runs ----------------------------------------------------------------------------
+    # -- Reading ----------------------------------------------------------------------------------
 
     async def _aside(
         self, read: Callable[Concatenate[WorkConnection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
+        """Read on a thread and connection of its own."""
+
         def run(conn: WorkConnection) -> R:
             return read(conn, *args, **kwargs)
 
         return await self._engine.aside("prune", self._where, run, lambda _: False)
 
-    async def _step(
-        self, step: Callable[Concatenate[WorkConnection, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        """One transaction; then others have as long for theirs, also those of other processes."""
-
-        def apply(conn: WorkConnection, _: CacheTransaction) -> R:
-            return step(conn, *args, **kwargs)
-
-        began = time.monotonic()
-        done = await self._engine.write("prune", self._where, apply, _LANE)
-        await asyncio.sleep(time.monotonic() - began)
-        return done
-
     async def _free_bytes(self) -> int:
-        return await self._engine.read("prune", self._where, catalog.free_bytes, decode.as_is)
+        read = self._engine.read
+        found: compact.Pages = await read("prune", self._where, compact.pages, decode.as_is)
+        return found.free * found.size
 
 
 def _nothing(_: WorkConnection) -> None:

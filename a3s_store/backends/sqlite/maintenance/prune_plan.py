@@ -1,8 +1,8 @@
-"""Which generations may be pruned: decided for one session at a time, and nothing is written.
+"""Decide which generations to prune, one session at a time. Nothing is written.
 
-A generation is *covered* if its conversation is the beginning of that of one that is kept: then
-pruning it loses no message. One that none covers is the tip of an earlier history (rewound, edited,
-compacted), which only `tips_before_ms` takes.
+A generation is *covered* by a kept one whose conversation begins with its own: pruning it loses no
+message. A generation that none covers is the tip of an earlier history (rewound, edited,
+compacted); only `tips_before_ms` prunes it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.segments import Segment
 from a3s_store.printable import short_repr
 
-# How many generations are read before what was decided of them is carried out.
+# How many generations are read before the plans made of them are carried out.
 _MOST: Final = 20_000
 _OWNERS: Final = 256
 
 
 @attrs.frozen(kw_only=True)
 class Rule:
-    """Keeps the newest `newest` generations of a session, and those saved since `since_ms`.
+    """Keep the newest `newest` generations of a session, and those saved since `since_ms`.
 
-    `tips_before_ms` is the moment before which tips go too; None: tips stay.
+    Times are Unix milliseconds. Tips saved before `tips_before_ms` are pruned too; None: all tips
+    stay.
     """
 
     newest: int
@@ -39,7 +40,7 @@ class Rule:
 
 
 class Doomed(NamedTuple):
-    """A generation to be pruned, and the number of one that covers it; None: a tip."""
+    """A generation to prune, and the number of one that covers it; None for a tip."""
 
     number: int
     covered_by: int | None
@@ -47,10 +48,11 @@ class Doomed(NamedTuple):
 
 @attrs.frozen(kw_only=True)
 class SessionPlan:
-    """The generations to be pruned of one session, which is known by `owner_key` and `life`.
+    """The generations to prune of one session, which `owner_key` and `life` identify.
 
-    `tips` is how many generations stay because nothing covers them, `heads` the longest head on
-    each branch among those that stay. `damage` says why nothing could be decided.
+    `tips` is how many generations stay because none covers them; `heads` has the longest head on
+    each branch among the generations that stay. `damage` says why nothing could be decided; None
+    where the session could be read.
     """
 
     owner_key: int
@@ -63,9 +65,9 @@ class SessionPlan:
 
 
 def read(conn: sqlite3.Connection, after: int, rule: Rule) -> tuple[list[SessionPlan], int | None]:
-    """Decide for sessions with a key above `after`; the key to go on after, None at the end.
+    """Decide for sessions with a key above `after`, each in a read transaction of its own.
 
-    Each session is read in a transaction of its own.
+    Returns their plans and the key to continue after; None at the end.
     """
     plans: list[SessionPlan] = []
     count = 0
@@ -107,7 +109,11 @@ def _of_session(
 def choose(
     saves: Sequence[StoredGeneration], rule: Rule, segments_of: Callable[[Head], list[Segment]]
 ) -> tuple[tuple[Doomed, ...], int, dict[int, int]]:
-    """Return what is to be pruned of these generations, how many tips stay, and the heads left."""
+    """Return which of these generations to prune, how many tips stay, and the heads that stay.
+
+    `saves` are all generations of a session, oldest first; `segments_of` reads the segments of a
+    head.
+    """
     if not saves:
         return (), 0, {}
     kept = _Conversations(segments_of)
@@ -124,7 +130,7 @@ def choose(
     # The longest first: none is covered by a shorter one. Of equal ones the newest stays.
     for save in sorted(old, key=_by_length, reverse=True):
         if save.head is None or not save.head.length:
-            number: int | None = saves[-1].number  # every conversation begins with none
+            number: int | None = saves[-1].number  # an empty conversation begins every other
         else:
             number = kept.covering(save.head)
         if number is None:
@@ -140,17 +146,17 @@ def _by_length(save: StoredGeneration) -> tuple[int, int]:
 
 
 class _Conversations:
-    """The conversations that stay, to ask whether one of them begins with another.
+    """The conversations that stay, searched for one that begins with a given conversation.
 
-    One begins with another if the same rows lie at the same positions. The segments of each are a
-    path in a tree, so that is found in one look for each segment, however many conversations there
-    are.
+    A conversation begins with another if the same rows lie at the same positions. The segments of
+    each are a path in a tree, so the search takes one step for each segment, however many
+    conversations there are.
     """
 
     def __init__(self, segments_of: Callable[[Head], list[Segment]]) -> None:
         self._segments_of = segments_of
         self._paths: dict[tuple[int, Segment], int] = {}
-        # How far the rows of a segment are used after a path, and by which generation.
+        # After a path: up to which position rows of a segment are used, and by which generation.
         self._reached: dict[tuple[int, Segment], tuple[int, int]] = {}
         self._longest: dict[int, tuple[int, int]] = {}
         self.heads: dict[int, int] = {}
@@ -188,7 +194,7 @@ class _Conversations:
         return number
 
     def _rows_of(self, head: Head) -> list[Segment]:
-        """Where the messages of a head lie, whichever branch it is on."""
+        """The segments with the messages of a head, without the branch the head is on."""
         return [attrs.evolve(part, branch=None) for part in self._segments_of(head)]
 
 

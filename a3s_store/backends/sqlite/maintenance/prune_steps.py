@@ -1,7 +1,8 @@
-"""The steps of pruning: each is small, and one transaction; between them others save.
+"""The steps of a prune, each one small write transaction between which others save.
 
-Each step looks again at what it is about to remove, and nothing is kept of a prune that was
-stopped: `unneeded` looks at all branches, and finds what that one left.
+Each step checks again that its rows may be removed, since others have saved since the plan was
+made. A prune that was stopped leaves no state of its own: `unneeded` looks at all branches, and so
+finds what it left.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from typing import Final
 import attrs
 
 from a3s_store.backends.sqlite import transaction
+from a3s_store.backends.sqlite.maintenance import steps
 from a3s_store.backends.sqlite.maintenance.prune_plan import Doomed, SessionPlan
 from a3s_store.backends.sqlite.rows import blobs, message_log, pruned_generations
 
-# The most rows that one step removes, and seconds after which it begins no more.
+# The most rows that one step removes.
 ROWS: Final = 256
-SECONDS: Final = 0.005
-# Messages removed between two looks at the clock.
+# How many messages are removed between two looks at the clock.
 _AT_ONCE: Final = 16
 _BRANCHES: Final = 512
 
-# How many messages and bytes have these rows?
+# The number of messages in a range of rows, and the bytes of their texts.
 _MEASURE: Final = (
     "SELECT count(*), coalesce(sum(length(CAST(content AS BLOB)) "
     "+ coalesce(length(CAST(reasoning_content AS BLOB)), 0) "
@@ -37,7 +38,7 @@ _MEASURE: Final = (
 
 @attrs.define(kw_only=True)
 class Removed:
-    """How much was removed, or would be; `bytes` are those of messages and blobs."""
+    """How many rows were removed or would be, and the bytes of their messages and blobs."""
 
     generations: int = 0
     branches: int = 0
@@ -46,7 +47,7 @@ class Removed:
     bytes: int = 0
 
     def add(self, other: Removed) -> None:
-        """Add what another step removed."""
+        """Add the counts of another step."""
         self.generations += other.generations
         self.branches += other.branches
         self.messages += other.messages
@@ -60,9 +61,11 @@ class Removed:
 def remove_generations(
     conn: sqlite3.Connection, plan: SessionPlan, doomed: Sequence[Doomed], *, is_last: bool
 ) -> int:
-    """Remove generations of a session, unless it or what covers them is gone; how many those are.
+    """Remove generations of a session; return how many were removed.
 
-    With the last ones the session is no owner any more of branches that none of its heads is on.
+    None is removed when the session was deleted meanwhile, nor one that no stored generation covers
+    any more. With the last ones the session stops being an owner of the branches that none of its
+    heads is on.
     """
     key = plan.owner_key
     owner = conn.execute("SELECT id, life FROM owner WHERE owner_key = ?", (key,)).fetchone()
@@ -96,16 +99,18 @@ def remove_generations(
 
 @attrs.frozen(kw_only=True)
 class Unneeded:
-    """Branches that no head is on, and those with rows that no head needs."""
+    """Branches that no head is on, and branches with rows that no head needs (`excess`).
+
+    `removed` is how much removing them would remove.
+    """
 
     headless: tuple[int, ...]
     excess: tuple[int, ...]
-    # What removing the excess would come to.
     removed: Removed
 
 
 def unneeded(conn: sqlite3.Connection, heads: Mapping[int, int]) -> Unneeded:
-    """Find what no head needs, where `heads` are the longest ones on each branch."""
+    """Find the branches and rows that no head needs; `heads` has the longest head by branch."""
     headless: list[int] = []
     excess: list[int] = []
     removed = Removed()
@@ -135,7 +140,7 @@ def _measure(
     removed: Removed,
     references: Counter[int],
 ) -> bool:
-    """Add what a branch has in excess; whether it has any."""
+    """Count the rows of a branch that no head needs; return whether there are any."""
     found = 0
     for rows in message_log.unneeded(conn, branch, heads.get):
         (messages, size) = conn.execute(_MEASURE, (branch, *rows)).fetchone()
@@ -150,7 +155,7 @@ def _measure(
 
 
 def _measure_blobs(conn: sqlite3.Connection, gone: Counter[int], removed: Removed) -> None:
-    """Add the blobs to which nothing but these references refers."""
+    """Count the blobs that only the removed references refer to."""
     with transaction.read(conn):
         for key, count in gone.items():
             row = conn.execute(
@@ -165,11 +170,11 @@ def _measure_blobs(conn: sqlite3.Connection, gone: Counter[int], removed: Remove
 
 
 def drop_headless(conn: sqlite3.Connection, branches: Sequence[int]) -> int:
-    """Have branches be no conversation any more where no head is on one; how many were looked at.
+    """Remove the segments and owners of branches that no head is on.
 
-    It is at least one, and as many as there is time for.
+    Returns how many branches were looked at: at least one, and as many as one step has time for.
     """
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + steps.SECONDS
     done = 0
     for branch in branches:
         if message_log.needed(conn, branch) is None:
@@ -182,11 +187,11 @@ def drop_headless(conn: sqlite3.Connection, branches: Sequence[int]) -> int:
 
 
 def trim(conn: sqlite3.Connection, branch: int) -> tuple[bool, Removed]:
-    """Remove some of a branch's rows that no head needs, the last first.
+    """Remove some of the rows of a branch that no head needs, the last first.
 
     Returns whether those were all, and how much was removed.
     """
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + steps.SECONDS
     removed = Removed()
     gaps = message_log.unneeded(conn, branch, functools.partial(message_log.needed, conn))
     message_log.close_before_gaps(conn, branch, gaps)
@@ -201,7 +206,7 @@ def trim(conn: sqlite3.Connection, branch: int) -> tuple[bool, Removed]:
 
 
 def drop_unused(conn: sqlite3.Connection, branches: Sequence[int]) -> int:
-    """Remove branches that are no conversation and of whose rows none is one; how many were."""
+    """Remove branches without segments of which no conversation uses rows; return how many."""
     return sum(message_log.drop_if_unused(conn, branch) for branch in branches)
 
 

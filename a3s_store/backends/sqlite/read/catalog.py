@@ -133,13 +133,6 @@ def facts(conn: sqlite3.Connection) -> dict[str, Any]:
     return found | notes.notes(conn)
 
 
-def free_bytes(conn: sqlite3.Connection) -> int:
-    """The bytes of the file's free pages."""
-    (pages,) = conn.execute("PRAGMA freelist_count").fetchone()
-    (size,) = conn.execute("PRAGMA page_size").fetchone()
-    return int(pages * size)
-
-
 def probe(conn: sqlite3.Connection) -> None:
     """Write something and take it back: a store that cannot be written says so here."""
     conn.execute("INSERT INTO meta (name, value) VALUES ('probe', 1)")
