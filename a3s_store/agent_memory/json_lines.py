@@ -19,7 +19,12 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.agent_memory.item import MemoryItem, check_item, redacted, unfit
-from a3s_store.agent_memory.protocol import InMemoryMemoryStore
+from a3s_store.agent_memory.protocol import (
+    InMemoryMemoryStore,
+    Rank,
+    RankedSearches,
+    Searchable,
+)
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.core.collections import check_id
 from a3s_store.core.new_files import sweep, sync_folder, temporary_name, write_new
@@ -153,7 +158,7 @@ def _replace(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-class JsonlMemoryStore:
+class JsonlMemoryStore(RankedSearches):
     """A `MemoryStore` in one file, read whole when it is opened and written whole at each change.
 
     For one store at a time: what another process writes meanwhile is written over. To be used from
@@ -224,25 +229,17 @@ class JsonlMemoryStore:
         """See `MemoryStore.retrieve`."""
         return await self._kept.retrieve(item_id)
 
-    async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.search`."""
-        return await self._kept.search(query, limit)
-
-    async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.search_by_tags`."""
-        return await self._kept.search_by_tags(tags, limit)
-
-    async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.get_recent`."""
-        return await self._kept.get_recent(limit)
-
-    async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.get_important`."""
-        return await self._kept.get_important(threshold, limit)
-
     async def count(self) -> int:
         """See `MemoryStore.count`."""
         return await self._kept.count()
+
+    async def _best(
+        self, fits: Callable[[Searchable], bool], rank: Rank, limit: int
+    ) -> tuple[MemoryItem, ...]:
+        return await self._kept._best(fits, rank, limit)
+
+    def _now_ms(self) -> int:
+        return self._clock()
 
     async def _change(self, change: Callable[[dict[str, MemoryItem]], object]) -> None:
         """Make a change in a task of its own, so that it is not left half way by a caller."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -165,13 +166,72 @@ def check_limit(limit: int) -> int:
     return limit
 
 
+# -- Searches over one method ---------------------------------------------------------------------
+
+
+class Searchable(Protocol):
+    """The fields of an item by which it is searched for."""
+
+    @property
+    def content(self) -> str:
+        """See `MemoryItem`."""
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """See `MemoryItem`."""
+
+    @property
+    def importance(self) -> float:
+        """See `MemoryItem`."""
+
+
+class RankedSearches(ABC):
+    """Implements the searches of `MemoryStore` over one method that filters, sorts and cuts."""
+
+    @abstractmethod
+    async def _best(
+        self, fits: Callable[[Searchable], bool], rank: Rank, limit: int
+    ) -> tuple[MemoryItem, ...]:
+        """Return the first `limit` items that fit: by rank, then as they were first stored."""
+
+    @abstractmethod
+    def _now_ms(self) -> int:
+        """Return the Unix milliseconds for which relevance is computed."""
+
+    async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.search`."""
+        fits = contains(check_text("query", query))
+        return await self._relevant(lambda one: fits(one.content), limit)
+
+    async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.search_by_tags`."""
+        fits = has_any(check_tags(tags))
+        return await self._relevant(lambda one: fits(one.tags), limit)
+
+    async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.get_recent`."""
+        return await self._best(lambda _: True, by_time, check_limit(limit))
+
+    async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
+        """See `MemoryStore.get_important`."""
+        least = check_threshold(threshold)
+        return await self._best(
+            lambda one: one.importance >= least, by_importance, check_limit(limit)
+        )
+
+    async def _relevant(
+        self, fits: Callable[[Searchable], bool], limit: int
+    ) -> tuple[MemoryItem, ...]:
+        return await self._best(fits, by_relevance(self._now_ms()), check_limit(limit))
+
+
 # -- The store on a dict --------------------------------------------------------------------------
 
 
-class InMemoryMemoryStore:
+class InMemoryMemoryStore(RankedSearches):
     """A `MemoryStore` that forgets everything when the process ends, and the model of the others.
 
-    `clock` gives Unix milliseconds. No method awaits, so each is atomic for all tasks of a loop.
+    `clock` gives Unix milliseconds. No method lets other tasks of the loop run, so each is atomic.
     """
 
     def __init__(self, items: Iterable[MemoryItem] = (), *, clock: Clock = system_clock) -> None:
@@ -195,26 +255,6 @@ class InMemoryMemoryStore:
         """See `MemoryStore.retrieve`."""
         return self._items.get(check_id(item_id, "memory id"))
 
-    async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.search`."""
-        fits = contains(check_text("query", query))
-        return self._relevant((item for item in self.items if fits(item.content)), limit)
-
-    async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.search_by_tags`."""
-        fits = has_any(check_tags(tags))
-        return self._relevant((item for item in self.items if fits(item.tags)), limit)
-
-    async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.get_recent`."""
-        return ranked(self.items, by_time, check_limit(limit))
-
-    async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.get_important`."""
-        least = check_threshold(threshold)
-        found = (item for item in self.items if item.importance >= least)
-        return ranked(found, by_importance, check_limit(limit))
-
     async def delete(self, item_id: str) -> None:
         """See `MemoryStore.delete`."""
         self._items.pop(check_id(item_id, "memory id"), None)
@@ -227,5 +267,10 @@ class InMemoryMemoryStore:
         """See `MemoryStore.count`."""
         return len(self._items)
 
-    def _relevant(self, items: Iterable[MemoryItem], limit: int) -> tuple[MemoryItem, ...]:
-        return ranked(items, by_relevance(self._clock()), check_limit(limit))
+    async def _best(
+        self, fits: Callable[[Searchable], bool], rank: Rank, limit: int
+    ) -> tuple[MemoryItem, ...]:
+        return ranked(filter(fits, self._items.values()), rank, limit)
+
+    def _now_ms(self) -> int:
+        return self._clock()

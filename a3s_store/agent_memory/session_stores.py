@@ -12,17 +12,24 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Iterable
+from typing import Generic, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 from a3s_store.agent_memory.item import MemoryItem, redacted
-from a3s_store.agent_memory.protocol import InMemoryMemoryStore, MemoryStore
+from a3s_store.agent_memory.protocol import (
+    InMemoryMemoryStore,
+    MemoryStore,
+    Rank,
+    RankedSearches,
+    Searchable,
+)
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import check_id
 from a3s_store.errors import SessionDeletedError, during
 from a3s_store.wire.limits import in_force
 
+S = TypeVar("S", bound=BaseStore)
 # Changes the items of an owner, by id and in their order.
 Change: TypeAlias = Callable[[dict[str, MemoryItem]], object]
 
@@ -114,7 +121,7 @@ class BaseMemoryMethods(BaseStore):
 
     def memories(self, owner: str) -> OwnedMemoryStore:
         """See `AgentMemoryStore.memories`."""
-        return _Owned(self, check_id(owner, "memory owner"))
+        return _AllRead(self, check_id(owner, "memory owner"))
 
     async def memory_owners(self) -> tuple[str, ...]:
         """See `AgentMemoryStore.memory_owners`."""
@@ -135,40 +142,47 @@ def session_deleted(session_id: str, *, is_recreated: bool = False) -> SessionDe
     )
 
 
-class _Owned:
-    """A `TiedMemoryStore` that reads all items of its owner for each question.
+class OwnedMemories(RankedSearches, Generic[S]):
+    """The common part of the `TiedMemoryStore` of a store of sessions."""
 
-    `tie` is the life of the session to which changes are tied, in a tuple; None: to no session.
-    """
+    def __init__(self, store: S, owner: str, tie: tuple[int | None] | None = None) -> None:
+        """Made by `memories` and `of_session`.
 
-    def __init__(
-        self, store: BaseMemoryMethods, owner: str, tie: tuple[int | None] | None = None
-    ) -> None:
+        `tie` is the life of the session to which changes are tied, in a tuple; None: to no session.
+        """
         self._store = store
         self._owner = owner
         self._tie = tie
-
-    def __repr__(self) -> str:
-        return f"<memories of {self._owner!r} in {self._store!r}>"
 
     @property
     def owner(self) -> str:
         """See `OwnedMemoryStore.owner`."""
         return self._owner
 
-    def of_session(self, life: int | None = None) -> OwnedMemoryStore:
+    def of_session(self, life: int | None = None) -> Self:
         """See `TiedMemoryStore.of_session`."""
-        return _Owned(self._store, self._owner, (life,))
+        return type(self)(self._store, self._owner, (life,))
 
     async def store(self, item: MemoryItem) -> None:
-        """See `MemoryStore.store`."""
+        """See `MemoryStore.store`. As durable as a save of a session."""
         await self._put("store a memory", (item,))
 
     async def store_all(self, items: Iterable[MemoryItem]) -> None:
         """See `OwnedMemoryStore.store_all`."""
         await self._put("store memories", tuple(items))
 
-    async def _put(self, op: str, items: Sequence[MemoryItem]) -> None:
+    @abstractmethod
+    async def _put(self, op: str, items: tuple[MemoryItem, ...]) -> None:
+        """Check, redact and store items: all of them or none."""
+
+
+class _AllRead(OwnedMemories[BaseMemoryMethods]):
+    """A `TiedMemoryStore` that reads all items of its owner for each call."""
+
+    def __repr__(self) -> str:
+        return f"<memories of {self._owner!r} in {self._store!r}>"
+
+    async def _put(self, op: str, items: tuple[MemoryItem, ...]) -> None:
         self._store._check_open(op)
         with during(op, "memories"):  # an id with a text that would be removed is in no error
             if items:
@@ -199,22 +213,6 @@ class _Owned:
         check_id(item_id, "memory id")
         return await (await self._found("retrieve a memory")).retrieve(item_id)
 
-    async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.search`."""
-        return await (await self._found("search memories")).search(query, limit)
-
-    async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.search_by_tags`."""
-        return await (await self._found("search memories")).search_by_tags(tags, limit)
-
-    async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.get_recent`."""
-        return await (await self._found("search memories")).get_recent(limit)
-
-    async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.get_important`."""
-        return await (await self._found("search memories")).get_important(threshold, limit)
-
     async def items(self) -> tuple[MemoryItem, ...]:
         """See `OwnedMemoryStore.items`."""
         return (await self._found("load memories")).items
@@ -222,6 +220,14 @@ class _Owned:
     async def count(self) -> int:
         """See `MemoryStore.count`."""
         return await (await self._found("count memories")).count()
+
+    async def _best(
+        self, fits: Callable[[Searchable], bool], rank: Rank, limit: int
+    ) -> tuple[MemoryItem, ...]:
+        return await (await self._found("search memories"))._best(fits, rank, limit)
+
+    def _now_ms(self) -> int:
+        return self._store._now_ms()
 
     async def _found(self, op: str) -> InMemoryMemoryStore:
         self._store._check_open(op)

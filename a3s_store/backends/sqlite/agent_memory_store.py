@@ -1,29 +1,18 @@
-"""The memories of an owner in the store's file: saved by its group commit, read by its reader.
+"""Agent memory in a SQLite store: which function runs in which transaction of the engine.
 
-The SQL is in `rows/agent_memory.py`, the index of words in `rows/full_text.py`.
+The SQL is in `rows/agent_memory.py`, the full-text index in `rows/full_text.py`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.agent_memory.item import check_item, redacted
-from a3s_store.agent_memory.protocol import (
-    Rank,
-    by_importance,
-    by_relevance,
-    by_time,
-    check_limit,
-    check_tags,
-    check_text,
-    check_threshold,
-    contains,
-    has_any,
-)
-from a3s_store.agent_memory.session_stores import session_deleted
+from a3s_store.agent_memory.protocol import Rank, Searchable, check_limit, check_text
+from a3s_store.agent_memory.session_stores import OwnedMemories, session_deleted
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import agent_memory, session_header
@@ -38,7 +27,7 @@ from a3s_store.errors import EncodeError, during
 from a3s_store.printable import short_repr
 from a3s_store.wire.limits import in_force
 
-# Who has memories?
+# The owners of at least one item.
 _OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
 
 
@@ -63,42 +52,18 @@ class MemoryMethods(SqliteStoreBase):
         )
 
 
-class SqliteMemoryStore:
-    """A `TiedMemoryStore` in a SQLite store's file.
+class SqliteMemoryStore(OwnedMemories[MemoryMethods]):
+    """A `TiedMemoryStore` in a SQLite store's file, made by `SqliteSessionStore.memories`.
 
-    Made by `SqliteSessionStore.memories`. All methods also raise what the store's own do:
-    CorruptionError, StoreBusyError, StoreClosedError and their like.
+    All methods also raise what the store's own do: CorruptionError, StoreBusyError,
+    StoreClosedError and their like. A search among 100 000 memories of 200 characters takes 1 to 3
+    seconds.
     """
-
-    def __init__(
-        self, store: MemoryMethods, owner: str, tie: tuple[int | None] | None = None
-    ) -> None:
-        self._store = store
-        self._owner = owner
-        # The life of the session to which changes are tied; None: to no session.
-        self._tie = tie
 
     def __repr__(self) -> str:
         return f"<SqliteMemoryStore of {self._owner!r} in {self._store!r}>"
 
-    @property
-    def owner(self) -> str:
-        """Whose memories these are."""
-        return self._owner
-
-    def of_session(self, life: int | None = None) -> SqliteMemoryStore:
-        """See `TiedMemoryStore.of_session`."""
-        return SqliteMemoryStore(self._store, self._owner, (life,))
-
-    # -- Keeping ----------------------------------------------------------------------------------
-
-    async def store(self, item: MemoryItem) -> None:
-        """See `MemoryStore.store`. Durable as a save of a session is."""
-        await self._put("store a memory", (item,))
-
-    async def store_all(self, items: Iterable[MemoryItem]) -> None:
-        """Keep many items, in their order: all of them, or none when this raises."""
-        await self._put("store memories", tuple(items))
+    # -- Changes ----------------------------------------------------------------------------------
 
     async def _put(self, op: str, items: tuple[MemoryItem, ...]) -> None:
         self._store._check_open(op)
@@ -106,14 +71,14 @@ class SqliteMemoryStore:
             return
         redactor = self._store._redactor
         if redactor.has_hook:
-            # The application's function, so on its own thread.
-            with during(op, "memories"):  # an id with a text to be removed is in no error
+            # The hook is the application's function, so it runs on the application's thread.
+            with during(op, "memories"):  # no error may quote an id with a text to be removed
                 redactor.check_id(self._owner, "memory owner")
             with during(op, self._where()), in_force(self._store._limits):
                 items = tuple(redacted(item, redactor) for item in items)
 
         def apply(conn: WorkConnection) -> None:
-            # Here, not before: that many are fit to be kept takes as long as writing them.
+            # On the writer's thread: checking many items takes as long as writing them.
             for item in items:
                 self._check(op, item)
             agent_memory.put(conn, self._owner, items)
@@ -127,14 +92,14 @@ class SqliteMemoryStore:
             raise error.locate(op, self._where()) from None
 
     async def delete(self, item_id: str) -> None:
-        """See `MemoryStore.delete`. Pieces of its text may be left in the file; see `erase`."""
+        """See `MemoryStore.delete`. Pieces of the text may be left in the file; see `erase`."""
         op = "delete a memory"
         self._store._check_open(op)
         check_id(item_id, "memory id")
         await self._write(op, lambda conn: agent_memory.drop(conn, self._owner, item_id))
 
     async def clear(self) -> None:
-        """See `MemoryStore.clear`. Damaged ones are removed too."""
+        """See `MemoryStore.clear`. Damaged items are removed too."""
         op = "clear memories"
         self._store._check_open(op)
 
@@ -143,10 +108,10 @@ class SqliteMemoryStore:
 
         await self._write(op, apply)
 
-    # -- Finding ----------------------------------------------------------------------------------
+    # -- Reading ----------------------------------------------------------------------------------
 
     async def retrieve(self, item_id: str) -> MemoryItem | None:
-        """See `MemoryStore.retrieve`. To say that there is none, it takes as long as a search."""
+        """See `MemoryStore.retrieve`. Where there is none, it takes as long as a search."""
         check_id(item_id, "memory id")
 
         def fetch(conn: sqlite3.Connection) -> list[MemoryRow]:
@@ -156,23 +121,17 @@ class SqliteMemoryStore:
         items = await self._read("retrieve a memory", fetch)
         return items[0] if items else None
 
-    async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.search`; 100 000 memories of 200 characters take 1 to 3 seconds."""
-        fits = contains(check_text("query", query))
-        rank = by_relevance(self._store._now_ms())
-        return await self._best(lambda found: fits(found.content), rank, limit)
-
     async def search_ranked(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """Items whose content has any of the words of `query`, best match first (BM25).
+        """Return items whose content has any of the words of `query`, best match first (BM25).
 
-        Words are whole words, compared as in `search`, and accents are alike; the first 64
-        different ones count. Of Chinese, Japanese and Korean writing a word is found anywhere. A
-        query is never read as FTS5's language. The first search of an owner reads all its
-        memories; see `full_text`.
+        Whole words match, compared as in `search` and without accents; the first 64 different words
+        count. A word in Chinese, Japanese or Korean writing matches anywhere. A query is never
+        parsed as FTS5 syntax. The first search of an owner reads all its memories to index them.
 
         Raises:
+            EncodeError: `query` is no text, or `limit` no number of items.
             StoreUnavailableError: this Python's SQLite has no FTS5; everything else works.
-            StoreError: the memories have more text than is indexed; `search` finds in them.
+            StoreError: the memories have more text than can be indexed; use `search`.
         """
         op = "search memories"
         self._store._check_open(op)
@@ -191,29 +150,12 @@ class SqliteMemoryStore:
 
     def _rows(self, conn: sqlite3.Connection, keys: Sequence[int]) -> Iterator[MemoryRow]:
         for found in agent_memory.with_keys(conn, self._owner, keys):
-            if (
-                found is None
-            ):  # though its digest prefix was there a moment ago, in this transaction
+            if found is None:  # its digest prefix was read in this transaction
                 raise CorruptRowError(NOT_WRITTEN, agent_memory.PART)
             yield found
 
-    async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.search_by_tags`."""
-        fits = has_any(check_tags(tags))
-        rank = by_relevance(self._store._now_ms())
-        return await self._best(lambda found: fits(found.tags), rank, limit)
-
-    async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.get_recent`."""
-        return await self._best(lambda _: True, by_time, limit)
-
-    async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
-        """See `MemoryStore.get_important`."""
-        least = check_threshold(threshold)
-        return await self._best(lambda found: found.importance >= least, by_importance, limit)
-
     async def items(self) -> tuple[MemoryItem, ...]:
-        """All items, in the order in which they were first stored."""
+        """See `OwnedMemoryStore.items`."""
         return await self._read(
             "load memories", lambda conn: sorted(agent_memory.every(conn, self._owner))
         )
@@ -230,15 +172,17 @@ class SqliteMemoryStore:
             session_id=self._owner,
         )
 
-    # -- How --------------------------------------------------------------------------------------
+    # -- On the engine ----------------------------------------------------------------------------
 
     async def _best(
-        self, fits: Callable[[MemoryRow], bool], rank: Rank, limit: int
+        self, fits: Callable[[Searchable], bool], rank: Rank, limit: int
     ) -> tuple[MemoryItem, ...]:
-        check_limit(limit)
         return await self._read(
             "search memories", lambda conn: agent_memory.best(conn, self._owner, fits, rank, limit)
         )
+
+    def _now_ms(self) -> int:
+        return self._store._now_ms()
 
     async def _read(
         self, op: str, fetch: Callable[[sqlite3.Connection], list[MemoryRow]]
