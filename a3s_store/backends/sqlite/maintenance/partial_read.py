@@ -1,19 +1,19 @@
-"""Reading what is damaged: all that can be proven, and a list of what cannot.
+"""Read a damaged session or checkpoint: every value that verifies, and a list of the damage.
 
-An ordinary load refuses a session of which one byte is wrong. Here each message and each value is
-read by itself (`proving`), and what cannot be read, or is not what was written, is left out and
-named. Where every value of a list is whole and the list is not, all are given and the list is
-named: which of them is of an earlier save cannot be told.
+An ordinary load refuses a session of which one byte is wrong. Here `RowChecker` reads each message
+and value by itself; those that cannot be read or do not verify are left out and listed. Where every
+value of a list verifies and the list does not, all are returned and the list is reported: which of
+them is of an earlier save cannot be known.
 
-Plain functions of a connection, each inside a read transaction that somebody else opened. Nothing
-is raised for damage.
+Plain functions of a connection, each inside a read transaction that the caller opened. Nothing is
+raised for damage.
 """
 
 from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from a3s_store.backends.sqlite.format import row_salt
@@ -55,42 +55,37 @@ Tree = dict[str, Any]
 def recover(
     conn: sqlite3.Connection,
     session_id: str,
-    collections: Sequence[Collection] = COLLECTIONS,
+    wanted: Sequence[Collection] = COLLECTIONS,
     generation: int | None = None,
 ) -> Recovered[SessionSnapshot]:
-    """What can be proven of a session and these collections; see `Recovered`.
+    """Read as much of a session and these collections as verifies; see `Recovered`.
 
-    With a `generation`, the conversation is the one of then. `value` is None when no session was
-    saved under the id, or when nothing says so any more.
+    With a `generation`, the conversation is the one of that generation. `value` is None when no
+    session was saved under the id, or when every row that would show it is lost.
+
+    Raises:
+        SessionNotFoundError, GenerationGoneError: there is no such generation.
     """
     checker = RowChecker(conn, session_id=session_id)
     checker.attempt("file", lambda: row_salt.read(conn))
     return Recovered(
-        value=session(checker, session_id, collections, generation), damage=tuple(checker.damage)
+        value=session(checker, session_id, wanted, generation), damage=tuple(checker.damage)
     )
-
-
-def recover_checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Recovered[Any]:
-    """What can be proven of a checkpoint: all of it but single messages or steps, or None."""
-    checker = RowChecker(conn, key=key)
-    if kind is LOOP_CHECKPOINTS:
-        checker.attempt("file", lambda: row_salt.read(conn))
-    return Recovered(value=checkpoint(checker, kind, key), damage=tuple(checker.damage))
 
 
 def session(
     checker: RowChecker,
     session_id: str,
-    families: Sequence[Collection] = COLLECTIONS,
+    wanted: Sequence[Collection] = COLLECTIONS,
     generation: int | None = None,
     *,
     messages: bool = True,
 ) -> SessionSnapshot | None:
-    """As `recover`; without `messages` the conversation is not read, only where it is."""
+    """Read as `recover` does; with `messages=False` only the head of the conversation is read."""
     key = checker.attempt("session", lambda: _owner(checker.conn, session_id))
     if key is None:
         return None
-    parts = _stored_list_digests(checker, key)
+    parts = list_digests(checker, key)
     own = _own_rows(checker, session_id, key, parts)
     head = _head(checker, key, parts) if generation is None else _head_at(checker, key, generation)
     history: tuple[Message, ...] = ()
@@ -101,17 +96,15 @@ def session(
         for name, part in SESSION_ROWS.lists.items()
     }
     uris = _uris(checker, key, parts)
-    collections = {
-        collection: _collection(checker, collection, key, parts) for collection in families
-    }
-    if uris and ARTIFACTS in collections and collections[ARTIFACTS] is None:
-        collections[ARTIFACTS] = ()
+    found = collections(checker, key, parts, wanted)
+    if uris and ARTIFACTS in found and found[ARTIFACTS] is None:
+        found[ARTIFACTS] = ()
     if own is None and head is None:
         return None  # its collections were saved without it
     if own is None:
-        checker.note("session", "nothing of it but its lists and messages is left")
+        checker.note("session", "only its lists and messages are left")
         own = _blank(session_id)
-    return SessionSnapshot.of(own.evolve(messages=history, **lists), collections, uris)
+    return SessionSnapshot.of(own.evolve(messages=history, **lists), found, uris)
 
 
 def _owner(conn: sqlite3.Connection, session_id: str) -> int | None:
@@ -124,8 +117,8 @@ def _owner(conn: sqlite3.Connection, session_id: str) -> int | None:
     return None if row is None else row[0]
 
 
-def _stored_list_digests(checker: RowChecker, key: int) -> dict[str, ListDigest]:
-    # What was saved of its lists?
+def list_digests(checker: RowChecker, key: int) -> dict[str, ListDigest]:
+    """Read the stored list digest of each saved list of an owner, by name."""
     found = checker.attempt(
         "session",
         lambda: checker.conn.execute(
@@ -135,17 +128,36 @@ def _stored_list_digests(checker: RowChecker, key: int) -> dict[str, ListDigest]
     return {name: ListDigest(count, digest) for name, count, digest in found or ()}
 
 
+def collections(
+    checker: RowChecker,
+    key: int,
+    parts: Mapping[str, ListDigest],
+    wanted: Iterable[Collection] = COLLECTIONS,
+) -> dict[Collection, tuple[Any, ...] | None]:
+    """Read the values of each collection that verify; None for one that was never saved.
+
+    `parts` are the `list_digests` of the owner, whose key is `key`.
+    """
+    found: dict[Collection, tuple[Any, ...] | None] = {}
+    for collection in wanted:
+        digest = parts.get(collection.name)
+        sql = statements.statements(collection.rows, "owner_key")
+        values = checker.values(collection.name, sql, key, digest)
+        found[collection] = values if values or digest is not None else None
+    return found
+
+
 def _blank(session_id: str) -> SessionData:
-    """What stands for a session of which nothing is left."""
+    """Return a session with default values, for one whose own rows are lost."""
     return SessionData(id=session_id, created_at=0, updated_at=0)
 
 
 def _own_rows(
     checker: RowChecker, session_id: str, key: int, parts: dict[str, ListDigest]
 ) -> SessionData | None:
-    """The session without its lists, as far as its two rows are what was written; None: no rows.
+    """Return the session without its lists, from those of its two rows that verify; None: no rows.
 
-    Their digests on record are added to `parts`.
+    The digests stored in these rows are added to `parts`.
     """
     blank: Tree = parse(compact(encode(_blank(session_id))))
     tree = blank
@@ -188,7 +200,7 @@ SELECT * FROM (
 )
 """
 
-# Whether any stored save has the whole conversation of the session's row.
+# Whether any stored save has all messages of the head in the session's row.
 _REACHED: Final = """
 SELECT EXISTS (
     SELECT 1 FROM generation AS g
@@ -200,12 +212,12 @@ FROM session AS s WHERE owner_key = :key
 
 
 def _head(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Head | None:
-    """The head with which everything on record adds up, or else the longest there is."""
-    # Where is the history, by the session and by its last generation, and what is the digest then?
+    """Return the head with which the parts match the stored digest, else the longest stored one."""
+    # The heads stored in the session's row and in its last generation, and that one's digest.
     stored = checker.attempt(
         "generation", lambda: checker.conn.execute(_HEADS, {"key": key}).fetchall()
     )
-    # The pages of another table may stand here, with values of other kinds.
+    # Damaged trees return rows of other tables, with values of other types.
     heads = [
         Head(branch, length)
         for branch, length, _ in stored or ()
@@ -213,9 +225,9 @@ def _head(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Hea
     ]
     digests = {digest for *_, digest in stored or ()} - {None}
     if stored and stored[0][:2] != stored[-1][:2]:
-        checker.note("session", "its history is not that of its last save")
-    # Where no stored save reaches as far as the session, its last one is lost. An earlier save
-    # would add up with fewer messages.
+        checker.note("session", "its conversation is not that of its last save")
+    # Where no stored save has all messages of the session, its last save is lost; an earlier one
+    # would match with fewer messages.
     reached = checker.attempt(
         "generation", lambda: checker.conn.execute(_REACHED, {"key": key}).fetchone()
     )
@@ -228,14 +240,14 @@ def _head(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> Hea
         if link is None:
             continue
         whole = {**parts, "messages": ListDigest(head.length, link)}
-        # Of a damaged row even what should be a digest may be something else.
+        # In a damaged row a digest may be a value of another type.
         if (
             checker.attempt("generation", functools.partial(snapshot_digest_of_parts, whole))
             in digests
         ):
             return head
     if heads or digests:
-        checker.note("generation", "what is on record of its parts does not add up to its digest")
+        checker.note("generation", "the stored digests of its parts do not match its digest")
     return max(heads, key=lambda head: head.length, default=None)
 
 
@@ -254,18 +266,7 @@ def _head_at(checker: RowChecker, key: int, generation: int) -> Head | None:
     return None
 
 
-def _collection(
-    checker: RowChecker, collection: Collection, key: int, parts: Mapping[str, ListDigest]
-) -> tuple[Any, ...] | None:
-    digest = parts.get(collection.name)
-    found = checker.values(
-        collection.name, statements.statements(collection.rows, "owner_key"), key, digest
-    )
-    return found if found or digest is not None else None
-
-
 def _uris(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> tuple[str, ...]:
-    # Which artifacts must collection spare?
     stored = checker.attempt(
         URIS,
         lambda: checker.conn.execute(
@@ -283,9 +284,10 @@ def _uris(checker: RowChecker, key: int, parts: Mapping[str, ListDigest]) -> tup
 def checkpoint(
     checker: RowChecker, kind: CheckpointKind, key: str, *, messages: bool = True
 ) -> Any | None:
-    """What can be proven of a checkpoint; None when there is none, or its own row is damaged.
+    """Read a checkpoint without the messages or steps that do not verify.
 
-    Without `messages` a loop's conversation is not read, only where it is.
+    None when there is none, or when its own row does not verify. With `messages=False` only the
+    head of a run checkpoint's conversation is read.
     """
     also = [f"{kind.rows.table}_key", "digest"]
     also += [f"{name}_{what}" for name in kind.rows.lists for what in ("count", "digest")]
@@ -299,14 +301,14 @@ def checkpoint(
     if kind is LOOP_CHECKPOINTS:
         *head, base_length = rest
         return _loop(checker, tree, digest, Head(*head), base_length, messages=messages)
-    extents = {
+    digests = {
         name: ListDigest(*rest[2 * index : 2 * index + 2])
         for index, name in enumerate(kind.rows.lists)
     }
 
     def prove() -> Any:
-        value: Any = decode(kind.model, {**tree, **{name: [] for name in extents}})
-        if digest_with(encode_without(value, frozenset(extents)), extents) != digest:
+        value: Any = decode(kind.model, {**tree, **{name: [] for name in digests}})
+        if digest_with(encode_without(value, frozenset(digests)), digests) != digest:
             raise CorruptRowError(NOT_WRITTEN)
         return value
 
@@ -315,7 +317,7 @@ def checkpoint(
         return None
     lists = {
         name: checker.values(
-            name, statements.statements(part, f"{kind.rows.table}_key"), row_key, extents[name]
+            name, statements.statements(part, f"{kind.rows.table}_key"), row_key, digests[name]
         )
         for name, part in kind.rows.lists.items()
     }

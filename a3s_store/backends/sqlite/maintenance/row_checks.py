@@ -1,8 +1,8 @@
-"""Read lists and messages one by one; keep the values that verify and note those that do not.
+"""Read values one by one; return those that verify and note the others as damage.
 
 A value is verified against the digest prefix in its row, a message against its row checksum and
-its chain hash. Plain functions of a connection, each inside a read transaction that the caller
-opened. Nothing is raised for damage.
+its chain hash. `verify`, loads that report damage, and salvage all read rows through `RowChecker`,
+each inside a read transaction that the caller opened. Nothing is raised for damage.
 """
 
 from __future__ import annotations
@@ -14,13 +14,21 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
+from a3s_store.agent_memory import MemoryItem
 from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.backends.sqlite.format.row_salt import RowSalt
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read import readable
 from a3s_store.backends.sqlite.read.messages import OneMessage
-from a3s_store.backends.sqlite.rows import blobs, bounds, message_log, queue_entries, statements
+from a3s_store.backends.sqlite.rows import (
+    agent_memory,
+    blobs,
+    bounds,
+    message_log,
+    queue_entries,
+    statements,
+)
 from a3s_store.backends.sqlite.rows.statements import Statements
 from a3s_store.core.base.queue_entries import QueueEntry
 from a3s_store.core.checksums import digest_prefix
@@ -49,23 +57,27 @@ _SEQS: Final = (
 
 
 class RowChecker:
-    """Reads the parts of one thing. `damage` is what was noted, in the order of reading."""
+    """Reads rows and collects their damage, in the order of reading, in `damage`.
+
+    All damage is reported as that of one session (`session_id`) or checkpoint (`key`); both None:
+    of the file. `values_read` counts the values that were read, without messages.
+    """
 
     def __init__(
         self, conn: sqlite3.Connection, *, session_id: str | None = None, key: str | None = None
     ) -> None:
+        """Read on `conn`, inside a transaction of the caller."""
         self.conn = conn
         self.damage: list[Damage] = []
-        # How many values were looked at, messages apart.
         self.values_read = 0
         self._session_id = session_id
         self._key = key
 
-    def note(self, collection: str, what: str, position: int | None = None) -> None:
-        """Note that something is not what was written."""
+    def note(self, part: str, what: str, position: int | None = None) -> None:
+        """Add a damage of a part; `position` is the index in it, None for all of it."""
         self.damage.append(
             Damage(
-                part=collection,
+                part=part,
                 what=what,
                 position=position,
                 session_id=self._session_id,
@@ -73,10 +85,11 @@ class RowChecker:
             )
         )
 
-    def attempt(
-        self, collection: str, read: Callable[[], R], position: int | None = None
-    ) -> R | None:
-        """What `read` answers; None, and a note, when it meets damage."""
+    def attempt(self, part: str, read: Callable[[], R], position: int | None = None) -> R | None:
+        """Return the result of `read`; when it meets damage, note that and return None.
+
+        Raises sqlite3.Error for an error that says nothing about the file, as an interrupt.
+        """
         try:
             with corruption_named():
                 return read()
@@ -84,7 +97,7 @@ class RowChecker:
             if getattr(error, "sqlite_errorcode", None) in readable.NOT_DAMAGE:
                 raise
             what = str(error) if isinstance(error, sqlite3.Error) else error.what
-            self.note(collection, what, position)
+            self.note(part, what, position)
         return None
 
     # -- Lists ------------------------------------------------------------------------------------
@@ -92,9 +105,9 @@ class RowChecker:
     def values(
         self, name: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> tuple[Any, ...]:
-        """The values of a list that are what was written, in order.
+        """Return the values of a list that verify, in order.
 
-        `extent` is what is on record of it, None when nothing is.
+        `digest` is the stored list digest; None when there is none, so that any row is damage.
         """
         found: list[Any] = []
         hashes: list[bytes] = []
@@ -107,32 +120,36 @@ class RowChecker:
                 hashes.append(proven[1])
         if digest is None:
             if found:
-                self.note(name, "there is no record of what it should be")
+                self.note(name, "its count and digest are missing")
         elif len(found) == digest.count and EMPTY_LIST.appended(hashes) != digest:
-            self.note(name, "each value is whole, together they are not what was saved last")
+            self.note(
+                name,
+                "each value matches its digest prefix, but the list does not match its digest: "
+                "some are from another save",
+            )
         return tuple(found)
 
     def _value(self, name: str, sql: Statements, row: tuple[Any, ...]) -> tuple[Any, bytes]:
-        """A value, and its digest. What is damaged inside its lists is left out of them.
+        """Return a value and its digest; damaged values of the lists inside it are left out.
 
-        Raises CorruptRowError, or whatever a damaged column makes the decoder stumble over.
+        Raises CorruptRowError, or any error of decoding a damaged column.
         """
         columns = row[1:]
         tree = sql.shape.tree(columns[: len(sql.shape.names)])
         if sql.rows.blob and columns[-1] is not None:
             tree[sql.rows.blob] = blobs.get(self.conn, columns[-1])
         value: Any = decode(sql.rows.model, {**tree, **{inner: [] for inner in sql.lists}})
-        extents = {inner: statements.digest_in(sql, inner, columns) for inner in sql.rows.lists}
+        digests = {inner: statements.digest_in(sql, inner, columns) for inner in sql.rows.lists}
         digest = (
-            digest_with(encode_without(value, sql.lists), extents)
-            if extents
+            digest_with(encode_without(value, sql.lists), digests)
+            if digests
             else item_digest(encode(value), sql.rows)
         )
         if digest_prefix(digest) != statements.mark_in(sql, row):
             raise CorruptRowError(NOT_WRITTEN)
         parts = {
             inner: self.values(
-                f"{name}.{inner}", statements.statements(part, sql.key), row[0], extents[inner]
+                f"{name}.{inner}", statements.statements(part, sql.key), row[0], digests[inner]
             )
             for inner, part in sql.rows.lists.items()
         }
@@ -141,7 +158,7 @@ class RowChecker:
     def _rows(
         self, name: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> list[tuple[int, tuple[Any, ...]]]:
-        """The rows of a list that can be read, each with its position; others are noted."""
+        """Return the rows of a list that can be read, each with its position; note the others."""
         placed = sql.between(", ".join([sql.parent, "seq", sql.head, *sql.columns]))
         try:
             stored = _of_parent(parent_key, self.conn.execute(placed, sql.stretch(parent_key)))
@@ -149,22 +166,22 @@ class RowChecker:
             stored = [*self._readable(placed, sql, parent_key, digest)]
         count = len(stored) if digest is None else digest.count
         if len(stored) != count:
-            self.note(name, f"{count} rows should be there, {len(stored)} can be read")
+            self.note(name, f"expected {count} rows, {len(stored)} can be read")
         if len(stored) > count or not _is_in_order(stored):
-            # Where pages changed places, a stretch of keys has others in it: ask for each.
+            # Where pages changed places, a range of keys returns rows of others: read each alone.
             stored = [*self._readable(placed, sql, parent_key, digest)]
         if not stored:
             return []
         if stored[-1][0] - stored[0][0] != len(stored) - 1 and len(stored) == count:
-            self.note(name, "their positions do not follow each other")
-        # The oldest may have been dropped: what is there ends at the last that was saved.
+            self.note(name, "their positions are not consecutive")
+        # Lists with a limit drop their oldest values: count positions back from the last one.
         first = stored[0][0] if len(stored) >= count else max(0, stored[-1][0] + 1 - count)
         return [(row[0] - first, row[1:]) for row in stored]
 
     def _readable(
         self, select: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> Iterator[tuple[Any, ...]]:
-        """Row by row, over pages that cannot be read."""
+        """Read a list in small ranges, skipping pages that cannot be read."""
         count = 0 if digest is None else min(digest.count, bounds.POSITIONS)
         start = 0
         with contextlib.suppress(sqlite3.Error):
@@ -174,7 +191,7 @@ class RowChecker:
         def read(first: int, last: int) -> list[tuple[Any, ...]]:
             rows = self.conn.execute(select, sql.stretch(parent_key, first, last))
             found = _of_parent(parent_key, rows)
-            # Where pages changed places, a range of keys has others in it.
+            # Where pages changed places, a range of keys returns rows of others.
             within = all(first <= row[0] < last for row in found) and _is_in_order(found)
             if last - first > 1 and not within:
                 raise sqlite3.DatabaseError("rows of another range")
@@ -182,10 +199,10 @@ class RowChecker:
 
         yield from readable.in_ranges(read, start, min(start + count, bounds.POSITIONS))
 
-    # -- Queue entries ----------------------------------------------------------------------------
+    # -- Queue entries and agent memory -----------------------------------------------------------
 
     def queue(self, owner_key: int) -> tuple[QueueEntry, ...]:
-        """The queue entries of a session that are what was written, oldest first."""
+        """Return the queue entries of a session that verify, oldest first."""
         stored = self.attempt(queue_entries.PART, lambda: queue_entries.rows(self.conn, owner_key))
         read = [
             self.attempt(queue_entries.PART, row.entry, position)
@@ -194,10 +211,22 @@ class RowChecker:
         self.values_read += len(read)
         return tuple(entry for entry in read if entry is not None)
 
+    def memories(self, owner: str) -> Iterator[tuple[int, MemoryItem]]:
+        """Yield the agent memory of an owner that verifies: key and item, in no order."""
+
+        def note(error: CorruptRowError) -> None:
+            self.note(agent_memory.FAMILY, error.what)
+
+        for row in agent_memory.whole_ones(self.conn, owner, note):
+            self.values_read += 1
+            item = self.attempt(agent_memory.FAMILY, row.item)
+            if item is not None:
+                yield row.key, item
+
     # -- Messages ---------------------------------------------------------------------------------
 
     def messages(self, head: Head) -> Iterator[tuple[int, Message]]:
-        """The messages of a head that are what was written, with their positions."""
+        """Yield the messages of a head that verify, with their positions."""
         parts = self.attempt(
             "messages", lambda: message_log.segments_of(self.conn, head.branch, head.length)
         )
@@ -215,17 +244,22 @@ class RowChecker:
                 before = None
             position = part.end
         if position < head.length:
-            self.note("messages", "nothing says where the messages from here on are", position)
+            self.note(
+                "messages", "the rows that locate the messages from here on are missing", position
+            )
 
     def _salt(self) -> RowSalt | None:
-        """The salt of the file; None where it is lost, which is noted elsewhere."""
+        """Return the salt of the file; None where it is lost, which is noted elsewhere."""
         try:
             return row_salt.find(self.conn)
         except sqlite3.DatabaseError:
             return None
 
     def _before(self, branch: int, seq: int) -> bytes | None:
-        """The chain hash before a row of another conversation, where only that proves the row."""
+        """Return the chain hash before a row of another conversation, where none but it verifies.
+
+        None where the row checksums do, or where it is not stored.
+        """
         if self._salt() is not None:
             return None
         if seq == 0:
@@ -238,32 +272,34 @@ class RowChecker:
     def rows(
         self, branch: int, seqs: range, before: bytes | None, offset: int = 0
     ) -> Iterator[tuple[int, Message, bytes]]:
-        """Messages in the rows of a branch that are what was written, with their chains.
+        """Yield the messages in rows of a branch that verify: position, message, chain hash.
 
-        `before` is the chain of the message before the first, None when it is not known; `offset`
-        how much a row's number is above the position that damage is named by. Positions without a
-        row are noted as one range, however many they are.
+        `before` is the chain hash before the first one, None when it is not known. Damage is
+        reported at the position minus `offset`. Consecutive positions without a row are reported as
+        one damage.
         """
         salt = self._salt()
-        is_sure = True  # whether the chain hash before is that of a message that was written
+        is_sure = True  # whether `before` is the chain hash of a message that verified
         expected = seqs.start
         for seq in self._present(branch, seqs):
             if seq > expected:
                 self._note_missing(expected - offset, seq - offset)
                 before = None
             expected = seq + 1
-            read = functools.partial(self._message, branch, seq, salt)
+            read = functools.partial(read_message, self.conn, branch, seq, salt)
             if (one := self.attempt("messages", read, seq - offset)) is None:
                 before = None
                 continue
             found, digest = one
             follows = before is not None and chain([digest], before) == [found.chain_hash]
             contradicts = before is not None and is_sure and not follows
-            # Without the salt nothing but the chain tells what was written.
+            # Without the salt only the chain hash can verify a message.
             proven = follows and (is_sure or salt is None)
             before, is_sure = found.chain_hash, found.has_checksum or proven
             if contradicts and found.has_checksum:
-                self.note("messages", "it does not follow the one before it", seq - offset)
+                self.note(
+                    "messages", "its chain hash does not follow the one before it", seq - offset
+                )
                 continue
             if not found.has_checksum and (salt is not None or not proven):
                 self.note("messages", NOT_WRITTEN, seq - offset)
@@ -277,12 +313,12 @@ class RowChecker:
         self.note("messages", what, start)
 
     def _present(self, branch: int, seqs: range) -> Iterator[int]:
-        """The positions in a range that have a row, in order, as far as that can be read."""
+        """Return the positions of a range that have a readable row, in order."""
 
         def read(first: int, last: int) -> list[int]:
             found = self.conn.execute(_SEQS, (branch, first, last)).fetchall()
             present = [seq for key, seq in found if key == branch and first <= seq < last]
-            # Where pages changed places, a range of keys has others in it.
+            # Where pages changed places, a range of keys returns rows of others.
             if last - first > 1 and (present != sorted(present) or len(present) < len(found)):
                 raise sqlite3.DatabaseError("rows of another range")
             return present
@@ -290,19 +326,26 @@ class RowChecker:
         start, end = max(seqs.start, -bounds.SUMS), min(seqs.stop, bounds.SUMS)
         return readable.in_ranges(read, start, end)
 
-    def _message(self, branch: int, seq: int, salt: RowSalt | None) -> tuple[OneMessage, bytes]:
-        """A message and its digest. Raises CorruptRowError or DecodeError."""
-        found = conversation.read_one(self.conn, branch, seq, salt)
-        if type(found.chain_hash) is not bytes or len(found.chain_hash) != len(EMPTY_CHAIN):
-            raise CorruptRowError(NOT_WRITTEN)
-        return found, message_digest(encode(found.message))
+
+def read_message(
+    conn: sqlite3.Connection, branch: int, seq: int, salt: RowSalt | None
+) -> tuple[OneMessage, bytes]:
+    """Read the message in one row, and compute its digest.
+
+    Raises CorruptRowError or DecodeError where the row is missing or cannot be decoded; whether its
+    checksum matches is in the result.
+    """
+    found = conversation.read_one(conn, branch, seq, salt)
+    if type(found.chain_hash) is not bytes or len(found.chain_hash) != len(EMPTY_CHAIN):
+        raise CorruptRowError(NOT_WRITTEN)
+    return found, message_digest(encode(found.message))
 
 
 def _of_parent(parent_key: int, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The rows of a parent, without its key: where pages changed places a range has others too."""
+    """Return the rows of a parent, without its key; damaged trees return rows of others too."""
     return [row[1:] for row in rows if row[0] == parent_key]
 
 
 def _is_in_order(rows: list[tuple[Any, ...]]) -> bool:
-    """Whether each row stands behind the one before it."""
+    """Return whether the positions of these rows increase."""
     return all(one[0] < other[0] for one, other in itertools.pairwise(rows))

@@ -1,10 +1,10 @@
-"""Verify a whole file: every structure, count and value against what is stored of it.
+"""Verify a whole file: its structure, counts and values against stored checksums and digests.
 
 "quick" checks SQLite's own structure, the header of each session and the number of rows of each
-list; "deep" reads every message, value and blob as well and verifies each against its row checksum,
-digest prefix or chain hash. Each session is read in a transaction of its own, so that the WAL is
-never kept from being reset for long; one that others deleted since it was listed is not damage.
-Plain functions of a connection; nothing is raised for damage.
+list; "deep" also reads every message, value and blob and verifies each against its row checksum,
+digest prefix or chain hash. Each session is read in a transaction of its own, so that no read keeps
+the WAL from being reset for long. A session that others deleted after it was listed is not damage.
+Nothing is raised for damage.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import hashlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.format import file_link, row_salt
-from a3s_store.backends.sqlite.maintenance import partial_read
+from a3s_store.backends.sqlite.maintenance import branch_checks, partial_read
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.maintenance.time_limit import (
     OutOfTimeError,
@@ -47,13 +47,12 @@ from a3s_store.core.collections import (
     CheckpointKind,
 )
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
-from a3s_store.core.digests import EMPTY_CHAIN
+from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.reports import Damage, Depth, VerifyReport
 from a3s_store.core.segments import Segment, merged, segment_at
 from a3s_store.core.session_header import check
 
-# How many of one kind of finding are told.
+# How many findings of one kind are reported.
 _REPORTED: Final = 100
 _LISTS: Final = {
     **SESSION_ROWS.lists,
@@ -69,12 +68,13 @@ def verify(
     seconds: float | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> VerifyReport:
-    """Look at everything but the log, as far as `depth` says; what is damaged is in the report.
+    """Verify the database, without its WAL, at this depth; return a report of the damage.
 
-    After so many `seconds`, or once `stop` returns true, it ends, and the report says that it was
-    not finished. None: many times what a file of this size needs.
+    It ends after `seconds`, or once `stop` returns true, with a report that is not `finished`.
+    `seconds=None` allows many times what a file of this size needs.
 
-    Raises sqlite3.OperationalError when it is interrupted otherwise.
+    Raises:
+        sqlite3.OperationalError: it was interrupted from outside.
     """
     began = time.monotonic()
     limit = TimeLimit(seconds_for(conn) if seconds is None else seconds, stop)
@@ -85,7 +85,7 @@ def verify(
             work.run()
     except OutOfTimeError:
         finished = False
-        work.skipped.append(f"the rest: it was not finished after {limit.seconds:.0f} seconds")
+        work.skipped.append(f"the rest: not finished after {limit.seconds:.0f} seconds")
     return VerifyReport(
         location=location,
         depth=depth,
@@ -104,19 +104,21 @@ def verify(
 
 @attrs.frozen
 class _Listed:
-    """A row that was listed; others may have deleted it by the time it is looked at."""
+    """A row to verify, which others may delete before its turn.
+
+    `sql` selects the first columns of all such rows, which identify each.
+    """
 
     row: tuple[Any, ...]
-    # Lists the first columns of all such rows, which tell them from each other.
     sql: str
 
     def is_gone(self, conn: sqlite3.Connection) -> bool:
-        """Whether the row is not in the table any more, by the statement that listed it."""
+        """Return whether the row was deleted since it was listed."""
         return all(found != self.row[: len(found)] for found in conn.execute(self.sql))
 
 
 class _Verification:
-    """One verification on its way: what was counted, and the damage found so far."""
+    """One run: the counts and the damage found so far."""
 
     def __init__(self, conn: sqlite3.Connection, depth: Depth, limit: TimeLimit) -> None:
         self.conn = conn
@@ -140,8 +142,8 @@ class _Verification:
             self._look(
                 "session", self._session, key, session_id, listed=listed, session_id=session_id
             )
-        # The owner that is shown of a branch may be deleted while another still has it.
-        for listed in self._all(_BRANCHES, "SELECT branch_key FROM branch"):
+        # By its key alone: the owner listed with a branch may be deleted while others still own it.
+        for listed in self._all(branch_checks.BRANCHES, "SELECT branch_key FROM branch"):
             branch, session_id = listed.row
             self._look("messages", self._branch, branch, listed=listed, session_id=session_id)
         for kind in CHECKPOINTS:
@@ -160,9 +162,9 @@ class _Verification:
             self._look("blob", self._blob, *listed.row, listed=listed)
 
     def _all(self, sql: str, still_there: str | None = None) -> list[_Listed]:
-        """What there is to look at; none, and a note, when that cannot be read.
+        """List the rows to verify; none, and a damage, when they cannot be read.
 
-        `still_there` lists the columns that tell these rows from each other; None: `sql` does.
+        `still_there` selects the columns that identify a row; None: `sql` does.
         """
         found: list[tuple[Any, ...]] = []
         self._look("file", lambda _: found.extend(self.conn.execute(sql).fetchall()))
@@ -176,16 +178,16 @@ class _Verification:
         listed: _Listed | None = None,
         **owner: str | None,
     ) -> None:
-        """Look at one thing in one read transaction; whatever is stumbled over is damage of it.
+        """Verify one thing in one read transaction; any error that reading it raises is damage.
 
-        Not so when it was `listed` in another transaction, and has been deleted since.
+        Except where the thing was `listed` in another transaction and has been deleted since.
         """
         self.limit.check()
         checker = RowChecker(self.conn, **owner)
         counts = self.counts.copy()
         with transaction.read(self.conn):
             checker.attempt(part, lambda: look(checker, *arguments))
-            # Asked behind damage only, of the whole table: a row may be lost to its index alone.
+            # Only after damage, and by scanning the table: an index may have lost the row.
             gone = (
                 bool(checker.damage)
                 and listed is not None
@@ -219,15 +221,15 @@ class _Verification:
             for found in self.conn.execute(f"PRAGMA foreign_key_check({name})").fetchmany(_REPORTED)
         ]
         for table, _, parent, _ in broken[:_REPORTED]:
-            checker.note("file", f"a row of {table} refers to a row of {parent} that is not there")
-        # Which conversations of which saves would be collected under them?
+            checker.note("file", f"a row of {table} refers to a missing row of {parent}")
+        # Generations on a branch that their session does not own: a deletion would remove messages.
         (unowned,) = self.conn.execute(_UNOWNED).fetchone()
         if unowned:
             checker.note(
-                "generation", f"{unowned} saves are not on record as owners of their branch"
+                "generation",
+                f"{unowned} generations are on a branch that their session does not own",
             )
         for table, column, parent in statements.packed_tables():
-            # Whose rows have nobody any more?
             (lost,) = self.conn.execute(
                 f"SELECT count(*) FROM {table} WHERE {column} NOT IN "
                 f"(SELECT {parent}_key FROM {parent})"
@@ -259,14 +261,15 @@ class _Verification:
             sql = statements.statements(part, "owner_key")
             (there,) = self.conn.execute(sql.count, sql.stretch(key)).fetchone()
             digest = found.parts.get(name)
-            if there != (0 if digest is None else digest.count):
-                checker.note(name, f"{digest.count if digest else 0} should be there, {there} are")
+            expected = 0 if digest is None else digest.count
+            if there != expected:
+                checker.note(name, f"expected {expected} rows, found {there}")
 
     def _no_id(self, checker: RowChecker, table: str, key: Any) -> None:
         raise CorruptRowError(f"the id in row {key!r:.20} of {table} is no text")
 
     def _generations(self, checker: RowChecker, key: int) -> None:
-        """Every save but those pruned is stored, and each conversation of then is still there."""
+        """Check that every generation but pruned ones is stored, with its whole conversation."""
         stored = self.conn.execute(
             "SELECT generation, head_branch, head_length FROM generation "
             "WHERE owner_key = ? ORDER BY generation",
@@ -283,11 +286,11 @@ class _Verification:
                 checker.attempt("generation", reach, number)
 
     def _reach(self, head: Head) -> None:
-        """Raise CorruptRowError unless the message log covers the whole length of a head."""
+        """Raise CorruptRowError unless the message log has all messages of a head."""
         message_log.chain_hash_at(self.conn, head)
         parts = message_log.segments_of(self.conn, head.branch, head.length)
         if (parts[-1].end if parts else 0) != head.length:
-            raise CorruptRowError(f"nothing says where {head.length} messages are")
+            raise CorruptRowError(f"the rows that locate its {head.length} messages are missing")
 
     def _checkpoint(self, checker: RowChecker, kind: CheckpointKind, key: str) -> None:
         self.counts["values"] += 1
@@ -303,91 +306,15 @@ class _Verification:
 
         self.counts["values"] += drafts.check(self.conn, note)
 
-    # -- Memories ---------------------------------------------------------------------------------
-
     def _memories(self, checker: RowChecker, owner: str) -> None:
         if not self.deep:
             self.counts["values"] += agent_memory.count(self.conn, owner)
             return
-
-        def note(error: CorruptRowError) -> None:
-            checker.note(agent_memory.PART, error.what)
-
-        for found in agent_memory.intact(self.conn, owner, note):
-            checker.attempt(agent_memory.PART, found.item)
-            checker.values_read += 1
-
-    # -- Messages ---------------------------------------------------------------------------------
+        for _ in checker.memories(owner):
+            pass
 
     def _branch(self, checker: RowChecker, branch: int) -> None:
-        """A branch's own rows: none missing, each as it was written, each linked to the last."""
-        read = functools.partial(message_log.segments_of, self.conn, branch, None)
-        parts = checker.attempt("messages", read) or []
-        for part in parts:
-            if part.start and part.source_start is None and not self._begins(parts, part):
-                checker.note("messages", "another conversation begins here", part.start)
-        for length in message_log.wrong_chain_hashes(self.conn, parts):
-            checker.note("messages", f"the chain hash of {length} messages: {NOT_WRITTEN}", length)
-        for rows in self._expected(branch):
-            (count,) = self.conn.execute(
-                "SELECT count(*) FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
-                (branch, rows.start, rows.stop),
-            ).fetchone()
-            self.counts["messages"] += count
-            if count != (expected := rows.stop - rows.start):
-                checker.note("messages", f"of {expected} only {count} are there", rows.start)
-            for shown, offset in self._as_shown(branch, rows) if self.deep else ():
-                before = self._before(parts, shown.start)
-                for _ in checker.rows(branch, shown, before, offset):
-                    pass
-
-    def _as_shown(self, branch: int, rows: range) -> Iterator[tuple[range, int]]:
-        """Parts of the rows of a branch, with how much each is above the position of its messages.
-
-        That is the position in the present conversation, where it has them at others.
-        """
-        start = rows.start
-        for first, position, end in self.conn.execute(_SHOWN, (branch,)).fetchall():
-            own = range(max(start, first), min(rows.stop, first + end - position))
-            if len(own) > 0:
-                if start < own.start:
-                    yield range(start, own.start), 0
-                yield own, first - position
-                start = own.stop
-        if start < rows.stop:
-            yield range(start, rows.stop), 0
-
-    def _begins(self, parts: list[Segment], part: Segment) -> bool:
-        """Whether a segment goes on with the conversation of those before it, as far as is known.
-
-        Behind rows of another conversation a branch has a chain hash only where a head needed one.
-        """
-        found = []
-        for one in (parts, message_log.segments_of(self.conn, part.source, None)):
-            stored = message_log.chain_hash_if_stored(self.conn, one, part.start)
-            before = segment_at(one, part.start)
-            # A branch that no head is on has rows, but is no conversation any more.
-            if stored is None and (before is None or before.source_start is not None):
-                return True
-            found.append(stored)
-        return found[0] == found[1]
-
-    def _expected(self, branch: int) -> list[range]:
-        """Which rows of a branch heads need, its own or those of others."""
-        first, last = self.conn.execute(
-            "SELECT min(seq), max(seq) FROM message WHERE branch_key = ?", (branch,)
-        ).fetchone()
-        if first is None:
-            first, last = 0, -1
-        needed = functools.partial(message_log.needed, self.conn)
-        used = message_log.used(self.conn, branch, first, last, needed)
-        return [range(start, end) for start, end in merged(used)]
-
-    def _before(self, parts: list[Segment], start: int) -> bytes | None:
-        """The chain hash before a row that begins a segment; None when it is not known."""
-        return (
-            EMPTY_CHAIN if start == 0 else message_log.chain_hash_if_stored(self.conn, parts, start)
-        )
+        branch_checks.check(checker, branch, self.counts, deep=self.deep)
 
 
 _UNOWNED: Final = """
@@ -395,19 +322,4 @@ SELECT count(*) FROM generation AS g WHERE head_branch IS NOT NULL AND NOT EXIST
     SELECT 1 FROM branch_owner AS o
     WHERE o.owner_key = g.owner_key AND o.branch_key = g.head_branch
 )
-"""
-
-# Which rows of a branch do present conversations have at other positions?
-_SHOWN: Final = """
-SELECT p.source_start, p.start_seq, min(coalesce(p.end_seq, s.head_length), s.head_length)
-FROM session AS s JOIN branch_segment AS p ON p.branch_key = s.head_branch
-WHERE p.source_branch = ? AND p.source_start IS NOT NULL AND p.start_seq < s.head_length
-ORDER BY p.source_start
-"""
-
-_BRANCHES: Final = """
-SELECT b.branch_key, (
-    SELECT o.id FROM branch_owner JOIN owner AS o USING (owner_key)
-    WHERE branch_key = b.branch_key LIMIT 1
-) FROM branch AS b
 """

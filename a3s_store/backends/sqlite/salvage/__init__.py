@@ -1,8 +1,9 @@
-"""What is whole of a damaged file, as a new store.
+"""Salvage: recover the readable data of a damaged store file into a new file.
 
-The road: the bytes of the file and of its log (`frames`) become pages and rows (`pages`), rows
-become tables (`carving`), which are joined again where what joined them is lost (`mending`); what
-can be proven of them is found (`finding`) and saved through the ordinary door (`salvaging`).
+`wal_merge` and `page_reader` read the bytes of the file and its WAL as pages and records;
+`row_recovery` assigns the records to the tables that `stored_tables` describes; `relink` restores
+rows that follow from others; `session_recovery` reads sessions and checkpoints from them, and `run`
+saves these through the ordinary save.
 """
 
 from a3s_store.backends.sqlite.salvage.run import salvage

@@ -1,12 +1,13 @@
-"""The bytes of a database file and its log as pages, cells and records, whatever state they are in.
+"""Read a database file and its WAL as pages, cells and records, however damaged they are.
 
-This is for files that SQLite refuses or would read only in part: nothing here trusts a byte. The
-format is SQLite's own and public (sqlite.org/fileformat2.html). What a table is, and which of its
-pages is missing, is decided in `carving`; whether a value is what was written, later still.
+This is for files that SQLite refuses or would read only in part: no byte is trusted. Tables and
+their lost pages are the subject of `row_recovery`; values are verified later still.
 
-Invariants: 1. any bytes are answered, with None or nothing where they make no sense: no exception,
-no endless walk, no more memory than the file has bytes; 2. files are opened to read, and neither
-locked nor changed; 3. of the log only what was committed counts.
+Invariants: 1. bytes that make no sense give None or nothing: no exception, no endless walk, no more
+memory than the file has bytes; 2. files are opened for reading, and neither locked nor changed;
+3. of the WAL only committed frames count.
+
+Source: SQLite's file format, sqlite.org/fileformat2.html.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR = 0x0D, 0x05, 0x0A, 0x02
 LEAVES: Final = frozenset({TABLE_LEAF, INDEX_LEAF})
 _TREE_PAGES: Final = {bytes([kind]) for kind in (*LEAVES, TABLE_INTERIOR, INDEX_INTERIOR)}
 
-# The byte that programs lock lies in this page of a large file; no tree has it.
+# The offset of the bytes that SQLite locks; no b-tree uses the page with them.
 _LOCK_BYTE: Final = 2**30
+# How many pages are read to decide between two page layouts.
 _SAMPLE: Final = 64
 
 
 @attrs.frozen
 class Node:
-    """A page of a b-tree: its kind, where its cells begin, and what follows its last child."""
+    """A page of a b-tree: its number, kind and bytes, offsets of its cells, rightmost child.
+
+    `right` is 0 on a leaf.
+    """
 
     number: int
     kind: int
@@ -50,29 +55,31 @@ class Node:
 
 @attrs.frozen
 class Cell:
-    """An entry of a b-tree: the types of its columns, and what is needed to read them.
+    """An entry of a b-tree, with the serial types of its columns.
 
-    `rowid` is None in an index, and `child` where there is none.
+    `rowid` is None in an index, `child` on a leaf. `body` has the bytes of the columns that lie in
+    the page, `size` is the number of bytes of all columns, and `overflow` the page with the next
+    ones; 0 when there is none.
     """
 
     rowid: int | None
     child: int | None
     serials: tuple[int, ...] = ()
-    body: bytes = b""  # the columns as far as they lie in the page
-    size: int = 0  # of all columns
-    overflow: int = 0  # the page where they go on
+    body: bytes = b""
+    size: int = 0
+    overflow: int = 0
 
 
 class Image:
-    """The pages of a database as they were after its last commit, read when they are asked for.
+    """The pages of a database as of its last commit, each read when it is needed.
 
-    Use it as a context manager; `check_unchanged` tells at the end whether it was one moment.
-
-    Raises:
-        OSError: the file is missing or cannot be read.
+    A context manager; call `check_unchanged` at the end to be sure that all pages are of one
+    moment. `count` is the number of pages, `page_size` their bytes, `usable` those bytes without
+    the ones reserved at the end of each page, and `log` the pages in the WAL.
     """
 
     def __init__(self, path: Path) -> None:
+        """Open the file and read its WAL. Raises OSError."""
         self._files = (path, beside(path, WAL))
         self._before = self._state()
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -89,11 +96,11 @@ class Image:
     def _measure(self) -> None:
         self.page_size = self.log.page_size or self.named_size or PAGE_SIZE
         in_file = (self._before[0] or (0, 0, 0))[1] // self.page_size
-        # A database grows page by page: a frame of one far beyond its end is none of it.
+        # A database grows page by page: a frame of a page far beyond the end is damaged.
         most = in_file + len(self.log.images)
         self.count = max([in_file, *(number for number in self.log.images if number <= most)])
         self._lock_page = _LOCK_BYTE // self.page_size + 1
-        # Whole records share no overflow pages: all together never need more than the file has.
+        # Intact records share no overflow pages, so all together read no more than the file has.
         self._walks_left = 2 * self.count + 64
         self.usable = self.page_size
         self.auto_vacuum = False
@@ -115,13 +122,13 @@ class Image:
         self.close()
 
     def close(self) -> None:
-        """Let go of the files; twice is fine."""
+        """Close the file; twice is fine."""
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
 
     def check_unchanged(self) -> None:
-        """Raise StoreBusyError when another program wrote to the files meanwhile."""
+        """Raise StoreBusyError when the files were written to since they were opened."""
         if self._state() != self._before:
             raise StoreBusyError(
                 "the file was changed while it was read",
@@ -146,11 +153,12 @@ class Image:
         return os.read(self._handle, size)
 
     def _reserved(self) -> int:
-        """How many bytes at the end of each page are not SQLite's: 0, but for some builds of it."""
+        """Return how many bytes at the end of each page are reserved: 0 with most SQLite builds."""
         named = (self.page(1) or bytes(HEADER_BYTES))[20] if self.has_header() else 0
         if not 0 < named <= self.page_size - 480:
             return 0
-        # A flipped bit there would cut the last entry off every page: which reading makes sense?
+        # A flipped bit in this byte would cut the last entry off every page: the reading with fewer
+        # unreadable cells wins.
         without = self._misfits()
         self.usable = self.page_size - named
         within = self._misfits()
@@ -162,12 +170,12 @@ class Image:
         return sum(cell is None for node in nodes if node for cell in self.cells(node))
 
     def has_header(self) -> bool:
-        """Whether the first page begins as that of a database does."""
+        """Return whether the first page begins with the header of a database."""
         first = self.page(1)
         return first is not None and first[:16] == MAGIC
 
     def page(self, number: int) -> bytes | None:
-        """The bytes of a page, from 1; None when there is none, or not all of it."""
+        """Return the bytes of a page, counted from 1; None for a missing or incomplete page."""
         if not 1 <= number <= self.count:
             return None
         data = self.log.image(number)
@@ -178,7 +186,7 @@ class Image:
     # -- B-trees ------------------------------------------------------------------------------
 
     def node(self, number: int) -> Node | None:
-        """The page as one of a b-tree; None when it is none."""
+        """Return a page as a page of a b-tree; None when it is not one."""
         data = self.page(number)
         if data is None or number == self._lock_page:
             return None
@@ -197,7 +205,7 @@ class Image:
         return Node(number, kind, data, struct.unpack_from(f">{count}H", data, pointers), right)
 
     def _first_has_header(self, data: bytes) -> bool:
-        # Where the first page was taken by another's image, its tree begins at its beginning.
+        # Where another page was written in place of the first, its tree begins at offset 0.
         return data[:16] == MAGIC or data[0] not in (
             TABLE_LEAF,
             TABLE_INTERIOR,
@@ -206,7 +214,7 @@ class Image:
         )
 
     def children(self, node: Node) -> list[int]:
-        """The pages below a page; 0 stands for one that cannot be."""
+        """Return the child pages of a page; 0 for a number that no page can have."""
         if node.kind in LEAVES:
             return []
         found = [
@@ -216,7 +224,7 @@ class Image:
         return [number if 2 <= number <= self.count else 0 for number in [*found, node.right]]
 
     def cells(self, node: Node) -> Iterator[Cell | None]:
-        """The entries of a page that hold records, in order; None for one that is none."""
+        """Yield the cells with records of a page, in order; None for one that cannot be read."""
         if node.kind == TABLE_INTERIOR:
             return
         for at in node.cells:
@@ -226,7 +234,7 @@ class Image:
                 yield None
 
     def _cell(self, node: Node, at: int) -> Cell | None:
-        """Raises IndexError when it does not end inside the page."""
+        """Return the cell at an offset. Raises IndexError when it does not end inside the page."""
         data, rowid, child = node.data, None, None
         if at < 8:
             return None
@@ -248,7 +256,7 @@ class Image:
         return _with_record(Cell(rowid, child, overflow=overflow), data[at : at + local], size)
 
     def _local(self, size: int, kind: int) -> int:
-        """How much of a record lies in the page itself."""
+        """Return how many bytes of a record of this size lie in the page itself."""
         usable = self.usable
         most = usable - 35 if kind == TABLE_LEAF else (usable - 12) * 64 // 255 - 23
         if size <= most:
@@ -258,10 +266,7 @@ class Image:
         return kept if kept <= most else least
 
     def values(self, cell: Cell) -> tuple[Any, ...] | None:
-        """The columns of a record; None when its overflow pages are not there.
-
-        Texts that are not UTF-8 make it None as well.
-        """
+        """Return the column values of a record; None for lost overflow pages or invalid UTF-8."""
         body = cell.body
         if len(body) < cell.size:
             rest = self._overflow(cell.overflow, cell.size - len(body))
@@ -282,26 +287,26 @@ class Image:
     def _overflow(self, number: int, size: int) -> bytes | None:
         parts: list[bytes] = []
         been: set[int] = set()
-        room = self.usable - 4
+        most = self.usable - 4
         while size > 0:
             page = self.page(number) if number >= 2 and number not in been else None
             self._walks_left -= 1
             if page is None or self._walks_left < 0:
                 return None
             been.add(number)
-            parts.append(page[4 : 4 + min(size, room)])
-            size -= room
+            parts.append(page[4 : 4 + min(size, most)])
+            size -= most
             number = int.from_bytes(page[:4], "big")
-        # The chain of a whole record ends where the record does.
+        # The overflow chain of an intact record ends with the record.
         return b"".join(parts) if number == 0 else None
 
     # -- Free pages ---------------------------------------------------------------------------
 
     def free_pages(self) -> set[int]:
-        """The pages that hold nothing any more, though what was deleted may still stand in them.
+        """Return the free pages, which may still have the bytes of deleted rows.
 
-        Where the list of them cannot be walked to its end, whatever looks like a part of it is
-        taken for one: what somebody deleted must not come back.
+        Where the list of free pages cannot be walked to its end, every page that looks like a part
+        of the list counts as free too: deleted rows must not come back.
         """
         first = self.page(1) if self.has_header() else None
         number, expected = (0, -1) if first is None else struct.unpack_from(">II", first, 32)
@@ -322,7 +327,10 @@ class Image:
         return found
 
     def _trunk(self, number: int) -> list[int] | None:
-        """The next trunk of the list of free pages, and the free pages this one names."""
+        """Return the next trunk page of the free list, then the free pages this trunk lists.
+
+        None when the page cannot be a trunk page.
+        """
         page = self.page(number)
         if page is None:
             return None
@@ -336,7 +344,7 @@ class Image:
 
 
 def _size_in(header: bytes) -> int | None:
-    """The page size a header names; None when it is none."""
+    """Return the page size in a database header; None where that is no page size."""
     if len(header) < HEADER_BYTES or header[:16] != MAGIC:
         return None
     return page_size_of(int.from_bytes(header[16:18], "big"))
@@ -346,7 +354,7 @@ def _size_in(header: bytes) -> int | None:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number that begins here, and where it ends. Raises IndexError."""
+    """Return the varint at an offset, and the offset behind it. Raises IndexError."""
     value = data[at]
     at += 1
     if value < 0x80:
@@ -362,7 +370,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _with_record(cell: Cell, payload: bytes, size: int) -> Cell | None:
-    """The cell with what its record's header says; None when that contradicts its size."""
+    """Return the cell with the types in its record's header; None when they contradict `size`."""
     header, at = _varint(payload, 0)
     if header > len(payload):
         return None
@@ -379,7 +387,7 @@ _SIZES: Final = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0)
 
 
 def size_of(serial: int) -> int:
-    """How many bytes a value of this serial type has."""
+    """Return the bytes of a value of this serial type."""
     return _SIZES[serial] if serial < 12 else (serial - 12) // 2
 
 

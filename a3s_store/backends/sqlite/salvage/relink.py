@@ -1,10 +1,10 @@
-"""What of a carved database follows from the rest of it is put back, so that it can be read.
+"""Restore lost rows that follow from other rows, in a database of recovered rows.
 
-Messages carry their place and a chain that names everything before them, so conversations are
-found again without the rows that say whose they are; most of those rows are told twice anyway. What
-had to be guessed is named as damage, what is proven is not.
+A message row has its branch, its position, and a chain hash over all messages before it. So
+conversations are found without the rows that locate them, and most of those are stored twice.
+Restored rows that are a guess are reported as damage; those that a hash verifies are not.
 
-Plain functions of a connection to a database of our own making.
+Plain functions of a connection to the database that `row_recovery.scratch` made.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from typing import Any, Final
 
 from a3s_store.backends.sqlite.errors import corruption_named
 from a3s_store.backends.sqlite.format import row_salt
-from a3s_store.backends.sqlite.read import messages
+from a3s_store.backends.sqlite.maintenance import row_checks
 from a3s_store.backends.sqlite.rows import agent_memory, message_log, session_header, statements
 from a3s_store.backends.sqlite.salvage.row_recovery import RecoveredRows
 from a3s_store.core.collections import COLLECTIONS, CONFIG_ROWS, SESSION_ROWS
 from a3s_store.core.columns import columns_of_session_ids
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
-from a3s_store.core.digests import chain, message_digest, session_parts
+from a3s_store.core.digests import chain, session_parts
 from a3s_store.core.reports import Damage
 from a3s_store.core.segments import Segment, cut
 from a3s_store.errors import CorruptionError
 from a3s_store.models import SessionData
-from a3s_store.wire import decode, encode, encode_without
+from a3s_store.wire import decode, encode_without
 
-# How a message names the blob of an image; what a user writes has its quotation marks escaped.
+# The JSON by which a message refers to the blob of an image. In a user's text quotation marks are
+# escaped, so that it never matches.
 _BLOB: Final = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
 # Tables with a column `owner_key`.
 _OWNED: Final = (
@@ -46,19 +47,19 @@ _OWNED: Final = (
     "queue_entry",
     *(one.rows.table for one in COLLECTIONS if not statements.is_packed(one.rows)),
 )
-# Where ids of sessions are repeated.
+# Columns of other tables with ids of sessions.
 _NAMED: Final = tuple(f"SELECT {column} FROM {table}" for table, column in columns_of_session_ids())
 
 
-def mend(conn: sqlite3.Connection, recovered: RecoveredRows) -> list[Damage]:
-    """Put back what follows from the rest; answers what had to be guessed."""
+def relink(conn: sqlite3.Connection, recovered: RecoveredRows) -> list[Damage]:
+    """Restore lost rows that follow from others; return a damage for each guess."""
     damage: list[Damage] = []
     conn.execute("BEGIN")
     _link_blobs(conn)
     if recovered.loose:
-        _drop_strangers(conn, recovered.loose)
+        _drop_stray_messages(conn, recovered.loose)
     if recovered.loose_memories:
-        _drop_forgotten(conn, recovered.loose_memories)
+        _drop_deleted_memories(conn, recovered.loose_memories)
     _name_owners(conn, damage)
     _join_branches(conn)
     _add_last(conn, recovered)
@@ -72,7 +73,7 @@ def _column(conn: sqlite3.Connection, sql: str, *values: object) -> list[Any]:
 
 
 def _link_blobs(conn: sqlite3.Connection) -> None:
-    """Which blobs a message's images lie in is said by its content as well."""
+    """Restore references from messages to blobs, which the content of a message repeats."""
     keys = dict(conn.execute("SELECT hash, blob_key FROM blob").fetchall())
     found = conn.execute(
         "SELECT message_key, CAST(content AS BLOB) FROM message WHERE instr(content, '\"$blob\"')"
@@ -88,10 +89,10 @@ def _link_blobs(conn: sqlite3.Connection) -> None:
     )
 
 
-def _drop_forgotten(conn: sqlite3.Connection, loose: set[int]) -> None:
-    """Remove memories that lay about where their owner's are all there without them.
+def _drop_deleted_memories(conn: sqlite3.Connection, loose: set[int]) -> None:
+    """Remove agent memory from stray pages where its owner's other rows match the stored total.
 
-    They were deleted, and the list of free pages no longer says so.
+    Such rows were deleted, and the list of free pages that showed it is lost.
     """
     found: dict[str, list[tuple[int, int]]] = {}
     for key, owner, prefix in conn.execute(
@@ -107,10 +108,10 @@ def _drop_forgotten(conn: sqlite3.Connection, loose: set[int]) -> None:
             )
 
 
-def _drop_strangers(conn: sqlite3.Connection, loose: set[int]) -> None:
-    """Remove messages that lay about and do not fit where their rows say they belong.
+def _drop_stray_messages(conn: sqlite3.Connection, loose: set[int]) -> None:
+    """Remove messages from stray pages that do not fit their branch, by their chain hashes.
 
-    The chain tells: they are of a conversation that was deleted, on a branch of the same number.
+    They belong to a deleted conversation on a branch with the same key.
     """
     branches = sorted(
         {
@@ -121,24 +122,24 @@ def _drop_strangers(conn: sqlite3.Connection, loose: set[int]) -> None:
     )
     for branch in branches:
         runs = _runs(conn, branch)
-        while (stranger := _stranger(runs, loose)) is not None:
+        while (wrong := _contradicting_run(runs, loose)) is not None:
             conn.executemany(
-                "DELETE FROM message WHERE message_key = ?", [(key,) for _, key in runs[stranger]]
+                "DELETE FROM message WHERE message_key = ?", [(key,) for _, key in runs[wrong]]
             )
-            del runs[stranger]
+            del runs[wrong]
 
 
 def _runs(conn: sqlite3.Connection, branch: int) -> list[list[tuple[int, int]]]:
-    """The own messages of a branch, position and key, in runs that each follow one another."""
+    """Return the messages of a branch, position and key, in runs of consecutive ones."""
     runs: list[list[tuple[int, int]]] = []
     before: tuple[int, bytes] | None = None
     for seq, key in conn.execute(
         "SELECT seq, message_key FROM message WHERE branch_key = ? ORDER BY seq", (branch,)
     ).fetchall():
-        found = _hash_and_link(conn, branch, seq)
+        found = _digest_and_chain_hash(conn, branch, seq)
         if found is None:
             before = None
-            continue  # neither side of it need fit the other
+            continue  # the messages on either side cannot be compared
         digest, link = found
         if before is not None and before[0] == seq - 1 and chain([digest], before[1]) == [link]:
             runs[-1].append((seq, key))
@@ -148,42 +149,46 @@ def _runs(conn: sqlite3.Connection, branch: int) -> list[list[tuple[int, int]]]:
     return runs
 
 
-def _stranger(runs: list[list[tuple[int, int]]], loose: set[int]) -> int | None:
-    """Which of these runs contradicts one beside it and is the one to go; None when none does."""
+def _contradicting_run(runs: list[list[tuple[int, int]]], loose: set[int]) -> int | None:
+    """Return the index of a run to remove, since it contradicts the run beside it; else None."""
     for index in range(1, len(runs)):
         if runs[index - 1][-1][0] != runs[index][0][0] - 1:
-            continue  # something between them is missing: they need not fit
+            continue  # messages between them are missing: they cannot be compared
         about = [one for one in (index - 1, index) if all(key in loose for _, key in runs[one])]
         if about:
             return min(about, key=lambda one: len(runs[one]))
     return None
 
 
-def _hash_and_link(conn: sqlite3.Connection, branch: int, seq: int) -> tuple[bytes, bytes] | None:
-    """What a message adds to the chain, and the chain with it; None when it is not whole."""
+def _digest_and_chain_hash(
+    conn: sqlite3.Connection, branch: int, seq: int
+) -> tuple[bytes, bytes] | None:
+    """Return the digest and chain hash of a message; None when it is damaged."""
     salt = row_salt.find(conn)
     try:
         with corruption_named():
-            found = messages.read_one(conn, branch, seq, salt)
+            found, digest = row_checks.read_message(conn, branch, seq, salt)
     except CorruptionError:
         return None
     if not found.has_checksum and salt is not None:
         return None
-    return message_digest(encode(found.message)), found.chain_hash
+    return digest, found.chain_hash
 
 
-# -- Whose it is ----------------------------------------------------------------------------------
+# -- Owners ---------------------------------------------------------------------------------------
 
 
 def _name_owners(conn: sqlite3.Connection, damage: list[Damage]) -> None:
-    """Give each owner the id that is on record of it, twice, or the one that its digest proves."""
+    """Give each owner its stored id, or where ids contradict or are lost, one its digest verifies.
+
+    The id of an owner is stored twice, in its table and in the unique index.
+    """
     given = dict(conn.execute("SELECT owner_key, id FROM owner").fetchall())
     union = " UNION ".join(f"SELECT owner_key FROM {table}" for table in _OWNED)
     owned = _column(conn, f"{union} ORDER BY 1")
     waiting = [*owned, *(key for key in given if key not in owned)]
-    gave_way: set[int] = set()
-    for key in waiting:  # which may grow meanwhile
-        # What does the index say?
+    lost_id: set[int] = set()
+    for key in waiting:  # grows in the loop
         indexed = _column(conn, "SELECT id FROM owner_by_id WHERE owner_key = ?", key)
         names = [*dict.fromkeys([given[key], *indexed] if key in given else indexed)]
         if (key in given and len(names) == 1) or (key not in owned and key not in given):
@@ -193,20 +198,20 @@ def _name_owners(conn: sqlite3.Connection, damage: list[Damage]) -> None:
         name = proven or (names[0] if names else f"recovered-owner-{key}")
         conn.execute("DELETE FROM owner WHERE owner_key = ?", (key,))
         for other in _column(conn, "SELECT owner_key FROM owner WHERE id = ?", name):
-            # Is the id none of the other's? Each gives way once.
-            if (proven or other not in owned) and other not in gave_way:
-                gave_way.add(other)
+            # The other owner loses the id, once at most, and gets one in a later turn.
+            if (proven or other not in owned) and other not in lost_id:
+                lost_id.add(other)
                 conn.execute("DELETE FROM owner WHERE owner_key = ?", (other,))
                 given.pop(other, None)
                 waiting += [other] if other in owned else []
         name = _add_owner(conn, name, key)
         if proven is None and len(names) != 1:
-            what = "two ids are on record" if names else "its id is lost"
+            what = "two different ids are stored" if names else "its id is lost"
             damage.append(Damage(part="session", what=what, session_id=name))
 
 
 def _is_id_of(conn: sqlite3.Connection, key: int, session_id: str) -> bool:
-    """Whether the digest on record of a session says that this is its id."""
+    """Return whether the stored digest of a session matches with this id."""
     try:
         with corruption_named():
             row = statements.fetch_one(conn, SESSION_ROWS, "owner_key", key, ("digest",))
@@ -222,7 +227,7 @@ def _is_id_of(conn: sqlite3.Connection, key: int, session_id: str) -> bool:
 
 
 def _add_owner(conn: sqlite3.Connection, name: str, key: int | None = None) -> str:
-    """A row for an owner; answers the id it has, which nobody else has."""
+    """Add an owner; return its id, with a number appended where another owner has the name."""
     taken = "SELECT 1 FROM owner WHERE id = ?"
     given, number = name, 1
     while conn.execute(taken, (given,)).fetchone() is not None:
@@ -232,11 +237,11 @@ def _add_owner(conn: sqlite3.Connection, name: str, key: int | None = None) -> s
     return given
 
 
-# -- Where conversations lie ----------------------------------------------------------------------
+# -- Branches and heads ---------------------------------------------------------------------------
 
 
 def _join_branches(conn: sqlite3.Connection) -> None:
-    """Find out how the branches begin of which that is not on record."""
+    """Restore the segments of branches that have none."""
     keys = _column(
         conn,
         "SELECT branch_key FROM message UNION SELECT head_branch FROM session "
@@ -251,7 +256,7 @@ def _join_branches(conn: sqlite3.Connection) -> None:
 
 
 def _segments(conn: sqlite3.Connection, key: int) -> list[Segment]:
-    """The segments of a branch; none where they are not what was written, from the first on."""
+    """Return the stored segments of a branch; none where they do not verify."""
     try:
         return message_log.segments_of(conn, key, None)
     except CorruptRowError:
@@ -259,9 +264,9 @@ def _segments(conn: sqlite3.Connection, key: int) -> list[Segment]:
 
 
 def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment] | None:
-    """The stretches of a branch; None when it has no messages of its own to tell.
+    """Return the segments of a branch, restored; None when it has no messages of its own.
 
-    Its first own message names, by its chain, the message it follows, on whichever branch that is.
+    The chain hash of its first own message finds the message before that, on whichever branch.
     """
     if parts := _segments(conn, key) or _segments_at_head(conn, key):
         return parts
@@ -273,12 +278,12 @@ def _joined(conn: sqlite3.Connection, key: int, been: set[int]) -> list[Segment]
     before = _before(conn, key, first)
     front = None if before is None else _joined(conn, before, {*been, key})
     if front is None:
-        return [Segment(0, None, key)]  # whatever came first is lost
+        return [Segment(0, None, key)]  # the messages before are lost
     return [*cut(front, first), Segment(first, None, key)]
 
 
 def _segments_at_head(conn: sqlite3.Connection, key: int) -> list[Segment]:
-    """The segments of a branch that stand beside the chain hash of its longest head; else none."""
+    """Return the segments stored with the chain hash of a branch's longest head; else none."""
     texts = _column(
         conn, "SELECT segments FROM branch_chain WHERE branch_key = ? ORDER BY length DESC", key
     )
@@ -291,8 +296,8 @@ def _segments_at_head(conn: sqlite3.Connection, key: int) -> list[Segment]:
 
 
 def _before(conn: sqlite3.Connection, key: int, first: int) -> int | None:
-    """The branch that holds the message which the first own one of a branch follows."""
-    found = _hash_and_link(conn, key, first)
+    """Return the branch with the message that the first own message of a branch follows."""
+    found = _digest_and_chain_hash(conn, key, first)
     if found is None:
         return None
     for branch, before in conn.execute(
@@ -305,9 +310,9 @@ def _before(conn: sqlite3.Connection, key: int, first: int) -> int | None:
 
 
 def _add_last(conn: sqlite3.Connection, recovered: RecoveredRows) -> None:
-    """Where the last generations are missing, the session itself still says where it is.
+    """Add a generation with the head in the session's row, where its last generations are lost.
 
-    Where they are not, they are believed: they have a digest of everything.
+    Where they are not, they are used: they have a digest of the whole session.
     """
     last = dict(
         conn.execute("SELECT owner_key, max(generation) FROM generation GROUP BY 1").fetchall()
@@ -328,21 +333,21 @@ def _add_generation(
 
 
 def _find_heads(conn: sqlite3.Connection, damage: list[Damage]) -> None:
-    """Give a head to every conversation that none leads to any more."""
+    """Add a head to every conversation that no stored head reaches."""
     heads = conn.execute(
         "SELECT head_branch, head_length FROM session UNION "
         "SELECT head_branch, head_length FROM generation WHERE head_branch IS NOT NULL UNION "
         "SELECT head_branch, head_length FROM loop_checkpoint"
     ).fetchall()
     ends = conn.execute("SELECT branch_key, max(seq) + 1 FROM message GROUP BY 1").fetchall()
-    # A branch may go on behind its own rows, with rows of others.
+    # A branch may continue after its own rows, with rows of other branches.
     lengths = dict(conn.execute("SELECT branch_key, max(length) FROM branch_chain GROUP BY 1"))
     reach = _reach(conn, heads)
     lost = [
         (key, end, max(end, lengths.get(key, 0))) for key, end in ends if end > reach.get(key, 0)
     ]
-    # Where one of them begins another, that one is enough. The last of an owner's comes first:
-    # where nothing else is left, it is its conversation.
+    # Where one conversation begins another, the longer one is enough. Newest first: the first one
+    # that an owner without other rows gets becomes its conversation.
     for key, end, length in reversed(lost):
         others = [(other, far) for other, _, far in lost if other != key]
         if end <= _reach(conn, others).get(key, 0):
@@ -354,14 +359,14 @@ def _find_heads(conn: sqlite3.Connection, damage: list[Damage]) -> None:
         )
         if not owners:
             owners = [_add_owner(conn, f"recovered-{key}")]
-            what = f"nothing says whose the messages of branch {key} were"
+            what = f"the owner of the messages of branch {key} is lost"
             damage.append(Damage(part="messages", what=what, session_id=owners[0]))
         for owner in owners:
             _add_head(conn, owner, key, length, damage)
 
 
 def _reach(conn: sqlite3.Connection, heads: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """How far the own messages of each branch are part of a conversation with one of these heads.
+    """Return by branch the end of its own messages that any of these heads reaches.
 
     No store keeps messages beyond that.
     """
@@ -377,7 +382,7 @@ def _reach(conn: sqlite3.Connection, heads: Iterable[tuple[int, int]]) -> dict[i
 def _add_head(
     conn: sqlite3.Connection, owner: str, branch: int, length: int, damage: list[Damage]
 ) -> None:
-    """Put a conversation before the generations on record of its owner."""
+    """Add a conversation as a generation before the stored ones of its owner."""
     (owner_key,) = _column(conn, "SELECT owner_key FROM owner WHERE id = ?", owner)
     first = _column(
         conn, "SELECT coalesce(min(generation), 1) FROM generation WHERE owner_key = ?", owner_key
@@ -385,5 +390,5 @@ def _add_head(
     if _column(conn, "SELECT count(*) FROM branch_segment WHERE branch_key = ?", branch)[0] == 0:
         message_log.put_segments(conn, branch, [Segment(0, None, branch)])
     _add_generation(conn, owner_key, first - 1, branch, length)
-    what = f"nothing says when it had the conversation of {length} messages on branch {branch}"
+    what = f"the generations with the conversation of {length} messages on branch {branch} are lost"
     damage.append(Damage(part="generation", what=what, session_id=owner))

@@ -1,13 +1,13 @@
-"""Salvage: what is whole of a damaged store, as a new one.
+"""Recover readable data from a damaged store file into a new store.
 
-The old file is only read, byte by byte (`pages`, `carving`); SQLite does not open it. The rows
-found are put into a database of ours, which is then read as any other: what is whole by the
-ordinary load, the rest value by value (`recovery`). All of it is saved into a new file by the
-ordinary road, which is looked through before it takes its name.
+The source is read as bytes (`page_reader`, `row_recovery`); SQLite does not open it. The recovered
+rows go into a temporary database, from which intact sessions are read by the ordinary load and
+damaged ones value by value (`session_recovery`). All of it is saved into a new file by the ordinary
+save, and the file is verified before it gets its name.
 
-Invariants: 1. the source and what lies beside it are not changed, locked or made; 2. under the
-target's name there is nothing, or all that could be brought back; 3. what comes back was saved:
-what cannot be proven is left out, and named.
+Invariants: 1. the source and the files beside it are not changed, locked or created; 2. under the
+target's name there is no file, or one with everything that could be recovered; 3. every recovered
+value was saved earlier: values that do not verify are left out and reported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from a3s_store.backends.sqlite.rows import drafts
 from a3s_store.backends.sqlite.rows.agent_memory import PART as MEMORIES
 from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
 from a3s_store.backends.sqlite.salvage.page_reader import Image
-from a3s_store.backends.sqlite.salvage.relink import mend
+from a3s_store.backends.sqlite.salvage.relink import relink
 from a3s_store.backends.sqlite.salvage.session_recovery import Kept
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.backends.sqlite.store import SqliteSessionStore
@@ -50,8 +50,12 @@ from a3s_store.errors import (
 )
 from a3s_store.wire.limits import NO_LIMITS
 
+# How many lost pages of a table the report names.
+_MOST_NAMED: Final = 20
+# How many damages are recorded in the new file.
+_MOST_KEPT: Final = 1000
 R = TypeVar("R")
-# Told sessions and checkpoints brought over, and how many there are.
+# Called with the number of owners and checkpoints that were recovered, and the number of all.
 Progress = Callable[[int, int], object]
 
 
@@ -61,27 +65,28 @@ async def salvage(
     *,
     on_progress: Progress | None = None,
 ) -> SalvageReport:
-    """Write what is whole of the store file `source` into the new store `target` (0600).
+    """Recover readable data from the store file `source` into the new store `target` (0600).
 
-    The report names what is not; what is the matter with indexes is no loss, and not looked at.
-    `source` and its log are only read. It must be closed in this process, and not be written to.
-    Sessions, families, checkpoints and memories come back as they were; of something
-    damaged, what can be proven. Earlier generations whose conversation is whole and not the
-    beginning of the present one are saved before it, in order, so that it can still be loaded;
-    numbers of generations begin anew, also under the ids of deleted sessions, and save ids, claims
-    of runs and who gave a session its name are not brought over. Sessions whose id is lost are
-    called `recovered-...`.
+    The report lists the damage; damaged indexes lose nothing and are not looked at. `source` and
+    its WAL are only read; it must be closed in this process, and no process may write to it.
+    Sessions, collections, checkpoints and agent memory come back as they were; of a damaged one,
+    every value that verifies. Earlier generations with a complete conversation with which the
+    present one does not begin are saved before it, in order, so that they can still be loaded.
+    Generations are numbered anew, also under the ids of deleted sessions. Save ids, claims of runs,
+    and the source of a session's name are not recovered. Sessions with a lost id are called
+    `recovered-...`.
 
-    `on_progress` is told what was brought over (sessions, checkpoints, owners of memories), and how
-    much there is; what it raises ends the salvage. When this raises, nothing lies under `target`. A
-    killed process leaves `target` with `.<process>.<number>.partial` behind it, to be removed.
+    `on_progress` is called with the number of owners and checkpoints recovered and the number of
+    all; an exception it raises ends the salvage. When this raises, there is no file under `target`.
+    A killed process leaves a file `target` with `.<process>.<number>.partial` appended, to be
+    removed.
 
     Raises:
-        NotAStoreError: nothing of a store is in `source`.
-        StoreBusyError: somebody wrote to `source` meanwhile.
+        NotAStoreError: `source` has no rows of a store.
+        StoreBusyError: `source` was written to meanwhile.
         StoreUnavailableError: `source` cannot be read, or is open in this process; `target` exists,
-            or files that SQLite would take for its log.
-        StoreFullError
+            or files that SQLite would take for its WAL.
+        StoreFullError: the disk is full, or a quota or limit on the size of files is reached.
     """
     started = time.monotonic()
     path = connect.resolve(source)
@@ -105,7 +110,7 @@ async def salvage(
 
 
 async def _in_thread(run: Callable[[threading.Event], R]) -> R:
-    """What `run` answers on a thread; when this is cancelled it is told to stop, and waited for."""
+    """Return the result of `run` on a thread; if cancelled, set its event and wait for its end."""
     stop = threading.Event()
 
     def unit() -> R:
@@ -119,12 +124,12 @@ async def _in_thread(run: Callable[[threading.Event], R]) -> R:
         stop.set()
         await asyncio.wait({work})
         if not work.cancelled():
-            work.exception()  # it was stopped: nobody asks how it ended
+            work.exception()  # marks its exception as retrieved
         raise
 
 
 def _keep(report: SalvageReport, made: Path) -> None:
-    """Write into the new file what came back and what did not."""
+    """Record the salvage in the new file: what was recovered, and the damage."""
     note = {
         "at": int(time.time()),
         "source": report.source,
@@ -140,7 +145,7 @@ def _keep(report: SalvageReport, made: Path) -> None:
 
 def _refuse_open(path: Path) -> None:
     if not stat.S_ISREG(path.stat().st_mode):
-        raise NotAStoreError("this is no regular file", hint="Name a file")
+        raise NotAStoreError("not a regular file", hint="Name a file")
     if kept_files.is_open_here(path):
         raise StoreUnavailableError(
             "the store is open in this process", hint="Close it, then salvage it"
@@ -148,14 +153,14 @@ def _refuse_open(path: Path) -> None:
 
 
 class Found(NamedTuple):
-    """The damage of a file that was read, and whether it has auto-vacuum."""
+    """The damage found in a file, and whether the file has auto-vacuum."""
 
     damage: list[Damage]
     auto_vacuum: bool
 
 
 def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> Found:
-    """Fill the database with all that is found."""
+    """Fill the database with the rows of a file, relinked; `stop` ends it with StoppedError."""
 
     def tick() -> None:
         if stop.is_set():
@@ -166,13 +171,16 @@ def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> Found:
         image.check_unchanged()
         if not recovered.rows.total() and (recovered.lost_pages or not image.has_header()):
             raise NotAStoreError(
-                "nothing of a store is in this file", hint="Name another, or restore a backup"
+                "the file has no rows of a store", hint="Name another, or restore a backup"
             )
         damage = [*_of_file(image), *_of_tables(recovered)]
         if row_salt.find(conn) is None:
-            what = "the salt of the row checksums is lost: messages are proven by their chain alone"
+            what = (
+                "the salt of the row checksums is lost: messages are verified against their chain "
+                "hashes only"
+            )
             damage.append(Damage(part="file", what=what))
-    return Found([*damage, *mend(conn, recovered)], image.auto_vacuum)
+    return Found([*damage, *relink(conn, recovered)], image.auto_vacuum)
 
 
 def _of_file(image: Image) -> list[Damage]:
@@ -180,10 +188,10 @@ def _of_file(image: Image) -> list[Damage]:
     if not image.has_header():
         damage.append(Damage(part="file", what="its header is damaged"))
     elif (version := int.from_bytes((image.page(1) or b"")[60:64], "big")) > migrate.newest():
-        what = f"it says it has schema {version}, this release knows up to {migrate.newest()}"
+        what = f"its header says schema {version}, this release knows up to {migrate.newest()}"
         damage.append(Damage(part="schema", what=what))
     if image.log.is_damaged:
-        what = f"it is damaged; of what it held, {image.log.lost} pages are lost"
+        what = f"it is damaged; {image.log.lost} committed pages in it are lost"
         damage.append(Damage(part="wal", what=what))
     return damage
 
@@ -200,13 +208,8 @@ def _of_tables(recovered: row_recovery.RecoveredRows) -> list[Damage]:
     return damage
 
 
-_MOST_NAMED: Final = 20
-# How much of the damage is written into the new file.
-_MOST_KEPT: Final = 1000
-
-
 class _Writing:
-    """Saves what is in the database of ours into a new store, and keeps account of it."""
+    """Saves the recovered values into a new store, and counts them for the report."""
 
     def __init__(
         self,
@@ -241,18 +244,17 @@ class _Writing:
         )
 
     async def write(self) -> None:
-        """Save everything. Nothing need be durable before the file has its name."""
+        """Save everything; none of it has to be durable before the file has its name."""
         found = await _in_thread(lambda _: session_recovery.contents(self._conn))
         total = len(found.owners) + len(found.checkpoints) + len(found.memories)
         if lost := await _in_thread(lambda _: drafts.without_run(self._conn)):
             what = f"the run checkpoints of {lost} drafts are missing"
             self._damage.append(Damage(part=drafts.PART, what=what))
         async with SqliteSessionStore.open(
-            # The values as they were stored, whatever their names.
             self._made,
             durability="normal",
             clock=lambda: self._now,
-            credentials=None,
+            credentials=None,  # values are saved as they were stored
             limits=NO_LIMITS,
             auto_vacuum=self._auto_vacuum,
         ) as store:
@@ -273,7 +275,7 @@ class _Writing:
             self._on_progress(done, total)
 
     async def _found(self, read: Callable[[], R], **named: str) -> R | None:
-        """Read one thing; return None, and note it, where unexpected damage ends that."""
+        """Read one thing; when it is damaged in a way that reading does not handle, report it."""
 
         def run(_: threading.Event) -> R:
             with corruption_named():
@@ -305,7 +307,7 @@ class _Writing:
         (self._partial if damage or named else self._whole).append(session_id)
 
     async def _save(self, store: SqliteSessionStore, session_id: str, kept: Kept) -> bool:
-        """Save what was kept under an id; False when that is nothing.
+        """Save the recovered values under an id; return False when there are none.
 
         Raises CodecError, InvalidIdError, InvalidSnapshotError.
         """
@@ -317,14 +319,14 @@ class _Writing:
             self._now = kept.saved_at_ms / 1000
             await store.save_snapshot(snapshot)
             if kept.queue:
-                # Without claims: the live sessions that had them wrote another file.
+                # Without claims: the live sessions that held them write to the old file.
                 await store.save_queue_entries(session_id, claimed_by=None, put=kept.queue)
             self._messages += len(snapshot.session.messages)
             return True
         self._now = kept.saved_at_ms / 1000
-        for collection, values in kept.shelves.items():
+        for collection, values in kept.collections.items():
             await getattr(store, f"save_{collection.name}")(session_id, values)
-        return bool(kept.shelves)
+        return bool(kept.collections)
 
     async def _bring_checkpoint(
         self, store: SqliteSessionStore, kind: CheckpointKind, key: str
@@ -377,6 +379,6 @@ def _lost(
     session_id: str | None = None,
     collection: str = "session",
     key: str | None = None,
-    why: str = "nothing of it can be proven",
+    why: str = "none of it can be verified",
 ) -> Damage:
     return Damage(part=collection, what=why, session_id=session_id, key=key)

@@ -1,7 +1,7 @@
-"""What there is to keep in a carved database: each session and checkpoint as far as it is whole.
+"""Read sessions, checkpoints, drafts and agent memory out of recovered rows.
 
-What is whole is read the ordinary way, which is quick and proves everything; the rest value by
-value. Plain functions of a connection, which nothing else uses meanwhile.
+Intact ones are read by the ordinary load, which is quick and verifies everything; damaged ones
+value by value (`partial_read`). Plain functions of a connection that no one else uses meanwhile.
 """
 
 from __future__ import annotations
@@ -25,15 +25,12 @@ from a3s_store.backends.sqlite.rows import (
     drafts,
     message_log,
     queue_entries,
-    statements,
 )
 from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.base.queue_entries import QueueEntry
 from a3s_store.core.batch import LoadResult
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.conversation import Head
-from a3s_store.core.corruption import CorruptRowError
-from a3s_store.core.digests import ListDigest
 from a3s_store.core.drafts import Draft
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NO_ENTRY, SessionCache
@@ -46,9 +43,9 @@ Messages = tuple[Message, ...]
 
 @attrs.frozen(kw_only=True)
 class Contents:
-    """The ids of owners and the checkpoints that have rows, in order of arrival.
+    """The ids of owners and the checkpoints that have rows, in the order of their keys.
 
-    `memories` are whose memories there are, sorted.
+    `memories` are the owners of agent memory, sorted.
     """
 
     owners: tuple[str, ...]
@@ -58,14 +55,15 @@ class Contents:
 
 @attrs.frozen(kw_only=True)
 class Kept:
-    """What is to be kept of an owner: a snapshot, or only collections where no session was saved.
+    """The recovered values of an owner: a snapshot, or only collections if no session was saved.
 
-    `queue` are the entries of its queue. `earlier` are whole conversations of generations that the
-    present one does not begin with, each with the Unix milliseconds when it was saved.
+    `queue` has its queue entries. `earlier` are complete conversations of earlier generations with
+    which the present conversation does not begin, each with the Unix milliseconds of its save;
+    `saved_at_ms` is the time of the last save, 0 when that is lost.
     """
 
     snapshot: SessionSnapshot | None
-    shelves: Mapping[Collection, tuple[Any, ...]]
+    collections: Mapping[Collection, tuple[Any, ...]]
     queue: tuple[QueueEntry, ...]
     earlier: tuple[tuple[int, Messages], ...]
     saved_at_ms: int
@@ -73,7 +71,7 @@ class Kept:
 
 
 def contents(conn: sqlite3.Connection) -> Contents:
-    """What there is to look for."""
+    """List the ids of everything that may be recovered."""
     owners = conn.execute("SELECT id FROM owner ORDER BY owner_key").fetchall()
     return Contents(
         owners=tuple(row[0] for row in owners),
@@ -89,15 +87,15 @@ def contents(conn: sqlite3.Connection) -> Contents:
 
 
 def session(conn: sqlite3.Connection, session_id: str) -> Kept:
-    """What is to be kept under an id."""
+    """Read everything under a session id that verifies."""
     checker = RowChecker(conn, session_id=session_id)
     (owner_key,) = conn.execute(
         "SELECT owner_key FROM owner WHERE id = ?", (session_id,)
     ).fetchone()
     saved = _saved(conn, owner_key)
-    whole = _whole(conn, session_id)
+    whole = _intact(conn, session_id)
     if whole is not None and whole.session is None and any(head for *_, head in saved):
-        whole = None  # a session was saved, and nothing is left of its own row
+        whole = None  # a session was saved, and its own row is lost
     snapshot: SessionSnapshot | None = None
     collections: dict[Collection, tuple[Any, ...]] = {}
     if whole is None:
@@ -117,7 +115,7 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
         )
     return Kept(
         snapshot=snapshot,
-        shelves=collections,
+        collections=collections,
         queue=_queue(checker, owner_key, lost=snapshot is None),
         earlier=() if snapshot is None else tuple(_earlier(checker, owner_key, saved)),
         saved_at_ms=saved[-1][1] if saved else 0,
@@ -126,15 +124,15 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
 
 
 def _queue(checker: RowChecker, owner_key: int, *, lost: bool) -> tuple[QueueEntry, ...]:
-    """The queue entries of a session; none, and a note, when the session itself is lost."""
+    """Return the queue entries of a session; none, and a damage, when the session is lost."""
     entries = checker.queue(owner_key)
     if entries and lost:
         checker.note(queue_entries.PART, f"{len(entries)} entries belong to a session that is lost")
     return () if lost else entries
 
 
-def _whole(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:
-    """All that was saved under an id; None unless it is whole."""
+def _intact(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:
+    """Load everything under an id; None when any of it is damaged or nothing was saved."""
     with contextlib.suppress(CorruptionError), corruption_named(session_id):
         with transaction.read(conn):
             stored = fetch.fetch(conn, NO_ENTRY, session_id, COLLECTIONS, session=True)
@@ -143,23 +141,12 @@ def _whole(conn: sqlite3.Connection, session_id: str) -> LoadResult | None:
 
 
 def _collections(checker: RowChecker, owner_key: int) -> dict[Collection, tuple[Any, ...]]:
-    """The collections that were saved without a session, value by value."""
-    parts = {
-        name: ListDigest(count, digest)
-        for name, count, digest in checker.conn.execute(
-            "SELECT name, count, digest FROM collection WHERE owner_key = ?", (owner_key,)
-        ).fetchall()
-    }
-    found: dict[Collection, tuple[Any, ...]] = {}
-    for collection in COLLECTIONS:
-        extent = parts.get(collection.name)
-        sql = statements.statements(collection.rows, "owner_key")
-        values = checker.values(collection.name, sql, owner_key, extent)
-        if values or extent is not None:
-            found[collection] = values
+    """Read the collections that were saved without a session, value by value."""
+    parts = partial_read.list_digests(checker, owner_key)
+    found = partial_read.collections(checker, owner_key, parts)
     if not parts:
         checker.note("generation", "it is missing")
-    return found
+    return {collection: values for collection, values in found.items() if values is not None}
 
 
 # -- Earlier generations --------------------------------------------------------------------------
@@ -168,7 +155,7 @@ Saved = list[tuple[int, int, Head | None]]
 
 
 def _saved(conn: sqlite3.Connection, owner_key: int) -> Saved:
-    """The generations on record: number, when it was saved, where its conversation is."""
+    """Return the stored generations: number, Unix milliseconds of the save, head."""
     found = conn.execute(
         "SELECT generation, saved_at_ms, head_branch, head_length FROM generation "
         "WHERE owner_key = ? ORDER BY generation",
@@ -178,7 +165,7 @@ def _saved(conn: sqlite3.Connection, owner_key: int) -> Saved:
 
 
 def _earlier(checker: RowChecker, owner_key: int, saved: Saved) -> list[tuple[int, Messages]]:
-    """The conversations of generations that are no beginning of the present one."""
+    """Return the conversations of generations with which the present one does not begin."""
     conn = checker.conn
     present = [head for _, _, head in saved[-1:] if head is not None]
     row = conn.execute(
@@ -198,14 +185,14 @@ def _earlier(checker: RowChecker, owner_key: int, saved: Saved) -> list[tuple[in
     for index, (generation, at, head) in enumerate(others):
         messages = read[head.branch][: head.length]
         if len(messages) < head.length:
-            checker.note("generation", f"the conversation of generation {generation} is not whole")
+            checker.note("generation", f"messages of generation {generation} are lost")
         elif index == 0 or head != others[index - 1][2]:
             found.append((at, messages))
     return found
 
 
 def _begins(conn: sqlite3.Connection, present: Head, earlier: Head) -> bool:
-    """Whether the present conversation begins with an earlier one."""
+    """Return whether the present conversation begins with an earlier one."""
     if earlier.length > present.length:
         return False
     if earlier.branch == present.branch or earlier.length == 0:
@@ -220,7 +207,7 @@ def _begins(conn: sqlite3.Connection, present: Head, earlier: Head) -> bool:
 
 
 def _front(conn: sqlite3.Connection, head: Head) -> Messages:
-    """The messages of a head up to the first that is not whole."""
+    """Return the messages of a head up to the first damaged one."""
     with contextlib.suppress(CorruptionError), corruption_named():
         with transaction.read(conn):
             wanted = conversation.find(conn, head)
@@ -238,7 +225,7 @@ def _front(conn: sqlite3.Connection, head: Head) -> Messages:
 
 
 def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Recovered[Any]:
-    """What is to be kept of a checkpoint."""
+    """Read as much of a checkpoint as verifies; the value is None when its own row does not."""
     with contextlib.suppress(CorruptionError), corruption_named():
         with transaction.read(conn):
             stored = run_checkpoints.get(conn, SessionCache(0, 0), kind, key)
@@ -250,28 +237,18 @@ def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Reco
 
 
 def draft(conn: sqlite3.Connection, run_id: str) -> Recovered[Draft]:
-    """The draft of a run, if it is what was written."""
+    """Read the draft of a run; the value is None when there is none or it does not verify."""
     checker = RowChecker(conn, key=run_id)
     found = checker.attempt(drafts.PART, lambda: drafts.get(conn, run_id))
     return Recovered(value=found, damage=tuple(checker.damage))
 
 
-# -- Memories -------------------------------------------------------------------------------------
+# -- Agent memory ---------------------------------------------------------------------------------
 
 
 def memories(conn: sqlite3.Connection, owner: str) -> Recovered[tuple[MemoryItem, ...]]:
-    """The memories of an owner that are what was written, in the order in which they were stored.
-
-    Each proves itself, and whose it is.
-    """
+    """Read the agent memory of an owner that verifies, in the order in which it was stored."""
     checker = RowChecker(conn, session_id=owner)
-
-    def note(error: CorruptRowError) -> None:
-        checker.note(agent_memory.PART, error.what)
-
     with transaction.read(conn):
-        found = sorted(agent_memory.intact(conn, owner, note))
-        items = [checker.attempt(agent_memory.PART, one.item) for one in found]
-    return Recovered(
-        value=tuple(item for item in items if item is not None), damage=tuple(checker.damage)
-    )
+        found = dict(checker.memories(owner))
+    return Recovered(value=tuple(found[key] for key in sorted(found)), damage=tuple(checker.damage))

@@ -1,10 +1,12 @@
-"""The frames of a write-ahead log, checked one by one: which images of pages were committed.
+"""Find the last committed image of each page in a WAL, frame by frame.
 
-SQLite recovers a log up to the first frame whose checksum is wrong and ignores what follows: right
-after a crash, silent loss after damage. Where `logtail` says that it was damage, what follows is
-used too, frame by frame. The format is SQLite's own and public (sqlite.org/fileformat2.html).
+SQLite recovers a WAL up to the first frame with a wrong checksum and ignores the rest: correct
+after a crash, silent loss after damage. Where `wal_file` finds damage, later frames with correct
+checksums are used too.
 
-Invariants: 1. any bytes are answered; 2. what was never committed has no image here.
+Invariants: 1. no bytes raise an exception; 2. no page image is returned that was not committed.
+
+Source: SQLite's WAL format, sqlite.org/fileformat2.html#the_write_ahead_log.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ PAGE_SIZE: Final = 4096  # of every file this store made
 _MAGIC: Final = 0x377F0682
 _HEADER: Final = 32
 _FRAME: Final = 24
-# So many single bits are turned back in one log; more wrong ones are no accident of a bit.
+# How many single flipped bits are corrected in one WAL; more are no accident.
 _MOST_FLIPS: Final = 8
 
 Sum = tuple[int, int]
@@ -29,10 +31,10 @@ Sum = tuple[int, int]
 
 @attrs.frozen
 class Log:
-    """What a write-ahead log has of pages: where in `data` each one's last committed image begins.
+    """The committed pages of a WAL: the offset in `data` of each page's last committed image.
 
-    `page_size` is None where there is none. `is_damaged` says that SQLite would not have used all
-    of it, and `lost` how many committed frames even this did not.
+    `page_size` is None for an empty WAL. `is_damaged` means that SQLite would not use all committed
+    frames; `lost` counts those that are not used here either.
     """
 
     data: bytes = attrs.field(default=b"", repr=False)
@@ -42,7 +44,7 @@ class Log:
     lost: int = 0
 
     def image(self, page: int) -> bytes | None:
-        """The last committed image of a page; None when the log has none."""
+        """Return the last committed image of a page; None when the WAL has none."""
         at = self.images.get(page)
         return None if at is None else self.data[at : at + (self.page_size or 0)]
 
@@ -55,24 +57,24 @@ class _Frame:
 
 
 def page_size_of(named: int) -> int | None:
-    """The page size a header means by a number; None when it means none."""
+    """Return the page size that a header encodes as this number; None for an invalid one."""
     size = 65_536 if named == 1 else named
     return size if 512 <= size <= 65_536 and size & (size - 1) == 0 else None
 
 
 def read_log(data: bytes, page_size: int | None) -> Log:
-    """What a log has to say; `page_size` is for one whose own header is damaged.
+    """Read a WAL; `page_size` is used where the WAL's own header is damaged.
 
-    Each frame's checksum continues the one stored in the frame before it, so frames behind a broken
-    one can be told from rubbish.
+    A frame's checksum continues the one stored in the frame before, so frames after a damaged one
+    can still be verified.
     """
     found = wal_file.audit(data)
     is_damaged = found.is_damaged
     for _ in range(_MOST_FLIPS):
-        mended = wal_file.corrected(data, found)
-        if mended == data:
+        repaired = wal_file.corrected(data, found)
+        if repaired == data:
             break
-        data = mended
+        data = repaired
         found = wal_file.audit(data)
     if len(data) < _HEADER:
         return Log()
@@ -83,7 +85,7 @@ def read_log(data: bytes, page_size: int | None) -> Log:
     if magic & ~1 == _MAGIC and size and wal_file.checksum(data[:24], (0, 0), order) == start:
         log = _committed(data, size, data[16:24], [order], start, behind=found.is_damaged)
         return attrs.evolve(log, is_damaged=is_damaged)
-    # The header is damaged: the frames themselves tell what salt they have.
+    # The header is damaged: take the salt from one of the first frames.
     size = found.page_size or page_size or PAGE_SIZE
     best = Log()
     for index in range(3):
@@ -97,9 +99,9 @@ def read_log(data: bytes, page_size: int | None) -> Log:
 def _committed(
     data: bytes, size: int, salt: bytes, orders: Sequence[str], start: Sum, *, behind: bool
 ) -> Log:
-    """The images that were committed, in the byte order in which most frames make sense.
+    """Return the committed images, in the byte order in which most frames verify.
 
-    `behind` takes those behind a broken frame as well: all before a commit were committed.
+    With `behind`, frames after a damaged one are used too, up to the last commit.
     """
     best: list[_Frame] = []
     for order in orders:

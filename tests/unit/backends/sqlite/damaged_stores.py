@@ -16,7 +16,7 @@ import attrs
 
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.rows import statements
-from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
+from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery, stored_tables
 from a3s_store.backends.sqlite.salvage import run as salvaging
 from a3s_store.backends.sqlite.salvage.page_reader import Cell, Image, Node
 from a3s_store.backends.sqlite.salvage.session_recovery import Kept
@@ -211,7 +211,7 @@ class Layout:
         for child in self._image.children(node):
             self.inner.add(page)
             self._walk(name, child)
-        table = row_recovery.stored_tables().get(name)
+        table = stored_tables.all_tables().get(name)
         for cell in self._entries(node) if table is not None else ():
             assert table is not None
             values = list(self._image.values(cell) or ())
@@ -376,7 +376,7 @@ class Truth:
 def _values(kept: Kept, collection: Any) -> tuple[Any, ...]:
     if kept.snapshot is not None:
         return getattr(kept.snapshot, collection.name) or ()
-    return kept.shelves.get(collection, ())
+    return kept.collections.get(collection, ())
 
 
 _LISTS = ("events", "checks", "progress")

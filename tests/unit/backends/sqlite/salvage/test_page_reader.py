@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from a3s_store.backends.sqlite.salvage import row_recovery
 from a3s_store.backends.sqlite.salvage.page_reader import Image
-from a3s_store.backends.sqlite.salvage.row_recovery import stored_tables
+from a3s_store.backends.sqlite.salvage.stored_tables import all_tables
 from a3s_store.backends.sqlite.salvage.wal_merge import read_log
 from a3s_store.errors import StoreBusyError
 from tests.unit.backends.sqlite.damaged_stores import PAGE, Layout, flipped, make, zeroed
@@ -56,7 +56,7 @@ def test_every_row_is_read_as_sqlite_reads_it(whole: Path) -> None:
         contextlib.closing(sqlite3.connect(f"{whole.as_uri()}?mode=ro", uri=True)) as own,
     ):
         assert (found.lost_pages, found.lost_rows.total(), found.loose) == ({}, 0, set())
-        for table in stored_tables():
+        for table in all_tables():
             ours, theirs = (one.execute(f"SELECT * FROM {table}").fetchall() for one in (conn, own))
             assert sorted(map(repr, ours)) == sorted(map(repr, theirs)), table
 
@@ -79,7 +79,7 @@ def test_a_page_may_have_any_size(tmp_path: Path, page_size: int) -> None:
 
 def test_no_row_fits_into_two_tables() -> None:
     """So a page that lies about belongs to one; two pairs of keys follow from other rows."""
-    tables = list(stored_tables().values())
+    tables = list(all_tables().values())
     for index, one in enumerate(tables):
         for other in tables[index + 1 :]:
             alike = one.leaf == other.leaf and len(one.accepted) == len(other.accepted)

@@ -16,7 +16,7 @@ from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.maintenance import upgrade
-from a3s_store.backends.sqlite.salvage import row_recovery
+from a3s_store.backends.sqlite.salvage import stored_tables
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import (
     CorruptionError,
@@ -143,11 +143,11 @@ def test_a_step_may_add_a_column_and_the_store_saves_on(path: Path, release: Ste
     with_store(path, save_on)
     with_store(path, read_again)
     # The row of the session is older than the column: SQLite stores nothing for it.
-    row_recovery.stored_tables.cache_clear()
+    stored_tables.all_tables.cache_clear()
     try:
         report = asyncio.run(salvage(path, path.with_name("salvaged.a3s")))
     finally:
-        row_recovery.stored_tables.cache_clear()
+        stored_tables.all_tables.cache_clear()
     assert (report.damage, report.sessions) == ((), ("fix-login",))
     assert (version(path), version(path.with_name(BACKUP))) == (NOW + 1, NOW)
 
