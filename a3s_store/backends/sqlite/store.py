@@ -23,7 +23,7 @@ from a3s_store.backends.sqlite.draft_store import DraftMethods
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.generation_methods import GenerationMethods
 from a3s_store.backends.sqlite.maintenance import partial_read
-from a3s_store.backends.sqlite.maintenance.api import CareMethods
+from a3s_store.backends.sqlite.maintenance.api import MaintenanceMethods
 from a3s_store.backends.sqlite.queue_entry_store import SqliteQueueEntryMethods
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.read import fetch as fetching
@@ -54,7 +54,7 @@ class SqliteSessionStore(
     DraftMethods,
     MemoryMethods,
     SqliteQueueEntryMethods,
-    CareMethods,
+    MaintenanceMethods,
 ):
     """A `SessionStore` in one SQLite file, which several tasks, threads and processes may share."""
 

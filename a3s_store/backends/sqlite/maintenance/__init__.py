@@ -1,5 +1,5 @@
-"""Looking after a file: verify it, copy it, bring it up to date, erase from it.
+"""Maintenance of a file: verify, backup, restore, erase, prune, compact, migrate.
 
-`methods` is what an open store has; each of the others is the work behind one of these. Nothing
-here is needed to save or to load, but `recovery`, for loads that report damage.
+`api` has the methods of an open store; the other modules do the work. Saves and loads need none of
+them, except that loads with `on_damage="report"` use `partial_read`.
 """

@@ -1,8 +1,7 @@
-"""Looking after an open store: verify it, copy it, erase from it. The methods, not the work.
+"""The maintenance methods of an open store.
 
-What is done is in `verify`, `backup` and `erase`; all of it beside saves and loads, which go on.
-Bringing something back from a damaged file, or a backup into its place, needs no open store:
-`salvage` and `restore`.
+Saves and loads go on beside all of them. `salvage`, `restore` and `resolve` are functions instead:
+they need no open store.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +28,7 @@ from a3s_store.backends.sqlite.maintenance import (
     prune,
 )
 from a3s_store.backends.sqlite.maintenance.verify import verify
-from a3s_store.backends.sqlite.read import catalog, decode
+from a3s_store.backends.sqlite.read import catalog, decode, notes
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
@@ -50,31 +48,31 @@ from a3s_store.printable import short_repr
 Progress = Callable[[int, int], None]
 
 
-class CareMethods(SqliteStoreBase):
-    """What `SqliteSessionStore` has for looking after its file."""
+class MaintenanceMethods(SqliteStoreBase):
+    """The maintenance methods of `SqliteSessionStore`."""
 
     async def verify(
         self, *, depth: Depth = "quick", time_limit: float | None = None
     ) -> VerifyReport:
-        """Hold what is in the file against what is on record of it, and report what is damaged.
+        """Verify the file against its stored checksums and digests, and report the damage.
 
-        "quick" looks at SQLite's structure, at the digests of every session and at how many values
-        there are; "deep" reads every message, value, blob and page of the log as well. Saves and
-        loads go on meanwhile. Damage is reported, not raised, and nothing is changed but the note
-        of this verification that `health_check` shows. Nobody can tell that the last saves are
-        missing from a file that was copied without its log: compare `generation()` with what you
-        know.
+        "quick" checks SQLite's structure, the digests of every session and the number of values;
+        "deep" also reads every message, value, blob and page of the WAL. Saves and loads go on
+        meanwhile. Damage is reported, not raised, and nothing is written but the date and result of
+        this verification, which `health_check` shows. A file that was copied without its WAL
+        verifies although its last saves are missing: compare `generation()` with the number you
+        expect.
 
-        After `time_limit` seconds the checks end, and the report is not `finished`; with None that
-        is ten minutes, and a second more for each 200 KB of the file. Reading the log counts, but
-        is not interrupted, nor are waits for locks (the busy timeout each) and the WAL checkpoint
-        that may follow the note: beside a log of gigabytes it takes longer. Where damage is found,
-        the files are read for up to ten seconds and the checks are repeated, for as long again.
-        Tables of your own in the file are not looked at.
+        After `time_limit` seconds the checks end, and the report is not `finished`; None allows ten
+        minutes, and one second more for each 200 KB of the file. Reading the WAL counts, but is not
+        interrupted, nor are waits for locks (the busy timeout each) and a WAL checkpoint at the
+        end: with a WAL of gigabytes it takes longer. Where damage is found, the files are read for
+        up to ten seconds and the checks are repeated, for as long again. Tables of your own in the
+        file are not checked.
 
         Raises:
-            InvalidArgumentError: `depth` or `time_limit` is none.
-            StoreUnavailableError, StoreBusyError, StoreClosedError: nothing could be looked at.
+            InvalidArgumentError: `depth` or `time_limit` is no valid value.
+            StoreUnavailableError, StoreBusyError, StoreClosedError: nothing could be checked.
         """
         if depth not in ("quick", "deep"):
             raise InvalidArgumentError(
@@ -116,17 +114,17 @@ class CareMethods(SqliteStoreBase):
         writer = self._engine.writer
         wal_path = self._engine.settings.wal
         if writer is None:
-            skipped.append("the log: the store is open for reading only")
+            skipped.append("the WAL: the store is open for reading only")
             return wal_file.WalAudit(header="none")
         try:
             with during("verify", where):
                 data = await writer.run(lambda conn: wal_checkpoint.read_wal(conn, wal_path))
         except StoreBusyError as error:
-            skipped.append(f"the log: {error.what}")
+            skipped.append(f"the WAL: {error.what}")
             return wal_file.WalAudit(header="none")
         found = await asyncio.to_thread(wal_file.audit, data)
         if found.is_damaged and await writer.run(_says_normal):
-            skipped.append("whether the log is whole: a power cut may leave one like it")
+            skipped.append("damage in the WAL: a power cut may have left it like this")
             return wal_file.WalAudit(header="none")
         return found
 
@@ -138,27 +136,23 @@ class CareMethods(SqliteStoreBase):
         note = {"at": int(self._clock()), "depth": report.depth, "damage": len(report.damage)}
 
         def apply(conn: sqlite3.Connection, _: CacheTransaction) -> None:
-            conn.execute(
-                "INSERT INTO meta (name, value) VALUES ('last_verify', ?) "
-                "ON CONFLICT DO UPDATE SET value = excluded.value",
-                (json.dumps(note),),
-            )
+            notes.keep(conn, notes.VERIFIED, note)
 
         try:
             await self._engine.write("verify", where, apply)
         except StoreError:
-            # A file that cannot be written any more is what the report is wanted for.
+            # A damaged file may refuse the write; its report must reach the caller all the same.
             if report.ok:
                 raise
 
     async def backup(
         self, target: str | PathLike[str], *, on_progress: Progress | None = None
     ) -> BackupReport:
-        """Copy the store, as it is at one moment, into a new file (0600) that opens like any store.
+        """Copy the store, as of one moment, into a new file (0600) that opens like any store.
 
-        Saves and loads go on; what they save meanwhile is not in the copy. `on_progress` is called
-        on the event loop with the pages copied and the pages in all. The copy is looked through
-        before it is given its name: under `target` there is nothing, or the whole of it.
+        Saves and loads go on; later saves are not in the copy. `on_progress` is called on the event
+        loop with the pages copied and the pages in all. The copy is verified before it gets its
+        name: under `target` there is no file, or a complete one.
 
         Raises:
             StoreUnavailableError: `target` exists.
@@ -171,22 +165,22 @@ class CareMethods(SqliteStoreBase):
     async def erase(
         self, *session_ids: str, tree: bool = False, copies: bool = False
     ) -> EraseReport:
-        """Delete sessions so that no piece of their texts is left in the file or its log.
+        """Delete sessions so that no piece of their texts is left in the file or its WAL.
 
-        As `delete`, and then the file is written anew, which takes as long as copying it and as
-        much space, and holds up other savers. Sessions that share messages, as forks do, are erased
-        together. `tree` as in `delete`. An id under which all was deleted earlier is fine: its text
-        may still be there. Copies, replicas and backups of the file are out of its reach, and so is
-        what the disk itself keeps. Without ids the file is written anew and nothing is deleted.
+        Deletes as `delete` does, then rewrites the file, which takes the time and the space of a
+        copy; other savers wait meanwhile. Sessions that share messages, as forks do, have to be
+        erased in one call. `tree` as in `delete`. The id of a session that was deleted earlier is
+        accepted, since pieces of its texts may be left. Replicas and backups of the file are not
+        reached, nor blocks that the disk itself keeps. Without ids the file is only rewritten.
 
-        Copies that the store itself made beside its file, `NAME.replaced` for example, are named in
-        the report. With `copies` the sessions are erased in those too that are whole stores, where
-        one of an older schema is migrated; unfinished ones of dead processes are removed.
+        Copies that the store itself made beside its file, as `NAME.replaced`, are listed in the
+        report. With `copies` the sessions are erased in those that are complete stores too; a copy
+        of an older schema is migrated, and unfinished copies of ended processes are removed.
 
         Raises:
-            SessionNotFoundError: nothing was ever saved under one of the ids, or a release before
+            SessionNotFoundError: nothing was ever saved under one of the ids, or a release without
                 tombstones deleted it; nothing was written.
-            SharedMessagesError: another session has some of the messages too; nothing was written.
+            SharedMessagesError: another session shares messages with one; nothing was written.
             ErasureIncompleteError: the sessions are deleted, but pieces may be left, since a
                 process kept reading for longer than the busy timeout: `readers` names it. Erase
                 again when it has ended.
@@ -194,8 +188,7 @@ class CareMethods(SqliteStoreBase):
         """
         self._check_open("erase")
         ids: Sequence[str] = [check_id(session_id) for session_id in session_ids]
-        path = self._engine.settings.path
-        elsewhere = await erase_copies.in_copies(path, ids) if copies else ()
+        elsewhere = await erase_copies.in_copies(self._engine, ids) if copies else ()
         report = await erase.erase(self._engine, ids, self._clock, tree=tree, elsewhere=elsewhere)
         return await erase_copies.report_copies(
             report, self._engine.settings, self._clock, erase_there=copies
@@ -211,19 +204,19 @@ class CareMethods(SqliteStoreBase):
         """Remove old generations, and the messages that only they have.
 
         The newest `keep_generations` of each session stay, and all of the last day. By default no
-        message is lost: of the others those go whose conversation is the beginning of one that
-        stays, where `rewind` or `fork` reaches it. With `keep_days`, those saved longer ago go
-        whatever their conversation was: rewound, edited and compacted histories.
+        message is lost: an older generation is removed if one that stays begins with its
+        conversation, so that `rewind` and `fork` still reach it. With `keep_days`, every generation
+        saved more days ago is removed, also those of rewound, edited and compacted histories.
 
         Saves and loads go on: each step holds the write lock for some milliseconds. The present
         conversation, run checkpoints, drafts and other sessions lose nothing. Free pages stay in
-        the file and are used again. With `dry_run` nothing is written, and the report is what would
-        be removed, unless others save meanwhile.
+        the file and are used again. With `dry_run` nothing is written, and the report counts the
+        rows that would be removed, if no one saves meanwhile.
 
         Raises:
             InvalidArgumentError: a number is below 1.
-            StoreBusyError, StoreReadOnlyError, StoreClosedError: what was removed until then stays
-                removed, and pruning again goes on.
+            StoreBusyError, StoreReadOnlyError, StoreClosedError: generations removed before that
+                stay removed; prune again to go on.
         """
         self._check_open("prune")
         keep = prune.rule(keep_generations, keep_days, self._now_ms())
@@ -233,15 +226,15 @@ class CareMethods(SqliteStoreBase):
         """Give free pages back to the file system, until a share of `target_free` pages is free.
 
         Saves and loads go on: each step holds the write lock for some milliseconds. A file that was
-        made without auto-vacuum (by releases before this, or so opened first) has to be written
-        anew: only `full` does that, and other savers wait meanwhile. Without it the report's
-        `advice` says for how long. The file is cut by the WAL checkpoint at the end, or by a later
-        one where others read in the log.
+        made without auto-vacuum (by an older release, or with `auto_vacuum=False`) has to be
+        rewritten: only `full` does that, while other savers wait; without it the report's `advice`
+        says for how long. The file is truncated by the WAL checkpoint at the end, or by a later one
+        where others read from the WAL.
 
         Raises:
             InvalidArgumentError: `target_free` is not from 0 to below 1.
-            StoreBusyError, StoreFullError, StoreReadOnlyError, StoreClosedError: nothing is lost,
-                and compacting again goes on.
+            StoreBusyError, StoreFullError, StoreReadOnlyError, StoreClosedError: nothing is lost;
+                compact again to go on.
         """
         self._check_open("compact")
         return await compact.compact(self._engine, target_free, full=full)
@@ -264,10 +257,10 @@ class CareMethods(SqliteStoreBase):
 def _repeatable(
     check: Callable[[sqlite3.Connection], VerifyReport],
 ) -> Callable[[sqlite3.Connection], VerifyReport]:
-    """Return `check`, which may be repeated to see whether damage is there a second time.
+    """Return a check that the engine can repeat to see whether the disk returns other bytes.
 
-    A repetition that did not come to its end does not say that the damage is gone: that would be
-    taken for a failing disk. The report of the first one counts then.
+    A repetition that ran out of time does not show that the damage is gone, which would be taken
+    for a failing disk: it returns the first report.
     """
     damaged: list[VerifyReport] = []
 
@@ -283,7 +276,7 @@ def _repeatable(
 
 
 def _says_normal(conn: sqlite3.Connection) -> bool:
-    with contextlib.suppress(sqlite3.Error):  # that is damaged too, and told
+    with contextlib.suppress(sqlite3.Error):  # the verification reports that damage
         return durability_note.says_normal(conn)
     return False
 
@@ -291,5 +284,5 @@ def _says_normal(conn: sqlite3.Connection) -> bool:
 def _damage_of(log: wal_file.WalAudit) -> tuple[Damage, ...]:
     if not log.is_damaged:
         return ()
-    what = f"behind a damaged page there are {log.commits_behind} commits that recovery would drop"
+    what = f"recovery would drop {log.commits_behind} commits that follow a damaged page"
     return (Damage(part="wal", what=what, position=log.good_frames),)

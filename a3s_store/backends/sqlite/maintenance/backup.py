@@ -1,8 +1,8 @@
-"""A backup: one file with all of a store as it was at one moment, made while others go on.
+"""Backup: copy a store, as of one moment, into one file while saves and loads go on.
 
-`take` is a plain function for a thread of its own, with a connection of its own, so neither saves
-nor loads wait for it; `run` is that with an await. What is promised of the file is in `copying`:
-under its name there is nothing, or the whole of it, looked through.
+`take` blocks and uses a connection of its own, so neither saves nor loads wait for it; `run` awaits
+it on a thread of its own. Under the name of the backup there is no file, or a complete and verified
+one (`format/file_copy.py`).
 """
 
 from __future__ import annotations
@@ -39,19 +39,20 @@ def take(
 ) -> BackupReport:
     """Copy the store into a new file `target` (0600), which opens like any store.
 
-    Blocks; saves and loads go on, also in other processes, and what they save is not in the copy.
-    The log cannot be begun again meanwhile, and grows. `progress` is told pages copied and pages in
-    all; what it raises ends the backup, and so does `stop`, once set.
+    Blocks. Saves and loads go on, also in other processes; later saves are not in the copy. The WAL
+    cannot be reset meanwhile, and grows. `progress` is called with the pages copied and the pages
+    in all; an exception it raises ends the backup, and so does `stop`, once set.
 
-    When this raises or the process is killed, nothing lies under `target` (or the whole copy, where
-    a disk that fails for good refuses to take it away). A killed process leaves a file called
-    `target` with `.<process>.<number>.partial` behind it, to be removed.
+    When this raises or the process is killed, there is no file under `target` (or the complete
+    copy, where a failing disk refuses to remove it). A killed process leaves a file `target` with
+    `.<process>.<number>.partial` appended, to be removed.
 
     Raises:
-        StoreUnavailableError: `target` exists, or files that SQLite would take for its log.
+        StoreUnavailableError: `target` exists, or files that SQLite would take for its WAL.
         CorruptionError: the store is damaged; a backup of it would be too.
         StoppedError: `stop` was set.
-        NotAStoreError, SchemaError, StoreFullError
+        NotAStoreError: there is no store in the file yet.
+        SchemaError, StoreFullError
     """
     started = time.monotonic()
 
@@ -83,15 +84,15 @@ def take(
 
 
 class StoppedError(Exception):
-    """The backup was stopped by who had asked for it; nothing is left of it."""
+    """The caller stopped the backup; no file is left of it."""
 
 
 def check(made: Path, stop: threading.Event | None = None) -> tuple[int, int]:
-    """How many sessions and pages a copy has, once every value in it was read.
+    """Verify every value of a copy; return how many sessions and pages it has.
 
-    A copy of another release's schema is held against that, and its structure looked through.
+    Of a copy with another release's schema only the structure is checked.
 
-    Raises CorruptionError, StoppedError, and what `migrate.inspect` raises.
+    Raises CorruptionError, StoppedError, and as `migrate.inspect`.
     """
     with file_copy.opened(made) as conn:
         migrate.inspect(conn)
@@ -118,8 +119,8 @@ def _verify(conn: sqlite3.Connection, made: Path, stop: threading.Event | None) 
     found = report.damage
     if not found and not report.finished and not (stop is not None and stop.is_set()):
         raise StoreUnavailableError(
-            "the check of the copy was not finished in its time",
-            hint="Look at the file with `verify`, which reports what it found until then",
+            "the verification of the copy was not finished in its time limit",
+            hint="Run `verify` on the store: it reports the damage found until its own limit",
         )
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
@@ -131,10 +132,10 @@ async def run(
     target: str | os.PathLike[str],
     on_progress: Progress | None = None,
 ) -> BackupReport:
-    """`take` on a thread of its own; `on_progress` is called on the event loop.
+    """Run `take` on a thread of its own; call `on_progress` on the event loop.
 
-    When the await is cancelled the copy is given up, and this ends once nothing is left of it (or,
-    if it had just taken its name, with the whole of it there).
+    When cancelled, it ends once the unfinished copy is removed; a copy that already has its name
+    stays, complete. Raises as `take`, and what `on_progress` raises.
     """
     loop = asyncio.get_running_loop()
     stop = threading.Event()
@@ -144,7 +145,7 @@ async def run(
         try:
             if on_progress is not None and not stop.is_set():
                 on_progress(done, total)
-        except Exception as error:  # whoever waits gets it, not the loop
+        except Exception as error:  # for the caller, not the loop's exception handler
             raised.append(error)
             stop.set()
 
@@ -156,7 +157,7 @@ async def run(
     waited = asyncio.wrap_future(outcome)
     try:
         made = await asyncio.shield(waited)
-        if raised:  # it came when the copy had its name already
+        if raised:  # after the copy got its name
             Path(made.target).unlink(missing_ok=True)
             raise raised[0]
         return made
@@ -174,7 +175,7 @@ async def run(
 def _on_a_thread(
     work: Callable[[], BackupReport],
 ) -> concurrent.futures.Future[BackupReport]:
-    """A daemon: a backup that nobody waits for any more keeps no process alive."""
+    """Run on a daemon thread: an abandoned backup must not keep the process alive."""
     outcome: concurrent.futures.Future[BackupReport] = concurrent.futures.Future()
     outcome.set_running_or_notify_cancel()
 
@@ -189,18 +190,22 @@ def _on_a_thread(
 
 
 def _absolute(target: str | os.PathLike[str]) -> Path:
-    """Where the backup goes: the folder's symlinks resolved, that of the name itself not."""
+    """Return the path of the backup, with symlinks resolved in its folder but not in its name."""
     text = os.fspath(target)
     if not text or "\0" in text or text == ":memory:":
-        raise StoreUnavailableError("this path cannot name a file", hint="Name a new file")
+        raise StoreUnavailableError(
+            "invalid path: empty, `:memory:` or contains NUL", hint="Name a new file"
+        )
     try:
         path = Path(text).absolute()
         os.fsencode(path)
         found = path.parent.resolve() / path.name
     except (RuntimeError, UnicodeEncodeError) as error:  # links in a circle, a lone surrogate
-        raise StoreUnavailableError(f"this path leads nowhere: {type(error).__name__}") from None
+        raise StoreUnavailableError(f"invalid path: {type(error).__name__}") from None
     if not found.name:
-        raise StoreUnavailableError("this is a folder", where=str(found), hint="Name a new file")
+        raise StoreUnavailableError(
+            "the path is a folder", where=str(found), hint="Name a new file"
+        )
     file_copy.refuse_long(found)
     return found
 

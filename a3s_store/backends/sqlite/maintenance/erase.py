@@ -1,40 +1,37 @@
-"""Erasing: a session is removed, and so is what deleting leaves behind in the file and in the log.
+"""Erase: delete sessions, and all bytes that deleting leaves behind in the file and its WAL.
 
-Deleting hides a text; it goes on lying where it was. Pages that were freed keep it until they are
-used again, and where they are used for a long value, its last page keeps it behind that value's
-end. Balancing a tree copies rows from page to page and leaves copies in the gaps, in the midst of
-what belongs to others; SQLite's `secure_delete` leaves those too, even ON from the first row. The
-log keeps whole pages as they were. And what was said earlier, and trimmed or replaced since, lies
-there just as well, so no list of the places can be made.
+Deleting a row does not overwrite its text. Freed pages keep the text until they are used again, and
+a page that is used for the end of a long value keeps it behind that end. Balancing a tree moves
+rows between pages and leaves copies in the gaps, among rows of other sessions; SQLite's
+`secure_delete` leaves those too, even if it is ON from the first row. The WAL keeps old versions of
+pages. Texts that were trimmed or replaced earlier are left in the same ways. So no list of places
+to overwrite can be made.
 
-So the file is written anew (VACUUM) from what still counts. Then the old pages have to leave the
-log: once all of it is copied into the database, a small commit begins it again, and cuts off the
-rest. Cost: the file is written twice (100 MB took 2.4 s on two cores), the log grows by as much as
-the file has, and so does the memory of the process, for that time; others wait to write meanwhile,
-and can read.
+Instead the file is rewritten (VACUUM). Then the old pages have to leave the WAL: once a WAL
+checkpoint has copied all of it into the database, a small commit makes SQLite reset and truncate
+it. Cost: the file is written twice (100 MB took 2.4 s on two cores); the WAL, and meanwhile the
+memory of the process, grow by the size of the file; others can read, and wait to write.
 
-While a process keeps a read transaction open, as replicators of SQLite files do, the log cannot be
-begun again. So that is tried before the file is written anew as well: else each attempt would add
-the whole file to the log.
+While a process keeps a read transaction open, as replicators of SQLite files do, the WAL cannot be
+reset. So a reset is tried before the VACUUM too: else each attempt would add the whole file to the
+WAL.
 
-Invariants: 1. what messages are shared with, and whether there ever was something under the ids, is
-found out before anything is written; 2. what was removed stays removed, whatever fails afterwards;
-erasing again, though nothing is left under the id, finishes; 3. checkpoints are guarded, as
-everywhere (`wal_checkpoint`); 4. readers of the log are waited for twice, each time for no longer
-than the busy timeout.
+Invariants: 1. nothing is written when messages are shared with other sessions, or nothing was ever
+saved under an id; 2. deleted sessions stay deleted if a later step fails, and erasing them again,
+though no row is left, completes the erasure; 3. WAL checkpoints hold the write lock, as everywhere
+(`wal_checkpoint`); 4. readers are waited for twice, each time at most for the busy timeout.
 
-Out of reach: replicas, copies and backups of the file, blocks that the file system or a disk gave
-back and did not overwrite, the memory of programs that read it.
+Out of reach: replicas, copies and backups of the file; blocks that the file system or disk released
+without overwriting them; the memory of programs that read the file.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import log_readers, wal_checkpoint
@@ -55,10 +52,10 @@ from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import ErasureIncompleteError, SessionNotFoundError, SharedMessagesError
 from a3s_store.printable import short_repr
 
-# Seconds between two looks whether the log is free.
+# Seconds between two attempts to reset the WAL.
 _PAUSE: Final = 0.02
-# Of a log file: its header, and that of each page in it.
-_LOG_HEADER: Final = 32
+# Bytes of the header of a WAL, and of the header of each page in it.
+_WAL_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
 # How many ids an error names.
 _NAMED: Final = 5
@@ -72,15 +69,14 @@ async def erase(
     tree: bool = False,
     elsewhere: Collection[str] = (),
 ) -> EraseReport:
-    """Remove everything under these ids, so that no piece of their texts is left in the file.
+    """Delete everything under these ids, so that no piece of their texts is left in the file.
 
-    With `tree`, also everything under the ids of sessions below these. `now` gives Unix seconds,
-    for the record. Of what was deleted earlier pieces may be left, so ids under which nothing is
-    left are fine too, and those that are `elsewhere`, in a copy.
+    With `tree`, child sessions too. `now` gives Unix seconds. Ids of deleted sessions are accepted,
+    since pieces of their texts may be left, and ids that are stored `elsewhere`, in a copy.
 
     Raises:
-        SessionNotFoundError: under one of the ids there never was anything; nothing was written.
-        SharedMessagesError: other sessions have some of the messages too; nothing was written.
+        SessionNotFoundError: nothing was ever saved under one of the ids; nothing was written.
+        SharedMessagesError: other sessions share messages with one; nothing was written.
         ErasureIncompleteError: the sessions are deleted, but pieces may be left.
     """
     begun = time.monotonic()
@@ -93,10 +89,10 @@ async def erase(
     found = await engine.write("erase", where, remove_all)
     writer = engine.writer
     assert writer is not None, "it has just written"
-    patience = engine.settings.busy_timeout_ms / 1000
+    timeout = engine.settings.busy_timeout_ms / 1000
 
     def rewrite(conn: WorkConnection) -> int:
-        return scrub(conn, engine.settings.path, patience, now())
+        return scrub(conn, engine.settings.path, timeout, now())
 
     try:
         pages = await writer.run(rewrite)
@@ -118,34 +114,40 @@ def remove(
     *,
     elsewhere: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Delete these sessions; return those under whose ids there was something.
+    """Delete these sessions; return the ids under which rows were stored.
 
     Inside a transaction that the caller opened.
 
     Raises:
-        SessionNotFoundError: under one of the ids there never was anything; nothing was written.
-        SharedMessagesError: other sessions have some of the messages too; nothing was written.
+        SessionNotFoundError: nothing was ever saved under one of the ids; nothing was written.
+        SharedMessagesError: other sessions share messages with one; nothing was written.
     """
     wanted = list(dict.fromkeys(session_ids))
-    there = [session_id for session_id in wanted if _is_there(conn, session_id)]
-    known = {*there, *elsewhere}
-    _refuse_unknown(
-        [one for one in wanted if one not in known and not tombstones.is_known(conn, one)]
-    )
+    _refuse_unknown([one for one in unknown(conn, wanted) if one not in elsewhere])
+    stored = tuple(session_id for session_id in wanted if _is_stored(conn, session_id))
     others = sorted(set(_sharers(conn, wanted)) - set(wanted))
     if others:
         raise SharedMessagesError(
-            f"{len(others)} other sessions have some of the messages too: {_named(others)}",
+            f"{len(others)} other sessions share messages with these: {_named(others)}",
             session_ids=tuple(others),
-            hint="Erase them all in one call, or delete() those first",
+            hint="Erase them all in one call, or delete() the others first",
         )
     for session_id in wanted:
         session_changes.delete(conn, memory, session_id)
     notes.forget_salvaged(conn, wanted)
-    return tuple(there)
+    return stored
 
 
-def _is_there(conn: sqlite3.Connection, session_id: str) -> bool:
+def unknown(conn: sqlite3.Connection, session_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return those of these ids under which no row is stored and no deletion is known."""
+    return tuple(
+        one
+        for one in session_ids
+        if not _is_stored(conn, one) and not tombstones.is_known(conn, one)
+    )
+
+
+def _is_stored(conn: sqlite3.Connection, session_id: str) -> bool:
     row = conn.execute(
         "SELECT EXISTS (SELECT 1 FROM owner WHERE id = :id) "
         "OR EXISTS (SELECT 1 FROM loop_checkpoint WHERE session_id = :id) "
@@ -165,9 +167,9 @@ def _refuse_unknown(session_ids: Sequence[str]) -> None:
 
 
 def _sharers(conn: sqlite3.Connection, session_ids: Sequence[str]) -> Iterator[str]:
-    """The sessions that have rows of these sessions' messages, those themselves included.
+    """Yield the sessions that use message rows of these sessions, these themselves included.
 
-    Their histories of now and then count, and the checkpoints of their runs.
+    A session uses rows by any of its generations and by its run checkpoints.
     """
     heads = [head for session_id in session_ids for head in _heads(conn, session_id)]
     for branch, length in heads:
@@ -176,7 +178,7 @@ def _sharers(conn: sqlite3.Connection, session_ids: Sequence[str]) -> Iterator[s
 
 
 def _heads(conn: sqlite3.Connection, session_id: str) -> list[tuple[int, int]]:
-    """The branches a session is on, and how far it reaches on each."""
+    """Return the branches of a session, each with the length of its longest head there."""
     found = conn.execute(
         "SELECT branch, max(length) FROM ("
         "SELECT head_branch AS branch, head_length AS length "
@@ -190,7 +192,7 @@ def _heads(conn: sqlite3.Connection, session_id: str) -> list[tuple[int, int]]:
 
 
 def _users(conn: sqlite3.Connection, part: Segment) -> Iterator[str]:
-    """The sessions with a head over some row of this segment."""
+    """Yield the sessions with a head that reaches a row of this segment."""
     assert part.end is not None, "a head has a length"
     for other in message_log.segments_from(conn, part.source):
         first = max(other.seq(other.start), part.seq(part.start))
@@ -215,23 +217,23 @@ def _users(conn: sqlite3.Connection, part: Segment) -> Iterator[str]:
         )
 
 
-def scrub(conn: WorkConnection, path: Path, patience: float, now: float) -> int:
-    """Write the file anew and empty its log of what was there; return how many pages it has.
+def scrub(conn: WorkConnection, path: Path, timeout: float, now: float) -> int:
+    """Rewrite the file and reset its WAL; return how many pages the file has.
 
-    Outside any transaction, on the writer's thread. `patience` is for how many seconds to wait,
-    before writing and after it, until no process reads in the log, `now` Unix seconds.
+    Outside any transaction, on the writer's thread. `timeout` is the seconds to wait, before the
+    rewrite and after it, until no process reads from the WAL; `now` is in Unix seconds.
 
     Raises:
-        ErasureIncompleteError: it could not be done; what is saved is untouched.
+        ErasureIncompleteError: a step failed; stored sessions are unchanged.
     """
     try:
         conn.execute("PRAGMA journal_size_limit = 0").close()
         try:
-            # Readers that do not end are noticed before the log has grown by the whole file.
-            _restart_log(conn, path, patience, lambda: _commit_nothing(conn))
+            # Readers that do not end are noticed before the WAL has grown by the whole file.
+            _reset_wal(conn, path, timeout, None)
             compact.vacuum(conn)
             (pages,) = conn.execute("PRAGMA page_count").fetchone()
-            _restart_log(conn, path, patience, lambda: _note(conn, now))
+            _reset_wal(conn, path, timeout, {"at": int(now)})
         finally:
             conn.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}").close()
         return int(pages)
@@ -244,28 +246,30 @@ def _incomplete(error: BaseException) -> NoReturn:
     raise ErasureIncompleteError(
         "the sessions are deleted, but pieces of them may be left in the file: "
         f"{known.what if known is not None else type(error).__name__}",
-        hint="Mend that and erase them again, which finishes",
+        hint="Fix that and erase them again",
     ) from error
 
 
-def _restart_log(
-    conn: WorkConnection, path: Path, patience: float, commit: Callable[[], None]
+def _reset_wal(
+    conn: WorkConnection, path: Path, timeout: float, note: Mapping[str, Any] | None
 ) -> None:
-    """Copy the log, and have `commit` begin it again: that is when SQLite cuts off the rest.
+    """Copy the WAL into the database, then commit, with `note` if given, to reset and truncate it.
 
-    It does so only where everything is copied and no process reads in the log, so it is tried until
-    then. Whether it has is told by how many pages are in the log, and by its size.
+    SQLite resets a WAL only in a commit that finds all of it copied and no process reading from it,
+    so this is repeated until then. The number of pages in the WAL and its size show the reset.
     """
     (page_size,) = conn.execute("PRAGMA page_size").fetchone()
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
         before = wal_checkpoint.checkpoint(conn)
         if before is not None and before[0] == before[1]:
-            commit()
+            with transaction.write(conn, wal_checkpoint.follow):
+                if note is not None:
+                    notes.keep(conn, notes.ERASED, note)
             after = wal_checkpoint.checkpoint(conn)
             if after is not None and after[0] <= before[0]:
                 size = beside(path, WAL).stat().st_size
-                if size <= _LOG_HEADER + after[0] * (_FRAME_HEADER + page_size):
+                if size <= _WAL_HEADER + after[0] * (_FRAME_HEADER + page_size):
                     return
         if time.monotonic() > deadline:
             raise _still_reading(log_readers.readers(beside(path, INDEX)))
@@ -276,29 +280,15 @@ def _still_reading(readers: Sequence[LogReader]) -> ErasureIncompleteError:
     named = ", ".join(map(str, readers)) or "a process that the system does not name"
     verb = "are" if len(readers) > 1 else "is"
     return ErasureIncompleteError(
-        "the sessions are deleted, but pieces of them may be left in the file and in its log, in "
+        "the sessions are deleted, but pieces of them may be left in the file and in its WAL, from "
         f"which {named} {verb} still reading",
         hint="Stop that: a replicator, a backup or a query keeps a read transaction open. Then "
-        "erase them again, which finishes. Replicas and backups keep the texts",
+        "erase them again. Replicas and backups keep the texts",
         readers=readers,
     )
 
 
-def _commit_nothing(conn: WorkConnection) -> None:
-    with transaction.write(conn, wal_checkpoint.follow):
-        pass
-
-
-def _note(conn: WorkConnection, now: float) -> None:
-    with transaction.write(conn, wal_checkpoint.follow):
-        conn.execute(
-            "INSERT INTO meta (name, value) VALUES ('last_erase', ?) "
-            "ON CONFLICT DO UPDATE SET value = excluded.value",
-            (json.dumps({"at": int(now)}),),
-        )
-
-
 def _named(session_ids: Sequence[str]) -> str:
-    """The first of these ids, for an error."""
+    """Return the first of these ids, for an error."""
     named = ", ".join(map(short_repr, session_ids[:_NAMED]))
     return named + (" ..." if len(session_ids) > _NAMED else "")

@@ -1,12 +1,12 @@
-"""Copies that a store made beside its file: which of them still have a session, and erasing there.
+"""Find the copies that a store made beside its file and that still have a session; erase there.
 
-A whole store is searched for the id as bytes; a short id may be found where it is part of another
-word. One in which the session was deleted, and from which nothing was erased since it was made,
-may still have its text. Of a log that was set aside and of a copy that was never finished
-any part may be there, with the id or without it, so they always count.
+A copy that is a complete store is searched for the bytes of the id; a short id may match as a part
+of a longer word. A copy in which the session was deleted, and from which nothing was ever erased,
+may still have pieces of its texts. A WAL that was set aside and an unfinished copy may have any
+part of the store, with the id or without it, so they always count.
 
-Invariants: 1. nothing is removed but copies that a dead process left unfinished; 2. what cannot be
-erased is returned with its reason, and the other copies are gone on with.
+Invariants: 1. no file is removed but unfinished copies of ended processes; 2. a copy that cannot be
+erased from is reported with the reason, and does not stop the erasure in the others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.format import files_beside
 from a3s_store.backends.sqlite.format.files_beside import COMPANIONS, LOGS, Copy, beside
 from a3s_store.backends.sqlite.maintenance import erase
-from a3s_store.backends.sqlite.read import notes
+from a3s_store.backends.sqlite.read import decode, notes
 from a3s_store.backends.sqlite.rows import tombstones
 from a3s_store.core import processes
 from a3s_store.core.new_files import is_left_behind
@@ -40,11 +40,12 @@ _CHUNK: Final = 1024 * 1024
 async def report_copies(
     report: EraseReport, settings: Settings, now: Callable[[], float], *, erase_there: bool
 ) -> EraseReport:
-    """Return the report of an erasure with the copies that still have one of its sessions.
+    """Add to the report of an erasure the copies that still have one of its sessions.
 
-    With `erase_there` the sessions are erased in them first. Raises nothing of a copy's own.
+    With `erase_there` the sessions are erased in these copies first; errors in doing so are
+    reported, not raised. `now` gives Unix seconds.
     """
-    # With those of a tree.
+    # `found` has the child sessions of a tree.
     ids = tuple(dict.fromkeys((*report.session_ids, *report.found)))
     found = await asyncio.to_thread(lambda: tuple(holding(settings.path, ids)))
     left: list[RemainingCopy] = []
@@ -58,19 +59,27 @@ async def report_copies(
     return attrs.evolve(report, copies=tuple(left), erased_copies=tuple(done))
 
 
-async def in_copies(path: Path, session_ids: Sequence[str]) -> tuple[str, ...]:
-    """Return those of these ids that a copy has which is a store."""
+async def in_copies(engine: Engine, session_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return those of these ids that are unknown to the store, but found in a copy of it.
+
+    Only copies that are complete stores count. Copies are read for unknown ids alone, each one
+    whole.
+    """
+    path = engine.settings.path
+    unknown: tuple[str, ...] = await engine.read(
+        "erase", str(path), lambda conn: erase.unknown(conn, session_ids), decode.as_is
+    )
 
     def look() -> tuple[str, ...]:
         return tuple(
-            one for one in session_ids if any(copy.is_database for copy in holding(path, [one]))
+            one for one in unknown if any(copy.is_database for copy in holding(path, [one]))
         )
 
-    return await asyncio.to_thread(look)
+    return await asyncio.to_thread(look) if unknown else ()
 
 
 def holding(path: Path, session_ids: Sequence[str]) -> Iterator[Copy]:
-    """The copies beside a database that have one of these sessions, or may have."""
+    """Yield the copies beside a database that have one of these sessions, or may have."""
     if not session_ids:
         return
     try:
@@ -90,11 +99,11 @@ def _has(copy: Copy, words: set[bytes], longest: int) -> bool:
     try:
         return any(_is_in(part, words, longest) for part in parts if part.exists())
     except OSError:
-        return True  # it cannot be read, so it may
+        return True  # an unreadable copy may have it
 
 
 def _had(copy: Copy, session_ids: Sequence[str]) -> bool:
-    """Whether one of these sessions was deleted in a copy, from which nothing was erased."""
+    """Return whether one of these sessions was deleted in a copy from which none was erased."""
     if not copy.is_database:
         return False
     try:
@@ -103,17 +112,17 @@ def _had(copy: Copy, session_ids: Sequence[str]) -> bool:
         return False
     try:
         with transaction.read(conn):
-            if notes.notes(conn)["last_erase"] is not None:
+            if notes.notes(conn)[notes.ERASED] is not None:
                 return False
             return any(tombstones.is_known(conn, session_id) for session_id in session_ids)
     except sqlite3.Error:
-        return False  # of a schema without tombstones
+        return False  # its schema has no tombstones
     finally:
         conn.close()
 
 
 def _is_in(path: Path, words: set[bytes], longest: int) -> bool:
-    # Closing a database that is open here would drop its locks: this descriptor is kept.
+    # Closing a descriptor of a database that is open here would drop its locks: this one is kept.
     handle, at = kept_files.descriptor(path), 0
     while data := kept_files.read(handle, at, _CHUNK):
         if any(word in data for word in words):
@@ -127,12 +136,12 @@ def _is_in(path: Path, words: set[bytes], longest: int) -> bool:
 async def _erase_in(
     copy: Copy, settings: Settings, session_ids: Sequence[str], now: Callable[[], float]
 ) -> str | None:
-    """Erase the sessions in a copy; return why that could not be done, None when it was."""
+    """Erase the sessions in a copy; return the reason why that failed, None when it did not."""
     try:
         if copy.kind == "partial":
             return await asyncio.to_thread(_remove_partial, copy)
         if not copy.is_database:
-            return "it is no store: remove it when it is not needed any more"
+            return "it is not a store: remove it when it is not needed any more"
         earlier = set(files_beside.find(copy.path))
         engine = await Engine.start(attrs.evolve(settings, path=copy.path, read_only=False))
         try:
@@ -141,7 +150,7 @@ async def _erase_in(
             await engine.close()
         for made in set(files_beside.find(copy.path)) - earlier:
             if made.kind == "migration backup":
-                # Of this copy, a moment ago, with the sessions.
+                # The migration of this copy has just made it, so it has the sessions.
                 made.path.unlink()
     except (StoreError, OSError) as error:
         return error.what if isinstance(error, StoreError) else type(error).__name__
@@ -157,9 +166,9 @@ def _remove_partial(copy: Copy) -> str | None:
 
 
 def _still_made(copy: Copy) -> str | None:
-    """Why a partial copy may still be written; None when its process has ended."""
+    """Return why a partial copy may still be written; None when its process has ended."""
     writer = copy.writer or ""
-    if writer.isdecimal():  # of an older release, an id alone: it may be another process's by now
+    if writer.isdecimal():  # older releases wrote the process id alone, which may be reused
         return f"process {writer} is still making it" if processes.exists(int(writer)) else None
     if processes.state_of(writer) == "running":
         return f"process {writer.split('.')[1]} is still making it"
@@ -169,6 +178,6 @@ def _still_made(copy: Copy) -> str | None:
     except FileNotFoundError:
         return None
     return (
-        "a process of another machine, container or start of this machine may still be making it: "
-        "remove it when none is, or erase again when it is a day old"
+        "a process of another machine or container, or from before a reboot, may still be making "
+        "it: remove it when none is, or erase again when it is a day old"
     )

@@ -1,4 +1,4 @@
-"""Results of the last verify, erase and salvage, as the file records them."""
+"""The results of the last verify, erase and salvage, which the file keeps in its table `meta`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-# What a salvage brought into this file: "at", "source", "whole" (how many sessions), "partial" and
-# "lost" (their ids), "damage" (sentences).
+VERIFIED: Final = "last_verify"
+ERASED: Final = "last_erase"
+# The salvage that made this file: "at", "source", "whole" (how many sessions), "partial" and "lost"
+# (their ids), "damage" (sentences).
 SALVAGED: Final = "salvaged"
-_NAMES: Final = ("last_verify", "last_erase", SALVAGED)
+_NAMES: Final = (VERIFIED, ERASED, SALVAGED)
 
 
 def notes(conn: sqlite3.Connection) -> dict[str, Any]:
-    """Return what was last noted under each name; None: never."""
-    rows = conn.execute(
-        "SELECT name, value FROM meta WHERE name IN ('last_verify', 'last_erase', 'salvaged')"
-    ).fetchall()
+    """Return the last note under each name; None for never, or for one that cannot be read."""
+    rows = conn.execute("SELECT name, value FROM meta WHERE name IN (?, ?, ?)", _NAMES).fetchall()
     return dict.fromkeys(_NAMES) | {name: _note(value) for name, value in rows}
 
 
@@ -31,11 +31,11 @@ def keep(conn: sqlite3.Connection, name: str, note: Mapping[str, Any]) -> None:
 
 
 def forget_salvaged(conn: sqlite3.Connection, session_ids: Sequence[str]) -> None:
-    """Remove the note of a salvage that names one of these sessions."""
+    """Remove the note of a salvage if it names one of these sessions."""
     for session_id in session_ids:
         conn.execute(
-            "DELETE FROM meta WHERE name = 'salvaged' AND instr(value, ?)",
-            (json.dumps(session_id, ensure_ascii=False)[1:-1],),
+            "DELETE FROM meta WHERE name = ? AND instr(value, ?)",
+            (SALVAGED, json.dumps(session_id, ensure_ascii=False)[1:-1]),
         )
 
 

@@ -24,6 +24,7 @@ import attrs
 
 from a3s_store.backends.sqlite.format import pointer_map
 from a3s_store.backends.sqlite.format.files_beside import WAL, beside
+from a3s_store.backends.sqlite.salvage.records import header_of, size_of, value_of, varint
 from a3s_store.backends.sqlite.salvage.wal_merge import PAGE_SIZE, page_size_of, read_log
 from a3s_store.errors import StoreBusyError
 
@@ -241,9 +242,9 @@ class Image:
         if node.kind == INDEX_INTERIOR:
             child = int.from_bytes(data[at : at + 4], "big")
             at += 4
-        size, at = _varint(data, at)
+        size, at = varint(data, at)
         if node.kind == TABLE_LEAF:
-            unsigned, at = _varint(data, at)
+            unsigned, at = varint(data, at)
             rowid = unsigned - 2**64 if unsigned >= 2**63 else unsigned
         local = self._local(size, node.kind)
         if size > self.count * self.page_size or at + local > self.usable:
@@ -253,7 +254,12 @@ class Image:
             if at + local + 4 > self.usable:
                 return None
             overflow = int.from_bytes(data[at + local : at + local + 4], "big")
-        return _with_record(Cell(rowid, child, overflow=overflow), data[at : at + local], size)
+        payload = data[at : at + local]
+        record = header_of(payload, size)
+        if record is None:
+            return None
+        serials, header = record
+        return Cell(rowid, child, serials, payload[header:], size - header, overflow)
 
     def _local(self, size: int, kind: int) -> int:
         """Return how many bytes of a record of this size lie in the page itself."""
@@ -278,7 +284,7 @@ class Image:
         try:
             for serial in cell.serials:
                 end = at + size_of(serial)
-                found.append(_value(serial, body[at:end]))
+                found.append(value_of(serial, body[at:end]))
                 at = end
         except UnicodeDecodeError:
             return None
@@ -348,56 +354,3 @@ def _size_in(header: bytes) -> int | None:
     if len(header) < HEADER_BYTES or header[:16] != MAGIC:
         return None
     return page_size_of(int.from_bytes(header[16:18], "big"))
-
-
-# -- Records --------------------------------------------------------------------------------------
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the varint at an offset, and the offset behind it. Raises IndexError."""
-    value = data[at]
-    at += 1
-    if value < 0x80:
-        return value, at
-    value &= 0x7F
-    for _ in range(7):
-        byte = data[at]
-        at += 1
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            return value, at
-    return value << 8 | data[at], at + 1
-
-
-def _with_record(cell: Cell, payload: bytes, size: int) -> Cell | None:
-    """Return the cell with the types in its record's header; None when they contradict `size`."""
-    header, at = _varint(payload, 0)
-    if header > len(payload):
-        return None
-    serials: list[int] = []
-    while at < header:
-        serial, at = _varint(payload, at)
-        serials.append(serial)
-    if at != header or header + sum(map(size_of, serials)) != size:
-        return None
-    return attrs.evolve(cell, serials=tuple(serials), body=payload[header:], size=size - header)
-
-
-_SIZES: Final = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0)
-
-
-def size_of(serial: int) -> int:
-    """Return the bytes of a value of this serial type."""
-    return _SIZES[serial] if serial < 12 else (serial - 12) // 2
-
-
-def _value(serial: int, data: bytes) -> Any:
-    if serial >= 12:
-        return data.decode() if serial & 1 else data
-    if serial == 0:
-        return None
-    if serial == 7:
-        return struct.unpack(">d", data)[0]
-    if serial >= 8:
-        return serial - 8
-    return int.from_bytes(data, "big", signed=True)

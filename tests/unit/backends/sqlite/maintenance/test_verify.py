@@ -287,7 +287,7 @@ def test_a_file_that_stays_locked_is_verified_without_a_note(store_path: Path) -
 
     report = with_store(store_path, use, busy_timeout_ms=50)
     assert {damage.part for damage in report.damage} == {"run_records"}
-    assert "the log" in report.skipped[0]
+    assert "the WAL" in report.skipped[0]
 
 
 def test_a_depth_that_is_none_is_refused(store_path: Path) -> None:
