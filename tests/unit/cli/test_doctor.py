@@ -49,7 +49,7 @@ def test_what_needs_attention_exits_with_1(store: Path) -> None:
     store.chmod(0o644)
     done = invoke("doctor", store)
     assert done.exit_code == 1
-    assert "Attention: Others may open the file (permissions 0644)" in done.stdout
+    assert "Attention: Other users may open the file (permissions 0644)" in done.stdout
     assert "needs attention" in done.stdout
 
 

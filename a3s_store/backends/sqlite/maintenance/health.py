@@ -1,7 +1,7 @@
-"""Measurements of a store's health, and recommendations made of them.
+"""Recommendations on a store, made of measurements of it.
 
-`facts` measures what costs little; `recommendations` is a pure function of measurements, which
-`health_check` and the command `doctor` share.
+`health_check` and the command `doctor` share them; each measures for itself (`catalog.facts`,
+`Engine.facts`).
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ from a3s_store.backends.sqlite.connection import network_mounts
 from a3s_store.printable import one_line
 
 _WEEK: Final = 7 * 86_400
-# From when on something is worth a sentence.
-_LONG_LOG: Final = 64 * 1024 * 1024
+# The bytes of a WAL, the number of free pages and the age of a verification from which on they are
+# mentioned.
+_LONG_WAL: Final = 64 * 1024 * 1024
 _FREE_PAGES: Final = 1_000
+_STALE: Final = 4 * _WEEK
 # How many copies are named.
 _NAMED: Final = 5
-_STALE: Final = 4 * _WEEK
 
 
 class Recommendation(NamedTuple):
-    """One sentence on what could be better; whether it needs attention, or is for information."""
+    """A recommendation in one or two sentences; `attention` is False for mere information."""
 
     text: str
     attention: bool
 
 
 def damage(facts: Mapping[str, Any]) -> int:
-    """How many things the last verification found damaged; 0 when there was none."""
+    """Return how many damages the last verification found; 0 when there was no verification."""
     last = facts.get("last_verify")
     return int(last.get("damage") or 0) if last else 0
 
@@ -38,9 +39,10 @@ def damage(facts: Mapping[str, Any]) -> int:
 def recommendations(
     facts: Mapping[str, Any], now: float, *, is_damaged: bool = False
 ) -> Iterator[Recommendation]:
-    """What could be better, the most urgent first. `now` is Unix seconds.
+    """Yield recommendations, the most urgent first. `now` is in Unix seconds.
 
-    Where the structure `is_damaged`, nothing is said of verifications: one advice is enough.
+    `facts` are the measurements by name; absent ones are skipped. With `is_damaged` the caller
+    reports damage itself, and the last verification is not mentioned.
     """
     if not is_damaged:
         yield from _about_verification(facts, now)
@@ -61,16 +63,16 @@ def _about_verification(facts: Mapping[str, Any], now: float) -> Iterator[Recomm
     count, last = damage(facts), facts.get("last_verify")
     if count:
         yield Recommendation(
-            f"The last verification found {count} damaged. See what `verify` says, and restore a "
-            "backup or salvage what is whole.",
+            f"The last verification found {count} damaged. Run `verify` for details, then restore "
+            "a backup, or salvage the readable data.",
             attention=True,
         )
     elif last is None:
-        yield Recommendation("It was never verified: run `verify` now and then.", attention=False)
+        yield Recommendation("The store was never verified: run `verify`.", attention=False)
     elif now - last["at"] > _STALE:
         days = int((now - last["at"]) // 86_400)
         yield Recommendation(
-            f"It was last verified {days} days ago: run `verify`.", attention=False
+            f"The store was last verified {days} days ago: run `verify`.", attention=False
         )
 
 
@@ -85,7 +87,7 @@ def _about_disk(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
     error = facts.get("checkpoint_error")
     if error is not None:
         yield Recommendation(
-            f"The last checkpoint failed: {error}. Check the disk.", attention=True
+            f"The last WAL checkpoint failed: {error}. Check the disk.", attention=True
         )
 
 
@@ -93,28 +95,29 @@ def _about_access(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
     permissions = facts.get("permissions")
     if permissions is not None and int(permissions, 8) & 0o077:
         yield Recommendation(
-            f"Others may open the file (permissions {permissions}): opening the store narrows "
-            "that where the file system can, else `chmod 600`.",
+            f"Other users may open the file (permissions {permissions}): opening the store sets "
+            "0600 where the file system can, else run `chmod 600`.",
             attention=True,
         )
     before = facts.get("permissions_before")
     if before is not None:
         yield Recommendation(
-            f"Others could open the file (permissions {before}) until it was opened here; that was "
-            "taken from them. See whether somebody has a copy.",
+            f"Other users could open the file (permissions {before}) until it was opened here and "
+            "got 0600. Check whether anyone has a copy.",
             attention=True,
         )
     if facts.get("hard_links", 1) > 1:
         yield Recommendation(
             f"The file has {facts['hard_links']} names (hard links). Remove the others: under each "
-            "it would get a log of its own.",
+            "name it would get a WAL of its own.",
             attention=True,
         )
     folder = facts.get("folder_permissions")
     if folder is not None and int(folder, 8) & 0o022:
         sticky = bool(int(folder, 8) & 0o1000)
         yield Recommendation(
-            f"Others may write to its folder (permissions {folder}): keep it in one of your own.",
+            f"Other users may write to the folder of the file (permissions {folder}): keep the "
+            "file in a folder of your own.",
             attention=not sticky,
         )
 
@@ -126,13 +129,13 @@ def _about_place(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
     mount = network_mounts.Mount("", kind)
     if mount.is_network:
         yield Recommendation(
-            f"It is on a network file system ({kind}): only one machine may ever use it.",
+            f"The file is on a network file system ({kind}): only one machine may ever use it.",
             attention=True,
         )
     elif mount.is_unsure:
         yield Recommendation(
-            f"It is on a {kind} file system: only one machine, real or virtual, may use it at a "
-            "time.",
+            f"The file is on a {kind} file system: only one machine, real or virtual, may use it "
+            "at a time.",
             attention=False,
         )
 
@@ -143,17 +146,17 @@ def _about_copies(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
         named = ", ".join(map(one_line, copies[:_NAMED])) + (" ..." if len(copies) > _NAMED else "")
         yield Recommendation(
             f"The store made copies beside its file: {named}. They keep sessions that were erased "
-            "since, unless `erase` is told to erase there as well. Remove those you do not need.",
+            "since, unless `erase` is run with `copies`. Remove those you do not need.",
             attention=False,
         )
 
 
 def _about_size(facts: Mapping[str, Any]) -> Iterator[Recommendation]:
-    log, free, pages = (facts.get(n, 0) for n in ("log_bytes", "freelist_count", "page_count"))
-    if log >= _LONG_LOG:
+    wal, free, pages = (facts.get(n, 0) for n in ("log_bytes", "freelist_count", "page_count"))
+    if wal >= _LONG_WAL:
         yield Recommendation(
-            f"The log has {log // 2**20} MiB: somebody reads in it for long, or it could not be "
-            "copied. End what reads, or close all who have it open.",
+            f"The WAL has {wal // 2**20} MiB: a process has a long read transaction open, or WAL "
+            "checkpoints fail. End that process, or close the store everywhere.",
             attention=True,
         )
     if free >= _FREE_PAGES and free * 2 > pages:

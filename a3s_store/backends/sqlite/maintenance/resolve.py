@@ -1,8 +1,8 @@
-"""Accepts a database as it is, or a log or journal beside it, where opening refuses to decide.
+"""Decide for a database that opening refuses, because of a WAL or journal beside it.
 
-Invariants: 1. what is left out is renamed, never removed; 2. the result was tried on a private copy
-before anything is touched; 3. the file gets a commit link of its own afterwards, so that a log that
-was left out is never taken for this file's again.
+Invariants: 1. a file that is left out is renamed, never removed; 2. nothing is changed before the
+result was tried on a private copy; 3. the file gets a new commit link afterwards, so that a WAL
+that was left out never matches it again.
 """
 
 from __future__ import annotations
@@ -31,25 +31,27 @@ Action = Literal["set-aside-wal", "with-wal", "without-wal", "set-aside-journal"
 
 
 def resolve(path: str | os.PathLike[str], action: Action) -> ResolveReport:
-    """Make a file that opening refuses one that opens; see `FileStateError`.
+    """Make a file openable that opening refuses with `FileStateError`.
 
-    "set-aside-wal" keeps the database and renames the log, "with-wal" takes the log's changes in,
-    "without-wal" goes on without a log that is missing or cut short, "set-aside-journal" renames a
-    rollback journal. Files are renamed to `NAME-wal.set-aside`, numbered where that is taken.
+    "set-aside-wal" keeps the database and renames the WAL; "with-wal" applies the WAL's changes;
+    "without-wal" accepts the database without its WAL, which is missing or truncated;
+    "set-aside-journal" renames a rollback journal. Files are renamed to `NAME-wal.set-aside`, with
+    a number appended where that is taken.
 
-    Blocks; the store must be closed everywhere. When this raises, nothing was touched.
+    Blocks; the store must be closed in all processes. When this raises, no file was changed.
 
     Raises:
-        StoreBusyError: a process has it open.
-        StoreUnavailableError: there is nothing of that kind to resolve.
-        CorruptionError: what would be accepted is damaged; see `salvage`.
-        NotAStoreError, SchemaError, OSError as StoreUnavailableError
+        StoreBusyError: a process has the store open.
+        StoreUnavailableError: there is no file to which the action applies, or it cannot be
+            accessed.
+        CorruptionError: the result would be damaged; see `salvage`.
+        NotAStoreError, SchemaError
     """
     began = time.monotonic()
     found = connect.resolve(path)
     with during("resolve", str(found)):
         if not found.is_file():
-            raise NotAStoreError("there is no database here", hint="Restore a backup")
+            raise NotAStoreError("there is no database at this path", hint="Restore a backup")
         aside = _to_set_aside(found, action)
         with exclusive_lock.held(found):
             tried = _try(found, action)
@@ -70,22 +72,22 @@ def resolve(path: str | os.PathLike[str], action: Action) -> ResolveReport:
 
 
 def _to_set_aside(path: Path, action: Action) -> list[Path]:
-    """The files that an action leaves out. Raises StoreUnavailableError where it has no sense."""
+    """Return the files that an action renames. Raises StoreUnavailableError if it cannot apply."""
     log, journal = (beside(path, suffix) for suffix in LOGS)
     if action == "set-aside-journal":
         if not opening_check.is_hot(journal):
-            raise _nothing("no journal that SQLite would play back")
+            raise _nothing("no journal that SQLite would roll back")
         return [journal]
     if action == "without-wal":
         return [log] if log.exists() else []
     if not log.exists():
-        raise _nothing("no log")
+        raise _nothing("no WAL")
     return [log] if action == "set-aside-wal" else []
 
 
 def _nothing(what: str) -> StoreUnavailableError:
     return StoreUnavailableError(
-        f"there is {what} beside the file", hint="`a3s-store doctor` says what there is"
+        f"there is {what} beside the file", hint="`a3s-store doctor` lists the files beside it"
     )
 
 
@@ -96,7 +98,7 @@ class _Tried:
 
 
 def _try(path: Path, action: Action) -> _Tried:
-    """Do this to a copy, and return what is in it then."""
+    """Carry out the action on a copy; return how many sessions it has then, and the last save."""
     with file_copy.temporary(path) as made:
         kept_files.copy(path, made)
         log = beside(path, WAL)
@@ -127,6 +129,6 @@ def _set_aside(path: Path) -> Path:
 
 
 def _begin_anew(path: Path) -> None:
-    """Commit a link that no log knows, and close: that leaves one file."""
+    """Commit a link that no WAL has, and close the database, which leaves one file."""
     with _opened(path) as conn:
         file_link.advance(conn)

@@ -1,14 +1,14 @@
-"""Puts a backup in the place of a store, of closed ones only, and keeps what was there.
+"""Restore: put a backup in the place of a closed store, and keep the replaced store.
 
-A database and its log belong together: the log of one beside another is replayed into it and
-damages it, or is not, and what was in it is lost. So the order of the file operations is what this
-room is about.
+A database and its WAL belong together: SQLite replays the WAL of one database into another and
+damages it, or ignores the WAL and loses its commits. So this module is about the order of file
+operations.
 
-Invariants, at every moment, and after a power cut: 1. under the store's name lies the old database
-with its log, or the new one without any, or, only where the old one could not be opened, nothing
-(opening then refuses to make a new store beside the log that is left); 2. nothing of the old store
-is removed; it is called `NAME.replaced` now; 3. nobody has the old store open while it is replaced:
-an exclusive lock is held from before the first operation until after the last.
+Invariants, at every moment and after a power cut: 1. under the store's name is the old database
+with its WAL, or the new one without any; or no file, only where the old database could not be
+opened (opening then refuses to create a store beside the WAL that is left); 2. no file of the old
+store is removed: it is renamed to `NAME.replaced`; 3. no process has the old store open while it is
+replaced: an exclusive lock is held from before the first operation until after the last.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ from a3s_store.errors import (
     StoreUnavailableError,
 )
 
-# How long somebody who has the store open is waited for, in seconds.
-_PATIENCE: Final = 1.0
+# Seconds to wait for another process to close the store.
+_BUSY_TIMEOUT: Final = 1.0
 
 
 def restore(
@@ -70,16 +70,17 @@ def restore(
     replace: bool = False,
     progress: file_copy.Progress | None = None,
 ) -> RestoreReport:
-    """Make the store `source` (a backup, or any closed store) the store at `target`, as a copy.
+    """Copy the store `source` (a backup, or any closed store) to `target`.
 
-    Blocks. With `replace` a store that is at `target` is kept as `NAME.replaced`, its log with it
-    (`.replaced.2` and so on if that is taken). Both must be closed, in all processes. The copy is
-    0600. When this raises, what was at `target` is there as it was, unless the error says that it
-    was replaced; a process that is killed leaves one or the other.
+    Blocks. With `replace` a store at `target` is renamed to `NAME.replaced`, together with its WAL
+    (`.replaced.2` and so on if that is taken). Both stores must be closed in all processes. The
+    copy has permissions 0600. `progress` is called with the pages copied and the pages in all. When
+    this raises, the store at `target` is unchanged, unless the error says that it was replaced; a
+    killed process leaves the old store or the new one.
 
     Raises:
-        StoreUnavailableError: something is at `target`, and `replace` was not said.
-        StoreBusyError: somebody has the store at `target` open.
+        StoreUnavailableError: a file is at `target`, and `replace` is False.
+        StoreBusyError: a process has the store at `target` open.
         CorruptionError: `source` is damaged.
         NotAStoreError, SchemaError, StoreFullError
     """
@@ -91,10 +92,12 @@ def restore(
         there = _is_there(old)
         if there and not replace:
             raise StoreUnavailableError(
-                "there is a store already", hint="To keep it under another name, say `replace`"
+                "there is a store already", hint="`replace` keeps it under another name"
             )
         if settings.path == old or (there and settings.path.samefile(old)):
-            raise StoreUnavailableError("this is the backup itself", hint="Name another file")
+            raise StoreUnavailableError(
+                "source and target are the same file", hint="Name another file"
+            )
         with file_copy.temporary(old) as made:
             sessions, pages = _copy(settings, made, progress)
             size = made.stat().st_size
@@ -112,7 +115,7 @@ def restore(
 
 
 def _copy(settings: Settings, made: Path, progress: file_copy.Progress | None) -> tuple[int, int]:
-    """Copy the source, with what is in its log, and look it through."""
+    """Copy the source with the commits in its WAL, and verify the copy."""
     with during("restore", str(settings.path)), contextlib.closing(_opened(settings)) as source:
         if migrate.numbers(source)[1] == 0:
             raise NotAStoreError("there is no store in this file", hint="Name a backup")
@@ -125,37 +128,37 @@ def _opened(settings: Settings) -> sqlite3.Connection:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something has this name. Raises NotAStoreError when it is no regular file."""
+    """Return whether there is a file. Raises NotAStoreError when it is no regular file."""
     try:
         info = path.lstat()
     except FileNotFoundError:
         return False
     if not stat.S_ISREG(info.st_mode):
-        raise NotAStoreError("this is no regular file", hint="Name a file")
+        raise NotAStoreError("not a regular file", hint="Name a file")
     return True
 
 
-# -- Nobody else ------------------------------------------------------------------------------
+# -- The exclusive lock -----------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[bool]:
-    """Hold the store against everybody; answers whether it is one file now, its log copied.
+    """Lock the store exclusively; yield whether it is one file now, its WAL copied into it.
 
-    It is not when it is damaged: it is then kept as it is, log and all.
+    A damaged store is kept as it is, with its WAL: yields False.
 
     Raises:
-        StoreBusyError: somebody has it open.
+        StoreBusyError: a process has the store open.
     """
     if kept_files.is_open_here(path):
         raise exclusive_lock.busy()
     if _is_unreadable(path):
-        # SQLite would remove the log when it closes such a file.
+        # SQLite would remove the WAL when it closes such a file.
         with exclusive_lock.held(path):
             yield False
         return
     conn = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_PATIENCE
+        f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT
     )
     try:
         try:
@@ -173,25 +176,25 @@ def _alone(path: Path) -> Iterator[bool]:
             conn.close()  # an open file cannot be renamed there
         yield healthy
     finally:
-        # SQLite sees that its file has another name, and leaves what lies beside the old one alone.
+        # SQLite notices that its file was renamed, and leaves the files beside the old name alone.
         conn.close()
 
 
 def _is_unreadable(path: Path) -> bool:
-    """Whether SQLite must not open it: no database at first sight, or what lies beside it."""
+    """Return whether SQLite must not open a file: for its first bytes, or the files beside it."""
     with path.open("rb") as file:
         is_database = file.read(len(file_look.MAGIC)) == file_look.MAGIC
     return not is_database or opening_check.refusal(path) is not None
 
 
 def _checkpoint_alone(conn: sqlite3.Connection, path: Path) -> bool:
-    # In this mode the first read takes a lock that nobody else's connection lives beside. So no
-    # guard is needed: the bug of checkpoints needs somebody who commits.
+    # In this mode the first read takes a lock that excludes all other connections. So the WAL-reset
+    # bug cannot occur, which needs a process that commits during the WAL checkpoint.
     conn.execute("PRAGMA locking_mode = EXCLUSIVE").close()
     conn.execute("PRAGMA trusted_schema = OFF").close()
     conn.execute("BEGIN EXCLUSIVE").close()
     conn.execute("ROLLBACK").close()
-    # What is damaged is kept as it is: something may yet be brought back from it, or its log.
+    # A damaged store is kept as it is: salvage may need its WAL.
     migrate.inspect(conn)
     file_copy.check_structure(conn)
     file_link.unmark(conn)
@@ -200,7 +203,7 @@ def _checkpoint_alone(conn: sqlite3.Connection, path: Path) -> bool:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; -1 when there is none."""
+    """Return the bytes of a file; -1 when there is none."""
     try:
         return path.lstat().st_size
     except FileNotFoundError:
@@ -211,14 +214,14 @@ def _size(path: Path) -> int:
 
 
 def _swap(old: Path, made: Path) -> tuple[Path, ...]:
-    """Replace a store that is one file: at every moment one of the two has the name."""
+    """Replace a store that is one file: at every moment the old or the new one has the name."""
     kept = file_copy.free_name(_aside(old), *COMPANIONS)
     with _undoing() as undo:
-        # The new one first has the name that the old one is to have; then they swap.
+        # First the new store gets the name that the old one is to have; then they swap names.
         atomic_rename.rename_new(made, kept)
         undo.append(kept.unlink)
-        # Empty: nothing is lost with them, whoever has the name. They must go before the new one
-        # comes, which somebody may open at once, and begin a log for.
+        # They are empty, so nothing is lost. They must go before the new store gets the name: a
+        # process may open it at once and create a WAL.
         for suffix in COMPANIONS:
             beside(old, suffix).unlink(missing_ok=True)
         sync_folder(old.parent)
@@ -232,15 +235,15 @@ def _swap(old: Path, made: Path) -> tuple[Path, ...]:
 
 
 def _set_aside(old: Path, made: Path, there: bool) -> tuple[Path, ...]:
-    """Move away what is there, with its log, then let the copy take the name."""
+    """Rename the old store with its WAL, then give the copy its name."""
     kept = file_copy.free_name(_aside(old), *COMPANIONS)
-    # The database first: a log without its database is refused by whoever opens the store, while a
-    # database without its log would be opened and have lost what was in it.
+    # The database first: opening refuses a WAL without its database, but would open a database
+    # without its WAL, whose commits would be lost.
     suffixes = ("", *LOGS) if there else LOGS
     pairs = [(beside(old, s), beside(kept, s)) for s in suffixes if _size(beside(old, s)) >= 0]
     with _undoing() as undo:
-        # Both have their new names before any loses its old one, so a database and its log are
-        # together in one place or the other, wherever this is stopped.
+        # Both get their new names before any loses its old one: wherever this is stopped, the
+        # database and its WAL are together under one of the names.
         linked = len(pairs) > 1 and _link_all(pairs, undo)
         sync_folder(old.parent)
         for here, aside in pairs:
@@ -258,7 +261,7 @@ def _set_aside(old: Path, made: Path, there: bool) -> tuple[Path, ...]:
 
 
 def _link_all(pairs: list[tuple[Path, Path]], undo: list[Callable[[], object]]) -> bool:
-    """Give each file a second name; False where the file system has no such thing."""
+    """Give each file a second name; return False where the file system has no hard links."""
     for here, aside in pairs:
         try:
             os.link(here, aside)
@@ -280,13 +283,13 @@ def _sync_last(old: Path, kept: Path) -> None:
     except OSError as error:
         raise StoreUnavailableError(
             f"the store was replaced, but may be the old one again after a power cut: {error}",
-            hint=f"Check the disk; what was there is {kept.name} now",
+            hint=f"Check the disk; the old store is {kept.name} now",
         ) from error
 
 
 @contextlib.contextmanager
 def _undoing() -> Iterator[list[Callable[[], object]]]:
-    """When the block fails, do what is in the list, the last first, as far as that goes."""
+    """When the block fails, call the functions in the list, last first, until one fails."""
     undo: list[Callable[[], object]] = []
     try:
         yield undo
@@ -295,5 +298,5 @@ def _undoing() -> Iterator[list[Callable[[], object]]]:
             try:
                 step()
             except OSError:
-                break  # going on would part a database from its log the other way round
+                break  # continuing would separate the database from its WAL
         raise

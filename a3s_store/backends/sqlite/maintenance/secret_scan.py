@@ -1,8 +1,8 @@
-"""Looks for keys of common shapes in every text of a store, and says where, never what.
+"""Search every text of a store for API keys of common shapes; report the places, never the keys.
 
-All rows are read, those of earlier conversations too; texts in JSON are looked at one by one, keys
-of objects included. What was deleted may still lie in free pages, where nothing is looked for:
-`erase` removes it. Blobs of images are not looked at.
+All rows are read, also those of earlier conversations; texts inside JSON are searched one by one,
+names in objects included. Not searched are free pages, which may have deleted texts until `erase`,
+and blobs of images.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.redaction import secret_shapes
 from a3s_store.core.redaction.secret_redactor import SecretRedactor
 
-# The tables with texts of callers, and the parts of a session in them. The session of a row is
-# named by an expression; those of messages are looked up by branch.
+# By table with texts of callers: the expression for the session id of a row `t`. For messages it is
+# the branch, from which their sessions are looked up.
 _OWNER: Final = "(SELECT id FROM owner WHERE owner_key = t.owner_key)"
 _OF_RUN: Final = (
     "(SELECT session_id FROM loop_checkpoint WHERE loop_checkpoint_key = t.loop_checkpoint_key)"
@@ -42,19 +42,19 @@ _SESSIONS: Final[dict[str, str]] = {
     "agent_memory": "t.owner",
 }
 _NAMES: Final = {"message": "messages", "task": "tasks", "cost_record": "cost_records"}
-# The deepest JSON that is looked into.
+# How many levels of nested JSON are searched.
 _LEVELS: Final = 200
-# The most places that are named; more are counted.
+# How many places are returned; more are counted.
 MOST: Final = 10_000
 
 
 @attrs.frozen(kw_only=True)
 class SecretPlace:
-    """Where a key was found: `kind` is its shape.
+    """The place of a key of the shape `kind`.
 
-    `part` is the name of a collection or a table, `position` the index in it where it has one,
-    `path` where in the value. `session_id` is None where it is of no session. Of a name or a path
-    that has a key itself that part is masked.
+    `part` is the name of a collection or table, `position` the index in it (None if there is none),
+    and `path` the place inside the value. `session_id` is None for a row of no session. Keys inside
+    an id or a path are masked.
     """
 
     session_id: str | None
@@ -66,7 +66,7 @@ class SecretPlace:
 
 @attrs.frozen(kw_only=True)
 class SecretScan:
-    """The places of keys, at most `MOST`; how many there are; how many texts were unreadable."""
+    """The places of keys, at most `MOST`; the numbers of all places and of unreadable texts."""
 
     places: tuple[SecretPlace, ...]
     found: int
@@ -74,7 +74,7 @@ class SecretScan:
 
 
 def scan(conn: sqlite3.Connection) -> SecretScan:
-    """Look through all texts of a store. Raises sqlite3.Error."""
+    """Search all texts of a store, one read transaction for each table. Raises sqlite3.Error."""
     return _Scan(conn).run()
 
 
@@ -88,7 +88,7 @@ class _Scan:
 
     def run(self) -> SecretScan:
         factory = self._conn.text_factory
-        # A damaged text must not end it.
+        # A text that is not UTF-8 must not end the scan.
         self._conn.text_factory = lambda data: data.decode("utf-8", "replace")
         try:
             for table, (part, session) in _tables().items():
@@ -115,7 +115,7 @@ class _Scan:
                         self._note(session_id, part, position, path, kind)
 
     def _owners(self) -> dict[int, list[str]]:
-        """The sessions that have or had a head on a branch."""
+        """Return by branch the sessions that have or had a head on it."""
         found: dict[int, list[str]] = {}
         for branch, session_id in self._conn.execute(
             "SELECT branch_key, id FROM branch_owner JOIN owner USING (owner_key) "
@@ -135,11 +135,11 @@ class _Scan:
                 self._unreadable += 1
 
     def _keys(self, name: str, text: str) -> Iterator[tuple[str, str]]:
-        """Path and shape of each key in the text of a column, each once."""
+        """Yield path and shape of each key in the text of a column, each once."""
         if next(secret_shapes.find(text), None) is None:
             return
         found = dict.fromkeys(_inside(name, _parsed(text), self._mask, _LEVELS))
-        # Two texts of the JSON together may look like one key.
+        # A match across two texts of the JSON is reported for the column.
         yield from found or ((name, one.name) for one in secret_shapes.find(text))
 
     def _note(self, session_id: Any, part: str, position: int | None, path: str, kind: str) -> None:
@@ -152,7 +152,7 @@ class _Scan:
 
 
 def _tables() -> dict[str, tuple[str, str]]:
-    """The tables to be read, each with the name of its part and the expression of its session."""
+    """Return each table to read with the name of its part and its expression in `_SESSIONS`."""
     found = {name: (_NAMES.get(name, name), session) for name, session in _SESSIONS.items()}
     for collection in COLLECTIONS:
         table = collection.rows.table
@@ -176,7 +176,7 @@ def _parsed(text: str) -> Any:
 
 
 def _inside(path: str, value: Any, mask: SecretRedactor, levels: int) -> Iterator[tuple[str, str]]:
-    """Path and shape of each key in a JSON value."""
+    """Yield path and shape of each key in a JSON value."""
     if isinstance(value, str):
         for one in secret_shapes.find(value):
             yield path, one.name

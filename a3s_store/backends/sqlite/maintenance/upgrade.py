@@ -1,6 +1,6 @@
-"""Bringing a file to this release's schema by command: for real, or tried on a copy of it.
+"""Migrate a file to this release's schema by command, or rehearse that on a copy.
 
-Opening a store does the same by itself; this is for those who want to know first.
+Opening a store migrates by itself; the command is for who wants to know the outcome first.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from a3s_store.errors import MigrationError, NotAStoreError, SchemaTooNewError
 
 
 def upgrade(settings: Settings) -> MigrationReport:
-    """Apply the steps the file does not have yet, after a backup of it.
+    """Back up the file, then apply the schema steps it does not have yet.
 
-    Blocks. Raises what opening a store does; MigrationError leaves the file with the schema it had
-    before the step that failed.
+    Blocks. Raises as opening a store does; MigrationError leaves the file with the schema before
+    the step that failed.
     """
     started = time.monotonic()
     path = settings.path
@@ -47,10 +47,14 @@ def upgrade(settings: Settings) -> MigrationReport:
 
 
 def rehearse(settings: Settings) -> MigrationReport:
-    """Try the steps the file does not have yet on a copy, which is removed again.
+    """Apply the schema steps that the file does not have yet to a copy, and remove the copy.
 
-    Blocks. The file is not changed by a byte; the copy lies beside it meanwhile, since there is
-    most likely room for a backup there or nowhere.
+    Blocks. No byte of the file changes. The copy is made beside the file, since the backup of a
+    real migration needs that space too. A step that fails is in the report, not raised.
+
+    Raises:
+        SchemaTooNewError: a newer release wrote the file.
+        NotAStoreError, CorruptionError, StoreFullError, StoreUnavailableError
     """
     started = time.monotonic()
     path = settings.path
@@ -62,7 +66,7 @@ def rehearse(settings: Settings) -> MigrationReport:
                 if not migrate.inspect(source):
                     raise SchemaTooNewError(
                         "the file was written by a newer release",
-                        hint="This one reads it, and has nothing to bring it to",
+                        hint="This release can read it, but has no steps to apply to it",
                     )
                 before = migrate.numbers(source)[1]
                 file_copy.copy(source, made)
@@ -88,6 +92,6 @@ def rehearse(settings: Settings) -> MigrationReport:
 
 
 def _require(path: Path) -> None:
-    # A file that is not there would be made.
+    # Opening would create a missing file.
     if not path.exists() or (path.stat().st_size == 0 and not beside(path, WAL).exists()):
-        raise NotAStoreError("there is no store here")
+        raise NotAStoreError("there is no store at this path")
