@@ -1,9 +1,9 @@
 """The store in one SQLite file.
 
-Reading order: `store` (the public face), `engine` (what runs where), `sessions` (a save and a load
-from top to bottom), `log` (conversations), `rows` and `shape` (families), `reading`, `listing`,
-`checkpoints`, `blobs`, `diff`; then what carries it: `tx`, `worker`, `connection`, `wal`,
-`openlog`, `migrate`. Looking after a file is in `care`, what a damaged one still has in `salvage`.
+Reading order: `store` (the public methods), `engine` (threads and transactions),
+`write/session_writer` (a save), `read/fetch` and `read/decode` (a load), `rows` (the SQL of each
+table). Below these are `connection`, `schema` and `format`; `maintenance` and `salvage` stand
+apart.
 """
 
 from a3s_store.backends.sqlite.store import SqliteSessionStore

@@ -1,6 +1,6 @@
-"""What `SqliteSessionStore` has for live sessions beside each other: `ConditionalStore`.
+"""The methods of `SqliteSessionStore` for live sessions: the port of `ConditionalMethods`.
 
-`write.conditional` reads and writes the rows; this module says in which transaction.
+`write.conditional` reads and writes the rows; this module chooses the transaction.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from a3s_store.core.session_cache import CacheTransaction
 
 
 class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
-    """The port of `ConditionalMethods` on the engine."""
+    """Runs the functions of `write.conditional` on the engine."""
 
     async def _commit_changes(
         self, changes: SessionChanges, on: Revision | None, merge: Merge | None
@@ -53,10 +53,7 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
             return fetching.fetch(conn, cache.get(session_id), session_id, wanted, session=True)
 
         def build(conn: WorkConnection, rows: fetching.FetchedRows) -> Stored | None:
-            found = decode.to_found(conn, rows)
-            if rows.record is not None:
-                cache.update(session_id, lambda known: decode.refreshed(known, rows, found))
-            return conditional.versioned(rows, found)
+            return conditional.versioned(rows, decode.load(conn, rows, cache, session_id))
 
         return await self._engine.read(
             "load_versioned", self._where(session_id), fetch, build, session_id=session_id

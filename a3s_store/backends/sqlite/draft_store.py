@@ -1,4 +1,4 @@
-"""Drafts in a SQLite store's file: saved by its group commit, read by its reader."""
+"""Drafts in a SQLite store, written by group commit in the lane of their run's checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from a3s_store.core.session_cache import CacheTransaction
 class DraftMethods(SqliteStoreBase, BaseDraftStore):
     """The methods of `SqliteSessionStore` for drafts.
 
-    A draft has the lane of its run's checkpoint: both are written in the order of their calls.
+    A draft and its run's checkpoint share a lane, so they are written in the order of the calls.
     """
 
     async def _put_draft(self, run_id: str, draft: Draft, claimed_by: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The port of `GenerationalMethods` on the engine: asking for generations, forking, deleting."""
+"""The methods of `SqliteSessionStore` for generations: the port of `GenerationalMethods`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from a3s_store.core.snapshot import SessionSnapshot
 
 
 class GenerationMethods(SqliteStoreBase, GenerationalMethods):
-    """The port of `GenerationalMethods`, apart from loading one."""
+    """Reads generations, forks, rewinds and deletes on the engine; `store` loads a generation."""
 
     async def _generation(self, session_id: str) -> int:
         return await self._engine.read(
@@ -80,7 +80,7 @@ class GenerationMethods(SqliteStoreBase, GenerationalMethods):
         expected_generation: int | None,
         below: Callable[[WorkConnection], list[str]],
     ) -> None:
-        """Delete the sessions that `below` returns, on the condition that is one's own."""
+        """Delete the sessions that `below` returns; the condition applies to `session_id` alone."""
 
         def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
             for one in below(conn):

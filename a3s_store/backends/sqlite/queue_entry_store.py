@@ -1,4 +1,4 @@
-"""Queue entries in the store's file: written by its group commit, in the lane of their session."""
+"""Queue entries in a SQLite store, written by group commit in the lane of their session."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
         self, session_id: str, by: str, may_take: MayTake, life: int | None
     ) -> tuple[QueueEntry, ...]:
         op, where = "claim_queue_entries", self._where(session_id)
-        # Most sessions have none: that is no reason to wait for the write lock.
-        there = await self._engine.read(
+        # Most sessions have none, and a read does not wait for the write lock.
+        has_any = await self._engine.read(
             op, where, lambda conn: _has_any(conn, session_id), decode.as_is, session_id=session_id
         )
-        if not there:
+        if not has_any:
             return ()
 
         def apply(conn: WorkConnection, cache: CacheTransaction) -> tuple[QueueEntry, ...]:
@@ -69,22 +69,22 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
 
 
 def _has_any(conn: sqlite3.Connection, session_id: str) -> bool:
+    """Return whether a session has queue entries, or a checkpoint of an older release with some."""
     owner_key = session_header.owner_of(conn, session_id)
     if owner_key is None:
         return False
-    # Are there entries, or is there a checkpoint with some?
-    (there,) = conn.execute(
+    (found,) = conn.execute(
         "SELECT EXISTS (SELECT 1 FROM queue_entry WHERE owner_key = ?) "
         "OR EXISTS (SELECT 1 FROM workflow_checkpoint WHERE workflow_id = ?)",
         (owner_key, WORKFLOW_PREFIX + session_id),
     ).fetchone()
-    return bool(there)
+    return bool(found)
 
 
 def _take_over_checkpoint(
     conn: sqlite3.Connection, cache: CacheTransaction, session_id: str, owner_key: int
 ) -> None:
-    """Make rows of the workflow checkpoint in which an older release kept the queue."""
+    """Move entries out of the workflow checkpoint in which older releases kept the queue."""
     kind, key = WORKFLOW_CHECKPOINTS, WORKFLOW_PREFIX + session_id
     stored = run_checkpoints.get(conn, SessionCache(0, 0), kind, key)
     checkpoint = decode.to_checkpoint(conn, kind, stored)

@@ -1,20 +1,21 @@
-"""SqliteSessionStore: each method runs functions of `read` and `write` on a worker's thread.
+"""SqliteSessionStore: which functions of `read` and `write` each method runs.
 
-Those are plain functions of a connection; `engine` runs them, each call in one transaction.
+They are plain functions of a connection, which the engine runs on the writer's or the reader's
+thread, each call in one transaction.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 from a3s_store._deprecated import renamed
 from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
+from a3s_store.backends.sqlite.checkpoint_methods import CheckpointMethods
 from a3s_store.backends.sqlite.conditional_methods import ConditionalWrites
 from a3s_store.backends.sqlite.connection import connect
 from a3s_store.backends.sqlite.connection.connect import Durability, Settings
@@ -28,21 +29,20 @@ from a3s_store.backends.sqlite.queue_entry_store import SqliteQueueEntryMethods
 from a3s_store.backends.sqlite.read import catalog, decode
 from a3s_store.backends.sqlite.read import fetch as fetching
 from a3s_store.backends.sqlite.read.fetch import FetchedRows
-from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
 from a3s_store.backends.sqlite.rows.full_text import Indexes
-from a3s_store.backends.sqlite.store_base import checkpoint_lane
-from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
+from a3s_store.backends.sqlite.store_base import fault_named
+from a3s_store.backends.sqlite.write import session_writer
 from a3s_store.core.base.generational import check_count
 from a3s_store.core.base.opening import Opening, not_constructed
-from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
-from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection, check_id
+from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
+from a3s_store.core.collections import COLLECTIONS, Collection, check_id
 from a3s_store.core.protocol import Capabilities, Inventory, SessionSummary
 from a3s_store.core.redaction.credential_names import CredentialNames
 from a3s_store.core.redaction.redactor import BUILT_IN, Redact, Redactor
 from a3s_store.core.reports import Recovered
 from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError, InvalidArgumentError
+from a3s_store.errors import InvalidArgumentError
 from a3s_store.models import SessionData
 from a3s_store.printable import short_repr
 from a3s_store.wire import DEFAULT_LIMITS, Limits
@@ -51,12 +51,13 @@ from a3s_store.wire import DEFAULT_LIMITS, Limits
 class SqliteSessionStore(
     GenerationMethods,
     ConditionalWrites,
+    CheckpointMethods,
     DraftMethods,
     MemoryMethods,
     SqliteQueueEntryMethods,
     MaintenanceMethods,
 ):
-    """A `SessionStore` in one SQLite file, which several tasks, threads and processes may share."""
+    """A `SessionStore` in one SQLite file that several tasks, threads and processes may share."""
 
     backend_name = "sqlite"
 
@@ -66,7 +67,7 @@ class SqliteSessionStore(
         clock: Callable[[], float] = time.time,
         redactor: Redactor | None = None,
     ) -> None:
-        """Use `SqliteSessionStore.open`. Raises NotOpenedError for a path."""
+        """Use `SqliteSessionStore.open` instead. Raises NotOpenedError for a path."""
         if not isinstance(engine, Engine):
             raise not_constructed(type(self).__name__)
         self._engine = engine
@@ -95,59 +96,60 @@ class SqliteSessionStore(
         auto_vacuum: bool = True,
         prove_chain: bool = False,
     ) -> Opening[SqliteSessionStore]:
-        """Open a store, or make one where there is no file (0600, in a folder that exists).
+        """Open a store, or create one where there is no file (0600, in a folder that exists).
 
-        `async with SqliteSessionStore.open(path) as store`, or `await` it and close it yourself.
+        Use `async with SqliteSessionStore.open(path) as store`, or `await` it and close the store.
 
-        `durability` "full" syncs every save before it is acknowledged; "normal" does not, and a
-        power cut may take the last moments (never part of a save). `busy_timeout_ms` is how long a
-        save waits while other processes write. `clock` gives Unix seconds for `saved_at_ms`.
+        `durability="full"` syncs every save before it is acknowledged; "normal" does not, and a
+        power cut may lose the last saves, each as a whole. `busy_timeout_ms` is how long a save
+        waits while other processes write. `clock` gives Unix seconds for `saved_at_ms`.
 
-        What was last saved or loaded is remembered, so that the next save encodes only what is new
-        and an unchanged session is loaded in no time: the objects themselves, of at most
-        `cache_max_sessions` sessions and `cache_max_items` messages and other values in all. A
-        longer session is encoded and compared whole each time. 0 remembers nothing. `pause_gc`
-        stops the garbage collector while a load makes its objects: quicker beside a large heap.
+        The session cache keeps the values last saved or loaded, so that a save encodes only the
+        changes, and an unchanged session is loaded at once. It has the objects themselves, of at
+        most `cache_max_sessions` sessions and `cache_max_items` messages and other values in all; a
+        session that does not fit is encoded and compared whole each time. 0 turns it off.
+        `pause_gc` pauses the garbage collector during loads, which is faster with a large heap.
 
-        `redact` is asked about every text but roles, types and images, once for each value, where
-        `save` is called; what it returns is saved in its place. So loads return that, and
-        `save_snapshot_cas` compares with its digest. It has to return the same for the same text.
-        An id by which something is found (of a session, run, workflow or memory) is refused with
-        InvalidIdError where it would change it. What was saved before, and forks of that, stay as
-        they are. `SecretRedactor` is a ready one.
+        `redact` is called with every text except roles, types and images, once for each value, on
+        the caller's thread; the text it returns is saved in place of the other. Loads return that
+        text, and `save_snapshot_cas` compares with its digest. It has to return the same for the
+        same text. An id of a session, run, workflow or memory that it would change is refused
+        with InvalidIdError. Earlier saves, and forks of them, stay as they are. `SecretRedactor`
+        is a ready-made hook.
 
-        `credentials` names the values of configuration (`config`, `llm_config`, unknown keys of the
-        session) in whose place an empty text is stored, before `redact` is asked: the default has
-        the built-in names, `CredentialNames(add=, allow=)` changes them, None stores all values. A
+        `credentials` are names of configuration values (in `config`, `llm_config`, unknown keys of
+        the session) that are stored as an empty text, before `redact` is called: by default the
+        built-in names, which `CredentialNames(add=, allow=)` changes; None stores all values. A
         loaded session has the empty text; `redacted()` returns a snapshot as it would be stored.
 
-        `limits` is how large what is saved may be, 256 million characters for each value if nothing
-        is said: a larger one is an EncodeError that names it, and nothing is written.
+        `limits` are the largest sizes that can be saved, by default 256 million characters for each
+        value: a larger value is an EncodeError that names it, and nothing is written.
 
-        A file others may open is narrowed to its owner. Another user's is refused, one with several
-        hard links, and one on a network file system, unless `network_mount` says that only one
-        machine ever uses it. Where others may share the file system (virtiofs, FUSE, folders of a
-        virtual machine's host) a FileSystemWarning is issued, unless `network_mount`.
+        A file that other users may open gets permissions 0600. A file of another user is refused,
+        one with several hard links, and one on a network file system, unless `network_mount` says
+        that only one machine ever uses it. Where other machines may share the file system
+        (virtiofs, FUSE, folders of a virtual machine's host) a FileSystemWarning is issued,
+        unless `network_mount`.
 
-        `auto_vacuum` counts where a file is made, and stays with it: False saves the writes by
-        which `compact` can give pages back in small steps (a tenth of a save's bytes).
+        `auto_vacuum` applies when a file is created, and stays with the file: False saves the
+        writes that let `compact` give pages back in small steps (a tenth of a save's bytes).
 
-        A load verifies each message against the checksum in its row, which finds accidents. With
-        `prove_chain` it is verified against the chain hashes as well, up to the one that the digest
-        of the session is made of: a message that was edited and its checksum recomputed is refused.
-        That costs half as much again as a load does (docs/trust.md). It is done without being asked
-        once anything of the file was found damaged in this opening.
+        A load verifies each message against its row checksum, which finds accidental damage. With
+        `prove_chain` it also verifies the chain hashes, up to the one in the session's digest: a
+        message that was edited together with its checksum is refused. A load then takes half as
+        long again (docs/trust.md). It is turned on once damage was found in this opening.
 
-        With `read_only` nothing is written, made or migrated, and a save raises StoreReadOnlyError:
-        a closed file may lie in a folder, or on a medium, that cannot be written. A newer release's
-        file that permits it is read-only without that: a save raises SchemaTooNewError.
+        With `read_only` nothing is written, created or migrated, and a save raises
+        StoreReadOnlyError: a closed file may be in a folder, or on a medium, that cannot be
+        written. A file of a newer release that permits it opens read-only too: a save raises
+        SchemaTooNewError.
 
         Raises:
-            NotAStoreError: the file is something else; it is left as it is.
+            NotAStoreError: the file is not a store; it is left as it is.
             SchemaTooNewError: a newer release wrote it and this one cannot read it.
             SchemaError: with `read_only`, an older release wrote it.
-            FileStateError: what lies at the path does not fit together; nothing was touched.
-            InvalidArgumentError: a setting that cannot be.
+            FileStateError: the database and its WAL or journal do not match; no file was changed.
+            InvalidArgumentError: a setting has an invalid value.
             CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError
         """
         _check_durability(durability)
@@ -177,16 +179,16 @@ class SqliteSessionStore(
 
     @property
     def path(self) -> Path:
-        """The file, as an absolute path with symlinks resolved."""
+        """The path of the file, absolute and with symlinks resolved."""
         return self._engine.settings.path
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be saved: it was opened so, or a newer release wrote the file."""
+        """Whether saves are refused: opened with `read_only`, or written by a newer release."""
         return self._engine.writer is None
 
     def capabilities(self) -> Capabilities:
-        """What this store promises; `durable` as far as `durability` says."""
+        """Return the capabilities of this store; `durable` only with `durability="full"`."""
         return Capabilities(
             atomic_session_snapshots=True,
             aggregate_cas=True,
@@ -201,7 +203,7 @@ class SqliteSessionStore(
             agent_memory=True,
         )
 
-    # -- More than the protocol ---------------------------------------------------------------
+    # -- Beyond `SessionStore` ----------------------------------------------------------------
 
     @overload
     async def load(
@@ -224,8 +226,8 @@ class SqliteSessionStore(
     ) -> SessionData | Recovered[SessionData] | None:
         """See `GenerationalStore.load`.
 
-        With `on_damage="report"` damage is not raised: the answer has what can be proven, and says
-        what is left out.
+        With `on_damage="report"` damage is not raised: the result has every value that verifies,
+        and lists the damage.
         """
         if not _reports("load", on_damage):
             return await super().load(session_id, generation=generation)
@@ -273,9 +275,9 @@ class SqliteSessionStore(
         )
 
     async def summaries(self) -> tuple[SessionSummary, ...]:
-        """Return what a list shows of every saved session, those updated last first.
+        """Return a summary of every saved session, those updated last first, in one short query.
 
-        `updated_at` counts seconds; within one, sessions saved last come first. One short query.
+        `updated_at` counts seconds; within one, the session saved last comes first.
         """
         self._check_open("summaries")
         return await self._engine.read("summaries", str(self.path), catalog.summaries, decode.as_is)
@@ -284,7 +286,7 @@ class SqliteSessionStore(
 
     async def _commit(self, batch: Batch) -> bool:
         def apply(conn: WorkConnection, memory: CacheTransaction) -> bool:
-            with _fault_named(lambda: refuse_unwritable(batch)):
+            with fault_named(lambda: refuse_unwritable(batch)):
                 return session_writer.commit(conn, memory, batch, self._now_ms())
 
         where = self._where(batch.session_id)
@@ -317,10 +319,9 @@ class SqliteSessionStore(
             )
 
         def build(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
-            found = decode.to_found(conn, stored)
-            if stored.record is not None and generation is None:
-                cache.update(session_id, lambda known: decode.refreshed(known, stored, found))
-            return found
+            if generation is not None:
+                return decode.to_found(conn, stored)
+            return decode.load(conn, stored, cache, session_id)
 
         return await self._engine.read(
             op, self._where(session_id), fetch, build, session_id=session_id
@@ -338,45 +339,13 @@ class SqliteSessionStore(
             session_id=session_id,
         )
 
-    async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
-        def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
-            with _fault_named(lambda: refuse_unwritable_value(value)):
-                run_checkpoints.put(conn, memory, kind, key, value)
-
-        where = self._where(key, kind.key)
-        await self._engine.write(f"save_{kind.name}", where, apply, checkpoint_lane(kind, key))
-
-    async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
-        cache = self._engine.cache
-
-        def build(conn: sqlite3.Connection, stored: FetchedCheckpoint | None) -> Any | None:
-            value = decode.to_checkpoint(conn, kind, stored)
-            if value is not None and stored is not None and stored.messages is not None:
-                line = decode.line_of(value.messages, stored.messages)
-                cache.update(value.session_id, lambda known: known.with_conversation(key, line))
-            return value
-
-        return await self._engine.read(
-            f"load_{kind.name}",
-            self._where(key, kind.key),
-            lambda conn: run_checkpoints.get(conn, cache, kind, key),
-            build,
-        )
-
-    async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
-        def apply(conn: WorkConnection, memory: CacheTransaction) -> None:
-            run_checkpoints.drop(conn, memory, kind, key)
-
-        where = self._where(key, kind.key)
-        await self._engine.write(f"delete_{kind.name}", where, apply, checkpoint_lane(kind, key))
-
     async def _inventory(self) -> Inventory:
         return await self._engine.read("inventory", str(self.path), catalog.inventory, decode.as_is)
 
     async def close(self) -> None:
-        """See `SessionStore.close`: what was accepted is finished, and one file is left.
+        """See `SessionStore.close`: accepted saves are committed, and one file is left.
 
-        The log stays only while another process has the file open.
+        The WAL stays only while another process has the file open.
         """
         self._closed = True
         await self._close()
@@ -384,16 +353,6 @@ class SqliteSessionStore(
     async def _close(self) -> None:
         await self._engine.close()
         self._indexes.close()
-
-
-@contextlib.contextmanager
-def _fault_named(name: Callable[[], None]) -> Iterator[None]:
-    """Where a text could not be written, let `name` say which: it raises with the whole path."""
-    try:
-        yield
-    except (EncodeError, UnicodeEncodeError):
-        name()
-        raise
 
 
 def _check_durability(value: object) -> None:

@@ -1,1 +1,1 @@
-"""Reading sessions, messages and lists of sessions."""
+"""Read sessions, messages and lists of sessions."""

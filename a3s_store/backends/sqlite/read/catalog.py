@@ -1,6 +1,6 @@
-"""What there is in the file: short questions about all sessions, and about the file itself.
+"""Lists of sessions, generations and ids, and measurements of the file.
 
-Plain functions of a connection, each inside a read transaction that somebody else opened.
+Plain functions of a connection, each inside a read transaction that the caller opened.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from a3s_store.core import session_tree
 from a3s_store.core.collections import CHECKPOINTS
 from a3s_store.core.protocol import Generation, Inventory, SessionSummary
 
-# Whether a session was saved under an id: where its row is lost, its last save had a digest. Such a
-# session is listed, so that loading it says what is damaged.
+# Whether a session was saved under an id: its row is stored, or it is lost and the last generation
+# has a digest. Such a session is listed, so that loading it reports the damage.
 _WAS_SAVED: Final = """
 CASE WHEN s.owner_key IS NOT NULL THEN 1 ELSE coalesce((
     SELECT digest IS NOT NULL FROM generation
     WHERE owner_key = o.owner_key ORDER BY generation DESC LIMIT 1
 ), 0) END"""
-# The fields of `SessionSummary` but for those of runs, the parent first. Of sessions that were
-# updated in the same second the one saved last comes first, by the clocks that saved them.
+# The fields of `SessionSummary` without those of runs, the parent first. `updated_at` counts
+# seconds; within one, the session saved last comes first.
 _SUMMARIES: Final = f"""
 SELECT
     s.parent_id,
@@ -53,7 +53,7 @@ _NO_RUNS: Final = (0, 0, 0, False)
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
-    """All stored generations, the oldest first; none when nothing was saved under the id.
+    """Return all stored generations, oldest first; none when nothing was saved under the id.
 
     Raises CorruptRowError where one is missing that was not pruned.
     """
@@ -72,14 +72,13 @@ def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, 
 
 
 def exists(conn: sqlite3.Connection, session_id: str) -> bool:
-    """Whether a session was saved under an id. Raises CorruptRowError when a row of it is lost."""
+    """Return whether a session is stored. Raises CorruptRowError when a row of it is lost."""
     return session_header.revision_of(conn, session_id) is not None
 
 
 def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
-    """What there is to say of every saved session, those updated last first."""
+    """Return a summary of every saved session, those updated last first."""
     unfinished = run_states.of_sessions(conn)
-    # Which sessions are there? A cost that is negative zero is NULL in its column.
     found = conn.execute(_SUMMARIES).fetchall()
     # `SessionSummary._make` counts the fields of every row again.
     make = partial(tuple.__new__, SessionSummary)
@@ -87,22 +86,20 @@ def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
 
 
 def below(conn: sqlite3.Connection, session_id: str) -> list[str]:
-    """A session and all whose parents lead to it, each behind those below it."""
-    # Which parent has each session?
+    """Return a session and all its descendants, each after its own descendants."""
     parents = conn.execute(
         "SELECT id, parent_id FROM session JOIN owner USING (owner_key) WHERE parent_id IS NOT NULL"
     ).fetchall()
     return session_tree.below(session_id, dict(parents))
 
 
-# The pages of another table may stand here: what is no text is no id. `verify` tells of it.
+# Damaged trees return rows of other tables, so an id may be no text; `verify` reports it.
 def _ids(found: Iterable[Any]) -> tuple[str, ...]:
     return tuple(one for one in found if type(one) is str)
 
 
 def inventory(conn: sqlite3.Connection) -> Inventory:
-    """Every id in the file."""
-    # Every id, and whether a session was saved under it.
+    """Return every id in the file."""
     owners = conn.execute(
         f"SELECT id, {_WAS_SAVED} FROM owner AS o LEFT JOIN session AS s USING (owner_key) "
         "ORDER BY id"
@@ -125,7 +122,7 @@ def inventory(conn: sqlite3.Connection) -> Inventory:
 
 
 def facts(conn: sqlite3.Connection) -> dict[str, Any]:
-    """Measurements of the file that need no more than a look."""
+    """Return measurements of the file that cost little, by name, and its `notes`."""
     _, version, _ = migrate.numbers(conn)
     found: dict[str, Any] = {"sqlite": sqlite3.sqlite_version, "schema": version}
     for name in ("page_count", "freelist_count", "auto_vacuum"):
@@ -134,6 +131,6 @@ def facts(conn: sqlite3.Connection) -> dict[str, Any]:
 
 
 def probe(conn: sqlite3.Connection) -> None:
-    """Write something and take it back: a store that cannot be written says so here."""
+    """Insert and delete a row, which raises for a file that cannot be written."""
     conn.execute("INSERT INTO meta (name, value) VALUES ('probe', 1)")
     conn.execute("DELETE FROM meta WHERE name = 'probe'")

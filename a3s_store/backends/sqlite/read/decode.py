@@ -1,7 +1,7 @@
-"""From what was fetched of a session to its values: decoded, and held against what is on record.
+"""Decode fetched rows into models and verify them against the stored digests.
 
-Fetching needs the read transaction, this does not, so that a long decode pins no log: messages,
-which never change, are read meanwhile.
+This runs outside the read transaction in which the rows were fetched, so that a long decode does
+not keep the WAL from being reset. Messages, which never change, are read here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.conversation import CachedConversation
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import URIS, uris_digest
-from a3s_store.core.session_cache import HISTORY, CacheEntry
+from a3s_store.core.session_cache import HISTORY, CacheEntry, SessionCache
 from a3s_store.errors import DecodeError
 from a3s_store.models import SessionData
 from a3s_store.wire import decode, decode_many
@@ -32,19 +32,19 @@ R = TypeVar("R")
 
 
 def as_is(_: sqlite3.Connection, fetched: R) -> R:
-    """What was fetched is the answer."""
+    """Return fetched values unchanged, for reads that decode nothing."""
     return fetched
 
 
 def to_found(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
-    """The values of what was fetched.
+    """Decode and verify the rows of a session and its collections.
 
     Raises:
-        StaleReadError: a message is not there any more, or damaged.
-        DecodeError, ValueError: something is damaged.
+        StaleReadError: messages are missing, as after a deletion; it may be damage too.
+        DecodeError, ValueError: a row is damaged.
     """
     if stored.record is None:
-        return LoadResult(session=None, collections=dict.fromkeys(stored.shelves))
+        return LoadResult(session=None, collections=dict.fromkeys(stored.collections))
     digest = stored.record.parts.get(URIS)
     if digest is not None and uris_digest(stored.uris) != digest:
         raise CorruptRowError(NOT_WRITTEN, URIS)
@@ -52,7 +52,7 @@ def to_found(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
         session=None if stored.session is None else _to_session(conn, stored, stored.session),
         collections={
             collection: None if values is None else _to_values(collection, values)
-            for collection, values in stored.shelves.items()
+            for collection, values in stored.collections.items()
         },
         retained_artifact_uris=stored.uris,
     )
@@ -78,14 +78,24 @@ def _to_values(collection: Collection, stored: FetchedCollection) -> tuple[Any, 
     except DecodeError as error:
         error.model = collection.name
         raise
-    check_collection(collection, values, stored.extent, stored.marks)
+    check_collection(collection, values, stored.digest, stored.marks)
     return values
 
 
-def refreshed(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheEntry:
-    """What is known once this was read: the values and what stands for them.
+def load(
+    conn: sqlite3.Connection, stored: FetchedRows, cache: SessionCache, session_id: str
+) -> LoadResult:
+    """Decode rows as `to_found` does, and put the values into the session cache."""
+    found = to_found(conn, stored)
+    if stored.record is not None:
+        cache.update(session_id, lambda known: refreshed(known, stored, found))
+    return found
 
-    A save that was committed meanwhile has taught something newer, which stays.
+
+def refreshed(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> CacheEntry:
+    """Return the cache entry with the values that were loaded, and their digests.
+
+    Returns the entry unchanged if a concurrent save already cached a newer generation.
     """
     assert stored.record is not None
     if known.generation > stored.record.generation:
@@ -108,14 +118,14 @@ def refreshed(known: CacheEntry, stored: FetchedRows, found: LoadResult) -> Cach
 
 
 def line_of(messages: tuple[Any, ...], stored: MessageRange) -> CachedConversation:
-    """What is known of a conversation once it was read."""
-    return CachedConversation(messages, stored.head, stored.link)
+    """Return the cached form of a conversation that was read."""
+    return CachedConversation(messages, stored.head, stored.chain_hash)
 
 
 def to_checkpoint(
     conn: sqlite3.Connection, kind: CheckpointKind, stored: FetchedCheckpoint | None
 ) -> Any | None:
-    """The checkpoint that was fetched. Raises as `to_found`."""
+    """Decode and verify a fetched checkpoint; None when there is none. Raises as `to_found`."""
     if stored is None:
         return None
     if stored.messages is None:
@@ -123,14 +133,15 @@ def to_checkpoint(
         check_checkpoint(kind, value, stored.digest, None)
         return value
     value = decode(kind.model, {**stored.tree, "messages": []})
-    check_checkpoint(kind, value, stored.digest, stored.messages.link, stored.base_length)
+    check_checkpoint(kind, value, stored.digest, stored.messages.chain_hash, stored.base_length)
     return value.evolve(messages=conversation.read(conn, stored.messages))
 
 
 class CollectorPause:
-    """Keeps the garbage collector from walking the heap while many objects are made.
+    """A context manager that pauses the garbage collector while many objects are made.
 
-    The collector is the whole process's, so pauses are counted, and it is left as it was found.
+    The collector belongs to the whole process: pauses are counted, and the last one to end restores
+    the former setting.
     """
 
     def __init__(self) -> None:

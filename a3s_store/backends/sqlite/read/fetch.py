@@ -1,7 +1,7 @@
-"""The rows of a session as they lie in the file, all as of one moment; `reading` makes values.
+"""Fetch the rows of a session, all as of one moment; `decode` makes values of them.
 
-Plain functions of a connection, each inside a read transaction that somebody else opened. What is
-remembered and still so is not read again.
+Plain functions of a connection, each inside a read transaction that the caller opened. Values in
+the session cache that are still current are not read again.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ Tree = dict[str, Any]
 
 @attrs.frozen
 class FetchedSession:
-    """A session as it was fetched: its JSON object without messages, or the value if it is known.
+    """The fetched rows of a session: its JSON object without messages, or the cached value.
 
-    `messages` is None when they were not asked for; `marks` tell which value of a list is damaged.
+    `marks` are the digest prefixes of each list, by which a damaged value of it is found.
+    `messages` is None when they were not asked for.
     """
 
     tree: Tree
@@ -41,24 +42,28 @@ class FetchedSession:
 
 @attrs.frozen
 class FetchedCollection:
-    """A shelf as it was fetched: the JSON objects of its values, or these if they are known."""
+    """The fetched rows of a collection: JSON objects with their digest prefixes, or cached values.
+
+    `digest` is the stored list digest.
+    """
 
     trees: list[Tree]
     marks: list[int]
     known: tuple[Any, ...] | None
-    extent: ListDigest
+    digest: ListDigest
 
 
 @attrs.frozen
 class FetchedRows:
-    """What was fetched of one session id. `record` is None when nothing was saved under it.
+    """The fetched rows of one session id.
 
-    `session` is None when none was saved, or it was not asked for.
+    `record` is the session header, None when nothing was saved under the id. `session` is None when
+    none was saved, or when it was not asked for. A collection is None when it was never saved.
     """
 
     record: SessionHeader | None
     session: FetchedSession | None
-    shelves: Mapping[Collection, FetchedCollection | None]
+    collections: Mapping[Collection, FetchedCollection | None]
     uris: tuple[str, ...]
 
 
@@ -66,31 +71,32 @@ def fetch(
     conn: sqlite3.Connection,
     known: CacheEntry,
     session_id: str,
-    families: Sequence[Collection],
+    wanted: Sequence[Collection],
     *,
     session: bool,
     messages: bool = True,
     generation: int | None = None,
 ) -> FetchedRows:
-    """The session, if it is asked for, and these collections.
+    """Fetch the session, if asked for, and the wanted collections.
 
-    With a `generation`, the conversation is the one of then.
+    With a `generation`, the conversation is the one of that generation. With `messages=False` the
+    conversation is left out.
 
     Raises:
         SessionNotFoundError: there is no such generation, or it has no conversation.
         GenerationGoneError: it was pruned.
-        ValueError: something is damaged.
+        ValueError: a row is damaged.
     """
     found = session_header.find(conn, session_id)
     if found is None:
-        return FetchedRows(None, None, dict.fromkeys(families), ())
+        return FetchedRows(None, None, dict.fromkeys(wanted), ())
     check(found)
     stored = None
     if session and found.head is not None:
         head = found.head if generation is None else _head_at(conn, found, generation)
         stored = _fetch_session(conn, known, session_id, found, head if messages else None)
     collections = {
-        collection: _fetch_collection(conn, known, found, collection) for collection in families
+        collection: _fetch_collection(conn, known, found, collection) for collection in wanted
     }
     return FetchedRows(found, stored, collections, _fetch_uris(conn, found))
 
@@ -108,14 +114,14 @@ def _fetch_session(
         return FetchedSession({}, {}, known.session, messages)
     row = statements.fetch_one(conn, SESSION_ROWS, "owner_key", found.key)
     config = statements.fetch_one(conn, CONFIG_ROWS, "owner_key", found.key)
-    assert row is not None, "the record was made from these rows"
-    assert config is not None, "and from these"
+    assert row is not None, "the session header was made from this row"
+    assert config is not None, "the session header was made from this row"
     tree = {**config[0], **row[0], "id": session_id}
     marks: dict[str, list[int]] = {}
     for name, part in SESSION_ROWS.lists.items():
         digest = found.parts.get(name)
         if digest is None:
-            raise CorruptRowError("there is no record of it", name)
+            raise CorruptRowError("its count and digest are missing", name)
         tree[name], marks[name] = statements.fetch_list(
             conn, name, part, "owner_key", found.key, digest.count
         )

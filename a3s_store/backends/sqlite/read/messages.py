@@ -1,10 +1,10 @@
-"""Reading a conversation: which messages are needed is said in the transaction, they come after it.
+"""Read a conversation: the head in one transaction, the messages in short ones after it.
 
-Rows of messages never change, and a head's last link names all of them, so they need not be read as
-of one moment: it is done a few hundred at a time, while the last link is still there, and no log is
-pinned while ten thousand are decoded. Should somebody delete the session meanwhile, it is all done
-again. Each row has a checksum of what it holds, that tells damage from what was
-written. Messages that are remembered are not read again.
+Message rows never change, and the chain hash of a head identifies all messages before it. So they
+need not be read as of one moment: a few hundred rows are read at a time, as long as that chain hash
+is stored, and no read transaction keeps the WAL from being reset while ten thousand messages are
+decoded. When the session is deleted meanwhile, the caller starts again (StaleReadError). Each row
+is verified against its row checksum. Cached messages are not read again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from a3s_store.wire import decode, decode_many, encode, parse_each, parse_own
 _SHAPE = shape(MESSAGE_ROWS)
 
 
-# How many rows are read at a time: enough to be quick, few enough to stay in the cache.
+# How many rows are read at a time: enough to be quick, few enough to stay in the CPU's cache.
 _CHUNK: Final = 256
 _ROWS: Final = (
     "SELECT checksum, chain_hash, role, reasoning_content, extra, content, message_key "
@@ -49,48 +49,55 @@ _NO_KEY: Final = 2**63
 
 @attrs.frozen
 class MessageRange:
-    """A conversation to be read: `known` messages are remembered, the others follow them."""
+    """A conversation to read, whose first messages may be cached (`known`).
+
+    `chain_hash` is that of the head, `known_chain_hash` that of the last cached message.
+    """
 
     known: tuple[Message, ...]
     head: Head
-    link: bytes
-    known_link: bytes = EMPTY_CHAIN
+    chain_hash: bytes
+    known_chain_hash: bytes = EMPTY_CHAIN
 
 
 def find(
     conn: sqlite3.Connection, head: Head, lines: Iterable[CachedConversation] = ()
 ) -> MessageRange:
-    """What there is to read of a head, given what `lines` have already."""
+    """Return the messages to read for a head, given the conversations that are cached (`lines`).
+
+    Inside a transaction. Raises CorruptRowError where rows that locate the messages are damaged.
+    """
     parts = message_log.segments_of(conn, head.branch, head.length)
-    link = message_log.chain_hash_at(conn, head)
+    chain_hash = message_log.chain_hash_at(conn, head)
     known: tuple[Message, ...] = ()
-    known_link = EMPTY_CHAIN
+    known_chain_hash = EMPTY_CHAIN
     for line in lines:
         length = line.head.length
-        if line.chain_hash == link and length == head.length:
-            return MessageRange(line.messages, head, link)
+        if line.chain_hash == chain_hash and length == head.length:
+            return MessageRange(line.messages, head, chain_hash)
         if (
             len(known) < length < head.length
             and message_log.chain_hash_if_stored(conn, parts, length) == line.chain_hash
         ):
-            known, known_link = line.messages, line.chain_hash
-    return MessageRange(known, head, link, known_link)
+            known, known_chain_hash = line.messages, line.chain_hash
+    return MessageRange(known, head, chain_hash, known_chain_hash)
 
 
 def read(conn: sqlite3.Connection, wanted: MessageRange) -> tuple[Message, ...]:
-    """The messages, each verified against its row checksum.
+    """Return the messages, each verified against its row checksum.
 
-    On a connection whose `prove_chain` is set, or that has none (not one of a store), each is
-    verified against its chain hash as well, up to the one of the head.
+    On a connection with `prove_chain` set, or without that attribute (of no store), each is
+    verified against its chain hash too, up to the one of the head.
 
-    Raises StaleReadError, DecodeError or CorruptRowError, with the position, when a message is
-    missing or damaged.
+    Raises:
+        StaleReadError: messages are missing, as after a deletion; it may be damage too.
+        DecodeError, CorruptRowError: a message is damaged; with its position.
     """
     return _read(conn, wanted, lambda: transaction.read(conn))
 
 
 def read_within(conn: sqlite3.Connection, wanted: MessageRange) -> tuple[Message, ...]:
-    """As `read`, inside the transaction that is open."""
+    """Read as `read` does, inside a transaction that the caller opened."""
     return _read(conn, wanted, contextlib.nullcontext)
 
 
@@ -103,7 +110,7 @@ def _read(
         return wanted.known
     found = [*wanted.known]
     prove = getattr(conn, "prove_chain", True)
-    link = wanted.known_link
+    chain_hash = wanted.known_chain_hash
     while len(found) < wanted.head.length:
         start = len(found)
         with moment():
@@ -114,29 +121,30 @@ def _read(
             raise CorruptRowError(NOT_WRITTEN, "messages", start + wrong)
         found += _decode(_trees(rows, images), start)
         if prove:
-            # Rows of another conversation have that one's chain hashes: the head's is left.
+            # Rows of another conversation have chain hashes of that one: only the head's applies.
             stored = None if part.source_start is not None else [row[_CHAIN] for row in rows]
-            link = _proven(found[start:], stored, start, link)
-    if prove and link != wanted.link:
-        raise CorruptRowError("they do not add up to the chain hash of their head", "messages")
+            chain_hash = _proven(found[start:], stored, start, chain_hash)
+    if prove and chain_hash != wanted.chain_hash:
+        raise CorruptRowError("they do not match the chain hash of their head", "messages")
     return tuple(found)
 
 
 def _proven(
     messages: list[Message], stored: list[bytes] | None, start: int, before: bytes
 ) -> bytes:
-    """The last chain hash of these messages. Raises CorruptRowError where one is not as stored."""
-    digests = [message_digest(encode(message)) for message in messages]
-    links = chain(digests, before)
-    for position, (link, own) in enumerate(zip(links, stored or links, strict=True), start):
-        if link != own:
-            raise CorruptRowError("it does not follow the one before it", "messages", position)
-    return links[-1]
+    """Return the last message's chain hash; raise CorruptRowError where a stored one differs."""
+    hashes = chain([message_digest(encode(message)) for message in messages], before)
+    for position, (computed, own) in enumerate(zip(hashes, stored or hashes, strict=True), start):
+        if computed != own:
+            raise CorruptRowError(
+                "its chain hash does not follow the one before it", "messages", position
+            )
+    return hashes[-1]
 
 
 @attrs.frozen
 class OneMessage:
-    """A message read by itself; `has_checksum` says whether its row has the right one."""
+    """A message read by itself; `has_checksum` is whether its row checksum matches."""
 
     message: Message
     chain_hash: bytes
@@ -144,9 +152,11 @@ class OneMessage:
 
 
 def read_one(conn: sqlite3.Connection, branch: int, seq: int, salt: RowSalt | None) -> OneMessage:
-    """The message in one row of a branch; without a salt only old rows have the right checksum.
+    """Read the message in one row of a branch; its checksum need not match.
 
-    Raises CorruptRowError or DecodeError where the row cannot be read as a message.
+    Without a salt (it is lost) only the checksums of rows from before it can match.
+
+    Raises CorruptRowError or DecodeError where the row is missing or cannot be decoded.
     """
     found = _stored(conn, branch, seq, seq + 1)
     if not found:
@@ -162,7 +172,7 @@ def read_one(conn: sqlite3.Connection, branch: int, seq: int, salt: RowSalt | No
 
 
 def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list[tuple[Any, ...]]:
-    # Texts stay bytes: the checksum is made of those, and orjson takes them as they are.
+    # Texts are read as bytes: the checksum is computed of these, and orjson parses them.
     conn.text_factory = bytes
     try:
         return conn.execute(_ROWS, (branch, start, end)).fetchall()
@@ -173,17 +183,17 @@ def _stored(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list
 def _next_rows(
     conn: sqlite3.Connection, wanted: MessageRange, start: int
 ) -> tuple[Segment, list[tuple[Any, ...]]]:
-    """The next rows and the segment they are in, while the head still names this conversation."""
+    """Return the next rows and their segment; raise StaleReadError where messages are missing."""
     parts = message_log.segments_of(conn, wanted.head.branch, wanted.head.length)
-    if message_log.chain_hash_if_stored(conn, parts, wanted.head.length) != wanted.link:
-        raise StaleReadError("the messages are not those of the session", "messages")
-    # The last link is there, so the parts reach it.
+    if message_log.chain_hash_if_stored(conn, parts, wanted.head.length) != wanted.chain_hash:
+        raise StaleReadError("the stored messages are not those of the session", "messages")
+    # The chain hash of the head is stored, so the segments reach it.
     part = next(part for part in parts if part.end is None or start < part.end)
     end = min(start + _CHUNK, part.end or start)
     rows = _stored(conn, part.source, part.seq(start), part.seq(end))
     if len(rows) != end - start:
         raise StaleReadError(
-            f"of messages {start} to {end - 1} only {len(rows)} are there", "messages", start
+            f"of messages {start} to {end - 1} only {len(rows)} are stored", "messages", start
         )
     return part, rows
 
@@ -191,10 +201,14 @@ def _next_rows(
 def _first_wrong(
     rows: list[tuple[Any, ...]], seq: int, branch: int, salt: RowSalt | None
 ) -> int | None:
-    """The index of the first row that is not what was written, in this file and this branch."""
+    """Return the index of the first row with a wrong checksum; None when all match.
+
+    A row that was copied from another file or branch does not match: the salt is part of the
+    checksum.
+    """
     stored, links, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
     expected = functools.partial(message_checksums, seq, links, roles, reasonings, extras, contents)
-    # Rows of schema 1 to 5 are without salt, and their keys may have been given again.
+    # Rows of schema 1 to 5 have no salt in their checksums, and their keys may have been reused.
     first_key = _NO_KEY if salt is None else salt.first_key
     plain = expected(0) if min(keys) < first_key else []
     if plain == [*stored] and max(keys) < first_key:
@@ -210,9 +224,9 @@ def _first_wrong(
 
 
 def _images(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> dict[int, dict[str, str]]:
-    """The texts of blobs by message key and hash, for those of these rows that refer to any."""
+    """Return the texts of blobs, by hash, of each of these rows that refers to any, by its key."""
     keys = {row[_KEY] for row in rows}
-    # Which messages among these, and perhaps others that lie between them, have images?
+    # The range of keys may have messages of other branches too.
     found = conn.execute(
         "SELECT DISTINCT message_key FROM message_blob WHERE message_key BETWEEN ? AND ?",
         (min(keys), max(keys)),
@@ -233,9 +247,9 @@ def _decode(trees: list[dict[str, Any]], start: int) -> tuple[Message, ...]:
 
 
 def _trees(rows: list[tuple[Any, ...]], images: dict[int, dict[str, str]]) -> list[dict[str, Any]]:
-    """The JSON objects of the next messages, the way `shape.tree` makes them.
+    """Return the JSON objects of these rows, as `Shape.tree` would make them.
 
-    Column by column: a loop over rows in Python takes longer than to parse them.
+    Column by column: a loop over rows in Python takes longer than parsing them.
     """
     _, _, roles, reasonings, extras, contents, keys = zip(*rows, strict=True)
     parsed = zip(map(_role, roles), parse_each(contents), strict=True)
@@ -263,10 +277,12 @@ assert _SHAPE.names == ("role", "content", "reasoning_content", "extra"), "colum
 
 
 def chain_hash_of(conn: sqlite3.Connection, head: Head) -> bytes:
-    """The chain hash of a head, computed from the messages where it is not stored.
+    """Return the chain hash of a head, computed from the messages where it is not stored.
 
-    Inside a transaction. Raises DecodeError or CorruptRowError, with the position, for a message
-    that is missing or damaged.
+    Inside a transaction.
+
+    Raises:
+        DecodeError, CorruptRowError: a message is missing or damaged; with its position.
     """
     parts = message_log.segments_of(conn, head.branch, head.length)
     if not parts:

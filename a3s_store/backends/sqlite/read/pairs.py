@@ -1,4 +1,4 @@
-"""Tool calls and results that do not match, in every conversation of a file."""
+"""Find tool calls without results and results without calls in all conversations of a file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from a3s_store.errors import StoreError
 
 
 def problems(conn: sqlite3.Connection) -> dict[str, tuple[PairProblem, ...]]:
-    """The problems of each session that has any, by id, in order; inside a read transaction.
+    """Return the problems of each session that has any, by id, in the order of its messages.
 
-    Every message is read, one session after the other. Sessions that are damaged are left out, for
-    `verify` to tell of. Empty for a file of another schema than this release's.
+    Inside a read transaction. Every message is read, one session after the other. Damaged sessions
+    are left out, which `verify` reports. Empty for a file of another schema than this release's.
     """
     if not migrate.is_current(conn):
         return {}

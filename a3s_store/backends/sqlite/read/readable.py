@@ -1,4 +1,4 @@
-"""Read what can be read of a range of rows over pages that cannot, in a bounded number of steps."""
+"""Read the readable rows of a range, skipping damaged pages, in a bounded number of steps."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final, TypeVar
 
 R = TypeVar("R")
 
-# So many reads are made of one range: a page has a few hundred rows, each of them asked for alone.
+# The most reads for one range: a damaged page has a few hundred rows, each of which is tried alone.
 MOST_STEPS: Final = 50_000
-# What stops the reading and says nothing about the file.
+# Error codes that end the reading, since they say nothing about the file.
 NOT_DAMAGE: Final = frozenset({sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM})
 
 
 def in_ranges(read: Callable[[int, int], list[R]], start: int, end: int) -> Iterator[R]:
-    """What `read` returns of positions from `start` up to `end`, in order.
+    """Yield the results of `read` for positions from `start` to below `end`, in order.
 
-    Where it raises sqlite3.Error the range is halved, down to single positions, which are left out.
-    Positions that no row has cost nothing, however many they are.
+    A range for which `read` raises sqlite3.Error is halved, down to single positions, which are
+    left out. Positions without a row cost nothing, however many they are.
     """
     waiting = [(start, end)]
     for _ in range(MOST_STEPS):

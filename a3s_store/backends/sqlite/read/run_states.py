@@ -1,4 +1,4 @@
-"""Runs that have a checkpoint: under way, interrupted, left over, or without a session.
+"""List the runs with a checkpoint, each with its state.
 
 Plain functions of a connection, inside a read transaction of the caller. No message is read.
 """
@@ -15,8 +15,9 @@ from a3s_store.core.snapshot import ENDED
 
 State: TypeAlias = Literal["running", "interrupted", "left_over", "orphaned"]
 
-# Every checkpoint: whether its session is stored, whether its run has ended, how many messages of
-# it the session has not. Where it is unknown with how many the run began, the session's count.
+# For every checkpoint: whether its session is stored, whether its run has ended, and how many of
+# its messages the session does not have. The latter are counted from the number of messages with
+# which the run began, or where that is unknown, from the session's own number.
 _ENDED: Final = ", ".join(f"'{status}'" for status in sorted(ENDED))
 _CHECKPOINTS: Final = f"""
 SELECT
@@ -40,10 +41,10 @@ ORDER BY l.loop_checkpoint_key
 
 
 class RunState(NamedTuple):
-    """A run with a checkpoint. `unsaved` are the messages of it that the session has not.
+    """A run with a checkpoint; `unsaved` counts its messages that the session does not have.
 
-    It is `left_over` where the run has ended, `orphaned` where the session is not stored, else
-    `running` while an open live session has claimed it, and otherwise `interrupted`.
+    Its state is "orphaned" if the session is not stored, "left_over" if the run has ended,
+    "running" while an open live session has claimed it, and otherwise "interrupted".
     """
 
     run_id: str
@@ -54,7 +55,7 @@ class RunState(NamedTuple):
 
 
 def read(conn: sqlite3.Connection) -> list[RunState]:
-    """All runs with a checkpoint, in order of arrival of their first ones."""
+    """Return all runs with a checkpoint, in the order in which their first one was saved."""
     return [
         RunState(run_id, session_id, _state(claimed_by, stored, ended), unsaved or 0, bool(draft))
         for run_id, session_id, claimed_by, unsaved, stored, ended, draft in conn.execute(
@@ -72,7 +73,7 @@ def _state(claimed_by: str | None, stored: int, ended: int) -> State:
 
 
 def counts(conn: sqlite3.Connection) -> dict[State, int]:
-    """How many runs are in each state; all 0 for a file of another schema than this release's."""
+    """Count the runs in each state; all 0 for a file of another schema than this release's."""
     found: dict[State, int] = {"running": 0, "interrupted": 0, "left_over": 0, "orphaned": 0}
     if migrate.is_current(conn):
         for run in read(conn):
@@ -81,7 +82,7 @@ def counts(conn: sqlite3.Connection) -> dict[State, int]:
 
 
 def of_sessions(conn: sqlite3.Connection) -> dict[str, tuple[int, int, int, bool]]:
-    """The fields of runs in `SessionSummary`, for sessions that have unfinished runs."""
+    """Return the fields of runs in `SessionSummary`, by id of sessions with unfinished runs."""
     runs: defaultdict[str, list[RunState]] = defaultdict(list)
     for run in read(conn):
         if run.state in ("running", "interrupted"):

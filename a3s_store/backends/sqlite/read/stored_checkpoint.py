@@ -1,4 +1,4 @@
-"""A checkpoint as its rows were read."""
+"""The fetched rows of a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ Tree = dict[str, Any]
 
 @attrs.frozen
 class FetchedCheckpoint:
-    """A checkpoint as it was fetched: its JSON object, its digest, a loop's messages.
+    """The JSON object of a checkpoint without messages, its digest, and the messages to read.
 
-    `base_length` and `claimed_by` as in `RunCheckpoint`.
+    `messages` is None for a workflow checkpoint. `base_length` and `claimed_by` as in
+    `RunCheckpoint`.
     """
 
     tree: Tree
