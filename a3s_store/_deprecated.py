@@ -48,6 +48,12 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "a3s_store.testing.strategies": {"shelves": "collections"},
 }
 
+# New parameter by old parameter of `SqliteSessionStore.open`.
+CACHE_PARAMETERS: Final[Mapping[str, str]] = {
+    "remembered_sessions": "cache_max_sessions",
+    "remembered_values": "cache_max_items",
+}
+
 
 def warn(old: str, new: str, *, stacklevel: int) -> None:
     """Issue the warning; `stacklevel` 1 is the caller of this function."""

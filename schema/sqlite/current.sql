@@ -1,44 +1,43 @@
 -- The whole schema as it is today, for reading; files are made and changed by the numbered files.
 --
--- Conventions: `seq` counts from 0 within its parent and keeps the order; `*_key` are integers of this
--- file, never shown to callers; JSON stands in TEXT columns, with a blank in front when orjson alone
--- would misread it; an integer column is NULL, and the number in `extra`, when it is beyond 63 bits;
--- digests are SHA-256 as described in a3s_store/core/snapshot.py.
--- The key of a row that nothing hangs on (a trace event, an event of a run) is that of its parent, times
--- 2^32, plus its `seq`: such rows lie together, in order, and need no index.
--- There is no foreign key from a collection to a session: collections may be saved before their session is.
+-- Conventions: `seq` counts from 0 within its parent and gives the order; `*_key` are integers of this
+-- file, never shown to callers; JSON is in TEXT columns, with a blank in front when orjson alone would
+-- misread it; an integer column is NULL, and the number in `extra`, when it is beyond 63 bits; digests
+-- are SHA-256 as described in a3s_store/core/digests.py.
+-- Rows without child rows (trace events, events of a run) have a packed key: the key of their parent times
+-- 2^32, plus their `seq`. So they lie together, in order, and need no index.
+-- No foreign key leads from a collection to a session: collections may be saved before their session.
 
--- One row, alone on page 2 (3 with auto-vacuum), which every commit rewrites: by it the file and its log
--- know each other.
+-- One row, alone on page 2 (3 with auto-vacuum), rewritten by every commit: it ties a WAL to its file.
 CREATE TABLE file_link (
     name TEXT NOT NULL PRIMARY KEY,  -- link
     value ANY  -- see backends/sqlite/format/commit_link.py
 ) STRICT, WITHOUT ROWID;
 
--- Facts about the file itself.
+-- Settings of the file, and results of the last maintenance.
 CREATE TABLE meta (
     name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal; salt: of the hashes in tombstone; row_salt: of the checksums in message
     value ANY  -- its value
 ) STRICT, WITHOUT ROWID;
 
--- Every session id that has something, saved as a session or not.
+-- Every session id under which anything is stored, a session or only collections.
 CREATE TABLE owner (
-    owner_key INTEGER PRIMARY KEY,  -- what other tables refer to
+    owner_key INTEGER PRIMARY KEY,  -- referred to by other tables
     id TEXT NOT NULL UNIQUE,  -- the session id as it was given
-    life INTEGER NOT NULL DEFAULT 1,  -- the generation with which it began; after a deletion not 1
+    life INTEGER NOT NULL DEFAULT 1,  -- its first generation; above 1 if the id was deleted before
     pruned_through INTEGER,  -- up to this generation rows may be missing; NULL: none was ever pruned
-    pruned_left INTEGER  -- how many rows of those are left
+    pruned_left INTEGER  -- how many rows up to pruned_through are left
 ) STRICT;
 
--- The remainder of a deleted session: its id as a hash, and the last number that was given under it.
+-- The remainder of a deleted session: its id as a hash, and its last generation.
 CREATE TABLE tombstone (
     id_hash BLOB NOT NULL PRIMARY KEY,  -- SHA-256 over the file's salt (in meta) and the id
-    last_generation INTEGER NOT NULL,  -- the deletion's own number
+    last_generation INTEGER NOT NULL,  -- the number that the deletion got
     row_checksum INTEGER NOT NULL  -- CRC-32 of the other columns
 ) STRICT, WITHOUT ROWID;
 
--- A collection that was saved, empty or not; one without a row was never saved. Lists inside a session
--- and retained artifact URIs have a row too.
+-- Count and digest of each saved collection, also of an empty one; without a row it was never saved. Lists
+-- inside a session and retained artifact URIs have a row too.
 CREATE TABLE collection (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
     name TEXT NOT NULL,  -- as in core/collections.py
@@ -47,9 +46,9 @@ CREATE TABLE collection (
     PRIMARY KEY (owner_key, name)
 ) STRICT, WITHOUT ROWID;
 
--- A line of messages. It may begin with segments of other branches; it only ever grows at its end.
+-- A line of messages. It may begin with segments of other branches; it only grows at its end.
 CREATE TABLE branch (
-    branch_key INTEGER PRIMARY KEY  -- what heads refer to
+    branch_key INTEGER PRIMARY KEY  -- referred to by heads
 ) STRICT;
 
 -- Where the messages of a branch lie, segment by segment: positions start_seq up to end_seq are rows of source_branch.
@@ -73,15 +72,15 @@ CREATE TABLE branch_chain (
     PRIMARY KEY (branch_key, length)
 ) STRICT, WITHOUT ROWID;
 
--- Whose histories, now or in earlier generations, lie on a branch.
+-- The sessions with a head on a branch, in their present or an earlier generation.
 CREATE TABLE branch_owner (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
     branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,  -- the branch
     PRIMARY KEY (owner_key, branch_key)
 ) STRICT, WITHOUT ROWID;
 
--- One message. It lies once, whoever's history, checkpoint or generation it is part of. Its content
--- comes last: what stands behind a long column costs a walk through the pages that hold it.
+-- One message, stored once for all sessions, checkpoints and generations that have it. Its content comes
+-- last: reading a column behind a long one walks through all pages of the long one.
 CREATE TABLE message (
     message_key INTEGER PRIMARY KEY,  -- in order of arrival
     branch_key INTEGER NOT NULL REFERENCES branch,  -- branch that holds it
@@ -97,25 +96,25 @@ CREATE TABLE message (
 
 -- A large text or image, once, by the hash of its bytes.
 CREATE TABLE blob (
-    blob_key INTEGER PRIMARY KEY,  -- what other tables refer to
+    blob_key INTEGER PRIMARY KEY,  -- referred to by other tables
     hash BLOB NOT NULL UNIQUE,  -- SHA-256 of the bytes, before compression
     size_bytes INTEGER NOT NULL,  -- length before compression
     encoding TEXT NOT NULL,  -- raw or zlib
     data BLOB NOT NULL  -- the bytes
 ) STRICT;
 
--- Which blobs a message's images lie in.
+-- The blobs with the images of a message.
 CREATE TABLE message_blob (
     message_key INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,  -- the message
     blob_key INTEGER NOT NULL REFERENCES blob,  -- the blob
     PRIMARY KEY (message_key, blob_key)
 ) STRICT, WITHOUT ROWID;
 
--- A saved session, the part that changes with every turn. Its history is the head: a branch and a length.
+-- The part of a session that changes with every turn. Its conversation is a head: a branch and a length.
 CREATE TABLE session (
     owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- whose
-    head_branch INTEGER NOT NULL,  -- where its history lies
-    head_length INTEGER NOT NULL,  -- how many messages of the branch are its history
+    head_branch INTEGER NOT NULL,  -- branch of its conversation
+    head_length INTEGER NOT NULL,  -- number of messages of the branch that are its conversation
     digest BLOB NOT NULL,  -- SHA-256 of the session without configuration, messages, cost records, tasks
     state TEXT NOT NULL,  -- Unknown, Active, Paused, Completed or Error
     total_cost REAL,  -- dollars
@@ -143,7 +142,7 @@ CREATE TABLE session (
     total_usage_extra TEXT  -- as extra, of the usage
 ) STRICT;
 
--- The part of a session that a turn does not change.
+-- The configuration of a session, which a turn does not change.
 CREATE TABLE session_config (
     owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- whose
     digest BLOB NOT NULL,  -- SHA-256 of the configuration
@@ -169,21 +168,21 @@ CREATE TABLE session_config (
     name_source TEXT  -- made: the name was made by a model or a fork; NULL: by a person, or unknown
 ) STRICT;
 
--- One row for every save of a session or of one of its collections: lock, log and index of time travel.
+-- One row for every save of a session or of its collections: order of saves, and index of time travel.
 CREATE TABLE generation (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
     generation INTEGER NOT NULL,  -- from 1, rising by one
-    head_branch INTEGER,  -- the conversation then; NULL: no session was saved yet
+    head_branch INTEGER,  -- branch of the conversation then; NULL: no session was saved yet
     head_length INTEGER,  -- its length then
     digest TEXT,  -- of the whole snapshot then, sha256:...; NULL: no session was saved yet
     saved_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock; lists are sorted by it and pruning compares it
-    holder TEXT,  -- who held the writer lease; NULL: nobody
+    holder TEXT,  -- holder of the writer lease; NULL: no one
     row_checksum INTEGER NOT NULL,  -- CRC-32 of the other columns
     save_id BLOB,  -- 16 random bytes by which the writer finds its save again; NULL: not given
     PRIMARY KEY (owner_key, generation)
 ) STRICT, WITHOUT ROWID;
 
--- What one model call of a session cost.
+-- The cost of one model call of a session.
 CREATE TABLE cost_record (
     cost_record_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
     owner_key INTEGER AS (cost_record_key >> 32),  -- whose
@@ -216,7 +215,7 @@ CREATE TABLE task (
     digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
--- Artifacts that collection must spare.
+-- Artifacts that upstream's garbage collection must keep.
 CREATE TABLE retained_artifact_uri (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
     seq INTEGER NOT NULL,  -- position
@@ -232,12 +231,12 @@ CREATE TABLE artifact (
     artifact_id TEXT NOT NULL,  -- opaque
     artifact_uri TEXT NOT NULL,  -- opaque; not unique
     tool_name TEXT NOT NULL,  -- tool that made it
-    content TEXT,  -- the text; NULL when it lies in blob
+    content TEXT,  -- the text; NULL when it is in blob
     original_bytes INTEGER,  -- as the tool said
     shown_bytes INTEGER,  -- how much the model saw
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
     digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
-    blob_key INTEGER REFERENCES blob,  -- where the text lies when it is large
+    blob_key INTEGER REFERENCES blob,  -- the text, when it is large
     UNIQUE (owner_key, seq)
 ) STRICT;
 
@@ -276,7 +275,7 @@ CREATE TABLE run (
     error TEXT,  -- NULL: none
     event_count INTEGER,  -- all events ever recorded, trimmed ones included
     snapshot_extra TEXT,  -- as extra, of the run's snapshot
-    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole value, lists included
+    digest BLOB NOT NULL,  -- SHA-256 of the whole value, lists included
     events_count INTEGER NOT NULL,  -- how many rows of run_event belong to it
     events_digest BLOB NOT NULL,  -- their rolling digest
     UNIQUE (owner_key, seq)
@@ -295,7 +294,7 @@ CREATE TABLE run_event (
     digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
--- What was checked about one subject.
+-- A report of the checks of one subject.
 CREATE TABLE verification_report (
     verification_report_key INTEGER PRIMARY KEY,  -- in order of arrival
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
@@ -305,7 +304,7 @@ CREATE TABLE verification_report (
     status TEXT NOT NULL,  -- passed, failed, needs_review or skipped; as given
     residual_risks TEXT,  -- JSON array; NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole value, lists included
+    digest BLOB NOT NULL,  -- SHA-256 of the whole value, lists included
     checks_count INTEGER NOT NULL,  -- how many rows of verification_check belong to it
     checks_digest BLOB NOT NULL,  -- their rolling digest
     UNIQUE (owner_key, seq)
@@ -342,10 +341,10 @@ CREATE TABLE subagent_task (
     started_ms INTEGER,  -- Unix milliseconds
     updated_ms INTEGER,  -- Unix milliseconds
     finished_ms INTEGER,  -- Unix milliseconds; NULL: not finished
-    output TEXT,  -- what it answered
+    output TEXT,  -- its reply
     success INTEGER,  -- 0 or 1
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole value, lists included
+    digest BLOB NOT NULL,  -- SHA-256 of the whole value, lists included
     progress_count INTEGER NOT NULL,  -- how many rows of subagent_progress belong to it
     progress_digest BLOB NOT NULL,  -- their rolling digest
     UNIQUE (owner_key, seq)
@@ -395,9 +394,9 @@ CREATE TABLE review_finding (
 -- A run after one of its tool rounds. Its messages are a head, not a copy.
 CREATE TABLE loop_checkpoint (
     loop_checkpoint_key INTEGER PRIMARY KEY,  -- in order of arrival
-    head_branch INTEGER NOT NULL REFERENCES branch,  -- where its messages lie
-    head_length INTEGER NOT NULL,  -- how many there are
-    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole checkpoint, messages included
+    head_branch INTEGER NOT NULL REFERENCES branch,  -- branch of its messages
+    head_length INTEGER NOT NULL,  -- number of its messages
+    digest BLOB NOT NULL,  -- SHA-256 of the whole checkpoint, messages included
     schema_version INTEGER NOT NULL,  -- 1; 0: written before the field existed
     run_id TEXT NOT NULL UNIQUE,  -- its key
     session_id TEXT NOT NULL,  -- whose run it is; no foreign key
@@ -416,11 +415,11 @@ CREATE TABLE loop_checkpoint (
     claimed_by TEXT  -- token of the live session that may write it; NULL: none has claimed it
 ) STRICT;
 
--- The reply that a run is in the middle of, before it is a message. Overwritten in place.
+-- The unfinished reply of a run, before it is a message. Overwritten in place.
 CREATE TABLE draft (
     loop_checkpoint_key INTEGER PRIMARY KEY REFERENCES loop_checkpoint ON DELETE CASCADE,  -- of which run
     position INTEGER NOT NULL,  -- the position its message will have in the conversation, from 0
-    text TEXT NOT NULL,  -- what has come so far
+    text TEXT NOT NULL,  -- the text received so far
     reasoning_content TEXT,  -- NULL: none
     updated_at_ms INTEGER NOT NULL,  -- Unix milliseconds by the writer's clock
     row_checksum INTEGER NOT NULL  -- CRC-32 of the other columns and the run's id
@@ -433,7 +432,7 @@ CREATE TABLE workflow_checkpoint (
     workflow_id TEXT NOT NULL UNIQUE,  -- its key
     checkpoint_ms INTEGER,  -- Unix milliseconds
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest BLOB NOT NULL,  -- SHA-256 that stands for the whole value, lists included
+    digest BLOB NOT NULL,  -- SHA-256 of the whole value, lists included
     steps_count INTEGER NOT NULL,  -- how many rows of workflow_step belong to it
     steps_digest BLOB NOT NULL  -- their rolling digest
 ) STRICT;
@@ -448,7 +447,7 @@ CREATE TABLE workflow_step (
     outcome_task_id TEXT NOT NULL,  -- as the outcome says
     outcome_session_id TEXT NOT NULL,  -- session of the step's agent
     outcome_agent TEXT NOT NULL,  -- name of the agent
-    outcome_output TEXT NOT NULL,  -- what it answered
+    outcome_output TEXT NOT NULL,  -- its reply
     outcome_success INTEGER NOT NULL,  -- 0 or 1
     outcome_structured TEXT,  -- any JSON; NULL: none
     outcome_extra TEXT,  -- as extra, of the outcome
@@ -467,12 +466,12 @@ CREATE TABLE queue_entry (
     UNIQUE (owner_key, kind, command_id)
 ) STRICT;
 
--- What an agent recollects beyond a conversation, by whose it is. Those of a session have its id, and
--- need no session to be saved. Content comes last, as in a message.
+-- Agent memory, by owner: the id of a session, which need not be stored, or any other id. Content comes
+-- last, as in a message.
 CREATE TABLE agent_memory (
     memory_key INTEGER PRIMARY KEY,  -- in order of arrival
     owner TEXT NOT NULL,  -- whose it is
-    id TEXT NOT NULL,  -- its own id, one of a kind among the owner's
+    id TEXT NOT NULL,  -- unique for the owner
     timestamp TEXT NOT NULL,  -- when it was made, RFC 3339 in UTC
     importance REAL,  -- from 0 to 1; NULL: negative zero, in extra
     tags TEXT NOT NULL,  -- array of texts
@@ -486,27 +485,27 @@ CREATE TABLE agent_memory (
     UNIQUE (owner, id)
 ) STRICT;
 
--- How many memories an owner has. Without any there is no row.
+-- The number of memories of an owner; no row without any.
 CREATE TABLE agent_memory_total (
     owner TEXT NOT NULL PRIMARY KEY,  -- whose
-    count INTEGER NOT NULL,  -- how many there are
+    count INTEGER NOT NULL,  -- number of rows in agent_memory
     digest_sum INTEGER NOT NULL  -- the sum of their digest prefixes, modulo 2^63
 ) STRICT, WITHOUT ROWID;
 
--- Blobs are reclaimed by asking who still refers to them.
+-- For removing a blob: which rows still refer to it?
 CREATE INDEX artifact_by_blob ON artifact (blob_key)
 WHERE blob_key IS NOT NULL;
 
 CREATE INDEX message_blob_by_blob ON message_blob (blob_key);
 
--- Branches are reclaimed by asking which heads and segments still need them.
+-- For removing a branch: which heads and segments still need it?
 CREATE INDEX branch_segment_by_source ON branch_segment (source_branch);
 
 CREATE INDEX branch_owner_by_branch ON branch_owner (branch_key);
 
 CREATE INDEX loop_checkpoint_by_head ON loop_checkpoint (head_branch);
 
--- Deleting a session takes the checkpoints of its runs along.
+-- Deleting a session deletes the checkpoints of its runs.
 CREATE INDEX loop_checkpoint_by_session ON loop_checkpoint (session_id);
 
 -- Rows with packed keys are deleted with their parent.
@@ -558,7 +557,7 @@ CREATE TRIGGER workflow_step_cascade AFTER DELETE ON workflow_checkpoint BEGIN
     AND workflow_step_key < (old.workflow_checkpoint_key + 1) << 32;
 END;
 
--- All sessions with what a list shows of them.
+-- All sessions, as a list shows them.
 CREATE VIEW sessions AS
 SELECT
     o.id,
@@ -576,7 +575,7 @@ FROM session AS s
 JOIN owner AS o USING (owner_key)
 JOIN session_config AS c USING (owner_key);
 
--- Every message of every session as it is now; order by seq.
+-- Every message of the present conversation of every session; order by seq.
 CREATE VIEW conversation AS
 SELECT
     o.id AS session_id,
@@ -610,7 +609,7 @@ JOIN run_event AS e
     ON e.run_event_key >= r.run_key << 32
     AND e.run_event_key < (r.run_key + 1) << 32;
 
--- What was spent, call by call.
+-- The cost of each model call.
 CREATE VIEW costs AS
 SELECT
     o.id AS session_id,

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal, overload
 
-from a3s_store._deprecated import renamed
+from a3s_store._deprecated import CACHE_PARAMETERS, renamed
 from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
 from a3s_store.backends.sqlite.checkpoint_methods import CheckpointMethods
 from a3s_store.backends.sqlite.conditional_methods import ConditionalWrites
@@ -77,7 +77,7 @@ class SqliteSessionStore(
         self._indexes = Indexes()
 
     @classmethod
-    @renamed(remembered_sessions="cache_max_sessions", remembered_values="cache_max_items")
+    @renamed(**CACHE_PARAMETERS)
     def open(
         cls,
         path: str | PathLike[str],

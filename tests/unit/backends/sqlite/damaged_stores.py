@@ -76,7 +76,7 @@ async def fill(store: SqliteSessionStore) -> None:
         for number in range(10)
     )
     await store.save_subagent_tasks("many", tasks)
-    await store.save_run_records("families only", (samples.run_record("1", 60),))
+    await store.save_run_records("collections only", (samples.run_record("1", 60),))
     loop = samples.loop_checkpoint("run-1", "long", messages=long.messages[:50] + talk("more", 3))
     await store.save_loop_checkpoint("run-1", loop)
     draft = Draft(position=53, text=noise(9_000), reasoning_content="a thought", updated_at_ms=7)
@@ -101,7 +101,7 @@ def make(path: Path) -> Path:
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """Everything in a store by id, as ordinary loads answer it."""
+    """Everything in a store by id, as ordinary loads return it."""
 
     async def read() -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -128,7 +128,7 @@ def contents(path: Path) -> dict[str, Any]:
 
 @attrs.frozen
 class Salvaged:
-    """What is found in a file: owners and checkpoints by id, and what is damaged of the file.
+    """Everything found in a file: owners and checkpoints by id, and the damage of the file.
 
     Memories, by whose they are, are among the checkpoints, and so are drafts.
     """
@@ -388,7 +388,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_lists(found: Sequence[Any], saved: Sequence[Any]) -> None:
-    """What is in the lists inside values was saved in this collection.
+    """The lists inside values have only values that were saved in this collection.
 
     Not: in this value. A row proves what it holds, not whose it is: where the number that says so
     is damaged, a list is told to be not what was saved last, and has it all the same.
@@ -406,7 +406,7 @@ def leftovers(folder: Path) -> set[str]:
 
 
 def rows_of(path: Path, sql: str) -> list[Any]:
-    """What a statement answers on a closed store."""
+    """Return the result of a statement on a closed store."""
     conn = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:
         return conn.execute(sql).fetchall()

@@ -197,7 +197,7 @@ def test_many_savers_at_once_lose_nothing(path: Path) -> None:
 
 
 def test_what_two_processes_store_is_all_there(path: Path) -> None:
-    """Two stores on one file: what stands for the rows is read inside each transaction."""
+    """Two stores on one file: the digests of the rows are read inside each transaction."""
 
     async def main() -> None:
         async with SqliteSessionStore.open(path) as one, SqliteSessionStore.open(path) as two:
@@ -425,7 +425,7 @@ def whole(
 def test_a_flipped_bit_is_an_error_or_makes_no_difference(
     whole: tuple[bytes, list[int], tuple[MemoryItem, ...]], tmp_path: Path, data: st.DataObject
 ) -> None:
-    """In rows, in the index to them, in what is on record of them: never another answer."""
+    """In rows, in their index, in their stored totals: never another result."""
     content, pages, every = whole
     path = tmp_path / "agent.a3s"
     page = data.draw(st.sampled_from(pages))
@@ -456,7 +456,7 @@ def test_a_flipped_bit_is_an_error_or_makes_no_difference(
 
 
 def test_nothing_is_stored_beside_what_is_not_on_record(path: Path) -> None:
-    """It would bless what is there."""
+    """It would give damaged rows a valid total."""
     changed(path, "DELETE FROM agent_memory_total WHERE owner = 'fix-login'")
     before = all_rows(path)
 
@@ -574,7 +574,7 @@ def test_memories_are_salvaged(path: Path) -> None:
 
 
 def test_salvage_leaves_out_what_is_damaged_and_names_whose_it_was(path: Path) -> None:
-    """What is whole comes back."""
+    """Intact items come back."""
     changed(
         path, "UPDATE agent_memory SET content = 'x' WHERE owner = 'fix-login' AND memory_key = 2"
     )

@@ -1,7 +1,7 @@
-"""Every failure of SQLite and of the system has one of our names, by its code, and says what next.
+"""Every error of SQLite and of the system is mapped to a class of ours by its code, with a hint.
 
-The files and folders are real; what root may do nobody can be refused, so those are met by another
-user in a process of its own.
+The files and folders are real. No operation is refused to root, so another user runs some in a
+process of its own.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def test_an_extended_code_has_the_name_of_its_primary_one() -> None:
     assert len(extended) > 60
     primary = {getattr(sqlite3, name): cls for name, cls in NAMED.items()}
     for name, code in extended.items():
-        # Where there is no room for the log's index, the disk is full and not broken.
+        # Where the WAL's index cannot be allocated, the disk is full and not broken.
         named = StoreFullError if code in NO_ROOM else primary[code & 0xFF]
         assert type(explain(of_code(code, name))) is named, name
 
@@ -308,7 +308,7 @@ def as_nobody(path: Path) -> str:
 
 @pytest.fixture
 def theirs() -> Iterator[Path]:
-    """A folder that everybody may enter and that belongs to whoever is not root."""
+    """A folder that every user may enter and that belongs to a user other than root."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if os.geteuid() == 0:

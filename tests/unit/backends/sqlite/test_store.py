@@ -64,7 +64,7 @@ def test_a_writer_that_builds_on_an_old_generation_is_refused(tmp_path: Path) ->
     with_store(tmp_path / "agent.a3s", use)
 
 
-def test_family_saves_are_generations_too(tmp_path: Path) -> None:
+def test_saves_of_collections_are_generations_too(tmp_path: Path) -> None:
     async def use(store: SqliteSessionStore) -> None:
         await store.save_trace_events("fix-login", [trace(1)])
         await store.save(session(count=2))
@@ -118,7 +118,7 @@ def test_a_fork_is_the_upstream_fork_with_a_shorter_history(tmp_path: Path) -> N
         with pytest.raises(SessionNotFoundError):
             await store.fork("fix-login", "longer", at=7)
         with pytest.raises(SessionNotFoundError):
-            await store.fork("nobody", "else")
+            await store.fork("missing", "else")
         assert not await store.exists("longer")
 
     with_store(tmp_path / "agent.a3s", use)
@@ -276,7 +276,7 @@ def test_an_api_key_is_nowhere(tmp_path: Path) -> None:
         for found in tmp_path.iterdir():
             assert secret.encode() not in found.read_bytes(), found.name
 
-    # Reading the bytes of an open store would drop its locks in this process; nobody else has it.
+    # Reading its open files drops the locks of this process; no other process has the store open.
     with_store(path, use)
     assert secret.encode() not in path.read_bytes()
 
@@ -425,7 +425,7 @@ def test_a_store_on_a_symlink_is_the_file_it_points_to(tmp_path: Path) -> None:
     assert with_store(link, use) == ["fix-login"]
 
 
-def test_a_changed_value_of_a_family_is_noticed(tmp_path: Path) -> None:
+def test_a_changed_value_of_a_collection_is_noticed(tmp_path: Path) -> None:
     """It decodes as well as the right one; only the digest tells."""
     path = tmp_path / "agent.a3s"
 
@@ -609,7 +609,7 @@ def test_forking_onto_a_taken_id_says_which(tmp_path: Path) -> None:
     with_store(tmp_path / "agent.a3s", use)
 
 
-def test_a_family_that_vanished_is_noticed_when_it_is_loaded_by_itself(tmp_path: Path) -> None:
+def test_a_collection_that_vanished_is_noticed_when_it_is_loaded_by_itself(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
     whole = SessionSnapshot(session=session(), trace_events=(trace(1),))
     with_store(path, lambda store: store.save_snapshot(whole))

@@ -1,4 +1,4 @@
-"""A backup is of one moment, takes its name when it is whole, and holds nobody up."""
+"""A backup is of one moment, takes its name when it is complete, and delays no save."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_temporary_file_is_its_owners_alone_from_the_beginning(
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
 def test_nothing_is_ever_replaced(path: Path, tmp_path: Path, suffix: str) -> None:
-    """A log that lies there would be replayed into the backup by whoever opens it."""
+    """A WAL at that path would be replayed into the backup by the next opening."""
     there = tmp_path / f"copy.a3s{suffix}"
     there.write_bytes(b"mine")
     with pytest.raises(StoreUnavailableError) as caught:
@@ -133,7 +133,7 @@ def test_what_cannot_be_a_new_file_is_refused(path: Path, tmp_path: Path, target
 
 
 def test_saves_go_on_and_the_copy_is_of_one_moment(path: Path, tmp_path: Path) -> None:
-    """Between any two steps somebody saves; none of that is in the copy, all of it in the store."""
+    """Sessions are saved between any two steps; none is in the copy, all are in the store."""
     saved = 0
 
     async def main() -> None:

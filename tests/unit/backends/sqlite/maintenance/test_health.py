@@ -1,4 +1,4 @@
-"""`health_check` measures what is there, and says what could be better."""
+"""`health_check` measures the store, and recommends actions."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_little_that_is_free_or_long_ago_is_not_worth_a_word() -> None:
 
 @pytest.mark.parametrize("value", ["", "{", "[]", "5", '{"at": "x"}', "{}", 7, b"x", None, 1.5])
 def test_a_note_that_cannot_be_read_counts_as_none(tmp_path: Path, value: Any) -> None:
-    """Somebody else's release may write it otherwise."""
+    """Another release may write it differently."""
     path = tmp_path / "s.db"
     with_store(path, health)
     with database(path) as conn:

@@ -1,4 +1,4 @@
-"""A restore keeps what was there, is refused where somebody works, and never mixes two stores."""
+"""A restore keeps the old store, is refused while that is open, and never mixes two stores."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def store_path(filled: Path, tmp_path: Path) -> Path:
 
 
 def verified(path: Path) -> VerifyReport:
-    """What is found when nothing but the file is looked at."""
+    """Verify a file without an open store."""
     with database(path) as conn:
         return verify(conn, location=str(path), depth="deep")
 
@@ -468,7 +468,7 @@ def test_of_a_run_with_a_damaged_event_the_other_events_come_back(store_path: Pa
     assert tuple(others) == whole.run_records[1:]
 
 
-def test_of_a_session_without_its_row_the_conversation_and_the_families_come_back(
+def test_of_a_session_without_its_row_the_conversation_and_the_collections_come_back(
     store_path: Path,
 ) -> None:
     whole = recovered(store_path).value

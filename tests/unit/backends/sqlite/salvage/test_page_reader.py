@@ -27,7 +27,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def walk_everything(path: Path) -> int:
-    """Read all there is of a file in every way; answers how many values that was."""
+    """Read all of a file in every way; return the number of values."""
     values = 0
     with Image(path) as image:
         image.free_pages()
@@ -183,7 +183,7 @@ def test_a_text_that_is_not_utf8_is_no_row(tmp_path: Path, whole: Path) -> None:
 
 
 def test_a_table_that_is_whole_is_not_added_to(tmp_path: Path, whole: Path) -> None:
-    """What lies about of it is of no use, and may be what somebody deleted."""
+    """Its stray rows are of no use, and may be deleted ones."""
     content = whole.read_bytes()
     layout = Layout(whole)
     leaves = [page for page in layout.pages("message") if page not in layout.inner]

@@ -69,7 +69,7 @@ def test_a_whole_store_comes_back_as_it_was(tmp_path: Path) -> None:
     assert files(old) == before
     assert (report.ok, report.damage, report.partial, report.checkpoints) == (True, (), (), 2)
     assert set(report.sessions) == {
-        "rich", "long", "fork", "compacted", "pictures", "many", "families only",
+        "rich", "long", "fork", "compacted", "pictures", "many", "collections only",
     }  # fmt: skip
     assert contents(tmp_path / "new.a3s") == contents(source)
     assert leftovers(tmp_path) == {"old", "new.a3s"}
