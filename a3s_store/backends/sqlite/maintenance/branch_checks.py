@@ -14,9 +14,9 @@ from typing import Final
 
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.rows import message_log
-from a3s_store.backends.sqlite.rows.message_log import Segment
 from a3s_store.core.corruption import NOT_WRITTEN
 from a3s_store.core.digests import EMPTY_CHAIN
+from a3s_store.core.segments import Segment, merged, segment_at
 
 # Every branch, and one of the sessions that own it.
 BRANCHES: Final = """
@@ -70,7 +70,7 @@ def _needed(conn: sqlite3.Connection, branch: int) -> list[range]:
         first, last = 0, -1
     needed = functools.partial(message_log.needed, conn)
     used = message_log.used(conn, branch, first, last, needed)
-    return [range(start, end) for start, end in message_log.merged(used)]
+    return [range(start, end) for start, end in merged(used)]
 
 
 def _as_shown(conn: sqlite3.Connection, branch: int, rows: range) -> Iterator[tuple[range, int]]:
@@ -99,7 +99,7 @@ def _continues(conn: sqlite3.Connection, parts: list[Segment], part: Segment) ->
     found = []
     for one in (parts, message_log.segments_of(conn, part.source, None)):
         stored = message_log.chain_hash_if_stored(conn, one, part.start)
-        before = message_log.segment_at(one, part.start)
+        before = segment_at(one, part.start)
         # A branch that no head is on keeps rows, but its segments are removed.
         if stored is None and (before is None or before.source_start is not None):
             return True

@@ -215,11 +215,11 @@ class RowChecker:
         """Yield the agent memory of an owner that verifies: key and item, in no order."""
 
         def note(error: CorruptRowError) -> None:
-            self.note(agent_memory.FAMILY, error.what)
+            self.note(agent_memory.PART, error.what)
 
-        for row in agent_memory.whole_ones(self.conn, owner, note):
+        for row in agent_memory.intact(self.conn, owner, note):
             self.values_read += 1
-            item = self.attempt(agent_memory.FAMILY, row.item)
+            item = self.attempt(agent_memory.PART, row.item)
             if item is not None:
                 yield row.key, item
 

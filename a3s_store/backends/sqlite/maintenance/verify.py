@@ -49,7 +49,6 @@ from a3s_store.core.collections import (
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.reports import Damage, Depth, VerifyReport
-from a3s_store.core.segments import Segment, merged, segment_at
 from a3s_store.core.session_header import check
 
 # How many findings of one kind are reported.
