@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +12,8 @@ from a3s_store.testing import samples
 from tests.source_copy import SCHEMA, SourceCopy, blocks
 
 PAGE: Final = "adding-a-collection.md"
-MODEL, EXPORT, ROW = blocks(PAGE, "python")
-
-
-def commented(sql: str) -> str:
-    """Return the statements with comments, as current.sql has them."""
-    sql = re.sub(r"^(CREATE TABLE)", r"-- Of the example.\n\1", sql, flags=re.M)
-    return re.sub(r"^(    \w+ .*?)(,?)$", r"\1\2  -- of the example", sql, flags=re.M)
+(MODEL,) = blocks(PAGE, "python")
+STATEMENTS, COMMENTED = blocks(PAGE, "sql")
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +22,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> SourceCopy:
     made = SourceCopy(tmp_path_factory.mktemp("copy"))
     number = migrate.newest() + 1
     made.write("a3s_store/models/rating.py", MODEL)
-    models = "a3s_store/models/__init__.py"
-    made.replace(
-        models, "\n__all__ = [", f"\n{EXPORT}\n__all__ = [\n    'Rating',\n    'RatingNote',"
-    )
-    registry = "a3s_store/core/collections.py"
-    row = ROW.replace("SINCE", str(number))
-    made.replace(registry, "\n# In upstream's order of saving.\n", f"\n{row}\n")
-    end = "\n)\n\nLOOP_CHECKPOINTS"
-    made.replace(registry, end, f"\n    RATINGS,{end}")
-    made.replace(
-        registry, "    LlmCostRecord,\n", "    LlmCostRecord,\n    Rating,\n    RatingNote,\n"
-    )
+    for difference in blocks(PAGE, "diff"):
+        made.apply(difference.replace("NNNN", str(number)))
     sql = made.run("-m", "tools.collection_sql", "ratings")
+    assert sql.strip() == STATEMENTS.strip()
     made.write(f"schema/sqlite/{number:04}_ratings.sql", sql)
     with (made.folder / "schema" / "sqlite" / "current.sql").open("a", encoding="utf-8") as file:
-        file.write("\n" + commented(sql))
+        file.write("\n" + COMMENTED)
     made.run("-m", "tools.generate")
     return made
 
@@ -61,6 +46,7 @@ def test_the_copy_passes_the_tests_that_go_through_the_registry(copy: SourceCopy
     sqlite = "tests/unit/backends/sqlite"
     copy.run_tests(
         {
+            "tests/unit/wire/test_models.py": "test",
             f"{sqlite}/schema/test_migrate.py": SCHEMA,
             f"{sqlite}/maintenance/test_verify.py": "rating or everything or every_table",
             "tests/conformance/test_conformance.py": "sqlite and (ratings or a_snapshot)",
