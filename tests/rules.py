@@ -200,11 +200,11 @@ def page() -> str:
     lines = [
         "# Rules and their tests",
         "",
-        "Upstream's behaviour around the store, rule by rule, and the tests that show it here.",
-        "Where we differ on purpose, [sessions.md](sessions.md) says so. Made by",
-        "`python -m tests.rules` from the tests' own docstrings.",
+        "Upstream's rules about sessions and stores, and the tests that show each of them here.",
+        "[sessions.md](sessions.md#differences-from-upstream) lists the differences. Made by",
+        "`python -m tests.rules` from the docstrings of the tests; do not edit.",
         "",
-        "| rule | what it is about | shown by |",
+        "| rule | subject | shown by |",
         "|---|---|---|",
     ]
     for rule, tests in table().items():
