@@ -16,7 +16,6 @@ from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChang
 from a3s_store.core.collections import (
     LOOP_CHECKPOINTS,
     RUN_RECORDS,
-    WORKFLOW_CHECKPOINTS,
     CheckpointKind,
     Collection,
 )
@@ -163,16 +162,16 @@ class DeletesTheSessionOnly(MemorySessionStore):
 @caught_by("a_delete_takes_the_queue_of_the_session")
 class KeepsTheQueueOfDeletedSessions(MemorySessionStore):
     async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
-        kept = self._checkpoints[WORKFLOW_CHECKPOINTS].copy()
+        kept = self._workflows.copy()
         await super()._delete(session_id, expected_generation)
-        self._checkpoints[WORKFLOW_CHECKPOINTS].update(kept)
+        self._workflows.update(kept)
 
 
 @caught_by("a_delete_leaves_everything_else")
 class DeletesTheRunOfThatName(MemorySessionStore):
     async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         await super()._delete(session_id, expected_generation)
-        self._checkpoints[LOOP_CHECKPOINTS].pop(session_id, None)
+        self._runs.drop(session_id)
 
 
 @caught_by("a_tree_is_deleted_with_all_below_it")
@@ -314,9 +313,7 @@ class SortsEvents(MemorySessionStore):
 class KeepsOneCheckpointASession(MemorySessionStore):
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         if kind is LOOP_CHECKPOINTS:
-            kept = self._checkpoints[kind]
-            for run in [r for r, c in kept.items() if c.session_id == value.session_id]:
-                del kept[run]
+            self._runs.drop_of(value.session_id)
         await super()._put_checkpoint(kind, key, value)
 
 

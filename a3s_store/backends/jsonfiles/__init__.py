@@ -1,8 +1,8 @@
-"""The store on a directory of JSON files, laid out as upstream's `FileSessionStore` lays it out.
+"""The store on a directory of JSON files, with the layout of upstream's `FileSessionStore`.
 
-`layout` knows names, `owners` which id owns one, `listing` which are there; `lock` says who may
-work in the directory, `atomic` how a file changes, `content` what stands in it. `directory` does
-each operation with them, `store` is the async skin over it.
+`layout` has the names of files, `claims` their owners and the ids in the directory, `content` the
+encoding of files, `atomic_write` changes to files, `lock` the lock of the directory. `directory`
+has the operations, made of these; `store` runs them on threads.
 """
 
 from a3s_store.backends.jsonfiles.store import FileSessionStore

@@ -1,13 +1,13 @@
-"""How a file changes: never in place, and never without reaching the disk.
+"""Changes to files that are written beside the old file, synced, and then renamed.
 
 A set of changes is *staged* first: each new content is written and synced in the root, under a
-temporary name. Only when all of it lies on the disk are the names changed, in the order given, each
-with a sync of its folder. So a full disk, an I/O error or a kill while staging changes nothing, and
-a kill while landing leaves each file old or new, those staged first being new first.
+temporary name. When all are on the disk, they are renamed in the order in which they were staged,
+each with a sync of its folder. So a full disk, an I/O error or a kill while staging changes
+nothing, and after a kill while renaming each file is old or new, the first ones being new.
 
 Invariants: 1. no file is ever open for writing under its final name; 2. temporary files are removed
-when anything fails; a killed process leaves its own behind, every reader passes over them, and
-`left_behind` removes them; 3. no symbolic link below the root is followed to write or remove.
+when anything fails; those of a killed process are ignored by every reader, and `left_behind`
+removes them; 3. no symbolic link below the root is followed to write or remove.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 
 
 def read(path: Path, most: int) -> bytes | None:
-    """The whole content of a file; None when there is none. Any other failure is an OSError.
+    """Return the whole content of a file; None when there is none.
 
     Raises:
-        DecodeError: it is no regular file, or has more than `most` bytes; nothing of it was read.
+        DecodeError: it is no regular file, or has more than `most` bytes; it was not read.
+        OSError: it cannot be read.
     """
     data = _read(path, None, most)
     if data is not None and len(data) > most:
@@ -43,12 +44,12 @@ def read(path: Path, most: int) -> bytes | None:
 
 
 def read_start(path: Path, size: int) -> bytes | None:
-    """The first `size` bytes of a file, as `read` does it; the file may be of any size."""
+    """Return the first `size` bytes of a file of any size; otherwise as `read`."""
     return _read(path, size, None)
 
 
 def too_large(path: Path, size: int, most: int) -> DecodeError:
-    """The error of a file of JSON that has more bytes than may be read."""
+    """Return the error for a file with more bytes than the limit."""
     return DecodeError(
         f"the file has {size} bytes, and {most} is the limit",
         where=str(path),
@@ -72,7 +73,11 @@ def _read(path: Path, size: int | None, most: int | None) -> bytes | None:
 
 
 def present(path: Path) -> bool:
-    """Whether something has this name. A failure to find out is an OSError, never False."""
+    """Return whether a file, folder or link has this name.
+
+    Raises:
+        OSError: it cannot be found out.
+    """
     try:
         path.lstat()
     except OSError as error:
@@ -87,12 +92,12 @@ def _says_missing(error: OSError) -> bool:
 
 
 def _open_to_read(path: str, flags: int) -> int:
-    # Without waiting: a pipe in a file's place would hold the thread and the lock for ever.
+    # Non-blocking: opening a pipe in place of a file would block the thread and the lock for ever.
     return os.open(path, flags | _NO_WAIT)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder only its owner may enter, unless it is there."""
+    """Make a folder, which only its owner may enter, unless it exists."""
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
@@ -102,14 +107,14 @@ def make_folder(path: Path) -> None:
 
 @attrs.frozen
 class _Step:
-    """`staged` takes the name `final`; None: what has that name goes away."""
+    """One change: `staged` is renamed to `final`; with None, `final` is removed."""
 
     staged: Path | None
     final: Path
 
 
 class Changes:
-    """Changes to files under one root. Within `with`, stage them, then `land()` once."""
+    """Changes to files under one root: inside `with`, stage them, then call `land()` once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -126,15 +131,15 @@ class Changes:
     ) -> None:
         for step in self._steps:
             if step.staged is not None:
-                # What cannot be removed must not hide the error that came first.
+                # An error of the removal must not replace the first error.
                 with contextlib.suppress(OSError):
                     remove(step.staged)
 
     def put(self, path: Path, data: bytes, *, own_folder: Path | None = None) -> None:
-        """Stage a file in place of what is there, unless that has the same bytes.
+        """Stage the content of a file, unless the file has these bytes already.
 
-        `own_folder` is the folder that is the file's alone: when it is new, it appears together
-        with the file, since an empty one would mean something else.
+        `own_folder` is a folder for this file only: a new one appears together with the file, since
+        an empty folder is an empty collection.
         """
         self._refuse_links(path)
         if own_folder is not None and not present(own_folder):
@@ -151,9 +156,9 @@ class Changes:
             self._steps.append(_Step(staged, path))
 
     def drop(self, path: Path) -> None:
-        """Stage the removal of a file or a whole folder; what is not there then is success."""
+        """Stage the removal of a file or a whole folder; one that does not exist is success."""
         if not present(path) and all(step.final != path for step in self._steps):
-            return  # whatever stands in the place of its folder
+            return  # a file is in the place of its folder
         self._refuse_links(path)
         self._steps.append(_Step(None, path))
 
@@ -173,14 +178,14 @@ class Changes:
             path.unlink(missing_ok=True)
             sync_folder(path.parent)
             return
-        # Renamed first, so that nobody finds the folder half empty.
+        # Renamed first, so that no reader sees a part of the folder.
         doomed = self._temporary(path)
         path.replace(doomed)
         sync_folder(path.parent)
         shutil.rmtree(doomed)
 
     def _temporary(self, path: Path) -> Path:
-        # In the root, where no name of ours ends like that, and where one look finds them all.
+        # In the root, where no other name has this ending and one listing finds them all.
         return self._root / temporary_name(path.name)
 
     def _refuse_links(self, path: Path) -> None:

@@ -1,6 +1,6 @@
-"""What stands in a file: bytes to values and back, and the id at the beginning of one.
+"""The content of files: encoding and decoding, and reading the id at the beginning of a file.
 
-Everything is read strictly and errors name the file. Writing gives upstream's bytes.
+Reading is strict, and errors have the path of the file. Writing produces upstream's bytes.
 """
 
 from __future__ import annotations
@@ -21,24 +21,28 @@ from a3s_store.models import ArtifactStore
 from a3s_store.wire import decode, decode_many, encode, parse, pretty
 
 M = TypeVar("M")
-# What stands around artifacts in their file: the URIs that are retained, and unknown keys.
+# The object around the artifacts in their file: the retained URIs, and unknown keys.
 NO_MANIFEST: Final = ArtifactStore(artifacts=())
 
 
 class ForeignFileError(DecodeError):
-    """The file is whole, but nothing of ours: it has no id where one would be."""
+    """The file is valid JSON without the id of a stored value."""
 
 
 @attrs.frozen
 class CollectionFile:
-    """A collection as its file has it; `manifest` is what stands around wrapped values."""
+    """A collection from its file; `manifest` is the object around the values of a wrapped one."""
 
     values: tuple[Any, ...]
     manifest: ArtifactStore = NO_MANIFEST
 
 
 def tree_text(tree: Any, *, model: str = "", place: str = "") -> bytes:
-    """The bytes of the file of a session or checkpoint, of its JSON tree. Raises EncodeError."""
+    """Return the bytes of the file of a session or checkpoint, given its JSON tree.
+
+    Raises:
+        EncodeError: the tree cannot be encoded.
+    """
     try:
         return pretty(tree)
     except EncodeError as error:
@@ -47,9 +51,12 @@ def tree_text(tree: Any, *, model: str = "", place: str = "") -> bytes:
 
 
 def refuse_unreadable(text: bytes | None, most: int) -> None:
-    """Raise EncodeError for the content of a file that has more than `most` bytes, as none is read.
+    """Refuse the content of a file with more than `most` bytes, since it could not be read.
 
-    None: the file is removed.
+    None is accepted: the file will be removed.
+
+    Raises:
+        EncodeError: it has more bytes.
     """
     if text is not None and len(text) > most:
         raise EncodeError(
@@ -61,20 +68,32 @@ def refuse_unreadable(text: bytes | None, most: int) -> None:
 def collection_text(
     collection: Collection, trees: list[dict[str, Any]], manifest: ArtifactStore
 ) -> bytes:
-    """The bytes of the file of a collection. Raises EncodeError."""
+    """Return the bytes of the file of a collection, given the JSON trees of its values.
+
+    Raises:
+        EncodeError: a tree cannot be encoded.
+    """
     if collection.wrapped is None:
         return tree_text(trees, place=collection.name)
     return tree_text({**encode(manifest), collection.wrapped: trees})
 
 
 def read_value(cls: type[M], data: bytes, path: Path) -> M:
-    """The session or checkpoint in a file. Raises DecodeError."""
+    """Return the session or checkpoint in the content of a file.
+
+    Raises:
+        DecodeError: the content is damaged.
+    """
     with in_file(path):
         return decode(cls, parse(data, model=cls.__name__))
 
 
 def read_collection(collection: Collection, data: bytes, path: Path) -> CollectionFile:
-    """The collection in a file. Raises DecodeError."""
+    """Return the collection in the content of a file.
+
+    Raises:
+        DecodeError: the content is damaged.
+    """
     with in_file(path):
         tree = parse(data, model=collection.name)
         if collection.wrapped is not None:
@@ -90,14 +109,14 @@ def read_collection(collection: Collection, data: bytes, path: Path) -> Collecti
 
 @contextlib.contextmanager
 def in_file(path: Path) -> Iterator[None]:
-    """Name the file in whatever DecodeError comes of it."""
+    """Add the path of the file to a DecodeError."""
     try:
         yield
     except DecodeError as error:
         raise error.locate("", str(path)) from None
 
 
-# A file begins with its ids. That much is read to find out whose it is: a hundred sessions of a
+# A file begins with its ids, and only its beginning is read for them: a hundred sessions of a
 # megabyte each are listed in milliseconds, and parsing them would take seconds.
 _ENOUGH: Final = 8192
 _MEMBER: Final = re.compile(
@@ -106,13 +125,12 @@ _MEMBER: Final = re.compile(
 
 
 def identity(path: Path, key: str, most: int) -> str | None:
-    """The text under `key` in the object in a file; None when there is no file.
-
-    A file that must be read whole for it, and has more than `most` bytes, is refused as damaged.
+    """Return the text under `key` in the object in a file; None when there is no file.
 
     Raises:
-        ForeignFileError: the file is JSON, but no such object.
-        DecodeError: it is damaged.
+        ForeignFileError: the file is valid JSON without such an object.
+        DecodeError: it is damaged; or it has more than `most` bytes and `key` is not near its
+            beginning.
     """
     start = read_start(path, _ENOUGH)
     if start is None:
@@ -125,7 +143,7 @@ def identity(path: Path, key: str, most: int) -> str | None:
 
 
 def _leading_members(data: bytes) -> dict[str, Any]:
-    """The texts and integers at the beginning of an object, as far as they are surely whole."""
+    """Return the texts and integers at the beginning of an object that are surely complete."""
     members: dict[str, Any] = {}
     place = len(data) - len(data.lstrip())
     while match := _MEMBER.match(data, place):
@@ -147,14 +165,18 @@ def _parsed_identity(data: bytes, path: Path, key: str) -> str:
 
 
 def claim_text(session_id: str) -> bytes:
-    """The bytes of a claim: the id as a JSON string."""
+    """Return the bytes of a claim: the id as a JSON string."""
     return pretty(session_id)
 
 
 def read_claim(data: bytes, path: Path) -> str:
-    """The id in a claim. Raises DecodeError."""
+    """Return the id in the content of a claim.
+
+    Raises:
+        DecodeError: it is damaged.
+    """
     with in_file(path):
         claimed = parse(data)
         if not isinstance(claimed, str):
-            raise DecodeError("the claim is no JSON string")
+            raise DecodeError("the claim is not a JSON string")
         return claimed

@@ -1,11 +1,11 @@
-"""What each operation does in the directory: plain functions, no event loop.
+"""The operations on a directory: plain functions, no event loop.
 
 Invariants: 1. all texts are made before the first file is staged, and all files are staged before
-the first name changes; 2. shelves land before their session and a claim before the shelves it is
-for, so that what a crash leaves has its rightful owner (`owners`); 3. a session goes away after
-everything that is its own: upstream removes it first, and what a crash then leaves comes back to
-life when the id is used again. This way the session is still listed, and deleting it again
-finishes; 4. a claim exists only while there is no session file.
+the first name changes; 2. collections are written before their session, and a claim before its
+collections, so that after a crash each file has the right owner (`claims`); 3. a session file is
+removed after everything else of the session: after a crash the session is still listed, and
+deleting it again finishes. Upstream removes the session file first, and after a crash the rest
+reappears when the id is used again; 4. a claim exists only while there is no session file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from a3s_store.backends.jsonfiles import content, left_behind, listing, owners
+from a3s_store.backends.jsonfiles import claims, content, left_behind
 from a3s_store.backends.jsonfiles.atomic_write import Changes, present, read
 from a3s_store.backends.jsonfiles.content import NO_MANIFEST, CollectionFile
 from a3s_store.backends.jsonfiles.layout import (
@@ -55,7 +55,7 @@ from a3s_store.wire.limits import in_force
 
 
 class Directory:
-    """One directory of sessions. Every public method takes the lock for its own duration."""
+    """One directory of sessions. Every public method holds the lock while it runs."""
 
     def __init__(self, root: Path, timeout: float, limits: Limits = DEFAULT_LIMITS) -> None:
         self.root = root
@@ -68,16 +68,16 @@ class Directory:
     # -- Sessions and collections -----------------------------------------------------------------
 
     def commit(self, batch: Batch) -> bool:
-        """See `BaseStore._commit`. Each file lands whole; a crash may come between two."""
+        """Write a batch, see `BaseStore._commit`; after a crash some of its files may be old."""
         name = require_name(batch.session_id)
         with in_force(self.limits):
             trees = encode_batch(batch)
         refuse_too_large(trees, self.limits)
         with self._lock.exclusive():
-            owner = owners.owner(self.layout, name, batch.session_id)
+            owner = claims.owner(self.layout, name, batch.session_id)
             if owner not in {None, batch.session_id}:
                 raise IdCollisionError(
-                    "another session has the file this one would be in",
+                    "another session has the file of this id",
                     where=str(self.layout.session(name)),
                     hint="Ids that differ in / \\ and .. only share a file; choose another id",
                 )
@@ -133,23 +133,21 @@ class Directory:
     def fetch(
         self, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
-        """See `BaseStore._fetch`."""
+        """Return stored values, see `BaseStore._fetch`."""
         name = name_of(session_id)
         with self._lock.shared():
-            if name is None or owners.owner(self.layout, name, session_id) != session_id:
+            if name is None or claims.owner(self.layout, name, session_id) != session_id:
                 return LoadResult(session=None, collections=dict.fromkeys(collections))
             return self._read(name, collections, session=session)
 
-    def _read(self, name: str, families: Sequence[Collection], *, session: bool) -> LoadResult:
-        collections = {
-            collection: self._read_collection(collection, name) for collection in families
-        }
-        retained = [values.manifest.retained_uris for values in collections.values() if values]
+    def _read(self, name: str, collections: Sequence[Collection], *, session: bool) -> LoadResult:
+        files = {collection: self._read_collection(collection, name) for collection in collections}
+        retained = [file.manifest.retained_uris for file in files.values() if file]
         return LoadResult(
             session=self._session(name) if session else None,
             collections={
-                collection: None if values is None else values.values
-                for collection, values in collections.items()
+                collection: None if file is None else file.values
+                for collection, file in files.items()
             },
             retained_artifact_uris=next(filter(None, retained), ()),
         )
@@ -176,21 +174,21 @@ class Directory:
         ).digest()
 
     def exists(self, session_id: str) -> bool:
-        """Whether there is a session file and it is this id's."""
+        """Return whether there is a session file of this id."""
         with self._lock.shared():
-            return owners.is_saved(self.layout, session_id)
+            return claims.is_saved(self.layout, session_id)
 
     def delete(self, session_id: str) -> None:
-        """Remove what is the id's own, its session file last but for the claim.
+        """Remove everything of a session: its session file after the rest, then its claim.
 
-        Its agent memory goes too, and the workflow checkpoint of its queue; others stay. So do
-        temporary files that killed writers left, whosesoever they are.
+        Its agent memory and the workflow checkpoint of its queue are removed, too, and so are all
+        temporary files of killed writers.
         """
         name = name_of(session_id)
         with self._lock.exclusive():
-            owns = name is not None and owners.owner(self.layout, name, session_id) == session_id
+            owns = name is not None and claims.owner(self.layout, name, session_id) == session_id
             with Changes(self.root) as changes:
-                for path in listing.loop_checkpoints_of(self.layout, session_id):
+                for path in claims.loop_checkpoints_of(self.layout, session_id):
                     changes.drop(path)
                 self._drop_checkpoint(changes, WORKFLOW_CHECKPOINTS, WORKFLOW_PREFIX + session_id)
                 changes.drop(self.layout.memories(session_id))
@@ -209,12 +207,12 @@ class Directory:
             try:
                 (self.root / folder).rmdir()
             except OSError:
-                pass  # There are files in it, or it was never made.
+                pass  # it is not empty, or does not exist
 
     # -- Checkpoints --------------------------------------------------------------------------
 
     def put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
-        """See `BaseStore._put_checkpoint`."""
+        """Store a checkpoint, see `BaseStore._put_checkpoint`."""
         what = kind.key.replace("_", " ")
         path = self.layout.checkpoint(kind, require_checkpoint_name(key, what))
         with in_force(self.limits):
@@ -223,9 +221,9 @@ class Directory:
         text = content.tree_text(tree, model=type(value).__name__)
         content.refuse_unreadable(text, self.limits.file_bytes)
         with self._lock.exclusive():
-            if owners.checkpoint_owner(self.layout, kind, path, key) not in {None, key}:
+            if claims.checkpoint_owner(self.layout, kind, path, key) not in {None, key}:
                 raise IdCollisionError(
-                    f"another {what} has the file this checkpoint would be in",
+                    f"another {what} has the file of this checkpoint",
                     where=str(path),
                     hint="Ids that differ in / \\ and .. only share a file; choose another id",
                 )
@@ -234,19 +232,19 @@ class Directory:
                 changes.land()
 
     def get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
-        """See `BaseStore._get_checkpoint`."""
+        """Return a checkpoint, see `BaseStore._get_checkpoint`."""
         name = checkpoint_name(key)
         if name is None:
             return None
         path = self.layout.checkpoint(kind, name)
         with self._lock.shared():
-            if owners.checkpoint_owner(self.layout, kind, path, key) != key:
+            if claims.checkpoint_owner(self.layout, kind, path, key) != key:
                 return None
             data = read(path, self.limits.file_bytes)
         return None if data is None else content.read_value(kind.model, data, path)
 
     def drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
-        """See `BaseStore._drop_checkpoint`."""
+        """Remove a checkpoint, see `BaseStore._drop_checkpoint`."""
         with self._lock.exclusive(), Changes(self.root) as changes:
             self._drop_checkpoint(changes, kind, key)
             changes.land()
@@ -255,25 +253,27 @@ class Directory:
         name = checkpoint_name(key)
         if name is not None:
             path = self.layout.checkpoint(kind, name)
-            if owners.checkpoint_owner(self.layout, kind, path, key) == key:
+            if claims.checkpoint_owner(self.layout, kind, path, key) == key:
                 changes.drop(path)
 
-    # -- All of it ----------------------------------------------------------------------------
+    # -- Everything in the directory ----------------------------------------------------------
 
     def ids(self) -> list[str]:
-        """The ids of the sessions, sorted."""
+        """Return the ids of the sessions, sorted."""
         with self._lock.shared():
-            return listing.session_ids(self.layout)
+            return claims.session_ids(self.layout)
 
     def inventory(self) -> Inventory:
-        """All ids. A damaged session counts, so that whoever goes through them meets the error."""
+        """Return all ids, including damaged sessions, so that an export reports their errors."""
         with self._lock.shared():
-            return listing.inventory(self.layout)
-
-    # -- Care ---------------------------------------------------------------------------------
+            return claims.inventory(self.layout)
 
     def probe(self) -> None:
-        """Write and remove a file. Raises StoreUnavailableError when that is not possible."""
+        """Check that a file can be written and removed.
+
+        Raises:
+            StoreUnavailableError: it cannot.
+        """
         path = self.root / temporary_name(HEALTH_PROBE)
         try:
             next(self.root.iterdir(), None)

@@ -1,13 +1,12 @@
-"""Where things lie in a directory: upstream's names at 3.3.0, and which id a name can stand for.
+"""Names and paths of the files in a directory, as upstream 3.3.0 names them.
 
-Invariants: 1. a name never leads out of the directory, nor to a folder that others' data is in;
-2. every path is made here; 3. nothing here touches a file.
+Invariants: 1. a name never leads out of the directory, nor to a folder with data of other ids;
+2. every path is made here; 3. this module reads and writes no file.
 
-An id becomes a name by `safe_name`, as upstream does it, so several ids may share one name. Who
-owns a name is read off the files (`Directory.owner`): off the session's own payload, else off the
-*claim*, a file of ours in `.owners/` which upstream does not look at. Nor does it look at
-`.memories/`, where agent memory lies: the names there are made of an id and a hash of it, so no two
-owners share one, and any id has one.
+An id becomes a name by `safe_name`, as in upstream, so several ids may share one name; `claims`
+finds the owner of a name in the payload of the session file or in its *claim*, a file of ours in
+`.owners/`, which upstream ignores. Upstream also ignores `.memories/`, which has the agent memory:
+names there are made of an id and a hash of it, so that each owner has a name of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ MEMORIES: Final = ".memories"
 HEALTH_PROBE: Final = ".health_check"
 MAX_NAME: Final = MAX_FILE_NAME - len(SUFFIX)
 
-# Of an owner's id, its file shows so many characters, and instead of others than these a line.
+# A name in `.memories/` has this many characters of the owner's id; others than these become `_`.
 _SHOWN: Final = 80
 _NOT_SHOWN: Final = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -43,14 +42,14 @@ _NOT_ON_WINDOWS: Final = re.compile(
 
 
 def safe_name(session_id: str) -> str:
-    """The name upstream makes of an id: `/` and `\\` become `_`, then each `..` does."""
+    """Return upstream's name for an id: `/` and `\\` become `_`, then each `..` does."""
     return session_id.replace("/", "_").replace("\\", "_").replace("..", "_")
 
 
 def name_of(session_id: str, *, windows: bool = os.name == "nt") -> str | None:
-    """The name of an id that `check_id` let pass; None when no file can have it.
+    """Return the name of a valid id; None when no file can have it.
 
-    `.` can have none: the artifacts of that name would be the folder of everybody's.
+    The id `.` has none: its folder of artifacts would be the folder of all artifacts.
     """
     name = safe_name(session_id)
     if name in {"", "."} or len(os.fsencode(name)) > MAX_NAME:
@@ -59,9 +58,10 @@ def name_of(session_id: str, *, windows: bool = os.name == "nt") -> str | None:
 
 
 def checkpoint_name(key: str, *, windows: bool = os.name == "nt") -> str | None:
-    """As `name_of`, of the id of a checkpoint; that of a session's queue is shortened if need be.
+    """Return the name of a checkpoint's id as `name_of` does, shortened for a session's queue.
 
-    It is longer than the id of its session, which may be as long as the name of a file.
+    The id of a queue's checkpoint is longer than that of its session, which may have the length of
+    a file name.
     """
     name = name_of(key, windows=windows)
     session_id = key.removeprefix(WORKFLOW_PREFIX)
@@ -71,12 +71,20 @@ def checkpoint_name(key: str, *, windows: bool = os.name == "nt") -> str | None:
 
 
 def require_name(session_id: str) -> str:
-    """The name of an id that is to be saved. Raises InvalidIdError when there is none."""
+    """Return the name of an id to save.
+
+    Raises:
+        InvalidIdError: no file can have its name.
+    """
     return _required(name_of(session_id), "session id")
 
 
 def require_checkpoint_name(key: str, what: str) -> str:
-    """As `require_name`, of the id of a checkpoint, which the error calls `what`."""
+    """Return the name of a checkpoint's id to save; an error calls the id `what`.
+
+    Raises:
+        InvalidIdError: no file can have its name.
+    """
     return _required(checkpoint_name(key), what)
 
 
@@ -91,8 +99,9 @@ def _required(name: str | None, what: str) -> str:
 
 @attrs.frozen
 class Layout:
-    """The paths under one directory. `name` is always one that `name_of` returned, of a
-    checkpoint `checkpoint_name`.
+    """The paths under one directory.
+
+    A `name` is one that `name_of` returned, for a checkpoint `checkpoint_name`.
     """
 
     root: Path
@@ -100,32 +109,32 @@ class Layout:
     file_bytes: int = DEFAULT_LIMITS.file_bytes
 
     def session(self, name: str) -> Path:
-        """The file of a session."""
+        """Return the file of a session."""
         return self.root / (name + SUFFIX)
 
     def folder(self, kept: Collection | CheckpointKind) -> Path:
-        """The folder of a collection or of a kind of checkpoint."""
+        """Return the folder of a collection or of a kind of checkpoint."""
         return self.root / kept.folder
 
     def collection(self, collection: Collection, name: str) -> Path:
-        """The file of a collection."""
+        """Return the file of a collection."""
         return self.folder(collection) / collection.file.replace("{}", name)
 
     def own_folder(self, collection: Collection, name: str) -> Path | None:
-        """The folder a collection has for itself alone; None when it is a file among others."""
+        """Return the folder that has only this collection; None when the folder is shared."""
         path = self.collection(collection, name)
         return None if path.parent == self.folder(collection) else path.parent
 
     def checkpoint(self, kind: CheckpointKind, name: str) -> Path:
-        """The file of a checkpoint."""
+        """Return the file of a checkpoint."""
         return self.folder(kind) / (name + SUFFIX)
 
     def claim(self, name: str) -> Path:
-        """The file that says whose the collections of a name are while there is no session file."""
+        """Return the file with the owner of a name's collections, used without a session file."""
         return self.root / CLAIMS / name
 
     def memories(self, owner: str) -> Path:
-        """The file of an owner's agent memory. Any id has one."""
+        """Return the file of an owner's agent memory; every id has one."""
         digest = hashlib.sha256(owner.encode()).hexdigest()[:32]
         shown = _NOT_SHOWN.sub("_", owner[:_SHOWN])
         return self.root / MEMORIES / f"{shown}-{digest}{SUFFIX}"

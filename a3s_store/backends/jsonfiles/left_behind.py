@@ -1,8 +1,8 @@
-"""Temporary files in a directory whose writers were killed, and when they are removed.
+"""Removal of the temporary files of killed writers.
 
-All writers, those of older releases too, work under the directory's lock: while one process has it,
-no other is at work. Only the probe of a health check is written without it. Upstream's engines do
-not take it either, and their temporary names are not ours: theirs are left alone.
+All writers, including older releases, hold the directory's lock while they write, except for the
+probe of a health check; so a process with the lock may remove all temporary files. Upstream's
+engines do not take the lock, but their temporary files have other names and are left alone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from a3s_store.errors import StoreBusyError
 
 
 def sweep_at_opening(layout: Layout) -> None:
-    """Remove what is left in the root, where all temporary files are made, unless a writer works.
+    """Remove the temporary files in the root, where they are all made, if no writer is at work.
 
-    Then the next opening removes it, and so where it cannot be locked. Raises OSError when the
-    directory cannot be read.
+    If the directory is locked or cannot be locked, a later opening removes them.
+
+    Raises:
+        OSError: the directory cannot be read.
     """
     if next(temporaries(layout.root), None) is None:
         return
@@ -30,15 +32,15 @@ def sweep_at_opening(layout: Layout) -> None:
 
 
 def sweep_root(layout: Layout) -> None:
-    """Remove what is left in the root; for a caller that has the lock alone."""
+    """Remove the temporary files in the root; the caller holds the exclusive lock."""
     sweep(layout.root, alone=True, fits=lambda one: not _is_probe(one), folders=True)
     sweep(layout.root, alone=False, fits=_is_probe)
 
 
 def sweep_all(layout: Layout) -> None:
-    """As `sweep_root`, with what older releases left in the folders of files.
+    """Remove the temporary files in the root, and those of older releases in the other folders.
 
-    What they left in a folder of one session's artifacts goes away with that folder.
+    Those in a folder of one session's artifacts are removed with that folder.
     """
     sweep_root(layout)
     for kept in (*COLLECTIONS, *CHECKPOINTS):

@@ -1,10 +1,10 @@
-"""Who may work in a directory: one writer, or any number of readers, across processes.
+"""The lock of a directory: one writer or any number of readers, across processes.
 
-The lock is `flock` on the directory itself, so that no extra file appears in it. It belongs to an
-open file description, so each operation opens the directory anew; it ends with its process, and
-nothing is left to clean up after a crash. Upstream's engines do not know it: while one of them has
-the directory, only the files are whole, not the decisions taken over several of them. Nor does it
-hold on a network mount that turns flock into locks of ranges: saving is refused there.
+The lock is `flock` on the directory itself, so that no extra file is made. It belongs to an open
+file description, so each operation opens the directory anew; it ends with its process, so nothing
+has to be cleaned up after a crash. Upstream's engines do not take it: beside one of them, single
+files are consistent, but not decisions over several files. It does not work on a network mount that
+turns flock into locks of ranges: saving is refused there.
 
 Invariants: 1. an operation holds at most one lock, for its own duration; 2. a wait ends after the
 timeout; 3. nothing here runs on an event loop.
@@ -35,8 +35,8 @@ _LONGEST_PAUSE: Final = 0.02
 class DirectoryLock:
     """The lock of one directory, for the threads of this process and for other processes.
 
-    Threads queue on a plain lock first, readers too: they would only poll against each other
-    otherwise, and a writer would starve under readers that never pause.
+    Threads take a plain lock first, readers too: otherwise they would poll against each other, and
+    continuous readers would starve a writer.
     """
 
     def __init__(self, directory: Path, timeout: float) -> None:
@@ -45,11 +45,16 @@ class DirectoryLock:
         self._threads = threading.Lock()
 
     def exclusive(self) -> contextlib.AbstractContextManager[None]:
-        """Be the only one. Raises StoreBusyError after the timeout, OSError without a directory."""
+        """Hold the lock alone inside the block.
+
+        Raises:
+            StoreBusyError: others held it until the timeout.
+            OSError: the directory cannot be opened.
+        """
         return self._hold(exclusive=True)
 
     def shared(self) -> contextlib.AbstractContextManager[None]:
-        """Keep writers out. Raises as `exclusive` does."""
+        """Hold the lock with other readers inside the block; raises as `exclusive` does."""
         return self._hold(exclusive=False)
 
     @contextlib.contextmanager
@@ -64,7 +69,7 @@ class DirectoryLock:
                 try:
                     yield
                 finally:
-                    # Closing is not enough: a child forked meanwhile has the descriptor too.
+                    # Closing is not enough: a child forked meanwhile has the descriptor as well.
                     _unlock(descriptor)
             finally:
                 os.close(descriptor)
@@ -72,7 +77,7 @@ class DirectoryLock:
             self._threads.release()
 
     def _wait(self, descriptor: int, deadline: float, *, exclusive: bool) -> None:
-        """Polls: a blocking flock has no timeout, and an alarm is not for a library to set."""
+        """Poll for the lock: a blocking flock has no timeout, and a library must not set alarms."""
         pause = _FIRST_PAUSE
         while not _try_lock(descriptor, exclusive=exclusive):
             left = deadline - time.monotonic()
@@ -85,12 +90,12 @@ class DirectoryLock:
         return StoreBusyError(
             f"the directory stayed locked for {self._timeout:g} s",
             where=str(self._directory),
-            hint="Another program is working in it; try again",
+            hint="Another process is using it; try again",
         )
 
 
 if sys.platform == "win32":
-    # A directory cannot be opened there, and one byte of a file is locked for one holder only.
+    # A directory cannot be opened there, and locks of a byte of a file are never shared.
 
     def _open(directory: Path) -> int:
         return os.open(directory / ".lock", os.O_RDWR | os.O_CREAT)

@@ -1,13 +1,13 @@
-"""Agent memory in a directory: one file for each owner, in a folder that upstream does not look at.
+"""Agent memory in a directory: one file for each owner, in a folder that upstream ignores.
 
-A file has its owner and all items, the oldest first, and is replaced as a whole by each change.
+A file has its owner and all items, the oldest first; each change replaces the whole file.
 """
 
 from __future__ import annotations
 
 from a3s_store.agent_memory.item import MemoryItem, unfit
 from a3s_store.agent_memory.session_stores import Change, session_deleted
-from a3s_store.backends.jsonfiles import content, listing, owners
+from a3s_store.backends.jsonfiles import claims, content
 from a3s_store.backends.jsonfiles.atomic_write import Changes, read
 from a3s_store.backends.jsonfiles.layout import Layout
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
@@ -25,9 +25,9 @@ class MemoryFile(Model):
 
 
 class MemoryFiles:
-    """The memories of all owners. Every method takes the lock of the directory.
+    """The memories of all owners. Every method holds the lock of the directory while it runs.
 
-    A file of more bytes than the layout says is neither read nor written.
+    A file with more bytes than `Layout.file_bytes` is neither read nor written.
     """
 
     def __init__(self, layout: Layout, lock: DirectoryLock) -> None:
@@ -35,7 +35,11 @@ class MemoryFiles:
         self._lock = lock
 
     def load(self, owner: str) -> tuple[MemoryItem, ...]:
-        """The items of an owner, the oldest first. Raises DecodeError."""
+        """Return the items of an owner, the oldest first.
+
+        Raises:
+            DecodeError: the file is damaged or too large.
+        """
         with self._lock.shared():
             return self._read(owner).items
 
@@ -48,9 +52,13 @@ class MemoryFiles:
             self._change(owner, change)
 
     def change_of_session(self, session_id: str, change: Change) -> None:
-        """As `change`. Raises SessionDeletedError when no session of this id is stored."""
+        """Apply a change to the items of a stored session, as `change` does.
+
+        Raises:
+            SessionDeletedError: no session of this id is stored.
+        """
         with self._lock.exclusive():
-            if not owners.is_saved(self._layout, session_id):
+            if not claims.is_saved(self._layout, session_id):
                 raise session_deleted(session_id)
             self._change(session_id, change)
 
@@ -83,9 +91,9 @@ class MemoryFiles:
         return found
 
     def owners(self) -> list[str]:
-        """The owners of at least one item; a file that is of none is logged."""
+        """Return the owners of at least one item; a file without a valid owner is logged."""
         with self._lock.shared():
-            return [*listing.memory_owners(self._layout)]
+            return [*claims.memory_owners(self._layout)]
 
 
 def _check(item: MemoryItem, place: str) -> None:

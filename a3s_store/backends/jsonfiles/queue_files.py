@@ -1,8 +1,8 @@
 """Queue entries in a directory: the steps of one workflow checkpoint for each session.
 
-The file is the one in which stores without entries, and older releases, keep the queue: see
-`core.queue_entries`. Here it is read and written under the lock, and only for a session that is
-stored.
+Stores without queue entries, and older releases, use the same file: see
+`core.base.queue_entries`. Here it is read and written under the lock, and only for a stored
+session.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from a3s_store.backends.jsonfiles import content, owners
+from a3s_store.backends.jsonfiles import claims, content
 from a3s_store.backends.jsonfiles.atomic_write import Changes, read
 from a3s_store.backends.jsonfiles.layout import Layout, require_checkpoint_name
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
@@ -33,11 +33,11 @@ from a3s_store.wire import encode
 
 
 class QueueFiles:
-    """The queue entries of all sessions. Every method takes the lock of the directory.
+    """The queue entries of all sessions. Every method holds the lock of the directory.
 
-    Methods raise DecodeError for a damaged file, InvalidIdError where no file can be named after
-    the session's id, and IdCollisionError where another id has the file. A file of more
-    bytes than the layout says is neither read (DecodeError) nor written (EncodeError).
+    Methods raise DecodeError for a damaged file, InvalidIdError if no file can have the name of the
+    session's id, and IdCollisionError if another id has the file. A file with more bytes than
+    `Layout.file_bytes` is neither read (DecodeError) nor written (EncodeError).
     """
 
     def __init__(self, layout: Layout, lock: DirectoryLock) -> None:
@@ -54,7 +54,7 @@ class QueueFiles:
     ) -> None:
         """See `QueueEntryStore.save_queue_entries`."""
         with self._lock.exclusive():
-            if not owners.is_saved(self._layout, session_id):
+            if not claims.is_saved(self._layout, session_id):
                 if put:
                     raise session_not_saved()
                 return
@@ -74,12 +74,12 @@ class QueueFiles:
     ) -> tuple[QueueEntry, ...]:
         """See `QueueEntryStore.claim_queue_entries`."""
         with self._lock.exclusive():
-            if not owners.is_saved(self._layout, session_id):
+            if not claims.is_saved(self._layout, session_id):
                 return ()
             stored = self._read(session_id)
             steps = {key_of(step): step for step in stored.steps}
-            claims = {claim_of(step) for step in stored.steps} - {by}
-            free = {by, *(claim for claim in claims if may_take(claim))}
+            others = {claim_of(step) for step in stored.steps} - {by}
+            free = {by, *(claim for claim in others if may_take(claim))}
             mine = {key: entry_of(one) for key, one in steps.items() if claim_of(one) in free}
             steps |= {key: step_of(entry, steps[key], by) for key, entry in mine.items()}
             self._write(session_id, stored, steps, now_ms)
@@ -91,10 +91,8 @@ class QueueFiles:
 
     def _read(self, session_id: str) -> WorkflowCheckpoint:
         path, key = self._path(session_id), WORKFLOW_PREFIX + session_id
-        if owners.checkpoint_owner(self._layout, WORKFLOW_CHECKPOINTS, path, key) not in {
-            None,
-            key,
-        }:
+        owner = claims.checkpoint_owner(self._layout, WORKFLOW_CHECKPOINTS, path, key)
+        if owner not in {None, key}:
             raise IdCollisionError("another workflow has the file of this queue", where=str(path))
         data = read(path, self._layout.file_bytes)
         if data is None:

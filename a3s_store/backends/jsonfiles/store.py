@@ -1,8 +1,8 @@
-"""The async skin over `Directory`: each operation is one function on a worker thread.
+"""`FileSessionStore`: runs the operations of `Directory` on worker threads, one function each.
 
-Invariants: 1. nothing here waits for a file or a lock on the event loop; 2. a cancelled await
-leaves the function running to its end, so that it never stops half way; 3. changes of one owner's
-memories, or of one session's queue, are made in the order in which they were asked for.
+Invariants: 1. the event loop waits for no file and no lock; 2. after a cancelled await the function
+still runs to its end, so that no operation stops half way; 3. changes to one owner's memories, or
+to one session's queue, are made in the order of the calls.
 """
 
 from __future__ import annotations
@@ -37,19 +37,20 @@ DEFAULT_TIMEOUT = 10.0
 
 
 class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
-    """A `SessionStore` on a directory, file for file as upstream's 3.3.0 writes it.
+    """A `SessionStore` on a directory with the files of upstream's 3.3.0.
 
-    For working with upstream's engines and for looking at sessions with any tool. Each file is
-    written whole and synced, but a snapshot is several files: a crash between two of them leaves
-    some new and some old (families first, the session last), and `capabilities()` says so. Every
-    save rewrites its files, so a long conversation costs more with each turn; `SqliteSessionStore`
-    has neither limit.
+    It can be used beside upstream's engines, and sessions can be read with any tool. Each file is
+    replaced as a whole and synced, but a snapshot is several files: after a crash between two of
+    them some are new and some old (collections first, the session last), so `capabilities()` does
+    not promise `atomic_session_snapshots`. Every save rewrites its files, so that a turn of a long
+    conversation costs more than one of a short conversation; `SqliteSessionStore` has neither
+    limit.
 
     Ids that differ only in `/`, `\\` and `..` share a file; the second one is refused with
     IdCollisionError. Ids of more than 250 bytes, and the id `.`, cannot be saved.
 
-    Agent memory lies in a folder of ours, `.memories`, which upstream does not look at. Each change
-    of an owner's rewrites its file, and each search reads it.
+    Agent memory is in the folder `.memories`, which upstream ignores. Each change rewrites the file
+    of its owner, and each search reads it.
     """
 
     backend_name = "file"
@@ -60,7 +61,7 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         redactor: Redactor | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Not for callers: `open` makes and checks the directory. NotOpenedError for a path."""
+        """Not for callers, who use `open`; a path raises NotOpenedError."""
         if not isinstance(directory, Directory):
             raise not_constructed(type(self).__name__)
         self._directory = directory
@@ -85,15 +86,15 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         clock: Callable[[], float] = time.time,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Opening[FileSessionStore]:
-        """Open a directory, which is made (for its owner alone) when there is none.
+        """Open a directory; a missing one is created, for its owner only.
 
-        Await it, or enter it with `async with`. `timeout` is how many seconds an operation waits
-        while another process works in the directory. `redact`, `credentials` and `limits` as in
-        `SqliteSessionStore.open`; `limits.file_bytes` is for each file that is read. `clock` gives
-        Unix seconds, for the relevance of memories.
+        Await the result, or enter it with `async with`. `timeout` is the time in seconds that an
+        operation waits for the lock of the directory. `redact`, `credentials` and `limits` as in
+        `SqliteSessionStore.open`; `limits.file_bytes` applies to each file. `clock` returns Unix
+        seconds, for the relevance of memories.
 
         Raises:
-            InvalidArgumentError: the timeout is no number of 0 or more.
+            InvalidArgumentError: the timeout is no number, or below 0.
             StoreUnavailableError: the directory cannot be made or entered.
         """
         if type(timeout) not in (int, float) or not timeout >= 0:
@@ -114,7 +115,7 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         return f"<FileSessionStore in {self._directory.root}>"
 
     def capabilities(self) -> Capabilities:
-        """Durable, shared and comparing; a snapshot is not one commit."""
+        """Return the promises of this store; a snapshot is not one commit."""
         return Capabilities(
             aggregate_cas=True,
             collections=True,
@@ -136,7 +137,7 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         return await self._run(op, _named(session_id), fetch)
 
     async def _delete(self, session_id: str) -> None:
-        # Behind memories that are being stored: one of a caller that was cancelled would stay.
+        # After memories that are being stored: one of a cancelled call would stay otherwise.
         work, lane = self._directory.delete, _memories(session_id)
         await self._run("delete", _named(session_id), work, session_id, lane=lane)
 
@@ -168,7 +169,7 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
     async def _change_memories_of(
         self, op: str, owner: str, life: int | None, change: Change
     ) -> None:
-        # No life is stored here: one made anew under the id counts as the same.
+        # Lives are not stored here: a session created again under the id counts as the same.
         work, lane = self._directory.memories.change_of_session, _memories(owner)
         await self._run(op, lane, work, owner, change, lane=lane)
 
@@ -212,7 +213,7 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
     async def _run(
         self, op: str, what: str, work: Callable[..., T], *given: Any, lane: str = ""
     ) -> T:
-        """Do work in a thread, that of a lane in the order of the calls."""
+        """Run a function on a thread; functions of one lane run in the order of the calls."""
         if os.getpid() != self._process:
             raise StoreForkedError(
                 "the store was opened before fork()", op=op, hint="Open another one in the child"
@@ -248,6 +249,6 @@ def _open(root: Path) -> None:
         for folder in (*reversed(root.parents), root):
             if not folder.exists():
                 make_folder(folder)
-        # Says at once, and not at the first save, that this is no directory or must not be entered.
+        # Raises now, not at the first save, if this is no directory or must not be entered.
         next(root.iterdir(), None)
         left_behind.sweep_at_opening(Layout(root))

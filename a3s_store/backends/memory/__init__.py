@@ -1,7 +1,7 @@
-"""The store in memory, with which other backends are compared.
+"""The store in memory, the reference for other backends.
 
-`branches` keeps the conversations of all generations, `entry` everything under one session id,
-`store` is the async store over them.
+`branches` has the conversations of all generations, `entry` everything under one session id, `runs`
+the checkpoints of runs; `store` is the async store made of them.
 """
 
 from a3s_store.backends.memory.store import MemorySessionStore

@@ -1,14 +1,14 @@
-"""The conversations of all generations of a session, each message in them kept once.
+"""The conversations of all generations of a session, with each shared message stored once.
 
 A generation is a head: a branch of messages and a length. A conversation that grows extends its
-branch; one that differs after n messages begins a branch behind the first n of another. So what N
-saves keep is what is new in each, and a head.
+branch; one that differs after n messages begins a branch after the first n of another. So each save
+adds its new messages and a head.
 
-A tuple for each generation, which is simpler, keeps a reference to every message in every
-generation: for 10 000 saves of one more message each these were 495 MB, and the heads are 1.7 MB.
-Heads do not share messages behind a change: a conversation that drops its oldest message in each
-save keeps a reference of 8 bytes to each message that is left. Segments, by which SQLite shares
-those too, were not worth their code here.
+A tuple for each generation is simpler, but has a reference to every message in every generation:
+10 000 saves of one more message each took 495 MB, and take 1.7 MB with heads. Messages after a
+change are not shared: a conversation that drops its oldest message in each save takes a reference
+of 8 bytes for each remaining message. SQLite shares those by segments, which were not worth their
+code here.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from a3s_store.wire import encode
 
 @attrs.define(eq=False)
 class Branch:
-    """Messages that were saved one after another, behind those `before` them; it only grows."""
+    """Messages saved one after another, following the head `before`; a branch only grows."""
 
     before: Head | None = None
     own: list[Message] = attrs.field(factory=list)
 
     @property
     def start(self) -> int:
-        """How many messages come before its own."""
+        """The number of messages before its own."""
         return 0 if self.before is None else self.before.length
 
     @property
     def end(self) -> int:
-        """How many messages it has in all."""
+        """The number of all its messages, including those of `before`."""
         return self.start + len(self.own)
 
 
@@ -63,9 +63,9 @@ class Head:
         return tuple(joined.from_iterable(reversed(parts)))
 
     def followed_by(self, length: int, more: tuple[Message, ...]) -> Head:
-        """Return the head of the first `length` messages with more behind them."""
+        """Return the head of the first `length` messages followed by `more`."""
         branch = self.branch
-        # The branch that has the last of these messages: branches are never nested for nothing.
+        # The branch with the last of these messages, so that branches are not nested needlessly.
         while branch.before is not None and length <= branch.start:
             branch = branch.before.branch
         if not more:
@@ -78,7 +78,7 @@ class Head:
 
 @attrs.define(eq=False)
 class Conversation:
-    """The conversation that a session has now, and the chain hash after each of its messages."""
+    """The current conversation of a session, and the chain hash after each of its messages."""
 
     messages: tuple[Message, ...] = ()
     head: Head = attrs.field(factory=lambda: Head(Branch(), 0))
@@ -86,7 +86,7 @@ class Conversation:
 
     @property
     def position(self) -> Position:
-        """Its length and its chain hash."""
+        """The length and the chain hash of the conversation."""
         return Position(len(self.chain_hashes), self._chain_hash_at(len(self.chain_hashes)))
 
     @property
@@ -95,7 +95,7 @@ class Conversation:
         return ListDigest(*self.position)
 
     def put(self, messages: tuple[Message, ...]) -> None:
-        """Make these the messages. Those at the beginning that are known are not kept again."""
+        """Replace the messages; equal ones at the beginning are not stored again."""
         shared = _leading(map(is_, self.messages, messages))
         hashes = chain(
             (message_digest(encode(one)) for one in messages[shared:]), self._chain_hash_at(shared)
@@ -121,5 +121,5 @@ class Conversation:
 
 
 def _leading(found: Iterable[bool]) -> int:
-    """How many are true before the first that is not."""
+    """Return the number of values before the first false one."""
     return sum(takewhile(bool, found))

@@ -1,4 +1,4 @@
-"""All that is kept under one session id, with every generation of it."""
+"""Everything that is stored under one session id, with all its generations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MESSAGES: Final = frozenset({"messages"})
 
 @attrs.frozen
 class _Save:
-    """One generation; `head` and `digest` are None while no session was saved."""
+    """One generation; `head` and `digest` are None before a session is saved."""
 
     head: Head | None
     digest: str | None
@@ -39,9 +39,9 @@ class _Save:
 
 @attrs.define
 class Entry:
-    """The content of one session id. `generation` is that of the last save.
+    """The content of one session id.
 
-    `life` is the first one, whose save is the first of `saves`.
+    `generation` is the number of the last save; `life` is that of the first one in `saves`.
     """
 
     generation: int
@@ -60,7 +60,7 @@ class Entry:
     _parts: dict[str, ListDigest] = attrs.field(factory=dict)
 
     def apply(self, batch: Batch, saved_at_ms: int) -> None:
-        """Write a batch that may be written, as the next generation."""
+        """Write a checked batch as the next generation."""
         if batch.session is not None:
             self._put_session(batch.session, batch)
         for collection, values in batch.collections.items():
@@ -102,17 +102,21 @@ class Entry:
             self._parts.pop(URIS, None)
 
     def snapshot(self) -> SessionSnapshot | None:
-        """The session with its collections; None when none was saved."""
+        """Return the session with its collections; None without a session."""
         if self.session is None:
             return None
         return SessionSnapshot.of(self.session, self.collections, self.retained_artifact_uris)
 
     def revision(self) -> Revision | None:
-        """Where the session stands; None when none was saved."""
+        """Return the revision of the session; None without a session."""
         return None if self.session is None else Revision(self.generation, self.life)
 
     def session_at(self, generation: int) -> SessionData | None:
-        """The session with the conversation it had then. Raises SessionNotFoundError."""
+        """Return the session with the conversation of a generation; None without a session.
+
+        Raises:
+            SessionNotFoundError: there is no such generation, or it had no conversation.
+        """
         if self.session is None:
             return None
         found = self.saves[generation - self.life] if self._has(generation) else None
@@ -126,7 +130,7 @@ class Entry:
         return self.life <= generation <= self.generation
 
     def generations(self) -> tuple[Generation, ...]:
-        """Every save, the oldest first."""
+        """Return all generations, the oldest first."""
         return tuple(
             Generation(
                 number=number,

@@ -1,9 +1,8 @@
-"""The store on a dict: the reference every other store is compared with.
+"""The store in memory, the reference for all other stores.
 
-Values are frozen, so keeping them is keeping references. Everything is encoded once as it comes
-in, only to refuse what the other stores would refuse. Nothing awaits between the first look at the
-dicts and the last write, so each method is atomic for all tasks of a loop; a lock does the same
-for threads.
+Values are frozen, so the store keeps references to them. Every saved value is encoded, so that the
+store refuses the same values as the other stores. No method awaits between its first read and its
+last write, so each is atomic for all tasks of a loop; a lock does the same for threads.
 """
 
 from __future__ import annotations
@@ -13,21 +12,19 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-import attrs
-
 from a3s_store.agent_memory.item import MemoryItem
 from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change, session_deleted
 from a3s_store.backends.memory.branches import Conversation
 from a3s_store.backends.memory.entry import Entry
+from a3s_store.backends.memory.runs import Runs
 from a3s_store.core import session_tree
 from a3s_store.core.base.conditional import (
     ConditionalMethods,
     ask,
     may_write,
     refuse_unwritable_changes,
-    run_taken,
 )
-from a3s_store.core.base.drafts import BaseDraftStore, no_checkpoint, refuse_other_claim
+from a3s_store.core.base.drafts import BaseDraftStore
 from a3s_store.core.base.generational import (
     GenerationalMethods,
     not_saved,
@@ -45,47 +42,34 @@ from a3s_store.core.base.queue_entries import (
     session_not_saved,
 )
 from a3s_store.core.batch import Batch, LoadResult
-from a3s_store.core.changes import (
-    Committed,
-    Merge,
-    RunCheckpoint,
-    SessionChanges,
-    Stored,
-    batch_of,
-)
+from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored, batch_of
 from a3s_store.core.clock import unix_ms
-from a3s_store.core.collections import (
-    CHECKPOINTS,
-    LOOP_CHECKPOINTS,
-    WORKFLOW_CHECKPOINTS,
-    CheckpointKind,
-    Collection,
-)
+from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind, Collection
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import Capabilities, Generation, Health, Inventory
 from a3s_store.core.redaction.credential_names import CredentialNames
 from a3s_store.core.redaction.redactor import BUILT_IN, Redact
 from a3s_store.core.revision import Revision, Versioned
 from a3s_store.errors import during
-from a3s_store.models import LoopCheckpoint, SessionData
+from a3s_store.models import SessionData, WorkflowCheckpoint
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 from a3s_store.wire.limits import in_force
 
-# The entry of an id under which nothing was saved.
+# The entry of an id under which nothing is stored.
 _NOTHING: Final = Entry(0, 1)
 
 
 class MemorySessionStore(
     GenerationalMethods, ConditionalMethods, QueueEntryMethods, BaseDraftStore, BaseMemoryMethods
 ):
-    """A `SessionStore` that forgets everything when the process ends.
+    """A `SessionStore` in memory; its content ends with the process.
 
-    `redact`, `credentials` and `limits` as in `SqliteSessionStore.open`. `clock` gives Unix
+    `redact`, `credentials` and `limits` as in `SqliteSessionStore.open`. `clock` returns Unix
     seconds, for `saved_at_ms` and the relevance of memories.
 
-    Every save is a generation until its session is deleted; nothing is pruned. Messages that
-    generations share are kept once, and so is a message that is saved again in its place; others
-    stay in memory after they were dropped from the conversation.
+    Every save is a generation until its session is deleted; nothing is pruned. A message that
+    generations share is stored once. Messages that were dropped from a conversation stay in memory
+    with the older generations.
     """
 
     backend_name = "memory"
@@ -101,12 +85,10 @@ class MemorySessionStore(
         super().__init__(redact=redact, credentials=credentials, limits=limits)
         self._clock = clock
         self._entries: dict[str, Entry] = {}
-        # The last number given under an id whose session was deleted.
+        # The last generation of each id with a deleted session.
         self._last: dict[str, int] = {}
-        self._checkpoints: dict[CheckpointKind, dict[str, Any]] = {k: {} for k in CHECKPOINTS}
-        # Of loop checkpoints: where the run's own messages begin, and who has claimed it.
-        self._runs: dict[str, tuple[int | None, str | None]] = {}
-        self._drafts: dict[str, Draft] = {}
+        self._runs = Runs()
+        self._workflows: dict[str, WorkflowCheckpoint] = {}
         self._memories: dict[str, dict[str, MemoryItem]] = {}
         self._lock = threading.Lock()
 
@@ -114,7 +96,7 @@ class MemorySessionStore(
         return f"<MemorySessionStore of {len(self._entries)} ids>"
 
     def capabilities(self) -> Capabilities:
-        """Atomic and comparing within the process; nothing survives it."""
+        """Return the promises of this store; it is neither durable nor shared by processes."""
         return Capabilities(
             atomic_session_snapshots=True,
             aggregate_cas=True,
@@ -130,7 +112,7 @@ class MemorySessionStore(
     async def _commit(self, batch: Batch) -> bool:
         self._refuse_unwritable(batch)
         with self._lock, during(batch.op, f"session {batch.session_id!r}"):
-            entry = self._entries.get(batch.session_id, _NOTHING)
+            entry = self._entry(batch.session_id)
             refuse_other(batch.expected_generation, entry.generation)
             if batch.expected_digest is not None:
                 stored = entry.snapshot()
@@ -140,7 +122,7 @@ class MemorySessionStore(
         return True
 
     def _apply(self, batch: Batch, shared: Conversation | None = None) -> Entry:
-        """Write a batch that may be written; `shared` is the conversation of a new session."""
+        """Write a checked batch; `shared` is the conversation of a new fork."""
         now_ms = unix_ms(self._clock())
         entry = self._entries.get(batch.session_id)
         if entry is None:
@@ -154,26 +136,26 @@ class MemorySessionStore(
 
     async def _load_generation(self, session_id: str, generation: int) -> SessionData | None:
         with self._lock, during("load", f"session {session_id!r}"):
-            return self._entries.get(session_id, _NOTHING).session_at(generation)
+            return self._entry(session_id).session_at(generation)
 
     async def _generation(self, session_id: str) -> int:
         with self._lock:
-            return self._entries.get(session_id, _NOTHING).generation
+            return self._entry(session_id).generation
 
     async def _generations(self, session_id: str) -> tuple[Generation, ...]:
         with self._lock:
-            return self._entries.get(session_id, _NOTHING).generations()
+            return self._entry(session_id).generations()
 
     async def _fork(
         self, session_id: str, new_id: str, at: int | None, expected_generation: int | None
     ) -> None:
         with self._lock, during("fork", f"session {session_id!r}"):
-            entry = self._entries.get(session_id, _NOTHING)
+            entry = self._entry(session_id)
             refuse_other(expected_generation, entry.generation)
             source = entry.snapshot()
             if source is None:
                 raise not_saved()
-            refuse_used(new_id, self._entries.get(new_id, _NOTHING).generation)
+            refuse_used(new_id, self._entry(new_id).generation)
             refuse_beyond(at, len(source.session.messages))
             kept = entry.conversation.first(len(source.session.messages) if at is None else at)
             session = source.session.evolve(messages=kept.messages)
@@ -181,23 +163,22 @@ class MemorySessionStore(
 
     async def _rewind(self, session_id: str, length: int, expected_generation: int | None) -> int:
         with self._lock, during("rewind", f"session {session_id!r}"):
-            entry = self._entries.get(session_id, _NOTHING)
+            entry = self._entry(session_id)
             refuse_other(expected_generation, entry.generation)
             if entry.session is None:
                 raise not_saved()
             refuse_beyond(length, len(entry.session.messages))
             session = entry.session.evolve(messages=entry.session.messages[:length])
-            return self._apply(
-                Batch(op="rewind", session_id=session_id, session=session)
-            ).generation
+            batch = Batch(op="rewind", session_id=session_id, session=session)
+            return self._apply(batch).generation
 
-    # -- Live sessions beside each other -------------------------------------------------------
+    # -- Conditional saves and runs ------------------------------------------------------------
 
     async def _commit_changes(
         self, changes: SessionChanges, on: Revision | None, merge: Merge | None
     ) -> Committed:
         with self._lock:
-            actual = self._entries.get(changes.session_id, _NOTHING).revision()
+            actual = self._entry(changes.session_id).revision()
             theirs: Stored | None = None
             if not may_write(changes, on, actual, merge, self._claimed_by):
                 theirs = self._versioned(changes.session_id)
@@ -209,35 +190,17 @@ class MemorySessionStore(
             if changes.changes_session:
                 self._apply(batch_of(changes))
             for claim in changes.ended_runs:
-                self._drop_run(claim.run_id)
+                self._runs.drop(claim.run_id)
             if changes.checkpoint is not None:
-                self._put_run(changes.checkpoint)
-            revision = self._entries.get(changes.session_id, _NOTHING).revision()
+                self._runs.put(changes.checkpoint)
+            revision = self._entry(changes.session_id).revision()
             return Committed(revision=revision or Revision(0, 0), changes=changes, theirs=theirs)
 
     def _claimed_by(self, run_id: str) -> tuple[str | None] | None:
-        if run_id not in self._checkpoints[LOOP_CHECKPOINTS]:
-            return None
-        return (self._claim_of(run_id),)
-
-    def _put_run(self, run: RunCheckpoint) -> None:
-        self._checkpoints[LOOP_CHECKPOINTS][run.run_id] = run.checkpoint
-        self._runs[run.run_id] = (run.base_length, run.claimed_by)
-        draft = self._drafts.get(run.run_id)
-        if draft is not None and draft.position < len(run.checkpoint.messages):
-            del self._drafts[run.run_id]
-
-    def _drop_run(self, run_id: str) -> None:
-        self._checkpoints[LOOP_CHECKPOINTS].pop(run_id, None)
-        self._runs.pop(run_id, None)
-        self._drafts.pop(run_id, None)
-
-    def _run(self, checkpoint: LoopCheckpoint) -> RunCheckpoint:
-        base_length, claimed_by = self._runs.get(checkpoint.run_id, (None, None))
-        return RunCheckpoint(checkpoint=checkpoint, base_length=base_length, claimed_by=claimed_by)
+        return self._runs.claimed_by(run_id)
 
     def _versioned(self, session_id: str) -> Stored | None:
-        entry = self._entries.get(session_id, _NOTHING)
+        entry = self._entry(session_id)
         snapshot, revision = entry.snapshot(), entry.revision()
         if snapshot is None or revision is None:
             return None
@@ -249,26 +212,21 @@ class MemorySessionStore(
 
     async def _revision(self, session_id: str) -> Revision | None:
         with self._lock:
-            return self._entries.get(session_id, _NOTHING).revision()
+            return self._entry(session_id).revision()
 
     async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
         with self._lock:
-            entry = self._entries.get(session_id, _NOTHING)
+            entry = self._entry(session_id)
             number = entry.save_ids.get(save_id)
             return None if number is None else Revision(number, entry.life)
 
     async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
         with self._lock:
-            loops = self._checkpoints[LOOP_CHECKPOINTS].values()
-            return tuple(self._run(one) for one in loops if one.session_id == session_id)
+            return self._runs.of_session(session_id)
 
     async def _claim_run(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
         with self._lock:
-            if self._claimed_by(run_id) != (seen,):
-                raise run_taken(run_id)
-            found = self._run(self._checkpoints[LOOP_CHECKPOINTS][run_id])
-            self._runs[run_id] = (found.base_length, by)
-            return attrs.evolve(found, claimed_by=by)
+            return self._runs.claim(run_id, seen, by)
 
     # -- The port -----------------------------------------------------------------------------
 
@@ -276,23 +234,21 @@ class MemorySessionStore(
         self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
     ) -> LoadResult:
         with self._lock:
-            entry = self._entries.get(session_id, _NOTHING)
+            entry = self._entry(session_id)
             return LoadResult(
                 session=entry.session if session else None,
-                collections={
-                    collection: entry.collections.get(collection) for collection in collections
-                },
+                collections={one: entry.collections.get(one) for one in collections},
                 retained_artifact_uris=entry.retained_artifact_uris,
             )
 
     async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         with self._lock, during("delete", f"session {session_id!r}"):
-            refuse_other(expected_generation, self._entries.get(session_id, _NOTHING).generation)
+            refuse_other(expected_generation, self._entry(session_id).generation)
             self._remove(session_id)
 
     async def _delete_tree(self, session_id: str, expected_generation: int | None = None) -> None:
         with self._lock, during("delete", f"session {session_id!r}"):
-            refuse_other(expected_generation, self._entries.get(session_id, _NOTHING).generation)
+            refuse_other(expected_generation, self._entry(session_id).generation)
             parents = {i: e.session.parent_id for i, e in self._entries.items() if e.session}
             for one in session_tree.below(session_id, parents):
                 self._remove(one)
@@ -300,12 +256,10 @@ class MemorySessionStore(
     def _remove(self, session_id: str) -> None:
         entry = self._entries.pop(session_id, None)
         if entry is not None:
-            # The deletion takes a number, so that none is given twice.
+            # The deletion takes a number, so that none is used twice.
             self._last[session_id] = entry.generation + 1
-        self._checkpoints[WORKFLOW_CHECKPOINTS].pop(WORKFLOW_PREFIX + session_id, None)
-        loops = self._checkpoints[LOOP_CHECKPOINTS]
-        for run_id in [r for r, c in loops.items() if c.session_id == session_id]:
-            self._drop_run(run_id)
+        self._workflows.pop(WORKFLOW_PREFIX + session_id, None)
+        self._runs.drop_of(session_id)
         self._memories.pop(session_id, None)
 
     async def _ids(self) -> list[str]:
@@ -314,29 +268,36 @@ class MemorySessionStore(
 
     async def _exists(self, session_id: str) -> bool:
         with self._lock:
-            return self._entries.get(session_id, _NOTHING).session is not None
+            return self._entry(session_id).session is not None
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         self._refuse_unwritable_checkpoint(value)
         with self._lock:
             if kind is LOOP_CHECKPOINTS:
-                self._put_run(self._run(value))
+                self._runs.put_checkpoint(value)
             else:
-                self._checkpoints[kind][key] = value
+                self._workflows[key] = value
 
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
         with self._lock:
-            return self._checkpoints[kind].get(key)
+            if kind is not LOOP_CHECKPOINTS:
+                return self._workflows.get(key)
+            run = self._runs.get(key)
+            return None if run is None else run.checkpoint
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
         with self._lock:
             if kind is LOOP_CHECKPOINTS:
-                self._drop_run(key)
+                self._runs.drop(key)
             else:
-                self._checkpoints[kind].pop(key, None)
+                self._workflows.pop(key, None)
+
+    def _entry(self, session_id: str) -> Entry:
+        """Return everything stored under an id; an empty entry for an unused one."""
+        return self._entries.get(session_id, _NOTHING)
 
     def _of_life(self, session_id: str, life: int | None) -> Entry:
-        entry = self._entries.get(session_id, _NOTHING)
+        entry = self._entry(session_id)
         return _NOTHING if life is not None and life != entry.life else entry
 
     async def _save_entries(
@@ -364,10 +325,9 @@ class MemorySessionStore(
             entry = self._of_life(session_id, life)
             if entry.session is None:
                 return ()
-            left = self._checkpoints[WORKFLOW_CHECKPOINTS].get(WORKFLOW_PREFIX + session_id)
+            left = self._workflows.pop(WORKFLOW_PREFIX + session_id, None)
             for claim, one in () if left is None else tuple(entries_of(left)):
                 entry.put_in_queue(claim, one)
-            self._checkpoints[WORKFLOW_CHECKPOINTS].pop(WORKFLOW_PREFIX + session_id, None)
             claims = {claim for claim, _ in entry.queue.values()} - {by}
             free = {by, *(claim for claim in claims if may_take(claim))}
             taken = {k: (by, one) for k, (claim, one) in entry.queue.items() if claim in free}
@@ -376,26 +336,15 @@ class MemorySessionStore(
 
     async def _put_draft(self, run_id: str, draft: Draft, claimed_by: str | None) -> None:
         with self._lock:
-            checkpoint = self._checkpoints[LOOP_CHECKPOINTS].get(run_id)
-            if checkpoint is None:
-                raise no_checkpoint(run_id)
-            refuse_other_claim(run_id, claimed_by, self._claim_of(run_id))
-            if draft.position >= len(checkpoint.messages):
-                self._drafts[run_id] = draft
+            self._runs.put_draft(run_id, draft, claimed_by)
 
     async def _get_draft(self, run_id: str) -> Draft | None:
         with self._lock:
-            return self._drafts.get(run_id)
+            return self._runs.draft(run_id)
 
     async def _drop_draft(self, run_id: str, claimed_by: str | None) -> None:
         with self._lock:
-            if run_id in self._checkpoints[LOOP_CHECKPOINTS] and claimed_by is not None:
-                refuse_other_claim(run_id, claimed_by, self._claim_of(run_id))
-            self._drafts.pop(run_id, None)
-
-    def _claim_of(self, run_id: str) -> str | None:
-        """The live session that has claimed a run."""
-        return self._runs.get(run_id, (None, None))[1]
+            self._runs.drop_draft(run_id, claimed_by)
 
     async def _load_memories(self, op: str, owner: str) -> tuple[MemoryItem, ...]:
         with self._lock:
@@ -410,7 +359,7 @@ class MemorySessionStore(
     ) -> None:
         with self._lock:
             if self._of_life(owner, life).session is None:
-                is_recreated = self._of_life(owner, None).session is not None
+                is_recreated = self._entry(owner).session is not None
                 error = session_deleted(owner, is_recreated=is_recreated)
                 raise error.locate(op, f"session {owner!r}")
             self._apply_to_memories(owner, change)
@@ -428,7 +377,7 @@ class MemorySessionStore(
         with self._lock:
             ids = sorted(self._entries)
             held = {i for i in ids if self._entries[i].session is not None}
-            loops, workflows = (tuple(sorted(self._checkpoints[kind])) for kind in CHECKPOINTS)
+            loops, workflows = tuple(self._runs.ids()), tuple(sorted(self._workflows))
         return Inventory(
             sessions=tuple(i for i in ids if i in held),
             collections_only=tuple(i for i in ids if i not in held),
@@ -442,7 +391,5 @@ class MemorySessionStore(
     async def _close(self) -> None:
         self._entries.clear()
         self._runs.clear()
-        self._drafts.clear()
+        self._workflows.clear()
         self._memories.clear()
-        for kept in self._checkpoints.values():
-            kept.clear()

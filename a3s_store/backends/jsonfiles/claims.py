@@ -1,7 +1,14 @@
-"""What a directory holds: original ids, read off the payloads.
+"""The owners of file names: which id has the files of a name, and which ids the directory has.
 
-Temporary files and whatever else is not named like a value are passed over. A file that is named
-like one and is none is logged, never with anything that stands in it, and left out.
+Several ids may share one name. The owner of a name is the id in the payload of its session file;
+without such a file, the id in its claim; without a claim, and if there are collections of that
+name, the id that equals it. For other ids of the name nothing is stored, and nothing can be saved
+there. The owner of a checkpoint is the id in its payload.
+
+On a file system that folds case, collections of `A` and `a` without sessions cannot be told apart.
+
+Temporary files, and files with names that no value has, are ignored. A file with the name of a
+value and other content is left out and logged, never with its content.
 """
 
 from __future__ import annotations
@@ -11,10 +18,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from a3s_store.backends.jsonfiles.atomic_write import present
-from a3s_store.backends.jsonfiles.content import ForeignFileError, identity
+from a3s_store.backends.jsonfiles.atomic_write import present, read
+from a3s_store.backends.jsonfiles.content import ForeignFileError, identity, read_claim
 from a3s_store.backends.jsonfiles.layout import MEMORIES, SUFFIX, Layout, checkpoint_name, name_of
-from a3s_store.backends.jsonfiles.owners import claimed
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.protocol import Inventory
 from a3s_store.errors import DecodeError
@@ -22,13 +28,75 @@ from a3s_store.errors import DecodeError
 _log = logging.getLogger("a3s_store.files")
 
 
+def owner(layout: Layout, name: str, asked: str) -> str | None:
+    """Return the id that owns a name; None when there is nothing of that name.
+
+    A damaged session file counts as that of `asked` if the claim, or the name, agrees: then loading
+    it raises, and saving or deleting it is possible.
+
+    Raises:
+        DecodeError: the session file is damaged, and may belong to another id.
+    """
+    try:
+        found = identity(layout.session(name), "id", layout.file_bytes)
+    except DecodeError as error:
+        if claimed(layout, name) == asked:
+            return asked
+        error.hint = "The id of its session cannot be read; move the file away"
+        raise
+    if found is not None or not has_collections(layout, name):
+        return found
+    return claimed(layout, name)
+
+
+def is_saved(layout: Layout, session_id: str) -> bool:
+    """Return whether there is a session file of this id. Raises as `owner` does."""
+    name = name_of(session_id)
+    if name is None or not present(layout.session(name)):
+        return False
+    return owner(layout, name, session_id) == session_id
+
+
+def claimed(layout: Layout, name: str) -> str:
+    """Return the id in the claim of a name; without a claim, the id that equals the name.
+
+    Raises:
+        DecodeError: the claim is damaged.
+    """
+    path = layout.claim(name)
+    data = read(path, layout.file_bytes)
+    return name if data is None else read_claim(data, path)
+
+
+def has_collections(layout: Layout, name: str) -> bool:
+    """Return whether any collection has a file or folder of this name."""
+    return any(
+        present(layout.own_folder(collection, name) or layout.collection(collection, name))
+        for collection in COLLECTIONS
+    )
+
+
+def checkpoint_owner(layout: Layout, kind: CheckpointKind, path: Path, asked: str) -> str | None:
+    """Return the id in the file of a checkpoint; None without a file. Raises as `owner` does."""
+    try:
+        return identity(path, kind.key, layout.file_bytes)
+    except DecodeError:
+        if path.name == asked + SUFFIX:
+            return asked
+        raise
+
+
 def session_ids(layout: Layout) -> list[str]:
-    """The ids of the sessions, sorted. Raises OSError when the directory cannot be read."""
+    """Return the ids of the sessions, sorted.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
     return sorted(_sessions(layout, damaged=False).values())
 
 
 def inventory(layout: Layout) -> Inventory:
-    """All ids, those of damaged session files included as far as they can be told."""
+    """Return all ids, including those of damaged session files as far as they can be read."""
     sessions = _sessions(layout, damaged=True)
     loops, workflows = (sorted(_checkpoint_ids(layout, kind)) for kind in CHECKPOINTS)
     return Inventory(
@@ -40,24 +108,24 @@ def inventory(layout: Layout) -> Inventory:
 
 
 def loop_checkpoints_of(layout: Layout, session_id: str) -> Iterator[Path]:
-    """The files of the loop checkpoints of a session's runs."""
+    """Yield the files of the loop checkpoints of a session's runs."""
     for path in _files_in(layout.folder(LOOP_CHECKPOINTS)):
         try:
             if identity(path, "session_id", layout.file_bytes) == session_id:
                 yield path
         except DecodeError as error:
-            _log.warning("%s stays, whoever's it is: %s", path, error.what)
+            _log.warning("%s stays, since its session cannot be read: %s", path, error.what)
 
 
 def _sessions(layout: Layout, *, damaged: bool) -> dict[str, str]:
-    """The id of each name that has a session file, of damaged ones too if asked for."""
+    """Return the id of each name with a session file, with `damaged` also of damaged files."""
     found: dict[str, str] = {}
     for path in _files_in(layout.root, must_exist=True):
         name = path.name.removesuffix(SUFFIX)
         try:
             session_id = identity(path, "id", layout.file_bytes)
         except DecodeError as error:
-            _log.warning("%s is no session: %s", path, error.what)
+            _log.warning("%s is not a session: %s", path, error.what)
             if not damaged or isinstance(error, ForeignFileError):
                 continue
             session_id = claimed(layout, name)
@@ -88,7 +156,7 @@ def _checkpoint_ids(layout: Layout, kind: CheckpointKind) -> Iterator[str]:
         try:
             key = identity(path, kind.key, layout.file_bytes)
         except DecodeError as error:
-            _log.warning("%s is no %s: %s", path, kind.name, error.what)
+            _log.warning("%s is not a %s: %s", path, kind.name, error.what)
             continue
         if key is not None and _has_name(
             checkpoint_name(key), path.name.removesuffix(SUFFIX), path
@@ -97,12 +165,12 @@ def _checkpoint_ids(layout: Layout, kind: CheckpointKind) -> Iterator[str]:
 
 
 def memory_owners(layout: Layout) -> Iterator[str]:
-    """The owners of the files of agent memory."""
+    """Yield the owners of the files of agent memory."""
     for path in _files_in(layout.root / MEMORIES):
         try:
             owner = identity(path, "owner", layout.file_bytes)
         except DecodeError as error:
-            _log.warning("%s has no agent memory: %s", path, error.what)
+            _log.warning("%s is not a file of agent memory: %s", path, error.what)
             continue
         if owner is not None and layout.memories(owner) == path:
             yield owner
