@@ -1,8 +1,8 @@
-"""What an agent remembers beyond one conversation.
+"""Agent memory: items that an agent keeps across sessions, and the stores for them.
 
-`item` is one thing remembered and how much it matters, `protocol` what stores such items and in
-which order they are returned, `session_stores` the memories in a store of sessions, `json_lines`
-upstream's file of them, `agent` the places an agent's memory has.
+`item` has the item and its relevance, `protocol` the interface of stores and the order of results,
+`session_stores` the memory in a store of sessions, `json_lines` upstream's file, `agent` the
+long-term, short-term and working memory of an agent.
 """
 
 from a3s_store.agent_memory.agent import AgentMemory, MemoryStats

@@ -1,8 +1,9 @@
-"""What one agent remembers: all of it for long, the last hundred at hand, ten in use.
+"""The memory of one agent: long-term, short-term and working memory.
 
-Three places. The store keeps everything; the short term is the last items remembered, first in,
-first out; the working list is what the task at hand needs, and once it is full what matters least
-leaves it. Only the store outlasts the process. Upstream: `AgentMemory` (runtime 8).
+The long-term memory is a store with all items. The short-term memory has the last hundred items,
+first in, first out. The working memory has ten items for the current task; when it is full, the
+item of least relevance is dropped. Only the store outlasts the process. Upstream: `AgentMemory`
+(runtime 8).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MAX_WORKING: Final = 10
 
 @attrs.frozen(kw_only=True)
 class MemoryStats:
-    """How many items are in each place. Upstream: `MemoryStats`."""
+    """The number of items in each memory. Upstream: `MemoryStats`."""
 
     long_term_count: int
     short_term_count: int
@@ -33,10 +34,12 @@ class MemoryStats:
 
 
 class AgentMemory:
-    """An agent's memory over any `MemoryStore`. To be used from one event loop.
+    """An agent's memory over any `MemoryStore`, for use from one event loop.
 
-    `clock` gives Unix milliseconds, for the items it makes and for what matters when it trims.
-    Raises EncodeError for a limit that is no number of items.
+    `clock` returns Unix milliseconds, for new items and for relevance.
+
+    Raises:
+        EncodeError: a limit is no number of items.
     """
 
     def __init__(
@@ -55,24 +58,26 @@ class AgentMemory:
 
     @property
     def store(self) -> MemoryStore:
-        """What keeps everything."""
+        """The store of the long-term memory."""
         return self._store
 
-    # -- Remembering ------------------------------------------------------------------------------
+    # -- Storing ----------------------------------------------------------------------------------
 
     async def remember(self, item: MemoryItem) -> None:
-        """Keep an item for long, and at hand. Raises what the store raises; then it is in neither.
+        """Add an item to the long-term and the short-term memory. Upstream: `remember`.
 
-        Texts of it that cannot be written are cleaned. Upstream: `remember`.
+        Lone surrogates in its texts are replaced. When this raises an error of the store, the item
+        is in neither memory.
         """
         item = Cleaner().model(item)
         await self._store.store(item)
         self._short_term.append(item)
 
     async def remember_success(self, prompt: str, tools: Sequence[str], result: str) -> MemoryItem:
-        """Keep what worked; answers the item. Upstream: `remember_success`.
+        """Remember a prompt that succeeded, and return the item. Upstream: `remember_success`.
 
-        Raises EncodeError for what is no text.
+        Raises:
+            EncodeError: an argument is no text.
         """
         _check_texts(prompt, result, *tools)
         item = MemoryItem.new(
@@ -87,10 +92,12 @@ class AgentMemory:
         return item
 
     async def remember_failure(self, prompt: str, error: str, tools: Sequence[str]) -> MemoryItem:
-        """Keep what did not work, and what was tried; answers the item.
+        """Remember a prompt that failed, and return the item. Upstream: `remember_failure`.
 
-        It matters more than a success. Raises EncodeError for what is no text. Upstream:
-        `remember_failure`.
+        Its importance is higher than that of a success.
+
+        Raises:
+            EncodeError: an argument is no text.
         """
         _check_texts(prompt, error, *tools)
         item = MemoryItem.new(
@@ -104,47 +111,48 @@ class AgentMemory:
         await self.remember(item)
         return item
 
-    # -- Recalling --------------------------------------------------------------------------------
+    # -- Searching the long-term memory -----------------------------------------------------------
 
     async def recall_similar(self, prompt: str, limit: int) -> tuple[MemoryItem, ...]:
-        """What is kept for long and has this text in it. Upstream: `recall_similar`."""
+        """Return items with this text in their content. Upstream: `recall_similar`."""
         return await self._store.search(prompt, limit)
 
     async def recall_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
-        """What is kept for long under any of these tags. Upstream: `recall_by_tags`."""
+        """Return items with any of these tags. Upstream: `recall_by_tags`."""
         return await self._store.search_by_tags(tags, limit)
 
     async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
-        """The newest of what is kept for long. Upstream: `get_recent`."""
+        """Return the newest items. Upstream: `get_recent`."""
         return await self._store.get_recent(limit)
 
-    # -- At hand, and in use ----------------------------------------------------------------------
+    # -- Short-term and working memory ------------------------------------------------------------
 
     @property
     def short_term(self) -> tuple[MemoryItem, ...]:
-        """The last items remembered, oldest first. Upstream: `get_short_term`."""
+        """The last items that were added, the oldest first. Upstream: `get_short_term`."""
         return tuple(self._short_term)
 
     def clear_short_term(self) -> None:
-        """Forget what is at hand; the store keeps it. Upstream: `clear_short_term`."""
+        """Empty the short-term memory; the store is unchanged. Upstream: `clear_short_term`."""
         self._short_term.clear()
 
     @property
     def working(self) -> tuple[MemoryItem, ...]:
-        """What is in use: as added until something had to leave, then what matters most first.
+        """The items of the working memory. Upstream: `get_working`.
 
-        Upstream: `get_working`.
+        They are in the order in which they were added; after an item was dropped, the most relevant
+        comes first.
         """
         return self._working
 
     def add_to_working(self, item: MemoryItem) -> None:
-        """Put an item in use; when there are too many, what matters least now leaves.
+        """Add an item to the working memory only; if it is full, drop the least relevant item.
 
-        That may be the new one. It is not stored. Its texts are cleaned if need be. Upstream:
+        The dropped item may be the new one. Lone surrogates in its texts are replaced. Upstream:
         `add_to_working`.
 
         Raises:
-            InvalidIdError, EncodeError: it is no item a store would take.
+            InvalidIdError, EncodeError: a store would refuse the item.
         """
         item = Cleaner().model(item)
         check_item(item)
@@ -154,11 +162,11 @@ class AgentMemory:
         self._working = found
 
     def clear_working(self) -> None:
-        """Take everything out of use. Upstream: `clear_working`."""
+        """Empty the working memory. Upstream: `clear_working`."""
         self._working = ()
 
     async def stats(self) -> MemoryStats:
-        """How much is remembered. Upstream: `stats`."""
+        """Return the number of items in each memory. Upstream: `stats`."""
         return MemoryStats(
             long_term_count=await self._store.count(),
             short_term_count=len(self._short_term),

@@ -1,7 +1,7 @@
-"""One thing an agent remembers beyond a conversation, and how much it matters now.
+"""The item of agent memory, its relevance, and the checks before it is stored.
 
-An item is a frozen value like every model: `MemoryItem.new` makes one with an id and a time, the
-constructor takes what is on record. Upstream: `MemoryItem` of `memory.rs` (runtime 8).
+An item is a frozen value like every model: `MemoryItem.new` makes a new one with an id and a time,
+the constructor one of stored values. Upstream: `MemoryItem` of `memory.rs` (runtime 8).
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ import datetime
 import enum
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from a3s_store.core.clean import clean_json
 from a3s_store.core.clock import EPOCH, Clock, system_clock, timestamp
 from a3s_store.core.collections import check_id
 from a3s_store.core.redaction.redactor import Redactor
-from a3s_store.errors import EncodeError
+from a3s_store.errors import EncodeError, during
 from a3s_store.wire import (
     DEFAULT_LIMITS,
     EMPTY,
     F32,
     U32,
     FrozenDict,
+    Limits,
     Model,
     Timestamp,
     Value,
@@ -33,10 +34,10 @@ from a3s_store.wire import (
     field,
     model,
 )
-from a3s_store.wire.limits import current
+from a3s_store.wire.limits import current, in_force
 
 IMPORTANCE: Final = 0.5
-# What importance and recency weigh.
+# The weights in the relevance.
 _IMPORTANCE: Final = 0.7
 _RECENCY: Final = 0.3
 _DECAY_DAYS: Final = 30.0
@@ -45,7 +46,7 @@ _MOST_ACCESSES: Final = 2**32 - 1
 
 
 class MemoryType(enum.StrEnum):
-    """What kind of memory an item is. Upstream: `MemoryType`."""
+    """The kind of an item. Upstream: `MemoryType`."""
 
     EPISODIC = "episodic"
     SEMANTIC = "semantic"
@@ -55,10 +56,10 @@ class MemoryType(enum.StrEnum):
 
 @model()
 class MemoryItem(Model):
-    """Something remembered. `metadata` is an object of texts, `importance` from 0 to 1.
+    """One item of agent memory. Upstream: `MemoryItem`.
 
-    An importance outside that range is clamped by `new` and kept as it is when read, as upstream
-    does. `last_accessed` None means never. Upstream: `MemoryItem`.
+    `metadata` is an object of texts. `importance` is from 0 to 1; `new` clamps other values, and
+    reading keeps them, as upstream does. `last_accessed` None means never.
     """
 
     id: str
@@ -82,14 +83,13 @@ class MemoryItem(Model):
         metadata: Mapping[str, str] | None = None,
         clock: Clock = system_clock,
     ) -> MemoryItem:
-        """An item of this moment under an id of its own. Upstream: `MemoryItem::new`, `with_*`.
+        """Return a new item with the current time and an id. Upstream: `MemoryItem::new`, `with_*`.
 
-        `importance` is brought into 0 to 1; NaN, which has no place there, is 0. Texts that cannot
-        be written are cleaned (`a3s_store.clean_text`).
+        `importance` is clamped to 0 to 1; NaN becomes 0. Lone surrogates in texts are replaced
+        (`a3s_store.clean_text`).
 
         Raises:
-            EncodeError: `importance` is no number, or `tags` is a single text, whose characters
-                would each be a tag.
+            EncodeError: `importance` is no number, or `tags` is a single text.
         """
         if isinstance(importance, bool) or not isinstance(importance, int | float):
             found = type(importance).__name__
@@ -100,7 +100,7 @@ class MemoryItem(Model):
             id=str(uuid.uuid4()),
             content=clean_json(content),
             timestamp=timestamp(clock()),
-            # In this order NaN, which is less than nothing, comes out as 0.
+            # In this order of arguments NaN becomes 0.
             importance=min(max(0.0, importance), 1.0),
             tags=tuple(map(clean_json, tags)),
             memory_type=memory_type,
@@ -108,7 +108,7 @@ class MemoryItem(Model):
         )
 
     def accessed(self, *, clock: Clock = system_clock) -> MemoryItem:
-        """The item once it was used again. Upstream: `record_access`, which no store calls."""
+        """Return the item with one more access. Upstream: `record_access`; no store calls it."""
         return self.evolve(
             access_count=min(self.access_count + 1, _MOST_ACCESSES),
             last_accessed=timestamp(clock()),
@@ -116,23 +116,24 @@ class MemoryItem(Model):
 
 
 def relevance(item: MemoryItem, now_ms: int) -> float:
-    """How much an item matters at a moment, in Unix milliseconds: 0.7 importance + 0.3 recency.
+    """Return the relevance of an item at a time in Unix milliseconds.
 
-    Recency is exp(-age in days / 30). An item from the future counts as of this moment, so that a
-    clock that went wrong once does not outrank everything for ever. Upstream: `relevance_score_at`.
+    It is 0.7 importance + 0.3 recency, and recency is exp(-age in days / 30). An item from the
+    future has age 0, so that items of a wrong clock do not outrank all others for ever. Upstream:
+    `relevance_score_at`.
     """
     return score(item.importance, item.timestamp, now_ms)
 
 
 def score(importance: float, timestamp: str, now_ms: int) -> float:
-    """The relevance of an item of which only these are at hand; see `relevance`."""
+    """Return the relevance of an item with this importance and timestamp; see `relevance`."""
     age = max(0, now_ms - milliseconds(timestamp)) / _DAY_MS
     return _IMPORTANCE * importance + _RECENCY * math.exp(-age / _DECAY_DAYS)
 
 
 def milliseconds(timestamp: str) -> int:
-    """The Unix milliseconds of a timestamp as a model keeps it, rounded down."""
-    # A leap second, which a datetime cannot hold, is the last millisecond before the next.
+    """Return the Unix milliseconds of a normalised timestamp, rounded down."""
+    # A datetime has no leap second: it becomes the last millisecond of the second before.
     whole = timestamp[:19]
     leap = whole.endswith(":60")
     moment = datetime.datetime.fromisoformat(f"{whole[:-2]}59+00:00" if leap else f"{whole}+00:00")
@@ -142,26 +143,30 @@ def milliseconds(timestamp: str) -> int:
 
 
 def check_item(item: MemoryItem) -> None:
-    """Refuse what no store of memories takes.
+    """Check an item before it is stored.
 
     Raises:
-        InvalidIdError: its id cannot be one.
-        EncodeError: it breaks a rule of the model or is larger than the limits in force (`Limits`;
-            the defaults outside of a store that has others), or its metadata is no object of texts.
+        InvalidIdError: its id is not valid.
+        EncodeError: it breaks a rule of the model, is larger than the limits in force (outside of
+            stores the defaults of `Limits`), or its metadata is no object of texts.
     """
     if type(item) is not MemoryItem:
         raise EncodeError(f"expected a MemoryItem, found {type(item).__name__}")
     check_id(item.id, "memory id")
     tree = encode(item)
     check_size(tree, current() or DEFAULT_LIMITS)
-    compact(tree)  # which also finds texts that are no Unicode
+    compact(tree)  # it refuses lone surrogates
     what = unfit(item)
     if what is not None:
         raise EncodeError(what, model="MemoryItem", path="metadata")
 
 
 def redacted(item: MemoryItem, redactor: Redactor | None) -> MemoryItem:
-    """The item as it is to be written. Raises as `check_item`, and EncodeError for the hook."""
+    """Return the item to write, checked before and after redaction.
+
+    Raises:
+        InvalidIdError, EncodeError: as `check_item` and `Redactor.value` raise them.
+    """
     check_item(item)
     if redactor is None:
         return item
@@ -170,8 +175,28 @@ def redacted(item: MemoryItem, redactor: Redactor | None) -> MemoryItem:
     return made
 
 
+def redacted_for(
+    owner: str,
+    items: Iterable[MemoryItem],
+    redactor: Redactor,
+    limits: Limits,
+    *,
+    op: str,
+    where: str,
+) -> tuple[MemoryItem, ...]:
+    """Return the items to write for an owner; errors have this operation and place.
+
+    Raises:
+        InvalidIdError, EncodeError: as `redacted`, or the hook would change the owner.
+    """
+    with during(op, "memories"):  # without the owner, which may have the text to be removed
+        redactor.check_id(owner, "memory owner")
+    with during(op, where), in_force(limits):
+        return tuple(redacted(item, redactor) for item in items)
+
+
 def unfit(item: MemoryItem) -> str | None:
-    """What is wrong with the metadata, which upstream reads as a map of texts; None if nothing."""
+    """Return the fault of the metadata, which upstream reads as a map of texts; None without."""
     if type(item.metadata) is not FrozenDict:
         return f"expected an object, found {type(item.metadata).__name__}"
     if not all(type(value) is str for value in item.metadata.values()):

@@ -1,10 +1,10 @@
-"""Memories as upstream's file has them: one item in JSON a line, the whole file written each time.
+"""Agent memory in upstream's file: one item in JSON a line, rewritten by each change.
 
 Invariants: 1. the file is never open for writing under its own name: a change is written and synced
-beside it and then takes its name, so the file is old or new, whoever is killed; 2. what is answered
-is what lies in the file: when a change fails, neither has changed; 3. a change that was begun runs
-to its end whoever is cancelled, and changes are made in the order in which they were asked for;
-4. no file operation runs on the event loop. Upstream: `FileStore` (runtime 8).
+to another file, which is then renamed, so that after a kill the file is old or new; 2. results are
+those of the file: when a change fails, neither has changed; 3. a change that was started runs to
+its end even if its caller is cancelled, and changes are made in the order of the calls; 4. no file
+operation runs on the event loop. Upstream: `FileStore` (runtime 8).
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ from a3s_store.errors import (
 )
 from a3s_store.wire import compact, decode, encode, parse
 
-# The most that is read, as of upstream's documents.
+# The largest file that is read, as in upstream's documents.
 MAX_BYTES: Final = 256 * 1024 * 1024
 _MODEL: Final = "MemoryItem"
-# Both are 0 where the system does not know them.
+# Both are 0 on systems without them.
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
 def from_lines(data: bytes) -> tuple[MemoryItem, ...]:
-    """The items of a file's content, in its order; blank lines are skipped.
+    """Return the items in the content of a file, in its order; blank lines are skipped.
 
-    Of several with one id the last counts, in the place of the first.
+    Of several items with one id the last counts, in the place of the first.
 
     Raises:
-        DecodeError: a line is no item; `where` says which, from 1.
+        DecodeError: a line is no item; `where` has its number, from 1.
     """
     found: dict[str, MemoryItem] = {}
     for number, line in enumerate(data.split(b"\n"), 1):
@@ -79,10 +79,10 @@ def _item(line: bytes, number: int) -> MemoryItem:
 
 
 def to_lines(items: Iterable[MemoryItem]) -> bytes:
-    """The content of a file with these items, each on a line that ends.
+    """Return the content of a file with these items, each followed by a line feed.
 
     Raises:
-        InvalidIdError, EncodeError: one of them can be in no store.
+        InvalidIdError, EncodeError: an item cannot be stored (see `check_item`).
     """
     lines = []
     for item in items:
@@ -92,11 +92,11 @@ def to_lines(items: Iterable[MemoryItem]) -> bytes:
 
 
 def read_items(path: str | PathLike[str]) -> tuple[MemoryItem, ...]:
-    """The items of a file; none when there is no file. Blocks.
+    """Return the items of a file; none without a file. This call blocks.
 
     Raises:
         DecodeError: a line is no item, or the file is larger than 256 MiB.
-        NotAStoreError: what has this name is no regular file.
+        NotAStoreError: the path is no regular file.
         StoreUnavailableError: it cannot be read.
     """
     with during("read memories", os.fspath(path)):
@@ -108,18 +108,20 @@ def read_items(path: str | PathLike[str]) -> tuple[MemoryItem, ...]:
 
 
 def write_items(path: str | PathLike[str], items: Iterable[MemoryItem]) -> None:
-    """Make these items the content of a file, 0600, in a folder that exists. Blocks.
+    """Replace the content of a file by these items; its mode is 0600. This call blocks.
 
-    When this raises the file is as it was. A killed process leaves a file that ends in `.tmp`:
-    the next `JsonlMemoryStore` that is opened on the file removes it.
+    The folder must exist. When this raises, the file is unchanged. A killed process leaves a file
+    that ends in `.tmp`; the next `JsonlMemoryStore` that is opened on the file removes it.
 
     Raises:
-        InvalidIdError, EncodeError, StoreFullError, StoreUnavailableError
+        InvalidIdError, EncodeError: an item cannot be stored.
+        StoreFullError: the content is larger than 256 MiB, or the disk is full.
+        StoreUnavailableError: the file cannot be written.
     """
     with during("write memories", os.fspath(path)):
         data = to_lines(items)
         if len(data) > MAX_BYTES:
-            # Whoever opened it next would be refused all of it.
+            # The next reader would refuse the whole file.
             raise StoreFullError(
                 f"exceeds the {MAX_BYTES} byte limit", hint="Delete memories, or use another store"
             )
@@ -133,7 +135,7 @@ def _in_file(error: DecodeError, path: str | PathLike[str]) -> DecodeError:
 
 def _read(path: Path) -> bytes:
     try:
-        # Without waiting: a pipe in the file's place would hold the thread for ever.
+        # Non-blocking: opening a pipe in place of the file would block the thread for ever.
         descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | _BINARY)
     except FileNotFoundError:
         return b""
@@ -159,10 +161,10 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 class JsonlMemoryStore(RankedSearches):
-    """A `MemoryStore` in one file, read whole when it is opened and written whole at each change.
+    """A `MemoryStore` in one file, which is read when it is opened and rewritten by each change.
 
-    For one store at a time: what another process writes meanwhile is written over. To be used from
-    one event loop. Upstream: `FileStore`.
+    Only one store may use the file: changes by another process are overwritten. For use from one
+    event loop. Upstream: `FileStore`.
     """
 
     def __init__(
@@ -172,7 +174,7 @@ class JsonlMemoryStore(RankedSearches):
         clock: Clock,
         redactor: Redactor | None = None,
     ) -> None:
-        """Use `JsonlMemoryStore.open`."""
+        """Not for callers, who use `open`."""
         self._path = path
         self._redactor = redactor
         self._clock = clock
@@ -188,15 +190,15 @@ class JsonlMemoryStore(RankedSearches):
         redact: Redact | None = None,
         clock: Clock = system_clock,
     ) -> JsonlMemoryStore:
-        """The store in this file; there need be none yet. Nothing is made before the first change.
+        """Open the store in a file; the first change makes a missing file and its folders (0700).
 
-        Folders that are missing are made then (0700). `redact` is asked about each text of an item
-        that is stored, as in `SqliteSessionStore.open`. `clock` gives Unix milliseconds.
+        `redact` is applied to each text of a stored item, as in `SqliteSessionStore.open`. `clock`
+        returns Unix milliseconds.
 
         Raises:
-            DecodeError: a line is no item; it is named, and the file is left as it is.
-            StoreUnavailableError: it cannot be read, or there is none and none could be made.
-            NotAStoreError
+            DecodeError: a line is no item; the error has its number, and the file is unchanged.
+            StoreUnavailableError: the file cannot be read, or a missing file cannot be made.
+            NotAStoreError: the path is no regular file.
         """
         found = Path(path).absolute()
         redactor = None if redact is None else Redactor(redact)
@@ -242,7 +244,7 @@ class JsonlMemoryStore(RankedSearches):
         return self._clock()
 
     async def _change(self, change: Callable[[dict[str, MemoryItem]], object]) -> None:
-        """Make a change in a task of its own, so that it is not left half way by a caller."""
+        """Make a change in a task of its own, so that a cancelled caller does not interrupt it."""
         task = asyncio.create_task(self._write(change))
         self._changes.add(task)
         task.add_done_callback(self._done)
@@ -251,7 +253,7 @@ class JsonlMemoryStore(RankedSearches):
     def _done(self, task: asyncio.Task[None]) -> None:
         self._changes.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever asked for the change was told, or has gone
+            task.exception()  # the caller has it, unless the caller was cancelled
 
     async def _write(self, change: Callable[[dict[str, MemoryItem]], object]) -> None:
         async with self._lock:
@@ -267,14 +269,14 @@ class JsonlMemoryStore(RankedSearches):
 
 def _open(path: Path) -> tuple[MemoryItem, ...]:
     with during("open memories", str(path)):
-        with contextlib.suppress(OSError):  # reading it says what is wrong
+        with contextlib.suppress(OSError):  # reading the file raises the error
             sweep(path.parent, alone=False, fits=lambda one: one.is_for(f".{path.name}"))
         found = read_items(path)
         if not found and not path.exists():
             folder = next(folder for folder in path.parents if folder.exists())
             if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
                 raise StoreUnavailableError(
-                    "no file can be made there", hint="Name a folder that is writable for you"
+                    "no file can be made there", hint="Choose a folder that you may write to"
                 )
         return found
 

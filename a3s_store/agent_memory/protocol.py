@@ -1,9 +1,9 @@
-"""What a store of memories is, the orders in which it answers, and the one that is a dict.
+"""The protocol of memory stores, the order of their results, and the store in memory.
 
-Order is decided here for all stores. Invariants: 1. what is searched is answered by relevance,
-highest first; recent ones by timestamp, newest first; important ones by importance, highest first;
-2. where that is equal, the newer timestamp goes first, then what was stored first; an item stored
-again under its id keeps its place; 3. one moment of the clock is used for a whole answer.
+All stores use the order of this module. Invariants: 1. searches return the most relevant items
+first, `get_recent` the newest, `get_important` the most important; 2. of equal items the one with
+the newer timestamp comes first, then the one that was stored first; an item stored again under its
+id keeps its place; 3. one reading of the clock is used for a whole result.
 """
 
 from __future__ import annotations
@@ -22,60 +22,60 @@ from a3s_store.errors import EncodeError
 from a3s_store.wire.numbers import to_f32
 
 T = TypeVar("T")
-# Tells items apart by rank: the least goes first. Takes importance and timestamp.
+# Returns the sort key of an item, given its importance and timestamp: the smallest comes first.
 Rank: TypeAlias = Callable[[float, str], tuple[Any, ...]]
 
 
 @runtime_checkable
 class MemoryStore(Protocol):
-    """Keeps what an agent remembers. Upstream: the trait `MemoryStore` (runtime 8).
+    """A store of agent memory. Upstream: the trait `MemoryStore` (runtime 8).
 
-    A `limit` is the most items to answer. All methods raise what the backend's storage raises; when
-    one raises, nothing was changed.
+    A `limit` is the largest number of items to return. All methods also raise the errors of the
+    backend; when a method raises, nothing was changed.
     """
 
     async def store(self, item: MemoryItem) -> None:
-        """Keep an item, in place of the one with its id if there is one.
+        """Store an item, in place of one with the same id.
 
         Raises:
-            InvalidIdError, EncodeError: it cannot be kept.
+            InvalidIdError, EncodeError: the item cannot be stored (see `check_item`).
         """
 
     async def retrieve(self, item_id: str) -> MemoryItem | None:
-        """The item with this id; None if there is none. That is no access: nothing is counted."""
+        """Return the item with this id, or None; this does not count as an access."""
 
     async def search(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """Items whose content has `query` in it, by relevance.
+        """Return items with `query` in their content, the most relevant first.
 
-        Upper and lower case are the same, and so are composed and decomposed characters, full and
-        half width, ligatures and their letters: see `a3s_store.core.folding`. Every content has the
-        empty text in it.
+        Upper and lower case compare as equal, and so do composed and decomposed characters, full
+        and half width, ligatures and their letters: see `a3s_store.core.folding`. The empty query
+        is in every content.
         """
 
     async def search_by_tags(self, tags: Sequence[str], limit: int) -> tuple[MemoryItem, ...]:
-        """Items that have any of these tags, exactly so, by relevance."""
+        """Return items with any of exactly these tags, the most relevant first."""
 
     async def get_recent(self, limit: int) -> tuple[MemoryItem, ...]:
-        """The newest items, by timestamp."""
+        """Return the newest items, by timestamp."""
 
     async def get_important(self, threshold: float, limit: int) -> tuple[MemoryItem, ...]:
-        """Items of at least this importance, the most important first."""
+        """Return items of at least this importance, the most important first."""
 
     async def delete(self, item_id: str) -> None:
-        """Remove an item; that there is none is success."""
+        """Remove an item; success when there is none."""
 
     async def clear(self) -> None:
         """Remove all items."""
 
     async def count(self) -> int:
-        """How many items there are."""
+        """Return the number of items."""
 
 
-# -- The orders -----------------------------------------------------------------------------------
+# -- The order of results -------------------------------------------------------------------------
 
 
 def by_relevance(now_ms: int) -> Rank:
-    """What matters most at this moment first."""
+    """Return the rank by relevance at a time in Unix milliseconds, the highest first."""
     return lambda importance, timestamp: (
         -score(importance, timestamp, now_ms),
         _newest_first(timestamp),
@@ -83,17 +83,17 @@ def by_relevance(now_ms: int) -> Rank:
 
 
 def by_time(_: float, timestamp: str) -> tuple[Any, ...]:
-    """What is newest first."""
+    """Rank by timestamp, the newest first."""
     return (_newest_first(timestamp),)
 
 
 def by_importance(importance: float, timestamp: str) -> tuple[Any, ...]:
-    """What is most important first."""
+    """Rank by importance, the highest first."""
     return -importance, _newest_first(timestamp)
 
 
 class _Backwards(str):
-    """A text that goes before those it would follow."""
+    """A text that sorts in descending order."""
 
     __slots__ = ()
 
@@ -102,51 +102,51 @@ class _Backwards(str):
 
 
 def _newest_first(timestamp: str) -> _Backwards:
-    # Kept in UTC and without trailing zeros, so that without its Z the later one is the greater.
+    # Timestamps are in UTC without trailing zeros, so without the Z a later one is greater.
     return _Backwards(timestamp[:-1])
 
 
 def first(items: Iterable[T], rank: Callable[[T], tuple[Any, ...]], limit: int) -> list[T]:
-    """The first `limit` by rank; of equals the one that came first. Holds no more than those."""
+    """Return the first `limit` items by rank, equal ones in their order, in memory for `limit`."""
     return heapq.nsmallest(limit, items, key=rank)
 
 
 def ranked(items: Iterable[MemoryItem], rank: Rank, limit: int) -> tuple[MemoryItem, ...]:
-    """The first `limit` of these items, which come in the order in which they were stored."""
+    """Return the first `limit` items by rank; `items` are in the stored order."""
     return tuple(first(items, lambda item: rank(item.importance, item.timestamp), limit))
 
 
-# -- What is asked --------------------------------------------------------------------------------
+# -- Queries --------------------------------------------------------------------------------------
 
 
 def contains(query: str) -> Callable[[str], bool]:
-    """Whether a content has this text in it, both as `folded` makes them."""
+    """Return a function that tests whether a content has this text in it, both `folded`."""
     wanted = folded(query)
     return lambda content: wanted in folded(content)
 
 
 def has_any(tags: Sequence[str]) -> Callable[[Iterable[str]], bool]:
-    """Whether one of an item's tags is one of these."""
+    """Return a function that tests whether tags have any of these."""
     wanted = frozenset(tags)
     return lambda found: not wanted.isdisjoint(found)
 
 
 def check_text(name: str, value: str) -> str:
-    """Refuse what is no text. Raises EncodeError."""
+    """Return the argument `name`. Raises EncodeError when it is no text."""
     if not isinstance(value, str):
         raise EncodeError(f"expected a string, found {type(value).__name__}", path=name)
     return value
 
 
 def check_tags(tags: Sequence[str]) -> Sequence[str]:
-    """Refuse what are no tags, a single text among them. Raises EncodeError."""
+    """Return the tags. Raises EncodeError for a single text, or for a tag that is no text."""
     if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
         raise EncodeError("expected an array of strings", path="tags")
     return tags
 
 
 def check_threshold(threshold: float) -> float:
-    """The 32-bit float that importances are compared with, as upstream. Raises EncodeError."""
+    """Return the threshold as a 32-bit float, as in upstream. Raises EncodeError for no number."""
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise EncodeError(f"expected a number, found {type(threshold).__name__}", path="threshold")
     if threshold != threshold:  # not `isnan`, for which an integer can be too large
@@ -158,7 +158,7 @@ def check_threshold(threshold: float) -> float:
 
 
 def check_limit(limit: int) -> int:
-    """Refuse what is no number of items. Raises EncodeError."""
+    """Return the limit. Raises EncodeError when it is no integer of 0 or more."""
     if type(limit) is not int:
         raise EncodeError(f"expected an integer, found {type(limit).__name__}", path="limit")
     if limit < 0:
@@ -225,13 +225,13 @@ class RankedSearches(ABC):
         return await self._best(fits, by_relevance(self._now_ms()), check_limit(limit))
 
 
-# -- The store on a dict --------------------------------------------------------------------------
+# -- The store in memory --------------------------------------------------------------------------
 
 
 class InMemoryMemoryStore(RankedSearches):
-    """A `MemoryStore` that forgets everything when the process ends, and the model of the others.
+    """A `MemoryStore` in memory, the reference for the others; its items end with the process.
 
-    `clock` gives Unix milliseconds. No method lets other tasks of the loop run, so each is atomic.
+    `clock` returns Unix milliseconds. No method lets other tasks of the loop run, so each is atomic.
     """
 
     def __init__(self, items: Iterable[MemoryItem] = (), *, clock: Clock = system_clock) -> None:

@@ -1,11 +1,11 @@
-"""Agent memory in a store of sessions: the protocol, and the methods that backends share.
+"""Agent memory in a store of sessions: the protocols, and the methods that backends share.
 
-Memories lie under an *owner*: the id of a session, or any other id, an agent's for instance.
+Memories belong to an *owner*: the id of a session, or any other id, of an agent for example.
 
 Invariants: 1. `redact=` of the store is applied to an item before it is written; 2. deleting a
-session removes the memories under its id, saved or not; 3. nothing else that is done to a session
-touches them: they are part of no snapshot, digest, fork or export; 4. what is changed for a session
-(`of_session`) is not changed once that session was deleted.
+session removes the memories under its id, even if no session was saved; 3. no other operation on a
+session changes them: they are part of no snapshot, digest, fork or export; 4. a change for a
+session (`of_session`) is refused after that session was deleted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
-from a3s_store.agent_memory.item import MemoryItem, redacted
+from a3s_store.agent_memory.item import MemoryItem, redacted_for
 from a3s_store.agent_memory.protocol import (
     InMemoryMemoryStore,
     MemoryStore,
@@ -26,25 +26,24 @@ from a3s_store.agent_memory.protocol import (
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import check_id
-from a3s_store.errors import SessionDeletedError, during
-from a3s_store.wire.limits import in_force
+from a3s_store.errors import SessionDeletedError
 
 S = TypeVar("S", bound=BaseStore)
-# Changes the items of an owner, by id and in their order.
+# Changes the items of an owner: an ordered mapping by id.
 Change: TypeAlias = Callable[[dict[str, MemoryItem]], object]
 
 
 @runtime_checkable
 class OwnedMemoryStore(MemoryStore, Protocol):
-    """A `MemoryStore` of one owner in a store of sessions; it is open as long as that store is.
+    """A `MemoryStore` of one owner in a store of sessions, usable while that store is open.
 
-    All methods also raise what the store's own do: StoreClosedError, CorruptionError, DecodeError,
-    StoreBusyError and their like.
+    All methods also raise the errors of the store: StoreClosedError, CorruptionError, DecodeError,
+    StoreBusyError and others.
     """
 
     @property
     def owner(self) -> str:
-        """The id under which the items lie."""
+        """The id of the owner."""
 
     async def store_all(self, items: Iterable[MemoryItem]) -> None:
         """Store many items, in their order: all of them, or none when this raises.
@@ -54,20 +53,20 @@ class OwnedMemoryStore(MemoryStore, Protocol):
         """
 
     async def items(self) -> tuple[MemoryItem, ...]:
-        """All items, in the order in which they were first stored."""
+        """Return all items, in the order in which they were first stored."""
 
 
 @runtime_checkable
 class TiedMemoryStore(OwnedMemoryStore, Protocol):
-    """An `OwnedMemoryStore` that can tie changes to the session whose id the owner is."""
+    """An `OwnedMemoryStore` with changes on the condition that the owner's session is stored."""
 
     def of_session(self, life: int | None = None) -> OwnedMemoryStore:
-        """The same memories, which can be changed only as long as the session is stored.
+        """Return the same memories, which can be changed only while the session is stored.
 
-        With `life` (see `Revision`; of stores with `conditional_writes`), a session that was made
-        anew under the id since then is another one. The look and the change are one step: no
-        deletion comes between. After it `store`, `store_all`, `delete` and `clear` raise
-        SessionDeletedError and change nothing.
+        With `life` (see `Revision`; for stores with `conditional_writes`), a session that was
+        deleted and created again since counts as deleted. Check and change are one transaction.
+        After the deletion `store`, `store_all`, `delete` and `clear` raise SessionDeletedError and
+        change nothing.
         """
 
 
@@ -76,18 +75,18 @@ class AgentMemoryStore(Protocol):
     """A store of sessions that promises `agent_memory`, with the invariants of this module."""
 
     def memories(self, owner: str) -> OwnedMemoryStore:
-        """The memories under `owner`, any text that may be an id; there need be none.
+        """Return the memories of an owner; there need not be any.
 
         Raises:
-            InvalidIdError: the text cannot be an id.
+            InvalidIdError: the owner is not valid as an id.
         """
 
     async def memory_owners(self) -> tuple[str, ...]:
-        """The owners of at least one item, sorted."""
+        """Return the owners of at least one item, sorted."""
 
 
 class BaseMemoryMethods(BaseStore):
-    """Implements `AgentMemoryStore` over the methods below: checks, redaction, order of results."""
+    """Implements `AgentMemoryStore` over the methods below, with checks, redaction and order."""
 
     # Unix seconds, for relevance.
     _clock: Callable[[], float] = time.time
@@ -98,14 +97,14 @@ class BaseMemoryMethods(BaseStore):
 
     @abstractmethod
     async def _change_memories(self, op: str, owner: str, change: Change) -> None:
-        """Apply a change to the items of an owner; no other change comes between."""
+        """Apply a change to the items of an owner, in one step."""
 
     async def _change_memories_of(
         self, op: str, owner: str, life: int | None, change: Change
     ) -> None:
-        """As `_change_memories`, as long as the session is stored: see `of_session`.
+        """Apply a change as `_change_memories`, if the session is stored: see `of_session`.
 
-        A backend overrides this to look and change in one step. Raises SessionDeletedError.
+        A backend overrides this to check and change in one step. Raises SessionDeletedError.
         """
         if not await self._exists(owner):
             raise session_deleted(owner).locate(op, f"session {owner!r}")
@@ -116,7 +115,7 @@ class BaseMemoryMethods(BaseStore):
         """Return the owners of at least one item, in any order."""
 
     def _now_ms(self) -> int:
-        # It only ranks: a clock that is far off fails no search.
+        # For ranking only, so a wrong clock fails no search.
         return unix_ms(self._clock())
 
     def memories(self, owner: str) -> OwnedMemoryStore:
@@ -130,7 +129,7 @@ class BaseMemoryMethods(BaseStore):
 
 
 def session_deleted(session_id: str, *, is_recreated: bool = False) -> SessionDeletedError:
-    """The error of a change for a session that is not stored any more."""
+    """Return the error for a change for a session that was deleted."""
     return SessionDeletedError(
         "the session was deleted, and its agent memory with it",
         session_id=session_id,
@@ -148,7 +147,7 @@ class OwnedMemories(RankedSearches, Generic[S]):
     def __init__(self, store: S, owner: str, tie: tuple[int | None] | None = None) -> None:
         """Made by `memories` and `of_session`.
 
-        `tie` is the life of the session to which changes are tied, in a tuple; None: to no session.
+        `tie` has the life of the session that changes require; None: they require none.
         """
         self._store = store
         self._owner = owner
@@ -177,19 +176,19 @@ class OwnedMemories(RankedSearches, Generic[S]):
 
 
 class _AllRead(OwnedMemories[BaseMemoryMethods]):
-    """A `TiedMemoryStore` that reads all items of its owner for each call."""
+    """A `TiedMemoryStore` that loads all items of its owner in each call."""
 
     def __repr__(self) -> str:
         return f"<memories of {self._owner!r} in {self._store!r}>"
 
     async def _put(self, op: str, items: tuple[MemoryItem, ...]) -> None:
-        self._store._check_open(op)
-        with during(op, "memories"):  # an id with a text that would be removed is in no error
-            if items:
-                self._store._redactor.check_id(self._owner, "memory owner")
-        with during(op, f"memories of {self._owner!r}"), in_force(self._store._limits):
-            made = [redacted(item, self._store._redactor) for item in items]
-        if made:
+        store = self._store
+        store._check_open(op)
+        if items:
+            where = f"memories of {self._owner!r}"
+            made = redacted_for(
+                self._owner, items, store._redactor, store._limits, op=op, where=where
+            )
             await self._change(op, lambda found: found.update({item.id: item for item in made}))
 
     async def delete(self, item_id: str) -> None:

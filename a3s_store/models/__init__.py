@@ -1,7 +1,7 @@
-"""What is kept: frozen values under upstream's names, one file per subject, no I/O.
+"""The stored values: frozen models under upstream's names, one file per subject, no I/O.
 
-Every model keeps keys it does not know in `extra` and is written back with them. A text that an
-enumeration does not know is read as an `UnknownVariant`, a str, and written back as it was.
+Every model keeps unknown keys in `extra` and is written back with them. An unknown text of an
+enumeration is read as an `UnknownVariant`, a str, and written back unchanged.
 """
 
 from a3s_store.models.artifact import (

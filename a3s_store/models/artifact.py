@@ -7,7 +7,7 @@ from a3s_store.wire import Model, USize, field, model
 
 @model()
 class ToolArtifact(Model):
-    """One stored output. Id and URI are opaque; the byte counts are not checked against the text.
+    """One stored output. Id and URI are opaque; the byte counts are not compared with the text.
 
     Upstream: `ToolArtifact`.
     """
@@ -22,9 +22,9 @@ class ToolArtifact(Model):
 
 @model()
 class ArtifactStore(Model):
-    """The artifacts of a session as one file holds them: in order, oldest first, without limits.
+    """The artifacts of a session in one file, the oldest first, without limits.
 
-    `retained_uris` are those that collection must spare. Upstream: `ArtifactStore`, its manifest.
+    `retained_uris` must not be evicted. Upstream: `ArtifactStore`, its manifest.
     """
 
     artifacts: tuple[ToolArtifact, ...]

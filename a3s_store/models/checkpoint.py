@@ -11,10 +11,10 @@ CHECKPOINT_VERSION = 1
 
 @model()
 class LoopCheckpoint(Model):
-    """A run after one of its tool rounds, with the whole conversation so far.
+    """A run after a tool round, with the whole conversation so far.
 
-    `schema_version` 0 means written before the field existed; above 1 is refused. `turn` counts
-    rounds done. Upstream: `LoopCheckpoint`.
+    A `schema_version` of 0 is from before the field existed; above 1 is refused. `turn` counts the
+    finished rounds. Upstream: `LoopCheckpoint`.
     """
 
     schema_version: U32 = field(default=CHECKPOINT_VERSION, read="def", absent=0)
@@ -30,7 +30,7 @@ class LoopCheckpoint(Model):
 
 @model()
 class StepOutcome(Model):
-    """What a step of a workflow came to; `structured` is any JSON. Upstream: `StepOutcome`."""
+    """The result of a workflow's step; `structured` is any JSON. Upstream: `StepOutcome`."""
 
     task_id: str
     session_id: str

@@ -1,7 +1,6 @@
-"""What can happen in a run: 43 kinds of event, and those of releases to come (wire-format 10.2).
+"""Events of a run: 43 kinds, and unknown ones of later releases (wire-format 10.2).
 
-An event of a type this release does not know is kept whole as `UnknownEvent`, where upstream would
-refuse the file.
+An event of an unknown type is kept unchanged as `UnknownEvent`; upstream would refuse the file.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from a3s_store.wire import F32, I32, U32, U64, Model, USize, Value, field, model
 
 @model(opaque=True)
 class UnknownEvent(Model):
-    """An event of a type this release does not know: its tag, and its other keys in their order."""
+    """An event of a type that this release does not know: its tag, and its other keys in order."""
 
     type: str
     body: Value
@@ -65,7 +64,7 @@ class TurnStart(Model):
 
 @model(tag="text_delta")
 class TextDelta(Model):
-    """More text of the answer. Upstream: `AgentEvent::TextDelta`."""
+    """More text of the reply. Upstream: `AgentEvent::TextDelta`."""
 
     text: str
 
@@ -123,7 +122,7 @@ class TurnEnd(Model):
 
 @model(tag="agent_end")
 class AgentEnd(Model):
-    """A run ended well. Upstream: `AgentEvent::End`."""
+    """A run succeeded. Upstream: `AgentEvent::End`."""
 
     text: str
     usage: TokenUsage
@@ -140,7 +139,7 @@ class AgentError(Model):
 
 @model(tag="confirmation_required")
 class ConfirmationRequired(Model):
-    """A human is asked. Upstream: `AgentEvent::ConfirmationRequired`."""
+    """A human must confirm a call. Upstream: `AgentEvent::ConfirmationRequired`."""
 
     tool_id: str
     tool_name: str
@@ -150,7 +149,7 @@ class ConfirmationRequired(Model):
 
 @model(tag="confirmation_received")
 class ConfirmationReceived(Model):
-    """A human answered. Upstream: `AgentEvent::ConfirmationReceived`."""
+    """A human replied. Upstream: `AgentEvent::ConfirmationReceived`."""
 
     tool_id: str
     approved: bool
@@ -159,7 +158,7 @@ class ConfirmationReceived(Model):
 
 @model(tag="confirmation_timeout")
 class ConfirmationTimeout(Model):
-    """Nobody answered in time; `action_taken` is `rejected` or `auto_approved`.
+    """No reply came in time; `action_taken` is `rejected` or `auto_approved`.
 
     Upstream: `AgentEvent::ConfirmationTimeout`.
     """
@@ -170,7 +169,7 @@ class ConfirmationTimeout(Model):
 
 @model(tag="external_task_pending")
 class ExternalTaskPending(Model):
-    """A task waits for a handler outside. Upstream: `AgentEvent::ExternalTaskPending`."""
+    """A task waits for an external handler. Upstream: `AgentEvent::ExternalTaskPending`."""
 
     task_id: str
     session_id: str
@@ -182,7 +181,7 @@ class ExternalTaskPending(Model):
 
 @model(tag="external_task_completed")
 class ExternalTaskCompleted(Model):
-    """A handler outside is done. Upstream: `AgentEvent::ExternalTaskCompleted`."""
+    """An external handler finished. Upstream: `AgentEvent::ExternalTaskCompleted`."""
 
     task_id: str
     session_id: str
@@ -191,7 +190,7 @@ class ExternalTaskCompleted(Model):
 
 @model(tag="permission_denied")
 class PermissionDenied(Model):
-    """A policy forbade a call. Upstream: `AgentEvent::PermissionDenied`."""
+    """A policy denied a call. Upstream: `AgentEvent::PermissionDenied`."""
 
     tool_id: str
     tool_name: str
@@ -216,7 +215,7 @@ class ContextResolved(Model):
 
 @model(tag="command_dead_lettered")
 class CommandDeadLettered(Model):
-    """A command was given up; here `lane` is free text.
+    """A command failed finally; here `lane` is free text.
 
     Upstream: `AgentEvent::CommandDeadLettered`.
     """
@@ -241,7 +240,7 @@ class CommandRetry(Model):
 
 @model(tag="queue_alert")
 class QueueAlert(Model):
-    """The queue asks for attention. Upstream: `AgentEvent::QueueAlert`."""
+    """The queue raised an alert. Upstream: `AgentEvent::QueueAlert`."""
 
     level: str
     alert_type: str
@@ -268,10 +267,10 @@ class ContextCompacted(Model):
 
 @model(tag="persistence_failed")
 class PersistenceFailed(Model):
-    """A save failed and the run went on. Upstream: `AgentEvent::PersistenceFailed`.
+    """A save failed and the run continued. Upstream: `AgentEvent::PersistenceFailed`.
 
-    Ours: `part` names what could not be written while the rest was saved, `outcome_unknown` says
-    that it may have been saved all the same.
+    Two fields are ours: `part` is the part that could not be written while the rest was saved;
+    `outcome_unknown` is whether it may have been saved in spite of the error.
     """
 
     session_id: str
@@ -294,7 +293,7 @@ class BudgetThresholdHit(Model):
 
 @model(tag="passivation_requested")
 class PassivationRequested(Model):
-    """The host wants to put the session to sleep. Upstream: `AgentEvent::PassivationRequested`."""
+    """The host asks to suspend the session. Upstream: `AgentEvent::PassivationRequested`."""
 
     reason: str
     deadline_ms: U64 | None = field(default=None, write="omit")

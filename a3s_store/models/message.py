@@ -1,6 +1,6 @@
-"""Messages and what they are made of, token usage, tool definitions (wire-format 4 and 5).
+"""Messages and their content blocks, token usage, tool definitions (wire-format 4 and 5).
 
-A message has no id and no time: its identity is its position in the conversation.
+A message has no id and no time; it is identified by its position in the conversation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class TokenUsage(Model):
 
 @model()
 class ToolDefinition(Model):
-    """A tool as offered to a model; no part of a saved session. Upstream: `ToolDefinition`."""
+    """A tool as offered to a model; not stored with a session. Upstream: `ToolDefinition`."""
 
     name: str
     description: str
@@ -32,7 +32,7 @@ class ToolDefinition(Model):
 
 @model()
 class LlmResponseMeta(Model):
-    """What a provider said about its answer. Upstream: `LlmResponseMeta`."""
+    """Metadata of a provider about its response. Upstream: `LlmResponseMeta`."""
 
     provider: str | None = field(default=None, write="omit")
     request_model: str | None = field(default=None, write="omit")
@@ -55,7 +55,7 @@ class ImageSource(Model):
 
 @model(opaque=True)
 class UnknownBlock(Model):
-    """A content block of a type this release does not know, kept whole.
+    """A content block of a type that this release does not know, kept unchanged.
 
     `type` is its tag, `body` its other keys in their order.
     """
@@ -97,7 +97,7 @@ class ImageBlock(Model):
 
 @model(tag="tool_use")
 class ToolUseBlock(Model):
-    """A call the assistant makes; `input` is any JSON. Upstream: `ContentBlock::ToolUse`."""
+    """A tool call of the assistant; `input` is any JSON. Upstream: `ContentBlock::ToolUse`."""
 
     id: str
     name: str
@@ -106,9 +106,9 @@ class ToolUseBlock(Model):
 
 @model(tag="tool_result")
 class ToolResultBlock(Model):
-    """What a tool answered. A str and a tuple of parts are different values, both kept.
+    """The result of a tool call. A str and a tuple of parts are different values.
 
-    `is_error` None means that nothing was said. Upstream: `ContentBlock::ToolResult`.
+    `is_error` None is a missing key. Upstream: `ContentBlock::ToolResult`.
     """
 
     tool_use_id: str
@@ -129,17 +129,17 @@ class Message(Model):
 
     @classmethod
     def user(cls, text: str) -> Message:
-        """A message of one text block by the user. Upstream: `Message::user`."""
+        """Return a message of one text block by the user. Upstream: `Message::user`."""
         return cls(role="user", content=(TextBlock(text=text),))
 
     @classmethod
     def assistant(cls, text: str) -> Message:
-        """A message of one text block by the assistant."""
+        """Return a message of one text block by the assistant."""
         return cls(role="assistant", content=(TextBlock(text=text),))
 
     @classmethod
     def tool_result(cls, tool_use_id: str, content: str, *, is_error: bool = False) -> Message:
-        """A tool's answer, which travels under the role user. Upstream: `Message::tool_result`."""
+        """Return the result of a tool call; its role is user. Upstream: `Message::tool_result`."""
         block = ToolResultBlock(tool_use_id=tool_use_id, content=content, is_error=is_error)
         return cls(role="user", content=(block,))
 

@@ -1,4 +1,4 @@
-"""What a session may do: queue, confirmation, permission, security (wire-format 3)."""
+"""Policies of a session: queue, confirmation, permissions, security (wire-format 3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from a3s_store.wire import EMPTY, U32, U64, Model, USize, field, model
 
 
 class SessionLane(enum.StrEnum):
-    """A lane of the session's queue, in the order in which sets and maps of lanes are written."""
+    """A lane of the session's queue; sets and maps of lanes are written in this order."""
 
     CONTROL = "Control"
     QUERY = "Query"
@@ -19,7 +19,7 @@ class SessionLane(enum.StrEnum):
 
 
 class TaskHandlerMode(enum.StrEnum):
-    """Who works off a lane. Upstream: `TaskHandlerMode`."""
+    """Where the commands of a lane are run. Upstream: `TaskHandlerMode`."""
 
     INTERNAL = "Internal"
     EXTERNAL = "External"
@@ -28,7 +28,7 @@ class TaskHandlerMode(enum.StrEnum):
 
 @model()
 class LaneHandlerConfig(Model):
-    """How one lane is handled. Upstream: `LaneHandlerConfig`."""
+    """The handling of one lane. Upstream: `LaneHandlerConfig`."""
 
     mode: TaskHandlerMode = field(default=TaskHandlerMode.INTERNAL)
     timeout_ms: U64 = field(default=60_000)
@@ -36,7 +36,10 @@ class LaneHandlerConfig(Model):
 
 @model(camel=True)
 class RetryPolicyConfig(Model):
-    """`strategy`: `exponential`, `fixed` or `none`, not checked. Upstream: `RetryPolicyConfig`."""
+    """Retries of commands. Upstream: `RetryPolicyConfig`.
+
+    `strategy` is `exponential`, `fixed` or `none`; it is not checked.
+    """
 
     strategy: str
     max_retries: U32 = field(default=3, read="def")
@@ -46,9 +49,9 @@ class RetryPolicyConfig(Model):
 
 @model(camel=True)
 class RateLimitConfig(Model):
-    """`limit_type` is `per_second`, `per_minute`, `per_hour` or `unlimited`, not checked.
+    """The rate limit of a queue. Upstream: `RateLimitConfig`.
 
-    Upstream: `RateLimitConfig`.
+    `limit_type` is `per_second`, `per_minute`, `per_hour` or `unlimited`; it is not checked.
     """
 
     limit_type: str
@@ -57,9 +60,9 @@ class RateLimitConfig(Model):
 
 @model(camel=True)
 class PriorityBoostConfig(Model):
-    """`strategy` is `standard`, `aggressive` or `disabled`, not checked.
+    """Raising the priority of commands before a deadline. Upstream: `PriorityBoostConfig`.
 
-    Upstream: `PriorityBoostConfig`.
+    `strategy` is `standard`, `aggressive` or `disabled`; it is not checked.
     """
 
     strategy: str
@@ -68,10 +71,10 @@ class PriorityBoostConfig(Model):
 
 @model(camel=True)
 class SessionQueueConfig(Model):
-    """The session's lane queue. Upstream: `SessionQueueConfig`.
+    """The configuration of the session's queue. Upstream: `SessionQueueConfig`.
 
-    Upstream has two sets of defaults and so have we: a key absent from JSON reads as 4, 12, 4, 2
-    for the four concurrencies, the constructor gives 2, 4, 2, 1.
+    As in upstream, there are two sets of defaults for the four concurrencies: 4, 12, 4, 2 for keys
+    that are absent from JSON, and 2, 4, 2, 1 in the constructor.
     """
 
     control_max_concurrency: USize = field(default=2, read="def", absent=4)
@@ -93,7 +96,7 @@ class SessionQueueConfig(Model):
 
 
 class TimeoutAction(enum.StrEnum):
-    """What happens when nobody confirms in time. Upstream: `TimeoutAction`."""
+    """The action when no confirmation comes in time. Upstream: `TimeoutAction`."""
 
     REJECT = "Reject"
     AUTO_APPROVE = "AutoApprove"
@@ -101,7 +104,7 @@ class TimeoutAction(enum.StrEnum):
 
 @model()
 class ConfirmationPolicy(Model):
-    """When a human is asked; `yolo_lanes` never are. Upstream: `ConfirmationPolicy`."""
+    """When a human must confirm; never for `yolo_lanes`. Upstream: `ConfirmationPolicy`."""
 
     enabled: bool = field(default=False)
     default_timeout_ms: U64 = field(default=30_000)
@@ -114,11 +117,11 @@ class ConfirmationPolicy(Model):
         return cls(enabled=True)
 
     def with_yolo_lanes(self, lanes: Iterable[SessionLane]) -> Self:
-        """Return the policy with these lanes, and no others, as those no one is asked about."""
+        """Return the policy with these lanes as the only ones without confirmation."""
         return self.evolve(yolo_lanes=frozenset(lanes))
 
     def with_timeout(self, timeout_ms: int, action: TimeoutAction) -> Self:
-        """Return the policy with this time for a reply, and what happens after it."""
+        """Return the policy with this timeout and the action after it."""
         return self.evolve(default_timeout_ms=timeout_ms, timeout_action=action)
 
 
@@ -132,7 +135,7 @@ class PermissionDecision(enum.StrEnum):
 
 @model(text_form="rule")
 class PermissionRule(Model):
-    """A rule's text as it stands, e.g. `Bash(cargo:*)`; read from a bare string too.
+    """The text of a rule, such as `Bash(cargo:*)`; also read from a bare string.
 
     Upstream: `PermissionRule`.
     """
@@ -142,7 +145,7 @@ class PermissionRule(Model):
 
 @model()
 class PermissionPolicy(Model):
-    """Rules in their order, and what happens when none matches. Upstream: `PermissionPolicy`."""
+    """Ordered rules, and the decision when none matches. Upstream: `PermissionPolicy`."""
 
     deny: tuple[PermissionRule, ...] = field(default=(), read="def")
     allow: tuple[PermissionRule, ...] = field(default=(), read="def")
@@ -157,7 +160,7 @@ class PermissionPolicy(Model):
 
     @classmethod
     def strict(cls) -> Self:
-        """Return a policy without rules that has every call asked about."""
+        """Return a policy without rules that asks about every call."""
         return cls(default_decision=PermissionDecision.ASK)
 
     def with_rules(
@@ -179,8 +182,7 @@ class PermissionPolicy(Model):
 
 
 def _rules(texts: str | Iterable[str]) -> tuple[PermissionRule, ...]:
-    # A text is an iterable of texts too: a deny rule would become one rule for each letter, and
-    # deny nothing.
+    # A str is an iterable of texts, too: a deny rule would become one rule for each letter.
     each = (texts,) if isinstance(texts, str) else texts
     return tuple(PermissionRule(rule=text) for text in each)
 
@@ -205,7 +207,7 @@ class RedactionStrategy(enum.StrEnum):
 
 @model()
 class ClassificationRule(Model):
-    """A pattern and how sensitive its matches are. Upstream: `ClassificationRule`."""
+    """A pattern and the sensitivity of its matches. Upstream: `ClassificationRule`."""
 
     name: str
     pattern: str
@@ -215,7 +217,7 @@ class ClassificationRule(Model):
 
 @model()
 class FeatureToggles(Model):
-    """Which guards are on. Upstream: `FeatureToggles`."""
+    """The enabled security features. Upstream: `FeatureToggles`."""
 
     output_sanitizer: bool
     taint_tracking: bool
@@ -225,7 +227,7 @@ class FeatureToggles(Model):
 
 @model()
 class SecurityConfig(Model):
-    """Upstream's runtime never writes one; other hosts may. Upstream: `SecurityConfig`."""
+    """The security configuration; upstream's runtime never writes one. Upstream: same name."""
 
     enabled: bool
     classification_rules: tuple[ClassificationRule, ...]

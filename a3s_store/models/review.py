@@ -1,4 +1,4 @@
-"""Findings of reviews: what a reviewer noticed about a reply, and what became of it."""
+"""Findings of reviews: the remarks of a reviewer about a reply, and their status."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TranscriptSubject(Model):
 
 @model(tag="opaque", camel=True)
 class OpaqueSubject(Model):
-    """Something that the application knows by a URI."""
+    """Any subject that the application identifies by a URI."""
 
     kind: str
     uri: str
@@ -46,7 +46,7 @@ class OpaqueSubject(Model):
 
 @model(opaque=True)
 class UnknownSubject(Model):
-    """A subject of a type that this release does not know, kept whole."""
+    """A subject of a type that this release does not know, kept unchanged."""
 
     type: str
     body: Value
@@ -59,8 +59,9 @@ FindingSubject: TypeAlias = TranscriptSubject | OpaqueSubject | UnknownSubject
 class ReviewFinding(Model):
     """One finding of a review.
 
-    `status` changes as `core/review_findings.py` says. `source_review_id` names the review that
-    made it. Times are Unix milliseconds. Upstream: the findings of `session_review`.
+    `core/review_findings.py` has the permitted changes of `status`. `source_review_id` is the
+    review that made the finding. Times are Unix milliseconds. Upstream: the findings of
+    `session_review`.
     """
 
     schema: str = field(default="a3s.code.session-review-finding.v1")

@@ -22,7 +22,7 @@ class RunStatus(enum.StrEnum):
 
 @model()
 class RunSnapshot(Model):
-    """A run but for its events. `event_count` counts all ever recorded, trimmed ones included.
+    """A run without its events. `event_count` counts all recorded events, also removed ones.
 
     Upstream: `RunSnapshot`.
     """
@@ -40,7 +40,7 @@ class RunSnapshot(Model):
 
 @model()
 class RunEventRecord(Model):
-    """One event of a run. `sequence` may repeat and time may go back: position is the identity.
+    """One event of a run, identified by its position: `sequence` may repeat, time may go back.
 
     Upstream: `RunEventRecord`.
     """
@@ -52,7 +52,7 @@ class RunEventRecord(Model):
 
 @model()
 class RunRecord(Model):
-    """A run with the events that were kept of it. Upstream: `RunRecord`."""
+    """A run with its recorded events. Upstream: `RunRecord`."""
 
     snapshot: RunSnapshot
     events: tuple[RunEventRecord, ...] = field(default=())

@@ -16,20 +16,20 @@ from a3s_store.models.policy import (
 )
 from a3s_store.wire import F32, I64, U32, Model, Timestamp, USize, dropped_field, field, model
 
-# The fields of a session that are labels of the application's own.
+# The fields of a session that are labels of the application.
 LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
 
 
-# The fraction of the context from which on a session that compacts itself does so. Upstream: same
+# The fraction of the context at which a session with `auto_compact` is compacted. Upstream: same
 # name.
 DEFAULT_AUTO_COMPACT_THRESHOLD: Final = 0.80
 
 
 class SessionState(enum.StrEnum):
-    """What a session is doing. Upstream: `SessionState`.
+    """The state of a session. Upstream: `SessionState`.
 
     `SessionData` and live sessions begin as `ACTIVE`. `UNKNOWN`, number 0, is the default of
-    upstream's type, which no reader and no session of either ever uses.
+    upstream's type; neither upstream nor this package uses it.
     """
 
     UNKNOWN = "Unknown"
@@ -40,12 +40,12 @@ class SessionState(enum.StrEnum):
 
     @property
     def number(self) -> int:
-        """The state's number, 0 to 4, in upstream's remote calls; stored is the text."""
+        """The number of the state in upstream's remote calls, 0 to 4; the text is stored."""
         return [*SessionState].index(self)
 
 
 class StorageBackend(enum.StrEnum):
-    """Where upstream kept a session; a new value would be unreadable there. Upstream: same name."""
+    """The kind of store in upstream, which reads no other values. Upstream: `StorageBackend`."""
 
     MEMORY = "memory"
     FILE = "file"
@@ -62,7 +62,7 @@ class PlanningMode(enum.StrEnum):
 
 @model()
 class ContextUsage(Model):
-    """How full the model's context is; `percent` is a fraction. Upstream: `ContextUsage`."""
+    """The usage of the model's context; `percent` is a fraction. Upstream: `ContextUsage`."""
 
     used_tokens: USize = field(default=0)
     max_tokens: USize = field(default=200_000)
@@ -72,7 +72,7 @@ class ContextUsage(Model):
 
 @model(camel=True)
 class AutoDelegationConfig(Model):
-    """When work is handed to subagents by itself. Upstream: `AutoDelegationConfig`."""
+    """When work is given to subagents automatically. Upstream: `AutoDelegationConfig`."""
 
     enabled: bool = field(default=False, read="def")
     auto_parallel: bool = field(default=True, read="def", also="auto_parallel")
@@ -82,7 +82,7 @@ class AutoDelegationConfig(Model):
 
 @model(dropped=("hook_engine",))
 class SessionConfig(Model):
-    """What a session was set up with. Upstream: `SessionConfig`."""
+    """The configuration of a session. Upstream: `SessionConfig`."""
 
     name: str = field(default="")
     workspace: str = field(default="")
@@ -104,10 +104,10 @@ class SessionConfig(Model):
 
 @model(dropped=("api_key",))
 class LlmConfigData(Model):
-    """Which model a session talks to. Upstream: `LlmConfigData`.
+    """The model that a session uses. Upstream: `LlmConfigData`.
 
-    A secret stops here: `api_key` is accepted, by the constructor and on read, and dropped at once.
-    The attribute is always None, and the key is never written.
+    `api_key` is accepted by the constructor and when read, and dropped at once: the attribute is
+    always None, and the key is never written.
     """
 
     provider: str
@@ -118,9 +118,9 @@ class LlmConfigData(Model):
 
 @model()
 class LlmCostRecord(Model):
-    """What one call of a model cost, in dollars. Upstream: `LlmCostRecord`.
+    """The cost of one call of a model, in dollars. Upstream: `LlmCostRecord`.
 
-    `timestamp` is RFC 3339 text, brought to UTC; `wire.timestamp_of` makes it of a datetime.
+    `timestamp` is RFC 3339 text, converted to UTC; `wire.timestamp_of` makes it of a datetime.
     """
 
     model: str
@@ -135,10 +135,10 @@ class LlmCostRecord(Model):
 
 @model()
 class SessionData(Model):
-    """A whole session but for its collections. Times are Unix seconds, the caller's own.
+    """A session without its collections. Times are Unix seconds, set by the caller.
 
-    `id` is any text of 1 to 1024 bytes without NUL; `total_cost` is in dollars; `thinking_budget`
-    None means no limit was set; the lists are in order and may repeat. Upstream: `SessionData`.
+    `id` is a text of 1 to 1024 bytes without NUL; `total_cost` is in dollars; a `thinking_budget`
+    of None means no limit. Lists are ordered and may have equal values. Upstream: `SessionData`.
     """
 
     id: str
@@ -165,7 +165,7 @@ class SessionData(Model):
 
 
 def tool_names_from_definitions(tools: Iterable[ToolDefinition]) -> tuple[str, ...]:
-    """Return the names of the tools in their order, as `SessionData.tool_names` has them.
+    """Return the names of tools in their order, for `SessionData.tool_names`.
 
     Upstream: `SessionData::tool_names_from_definitions`.
     """

@@ -18,7 +18,7 @@ class SubagentStatus(enum.StrEnum):
 
 @model()
 class SubagentProgressEntry(Model):
-    """One sign of life of a subagent. Upstream: `SubagentProgressEntry`."""
+    """One report of progress of a subagent. Upstream: `SubagentProgressEntry`."""
 
     timestamp_ms: U64
     status: str
@@ -27,7 +27,7 @@ class SubagentProgressEntry(Model):
 
 @model()
 class SubagentTaskSnapshot(Model):
-    """A subagent's task. `parent_session_id` may be empty: progress was seen before the start.
+    """A subagent's task. `parent_session_id` is empty if progress came before the start.
 
     Upstream: `SubagentTaskSnapshot`.
     """

@@ -1,4 +1,4 @@
-"""Why a tool failed, where the engine could tell (wire-format 10.3 and 16.1)."""
+"""Reasons why a tool failed, as far as the engine knows them (wire-format 10.3 and 16.1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from a3s_store.wire import U64, Model, USize, Value, field, model
 
 @model(opaque=True)
 class UnknownToolErrorKind(Model):
-    """A kind this release does not know: its tag, and its other keys in their order."""
+    """A kind that this release does not know: its tag, and its other keys in their order."""
 
     type: str
     body: Value
@@ -17,7 +17,7 @@ class UnknownToolErrorKind(Model):
 
 @model(tag="version_conflict")
 class VersionConflict(Model):
-    """The file was not in the version expected. Upstream: `ToolErrorKind::VersionConflict`."""
+    """The file did not have the expected version. Upstream: `ToolErrorKind::VersionConflict`."""
 
     path: str
     expected: str

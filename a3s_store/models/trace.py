@@ -1,4 +1,4 @@
-"""Trace events (wire-format 8): no id and no time, identity is the position."""
+"""Trace events (wire-format 8), without id and time; each is identified by its position."""
 
 from __future__ import annotations
 

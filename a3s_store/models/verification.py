@@ -1,6 +1,7 @@
-"""Verification reports (wire-format 9). Statuses are stored as given, and never recomputed on read;
+"""Verification reports (wire-format 9).
 
-`VerificationReport.of` computes the status of a new one.
+Statuses are stored as given and never recomputed when they are read; `VerificationReport.of`
+computes the status of a new report.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class VerificationCheck(Model):
 
 @model()
 class VerificationReport(Model):
-    """What was checked about one subject; the same subject may come many times.
+    """The checks of one subject; the same subject may have several reports.
 
     Upstream: `VerificationReport`.
     """
@@ -78,9 +79,9 @@ class VerificationReport(Model):
     ) -> Self:
         """Return a report whose status follows from its checks and risks.
 
-        It is failed where a check failed; else it needs review where a required check is not
-        passed or a risk is left (`residual_risks`, not those of single checks); else it is skipped
-        without checks, and passed with them. Upstream: `VerificationReport::new`.
+        It failed if a check failed. Otherwise it needs review if a required check is not passed, or
+        if `residual_risks` has any (those of single checks do not count). Otherwise it passed;
+        without any check it is skipped. Upstream: `VerificationReport::new`.
         """
         made, risks = tuple(checks), tuple(residual_risks)
         return cls(subject=subject, status=_status(made, risks), checks=made, residual_risks=risks)
@@ -97,7 +98,7 @@ def _status(checks: tuple[VerificationCheck, ...], risks: tuple[str, ...]) -> Ve
 
 @model()
 class VerificationSummary(Model):
-    """A run's reports counted, inside the event `agent_end`. Upstream: `VerificationSummary`."""
+    """The counts of a run's reports, in the event `agent_end`. Upstream: `VerificationSummary`."""
 
     status: VerificationStatus
     report_count: USize

@@ -1,4 +1,4 @@
-"""Events of what an agent does around its turns: memory, subagents, planning, goals (10.2)."""
+"""Events of an agent's work around its turns: memory, subagents, planning, goals (10.2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from a3s_store.wire import F32, I64, U64, Model, USize, Value, field, model
 
 @model(tag="memory_stored")
 class MemoryStored(Model):
-    """A memory was kept. Upstream: `AgentEvent::MemoryStored`."""
+    """A memory was stored. Upstream: `AgentEvent::MemoryStored`."""
 
     memory_id: str
     memory_type: str
@@ -58,7 +58,7 @@ class SubagentStart(Model):
 
 @model(tag="subagent_progress")
 class SubagentProgress(Model):
-    """A subagent showed a sign of life. Upstream: `AgentEvent::SubagentProgress`."""
+    """A subagent reported progress. Upstream: `AgentEvent::SubagentProgress`."""
 
     task_id: str
     session_id: str
@@ -121,7 +121,7 @@ class GoalExtracted(Model):
 
 @model(tag="goal_progress")
 class GoalProgress(Model):
-    """A goal came nearer; here `goal` is text. Upstream: `AgentEvent::GoalProgress`."""
+    """Progress towards a goal; here `goal` is text. Upstream: `AgentEvent::GoalProgress`."""
 
     goal: str
     progress: F32

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from a3s_store.agent_memory import MemoryItem
-from a3s_store.agent_memory.item import check_item, redacted
+from a3s_store.agent_memory.item import check_item, redacted_for
 from a3s_store.agent_memory.protocol import Rank, Searchable, check_limit, check_text
 from a3s_store.agent_memory.session_stores import OwnedMemories, session_deleted
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
@@ -23,9 +23,8 @@ from a3s_store.core.collections import check_id
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.redaction.redactor import Redactor
 from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.errors import EncodeError, during
+from a3s_store.errors import EncodeError
 from a3s_store.printable import short_repr
-from a3s_store.wire.limits import in_force
 
 # The owners of at least one item.
 _OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
@@ -72,10 +71,9 @@ class SqliteMemoryStore(OwnedMemories[MemoryMethods]):
         redactor = self._store._redactor
         if redactor.has_hook:
             # The hook is the application's function, so it runs on the application's thread.
-            with during(op, "memories"):  # no error may quote an id with a text to be removed
-                redactor.check_id(self._owner, "memory owner")
-            with during(op, self._where()), in_force(self._store._limits):
-                items = tuple(redacted(item, redactor) for item in items)
+            items = redacted_for(
+                self._owner, items, redactor, self._store._limits, op=op, where=self._where()
+            )
 
         def apply(conn: WorkConnection) -> None:
             # On the writer's thread: checking many items takes as long as writing them.
