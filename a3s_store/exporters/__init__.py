@@ -1,1 +1,1 @@
-"""Sessions from a store into other tools' files."""
+"""Exports of sessions from a store into other tools' files."""

@@ -1,4 +1,4 @@
-"""Out of a store into a directory: the way `importing` goes, and with its rules, backwards."""
+"""Export of a store into upstream's directories, with the rules of the import."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from a3s_store.importers.store_item import (
 )
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
-# Errors of the path of one file; any other is of the whole directory.
+# Errors of a single file's path; all others are errors of the directory.
 _OF_ONE_PATH: Final = {
     errno.EACCES,
     errno.EISDIR,
@@ -65,50 +65,50 @@ async def export_directory(
     progress: OnProgress | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> TransferReport:
-    """Write a store's sessions into a directory, made if need be, as upstream's 3.3.0 lays it out.
+    """Export sessions into a directory with the layout of upstream's 3.3.0; return a report.
 
-    `session_ids` None is all of it; else these sessions with the loop checkpoints of their runs.
-    A store that is not `Inventoried` is gone through by its `list()`, and the report's notes say
-    what that misses. `on_conflict` and `progress` as for `import_directory`; here it is the
-    directory that may have something else, and a second id of the same file name is refused.
-    `limits` are for what is written and for what is read of the directory, as in
-    `FileSessionStore.open`.
+    A missing directory is created. `session_ids` None exports everything; otherwise these sessions
+    with the loop checkpoints of their runs. If the store is not `Inventoried`, its `list()` is used
+    instead, and the notes of the report list what that misses. `on_conflict` and `progress` as for
+    `import_directory`; here the directory may have another value, and a second id with the same
+    file name is refused. `limits` apply to the directory, as in `FileSessionStore.open`. If a
+    single file cannot be written, because of a link for example, its entry is refused and the
+    export continues.
 
     Raises:
         InvalidArgumentError: `on_conflict` is none of the three, or `session_ids` is a single text.
-        InvalidIdError: one of `session_ids` cannot be an id.
-        StoreUnavailableError: the directory cannot be written. Where it is one file that cannot, or
-            a link stands in its way, its entry is refused and the rest goes on.
+        InvalidIdError: one of `session_ids` is not valid.
+        StoreUnavailableError: the directory cannot be written.
         StoreError: the store cannot be read.
     """
     check_mode(on_conflict)
     if isinstance(session_ids, str):
         raise InvalidArgumentError(
-            "session_ids is a list of ids, not one of them",
+            "session_ids is a list of ids, not a single id",
             argument="session_ids",
             op="export_directory",
             hint="Give [session_id]",
         )
-    stock = await _take_stock(store, session_ids)
+    selected = await _select(store, session_ids)
     root = Path(directory).absolute()
     entries: list[TransferEntry] = []
-    # What the store was told to keep, the directory keeps.
+    # The names of the store, so that values which the store keeps are not blanked here.
     credentials = store.credentials if isinstance(store, BaseStore) else BUILT_IN
     async with FileSessionStore.open(root, credentials=credentials, limits=limits) as target:
         export = _Export(store, target, Layout(root), on_conflict)
-        for index, unit in enumerate(stock.units):
+        for index, unit in enumerate(selected.units):
             entries += await export.move(unit)
             if progress is not None:
-                progress(Progress(done=index + 1, total=len(stock.units), current=unit.key))
-    return TransferReport.of(entries, notes=stock.notes)
+                progress(Progress(done=index + 1, total=len(selected.units), current=unit.key))
+    return TransferReport.of(entries, notes=selected.notes)
 
 
 @attrs.frozen
 class _Unit:
-    """What an export moves at once: a session or collections alone (`kind` None), or a checkpoint.
+    """One unit of an export: a session or collections alone (`kind` None), or a checkpoint.
 
-    `with_runs` asks for the loop checkpoints of the runs too, `of_sessions` restricts a loop
-    checkpoint to those of certain sessions.
+    `with_runs` adds the loop checkpoints of a session's runs; `of_sessions` skips a loop checkpoint
+    of other sessions.
     """
 
     key: str
@@ -118,32 +118,32 @@ class _Unit:
 
 
 @attrs.frozen
-class _Stock:
+class _Selection:
     units: tuple[_Unit, ...]
     notes: tuple[str, ...] = ()
 
 
-async def _take_stock(store: SessionStore, session_ids: Sequence[str] | None) -> _Stock:
+async def _select(store: SessionStore, session_ids: Sequence[str] | None) -> _Selection:
     wanted = None if session_ids is None else frozenset(map(check_id, session_ids))
     if not isinstance(store, Inventoried):
         ids = await store.list() if wanted is None else wanted
         note = (
-            "the store cannot tell all it holds: families without a session, workflow checkpoints, "
-            "and loop checkpoints of runs no session has a record of were not looked for"
+            "the store cannot list everything: collections without a session, workflow checkpoints "
+            "and loop checkpoints of runs without a run record were not searched for"
         )
-        return _Stock(tuple(_Unit(key, with_runs=True) for key in sorted(ids)), (note,))
+        return _Selection(tuple(_Unit(key, with_runs=True) for key in sorted(ids)), (note,))
     held = await store.inventory()
     loops = tuple(_Unit(key, LOOP_CHECKPOINTS, of_sessions=wanted) for key in held.loop_checkpoints)
     if wanted is not None:
-        return _Stock((*map(_Unit, sorted(wanted)), *loops))
+        return _Selection((*map(_Unit, sorted(wanted)), *loops))
     owners = map(_Unit, sorted({*held.sessions, *held.collections_only}))
     workflows = (_Unit(key, WORKFLOW_CHECKPOINTS) for key in held.workflow_checkpoints)
-    return _Stock((*owners, *loops, *workflows))
+    return _Selection((*owners, *loops, *workflows))
 
 
 @attrs.frozen
 class _Export:
-    """Moves units from a store into a directory's, and says which files they became."""
+    """Copies units from a store into a directory's store, and reports their files."""
 
     store: SessionStore
     target: FileSessionStore
@@ -193,7 +193,7 @@ class _Export:
         return [self._entry(path, item, outcome) for path in self._paths(item)]
 
     def _paths(self, item: Item) -> list[Path | None]:
-        """The files an item becomes; None when no file could be named after its id."""
+        """Return the files of an item; None when its id cannot be a file name."""
         if isinstance(item, CheckpointItem):
             name = checkpoint_name(item.key)
             return [None if name is None else self.layout.checkpoint(item.kind, name)]

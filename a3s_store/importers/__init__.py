@@ -1,1 +1,1 @@
-"""Sessions from other tools' files into a store."""
+"""Imports of sessions from other tools' files into a store."""

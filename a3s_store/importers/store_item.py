@@ -1,4 +1,4 @@
-"""Putting what was read into a store, and what happens when something else is there already."""
+"""Saving an imported item in a store, and the conflict when another value is stored already."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
 
 @attrs.frozen(kw_only=True)
 class SessionItem:
-    """A session with its collections, or, where `snapshot` is None, the collections alone."""
+    """A session with its collections, or collections alone if `snapshot` is None."""
 
     owner: str
     snapshot: SessionSnapshot | None
@@ -36,13 +36,13 @@ class SessionItem:
 
     @property
     def session_id(self) -> str:
-        """The owner."""
+        """The id of the session or of the collections."""
         return self.owner
 
 
 @attrs.frozen(kw_only=True)
 class CheckpointItem:
-    """A checkpoint and the id it is kept under."""
+    """A checkpoint and its id."""
 
     kind: CheckpointKind
     key: str
@@ -50,7 +50,7 @@ class CheckpointItem:
 
     @property
     def session_id(self) -> str | None:
-        """The session of a loop checkpoint; None for that of a workflow."""
+        """The session of a loop checkpoint; None for a workflow's checkpoint."""
         found: str | None = getattr(self.value, "session_id", None)
         return found
 
@@ -60,7 +60,7 @@ Item: TypeAlias = SessionItem | CheckpointItem
 
 @attrs.frozen
 class Outcome:
-    """What became of an item."""
+    """The outcome of saving an item, with a reason unless it was saved."""
 
     outcome: Literal["kept", "skipped", "refused"]
     reason: str | None = None
@@ -68,18 +68,22 @@ class Outcome:
 
 SAVED: Final = Outcome("kept")
 UNCHANGED: Final = Outcome("skipped", "already there")
-# By the `on_conflict` under which each is the answer.
+# The outcome of a conflict by `on_conflict`.
 CONFLICTS: Final = {
-    "refuse": Outcome("refused", "something else is there under this id"),
-    "skip": Outcome("skipped", "something else is there under this id"),
+    "refuse": Outcome("refused", "another value is stored under this id"),
+    "skip": Outcome("skipped", "another value is stored under this id"),
 }
 
-# What is wrong with one value; everything else is wrong with the store.
+# Errors of a single value; all others are errors of the store.
 ITS_OWN: Final = (CodecError, CorruptionError, InvalidIdError, InvalidSnapshotError)
 
 
 def check_mode(on_conflict: str) -> None:
-    """Raise InvalidArgumentError for a word that is none."""
+    """Check the argument `on_conflict`.
+
+    Raises:
+        InvalidArgumentError: it is none of the three.
+    """
     if on_conflict not in {"replace", *CONFLICTS}:
         raise InvalidArgumentError(
             f"on_conflict is 'refuse', 'replace' or 'skip', not {short_repr(on_conflict)}",
@@ -90,7 +94,7 @@ def check_mode(on_conflict: str) -> None:
 async def keep_or_refuse(
     store: SessionStore, item: Item, on_conflict: OnConflict, *, repair: bool = False
 ) -> Outcome:
-    """`keep`, with what is wrong with the item itself as an outcome."""
+    """Save an item as `keep` does, and return errors of the item itself as an outcome."""
     try:
         return await keep(store, item, on_conflict, repair=repair)
     except ITS_OWN as error:
@@ -102,13 +106,16 @@ async def keep_or_refuse(
 async def keep(
     store: SessionStore, item: Item, on_conflict: OnConflict, *, repair: bool = False
 ) -> Outcome:
-    """Put an item into a store, unless it is there. Raises what the store raises.
+    """Save an item in a store unless it is stored already, and return the outcome.
 
-    With `repair`, a session whose tool calls and results do not match is saved once more, repaired:
-    what came in stays as the generation before, where the store has generations.
+    With `repair`, a session with unmatched tool calls or results is saved a second time, repaired;
+    in a store with generations, the imported conversation stays as the generation before.
+
+    Raises:
+        StoreError: the store raised it.
     """
     if isinstance(store, BaseStore):
-        # As it would be stored: compared with what is stored, a second transfer finds it there.
+        # Redacted like the stored value, so that a second transfer finds both equal.
         item = _redacted(store, item)
     if isinstance(item, CheckpointItem):
         return await _keep_checkpoint(store, item, on_conflict)
@@ -128,7 +135,7 @@ def _redacted(store: BaseStore, item: Item) -> Item:
 
 
 def repaired_snapshot(snapshot: SessionSnapshot) -> SessionSnapshot:
-    """The snapshot with its tool calls and results repaired; the same where nothing was wrong."""
+    """Return the snapshot with repaired tool calls and results; itself if none is unmatched."""
     messages = snapshot.session.messages
     repaired = repair_pairs(messages)
     if repaired == messages:
@@ -145,9 +152,9 @@ async def _keep_session(
     try:
         there = await store.load_snapshot(snapshot.session.id)
     except ITS_OWN as error:
-        # What is there is damaged: that is its fault, not that of what is coming.
+        # The stored value is damaged, not the imported one.
         if on_conflict != "replace":
-            reason = f"what is there cannot be read: {reason_of(error)}"
+            reason = f"the value stored under this id cannot be read: {reason_of(error)}"
             return attrs.evolve(CONFLICTS[on_conflict], reason=reason)
         return await _save_both(store, snapshot, repaired)
     if there is not None:
@@ -155,12 +162,12 @@ async def _keep_session(
         if digest == repaired.digest():
             return UNCHANGED
         if digest == snapshot.digest():
-            # It came in without a repair, or that was interrupted.
+            # An earlier transfer was without repair, or was interrupted before it.
             await store.save_snapshot(repaired)
             return SAVED
         conflict = True
     else:
-        # A transfer that was interrupted may have left collections that are the same, no others.
+        # An interrupted transfer may have stored collections equal to these, and no others.
         kept = await load_collections(store, snapshot.session.id)
         mine = snapshot.collections()
         conflict = any(not _same(values, mine[collection]) for collection, values in kept.items())
@@ -185,7 +192,7 @@ async def _save_collections(
     missing = {f: vs for f, vs in item.collections.items() if not _same(kept.get(f), vs)}
     if not missing:
         return UNCHANGED
-    # Collections that a saved session does not have are something else than those of no session.
+    # Collections of a saved session are not equal to collections without a session.
     conflict = await store.exists(item.owner) or any(collection in kept for collection in missing)
     if conflict and on_conflict != "replace":
         return CONFLICTS[on_conflict]
@@ -207,14 +214,14 @@ async def _keep_checkpoint(
 
 
 def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
-    """Whether two shelves are the same, to the byte: for == a True in opaque JSON equals a 1."""
+    """Return whether two collections have the same bytes: for == a True in JSON equals a 1."""
     if one is None or other is None:
         return one is other
     return [canonical(encode(v)) for v in one] == [canonical(encode(v)) for v in other]
 
 
 async def load_collections(store: SessionStore, owner: str) -> dict[Collection, tuple[Any, ...]]:
-    """The collections that were ever saved under an id."""
+    """Return the collections that are stored under an id."""
     found = {
         collection: await getattr(store, f"load_{collection.name}")(owner)
         for collection in COLLECTIONS

@@ -1,8 +1,8 @@
-"""Out of a directory into a store: one session or checkpoint after the other, whole or refused.
+"""Import of upstream's directories: each session or checkpoint is saved completely or refused.
 
-What is wrong with a value or a file is its own and goes into the report. What is wrong with the
-store or the disk (closed, busy, full, unavailable) is raised: everything else would meet it too,
-and a second run finishes what the first one began.
+Errors of a value or a file go into the report. Errors of the store or the disk (closed, busy, full,
+unavailable) are raised, since every other value would cause them too; a second run finishes the
+import.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from a3s_store.importers.upstream_files import Content, Group, RefusedError, Sou
 from a3s_store.importers.upstream_scan import Source
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
-# As many as one transaction of the SQLite store takes, and no more of their files at once.
+# As many as one transaction of the SQLite store takes, and the bytes of files read at once.
 _AT_ONCE: Final = 64
 _BYTES_AT_ONCE: Final = 4 * 1024 * 1024
 
@@ -53,25 +53,25 @@ async def import_directory(
     progress: OnProgress | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> TransferReport:
-    """Read a directory of upstream's (2.6.0 to 3.3.0) into a store.
+    """Import a directory of upstream's (2.6.0 to 3.3.0) into a store, and return a report.
 
-    A session goes in as one snapshot, families without a session one by one. Where a file is bad,
-    nothing of its session goes in. `on_conflict` says what happens where the store has something
-    else under an id: `refuse` (the default, since nothing is lost and `report.ok` is False),
-    `replace` it, or `skip`. What is there already is skipped, so an interrupted import may be run
-    again. The directory is not changed.
+    A session is saved as one snapshot; collections without a session are saved one by one. If one
+    file is bad, nothing of its session is saved. `on_conflict` decides if the store has another
+    value under an id: `refuse` (the default: nothing is lost, and `report.ok` is False), `replace`
+    or `skip`. Equal values are skipped, so an interrupted import can be run again. The directory is
+    not changed.
 
-    `pairs` of the report names the sessions with tool calls without result or results without call,
-    which providers refuse; `repair` has these repaired in the store (`a3s_store.pairs`), also where
-    an earlier import left them as they were. What came in stays as the generation before, where the
-    store has generations. Run checkpoints are never repaired: they are to be gone on with.
+    `report.pairs` lists the sessions with tool calls without result or results without call, which
+    providers refuse. `repair` repairs them in the store (`a3s_store.pairs`), also those of an
+    earlier import; in a store with generations the imported conversation stays as the generation
+    before. Run checkpoints are never repaired, since runs continue from them.
 
-    `limits.file_bytes` is the largest file that is read; a larger one is refused. What cannot be
-    read, a folder beyond the longest path too, is refused, and the rest goes on.
+    `limits.file_bytes` is the largest file that is read. A larger file, a file or folder that
+    cannot be read, and a folder with a too long path are refused, and the import continues.
 
-    Up to 64 small sessions are imported at once, and share a sync in a store that commits groups.
-    `progress` is told each session and checkpoint; what it raises ends the import, and each of
-    those that were imported at once is in, whole, or refused.
+    Up to 64 small sessions are imported at once; a store with group commit syncs them together.
+    `progress` is called after each session and checkpoint. An error that it raises ends the import;
+    every session is then imported completely or not at all.
 
     Raises:
         InvalidArgumentError: `on_conflict` is none of the three.
@@ -100,9 +100,9 @@ async def import_directory(
 
 
 def shares(units: Sequence[Unit]) -> Iterator[list[Unit]]:
-    """Share out units among those imported at once, so that small ones share a sync.
+    """Yield the units in groups that are imported at once, so that small ones share a sync.
 
-    No two of them have one id: it is what the name of their files is made of.
+    No two units have one id, since the names of their files are made of it.
     """
     share: list[Unit] = []
     nbytes = 0
@@ -124,14 +124,14 @@ async def _import_share(
     on_conflict: OnConflict,
     repair: bool,
 ) -> list[tuple[list[TransferEntry], SessionPairs | None] | BaseException]:
-    """Read the units and save each; their contents are freed with this, before more is read."""
+    """Read the units and save each; returning frees their contents."""
     # One after the other, since reading takes the directory's lock.
     read = [await _read(source, unit) for unit in share]
     work = [
         _save(store, unit, content, on_conflict, repair)
         for unit, content in zip(share, read, strict=True)
     ]
-    # All are waited for, also where one raises, so that none goes on behind the caller's back.
+    # Wait for all, even if one raises, so that none continues after the caller has the error.
     return await asyncio.gather(*work, return_exceptions=True)
 
 

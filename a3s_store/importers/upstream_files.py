@@ -1,6 +1,6 @@
-"""The files of one session or checkpoint to what a store can keep, or the file that forbids it.
+"""Reading the files of one session or checkpoint into an item for a store.
 
-One bad file refuses all the files of its session: half of one would look like a whole one.
+One bad file refuses all files of its session: a part of a session would look like a complete one.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from a3s_store.models import SessionData
 from a3s_store.wire import DEFAULT_LIMITS, decode, parse
 from a3s_store.wire.values import step_of
 
-# How many unknown keys a remark names.
+# The number of unknown keys in a remark.
 _NAMED: Final = 10
-# Where upstream has review findings, and what is around them there.
+# The key of review findings in a session of upstream, and the keys of the object around them.
 _REVIEW: Final = "session_review"
 _REVIEW_KEYS: Final = frozenset({"schema", "sessionId", "findings"})
 
 
 @attrs.frozen(kw_only=True)
 class SourceFile:
-    """A file of the directory; `path` is relative and may be shown, `problem` forbids reading.
+    """A file of the directory. `path` is relative and printable.
 
-    `empty` is a folder of artifacts in which there is no file, `unread` one that could not be
-    looked into. No more than `most` bytes are read.
+    A file with a `problem` is not read. `empty` is a folder of artifacts without a file, `unread`
+    is a folder that could not be listed. No more than `most` bytes are read.
     """
 
     path: str
@@ -66,23 +66,23 @@ class Group:
     name: str
     session: SourceFile | None = None
     claim: SourceFile | None = None
-    shelves: dict[Collection, SourceFile] = attrs.field(factory=dict)
+    collections: dict[Collection, SourceFile] = attrs.field(factory=dict)
 
     def files(self) -> list[SourceFile]:
-        """All of them, the session first and the claim last."""
-        return [file for file in (self.session, *self.shelves.values(), self.claim) if file]
+        """Return all files, the session first and the claim last."""
+        return [file for file in (self.session, *self.collections.values(), self.claim) if file]
 
 
 @attrs.frozen(kw_only=True)
 class CheckpointFile:
-    """The file of a checkpoint, which must be that of the name it has."""
+    """The file of a checkpoint; its name must be that of the id in it."""
 
     kind: CheckpointKind
     name: str
     file: SourceFile
 
     def files(self) -> list[SourceFile]:
-        """Its one file."""
+        """Return its one file."""
         return [self.file]
 
 
@@ -91,10 +91,10 @@ Unit: TypeAlias = Group | CheckpointFile
 
 @attrs.frozen(kw_only=True)
 class Content:
-    """What was read of a unit.
+    """The item read from a unit's files.
 
-    `ignored` are files that say nothing although they are whole, `remarks` what is not kept of a
-    file that is; both by path.
+    `ignored` has the reasons why valid files were not used, `remarks` the parts of files that were
+    not kept; both by path.
     """
 
     item: Item
@@ -103,7 +103,7 @@ class Content:
 
 
 class RefusedError(Exception):
-    """Inside this package only: which file is bad, and why."""
+    """A bad file and the reason. Used inside this package only."""
 
     def __init__(self, file: SourceFile, error: StoreError) -> None:
         super().__init__(file, error)
@@ -112,7 +112,7 @@ class RefusedError(Exception):
 
 
 def read_group(group: Group) -> Content:
-    """A session with its collections, or collections alone. Raises RefusedError."""
+    """Read a session with its collections, or collections alone. Raises RefusedError."""
     if group.session is None:
         return _read_collections_only(group)
     with _refusing(group.session):
@@ -133,7 +133,7 @@ def read_group(group: Group) -> Content:
 
 
 def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
-    """A newer release's session: one document with all collections, where None does not exist."""
+    """Read a session of a newer release: one document with all collections, without None."""
     for collection in COLLECTIONS:
         if tree.get(collection.name) is None and collection.since == 1:
             tree[collection.name] = []
@@ -141,14 +141,14 @@ def _take_apart(group: Group, tree: dict[str, Any]) -> Content:
     snapshot = decode(SessionSnapshot, tree)
     check_snapshot(snapshot)
     _check_name(snapshot.session.id, group.name)
-    reason = "the session file is a whole snapshot and has its families in it"
-    beside = {file.path: reason for file in group.shelves.values()}
+    reason = "the session file is a whole snapshot with its collections"
+    beside = {file.path: reason for file in group.collections.values()}
     item = SessionItem(owner=snapshot.session.id, snapshot=snapshot, collections={})
     return Content(item=item, ignored=beside | _claim_ignored(group))
 
 
 def _unwrap_findings(tree: dict[str, Any]) -> None:
-    """Take the findings out of what upstream has around them. Raises DecodeError."""
+    """Replace the object around upstream's findings by the findings. Raises DecodeError."""
     wrapped = tree.pop(_REVIEW, None)
     if wrapped is None:
         return
@@ -164,7 +164,7 @@ def _unwrap_findings(tree: dict[str, Any]) -> None:
 
 
 def _claim_ignored(group: Group) -> dict[str, str]:
-    return {group.claim.path: "the session file says whose it is"} if group.claim else {}
+    return {group.claim.path: "the session file has the id"} if group.claim else {}
 
 
 def _read_collections_only(group: Group) -> Content:
@@ -175,10 +175,10 @@ def _read_collections_only(group: Group) -> Content:
     with _refusing(group.files()[-1]):
         _check_name(owner, group.name)
     collections = _read_collections(group)
-    for collection, shelf in collections.items():
-        with _refusing(group.shelves[collection]):
-            if shelf.manifest.retained_uris:
-                raise InvalidSnapshotError("retained URIs cannot be kept without a session")
+    for collection, found in collections.items():
+        with _refusing(group.collections[collection]):
+            if found.manifest.retained_uris:
+                raise InvalidSnapshotError("retained URIs cannot be stored without a session")
     values = {collection: values.values for collection, values in collections.items()}
     item = SessionItem(owner=owner, snapshot=None, collections=values)
     return Content(item=item, remarks=_remarks(group, collections))
@@ -186,7 +186,7 @@ def _read_collections_only(group: Group) -> Content:
 
 def _read_collections(group: Group) -> dict[Collection, CollectionFile]:
     collections: dict[Collection, CollectionFile] = {}
-    for collection, file in group.shelves.items():
+    for collection, file in group.collections.items():
         with _refusing(file):
             empty = CollectionFile(())
             collections[collection] = (
@@ -196,9 +196,9 @@ def _read_collections(group: Group) -> dict[Collection, CollectionFile]:
 
 
 def _remarks(group: Group, collections: dict[Collection, CollectionFile]) -> dict[str, str]:
-    """What stands around the artifacts in their file has no place in a store."""
+    """Return remarks on unknown keys around the artifacts, which a store cannot keep."""
     return {
-        group.shelves[collection].path: "without the unknown keys " + _named(_keys(values))
+        group.collections[collection].path: "without the unknown keys " + _named(_keys(values))
         for collection, values in collections.items()
         if _keys(values)
     }
@@ -215,7 +215,7 @@ def _keys(values: CollectionFile) -> list[str]:
 
 
 def read_checkpoint(unit: CheckpointFile) -> Content:
-    """A checkpoint that is its own name's and no newer than we know. Raises RefusedError."""
+    """Read a checkpoint, and check its name and version. Raises RefusedError."""
     with _refusing(unit.file):
         value: Any = read_value(unit.kind.model, _bytes(unit.file), unit.file.full)
         key = check_id(getattr(value, unit.kind.key), unit.kind.key.replace("_", " "))
@@ -235,7 +235,7 @@ def _bytes(file: SourceFile) -> bytes:
         raise DecodeError(file.problem)
     data = read(file.full, file.most)
     if data is None:
-        raise DecodeError("it was removed meanwhile")
+        raise DecodeError("the file was removed during the import")
     return data
 
 

@@ -1,7 +1,7 @@
-"""What a directory of upstream's holds: each file is a session's, a checkpoint, or left alone.
+"""Finding the files in upstream's directories: each belongs to a session, a checkpoint, or neither.
 
-Files are only read. A session is read with all its families at one moment, under the lock our own
-store writes with.
+Files are only read. A session is read with all its collections at one moment, under the lock of
+`FileSessionStore`.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from a3s_store.wire import DEFAULT_LIMITS, Limits
 
 OP: Final = "import_directory"
 _UNKNOWN: Final = "not a file of a session store"
-_MEMORIES: Final = "agent memory is not imported; carry it with memories(owner)"
+_MEMORIES: Final = "agent memory is not imported; copy it with memories(owner)"
 _TEMPORARY: Final = "a temporary file; its save did not finish"
-_FAMILIES: Final = {collection.folder: collection for collection in COLLECTIONS}
+_COLLECTIONS: Final = {collection.folder: collection for collection in COLLECTIONS}
 _CHECKPOINTS: Final = {kind.folder: kind for kind in CHECKPOINTS}
 
 
 class Source:
-    """A directory that is read. `scan` first; then `groups`, `checkpoints` and `strays` are set."""
+    """A directory to import. `scan` sets `groups`, `checkpoints` and `strays`."""
 
     def __init__(self, root: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self._root = root
@@ -58,31 +58,36 @@ class Source:
 
     @property
     def groups(self) -> list[Group]:
-        """The names with a session or a collection, sorted."""
+        """The names with a session or a collection, with their files, sorted."""
         return [group for _, group in sorted(self._groups.items())]
 
     def scan(self) -> None:
-        """Find every file. Raises StoreUnavailableError, StoreBusyError."""
+        """Find all files.
+
+        Raises:
+            StoreUnavailableError: the directory cannot be read.
+            StoreBusyError: the directory stayed locked.
+        """
         with during(OP, str(self._root)), self._lock.shared():
             for file, parts in _walk(self._root, self._most):
                 self._place(file, parts)
             for collection in COLLECTIONS:
                 self._place_empty_folders(collection)
         for name, group in list(self._groups.items()):
-            if group.session is None and not group.shelves:
+            if group.session is None and not group.collections:
                 assert group.claim is not None, "a group begins with a file"
-                self._leave(group.claim, "nothing is kept under this id")
+                self._leave(group.claim, "nothing is stored under this id")
                 del self._groups[name]
 
     def _place_empty_folders(self, collection: Collection) -> None:
-        """A folder of artifacts without the file is a collection that was saved empty."""
+        """Add empty collections: a folder of artifacts without a file is one."""
         folder = self._root / collection.folder
         if "/" in collection.file and folder.is_dir() and not folder.is_symlink():
             for entry in _entries(folder):
                 if entry.is_dir() and not entry.is_symlink():
                     path = shown(f"{collection.folder}/{entry.name}/")
                     file = SourceFile(path=path, full=entry, size_bytes=0, empty=True)
-                    self._group(entry.name).shelves.setdefault(collection, file)
+                    self._group(entry.name).collections.setdefault(collection, file)
 
     def _group(self, name: str) -> Group:
         return self._groups.setdefault(name, Group(name=name))
@@ -95,15 +100,15 @@ class Source:
         elif len(parts) == 1 and is_value:
             self._group(stem).session = file
         elif (
-            head in _FAMILIES
-            and (name := _collection_name(_FAMILIES[head], parts, file)) is not None
+            head in _COLLECTIONS
+            and (name := _collection_name(_COLLECTIONS[head], parts, file)) is not None
         ):
-            self._group(name).shelves[_FAMILIES[head]] = file
+            self._group(name).collections[_COLLECTIONS[head]] = file
         elif head in _CHECKPOINTS and len(parts) == 2 and is_value:
             kind = _CHECKPOINTS[head]
             self.checkpoints.append(CheckpointFile(kind=kind, name=stem, file=file))
-        elif len(parts) == 1 and head in _FAMILIES.keys() | _CHECKPOINTS.keys():
-            # A link, most likely; upstream follows it, so something is missing without it.
+        elif len(parts) == 1 and head in _COLLECTIONS.keys() | _CHECKPOINTS.keys():
+            # Probably a link, which upstream follows; without it the session is incomplete.
             reason = file.problem if file.unread else "not a folder"
             self.strays.append((file, Outcome("refused", reason)))
         elif file.unread:
@@ -123,10 +128,10 @@ class Source:
         self.strays.append((file, Outcome("skipped", reason)))
 
     def read(self, unit: Unit) -> Content:
-        """What is in the files of a unit, as of one moment.
+        """Read the files of a unit at one moment.
 
         Raises:
-            RefusedError: a file is bad, so nothing of the unit may be kept.
+            RefusedError: a file is bad, so that nothing of the unit may be stored.
             StoreBusyError: the directory stayed locked.
         """
         with during(OP, str(self._root)), self._lock.shared():
@@ -134,15 +139,15 @@ class Source:
 
 
 def _entries(folder: Path) -> list[Path]:
-    with contextlib.suppress(OSError):  # which the walk met too, and reported
+    with contextlib.suppress(OSError):  # `_walk` reports the same error
         return sorted(folder.iterdir())
     return []
 
 
 def _walk(root: Path, most: int) -> Iterator[tuple[SourceFile, tuple[str, ...]]]:
-    """Every file with the parts of its path, sorted; links to folders count as files.
+    """Yield every file with the parts of its path, sorted.
 
-    So do folders below the root that cannot be looked into.
+    Links to folders count as files, and so do folders below the root that cannot be listed.
     """
     unread: list[OSError] = []
 
@@ -171,13 +176,13 @@ def _is_link(full: Path) -> bool:
 
 
 def _found(root: Path, full: Path, most: int) -> tuple[SourceFile, tuple[str, ...]]:
-    """A file with the parts of its path."""
+    """Return a file with the parts of its path."""
     parts = full.relative_to(root).parts
     size, problem = 0, None
     try:
         status = full.lstat()
     except OSError as error:
-        problem = f"it cannot be looked at: {error.strerror}"
+        problem = f"the file cannot be read: {error.strerror}"
     else:
         size = status.st_size
         if not stat.S_ISREG(status.st_mode):
@@ -189,14 +194,14 @@ def _found(root: Path, full: Path, most: int) -> tuple[SourceFile, tuple[str, ..
 
 
 def shown(path: str) -> str:
-    """A path that can be printed, whatever bytes the file system has in it."""
+    """Return a path as printable text, with escapes for bytes that are not UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _collection_name(
     collection: Collection, parts: tuple[str, ...], file: SourceFile
 ) -> str | None:
-    """The name whose shelf is in this file; the empty id's artifacts lie in the folder of all."""
+    """Return the name of a collection's file; that of the empty id is in the shared folder."""
     tail = collection.file.removeprefix("{}")
     if not tail.startswith("/"):
         return parts[1].removesuffix(SUFFIX) if len(parts) == 2 and _is_value(parts) else None

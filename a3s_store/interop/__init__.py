@@ -1,10 +1,10 @@
 """Sessions in and out of upstream's directories, for any store.
 
-`import_directory` reads a directory of 2.6.0 to 3.3.0 into a store, `export_directory` writes one
-from a store, byte for byte what upstream would have there. Both account for every file, go on after
-a bad one, and may simply be run again after an interruption: what is there already is passed over.
+`import_directory` reads a directory of 2.6.0 to 3.3.0 into a store; `export_directory` writes the
+same bytes as upstream. Both report every file, continue after a bad one, and can be run again after
+an interruption: values that are stored already are skipped.
 
-These names stay here; the modules are in `a3s_store.importers` and `a3s_store.exporters`.
+The modules are in `a3s_store.importers` and `a3s_store.exporters`; these names are promised.
 """
 
 from a3s_store.core.transfer_report import (

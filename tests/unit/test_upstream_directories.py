@@ -171,7 +171,7 @@ def test_every_file_that_is_not_read_has_a_reason(tmp_path: Path) -> None:
         "traces/x.txt": "not a file of a session store",
         "artifacts/a_b/old.json": "not a file of a session store",
         "other/x.json": "not a file of a session store",
-        ".owners/gone_1": "nothing is kept under this id",
+        ".owners/gone_1": "nothing is stored under this id",
     }
     for name in strays:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
