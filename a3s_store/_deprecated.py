@@ -115,6 +115,8 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
 # Keys that `--json` prints, which keep their names until 1.0.
 DAMAGED_PART_KEY: Final = "family"
 COLLECTIONS_ONLY_KEY: Final = "families_only"
+# The older spelling of an option of `a3s-store show`.
+OLD_COLLECTION_OPTION: Final = "--family"
 
 
 def old_attributes(cls: type[T]) -> type[T]:

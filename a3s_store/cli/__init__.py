@@ -1,15 +1,15 @@
 """The command line `a3s-store`.
 
-`app` has the commands and exit codes, `output` consoles and tables, `opening` a store that is never
-made by looking. The commands are in `listing`, `show` (with `transcript` and
+`app` has the table of commands, `failures` their exit codes, `output` consoles and tables,
+`opening` opens an existing store. The commands are in `listing`, `show` (with `transcript` and
 `collection_printers`), `transfer`, `doctor` (with `doctor_parts`), `maintenance`, and `demo`, which
 runs the package examples/demo.
 
 Invariants: 1. data goes to stdout, everything else to stderr; with `--json` stdout has one JSON
 document; 2. no character of stored text reaches the terminal as a control character, none is taken
-for markup; 3. a command that reads makes no file and changes none; `info` alone proves that the
-store can be written, and takes that back; 4. exit codes: 0 done, 1 failed, 2 wrong usage, 3 not
-found, 130 interrupted, 141 its output is not read.
+for markup; 3. a command that reads creates and changes no file; only `info` writes a probe, to
+check that the store can be written, and rolls it back; 4. exit codes: 0 done, 1 failed, 2 wrong
+usage, 3 not found, 4 damaged, 130 interrupted, 141 the reader of its output is gone.
 """
 
 from __future__ import annotations

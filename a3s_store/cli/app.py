@@ -1,7 +1,8 @@
-"""The commands by name, and what the program exits with.
+"""The group of all commands, and the exit of the program.
 
-A command is imported when it is run: `--help` and a mistyped name load neither the store nor rich.
-So the table below repeats the first sentence of each command's docstring; a test compares them.
+A command is imported when it is run, so that `--help` and a mistyped name load neither the store
+nor rich. Therefore the table below repeats the first sentence of each command's docstring; a test
+compares them.
 """
 
 from __future__ import annotations
@@ -20,34 +21,31 @@ from a3s_store.cli.failures import failure_of
 from a3s_store.errors import StoreError
 from a3s_store.printable import one_line
 
-# name: (module, what it does); the function has the name with `_command` behind it.
+# name: (module, first sentence of the help); the function is called `{name}_command`.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo", "Show what a store does, in seconds; nothing is left behind."),
-    "list": ("listing", "List the sessions in STORE, those updated last first."),
+    "list": ("listing", "List the sessions in STORE, the last updated first."),
     "show": ("show", "Show a session's conversation, or one of its collections."),
     "info": ("listing", "Describe the file STORE and its state."),
-    "import": ("transfer", "Read a directory of the engine's JSON files into STORE."),
-    "export": ("transfer", "Write sessions into DIR as the engine's JSON files."),
+    "import": ("transfer", "Import a directory of the engine's JSON files into STORE."),
+    "export": ("transfer", "Export sessions into DIR as the engine's JSON files."),
     "verify": ("maintenance", "Check STORE against its checksums and digests."),
-    "doctor": ("doctor", "Diagnose STORE and advise what to do; only --fix writes."),
-    "erase": ("doctor", "Delete sessions so that no piece of their texts is left in STORE."),
+    "doctor": ("doctor", "Diagnose STORE and recommend actions; only --fix writes."),
+    "erase": ("doctor", "Delete sessions, leaving no piece of their texts in STORE."),
     "prune": (
         "maintenance",
         "Remove old generations from STORE; without --days no message is lost.",
     ),
-    "compact": ("maintenance", "Give the free pages of STORE back to the file system."),
-    "backup": ("maintenance", "Copy STORE into the new file NEW, while others go on using it."),
-    "restore": ("maintenance", "Make a copy of BACKUP the store STORE."),
-    "resolve": ("maintenance", "Accept STORE as it is, or what lies beside it, by an option."),
-    "salvage": ("maintenance", "Bring what is whole of the damaged STORE into the new store NEW."),
-    "migrate": (
-        "maintenance",
-        "Bring the tables of STORE to this release's schema, after a backup.",
-    ),
+    "compact": ("maintenance", "Return the free pages of STORE to the file system."),
+    "backup": ("maintenance", "Copy STORE into the new file NEW, while other programs use it."),
+    "restore": ("maintenance", "Restore STORE from the file BACKUP."),
+    "resolve": ("maintenance", "Accept the state of STORE and its -wal, after opening refused it."),
+    "salvage": ("maintenance", "Recover readable data from a damaged STORE into the new file NEW."),
+    "migrate": ("maintenance", "Migrate STORE to this release's schema, after a backup."),
 }
 
 
-# As a shell says of a program that SIGPIPE ended: 128 and its number.
+# The status that shells report after SIGPIPE: 128 and its number.
 _BROKEN_PIPE: Final = 141
 
 
@@ -90,7 +88,7 @@ class App(click.Group):
             ctx.exit(130)
         except (StoreError, OSError) as error:
             failure = failure_of(error)
-            if failure is None:  # `| head` has seen enough
+            if failure is None:  # the reader, such as `| head`, is gone
                 _stop_writing()
                 ctx.exit(_BROKEN_PIPE)
             raise failure from error
@@ -112,7 +110,7 @@ class App(click.Group):
 
 @contextlib.contextmanager
 def _usage_on_one_line() -> Iterator[None]:
-    """Escape what is not seen in click's own errors, which repeat arguments as they were given."""
+    """Escape invisible characters in click's own errors, which repeat arguments unchanged."""
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:
@@ -122,14 +120,14 @@ def _usage_on_one_line() -> Iterator[None]:
 
 
 def _stop_writing() -> None:
-    """Write nothing any more: the interpreter flushes both streams when it ends."""
+    """Redirect both streams to nowhere, since the interpreter flushes them when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())
 
 
 def _never_fail_to_encode(stream: TextIO) -> None:
-    """Where the terminal is not UTF-8, what it cannot show is written out."""
+    """Write escapes for characters that the terminal's encoding does not have."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
@@ -143,7 +141,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """As a sentence: where in the code it was issued is nothing to its readers."""
+    """Print a warning as a sentence, without its place in the code."""
     click.echo(one_line(f"Warning: {message}"), err=True)
 
 
@@ -175,7 +173,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Show the version and exit.",
 )
 def app() -> None:
-    """Look into stores of AI agent sessions, and move sessions in and out of them.
+    """Inspect, check and repair stores of AI agent sessions; import and export sessions.
 
     A store is one SQLite file. Try `a3s-store demo` first.
     """

@@ -1,6 +1,6 @@
-"""Print each collection of a session: as a table, or as lines where a table says too little.
+"""Printing each collection of a session: as a table, or as lines of text.
 
-The words that people type are shorter than the names; `COLLECTION_WORDS` has them.
+The words on the command line are shorter than the names; `COLLECTION_WORDS` has them.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ _PRINTERS: Final[dict[Collection, _Printer]] = {
     SUBAGENT_TASKS: _print_subagents,
     REVIEW_FINDINGS: _print_findings,
 }
-# The word on the command line, and what prints its values.
+# The word on the command line, and the function that prints its values.
 COLLECTION_WORDS: Final[dict[str, _Printer]] = {
     **{one.word: _PRINTERS.get(one, _print_values) for one in COLLECTIONS},
     "costs": _print_costs,

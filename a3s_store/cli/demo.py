@@ -25,9 +25,9 @@ from a3s_store.cli.output import Page
 def demo_command(keep: Path | None, as_json: bool) -> None:
     """Show what a store does, in seconds; nothing is left behind.
 
-    Saves the session of a small agent with all that belongs to it, kills a process in the middle
-    of a save and looks at what is left, counts the rows a save writes, and forks a conversation.
-    Everything is done for real, in a temporary directory or at the PATH given.
+    Saves the session of a small agent with its collections, kills a process in the middle of a save
+    and checks the store, counts the rows that a save writes, and forks a conversation. Everything
+    is done for real, in a temporary directory or at the PATH given.
     """
     if keep is not None and keep.exists():
         raise Failure(f"{keep} exists already; the demo makes a new store")
@@ -41,8 +41,8 @@ def demonstration() -> Callable[[Path | None, Page | None], dict[str, Any]]:
     name = "a3s_store._demo"
     with contextlib.suppress(ModuleNotFoundError):  # in a checkout
         return _run_of(importlib.import_module(name))
-    # By its file, under the name it has in a wheel: sys.path stays as it is, and `examples` is a
-    # name that another project's folder may have.
+    # By its file, under its name in a wheel: sys.path stays unchanged, and another project may have
+    # a folder `examples`.
     folder = str(Path(__file__).parents[2] / "examples" / "demo")
     spec = importlib.util.spec_from_file_location(
         name, Path(folder, "__init__.py"), submodule_search_locations=[folder]

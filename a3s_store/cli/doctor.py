@@ -1,4 +1,4 @@
-"""`doctor` and `erase`: how a store is, and taking something out of it for good."""
+"""`doctor` and `erase`: diagnosing a store, and erasing sessions from it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ from a3s_store.core.transfer_report import SessionPairs
 from a3s_store.errors import CorruptionError, FileStateError, StoreError
 
 _ATTENTION: Final = 1
-_SALVAGED: Final = {"partial": "in part", "lost": "lost"}
 
 
 @click.command("doctor")
@@ -44,32 +43,32 @@ _SALVAGED: Final = {"partial": "in part", "lost": "lost"}
 @click.option(
     "--fix",
     is_flag=True,
-    help="Repair tool calls without result and results without call, where the older conversation "
-    "stays as the generation before; remove checkpoints of runs that have ended. Close the "
-    "programs that use STORE first.",
+    help="Repair tool calls without result and results without call (the older conversation stays "
+    "as the generation before), and remove checkpoints of ended runs. Close the programs that use "
+    "STORE first.",
 )
 @click.option(
     "--secrets",
     is_flag=True,
-    help="Look for keys of common shapes in every text, and say where they are.",
+    help="Search every text for keys of common shapes, and print where they are.",
 )
 @output.json_option
 def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None:
-    """Diagnose STORE and advise what to do; only --fix writes.
+    """Diagnose STORE and recommend actions; only --fix writes.
 
-    The file is looked at from outside first, then read: what is on record of it, and whether its
-    structure is whole (`verify` looks at every value). No probe is written, as `info` does. If the
-    store was not closed and no program has it open, SQLite finishes its log, as on every opening.
+    Checks the permissions and the files beside STORE, then its notes and the structure of the file
+    (`verify --deep` checks every value). Unlike `info` it writes no probe. If the store was not
+    closed and no program has it open, SQLite applies its -wal, as on every opening.
 
-    Conversations are read for tool calls without result and results without call, which providers
-    refuse. They are no damage. Counted are also runs with a checkpoint: under way, interrupted,
-    left over (the run has ended) and orphaned (the session is not stored). --fix opens the store as
-    a program does, repairs the conversations, removes checkpoints that are left over, and looks
-    again; a damaged store is left as it is.
+    Conversations are searched for tool calls without result and results without call, which
+    providers refuse; these are not damage. Runs with a checkpoint are counted: in progress,
+    interrupted, left over (the run has ended) and orphaned (the session is not stored). --fix opens
+    the store for writing, repairs the conversations, removes left-over checkpoints, and diagnoses
+    again; a damaged store is not changed.
 
-    With --secrets texts, keys of objects and ids are searched for keys that are told by their shape
-    (sk-..., ghp_..., AKIA..., private keys and others). Session, collection and path are shown,
-    never the key. Text that was deleted may still lie in the file; `erase` removes it.
+    With --secrets, texts, keys of objects and ids are searched for keys of known shapes (sk-...,
+    ghp_..., AKIA..., private keys and others). Session, collection and path are printed, never the
+    key. Deleted text may still be in the file; `erase` removes it.
 
     Exits with 0 when there is nothing to do, 1 when something needs attention, 4 when the store is
     damaged.
@@ -88,7 +87,7 @@ def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None
         looked = _look(path)
         if fix and looked.damage is None and (looked.pairs or looked.runs.get("left_over")):
             try:
-                # First, since a session with a checkpoint keeps the calls that wait for results.
+                # First, since open calls of a session with a checkpoint are not repaired.
                 removed = asyncio.run(doctor_parts.remove_left_over(path))
                 fixed = asyncio.run(
                     doctor_parts.repair_pairs_of(path, [one.session_id for one in looked.pairs])
@@ -151,10 +150,10 @@ def _state(said: list[Recommendation]) -> str:
 
 @attrs.frozen
 class Looked:
-    """Facts about a file, what is wrong with its structure (None: nothing), and broken pairs.
+    """The findings in a file: facts, damage of its structure or None, unmatched tool pairs.
 
-    `refused` is why it was not opened: what lies at the path does not fit together. `runs` are the
-    numbers of runs with a checkpoint, empty where they were not counted.
+    `refused` is the error of opening it, if its files do not belong together. `runs` are the
+    numbers of runs with a checkpoint, empty if they were not counted.
     """
 
     facts: dict[str, Any] = attrs.field(factory=dict)
@@ -165,15 +164,15 @@ class Looked:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the file was opened, and its structure is whole."""
+        """Whether the file was opened and its structure is intact."""
         return bool(self.facts) and self.damage is None
 
 
 def _look(path: Path) -> Looked:
-    """Read the file, as far as it can be read. Raises Failure for what is no damage."""
+    """Read the file as far as possible. Raises Failure for errors other than damage."""
     facts: dict[str, Any] = {}
     try:
-        # Whoever looks has not to say whether other machines use it: the advice does.
+        # Network mounts are allowed here; a recommendation warns about them.
         settings = Settings(path=path, network_mount=True)
         conn = failing_reads.opening(path, lambda: connect.open_reader(settings))
         try:
@@ -219,8 +218,8 @@ def _about_pairs(pairs: Sequence[SessionPairs]) -> Iterator[Recommendation]:
         yield Recommendation(text, attention=True)
     elif pairs:
         text = (
-            f"The last round of {output.amount(len(pairs), 'session')} waits for results: go on "
-            "with its run, or let --fix end the round."
+            f"The last round of {output.amount(len(pairs), 'session')} waits for results: continue "
+            "the run, or let --fix end the round."
         )
         yield Recommendation(text, attention=False)
 
@@ -254,9 +253,9 @@ def _pairs(facts: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _salvaged(note: dict[str, Any]) -> str:
-    counts = (f"{len(note.get(name, ()))} {what}" for name, what in _SALVAGED.items())
+    counts = (f"{len(note.get(name, ()))} {name}" for name in ("partial", "lost"))
     where = f"{output.moment(note['at'])} from {note.get('source')}"
-    return f"{where}: {note.get('whole')} whole, {', '.join(counts)}"
+    return f"{where}: {note.get('whole')} complete, {', '.join(counts)}"
 
 
 def _note(note: dict[str, Any] | None) -> str:
@@ -269,12 +268,12 @@ def _note(note: dict[str, Any] | None) -> str:
 @click.command("erase")
 @click.argument("store", type=PATH)
 @click.argument("session_ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--tree", is_flag=True, help="And every session whose parents lead to these.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--tree", is_flag=True, help="Also erase all descendants of these sessions.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--copies",
     is_flag=True,
-    help="Erase in the copies, too, that the store made beside STORE, such as STORE.replaced.",
+    help="Also erase in the copies that the store made beside STORE, such as STORE.replaced.",
 )
 @output.json_option
 def erase_command(
@@ -285,12 +284,12 @@ def erase_command(
     copies: bool,
     as_json: bool,
 ) -> None:
-    """Delete sessions so that no piece of their texts is left in STORE.
+    """Delete sessions, leaving no piece of their texts in STORE.
 
-    With everything under their ids, and the loop checkpoints of their runs. Workflow checkpoints
-    stay, without --tree sessions of subagents too, as do backups and exports. The whole file is
-    written anew, so a large one takes a while. An id under which nothing is left may be named with
-    --yes, to finish an erasure that was not complete.
+    Deletes everything under their ids, and the loop checkpoints of their runs. Workflow
+    checkpoints, backups and exports are not changed, nor, without --tree, sessions of subagents.
+    The whole file is rewritten, so a large one takes a while. To finish an interrupted erasure,
+    erase the same ids again with --yes, even if nothing is stored under them any more.
     """
 
     async def erase() -> EraseReport:
@@ -307,13 +306,13 @@ def erase_command(
         output.print_json(report.as_json())
         return
     for session_id in sorted(set(session_ids) - set(report.found)):
-        output.note(f"There was nothing under {session_id!r} any more.")
+        output.note(f"Nothing was stored under {session_id!r} any more.")
     output.note(
         f"Erased {output.amount(len(report.found), 'session')}; "
-        f"{output.amount(report.pages, 'page')} written anew in {report.seconds:.1f} s."
+        f"{output.amount(report.pages, 'page')} rewritten in {report.seconds:.1f} s."
     )
     for path in report.erased_copies:
-        output.note(f"Erased in {path} as well.")
+        output.note(f"Also erased in {path}.")
     for copy in report.copies:
-        why = f": {copy.why}" if copy.why else ". --copies erases there, too"
-        output.note(f"Still in {copy.path} ({copy.kind}), or part of it may be{why}.")
+        why = f": {copy.why}" if copy.why else ". --copies erases it there"
+        output.note(f"{copy.path} ({copy.kind}) may still have erased text{why}.")

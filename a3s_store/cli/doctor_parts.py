@@ -1,4 +1,4 @@
-"""What `doctor` says of run checkpoints, tool pairs and keys, and what `--fix` repairs."""
+"""The parts of `doctor` about run checkpoints, tool pairs and keys, and the repairs of `--fix`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from a3s_store.runtime.runs.run_checkpoints import left_over
 
 
 def checkpoint_facts(counts: Mapping[State, int]) -> dict[str, int]:
-    """The counts under the names that people read."""
+    """Return the counts under the names that are printed."""
     return {
         "running_runs": counts["running"],
         "interrupted_runs": counts["interrupted"],
@@ -36,29 +36,28 @@ def checkpoint_facts(counts: Mapping[State, int]) -> dict[str, int]:
 
 
 def checkpoint_recommendations(counts: Mapping[State, int]) -> Iterator[Recommendation]:
-    """One sentence or two on each kind that there is; none of them needs attention."""
+    """Yield a recommendation for each kind of checkpoint there is; none needs attention."""
     if number := counts["interrupted"]:
         yield Recommendation(
-            f"Interrupted: {output.amount(number, 'run')}. `list` and `show` have their messages; "
-            "resume them, or the next turn of the session keeps what they finished.",
+            f"Interrupted: {output.amount(number, 'run')}. `list` and `show` have their messages. "
+            "Resume them; otherwise the next turn of the session keeps their finished rounds.",
             attention=False,
         )
     if number := counts["left_over"]:
         yield Recommendation(
-            f"Left over by runs that have ended: {output.amount(number, 'checkpoint')}. --fix "
-            "removes them.",
+            f"Left over by ended runs: {output.amount(number, 'checkpoint')}. --fix removes them.",
             attention=False,
         )
     if number := counts["orphaned"]:
         yield Recommendation(
             f"Of sessions that are not stored: {output.amount(number, 'checkpoint')}. `orphaned` "
-            "of a3s_store.runtime.runs.run_checkpoints names them.",
+            "of a3s_store.runtime.runs.run_checkpoints lists them.",
             attention=False,
         )
 
 
 async def remove_left_over(store: Path) -> tuple[str, ...]:
-    """Remove the checkpoints whose run has ended; return the ids of the runs."""
+    """Remove the checkpoints of ended runs; return the ids of the runs."""
     async with existing(store, read_only=False) as opened:
         found = await left_over(opened)
         for one in found:
@@ -67,11 +66,11 @@ async def remove_left_over(store: Path) -> tuple[str, ...]:
 
 
 async def repair_pairs_of(store: Path, session_ids: Iterable[str]) -> tuple[SessionPairs, ...]:
-    """Save these sessions repaired; return those of them that had problems.
+    """Save these sessions repaired; return the problems of those that had any.
 
-    Each save is a generation of its own and the one before stays. Calls at the end of a
-    conversation wait on where a checkpoint of an unfinished run is there to go on with them. A
-    session that another process saves at the same moment is left as it is, not `repaired`.
+    Each save is a generation, and the one before stays. Open calls at the end of a conversation are
+    kept if an unfinished run has a checkpoint, since the run continues with them. A session that
+    another process saves at the same moment is not changed, and not `repaired`.
     """
     async with existing(store, read_only=False) as opened:
         unfinished = await _with_checkpoint(opened)
@@ -105,25 +104,25 @@ async def _repair_session(
 
 
 async def _with_checkpoint(store: SqliteSessionStore) -> set[str]:
-    """The ids of the sessions that have a checkpoint of a run."""
+    """Return the ids of the sessions with a checkpoint of a run."""
     inventory = await store.inventory()
     found: set[str] = set()
     for run_id in inventory.loop_checkpoints:
         try:
             checkpoint = await store.load_loop_checkpoint(run_id)
         except StoreError:
-            continue  # damaged, and so nothing to go on with
+            continue  # no run can continue from a damaged checkpoint
         if checkpoint is not None:
             found.add(checkpoint.session_id)
     return found
 
 
-# How many places are printed; `--json` has all.
+# The number of places that are printed; `--json` has all.
 _SHOWN = 50
 
 
 def scan_secrets(path: Path) -> SecretScan:
-    """Look through a store that can be read. Raises Failure."""
+    """Search a readable store for keys. Raises Failure."""
     try:
         settings = Settings(path=path, network_mount=True)
         conn = failing_reads.opening(path, lambda: connect.open_reader(settings))
@@ -137,11 +136,11 @@ def scan_secrets(path: Path) -> SecretScan:
 
 
 def secret_recommendations(scanned: SecretScan) -> Iterator[Recommendation]:
-    """What to do about the keys that were found."""
+    """Yield recommendations about the keys that were found."""
     if scanned.found:
         yield Recommendation(
-            f"Found in the store: {output.amount(scanned.found, 'key')}. Have each withdrawn where "
-            "it is valid, and erase the sessions; `redact=` keeps keys from being stored.",
+            f"Found in the store: {output.amount(scanned.found, 'key')}. Revoke each key at its "
+            "provider, and erase the sessions; `redact=` prevents storing keys.",
             attention=True,
         )
     if scanned.unreadable:
@@ -153,12 +152,12 @@ def secret_recommendations(scanned: SecretScan) -> Iterator[Recommendation]:
 
 
 def secrets_as_json(scanned: SecretScan) -> dict[str, Any]:
-    """The scan, as `--json` prints it."""
+    """Return the object that `--json` prints."""
     return attrs.asdict(scanned)
 
 
 def print_secret_places(scanned: SecretScan) -> None:
-    """Print where the keys are."""
+    """Print the places of the keys."""
     for place in scanned.places[:_SHOWN]:
         output.note(f"{place.kind}: {_named(place)}")
     if scanned.found > _SHOWN:

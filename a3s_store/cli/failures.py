@@ -1,4 +1,4 @@
-"""What a command can end with, and how that is printed: one readable message, no traceback."""
+"""Failures of commands: exit codes, and one readable message instead of a traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from a3s_store.errors import (
 )
 from a3s_store.printable import one_line
 
-# What a command exits with that found damage.
+# The exit code of a command that found damage.
 DAMAGED: Final = 4
 
 
@@ -24,6 +24,7 @@ class Failure(click.ClickException):
     """The command failed: exit code 1."""
 
     def format_message(self) -> str:
+        """Return the message on one line."""
         return one_line(self.message)
 
 
@@ -34,13 +35,13 @@ class Damaged(Failure):
 
 
 class NotFound(Failure):
-    """What was named is not there: exit code 3."""
+    """A named file or session does not exist: exit code 3."""
 
     exit_code = 3
 
 
 def failure_of(error: StoreError | OSError) -> Failure | None:
-    """How an error ends the command; None for a broken pipe, which nobody has to be told of."""
+    """Return the failure for an error; None for a broken pipe, which needs no message."""
     if isinstance(error, SessionNotFoundError):
         return NotFound(str(error))
     if isinstance(error, CorruptionError | FileStateError):

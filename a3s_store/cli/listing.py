@@ -1,4 +1,4 @@
-"""`list` and `info`: what a store holds, without reading a conversation."""
+"""`list` and `info`: the sessions and the state of a store, without reading conversations."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _NARROWEST: Final = 10
 @click.argument("store", type=PATH)
 @output.json_option
 def list_command(store: Path, as_json: bool) -> None:
-    """List the sessions in STORE, those updated last first.
+    """List the sessions in STORE, the last updated first.
 
-    `12 (+6 interrupted)`: 12 messages, and 6 more that interrupted runs have and the conversation
-    has not. `12 (1 running)`: a run is under way.
+    `12 (+6 interrupted)`: 12 messages, and 6 more of interrupted runs, which are not in the
+    conversation. `12 (1 running)`: a run is in progress.
     """
 
     async def read() -> tuple[SessionSummary, ...]:
@@ -49,7 +49,7 @@ def list_command(store: Path, as_json: bool) -> None:
 
 
 def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
-    """One line a session. Where it is narrow, names get short before anything else does."""
+    """Return a table with a line for each session; a narrow terminal shortens names first."""
     moment = output.short_moment if console.is_terminal else output.moment
     columns: dict[str, list[Text]] = {
         "id": [cell(summary.id) for summary in found],
@@ -83,7 +83,7 @@ def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
 
 
 def _messages(summary: SessionSummary) -> str:
-    """How many messages there are, and the runs that are not yet part of them."""
+    """Return the number of messages, and the runs that are not part of them."""
     runs = []
     if summary.interrupted:
         runs.append(f"+{summary.unsaved_messages} interrupted")
@@ -93,19 +93,19 @@ def _messages(summary: SessionSummary) -> str:
 
 
 def _fit(columns: dict[str, list[Text]], width: int) -> None:
-    """Shorten names and models to what the other columns leave; drop them when that is nothing.
+    """Shorten names and models to the width that is left; drop them when that is too little.
 
-    rich would take from all columns alike, ids first of all.
+    rich would shorten all columns, ids first of all.
     """
     needs = {title: max(len(title), *(t.cell_len for t in c)) for title, c in columns.items()}
     needs["id"] = min(needs["id"], _ID_WIDTH)
-    room = width - sum(needs[t] + _GAP for t in needs if t not in {"name", "model"}) + _GAP
-    if needs["name"] + needs["model"] + 2 * _GAP > room:
-        needs["model"] = min(needs["model"], max(_NARROWEST, room // 3))
-        needs["name"] = room - needs["model"] - 2 * _GAP
+    free = width - sum(needs[t] + _GAP for t in needs if t not in {"name", "model"}) + _GAP
+    if needs["name"] + needs["model"] + 2 * _GAP > free:
+        needs["model"] = min(needs["model"], max(_NARROWEST, free // 3))
+        needs["name"] = free - needs["model"] - 2 * _GAP
         if needs["name"] < _NARROWEST:
             del columns["model"]
-            needs["name"] = room - _GAP
+            needs["name"] = free - _GAP
         if needs["name"] < _NARROWEST:
             del columns["name"]
     for title in ("name", "model"):
@@ -119,7 +119,7 @@ def _fit(columns: dict[str, list[Text]], width: int) -> None:
 def info_command(store: Path, as_json: bool) -> None:
     """Describe the file STORE and its state.
 
-    Well means: it can be opened and read, and something can be written to it, which is taken back.
+    Opens and reads STORE, and checks that it can be written by a write that is rolled back.
     """
 
     async def read() -> tuple[Health, Inventory, tuple[SessionSummary, ...]]:
@@ -128,7 +128,7 @@ def info_command(store: Path, as_json: bool) -> None:
             return await opened.health_check(), inventory, summaries
 
     log = store.with_name(store.name + "-wal")
-    # Before it is opened: proving that it can be written begins a log of its own.
+    # Before it is opened, since the check that it can be written starts a new -wal.
     log_bytes = log.stat().st_size if log.exists() else 0
     health, inventory, summaries = asyncio.run(read())
     facts = {**health.facts, "log_bytes": log_bytes}
@@ -166,19 +166,19 @@ def _facts(health: Health, facts: dict[str, Any], counts: dict[str, int]) -> lis
     pairs = [
         ("store", health.location),
         ("size", f"{output.size(database)} in {output.amount(pages, 'page')}, {free} of them free"),
-        ("log", output.size(log) if log else "empty"),
+        ("-wal", output.size(log) if log else "empty"),
         ("schema", found.pop("schema", "")),
         ("SQLite", found.pop("sqlite", "")),
         ("journal mode", found.pop("journal_mode", "")),
         ("durability", found.pop("durability", "")),
-        # What happened when, and what did not, is the doctor's to say.
+        # Notes of the store's history are left to `doctor`.
         *(
             (n.replace("_", " "), v)
             for n, v in found.items()
             if v is not None and type(v) is not dict
         ),
         ("sessions", counts["sessions"]),
-        ("messages", f"{counts['messages']} in the sessions as they are now"),
+        ("messages", f"{counts['messages']} in the present conversations"),
         ("loop checkpoints", counts["loop_checkpoints"]),
         ("workflow checkpoints", counts["workflow_checkpoints"]),
     ]

@@ -1,4 +1,4 @@
-"""The commands that look after a file: copies, checks, migration, pruning, resolving, salvage."""
+"""`backup`, `restore`, `verify`, `migrate`, `prune`, `compact`, `resolve` and `salvage`."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from a3s_store.errors import CorruptionError
 @click.argument("new", type=PATH)
 @output.json_option
 def backup_command(store: Path, new: Path, as_json: bool) -> None:
-    """Copy STORE into the new file NEW, while others go on using it.
+    """Copy STORE into the new file NEW, while other programs use it.
 
-    NEW is a store as it was at one moment, readable by you alone. It takes its name only when it is
-    whole and was looked through; nothing is ever replaced.
+    NEW has the content of one moment and is readable by you alone. It gets its name only after the
+    copy is complete and checked; an existing file is never replaced.
     """
     from a3s_store.backends.sqlite.connection import connect
     from a3s_store.backends.sqlite.maintenance import backup
@@ -52,15 +52,13 @@ def backup_command(store: Path, new: Path, as_json: bool) -> None:
 @click.command("restore")
 @click.argument("backup", type=PATH)
 @click.argument("store", type=PATH)
-@click.option(
-    "--replace", is_flag=True, help="Where there is a STORE, keep it as STORE.replaced first."
-)
+@click.option("--replace", is_flag=True, help="Rename an existing STORE to STORE.replaced first.")
 @output.json_option
 def restore_command(backup: Path, store: Path, replace: bool, as_json: bool) -> None:
-    """Make a copy of BACKUP the store STORE.
+    """Restore STORE from the file BACKUP.
 
-    BACKUP is looked through first. STORE must be closed everywhere; with --replace it is kept, with
-    its log, under another name.
+    BACKUP is checked first. STORE must be closed in all programs; with --replace an existing one is
+    kept, with its -wal, under another name.
     """
     from a3s_store.backends.sqlite.maintenance import restore
 
@@ -72,13 +70,13 @@ def restore_command(backup: Path, store: Path, replace: bool, as_json: bool) -> 
         output.print_json(report.as_json())
         return
     for kept in report.replaced:
-        output.note(f"What was there is {kept} now.")
+        output.note(f"The replaced file was renamed to {kept}.")
     sessions = output.amount(report.sessions, "session")
     click.echo(f"{sessions}, {output.size(report.bytes)}: {output.cell(report.target)}")
 
 
-# How many damaged things are told where people read it.
-_TOLD = 50
+# The number of damaged values that are printed; `--json` has all.
+_SHOWN = 50
 
 
 @click.command("verify")
@@ -88,20 +86,20 @@ _TOLD = 50
 def verify_command(store: Path, deep: bool, as_json: bool) -> None:
     """Check STORE against its checksums and digests.
 
-    Looks at the structure of the file, at the digests of every session and at the log; with --deep
-    at every message, value and blob as well. Exits with 4 when something is damaged.
+    Checks the structure of the file, the digests of every session and the write-ahead log; with
+    --deep also every message, value and blob. Exits with 4 when something is damaged.
     """
     depth: Depth = "deep" if deep else "quick"
 
     async def read() -> VerifyReport:
-        # The time of the verification is noted where that can be written.
+        # The store notes the time of the verification, if it can be written.
         async with existing(store, read_only=not may_be_noted(store)) as opened:
             return await opened.verify(depth=depth)
 
     try:
         report = asyncio.run(read())
     except CorruptionError as error:
-        # So damaged that it does not even open.
+        # Too damaged to be opened.
         report = _not_opened(store, depth, error)
     if as_json:
         output.print_json(report.as_json())
@@ -121,14 +119,14 @@ def _not_opened(store: Path, depth: Depth, error: CorruptionError) -> VerifyRepo
         **nothing,
         seconds=0.0,
         damage=(Damage.of(error),),
-        skipped=("all the rest: it does not open",),
+        skipped=("everything else: the store cannot be opened",),
     )
 
 
 def _verified_state(report: VerifyReport) -> Any:
     if report.damage:
         return cell("DAMAGED", "red")
-    return cell("whole", "green") if report.finished else cell("not finished", "yellow")
+    return cell("intact", "green") if report.finished else cell("not finished", "yellow")
 
 
 def _print_verified(report: VerifyReport) -> None:
@@ -139,36 +137,36 @@ def _print_verified(report: VerifyReport) -> None:
         (report.messages, "message"),
         (report.values, "value"),
         (report.blobs, "blob"),
-        (report.log_frames, "page of the log", "pages of the log"),
+        (report.log_frames, "page of the -wal", "pages of the -wal"),
     )
     pairs: list[tuple[str, Any]] = [
         ("store", report.location),
-        ("looked at", ", ".join(output.amount(*count) for count in counts)),
+        ("checked", ", ".join(output.amount(*count) for count in counts)),
         ("depth", report.depth),
         ("took", output.duration(int(report.seconds * 1000))),
-        *(("not looked at", what) for what in report.skipped),
+        *(("not checked", what) for what in report.skipped),
         ("state", _verified_state(report)),
     ]
     output.print_table(console, output.facts(pairs))
-    for damage in report.damage[:_TOLD]:
+    for damage in report.damage[:_SHOWN]:
         console.print(cell(f"  {damage}"))
-    if len(report.damage) > _TOLD:
-        console.print(cell(f"  and {len(report.damage) - _TOLD} more: see --json"))
+    if len(report.damage) > _SHOWN:
+        console.print(cell(f"  and {len(report.damage) - _SHOWN} more: see --json"))
     if report.damage:
         output.note(
-            "Keep the file as it is. `a3s-store salvage STORE NEW` brings back what is whole."
+            "Keep the file as it is. `a3s-store salvage STORE NEW` recovers its readable data."
         )
 
 
 @click.command("migrate")
 @click.argument("store", type=PATH)
-@click.option("--dry-run", is_flag=True, help="Only try it, on a copy; STORE is left as it is.")
+@click.option("--dry-run", is_flag=True, help="Only try it on a copy; STORE is not changed.")
 @output.json_option
 def migrate_command(store: Path, dry_run: bool, as_json: bool) -> None:
-    """Bring the tables of STORE to this release's schema, after a backup.
+    """Migrate STORE to this release's schema, after a backup.
 
-    Opening a store does the same. The backup lies beside it. Exits with 1 when a step fails; STORE
-    has then the schema it had before that step.
+    Opening a store does the same. The backup is a file beside STORE. Exits with 1 when a step
+    fails; STORE then has the schema from before that step.
     """
     from a3s_store.backends.sqlite.connection import connect
     from a3s_store.backends.sqlite.maintenance import upgrade
@@ -186,7 +184,7 @@ def migrate_command(store: Path, dry_run: bool, as_json: bool) -> None:
 
 def _print_migrated(report: MigrationReport) -> None:
     if report.failure is not None:
-        output.note(f"On a copy: {report.failure}. The store was left as it is.")
+        output.note(f"On a copy: {report.failure}. The store was not changed.")
     if not report.steps:
         if report.ok:
             click.echo(f"The store has schema {report.after}: there is nothing to do.")
@@ -194,11 +192,11 @@ def _print_migrated(report: MigrationReport) -> None:
     what = f"from schema {report.before} to {report.after}"
     took = output.duration(int(report.seconds * 1000))
     if report.dry_run:
-        click.echo(f"On a copy: {what}, {took}. The store was left as it is.")
+        click.echo(f"On a copy: {what}, {took}. The store was not changed.")
     else:
         click.echo(f"{what[0].upper()}{what[1:]}, {took}.")
     if report.backup is not None:
-        output.note(f"The store as it was: {report.backup}")
+        output.note(f"Backup of the store before the migration: {report.backup}")
 
 
 @click.command("prune")
@@ -215,17 +213,17 @@ def _print_migrated(report: MigrationReport) -> None:
     "--days",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Of the others, remove also those that hold messages of their own (rewound, edited and "
-    "compacted histories) once they are older than N days.",
+    help="Also remove older generations with messages of their own (of rewound, edited and "
+    "compacted conversations) after N days.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
 @output.json_option
 def prune_command(store: Path, keep: int, days: int | None, dry_run: bool, as_json: bool) -> None:
     """Remove old generations from STORE; without --days no message is lost.
 
-    Without it a generation goes only if its conversation is the beginning of one that is kept.
-    Those of the last day always stay, and so does every present conversation.
-    Others can use STORE meanwhile. The file keeps its size: `compact` gives free pages back.
+    Without --days, a generation is removed only if its conversation is the beginning of one that is
+    kept. Generations of the last day and all present conversations are always kept. Other programs
+    can use STORE meanwhile. The file keeps its size; `compact` shrinks it.
     """
 
     async def prune() -> PruneReport:
@@ -258,13 +256,12 @@ def prune_command(store: Path, keep: int, days: int | None, dry_run: bool, as_js
     metavar="SHARE",
     help="Leave this share of the pages free, for later saves.",
 )
-@click.option("--full", is_flag=True, help="Write the file anew; other savers wait meanwhile.")
+@click.option("--full", is_flag=True, help="Rewrite the whole file; saves wait meanwhile.")
 @output.json_option
 def compact_command(store: Path, target_free: float, full: bool, as_json: bool) -> None:
-    """Give the free pages of STORE back to the file system.
+    """Return the free pages of STORE to the file system.
 
-    Others can use STORE meanwhile. A file that an older release made can only be written anew,
-    which --full does.
+    Other programs can use STORE meanwhile. A file of an older release can only be shrunk by --full.
     """
 
     async def compact() -> CompactReport:
@@ -287,13 +284,19 @@ def compact_command(store: Path, target_free: float, full: bool, as_json: bool) 
     "--set-aside-wal",
     "action",
     flag_value="set-aside-wal",
-    help="Keep the database; rename the log, which is another file's or of another moment.",
+    help="Keep the database, and rename a -wal of another file or of another moment.",
 )
 @click.option(
-    "--with-wal", "action", flag_value="with-wal", help="Take in what another program's log has."
+    "--with-wal",
+    "action",
+    flag_value="with-wal",
+    help="Apply a -wal that another program wrote.",
 )
 @click.option(
-    "--without-wal", "action", flag_value="without-wal", help="Go on without the missing log."
+    "--without-wal",
+    "action",
+    flag_value="without-wal",
+    help="Continue without the missing -wal; its commits are lost.",
 )
 @click.option(
     "--set-aside-journal",
@@ -303,23 +306,23 @@ def compact_command(store: Path, target_free: float, full: bool, as_json: bool) 
 )
 @output.json_option
 def resolve_command(store: Path, action: Any, as_json: bool) -> None:
-    """Accept STORE as it is, or what lies beside it, by an option.
+    """Accept the state of STORE and its -wal, after opening refused it.
 
-    Opening refuses a file whose log or journal may not be its own; `doctor` says which option fits.
-    Nothing is removed: what is left out gets another name. The result is tried on a copy first.
-    STORE must be closed everywhere.
+    Opening refuses a database with a -wal or journal that may not be its own; `doctor` recommends
+    the option to use. No file is removed: a file that is not used is renamed. The result is tried
+    on a copy first. STORE must be closed in all programs.
     """
     from a3s_store.backends.sqlite.maintenance import resolve
 
     if action is None:
-        raise click.UsageError("say what to do: one of the options")
+        raise click.UsageError("one of the options is required; `doctor` recommends one")
     require_store(store)
     report = resolve.resolve(store, action)
     if as_json:
         output.print_json(report.as_json())
         return
     for kept in report.set_aside:
-        output.note(f"What was left out is {kept} now.")
+        output.note(f"A file that is not used was renamed to {kept}.")
     last = "nothing was ever saved"
     if report.last_saved_at_ms is not None:
         last = f"the last save is of {output.moment(report.last_saved_at_ms // 1000)}"
@@ -331,12 +334,11 @@ def resolve_command(store: Path, action: Any, as_json: bool) -> None:
 @click.argument("new", type=PATH)
 @output.json_option
 def salvage_command(store: Path, new: Path, as_json: bool) -> None:
-    """Bring what is whole of the damaged STORE into the new store NEW.
+    """Recover readable data from a damaged STORE into the new file NEW.
 
-    STORE is only read, and must not be in use; NEW must not be there yet. What cannot be proven is
-    left out and named, sessions first, also in NEW, where `doctor` shows it. Numbers of
-    generations begin anew. Exits with 0 when nothing was damaged,
-    4 when something was.
+    STORE is only read, and must not be in use; NEW must not exist. Data that fails verification is
+    left out and listed, sessions first; NEW has a note of it, which `doctor` shows. Generations are
+    numbered from 1 again. Exits with 0 when nothing was damaged, with 4 otherwise.
     """
     from a3s_store.backends.sqlite.salvage.run import salvage
 
@@ -352,21 +354,21 @@ def salvage_command(store: Path, new: Path, as_json: bool) -> None:
 
 
 def _print_salvaged(report: SalvageReport) -> None:
-    """What came back, in a few lines; then what did not, one line each."""
-    came_back = [
-        ("whole", output.amount(len(report.sessions), "session")),
-        ("in part", output.amount(len(report.partial), "session")),
+    """Print the counts of recovered data, then a line for each damaged value."""
+    recovered = [
+        ("complete", output.amount(len(report.sessions), "session")),
+        ("partial", output.amount(len(report.partial), "session")),
         ("lost", output.amount(len(report.lost), "session")),
         ("messages", output.amount(report.messages, "message")),
         ("checkpoints", output.amount(report.checkpoints, "checkpoint")),
         ("memories", output.amount(report.memories, "memory", "memories")),
         ("new store", report.target),
     ]
-    output.print_table(output.stdout(), output.facts(came_back))
+    output.print_table(output.stdout(), output.facts(recovered))
     if report.damage:
         click.echo()
         _print_damage(report.damage)
-        output.note(f"Damaged. {report.source} was left as it is: keep it.")
+        output.note(f"Keep {report.source}: it was damaged, and was not changed.")
     else:
         output.note("Nothing was damaged.")
 

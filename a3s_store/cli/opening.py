@@ -1,4 +1,4 @@
-"""Opening a store to look at: what is not there is not made."""
+"""Opening an existing store for a command; a missing one is not created."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.cli.failures import Failure, NotFound
 from a3s_store.printable import short_repr
 
-# Whether a path can be used is found out by using it: click would exit with 2 for all of that.
+# Paths are not checked by click, which would exit with 2 for every problem.
 PATH = click.Path(path_type=Path, readable=False)
 
 
 @asynccontextmanager
 async def existing(path: Path, *, read_only: bool = True) -> AsyncIterator[SqliteSessionStore]:
-    """The store in a file that exists; by default nothing is written, made or migrated.
+    """Open the store in an existing file; by default nothing is written, created or migrated.
 
     Raises:
-        NotFound: there is no file, or an empty one, which opening would make a store of.
-        Failure: it is a directory.
+        NotFound: the file is missing or empty.
+        Failure: the path is a directory.
     """
     require_store(path)
     async with SqliteSessionStore.open(path, read_only=read_only) as store:
@@ -33,17 +33,17 @@ async def existing(path: Path, *, read_only: bool = True) -> AsyncIterator[Sqlit
 
 
 def may_be_noted(path: Path) -> bool:
-    """Whether opening the store to write would do nothing but that: no migration, no refusal."""
+    """Return whether opening the store for writing would neither migrate it nor be refused."""
     state = file_look.read_state(path) if path.is_file() else None
     is_current = state is not None and state.schema == migrate.newest()
     return is_current and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def require_store(path: Path) -> None:
-    """See `existing`; a file that is something else is refused when it is opened."""
+    """Check that there is a file that may be a store; raises as `existing` does."""
     if path.is_dir():
         raise Failure(
-            f"{path} is a directory, not a store. To bring its sessions into one: "
+            f"{path} is a directory, not a store. To import its sessions into a store: "
             "a3s-store import STORE DIR"
         )
     if not path.exists():
@@ -54,13 +54,13 @@ def require_store(path: Path) -> None:
 
 
 async def require_known(store: SqliteSessionStore, session_id: str) -> None:
-    """Refuse an id under which nothing was ever saved. Raises NotFound."""
+    """Check that something is stored under an id. Raises NotFound."""
     inventory = await store.inventory()
     if session_id not in inventory.sessions and session_id not in inventory.collections_only:
         raise not_found(session_id)
 
 
 def not_found(session_id: str) -> NotFound:
-    """The failure for a session that is not there."""
+    """Return the failure for a session that is not stored."""
     shown = short_repr(session_id)
-    return NotFound(f"there is no session {shown}. `a3s-store list STORE` names those there are")
+    return NotFound(f"there is no session {shown}. `a3s-store list STORE` lists all sessions")

@@ -1,8 +1,8 @@
 """Consoles, tables, JSON and pages of text, numbers for people, and a progress bar.
 
-Colours are the sixteen that every terminal maps to its own theme, never as the only sign of
-something. Into a pipe nothing is cut off or wrapped, so that every line has all of its cells.
-Stored text is printed through `Page.put`, which escapes it.
+Colours are the sixteen that every terminal maps to its own theme, and never the only sign of a
+state. Output to a pipe is neither cut nor wrapped, so that every line has all of its cells. Stored
+text is printed by `Page.put`, which escapes it.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ _STATES: Final = {
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option every command has."""
+    """Add the option `--json`, which every command has."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
     )(command)
 
 
 def print_json(tree: Any) -> None:
-    """Print one JSON document, as UTF-8 whatever the terminal speaks."""
+    """Print one JSON document in UTF-8, whatever the encoding of the terminal."""
     click.echo(json_safe(pretty(tree).decode("utf-8")).encode("utf-8"))
 
 
 def stdout() -> Console:
-    """The console for data."""
+    """Return the console for data."""
     return _console(stderr=False)
 
 
 def stderr() -> Console:
-    """The console for everything else."""
+    """Return the console for everything else."""
     return _console(stderr=True)
 
 
@@ -62,7 +62,7 @@ class _Console(Console):
     """A console that leaves a closed pipe to `app`."""
 
     def on_broken_pipe(self) -> None:
-        """Raise BrokenPipeError, where rich would exit with 1."""
+        """Raise BrokenPipeError; rich would exit with 1."""
         raise BrokenPipeError(errno.EPIPE, "nothing reads the output")
 
 
@@ -74,22 +74,22 @@ def _console(*, stderr: bool) -> Console:
 
 
 def note(message: str) -> None:
-    """A sentence to whoever is watching, on stderr."""
+    """Print a sentence on stderr."""
     click.echo(one_line(message), err=True)
 
 
 def cell(value: Any, style: str = "") -> Text:
-    """One cell of a table: stored text on one line, never markup."""
+    """Return a cell of a table: stored text on one line, never markup."""
     return Text("" if value is None else one_line(str(value)), style=style)
 
 
 def state_style(state: str) -> str:
-    """The colour of a state or status, by what it says."""
+    """Return the colour of a state or status; empty for one without."""
     return _STATES.get(state.lower(), "")
 
 
 def table(**columns: Mapping[str, Any]) -> Table:
-    """An empty table without lines; keyword: title of a column, value: options for rich."""
+    """Return an empty table without lines; keywords are column titles with options for rich."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for title, options in columns.items():
         made.add_column(title.replace("_", " "), **options)
@@ -97,7 +97,7 @@ def table(**columns: Mapping[str, Any]) -> Table:
 
 
 def print_table(console: Console, made: Table) -> None:
-    """Print a table; into a pipe without the blanks that fill its last column."""
+    """Print a table; to a pipe without the blanks that fill its last column."""
     if console.is_terminal:
         console.print(made)
         return
@@ -110,7 +110,7 @@ def print_table(console: Console, made: Table) -> None:
 
 
 def _plain_lines(made: Table) -> list[str] | None:
-    """The lines of a table without lines; None where a cell has several lines of its own.
+    """Return the lines of a table as text; None if a cell has several lines.
 
     rich measures and styles each cell several times: 10 000 sessions took it 38 seconds.
     """
@@ -128,7 +128,7 @@ def _plain_lines(made: Table) -> list[str] | None:
 
 
 def facts(pairs: Sequence[tuple[str, Any]]) -> Table:
-    """A list of names and values."""
+    """Return a table of names and values."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     made.add_column(style="dim", no_wrap=True)
     made.add_column(overflow="fold")
@@ -138,12 +138,12 @@ def facts(pairs: Sequence[tuple[str, Any]]) -> Table:
 
 
 def amount(number: int, one: str, many: str | None = None) -> str:
-    """`1 message`, `2 messages`, `12 000 messages`."""
+    """Return a number with its noun: `1 message`, `2 messages`, `12 000 messages`."""
     return f"{number:,}".replace(",", " ") + f" {one if number == 1 else many or one + 's'}"
 
 
 def size(number: int) -> str:
-    """Bytes for people, in powers of 1024."""
+    """Return bytes as text, in powers of 1024."""
     if number < 1024:
         return f"{number} B"
     value = float(number)
@@ -155,14 +155,14 @@ def size(number: int) -> str:
 
 
 def dollars(cost: float | None) -> str:
-    """A cost; nothing when it is unknown or there was none."""
+    """Return a cost as text; empty when it is unknown or zero."""
     if not cost:
         return ""
     return f"${cost:.2f}" if abs(cost) >= 1 else f"${cost:.4f}"
 
 
 def moment(seconds: float) -> str:
-    """Unix seconds as local time, or as they are when no calendar has them."""
+    """Return Unix seconds as local time; as a number if they are outside of the calendar."""
     try:
         return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
     except (OverflowError, ValueError, OSError):
@@ -170,7 +170,7 @@ def moment(seconds: float) -> str:
 
 
 def short_moment(seconds: float) -> str:
-    """Unix seconds as local time in twelve columns: the hour this year, the year before."""
+    """Return local time in twelve characters: with the hour in this year, else with the year."""
     try:
         then = datetime.datetime.fromtimestamp(seconds)
     except (OverflowError, ValueError, OSError):
@@ -180,7 +180,7 @@ def short_moment(seconds: float) -> str:
 
 
 def duration(milliseconds: int) -> str:
-    """How long something took."""
+    """Return a duration as text."""
     if milliseconds < 1000:
         return f"{milliseconds} ms"
     if milliseconds < 120_000:
@@ -194,7 +194,7 @@ _FOLD_CHARACTERS: Final = 4_000
 
 @attrs.frozen
 class Page:
-    """A console, and whether long texts are shown whole."""
+    """A console for text; with `full`, long texts are not folded."""
 
     console: Console
     full: bool
@@ -209,10 +209,10 @@ class Page:
         lines: int = 0,
         tail: int = 0,
     ) -> None:
-        """Print a text. `first` stands before its first line, the others are set under it.
+        """Print a text, after `first` on its first line; the other lines are indented under it.
 
-        With `lines`, of a text of more only so many are shown, the last `tail` of them from its
-        end, and what is left out is counted.
+        A text of more than `lines` lines is folded: the last `tail` of the shown lines are from its
+        end, and the number of lines left out is printed.
         """
         lead = indent + len(first)
         parts = (text, "", "") if self.full or not lines else fold(text, lines, tail)
@@ -225,7 +225,7 @@ class Page:
             self.put(parts[2], style, indent=lead)
 
     def label(self, text: str, style: str = "dim", *, indent: int = 0) -> None:
-        """Print what the program says about a text: on one line, whatever is in ids and names."""
+        """Print a text of the program on one line, even if ids and names have line feeds."""
         self.put(one_line(text), style, indent=indent)
 
     def blank(self) -> None:
@@ -250,11 +250,14 @@ class Page:
 
 
 def fold(text: str, lines: int, tail: int = 0) -> tuple[str, str, str]:
-    """The beginning of a text, how much was left out, and its end; all of it when it is short."""
+    """Return the beginning of a text, the size of the gap as text, and its end.
+
+    A short text is returned whole, with two empty strings.
+    """
     text = text.rstrip("\n")
     found = text.split("\n")
     left = len(found) - lines
-    # One line left out would be no shorter than saying so.
+    # The remark on a single line that is left out would be as long as the line.
     if left > 1:
         head, end = "\n".join(found[: lines - tail]), "\n".join(found[len(found) - tail :])
         if len(head) + len(end) <= _FOLD_CHARACTERS:
@@ -270,11 +273,11 @@ _PAGE: Final = 4096
 
 @contextmanager
 def bar(title: str, *, pages: bool = False) -> Iterator[Callable[[int, int], object]]:
-    """While this lasts, a bar; what it yields is told how much is done, and of how much.
+    """Show a progress bar inside the block; yield a function of (done, total) that updates it.
 
     With `pages` these are pages of a database, and shown as bytes.
     """
-    # Imported where it is shown: no other command waits for it.
+    # Imported here, so that other commands do not wait for it.
     from rich.progress import (
         BarColumn,
         DownloadColumn,

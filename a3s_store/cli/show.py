@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from a3s_store._deprecated import OLD_COLLECTION_OPTION
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.cli import output
 from a3s_store.cli.collection_printers import COLLECTION_WORDS
@@ -26,7 +27,7 @@ from a3s_store.errors import StoreError
 from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.wire import encode
 
-# The collections by their words; the other words are fields of the session or checkpoints.
+# Collections by their words; the other words are fields of the session, or checkpoints.
 _COLLECTIONS: Final = {one.word: one for one in COLLECTIONS}
 _FIELDS: Final = {"costs": "cost_records", "tasks": "tasks"}
 
@@ -36,19 +37,22 @@ _FIELDS: Final = {"costs": "cost_records", "tasks": "tasks"}
 @click.argument("session_id", metavar="ID")
 @click.option(
     "--collection",
-    "--family",
+    OLD_COLLECTION_OPTION,
     "collection",
     type=click.Choice(list(COLLECTION_WORDS)),
-    help="Show this instead; --family is the older spelling.",
+    help=f"Show this collection instead; {OLD_COLLECTION_OPTION} is the older spelling.",
 )
 @click.option(
     "--generation",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The conversation as the Nth save left it.",
+    help="Show the conversation of generation N, the Nth save.",
 )
 @click.option(
-    "--last", type=click.IntRange(min=0), metavar="N", help="Only the last N messages or values."
+    "--last",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Show only the last N messages or values.",
 )
 @click.option("--full", is_flag=True, help="Do not fold long texts.")
 @output.json_option
@@ -63,11 +67,11 @@ def show_command(
 ) -> None:
     """Show a session's conversation, or one of its collections.
 
-    Behind the conversation as it is now come the messages of runs that did not end, interrupted or
-    under way, with the reply that such a run is in the middle of. --json leaves them out.
+    After the present conversation, the messages of unfinished runs (interrupted or in progress) and
+    their incomplete replies are shown. --json leaves them out.
 
     With --json: the session as the engine writes it to its file, or the list of the collection's
-    values, null when it was never saved.
+    values; null when the collection was never saved.
     """
     if collection is not None and generation is not None:
         raise click.UsageError("Only the conversation has generations; leave out --collection.")
@@ -87,7 +91,7 @@ def show_command(
     elif values:
         COLLECTION_WORDS[collection](page, values)
     else:
-        state = "were never saved" if values is None else "were saved, and there are none"
+        state = "were never saved" if values is None else "are empty"
         output.note(f"The {_called(collection)} of {session_id!r} {state}.")
 
 
@@ -110,7 +114,7 @@ def _show_session(
 async def _load(
     store: Path, session_id: str, generation: int | None
 ) -> tuple[SessionData, tuple[UnfinishedRun, ...]]:
-    """The session, and its unfinished runs unless it is shown as of an older save."""
+    """Load the session, with its unfinished runs unless an older generation is shown."""
     async with existing(store) as opened:
         session = await opened.load(session_id, generation=generation)
         if session is None:
@@ -120,7 +124,7 @@ async def _load(
         try:
             return session, await _unfinished_runs(opened, session_id, session.messages)
         except StoreError as error:
-            output.note(f"The runs that did not end cannot be shown: {error}")
+            output.note(f"The unfinished runs cannot be shown: {error}")
             return session, ()
 
 
@@ -145,7 +149,7 @@ async def _load_collection(store: Path, session_id: str, collection: str) -> Seq
 async def _checkpoints_of(
     store: SqliteSessionStore, session_id: str
 ) -> tuple[LoopCheckpoint, ...] | None:
-    """A session's loop checkpoints; each says itself whose it is, so all of them are asked."""
+    """Load a session's loop checkpoints; only the checkpoints have the id, so all are loaded."""
     found = []
     for run_id in (await store.inventory()).loop_checkpoints:
         checkpoint = await store.load_loop_checkpoint(run_id)
@@ -156,9 +160,9 @@ async def _checkpoints_of(
 
 @attrs.frozen(kw_only=True)
 class UnfinishedRun:
-    """A run with a checkpoint that did not end; the first `base_length` messages are the session's.
+    """An unfinished run with a checkpoint; its first `base_length` messages are the session's.
 
-    `is_running` says that an open live session has claimed it.
+    `is_running`: an open live session has claimed it.
     """
 
     run_id: str
@@ -171,7 +175,7 @@ class UnfinishedRun:
 async def _unfinished_runs(
     store: SqliteSessionStore, session_id: str, messages: tuple[Message, ...]
 ) -> tuple[UnfinishedRun, ...]:
-    """The unfinished runs of a session that has these messages, oldest first."""
+    """Load the unfinished runs of a session that has these messages, the oldest first."""
     found = await store.run_checkpoints(session_id)
     if not found:
         return ()
@@ -202,10 +206,10 @@ def _unfinished(
 
 
 def _print_run(page: Page, run: UnfinishedRun) -> None:
-    """A line that names the run, its messages numbered as in its conversation, and its draft."""
+    """Print the id of a run, its messages numbered as in its conversation, and its draft."""
     page.blank()
     if run.is_running:
-        line = f"Run {run.run_id} is under way, not yet part of the conversation"
+        line = f"Run {run.run_id} in progress, not yet part of the conversation"
     else:
         line = f"Interrupted run {run.run_id}, not yet part of the conversation"
     page.parts((line, "bold yellow"))

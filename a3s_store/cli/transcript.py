@@ -1,6 +1,6 @@
-"""A conversation as a person reads it: who said what, which tools were called, what they answered.
+"""Printing a conversation: messages, tool calls and their results.
 
-Reasoning is dimmed, images are placeholders, long outputs are folded and counted.
+Reasoning is dimmed, images are placeholders, long outputs are folded with a count of their lines.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ROLES: Final = {"user": "bold cyan", "assistant": "bold green", "tools": "bold 
 
 
 def print_heading(page: Page, session: SessionData, generation: int | None) -> None:
-    """What session this is, on two or three lines."""
+    """Print the id, name and state of a session, on two or three lines."""
     page.parts((session.id, "bold"), ("  " + session.config.name, ""))
     about = [
         session.state,
@@ -52,7 +52,7 @@ def print_heading(page: Page, session: SessionData, generation: int | None) -> N
 def print_messages(
     page: Page, messages: tuple[Message, ...], first: int, *, count_earlier: bool = True
 ) -> None:
-    """The messages from position `first` on, numbered from 1 as people count."""
+    """Print the messages from position `first` on, numbered from 1."""
     names = _tool_names(messages)
     if first and count_earlier:
         page.blank()
@@ -68,7 +68,7 @@ def print_messages(
 
 
 def _role(message: Message) -> str:
-    """Who speaks: the answers of tools travel under the role user."""
+    """Return the role to show: results of tools, which have the role user, are from `tools`."""
     results = [isinstance(block, ToolResultBlock) for block in message.content]
     return "tools" if results and all(results) and message.role == "user" else message.role
 
@@ -92,11 +92,11 @@ def _print_block(page: Page, block: ContentBlock, names: dict[str, str]) -> None
     elif isinstance(block, ToolResultBlock):
         _print_result(page, block, names.get(block.tool_use_id, block.tool_use_id))
     else:
-        page.label(f"[{block.type}: a block this release does not know]", indent=INDENT)
+        page.label(f"[{block.type}: a block that this release does not know]", indent=INDENT)
 
 
 def print_call(page: Page, name: str, arguments: Any, *, indent: int) -> None:
-    """A tool's name and what it was given: on one line when that fits, else a line for each."""
+    """Print a tool's name and arguments: on one line if they fit, else a line for each."""
     pairs = list(arguments.items()) if isinstance(arguments, dict) else [("", arguments)]
     short = "  ".join(f"{key}={_json(item)}" if key else _json(item) for key, item in pairs)
     if len(short) <= _ONE_LINE:
@@ -131,7 +131,7 @@ def _print_result(page: Page, block: ToolResultBlock, name: str) -> None:
         elif isinstance(part, ToolResultImage):
             page.label(_image(part.source), indent=INDENT + 2)
         else:
-            shown = f"[{part.type}: a part this release does not know]"
+            shown = f"[{part.type}: a part that this release does not know]"
             page.label(shown, indent=INDENT + 2)
 
 

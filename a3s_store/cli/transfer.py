@@ -1,4 +1,4 @@
-"""`import` and `export`: a bar on stderr while it lasts, then what became of every file."""
+"""`import` and `export`: a progress bar on stderr, then the outcome of every file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _conflict_option(there: str) -> Callable[[Callable[..., Any]], Callable[...,
         type=click.Choice(["refuse", "replace", "skip"]),
         default="refuse",
         show_default=True,
-        help=f"What to do where {there} has something else under the same id.",
+        help=f"What to do if {there} has another value under the same id.",
     )
 
 
@@ -48,19 +48,19 @@ def _conflict_option(there: str) -> Callable[[Callable[..., Any]], Callable[...,
 @click.option(
     "--repair-pairs",
     is_flag=True,
-    help="Give tool calls without result an error as their result, and make results without call "
-    "a text; what was read stays as the generation before.",
+    help="Give tool calls without result an error as their result, and turn results without call "
+    "into text; the imported conversation stays as the generation before.",
 )
 @output.json_option
 def import_command(
     store: Path, directory: Path, on_conflict: OnConflict, repair_pairs: bool, as_json: bool
 ) -> None:
-    """Read a directory of the engine's JSON files into STORE.
+    """Import a directory of the engine's JSON files into STORE.
 
-    STORE is made when there is none. A session goes in whole or, when one of its files is bad, not
-    at all. What is there already is passed over, so an interrupted import may be run again. Named
-    are also sessions with tool calls without result, which providers refuse. Exits with 1 when
-    something was refused.
+    A missing STORE is created. A session is imported completely or, if one of its files is bad, not
+    at all. Sessions that are stored already are skipped, so an interrupted import can be run again.
+    Sessions with tool calls without result, which providers refuse, are listed, too. Exits with 1
+    when something was refused.
     """
     if not directory.exists():
         raise NotFound(f"there is no directory at {directory}")
@@ -82,7 +82,11 @@ def import_command(
 @click.argument("store", type=PATH)
 @click.argument("directory", type=PATH, metavar="DIR")
 @click.option(
-    "--session", "session_ids", multiple=True, metavar="ID", help="Only this one; may be repeated."
+    "--session",
+    "session_ids",
+    multiple=True,
+    metavar="ID",
+    help="Export only this session; may be repeated.",
 )
 @_conflict_option("DIR")
 @output.json_option
@@ -93,10 +97,10 @@ def export_command(
     on_conflict: OnConflict,
     as_json: bool,
 ) -> None:
-    """Write sessions into DIR as the engine's JSON files.
+    """Export sessions into DIR as the engine's JSON files.
 
-    DIR is made when there is none. What is there already is passed over, so an interrupted export
-    may be run again. Exits with 1 when something was refused.
+    A missing DIR is created. Sessions that are in DIR already are skipped, so an interrupted export
+    can be run again. Exits with 1 when something was refused.
     """
     if directory.exists() and not directory.is_dir():
         raise Failure(f"{directory} is not a directory")
@@ -143,7 +147,7 @@ def _tree(report: TransferReport) -> dict[str, Any]:
 
 
 def _print(report: TransferReport) -> None:
-    """What happened how often and why; what was refused, session by session."""
+    """Print the number of files of each outcome and reason, then each refused session."""
     made = output.table(
         outcome={"no_wrap": True}, files=_RIGHT, size=_RIGHT, why={"overflow": "fold"}
     )
@@ -172,7 +176,7 @@ def _print(report: TransferReport) -> None:
 
 
 def print_pairs(pairs: Sequence[SessionPairs]) -> None:
-    """A table of sessions whose tool calls and results do not match."""
+    """Print a table of sessions with unmatched tool calls or results."""
     made = output.table(session={"overflow": "fold"}, tool_pairs={"overflow": "fold", "ratio": 1})
     for one in pairs:
         done = " (repaired)" if one.repaired else ""
@@ -192,13 +196,13 @@ def _print_refused(refused: list[TransferEntry], *, blank: bool) -> None:
     if blank:
         console.print()
     output.print_table(console, made)
-    output.note("Nothing of what was refused was written. Other files were not affected.")
+    output.note("Refused sessions were not written at all. Other files were not affected.")
 
 
 def _grouped(
     entries: Sequence[TransferEntry], *by: str
 ) -> list[tuple[tuple[str, ...], list[TransferEntry]]]:
-    """The entries that agree in these attributes, in order of these."""
+    """Return the entries grouped by these attributes, sorted by them."""
     groups: dict[tuple[str, ...], list[TransferEntry]] = {}
     for entry in entries:
         key = tuple(getattr(entry, name) or "" for name in by)

@@ -244,7 +244,7 @@ def test_erasing_what_is_gone_finishes_and_says_so(store: Path) -> None:
     with_store(store, lambda opened: opened.delete("other"))
     done = invoke("erase", store, "other", "--yes")
     assert done.exit_code == 0
-    assert "There was nothing under 'other' any more" in done.stderr
+    assert "Nothing was stored under 'other' any more" in done.stderr
 
 
 def test_a_wrong_id_is_said_and_nothing_is_written(store: Path) -> None:

@@ -105,6 +105,6 @@ def test_what_came_back_is_told_by_session_and_kept_in_the_new_file(
     assert (kept["whole"], kept["partial"], kept["lost"]) == (1, ["other"], [])
     assert any("messages[2] of 'other'" in line for line in kept["damage"])
     shown = " ".join(invoke("doctor", new).stdout.split())
-    assert "1 whole, 1 in part, 0 lost" in shown
+    assert "1 complete, 1 partial, 0 lost" in shown
     assert invoke("erase", new, "other", "--yes").exit_code == 0
     assert b"of 'other'" not in new.read_bytes()

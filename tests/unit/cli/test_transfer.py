@@ -40,7 +40,7 @@ def test_a_refusal_exits_with_1_after_the_report(directory: Path, tmp_path: Path
     assert done.returncode == 1
     assert "not a file of a session store" in done.stdout
     assert "x.json: " in done.stdout
-    assert "Nothing of what was refused was written" in done.stderr
+    assert "Refused sessions were not written at all" in done.stderr
     found = json.loads(run("import", tmp_path / "b.a3s", directory, "--json").stdout)
     assert found["ok"] is False
     assert found["counts"] == {"read": 15, "refused": 5, "skipped": 1}

@@ -38,7 +38,7 @@ def damage(store: Path) -> None:
 def test_a_whole_store_is_said_to_be_whole(store: Path, depth: tuple[str, ...]) -> None:
     done = run("verify", store, *depth)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "whole" in done.stdout
+    assert "intact" in done.stdout
     assert "3 sessions" in done.stdout
 
 
