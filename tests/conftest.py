@@ -1,4 +1,7 @@
-"""Hypothesis profiles: `dev` unless A3S_PROFILE says `ci` or `soak`."""
+"""Hypothesis profiles, limits of wall time, and the check that tests leave no files behind.
+
+A3S_PROFILE chooses the profile: `dev` (the default), `ci`, or `soak` with many more examples.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,27 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("dev", max_examples=50, deadline=None)
-settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
+settings.register_profile("ci", max_examples=50, deadline=None, print_blob=True)
 settings.register_profile("soak", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("A3S_PROFILE", "dev"))
 
 
 ROOT: Final = Path(__file__).parents[1]
 
-# Wall time that one test may take, in seconds: many times what the slowest of its kind takes on two
-# busy cores. What reaches it hangs, and all stacks are printed (pytest-timeout).
+# Seconds of wall time that a test may take: many times those of the slowest test of its kind on two
+# busy cores. A test that takes longer hangs, and pytest-timeout prints all stacks.
 LIMIT: Final = 300
-# Hypothesis shrinks a failing example for 300 seconds at most. A test of its kind has as much more,
-# so a failure that is being shrunk is reported as itself and never as a hang.
+# Hypothesis shrinks a failing example for up to 300 seconds. Its tests have so much more time, so
+# that a failure is reported as itself and not as a hang.
 SHRINKING: Final = 300
-# A campaign is a process of its own, which `tests/faults/run_campaign.py` waits 900 seconds for.
+# `tests/faults/run_campaign.py` gives the process of a campaign 900 seconds.
 CAMPAIGN: Final = 960
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test its limit of wall time, and leave fault and property tests out of coverage.
 
-    Counting those line by line would double their time, and what they show is not which lines ran.
+    Measuring coverage doubles their time.
     """
     for item in items:
         path = Path(item.path)
@@ -43,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def seconds_for(item: pytest.Item) -> int:
-    """The limit of wall time of one test."""
+    """Return the limit of wall time of one test."""
     if Path(item.path).parent.name == "faults":
         return CAMPAIGN
     function = getattr(item, "obj", None)
@@ -52,7 +55,7 @@ def seconds_for(item: pytest.Item) -> int:
 
 
 def _untracked() -> set[str]:
-    """Files of the checkout that git neither tracks nor ignores; none where there is no git."""
+    """Return the files that git neither tracks nor ignores; none where there is no git."""
     command = ["git", "ls-files", "--others", "--exclude-standard"]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -62,13 +65,13 @@ def _untracked() -> set[str]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Remember which files lie about before the tests."""
+    """Store which untracked files there are before the tests."""
     if not hasattr(session.config, "workerinput"):
         session.config.stash[_BEFORE] = _untracked()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run that left files in the checkout: tests write to folders of their own."""
+    """Fail a run whose tests left files in the checkout."""
     before = session.config.stash.get(_BEFORE, None)
     if before is not None and (left := sorted(_untracked() - before)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,7 +1,7 @@
-"""A session with one text in everything that belongs to it, and a search for that text in a store.
+"""Save one text in everything that belongs to a session, and search a store for that text.
 
-The search looks at names and bytes of files and folders, at rows of tables, packed ones unpacked,
-and at every object that a store in memory refers to.
+The search covers names and bytes of files and folders, rows of tables, compressed values too, and
+every object that a store in memory refers to.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.everything import LARGE, everything, memory
 from tests.support import artifact, checkpoint, messages
 
 MARK: Final = "XQ7SECRETQ7X"
-# The text, and a piece of a large one of it when it is packed.
+# The text, and bytes in the middle of a large artifact of it after compression.
 _LARGE: Final = artifact(9, LARGE).evolve(content=f"{MARK} " * (LARGE // 8))
 _SOUGHT: Final = (MARK.encode(), zlib.compress(_LARGE.content.encode(), 1)[20:80])
 
@@ -43,9 +43,9 @@ STORES: Final[dict[str, Callable[..., Any]]] = {
 
 
 def marked(value: Any) -> Any:
-    """The value with the text at the end of every text that redaction is asked about.
+    """Return the value with the mark at the end of every text that redaction sees.
 
-    But for the ids by which the value, or the session in it, is found: those may not be changed.
+    The ids under which the value, or the session in it, is stored are unchanged.
     """
     owners = (value, getattr(value, "session", None))
     ids = {getattr(one, name, None) for one in owners for name in _FOUND_BY}
@@ -53,7 +53,7 @@ def marked(value: Any) -> Any:
 
 
 async def fill(store: Any, session_id: str, run_id: str) -> None:
-    """Save everything that may belong to a session, with the text in all of it."""
+    """Save everything that may belong to a session, with the mark in all of it."""
     snapshot = marked(everything(session_id))
     await store.save_snapshot(snapshot.evolve(artifacts=(*snapshot.artifacts, _LARGE)))
     history = marked((*snapshot.session.messages, *messages(3, tag="c")))
@@ -87,7 +87,7 @@ async def fill(store: Any, session_id: str, run_id: str) -> None:
 
 
 async def leave_old_queue(store: Any, session_id: str) -> None:
-    """The workflow checkpoint in which an older release kept the session's queue."""
+    """Save the workflow checkpoint in which an older release kept the session's queue."""
     workflow_id = f"a3s_store.queue/{session_id}"
     found: WorkflowCheckpoint = marked(
         WorkflowCheckpoint(workflow_id=workflow_id, steps=(), checkpoint_ms=7)
@@ -97,7 +97,7 @@ async def leave_old_queue(store: Any, session_id: str) -> None:
 
 
 def in_files(folder: Path) -> list[str]:
-    """The files and folders below one that have the text, in their names or in their bytes."""
+    """Return the files and folders that have the mark, in their names or bytes."""
     found = []
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
@@ -108,7 +108,7 @@ def in_files(folder: Path) -> list[str]:
 
 
 def in_rows(path: Path) -> list[str]:
-    """The tables of a database with rows that have the text."""
+    """Return the tables of a database that have the mark in a row."""
     found = []
     with sqlite3.connect(path) as conn:
         for (table,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"):
@@ -132,11 +132,11 @@ def _has(value: Any) -> bool:
 
 
 def in_memory(store: Any) -> list[str]:
-    """The attributes of a store from which an object with the text is reached."""
+    """Return the attributes of a store that refer, directly or not, to a text with the mark."""
     return sorted(name for name, value in vars(store).items() if any(map(_has, _texts(value))))
 
 
-# These have no texts of their own, or reach all of the interpreter.
+# Objects without texts of their own, or that refer to the whole interpreter.
 _LEFT_ALONE: Final = (
     type,
     types.ModuleType,
@@ -150,7 +150,7 @@ _LEFT_ALONE: Final = (
 def _texts(root: Any) -> Iterator[Any]:
     seen: set[int] = set()
     waiting = [root]
-    kept = []  # so that no id is used twice
+    kept = []  # keeps objects alive, so that id() is unique
     while waiting:
         value = waiting.pop()
         if id(value) in seen or isinstance(value, _LEFT_ALONE):

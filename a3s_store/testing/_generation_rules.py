@@ -33,6 +33,8 @@ class GenerationRules(PairsMachine):
 
     @rule(one=ids, length=NUMBERS)
     def rewind(self, one: str, length: int) -> None:
+        """Rewind a session to its first messages."""
+
         async def plainly(store: Any) -> None:
             session = await store.load(one)
             if session is not None and length <= len(session.messages):
@@ -42,6 +44,8 @@ class GenerationRules(PairsMachine):
 
     @rule(one=ids, other=ids, at=st.none() | NUMBERS)
     def fork(self, one: str, other: str, at: int | None) -> None:
+        """Fork a session, at its end or at a message."""
+
         async def source(store: Any) -> SessionSnapshot | None:
             """Return the session to fork; None if it is too short or the new id is used."""
             found: SessionSnapshot | None = await store.load_snapshot(one)

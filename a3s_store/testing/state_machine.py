@@ -88,6 +88,7 @@ class StoreMachine(GenerationRules):
 
     @rule(one=ids, session=strategies.session_data(size=1))
     def save(self, one: str, session: SessionData) -> None:
+        """Save an arbitrary session."""
         self.change("save", lambda store: store.save(session.evolve(id=one)), one)
 
     def edit(self, what: str, one: str, fresh: bool, change: Callable[[Any], Any]) -> None:
@@ -102,33 +103,41 @@ class StoreMachine(GenerationRules):
 
     @rule(one=ids, turns=st.lists(TURNS, min_size=1, max_size=5), fresh=st.booleans())
     def grow(self, one: str, turns: list[tuple[Message, ...]], fresh: bool) -> None:
+        """Save a conversation that grows by several turns, one save for each."""
         for turn in turns:
             self.grow_once(one, turn, fresh)
 
     # Hypothesis draws all rules equally often; sessions mostly grow, so this is a rule too.
     @rule(one=ids, turn=TURNS, fresh=st.booleans())
     def grow_once(self, one: str, turn: tuple[Message, ...], fresh: bool) -> None:
+        """Save a conversation with one more turn."""
         self.edit("grow", one, fresh, lambda old: (*old, *turn))
 
     @rule(one=ids, words=st.lists(PLAIN, min_size=3, max_size=12))
     def talk(self, one: str, words: list[Message]) -> None:
+        """Save a conversation with several plain messages more."""
         self.edit("talk", one, False, lambda old: (*old, *words))
 
     @rule(one=ids, words=st.lists(PLAIN, min_size=3, max_size=6))
     def talk_turn_by_turn(self, one: str, words: list[Message]) -> None:
+        """Save a conversation message by message."""
         for word in words:
             self.grow_once(one, (word,), False)
 
     @rule(one=ids, summary=PLAIN, keep=NUMBERS, fresh=st.booleans())
     def compact(self, one: str, summary: Message, keep: int, fresh: bool) -> None:
+        """Replace the first messages with a summary."""
         self.edit("compact", one, fresh, lambda old: (summary, *old[max(0, len(old) - keep) :]))
 
     @rule(one=ids, drop=st.integers(0, 2), fresh=st.booleans())
     def shorten(self, one: str, drop: int, fresh: bool) -> None:
+        """Drop the last messages."""
         self.edit("shorten", one, fresh, lambda old: old[: max(0, len(old) - drop)])
 
     @rule(one=ids, back=NUMBERS, message=MESSAGES, fresh=st.booleans())
     def replace(self, one: str, back: int, message: Message, fresh: bool) -> None:
+        """Replace a message near the end."""
+
         def change(old: tuple[Message, ...]) -> tuple[Message, ...]:
             at = max(0, len(old) - 1 - back)
             return (*old[:at], message, *old[at + 1 :])
@@ -144,6 +153,8 @@ class StoreMachine(GenerationRules):
 
     @rule(one=ids, up=ids, value=LOOKALIKES, time=st.integers(-1, 1), cost=COSTS)
     def touch(self, one: str, up: str, value: Any, time: int, cost: float) -> None:
+        """Change fields of a session and leave its messages."""
+
         async def step(store: Any) -> None:
             session = await store.load(one) or NEW.evolve(id=one)
             changed = session.evolve(updated_at=time, total_cost=cost, parent_id=up)
@@ -153,10 +164,12 @@ class StoreMachine(GenerationRules):
 
     @rule(one=ids, tree=st.booleans())
     def delete(self, one: str, tree: bool) -> None:
+        """Delete a session, with or without its descendants."""
         self.change("delete", lambda store: store.delete(one, tree=tree), one, *sorted(self.used))
 
     @rule(one=ids)
     def look(self, one: str) -> None:
+        """Load everything under an id."""
         self.used.add(one)
 
         async def work(pair: Pair) -> None:
@@ -166,12 +179,14 @@ class StoreMachine(GenerationRules):
 
     @rule()
     def reopen(self) -> None:
+        """Close and open every durable store."""
         self.each(Pair.reopen)
 
     # -- Collections --------------------------------------------------------------------------
 
     @rule(one=ids, values=COLLECTION_VALUES)
     def save_a_collection(self, one: str, values: tuple[str, tuple[Any, ...]]) -> None:
+        """Save a collection."""
         self.change(
             f"save_{values[0]}",
             lambda store: save_collection(store, values[0], one, values[1]),
@@ -223,6 +238,7 @@ class StoreMachine(GenerationRules):
 
     @rule(run=ids, one=ids, found=strategies.loop_checkpoints(size=1))
     def save_a_loop_checkpoint(self, run: str, one: str, found: LoopCheckpoint) -> None:
+        """Save a loop checkpoint."""
         value = found.evolve(run_id=run, session_id=one)
         self.change("loop", lambda store: store.save_loop_checkpoint(run, value), run, one)
 
@@ -259,6 +275,8 @@ class StoreMachine(GenerationRules):
 
     @rule(key=ids, found=strategies.workflow_checkpoints(size=2), fresh=st.booleans())
     def grow_a_workflow(self, key: str, found: Any, fresh: bool) -> None:
+        """Save a workflow checkpoint with more steps."""
+
         async def step(store: Any) -> None:
             old = await store.load_workflow_checkpoint(key)
             steps = (*old.steps, *found.steps)[-4:] if old else found.steps
@@ -269,17 +287,21 @@ class StoreMachine(GenerationRules):
 
     @rule(key=ids, kind=st.sampled_from(("loop_checkpoint", "workflow_checkpoint")))
     def delete_a_checkpoint(self, key: str, kind: str) -> None:
+        """Delete a checkpoint of either kind."""
         self.change(f"delete_{kind}", lambda store: getattr(store, f"delete_{kind}")(key), key)
 
     # -- Snapshots ----------------------------------------------------------------------------
 
     @rule(one=ids, found=strategies.session_snapshot(size=1))
     def save_a_snapshot(self, one: str, found: SessionSnapshot) -> None:
+        """Save an arbitrary snapshot."""
         value = found.evolve(session=found.session.evolve(id=one))
         self.change("save_snapshot", lambda store: store.save_snapshot(value), one)
 
     @rule(one=ids, other=ids)
     def copy_a_snapshot(self, one: str, other: str) -> None:
+        """Save a stored snapshot under another id."""
+
         async def step(store: Any) -> None:
             found = await store.load_snapshot(one)
             if found is not None:
@@ -289,16 +311,20 @@ class StoreMachine(GenerationRules):
 
     @rule(target=digests, one=ids)
     def take_a_digest(self, one: str) -> str:
+        """Remember the digest of a snapshot; of an absent one, a digest that none has."""
         found = self.runner.run(self.pairs[0].model.load_snapshot(one))
         return found.digest() if found else "sha256:" + "0" * 64
 
     @rule(one=ids, found=strategies.session_snapshot(size=1), digest=st.none() | digests)
     def compare_and_swap(self, one: str, found: SessionSnapshot, digest: str | None) -> None:
+        """Save a snapshot on a digest that may be stale."""
         value = found.evolve(session=found.session.evolve(id=one))
         self.change("CAS", lambda store: store.save_snapshot_cas(value, digest), one)
 
     @rule(one=ids, turn=TURNS)
     def compare_and_grow(self, one: str, turn: tuple[Message, ...]) -> None:
+        """Save a longer conversation on the stored digest, and once more on the same one."""
+
         async def step(store: Any) -> Any:
             seen = await store.load_snapshot(one)
             if seen is None:

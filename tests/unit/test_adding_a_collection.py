@@ -41,7 +41,7 @@ def test_the_new_collection_has_what_every_collection_has(copy: SourceCopy, tmp_
 
 @pytest.mark.slow
 def test_the_copy_passes_the_tests_that_go_through_the_registry(copy: SourceCopy) -> None:
-    """Those of the schema, and of the others those about the new collection and its tables."""
+    """The tests of the schema, and the cases of other tests that are about the new collection."""
     copy.run("-m", "tools.generate", "--check")
     sqlite = "tests/unit/backends/sqlite"
     copy.run_tests(

@@ -1,4 +1,4 @@
-"""What a contributor is told is true: commands exist, hooks are CI's, extras and groups agree."""
+"""CONTRIBUTING.md is correct: commands exist, hooks are those of CI, extras and groups agree."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ NAME: Final[str] = PROJECT["project"]["name"]
 
 
 def hooks() -> list[str]:
-    """The commands of pre-commit's hooks, in their order."""
+    """Return the commands of pre-commit's hooks, in their order."""
     text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     return re.findall(r"^ +entry: (.+)$", text, re.M)
 
 
 def linters_of_ci() -> list[str]:
-    """The commands of the section of `.ci/run` about linters, without the environment's path."""
+    """Return the linter commands of `.ci/run`, without the path of the environment."""
     section = CI.partition('say "linters and type checkers"\n')[2].partition("\n\n")[0]
     return [line.removeprefix(".venv/bin/") for line in section.splitlines()]
 
 
 def commands() -> list[str]:
-    """Every line of the blocks of commands, without comments, and every command in a sentence."""
+    """Return every command of the page, in code blocks and in sentences."""
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.S)
     lines = [line.partition("  #")[0] for block in blocks for line in block.splitlines()]
     sentences = re.sub(r"```.*?```", "", PAGE, flags=re.S)
@@ -45,7 +45,7 @@ def commands() -> list[str]:
 
 
 def requirements(entries: Iterable[str]) -> set[str]:
-    """What these entries require, with the project's own extras in place of their names."""
+    """Return the requirements of these entries, with the project's extras resolved."""
     found = set()
     for entry in entries:
         one = Requirement(entry)

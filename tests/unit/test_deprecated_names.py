@@ -1,4 +1,4 @@
-"""Names of release 0.1.0 that changed: every one works, warns once and is the new object."""
+"""Every changed name of release 0.1.0 works, warns once and is the new object."""
 
 from __future__ import annotations
 
@@ -79,30 +79,31 @@ def test_a_name_that_never_was_is_an_attribute_error(module: str) -> None:
         _ = importlib.import_module(module).never_was
 
 
+def output_and_warnings(program: str) -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout, done.stderr
+
+
 def test_an_import_statement_of_a_user_works_and_warns() -> None:
-    program = (
+    output, warnings = output_and_warnings(
         "from a3s_store.session import SessionManager\n"
         "from a3s_store import FamilyStore\n"
         "print(SessionManager.__name__, FamilyStore.__name__)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "SessionManager BaseStore\n"
-    assert done.stderr.count("DeprecationWarning") == 2
+    assert output == "SessionManager BaseStore\n"
+    assert warnings.count("DeprecationWarning") == 2
 
 
 def test_a_star_import_of_an_old_module_brings_all_its_names() -> None:
-    program = (
+    output, warnings = output_and_warnings(
         "from a3s_store.session import *\n"
         "from a3s_store.families import *\n"
         "print(SessionManager.__name__, FAMILIES is not None)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "SessionManager True\n"
-    assert "DeprecationWarning" in done.stderr
+    assert output == "SessionManager True\n"
+    assert "DeprecationWarning" in warnings
 
 
 OLD_BACKEND = """
@@ -206,9 +207,7 @@ def test_interop_is_promised_and_does_not_warn() -> None:
 
 def test_importing_the_package_loads_no_deprecated_module() -> None:
     program = "import a3s_store, sys; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert not MODULES.keys() & set(done.stdout.split())
+    output, _ = output_and_warnings(program)
+    assert not MODULES.keys() & set(output.split())
     assert a3s_store.__all__ == sorted(a3s_store.__all__, key=lambda n: (n[0].islower(), n))
     assert _deprecated.__doc__

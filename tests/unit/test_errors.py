@@ -1,4 +1,4 @@
-"""Errors say what was tried, where and what to do; foreign ones are named by their code."""
+"""Errors have operation, place and hint; errors of drivers are mapped by their code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import errno
 import inspect
 import pickle
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +48,7 @@ from a3s_store.errors import (
 )
 from a3s_store.printable import one_line
 from a3s_store.wire import timestamp_of
+from tests.programs import output_of
 from tests.support import artifact, session, with_store
 
 CLASSES = [
@@ -116,7 +116,7 @@ LONG: Any = "x\x1b" * 500
 
 
 def refusals(folder: Path) -> dict[str, Callable[[SqliteSessionStore], Any]]:
-    """Calls with an argument that cannot be, by its name."""
+    """Return calls with an invalid argument, by the argument's name."""
     path = folder / "other.a3s"
     return {
         "keep_generations": lambda store: store.prune(keep_generations=0),
@@ -266,16 +266,7 @@ def test_beyond_a_limit_on_the_size_of_files_the_store_is_full_and_goes_on_after
         "        await store.save(session(count=9))\n"
         "asyncio.run(main())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(path)],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
+    lines = output_of(program, path).splitlines()
     assert len(lines) == 2
     assert all("File too large [EFBIG]" in line for line in lines)
     assert with_store(path, lambda store: store.load("fix-login")) == session(count=9)

@@ -1,4 +1,4 @@
-"""Small sessions are imported in shares, and those of a share have one commit together."""
+"""Small sessions are imported in groups, and a group is one commit."""
 
 from __future__ import annotations
 

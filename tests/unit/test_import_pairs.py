@@ -1,4 +1,4 @@
-"""An import names sessions whose tool calls and results do not match, and repairs them if asked."""
+"""An import reports tool calls and results that do not match, and repairs them on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of tools/banned.tsv disappear file by file, and do not come back."""
+"""The gate on the words of tools/banned.tsv, and the counting behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of the dependencies' licences is that of the packages as they are installed."""
+"""docs/licences.md lists the licences of the installed dependencies."""
 
 from __future__ import annotations
 

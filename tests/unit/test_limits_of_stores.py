@@ -1,4 +1,4 @@
-"""Every store refuses a value above its limits, by its place, with nothing written."""
+"""Every store refuses a value above its limits, names its place, and writes nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What belongs to a session goes with it, and what redaction takes out is written nowhere.
+"""Deleting a session leaves nothing of it, and redacted texts are written nowhere.
 
-On every store, and through every door: everything is searched, not what is known to be there.
+On every store and by every way to delete; the whole store is searched.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ RUN = f"run-{MARK}"
 
 
 async def delete(store: Any) -> None:
-    """By the store itself, which asks no manager."""
+    """Delete by the store itself."""
     await store.delete(ID)
 
 
 async def destroy(store: Any) -> None:
-    """By a manager that keeps no queues and has the session live."""
+    """Delete by a manager without queues in which the session is live."""
     async with SessionManager(agent=Echo()).with_store(store) as sessions:
         await sessions.restore_session_by_id(ID)
         await sessions.destroy_session(ID)
 
 
 async def destroy_unseen(store: Any) -> None:
-    """By a manager that keeps queues and has never seen the session."""
+    """Delete by a manager with queues in which the session is not live."""
     async with SessionManager(keep_queues=True).with_store(store) as sessions:
         await sessions.destroy_session(ID)
 
@@ -59,7 +59,7 @@ async def _filled(store: Any) -> None:
 
 
 async def _is_gone(store: Any) -> None:
-    """Of everything of the session, the store itself knows nothing; a new one of its id neither."""
+    """Check that the store has nothing of the session, and a new session of the id neither."""
     assert await store.memory_owners() == ()
     inventory = await store.inventory()
     assert inventory.loop_checkpoints == inventory.workflow_checkpoints == ()
@@ -89,7 +89,7 @@ def test_in_a_directory_nothing_of_a_deleted_session_is_left(door: Any, tmp_path
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_in_memory_nothing_of_a_deleted_session_is_left(door: Any, tmp_path: Path) -> None:
-    """But its id, which is a number's: none is given twice."""
+    """Only the id stays, with its last generation, so that no number is given twice."""
 
     async def main() -> None:
         async with STORES["memory"](tmp_path) as store:
@@ -104,7 +104,7 @@ def test_in_memory_nothing_of_a_deleted_session_is_left(door: Any, tmp_path: Pat
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_in_a_database_no_row_of_a_deleted_session_is_left(door: Any, tmp_path: Path) -> None:
-    """Pages keep pieces of its texts until it is erased."""
+    """Bytes of its texts stay in free pages until it is erased."""
     path = tmp_path / "agent.a3s"
 
     async def main() -> None:
@@ -146,7 +146,7 @@ def _cleaned(text: str) -> str:
 
 @pytest.mark.parametrize("kind", STORES)
 def test_nothing_that_is_redacted_is_written_anywhere(kind: str, tmp_path: Path) -> None:
-    """Each text of everything that belongs to a session, memory and queue among them."""
+    """Texts of everything that belongs to a session, agent memory and queue too."""
 
     async def main() -> None:
         async with STORES[kind](tmp_path, redact=_cleaned) as store:
@@ -164,7 +164,7 @@ def test_nothing_that_is_redacted_is_written_anywhere(kind: str, tmp_path: Path)
 
 @pytest.mark.parametrize("kind", STORES)
 def test_a_live_session_writes_nothing_that_is_redacted(kind: str, tmp_path: Path) -> None:
-    """Its turns, memory and queue, with a workspace where files could be made."""
+    """Turns, agent memory and queue, with a workspace in which files could be made."""
     workspace = tmp_path / "workspace"
     workspace.mkdir()
 

@@ -1,4 +1,4 @@
-"""Programs that carry the package packed: frozen by PyInstaller, and in an archive."""
+"""The package inside programs frozen by PyInstaller, and in archives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.unit.cli.cli_runs import environment
 from tests.unit.distributions import build
 
-# Saves and reads with the API, shows what it saved with the command line, and says where from.
+# Saves and loads a session, prints the path of the package, and lists the session by the command.
 PROGRAM = """
 import asyncio
 import json
@@ -57,7 +57,7 @@ def _run(*command: str | Path, cwd: Path, path: str = "") -> str:
 
 
 def _where(said: str) -> str:
-    """Where the program found the package, once it has shown the session that it saved."""
+    """Check that the program listed its session; return the path of its package."""
     where, _, listed = said.partition("\n")
     assert [one["id"] for one in json.loads(listed)] == ["p"]
     found: str = json.loads(where)

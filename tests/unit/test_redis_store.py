@@ -1,4 +1,4 @@
-"""The example store on Redis conforms, on a server of this test's own."""
+"""The example store on Redis passes the conformance suite; each test starts its own server."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Server:
             time.sleep(0.02)
 
     def listens(self) -> bool:
-        """Whether it has read its data and replies."""
+        """Return whether it has loaded its data and replies."""
         with socket.socket(socket.AF_UNIX) as client:
             try:
                 client.connect(str(self.path))
@@ -81,7 +81,7 @@ def server(folder: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    """The example, as a program of one's own would import it."""
+    """The example, imported as a module."""
     spec = importlib.util.spec_from_file_location("redis_store", EXAMPLE)
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""The structure holds: imports go one way and are light, public names are documented."""
+"""Imports go down the layers and are light, and public names are documented."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import inspect
 import os
 import pkgutil
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +16,7 @@ import pytest
 
 import a3s_store
 from a3s_store import _deprecated
+from tests.programs import output_of
 from tools import ladder
 
 PACKAGE = Path(a3s_store.__file__).parent
@@ -137,26 +136,22 @@ def test_public_names_are_sorted_documented_and_there(module: ModuleType) -> Non
             assert value.__doc__, f"{module.__name__}.{name} has no docstring"
 
 
-def _run(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    return done.stdout
-
-
 def test_importing_the_package_brings_in_no_optional_dependency() -> None:
     for names in ("", "a3s_store.SqliteSessionStore, a3s_store.FileSessionStore; "):
-        loaded = _run(f"import a3s_store, sys; {names}print(*sorted(sys.modules))").split()
+        loaded = output_of(f"import a3s_store, sys; {names}print(*sorted(sys.modules))").split()
         assert {"click", "rich", "hypothesis", "pytest"}.isdisjoint(loaded)
         assert ("aiosqlite" in loaded) == bool(names), "what is not used is not imported"
 
 
 def test_importing_the_runtime_brings_in_no_telemetry() -> None:
-    assert _run("import a3s_store.runtime, sys; print('opentelemetry' in sys.modules)") == "False\n"
+    assert (
+        output_of("import a3s_store.runtime, sys; print('opentelemetry' in sys.modules)")
+        == "False\n"
+    )
 
 
 def test_the_runtime_asks_for_protocols_and_imports_no_backend() -> None:
-    loaded = _run("import a3s_store.runtime, sys; print(*sorted(sys.modules))").split()
+    loaded = output_of("import a3s_store.runtime, sys; print(*sorted(sys.modules))").split()
     assert [name for name in loaded if name.startswith("a3s_store.backends.")] == []
 
 

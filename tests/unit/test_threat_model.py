@@ -1,4 +1,4 @@
-"""What the threat model says of those who write to the file, and that the tests it names exist."""
+"""Promises of the threat model about writers of the file, and that the tests it names exist."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_text_changed_by_sql_is_refused_by_the_next_load(path: Path) -> None:
 
 
 def test_a_session_deleted_whole_by_sql_is_not_noticed(path: Path) -> None:
-    """What a package with a key would notice: the page says that this one does not."""
+    """A checksum with a key would notice this; the page says that ours does not."""
     with database(path) as conn:
         conn.execute("PRAGMA foreign_keys = ON")
         branches = "SELECT branch_key FROM branch_owner WHERE owner_key = ?"

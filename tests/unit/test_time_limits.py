@@ -1,4 +1,4 @@
-"""A test that hangs ends at its limit of wall time, and says what every thread was doing."""
+"""A test that hangs is ended at its limit of wall time, and the stacks of all threads printed."""
 
 from __future__ import annotations
 

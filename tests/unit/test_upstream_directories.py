@@ -1,4 +1,4 @@
-"""Sessions in and out of upstream's directories: every file accounted for, nothing half done."""
+"""Import from and export to upstream's directories: every file is reported, none half written."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def reasons(report: TransferReport) -> dict[str, str | None]:
 
 
 def everything(directory: Path) -> None:
-    """Fill a directory with one of each kind of thing."""
+    """Fill a directory with sessions, collections and checkpoints."""
 
     async def work(store: FileSessionStore) -> None:
         await store.save_snapshot(snapshot("a/b", retained_artifact_uris=("a3s://kept",)))
@@ -239,7 +239,7 @@ def test_the_reason_names_the_place_and_never_the_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("session_id", ["", "other", "X", "x" * 1025])
 def test_an_id_that_is_not_the_files_refuses_the_session(tmp_path: Path, session_id: str) -> None:
-    """A renamed or copied file would come in over another session, or come back under its id."""
+    """A renamed or copied file would otherwise replace another session."""
     (tmp_path / "x.json").write_bytes(pretty(encode(session(session_id))))
     (tmp_path / "traces").mkdir()
     (tmp_path / "traces/x.json").write_bytes(b"[]")
@@ -484,7 +484,7 @@ class _StopError(Exception):
 def test_an_interrupted_import_is_finished_by_the_next_one(
     tmp_path: Path, open_store: Opener
 ) -> None:
-    """`progress` may raise: the transfer ends, and its exception comes out."""
+    """An exception of `progress` ends the transfer and is raised."""
     everything(tmp_path / "in")
     total = 6
 
@@ -513,7 +513,7 @@ def test_an_interrupted_import_is_finished_by_the_next_one(
 
 
 def test_collections_left_without_their_session_are_completed(tmp_path: Path) -> None:
-    """A store without atomic snapshots may have them: the same is no conflict, another is one."""
+    """Equal ones are no conflict, others are."""
     everything(tmp_path)
 
     async def work(store: MemorySessionStore) -> None:
@@ -642,7 +642,7 @@ def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_store_that_stays_locked_ends_the_transfer(tmp_path: Path) -> None:
-    """It is not the files' fault, so they are not refused for it."""
+    """Files are not refused for an error of the store."""
     everything(tmp_path / "in")
 
     async def work(store: FileSessionStore) -> None:

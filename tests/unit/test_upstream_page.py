@@ -1,4 +1,4 @@
-"""The page of upstream's names leads to names of ours that exist."""
+"""Every name of ours on the page of upstream's names exists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OURS: Final = sorted(
 
 
 def _found(name: str) -> Any:
-    """The value of a dotted name, which is looked up in a new session where it begins with one."""
+    """Return the value of a dotted name; names of a session are looked up in a new session."""
     parts = name.split(".")
     if parts[0] == "Session":
         value: Any = Session("example")

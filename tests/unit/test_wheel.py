@@ -1,4 +1,4 @@
-"""A wheel has the package, its schema and its demonstration, and nothing else of the checkout."""
+"""The wheel has the package, its schema and its demonstration, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOVED = {"a3s_store/_demo/": "examples/demo/", "a3s_store/schema/": "schema/"}
 
 
 def _sources(folder: str, *suffixes: str) -> set[str]:
-    """Files of a folder of the checkout, relative to it; caches are left out."""
+    """Return the files of a folder of the checkout, relative to it, without caches."""
     return {
         path.relative_to(ROOT / folder).as_posix()
         for path in (ROOT / folder).rglob("*")
@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def names(wheel: Path) -> set[str]:
-    """The files in the wheel."""
+    """The names of the files in the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return {name for name in archive.namelist() if not name.endswith("/")}
 

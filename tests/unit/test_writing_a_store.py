@@ -1,4 +1,4 @@
-"""The page about writing a store is true: its programs run, and their stores conform."""
+"""The programs of docs/writing-a-store.md run, and their stores pass the conformance suite."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_five_methods_may_promise_that_they_are_durable_and_shared() -> None:
     places: dict[Path, dict[str, bytes]] = {}
 
     class Promising(rows):  # type: ignore[misc, valid-type]
-        """Finds at a place what was left there."""
+        """Return the store at this place, with its data."""
 
         def __init__(self, place: Path) -> None:
             self.rows = places.setdefault(place, {})

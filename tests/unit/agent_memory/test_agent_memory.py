@@ -1,4 +1,4 @@
-"""What one agent remembers: the short term, the working list, and the texts of what it learned."""
+"""The memory of one agent: short term, working list, and items of successes and failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upstream's file of memories: read line by line, written whole, old or new but never between."""
+"""Upstream's file of memory items: read line by line, and replaced as a whole by a rename."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_bad_line_is_named(bad: bytes, what: str, tmp_path: Path) -> None:
 
 
 def test_of_two_lines_with_one_id_the_last_counts() -> None:
-    """Section 8, FileStore: as if they had been stored one after the other."""
+    """Section 8, FileStore: the result is that of storing one after the other."""
     newer = ITEMS[0].evolve(content="newer")
     assert from_lines(to_lines([*ITEMS, newer])) == (newer, *ITEMS[1:])
 
@@ -202,7 +202,7 @@ def test_changes_asked_for_at_once_are_all_made_in_order(tmp_path: Path) -> None
 
 
 def test_a_cancelled_change_is_made_whole(tmp_path: Path) -> None:
-    """Section 8, FileStore: the file and what is answered stay the same."""
+    """Section 8, FileStore: the file and the results stay the same."""
     path = tmp_path / "memories.jsonl"
 
     async def main() -> None:

@@ -139,7 +139,7 @@ def test_relevance_is_importance_and_recency() -> None:
 
 @given(model(MemoryItem), st.integers(-(2**62), 2**62), st.integers(0, 2**62))
 def test_relevance_never_grows_with_age(item: MemoryItem, now: int, later: int) -> None:
-    """Section 8, relevance; an item from the future counts as of now, so there is no more to it."""
+    """Section 8, relevance; an item from the future counts as one of now."""
     least = 0.7 * item.importance
     assert least <= relevance(item, now + later) <= relevance(item, now) <= least + 0.3
 
@@ -158,7 +158,7 @@ def test_a_clock_that_has_lost_its_mind_stops_nobody_remembering(ms: int) -> Non
 
 @given(model(MemoryItem), model(MemoryItem))
 def test_times_are_in_the_order_of_their_texts(one: MemoryItem, other: MemoryItem) -> None:
-    """Section 8, recent: what the orders rest on."""
+    """Section 8, recent: orders depend on it."""
     for a, b in itertools.permutations((one.timestamp, other.timestamp)):
         if milliseconds(a) < milliseconds(b) and not a[17:19] == "60" != b[17:19]:
             assert a[:-1] < b[:-1]

@@ -73,7 +73,7 @@ def items(draw: st.DrawFn) -> MemoryItem:
 
 
 class Opened:
-    """A store in a folder, with what closes it."""
+    """A store in a folder, and the function that closes it."""
 
     def __init__(self, store: MemoryStore, close: Callable[[], Awaitable[None]]) -> None:
         self.store = store

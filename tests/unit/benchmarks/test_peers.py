@@ -9,8 +9,6 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from benchmarks.engine import Engine
 from benchmarks.peers import PEERS, available, missing
 from benchmarks.peers.peer import Peer, plain
 from examples.demo import session as demo_session
+from tests.programs import output_of
 
 NOW = 1_750_000_000
 A_TURN_WITH_A_TOOL = (
@@ -139,11 +138,7 @@ def test_naming_the_peers_imports_none() -> None:
         "import sys, benchmarks.peers as peers; peers.available()\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert output_of(program) == "[]\n"
 
 
 def test_missing_package_leaves_the_peer_out(monkeypatch: pytest.MonkeyPatch) -> None:

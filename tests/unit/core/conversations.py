@@ -1,4 +1,4 @@
-"""Messages, and strategies of conversations, for tests of histories and of merges."""
+"""Messages and strategies of conversations, for tests of histories and merges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from a3s_store.models import ContentBlock, Message, TextBlock, ToolResultBlock, 
 
 
 def said(*texts: str) -> tuple[Message, ...]:
-    """What a user said, one message for each text."""
+    """Return one message of the user for each text."""
     return tuple(map(Message.user, texts))
 
 

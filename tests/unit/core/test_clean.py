@@ -1,4 +1,4 @@
-"""Any text becomes one that can be written, and one that can be is not touched."""
+"""Cleaning makes any text writable, and leaves writable texts unchanged."""
 
 from __future__ import annotations
 

@@ -529,7 +529,7 @@ def test_salvage_changes_no_value(tmp_path: Path) -> None:
 def test_a_live_session_keeps_its_credentials_and_a_restored_one_has_none(
     tmp_path: Path, redact: Any
 ) -> None:
-    """On each store every save is an ordinary one: nothing was changed elsewhere."""
+    """On every store, and no save is a merge: nothing was changed elsewhere."""
     from a3s_store.runtime import SessionManager
 
     async def use(store: BaseStore) -> None:
@@ -589,7 +589,7 @@ def test_a_save_of_another_live_session_leaves_the_credentials_of_this_one(tmp_p
 def test_what_others_change_beside_a_credential_leaves_the_live_one(
     tmp_path: Path, change: Any
 ) -> None:
-    """The blank that is stored in its place is no change of theirs."""
+    """The blank stored in its place is not taken for a change by another."""
     from a3s_store.runtime import SessionManager
 
     async def use(store: BaseStore) -> None:

@@ -1,4 +1,4 @@
-"""Digests are those of every release, and are kept up to date without reading a list again."""
+"""Digests are the same in every release, and are updated without reading the list again."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_list_without_its_values_is_nothing(hashes: list[bytes]) -> None:
 def test_any_plan_leads_to_what_the_new_list_would_have_given(
     data: st.DataObject, old: list[bytes], added: list[bytes]
 ) -> None:
-    """Dropped at both ends, some replaced, some added: the way a save changes a collection."""
+    """Items dropped at both ends, replaced and added, as a save changes a collection."""
     start = data.draw(st.integers(0, len(old)), "drop_front")
     end = data.draw(st.integers(start, len(old)), "end of what is kept")
     kept = old[start:end]

@@ -1,4 +1,4 @@
-"""Texts that readers take for the same are the same when folded."""
+"""Folding makes texts equal that people read as the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two conversations that went on from one: what comes of them, and what is refused."""
+"""Merges of two conversations with a common beginning, and the reasons to refuse one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPOKEN = CONVERSATIONS.filter(bool)
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Something said and compacted, in any order, since any conversation."""
+    """Return a conversation continued by messages and compactions in any order."""
     ours = History(draw(CONVERSATIONS))
     for step in draw(st.lists(st.sampled_from(["say", "compact", "trim"]), max_size=3)):
         view = ours.view
@@ -41,14 +41,14 @@ def histories(draw: st.DrawFn) -> History:
 
 
 def refused(ours: History, theirs: tuple[Message, ...]) -> str:
-    """The reason for which the two are not merged."""
+    """Return the reason for which the two are not merged."""
     with pytest.raises(HistoryConflictError) as caught:
         merge_history(ours, theirs)
     return caught.value.reason
 
 
 def merged(ours: History, theirs: tuple[Message, ...]) -> tuple[Message, ...] | None:
-    """What comes of the two; None where calls and results would be separated."""
+    """Return the merged messages; None where calls and results would be separated."""
     try:
         return merge_history(ours, theirs).view
     except HistoryConflictError as conflict:
@@ -186,7 +186,7 @@ def test_nothing_of_theirs_is_ours(ours: History, rewritten: tuple[Message, ...]
 def test_what_both_appended_is_there_in_order(
     base: tuple[Message, ...], mine: tuple[Message, ...], added: tuple[Message, ...]
 ) -> None:
-    """Also when both said the same: equal turns are two turns."""
+    """Also when both have the same text: equal turns are two turns."""
     ours = History(base, mine)
     if (found := merged(ours, base + added)) is not None:
         assert found == base + added + mine
@@ -201,7 +201,7 @@ def test_compaction_beside_anything_loses_no_turn(
     added: tuple[Message, ...],
     cut: int,
 ) -> None:
-    """`before` was said here before we compacted, `after` behind it; `added` elsewhere."""
+    """`before` are our messages before our compaction, `after` those behind; `added` are theirs."""
     cut = min(cut, len(base))
     view = base + before
     ours = History(base).now(view).now((summary("ours"), *view[cut:]))
@@ -245,7 +245,7 @@ def test_a_merge_makes_no_new_problem(
 def test_two_steps_are_one(
     ours: History, first: tuple[Message, ...], second: tuple[Message, ...]
 ) -> None:
-    """Merging with a newer state after an older one comes to what merging at once comes to."""
+    """Merging with an older state and then with a newer one equals merging with the newer one."""
     middle, last = ours.base + first, ours.base + first + second
     try:
         stepwise = merge_history(merge_history(ours, middle), last)
@@ -258,7 +258,7 @@ def test_two_steps_are_one(
 def test_two_steps_are_one_also_where_theirs_is_compacted_then(
     ours: History, first: tuple[Message, ...], second: tuple[Message, ...], cut: int
 ) -> None:
-    """Though our own summary is in the first step, nothing that it replaced here is lost."""
+    """No message that our summary replaced is lost, though the first step has the summary."""
     middle = ours.base + first
     last = (summary("theirs"), *middle[cut:], *second)
     assume(kind_of(ours.base, last) == kind_of(middle, last) == "compacted")
@@ -272,7 +272,7 @@ def test_two_steps_are_one_also_where_theirs_is_compacted_then(
 
 @given(histories(), CONVERSATIONS)
 def test_nothing_said_on_either_side_is_missing(ours: History, added: tuple[Message, ...]) -> None:
-    """Where theirs is compacted as well: nothing of ours is in their summary."""
+    """Also where theirs is compacted: their summary has none of our messages."""
     for theirs in (ours.base + added, (summary("theirs"), *added)):
         if theirs != ours.base and (found := merged(ours, theirs)) is not None:
             for message in (*ours.appended, *added):
@@ -384,7 +384,7 @@ def test_two_equal_turns_are_two() -> None:
 
 
 def test_a_round_that_we_compacted_while_they_answered_it_is_refused() -> None:
-    """Their result has no call any more behind our summary."""
+    """Behind our summary their result has no call."""
     base = (*said("p"), call("k"))
     ours = History(base).now((summary("R"),))
     assert ours.kind == "compacted"

@@ -20,7 +20,7 @@ from tests.support import session, with_store
 
 @attrs.frozen
 class Put:
-    """So many jobs of a lane. None is a barrier: done alone, neither overtaken nor overtaking."""
+    """`count` jobs of a lane; lane None: a job that runs alone and keeps its place in the order."""
 
     lane: str | None
     together: bool
@@ -42,7 +42,7 @@ def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def run(program: Sequence[Put | None]) -> tuple[list[Job], list[list[Job]]]:
-    """All jobs in the order in which they were put, and the groups as they were taken."""
+    """The jobs in the order of their puts, and the groups in which they were taken."""
     put: list[Job] = []
     groups: list[list[Job]] = []
     queue = JobQueue()
@@ -167,7 +167,7 @@ def test_a_thousand_saves_of_one_session_do_not_keep_another_waiting() -> None:
 
 
 def test_a_thousand_callers_never_have_more_waiting_than_there_is_room_for(tmp_path: Path) -> None:
-    """Those who come later wait before theirs is accepted; in the end all are done."""
+    """Beyond the limit callers wait before their job is accepted; in the end all are done."""
     waiting: set[int] = set()
     ended = False
 

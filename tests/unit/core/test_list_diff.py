@@ -1,4 +1,4 @@
-"""Which rows stay: the plan is right for any two lists, and small for the common ones."""
+"""The plan of which rows change is correct for any two lists and small for common changes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_long_list_of_equal_values_is_compared_in_linear_time() -> None:
 
 @attrs.frozen
 class Value:
-    """As models are: equal by content, in no order."""
+    """Compares like a model: equal by content, without order."""
 
     number: int
 
@@ -102,7 +102,7 @@ def test_common_is_the_longest_front_that_two_lists_share(
 
 
 def taken_on(old: Values, new: Values) -> Values:
-    """The new list as rows would hold it: replaced and added values are the new objects."""
+    """Return the new list as the rows have it: replaced and added values are the new objects."""
     steps = recognise(old, new)
     kept = list(old[steps.drop_front : steps.drop_front + steps.keep])
     assert len(kept) == steps.keep

@@ -1,28 +1,22 @@
-"""Tokens of live sessions: whether the live session of a token may still be at work."""
+"""Tokens of live sessions: whether the live session of a token may still be open."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from a3s_store.core import processes
 from a3s_store.core.live_window import close_window, is_open, open_window
+from tests.programs import needs_proc, running
 
-_ROOT = Path(__file__).parents[3]
 _PROGRAM = """
 import sys
 from a3s_store.core.live_window import open_window
 print(open_window(), flush=True)
 sys.stdin.readline()
 """
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="when a process started is not told here"
-)
 
 
 @pytest.fixture
@@ -47,16 +41,7 @@ def test_tokens_are_all_different() -> None:
 
 
 def test_a_token_of_another_process_is_alive_until_that_ends() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM],
-        cwd=_ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
-        found = other.stdout.readline().strip()
+    with running(_PROGRAM) as (other, found):
         assert is_open(found)
         close_window(found)
         assert is_open(found), "it is not ours to close"

@@ -134,7 +134,7 @@ def three(draw: st.DrawFn) -> tuple[Sides, Sides, Sides]:
 
 
 def comparable(snapshot: SessionSnapshot, messages: SessionSnapshot) -> SessionSnapshot:
-    """With the messages of another: those are merged elsewhere."""
+    """Give both the same messages: those are merged by another function."""
     given_session = snapshot.session.evolve(messages=messages.session.messages)
     return snapshot.evolve(session=given_session)
 
@@ -150,7 +150,7 @@ def test_nothing_of_ours_is_theirs(found: tuple[Sides, Sides, Sides]) -> None:
 
 @given(three())
 def test_nothing_of_theirs_is_ours(found: tuple[Sides, Sides, Sides]) -> None:
-    """But for what is theirs in any case, and a collection that we do not have."""
+    """Except for fields that are always theirs, and a collection that we do not have."""
     base, ours, _ = found
     merged = merge_snapshots(base, ours, base)
     expected = comparable(ours.snapshot, base.snapshot)
@@ -377,7 +377,7 @@ def test_events_of_a_run_that_both_added_are_renumbered_behind_theirs() -> None:
 
 
 def test_events_of_a_run_that_both_have_are_not_there_twice() -> None:
-    """Of a run that `base` has not heard of, too."""
+    """Also of a run that `base` does not have."""
     theirs = with_events(run(1, 0), event(0, "a"), event(1, "b"))
     ours = with_events(run(1, 0), event(0, "a"), event(1, "b"), event(2, "c"))
     assert only_run(merge(PLAIN, runs(ours), runs(theirs))) == ours

@@ -1,4 +1,4 @@
-"""A store of five methods: upstream's defaults, in upstream's words, behind every check of ours."""
+"""A store of five methods: upstream's defaults and texts, with all our checks of arguments."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BARE = SessionSnapshot(session=samples.session("s", ("hello",)))
 
 
 class Five:
-    """The five methods over a dict, counting the calls."""
+    """The five methods on a dict; counts the calls."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, SessionData] = {}

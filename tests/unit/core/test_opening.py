@@ -1,4 +1,4 @@
-"""First tries that cannot work: the error says what to write."""
+"""Common mistakes at opening a store: the error says what to write instead."""
 
 from __future__ import annotations
 

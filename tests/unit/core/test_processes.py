@@ -1,28 +1,22 @@
-"""Tokens of processes: whether the one of a token still runs."""
+"""Tokens of processes: whether the process of a token still runs."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from a3s_store.core import processes
 from a3s_store.core.new_files import Temporary, temporary_name
 from a3s_store.core.processes import own_token, state_of
+from tests.programs import needs_proc, running
 
-_ROOT = Path(__file__).parents[3]
 _PROGRAM = """
 import sys
 from a3s_store.core.processes import own_token
 print(own_token(), flush=True)
 sys.stdin.readline()
 """
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="when a process started is not told here"
-)
 
 
 def test_this_process_runs_and_has_one_token() -> None:
@@ -31,16 +25,8 @@ def test_this_process_runs_and_has_one_token() -> None:
 
 
 def test_another_process_runs_until_it_ends() -> None:
-    """Also before its parent has asked how it ended."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM],
-        cwd=_ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        assert other.stdout is not None
-        token = other.stdout.readline().strip()
+    """It has ended also before its parent has waited for it."""
+    with running(_PROGRAM) as (other, token):
         assert token != own_token()
         assert state_of(token) == "running"
         other.kill()

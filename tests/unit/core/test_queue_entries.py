@@ -1,4 +1,4 @@
-"""Queue entries in stores: written under a claim, given to one live session, gone with theirs."""
+"""Queue entries in stores: written under a claim, claimed once, deleted with their session."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ async def opened(
 
 
 def gone(claim: str | None) -> bool:
-    """No live session is left."""
+    """Treat every live session as closed."""
     return True
 
 
 def unclaimed(claim: str | None) -> bool:
-    """Every live session is still at work."""
+    """Treat every live session as open."""
     return claim is None
 
 
@@ -150,7 +150,7 @@ def test_entries_without_a_claim_are_for_the_first_to_ask(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_session_that_is_not_stored_has_no_entries(kind: str) -> None:
-    """A collection alone is no session. Removing is success, as of all that is not there."""
+    """A collection alone is no session; removing an absent entry succeeds."""
 
     async def main() -> None:
         async with opened(kind) as store:
@@ -188,7 +188,7 @@ def test_entries_stay_with_their_session_and_go_with_it(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_cannot_be_written_is_refused(kind: str) -> None:
-    """By the entry itself, or by the store before it writes anything."""
+    """By the entry's constructor, or by the store before it writes."""
     with pytest.raises(InvalidIdError):
         QueueEntry(kind="", command_id="c", value={})
     with pytest.raises(InvalidIdError):
@@ -243,7 +243,7 @@ def test_values_are_redacted(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_checkpoint_of_an_older_release_becomes_entries_once(kind: str) -> None:
-    """Where it has the claim of a live session, as those of other stores do, that one keeps it."""
+    """An entry that a live session has claimed stays with that session."""
 
     async def main() -> None:
         async with opened(kind) as store:
@@ -391,7 +391,7 @@ def test_stores_say_whether_they_keep_entries(tmp_path: Path) -> None:
 
 @attrs.define
 class Window:
-    """A live session as the store sees it: its claim, and the entries it believes to have."""
+    """The claim of a live session, and the entries that it takes to be its own."""
 
     claim: str
     entries: dict[EntryKey, QueueEntry] = attrs.field(factory=dict)
@@ -473,7 +473,7 @@ def test_a_change_writes_the_rows_that_changed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("older", [False, True])
 def test_erasing_a_session_leaves_nothing_of_its_queue(tmp_path: Path, older: bool) -> None:
-    """Not a piece in the bytes of the file, also of a queue that an older release kept."""
+    """No byte of it is in the file, also of a queue written by an older release."""
     path = tmp_path / "agent.a3s"
     letters = random.Random(4).choices(string.ascii_letters, k=3_000)
     secret = "".join(letters)

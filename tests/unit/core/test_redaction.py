@@ -1,4 +1,4 @@
-"""What a redaction hook took away is in no file, and a save still costs what changed."""
+"""Redacted texts are in no file, and a save with a redaction hook still writes only changes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Use = Callable[[BaseStore], Awaitable[None]]
 
 
 def in_each_store(folder: Path, use: Use, hook: Redact = redact) -> None:
-    """Run this in a store of each kind, every time a new one with this hook."""
+    """Run a function on a new store of each kind with this hook."""
 
     async def main() -> None:
         async with MemorySessionStore(redact=hook) as memory:
@@ -69,7 +69,7 @@ def in_each_store(folder: Path, use: Use, hook: Redact = redact) -> None:
 
 
 def files_with(folder: Path, text: str) -> list[str]:
-    """The files under a folder that hold this text."""
+    """Return the files under a folder that have this text."""
     return [
         str(path.relative_to(folder))
         for path in sorted(folder.rglob("*"))
@@ -86,7 +86,7 @@ FOUND_BY = {
 
 
 def everywhere(value: Any, change: Callable[[str], str], name: str = "") -> Any:
-    """A value with every text in it changed, but for what a hook must not change."""
+    """Return the value with every text changed that a hook may change."""
     if isinstance(value, Model):
         known = {field.name for field in attrs.fields(type(value))}
         if isinstance(value, LlmCostRecord):
@@ -361,7 +361,7 @@ def test_a_hook_that_fails_leaves_nothing_and_says_where(tmp_path: Path) -> None
 
 
 def test_what_no_store_can_keep_is_refused_as_ever(tmp_path: Path) -> None:
-    """A hook does not make of a wrong value another error, nor a right value."""
+    """With a hook an invalid value raises the same error as without one."""
 
     async def use(store: BaseStore) -> None:
         wrong: Any = 5

@@ -1,4 +1,4 @@
-"""Reports that are printed hold text from outside, and show it escaped."""
+"""Printed reports show text from outside escaped."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_damage_is_one_printable_line() -> None:
 
 
 def _reports() -> list[type]:
-    """Every class of the package that is called a report, health or outcome, or is in a report."""
+    """Return the classes of reports, health and outcomes, and those that reports contain."""
     found = {Damage, SessionPairs, TransferEntry, Closed}
     for module in pkgutil.walk_packages(a3s_store.__path__, "a3s_store."):
         if module.name.endswith("__main__") or "_deprecated" in module.name:
@@ -58,7 +58,7 @@ def _reports() -> list[type]:
 
 
 def _hostile(hint: Any) -> Any:
-    """A value of a field's type with hostile text wherever there can be text."""
+    """Return a value of a field's type with hostile text in every text."""
     origin, given = typing.get_origin(hint), typing.get_args(hint)
     if hint is str or hint is Any:
         return _HOSTILE

@@ -231,7 +231,7 @@ def test_a_known_value_is_found_in_each_of_its_forms(form: str) -> None:
 def test_a_known_value_is_found_in_the_middle_of_base64(
     value: str, before: bytes, after: bytes
 ) -> None:
-    """Whatever is beside it, as a user's name is in an Authorization header."""
+    """Also beside other text, such as a user's name in an Authorization header."""
     coded = in_base64(value, before, after)
     masked = SecretRedactor([value], shapes=False)(coded)
     assert "[redacted]" in masked

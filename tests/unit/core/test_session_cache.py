@@ -47,7 +47,7 @@ BAD = Message(role="user", content=(TextBlock(text="\ud800"),))
 
 
 def whole(count: int = 6, traces: int = 3, **fields: Any) -> SessionSnapshot:
-    """A snapshot with something on several collections."""
+    """Return a snapshot with values in several collections."""
     given: dict[str, Any] = {
         "session": session(count=count),
         "artifacts": (artifact(1), artifact(2, 9000)),
@@ -66,7 +66,7 @@ def with_history(found: SessionSnapshot, history: tuple[Message, ...]) -> Sessio
 async def two_stores(
     path: Path, **options: Any
 ) -> AsyncIterator[tuple[SqliteSessionStore, SqliteSessionStore]]:
-    """Two stores of one file, as two processes would have them."""
+    """Open two stores on one file, as two processes do."""
     async with (
         SqliteSessionStore.open(path, **options) as first,
         SqliteSessionStore.open(path, **options) as second,
@@ -75,7 +75,7 @@ async def two_stores(
 
 
 async def seen_afresh(path: Path, session_id: str = "fix-login") -> SessionSnapshot | None:
-    """What a store that remembers nothing reads."""
+    """Load the session by a store without cached values."""
     async with SqliteSessionStore.open(path, cache_max_sessions=0) as store:
         return await store.load_snapshot(session_id)
 
@@ -117,7 +117,7 @@ TURNS: dict[str, tuple[Any, int]] = {
 def test_two_stores_that_alternate_write_what_changed_and_nothing_else(
     tmp_path: Path, turn: str, rebuilt: bool
 ) -> None:
-    """A remembers its own last save while B has saved since; the file is what B made it."""
+    """A has cached its own save while B saved later: the file has what B saved."""
     path = tmp_path / "agent.a3s"
     change, most = TURNS[turn]
 
@@ -142,7 +142,7 @@ def test_two_stores_that_alternate_write_what_changed_and_nothing_else(
 def test_a_fifo_history_of_two_stores_shares_no_front_and_is_right_all_the_same(
     tmp_path: Path,
 ) -> None:
-    """Messages that lost their oldest are another conversation: a chain names the whole front."""
+    """Messages without their oldest are another conversation: a chain hash covers the front."""
     path = tmp_path / "agent.a3s"
 
     async def main() -> None:
@@ -515,7 +515,7 @@ def test_after_a_cancelled_save_the_next_is_neither_refused_nor_wrong(
 
 
 def known(size: int) -> CacheEntry:
-    """Something known that weighs so much."""
+    """Return a cache entry of this weight."""
     return CacheEntry(collections={"trace_events": (None,) * size}, parts={})
 
 

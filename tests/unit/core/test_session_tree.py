@@ -1,4 +1,4 @@
-"""A session and those below it, whatever parents say."""
+"""A session and its descendants, with any parents: circles, absent ones, itself."""
 
 from __future__ import annotations
 

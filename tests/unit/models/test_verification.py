@@ -1,4 +1,4 @@
-"""The status of a new report follows from its checks; a stored one is never computed again."""
+"""The status of a new report follows from its checks; a stored status is never recomputed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading and writing models by their rules: presence, aliases, types, unknown things, secrets."""
+"""Decoding and encoding models: presence, aliases, types, unknown keys and members, secrets."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def again(value: Any) -> Any:
 
 
 def refused(cls: type, tree: Any) -> tuple[str, str]:
-    """Where and why an object is no value of a model."""
+    """Return path and reason of the DecodeError for an object."""
     with pytest.raises(DecodeError) as caught:
         decode(cls, tree)
     assert caught.value.model == cls.__name__
@@ -100,7 +100,7 @@ def refused(cls: type, tree: Any) -> tuple[str, str]:
 
 
 def unwritable(value: Any) -> tuple[str, str]:
-    """Where and why a value cannot be written."""
+    """Return path and reason of the EncodeError for a value."""
     with pytest.raises(EncodeError) as caught:
         encode(value)
     assert caught.value.model == type(value).__name__
@@ -694,5 +694,5 @@ def test_a_hook_engine_in_a_file_is_read_past() -> None:
 
 
 def test_unknown_keys_do_not_show_in_a_repr() -> None:
-    """They may be anything, secrets of a later release included."""
+    """Unknown keys may hold secrets of a later release."""
     assert SECRET not in repr(read({**SESSION, "new_token": SECRET}))

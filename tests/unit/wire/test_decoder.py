@@ -1,4 +1,4 @@
-"""The compiled readers: values that are built by a short way are like those of the constructor."""
+"""The compiled decoders: values built without the constructor equal those of the constructor."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_value_that_was_read_is_frozen() -> None:
 
 
 def test_a_draft_has_its_slots_where_the_model_has_them() -> None:
-    """Else Python would refuse to make the one into the other."""
+    """Otherwise Python refuses to assign the one's class to the other."""
     made: Any = draft(TextBlock)()
     made.text, made.extra = "a", EMPTY
     made.__class__ = TextBlock

@@ -1,4 +1,4 @@
-"""Writing a model without some of its attributes: the rest as ever, the left out not looked at."""
+"""Encoding a model without some attributes: the rest is unchanged, and those are not read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two values are equal exactly when they would be written alike, the order of keys aside."""
+"""Two values are equal exactly when their JSON is the same apart from the order of keys."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ fewer = settings(max_examples=settings().max_examples // 5)
 
 
 def turned(tree: Any) -> Any:
-    """The same JSON with the keys of every object in the opposite order."""
+    """Return the same JSON with the keys of every object in the opposite order."""
     if isinstance(tree, dict):
         return {key: turned(tree[key]) for key in reversed(tree)}
     return list(map(turned, tree)) if isinstance(tree, list) else tree
 
 
 def places(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container and key under which a number, a bool or an empty container stands."""
+    """Return every container and key that has a number, a bool or an empty container."""
     items = tree.items() if isinstance(tree, dict) else enumerate(tree)
     for key, item in items:
         if isinstance(item, dict | list) and item:
@@ -75,7 +75,7 @@ TWINS: list[list[Any]] = [
 
 @st.composite
 def pairs(draw: st.DrawFn, cls: type[Any]) -> tuple[Any, Any]:
-    """Two values that share nothing: equal, equal but for one number, or of no kinship."""
+    """Two values that share no object: equal, different in one number, or unrelated."""
     value = draw(model(cls))
     if draw(st.integers(0, 9)) == 0:
         return value, draw(model(cls))
@@ -174,7 +174,7 @@ def test_maps_and_their_values_are_compared_exactly() -> None:
 
 
 class Text(str):
-    """Not a text itself, and written as one."""
+    """No text in Python, but encoded as one."""
 
     __slots__ = ()
 
@@ -229,7 +229,7 @@ def texts(*given: str) -> tuple[Message, ...]:
 
 
 def test_less_or_equal_on_tuples_is_the_test_for_a_prefix() -> None:
-    """The store asks it of what was saved and what is to be saved: models have no order."""
+    """The store compares saved values with new ones for equality only: models have no order."""
     saved = texts("a", "b", "c")
     rebuilt = texts("a", "b", "c")
     assert saved <= saved
@@ -253,7 +253,7 @@ def test_no_model_has_an_order(cls: type[Any]) -> None:
 
 
 class Loud:
-    """Says so when it is compared."""
+    """Raises when it is compared."""
 
     def __eq__(self, other: object) -> bool:
         raise AssertionError("compared")

@@ -1,11 +1,9 @@
-"""Limits: values of a size, integers of many digits, and orjson asked only where it has memory."""
+"""Limits of values in size and digits, and that orjson is called only with enough memory."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,6 +27,7 @@ from a3s_store.wire import (
 )
 from a3s_store.wire.limits import in_force
 from a3s_store.wire.orjson_memory import in_pieces, size_of
+from tests.programs import output_of
 
 _TREES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
@@ -143,22 +142,29 @@ def test_pieces_of_large_texts_lists_and_objects_are_what_orjson_writes(option: 
     assert in_pieces(tree, option) == orjson.dumps(tree, option=option)
 
 
-# A limit on the address space, a few megabytes above what the process has already.
+# Megabytes of address space that a process may take beyond those that it has.
+_SPARE = (2, 8, 20, 60, 900)
+# Forks a process for each of them, which prints its two outcomes and its exit status.
 _SHORT_OF_MEMORY = """
-import json, resource, sys
+import json, os, resource, sys
 from a3s_store.errors import DecodeError, EncodeError
 from a3s_store.wire import canonical, parse_own
 text = {text}
 large = {{"a": text}}
 stored = json.dumps(large, ensure_ascii=False)
-pages = int(open("/proc/self/statm").read().split()[0])
-space = pages * resource.getpagesize() + {spare}
-resource.setrlimit(resource.RLIMIT_AS, (space, -1))
-for work in (lambda: canonical(large), lambda: parse_own(stored)):
-    try:
-        print(len(work()) > 0)
-    except MemoryError:
-        print("MemoryError")
+for megabytes in {spare}:
+    if os.fork() == 0:
+        pages = int(open("/proc/self/statm").read().split()[0])
+        space = pages * resource.getpagesize() + megabytes * 1_000_000
+        resource.setrlimit(resource.RLIMIT_AS, (space, -1))
+        for work in (lambda: canonical(large), lambda: parse_own(stored)):
+            try:
+                print(len(work()) > 0, end=" ")
+            except MemoryError:
+                print("MemoryError", end=" ")
+        sys.stdout.flush()
+        os._exit(0)
+    print("exit", os.wait()[1], flush=True)
 """
 
 
@@ -166,23 +172,15 @@ for work in (lambda: canonical(large), lambda: parse_own(stored)):
 @pytest.mark.parametrize(
     "text", ["'x' * 5_000_000", "'\\u00e9' * 5_000_000", "['x' * 99] * 50_000"]
 )
-@pytest.mark.parametrize("spare", [2_000_000, 8_000_000, 20_000_000, 60_000_000, 900_000_000])
-def test_short_of_memory_a_value_is_written_or_it_is_a_memory_error(text: str, spare: int) -> None:
-    """Until this was so, orjson ended the process with SIGSEGV or called the text invalid."""
-    done = subprocess.run(
-        [sys.executable, "-c", _SHORT_OF_MEMORY.format(text=text, spare=spare)],
-        cwd=Path(__file__).parents[3],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    outcomes = done.stdout.split()
-    assert len(outcomes) == 2
-    assert set(outcomes) <= {"True", "MemoryError"}
-    if spare == 900_000_000:
-        assert outcomes == ["True", "True"]
+def test_short_of_memory_a_value_is_written_or_it_is_a_memory_error(text: str) -> None:
+    """Before, orjson ended the process with SIGSEGV or called the text invalid."""
+    lines = output_of(_SHORT_OF_MEMORY.format(text=text, spare=_SPARE)).splitlines()
+    assert len(lines) == len(_SPARE)
+    for line in lines:
+        *outcomes, _, status = line.split()
+        assert (len(outcomes), status) == (2, "0")
+        assert set(outcomes) <= {"True", "MemoryError"}
+    assert lines[-1] == "True True exit 0"
 
 
 def test_the_default_takes_what_people_keep() -> None:

@@ -1,4 +1,4 @@
-"""Models against the tables of the wire format: names, keys, order, presence, defaults."""
+"""Models agree with the tables of the wire format: names, keys, order, presence, defaults."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ PRESENCE = {
 
 
 def described(kind: kinds.Kind) -> str:
-    """A kind in the words of the wire format."""
+    """Return the name that the wire format has for a kind."""
     match kind:
         case kinds.Int():
             return RANGES[kind.limits.low, kind.limits.high]
@@ -224,7 +224,7 @@ def described(kind: kinds.Kind) -> str:
 
 
 def table(cls: type) -> str:
-    """The keys of a model in writing order, in the words of the tables above."""
+    """Return the keys of a model in the order of writing, as the tables above have them."""
     return ", ".join(
         f"{field.key}{PRESENCE[field.read, field.write]} {described(field.kind)}"
         for field in codec_for(cls).fields

@@ -94,7 +94,7 @@ def test_f64_text_has_as_few_digits_as_python_needs(number: float) -> None:
     | st.sampled_from([0.0, -0.0])
 )
 def test_where_a_float_is_plain_orjson_writes_the_same_text(number: float) -> None:
-    """The encoder hands such floats to orjson as they are."""
+    """The encoder passes such floats to orjson unchanged."""
     assert is_plain(number)
     assert orjson.dumps(number).decode() == f64_text(number)
 
@@ -106,12 +106,12 @@ def test_beyond_the_plain_range_a_float_is_not_left_to_orjson(number: float) -> 
 
 
 def shortest_length(number: float) -> int:
-    """How many digits a 32-bit float needs, found by trying every precision."""
+    """Return the number of digits that a 32-bit float needs, by trying every precision."""
     return next(n for n in range(1, 10) if to_f32(float(f"{number:.{n - 1}e}")) == number)
 
 
 def random_floats_32(count: int) -> list[float]:
-    """Finite, positive, uniform over their bits; the same in every run."""
+    """Return finite positive floats, uniform over their bits; the same in every run."""
     bits = random.Random(20260518)
     drawn = [bits.randrange(1, 0x7F800000) for _ in range(count)]
     return [struct.unpack("<f", struct.pack("<I", one))[0] for one in drawn]

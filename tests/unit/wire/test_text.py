@@ -1,4 +1,4 @@
-"""JSON text: as strict as serde_json on the way in, its very bytes on the way out (1.1)."""
+"""JSON text: parsed as strictly as by serde_json, written with the same bytes (1.1)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_escaped_backslash_before_u_is_no_surrogate() -> None:
 
 
 def test_the_error_of_a_repeated_key_names_the_outermost_object_with_one() -> None:
-    """The object inside is no longer in the tree, so its own place cannot be told."""
+    """The inner object is no longer in the tree, so the error cannot have its path."""
     with pytest.raises(DecodeError) as caught:
         parse('{"a":{"x":1,"x":2},"a":3}')
     assert (caught.value.path, caught.value.what) == ("", "the key 'a' is repeated")
@@ -123,13 +123,13 @@ def test_brackets_in_strings_are_no_levels() -> None:
 @pytest.mark.parametrize("levels", [500, 950, 100_000])
 @pytest.mark.parametrize("inside", ["", '{"a":1,"a":2}', '"\\ud800"', "1e400"])
 def test_far_too_many_levels_are_an_error_like_any_other(levels: int, inside: str) -> None:
-    """Whatever else is wrong, the walk that would look for its place must not overflow."""
+    """The walk that looks for the path of an error must not overflow the stack."""
     with pytest.raises(DecodeError, match="nested more than 127 levels deep"):
         parse(nested(levels, inside))
 
 
 def test_long_strings_are_measured_without_backtracking() -> None:
-    """With backtracking the count of levels took a hundred times the size of the text."""
+    """With backtracking, counting levels took a hundred times the size of the text."""
     text = '["' + "\\n[" * 300_000 + '"]'
     tracemalloc.start()
     try:
@@ -164,7 +164,7 @@ READ: list[tuple[str, Any]] = [
 
 
 def exactly(value: Any) -> Any:
-    """The value with its types and the bits of its floats, so that == sees every difference."""
+    """Return the value with types and bits of floats, so that == sees every difference."""
     if isinstance(value, dict):
         return [(key, exactly(item)) for key, item in value.items()]
     if isinstance(value, list):
@@ -269,7 +269,7 @@ def test_what_orjson_cannot_write_is_an_encode_error() -> None:
 
 
 def test_orjson_still_turns_huge_integers_into_floats() -> None:
-    """own_text() marks texts for these alone; should orjson change, that can go."""
+    """own_text() marks texts only because of these; if orjson changes, it can be removed."""
     assert type(orjson.loads(str(2**64))) is float
     assert type(orjson.loads(str(-(2**63) - 1))) is float
     assert math.isclose(orjson.loads(str(2**64)), 2.0**64)

@@ -1,4 +1,4 @@
-"""Values of enumerations that this release does not know: kept as they are, everywhere."""
+"""Unknown members of enumerations are kept as they are, everywhere."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def freeze_map(value: dict[Any, Any]) -> Any:
 
 
 def snapshot() -> SessionSnapshot:
-    """A session with everything, all of whose enumerations are of a newer release."""
+    """Return a snapshot in which every enumeration has an unknown member."""
     queue = SessionQueueConfig(
         lane_handlers={models.SessionLane.QUERY: LaneHandlerConfig()},
         lane_timeouts={models.SessionLane.EXECUTE: 5, models.SessionLane.CONTROL: 6},

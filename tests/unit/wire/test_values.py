@@ -1,4 +1,4 @@
-"""Opaque JSON: what is taken in, and that nothing changes it afterwards."""
+"""Opaque JSON: which values are accepted, and that they are frozen."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_the_empty_object_is_empty() -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_an_integer_longer_than_python_converts_is_refused_where_it_stands(sign: int) -> None:
-    """Its text could be made by a process that permits itself more, and be read by no other."""
+    """A process that permits more digits could write such a text, and others could not read it."""
     longest = sign * (10**4_300 - 1)
     frozen = freeze({"n": [longest]})
     assert parse(compact(exact(frozen))) == {"n": [longest]}
