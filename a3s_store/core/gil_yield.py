@@ -1,54 +1,56 @@
-"""What callers on an event loop do for the thread they wait for.
+"""A timer by which a busy event loop yields the interpreter lock to the thread it waits for.
 
-An event loop that is never idle starves every other thread: sqlite3 lets go of the interpreter's
-lock around each step, and a saturated loop has it again before the thread has woken up. A save then
-takes more than ten seconds. So while somebody has waited for `LEND_AFTER` on a loop that is busy, a
-timer on it sleeps for a moment every `LEND_EVERY`, and the thread goes on. An ordinary save is over
-before the timer fires for the first time, and a loop that has nothing to do is left alone.
+An event loop that is never idle starves every other thread: sqlite3 releases the interpreter's
+lock (GIL) around each step, and a saturated loop takes it again before the thread has woken up. A
+save then takes more than ten seconds. So while a caller has waited for `YIELD_AFTER` on a busy
+loop, a timer sleeps for `YIELD_FOR` every `YIELD_EVERY`, and the thread goes on. An ordinary save
+ends before the timer fires for the first time, and an idle loop never sleeps.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+W = TypeVar("W")
 
 # Seconds.
-LEND_AFTER: Final = 0.005
-LEND_EVERY: Final = 0.002
-LEND_FOR: Final = 0.0001
+YIELD_AFTER: Final = 0.005
+YIELD_EVERY: Final = 0.002
+YIELD_FOR: Final = 0.0001
 LOOK_EVERY: Final = 1.0
 # A loop is busy when its thread computes for more than this part of the time.
 BUSY: Final = 0.5
 
 
-class Patience:
-    """The waiting callers of one event loop. Used on that loop only.
+class GilYield(Generic[W]):
+    """The waiting callers of one event loop. Used on that loop only."""
 
-    `look` is called every `LOOK_EVERY` seconds while somebody waits that long: a thread that died
-    tells nobody.
-    """
+    def __init__(self, look: Callable[[Sequence[W]], None]) -> None:
+        """`look` is called every `LOOK_EVERY` seconds with all that wait, if one waits that long.
 
-    def __init__(self, look: Callable[[], None]) -> None:
+        A thread that died tells no caller.
+        """
         self._look = look
         self._looked = 0.0
-        self._since: dict[object, float] = {}
+        self._since: dict[W, float] = {}
         self._ticked = 0.0
         self._computed = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, who: object) -> None:
-        """Somebody waits from now on."""
+    def begin(self, waiting: W) -> None:
+        """Note that a caller waits from now on."""
         loop = asyncio.get_running_loop()
-        self._since[who] = loop.time()
+        self._since[waiting] = loop.time()
         if self._timer is None:
             self._ticked, self._computed = loop.time(), time.thread_time()
-            self._timer = loop.call_later(LEND_AFTER, self._tick)
+            self._timer = loop.call_later(YIELD_AFTER, self._tick)
 
-    def end(self, who: object) -> None:
-        """They do no longer; more than once is fine."""
-        self._since.pop(who, None)
+    def end(self, waiting: W) -> None:
+        """Note that it waits no longer; more than once is fine."""
+        self._since.pop(waiting, None)
 
     def _tick(self) -> None:
         self._timer = None
@@ -59,14 +61,14 @@ class Patience:
         now = loop.time()
         if now - max(first, self._looked) >= LOOK_EVERY:
             self._looked = now
-            self._look()
+            self._look(tuple(self._since))
         busy = self._is_busy(now)
-        if busy and now - first >= LEND_AFTER:
-            time.sleep(LEND_FOR)
-        self._timer = loop.call_later(LEND_EVERY if busy else LEND_AFTER, self._tick)
+        if busy and now - first >= YIELD_AFTER:
+            time.sleep(YIELD_FOR)
+        self._timer = loop.call_later(YIELD_EVERY if busy else YIELD_AFTER, self._tick)
 
     def _is_busy(self, now: float) -> bool:
-        """Whether the loop's thread was computing most of the time since it was last asked."""
+        """Return whether the loop's thread has computed most of the time since the last tick."""
         computed = time.thread_time()
         busy = computed - self._computed > BUSY * (now - self._ticked)
         self._ticked, self._computed = now, computed

@@ -1,16 +1,17 @@
-"""Jobs on their way to a worker's thread, and which of them go together (decision D10).
+"""Jobs on their way from event loops to a thread, and which of them share a transaction.
 
-A group is what waits when the thread comes to it: nobody waits for company. At most `PER_LANE` of
-one lane are in it, so that a session that is saved a thousand times at once does not hold up the
-others; within a lane order is kept, and what has no lane is neither overtaken nor overtakes.
+A group is whatever waits when the thread asks for work: no timer waits for more. A group has at
+most `PER_LANE` jobs of one lane, so that a thousand saves of one session do not delay the others.
+Jobs of one lane keep their order. A job without a lane is taken alone, after all jobs put before
+it and before all jobs put after it (decision D10).
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
-import concurrent.futures
 import contextlib
+import queue
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -20,10 +21,11 @@ PER_LANE: Final = 8
 
 
 class Job:
-    """Something for the thread to do, and the caller on an event loop who waits for the answer.
+    """A piece of work for the thread, and the caller on an event loop who waits for its result.
 
-    `answer` is set on the thread; the caller is told afterwards, on the loop, where `when_done` is
-    called once, whether or not the caller still waits. `leftover` is let go of there, after that.
+    Made on the caller's event loop. The thread sets the outcome with `settle`; `tell` then
+    wakes the caller on its own loop, where `when_done` is called once, even if the caller was
+    cancelled. `leftover` is released there after that.
     """
 
     def __init__(self, work: Any, lane: str | None, *, batchable: bool = False) -> None:
@@ -31,56 +33,83 @@ class Job:
         self.lane = lane
         self.batchable = batchable
         self.loop = asyncio.get_running_loop()
-        self.answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self.when_done: Callable[[], None] | None = None
         self.leftover: object = None
-        self._news = self.loop.create_future()
-
-    def begin(self) -> bool:
-        """On the thread: whether it is still to be done. Its caller cannot be refused any more."""
-        return self.answer.set_running_or_notify_cancel()
+        self._told = self.loop.create_future()
+        self.is_settled = False
+        self._value: Any = None
+        self._error: BaseException | None = None
 
     def settle(self, outcome: Callable[[], Any]) -> None:
-        """On the thread: set the answer to what `outcome` answers or raises, if there is none."""
-        if self.answer.done():
+        """Set the outcome to the value or error of `outcome()`; only the first call counts."""
+        if self.is_settled:
             return
         try:
-            self.answer.set_result(outcome())
-        except BaseException as error:  # the caller's, whatever it is; the thread lives on
-            self.answer.set_exception(error)
+            self._value = outcome()
+        except BaseException as error:  # the caller's, whatever it is; the thread goes on
+            self._error = error
+        self.is_settled = True
 
-    async def news(self) -> None:
-        """Wait, on the loop, until told to look again."""
-        if self._news.done():
-            self._news = self.loop.create_future()
-        if not self.answer.done():
-            await self._news
+    async def result(self) -> Any:
+        """Wait until the job is settled; return its value or raise its error."""
+        await self._told
+        if self._error is None:
+            return self._value
+        try:
+            raise self._error
+        finally:
+            self._error = None  # its traceback refers to this job
 
-    def told(self) -> None:
-        """On the loop: have the caller look again."""
-        if self.answer.done() and self.when_done is not None:
+    def tell(self) -> None:
+        """On the job's loop: wake the caller of a settled job. More than once is fine."""
+        if self.when_done is not None:
             self.when_done()
             self.when_done = None
-        if not self._news.done():
-            self._news.set_result(None)
+        if not self._told.done():
+            self._told.set_result(None)
 
 
 class JobQueue:
-    """Jobs in the order in which they came. Put from any loop, taken on one thread."""
+    """Jobs in the order in which they were put: from any thread, taken by one."""
 
     def __init__(self) -> None:
+        # None: stop. A SimpleQueue may be put to in a finalizer that interrupts another put.
+        self._arrived: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._waiting: collections.deque[Job] = collections.deque()
+        self._is_stopped = False
 
     def put(self, job: Job) -> None:
-        """Accept a job: from now on it will be done."""
-        self._waiting.append(job)
+        """Accept a job."""
+        self._arrived.put(job)
+
+    def stop(self) -> None:
+        """Have `take_or_wait` return nothing once all accepted jobs were taken."""
+        self._arrived.put(None)
 
     def take(self) -> list[Job]:
-        """What is to be done next: one job, or several that go together; none when none waits."""
-        try:
-            first = self._waiting.popleft()
-        except IndexError:
+        """Return the next job, or several that share a transaction; empty when no job waits."""
+        while not self._arrived.empty():
+            self._receive(self._arrived.get())
+        return self._group()
+
+    def take_or_wait(self) -> list[Job]:
+        """Return as `take` does, but wait for a job; empty only once the queue was stopped."""
+        while not (taken := self.take()):
+            if self._is_stopped:
+                break
+            self._receive(self._arrived.get())
+        return taken
+
+    def _receive(self, job: Job | None) -> None:
+        if job is None:
+            self._is_stopped = True
+        else:
+            self._waiting.append(job)
+
+    def _group(self) -> list[Job]:
+        if not self._waiting:
             return []
+        first = self._waiting.popleft()
         if not first.batchable or first.lane is None:
             return [first]
         taken = [first]
@@ -99,26 +128,23 @@ class JobQueue:
         self._waiting.extendleft(reversed(passed))
         return taken
 
-    def tell(self, jobs: Sequence[Job]) -> None:
-        """Have the callers of these jobs look again, each on its own loop."""
-        loops: dict[asyncio.AbstractEventLoop, list[Job]] = {}
-        for job in jobs:
-            loops.setdefault(job.loop, []).append(job)
-        for loop, theirs in loops.items():
-            # A loop that was closed has nobody waiting.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_tell, theirs)
 
-    def tell_all(self) -> None:
-        """Have the callers of all that wait look again."""
-        self.tell(list(self._waiting))
+def tell(jobs: Sequence[Job]) -> None:
+    """Wake the callers of settled jobs, each on its own event loop; from any thread."""
+    loops: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job in jobs:
+        loops.setdefault(job.loop, []).append(job)
+    for loop, theirs in loops.items():
+        # No caller waits on a loop that was closed.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_tell, theirs)
 
 
 def _tell(jobs: Sequence[Job]) -> None:
     leftovers: list[object] = []
     for job in jobs:
-        job.told()
+        job.tell()
         leftovers.append(job.leftover)
         job.leftover = None
-    # The callers run first. Then, while the thread is at work for them again, there is time.
+    # The callers run first. Freeing comes after them, while the thread works on their next jobs.
     jobs[0].loop.call_soon(leftovers.clear)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from a3s_store.backends.sqlite.connection import (
     kept_files,
     opening_check,
     wal_checkpoint,
-    worker,
+    worker_thread,
 )
 from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.connection.file_watch import FileWatch
@@ -207,8 +208,7 @@ def _slow_write(conn: sqlite3.Connection, last: Any = None) -> Iterator[None]:
 
 def drops_at_exit(path: Path) -> Any:
     """Nobody waits, at exit, until what was accepted is done, one by one on a slow disk."""
-    inner: Any = worker.Worker
-    inner.finish = lambda self, seconds: self._queue._waiting.clear()
+    plant(worker_thread.WorkerThread, "finish", lambda self, seconds: None)
     plant(job_queue, "GROUP", 1)
     plant(transaction, "write", _slow_write)
     return SqliteSessionStore.open(path)
@@ -216,9 +216,8 @@ def drops_at_exit(path: Path) -> Any:
 
 def holds_the_process(path: Path) -> Any:
     """The threads are no daemons: a process that forgets its store never ends."""
-    inner: Any = worker
-    inner._on_daemon_thread = lambda make: make()
-    inner.Worker.finish = lambda self, seconds: None
+    plant(worker_thread, "Thread", lambda target, name, daemon: threading.Thread(target=target))
+    plant(worker_thread.WorkerThread, "finish", lambda self, seconds: None)
     return SqliteSessionStore.open(path)
 
 

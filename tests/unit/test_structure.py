@@ -100,13 +100,13 @@ def test_no_error_of_python_itself_is_raised(part: str) -> None:
     assert raising == {name for name in DAMAGED_ROWS if name.startswith(f"{part}/")}
 
 
-def test_only_the_worker_knows_aiosqlite() -> None:
+def test_one_module_imports_aiosqlite() -> None:
     knowing = {
         str(path.relative_to(PACKAGE))
         for path in modules()
         if "import aiosqlite" in path.read_text(encoding="utf-8")
     }
-    assert knowing == {str(Path("backends", "sqlite", "connection", "worker.py"))}
+    assert knowing == {str(Path("backends", "sqlite", "connection", "aside.py"))}
 
 
 def public_modules() -> list[ModuleType]:

@@ -26,9 +26,12 @@ from a3s_store.backends.sqlite.connection import (
     file_facts,
     network_mounts,
 )
+from a3s_store.backends.sqlite.connection.aside import run_aside
 from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.retry_busy import retry_busy
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.connection.worker import Worker, retry_busy
+from a3s_store.backends.sqlite.connection.worker import Worker
+from a3s_store.backends.sqlite.connection.worker_thread import WorkerThread
 from a3s_store.backends.sqlite.errors import corruption_named, during
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.write.group_commit import Change
@@ -89,13 +92,13 @@ class Engine:
         was_unchecked = connect.is_unchecked(settings.path)
         writer: Worker | None = None
         if not settings.read_only and await _may_write(settings):
-            writer = Worker(
+            writer = WorkerThread(
                 lambda: writing.opened(_opened(settings, connect.open_writer)),
                 run_group=writing.commit_group,
                 busy_seconds=settings.busy_timeout_ms / 1000,
             )
             await writer.start()
-        reader = Worker(
+        reader = WorkerThread(
             lambda: _opened(settings, connect.open_reader),
             busy_seconds=settings.busy_timeout_ms / 1000,
         )
@@ -206,7 +209,7 @@ class Engine:
                     await self._replace_reader(reader)
 
     async def _replace_reader(self, former: Worker) -> None:
-        reader = Worker(self._reads.opened)
+        reader: Worker = WorkerThread(self._reads.opened)
         await reader.start()
         if self.reader is former:
             self.reader, reader = reader, former
@@ -244,15 +247,10 @@ class Engine:
 
         with during(op, where):
             while True:
-                worker = Worker(self._reads.opened)
-                await worker.start()
-                try:
-                    return await worker.run(functools.partial(_of_one_moment, run))
-                except _ChangedError:
-                    continue
-                finally:
-                    worker.interrupt()
-                    await worker.close()
+                with contextlib.suppress(_ChangedError):
+                    return await run_aside(
+                        self._reads.opened, functools.partial(_of_one_moment, run)
+                    )
 
     def _collector(self) -> contextlib.AbstractContextManager[None]:
         if self.settings.pause_gc:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.connection.worker import ROOM
+from a3s_store.backends.sqlite.connection.worker_thread import MAX_ACCEPTED, WorkerThread
 from a3s_store.core.job_queue import GROUP, PER_LANE, Job, JobQueue
 from tests.support import session, with_store
 
@@ -167,51 +168,44 @@ def test_a_thousand_saves_of_one_session_do_not_keep_another_waiting() -> None:
 
 
 def test_a_thousand_callers_never_have_more_waiting_than_there_is_room_for(tmp_path: Path) -> None:
-    """Beyond the limit callers wait before their job is accepted; in the end all are done."""
-    waiting: set[int] = set()
-    ended = False
+    """Those who come later wait before theirs is accepted; in the end all are done."""
+    accepted: list[Job] = []
+    outstanding: set[int] = set()
 
     async def use(store: SqliteSessionStore) -> None:
         worker = store._engine.writer
-        assert worker is not None
-        queue = worker._queue._waiting
-        loop = asyncio.get_running_loop()
+        assert isinstance(worker, WorkerThread)
+        put = worker._queue.put
 
-        def look() -> None:
-            waiting.add(len(queue))
-            if not ended:
-                loop.call_soon(look)
+        def note_and_put(job: Job) -> None:
+            accepted.append(job)
+            outstanding.add(sum(not job._told.done() for job in accepted))
+            put(job)
 
-        # From both sides: between the steps of the loop, and at each statement of the thread.
-        await worker.run(lambda conn: conn.set_trace_callback(lambda _: waiting.add(len(queue))))
-        saves = [asyncio.create_task(store.save(session(f"s{n % 100:02}"))) for n in range(1000)]
-        loop.call_soon(look)
-        await asyncio.gather(*saves)
-
-    async def until_the_end(store: SqliteSessionStore) -> None:
-        nonlocal ended
-        try:
-            await use(store)
-        finally:
-            ended = True
-        assert max(waiting) == ROOM
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(worker._queue, "put", note_and_put)
+            await asyncio.gather(*(store.save(session(f"s{n % 100:02}")) for n in range(1000)))
+        assert len(accepted) == 1000
+        assert max(outstanding) == MAX_ACCEPTED
         assert sum([await store.generation(name) for name in await store.list()]) == 1000
 
-    with_store(tmp_path / "agent.a3s", until_the_end, durability="normal")
+    with_store(tmp_path / "agent.a3s", use, durability="normal")
 
 
 def test_a_caller_who_gives_up_before_there_is_room_has_saved_nothing(tmp_path: Path) -> None:
     async def use(store: SqliteSessionStore) -> None:
-        saves = [asyncio.create_task(store.save(session(f"s{n:03}"))) for n in range(ROOM + 20)]
+        saves = [
+            asyncio.create_task(store.save(session(f"s{n:03}"))) for n in range(MAX_ACCEPTED + 20)
+        ]
         await asyncio.sleep(0)
-        for save in saves[ROOM:]:
+        for save in saves[MAX_ACCEPTED:]:
             save.cancel()
         answers = await asyncio.gather(*saves, return_exceptions=True)
-        assert answers[:ROOM] == [None] * ROOM
-        assert all(isinstance(answer, asyncio.CancelledError) for answer in answers[ROOM:])
-        assert await store.list() == [f"s{n:03}" for n in range(ROOM)]
-        await asyncio.gather(*(store.save(session(f"t{n:03}")) for n in range(ROOM + 20)))
-        assert len(await store.list()) == 2 * ROOM + 20, "their places are free again"
+        assert answers[:MAX_ACCEPTED] == [None] * MAX_ACCEPTED
+        assert all(isinstance(answer, asyncio.CancelledError) for answer in answers[MAX_ACCEPTED:])
+        assert await store.list() == [f"s{n:03}" for n in range(MAX_ACCEPTED)]
+        await asyncio.gather(*(store.save(session(f"t{n:03}")) for n in range(MAX_ACCEPTED + 20)))
+        assert len(await store.list()) == 2 * MAX_ACCEPTED + 20, "their places are free again"
 
     with_store(tmp_path / "agent.a3s", use, durability="normal")
 
@@ -222,12 +216,12 @@ def test_callers_of_two_loops_are_each_told_on_their_own(tmp_path: Path) -> None
     async def use(store: SqliteSessionStore) -> None:
         def elsewhere(name: str) -> None:
             async def crowd() -> None:
-                saves = (store.save(session(f"{name}{n:03}")) for n in range(ROOM + 50))
+                saves = (store.save(session(f"{name}{n:03}")) for n in range(MAX_ACCEPTED + 50))
                 await asyncio.gather(*saves)
 
             asyncio.run(crowd())
 
         await asyncio.gather(*(asyncio.to_thread(elsewhere, name) for name in "ab"))
-        assert len(await store.list()) == 2 * (ROOM + 50)
+        assert len(await store.list()) == 2 * (MAX_ACCEPTED + 50)
 
     with_store(tmp_path / "agent.a3s", use, durability="normal")

@@ -8,7 +8,6 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from a3s_store.backends.sqlite.connection import fork_gate, kept_files
 from a3s_store.backends.sqlite.format import file_link
@@ -17,45 +16,15 @@ from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import StoreError
 
 
-class QueuedCall(str):
-    """A unit of work on its way through `execute`: the only text that is not SQL."""
-
-    __slots__ = ("_run",)
-    _run: Callable[[sqlite3.Connection], Any] | None
-
-    @classmethod
-    def of(cls, run: Callable[[sqlite3.Connection], Any]) -> QueuedCall:
-        work = cls("-- a unit of work")
-        work._run = run
-        return work
-
-    def take(self) -> Callable[[sqlite3.Connection], Any]:
-        """The function, once: the idle thread keeps this object, and must not keep what it ran."""
-        run, self._run = self._run, None
-        assert run is not None, "each unit is run once"
-        return run
-
-
-class _CallResult:
-    """What a unit of work answered, where `execute` would answer a cursor."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def fetchall(self) -> Any:
-        return self._value
-
-
 class WorkConnection(sqlite3.Connection):
-    """A connection whose `execute` also runs a unit of work, in one trip to the worker's thread.
+    """A connection of the package, with the state of the file that it has open.
 
-    Whoever closes it, `before_close` is called first and `closed` is set afterwards. `is_pinned`:
-    the guard is never closed, see `pin`.
+    `closed` is set once it is closed. `guard` is a second connection that takes the write lock
+    during a checkpoint; with `is_pinned` it is never closed, see `pin`.
     """
 
     closed: threading.Event
     file: tuple[int, int]
-    before_close: Callable[[], None] | None = None
     guard: sqlite3.Connection | None = None
     migrated: migrate.Migrated | None = None
     # The first salt of the log as it is now, 0 where it is not known.
@@ -104,11 +73,6 @@ class WorkConnection(sqlite3.Connection):
         info = os.fstat(self._handle)
         return info.st_mtime_ns, info.st_size
 
-    def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        if type(sql) is QueuedCall:
-            return _CallResult(sql.take()(self))
-        return super().execute(sql, parameters)
-
     def set_busy_timeout(self, milliseconds: int) -> None:
         """Set how long statements wait for the locks of others."""
         for conn in (self, self.guard):
@@ -116,8 +80,6 @@ class WorkConnection(sqlite3.Connection):
                 conn.execute(f"PRAGMA busy_timeout = {milliseconds}").close()
 
     def close(self) -> None:
-        if self.before_close is not None and not self.closed.is_set():
-            self.before_close()
         with fork_gate.inside():
             if self.has_marked and not self.is_pinned:
                 self._unmark()

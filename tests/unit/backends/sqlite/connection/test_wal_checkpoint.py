@@ -12,7 +12,7 @@ import pytest
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import wal_checkpoint
 from a3s_store.backends.sqlite.connection.connect import LOG_BYTES
-from a3s_store.core.gil_yield import LEND_EVERY, LEND_FOR
+from a3s_store.core.gil_yield import YIELD_EVERY, YIELD_FOR
 from a3s_store.models import Message
 from tests.support import messages, session, with_store
 
@@ -219,7 +219,7 @@ def test_the_loop_lends_its_lock_while_somebody_waits_and_no_longer(
     sleep = time.sleep
 
     def counting(seconds: float) -> None:
-        if seconds == LEND_FOR:
+        if seconds == YIELD_FOR:
             lent.append(seconds)
         sleep(seconds)
 
@@ -235,7 +235,7 @@ def test_the_loop_lends_its_lock_while_somebody_waits_and_no_longer(
                 enough.set()
         assert waiting.result(), "nothing was lent"
         before = len(lent)
-        await asyncio.sleep(10 * LEND_EVERY)
+        await asyncio.sleep(10 * YIELD_EVERY)
         assert len(lent) == before
 
     with_store(tmp_path / "agent.a3s", use)
