@@ -13,8 +13,14 @@ import attrs
 import click
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import connect, failing_reads, file_facts, permissions
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection import (
+    connect,
+    failing_reads,
+    file_facts,
+    paths,
+    permissions,
+)
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import health
 from a3s_store.backends.sqlite.maintenance.health import Recommendation
@@ -74,7 +80,7 @@ def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None
     damaged.
     """
     require_store(store)
-    path = connect.resolve(store)
+    path = paths.resolve(store)
     facts = file_facts.read(path)
     said = [
         Recommendation(f"The store will not be opened: {what}. {hint}.", attention=True)

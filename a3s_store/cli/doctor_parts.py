@@ -10,7 +10,7 @@ import attrs
 
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import connect, failing_reads
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.maintenance import secret_scan
 from a3s_store.backends.sqlite.maintenance.health import Recommendation

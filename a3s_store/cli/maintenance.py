@@ -35,11 +35,12 @@ def backup_command(store: Path, new: Path, as_json: bool) -> None:
     NEW has the content of one moment and is readable by you alone. It gets its name only after the
     copy is complete and checked; an existing file is never replaced.
     """
-    from a3s_store.backends.sqlite.connection import connect
+    from a3s_store.backends.sqlite.connection import paths
+    from a3s_store.backends.sqlite.connection.settings import Settings
     from a3s_store.backends.sqlite.maintenance import backup
 
     require_store(store)
-    settings = connect.Settings(path=connect.resolve(store))
+    settings = Settings(path=paths.resolve(store))
     with bar("Copying", pages=True) as progress:
         report = backup.take(settings, new, progress)
     if as_json:
@@ -168,11 +169,12 @@ def migrate_command(store: Path, dry_run: bool, as_json: bool) -> None:
     Opening a store does the same. The backup is a file beside STORE. Exits with 1 when a step
     fails; STORE then has the schema from before that step.
     """
-    from a3s_store.backends.sqlite.connection import connect
+    from a3s_store.backends.sqlite.connection import paths
+    from a3s_store.backends.sqlite.connection.settings import Settings
     from a3s_store.backends.sqlite.maintenance import upgrade
 
     require_store(store)
-    settings = connect.Settings(path=connect.resolve(store))
+    settings = Settings(path=paths.resolve(store))
     report = upgrade.rehearse(settings) if dry_run else upgrade.upgrade(settings)
     if as_json:
         output.print_json(report.as_json())

@@ -19,16 +19,16 @@ import attrs
 
 from a3s_store.backends.sqlite import SqliteSessionStore, transaction, writing
 from a3s_store.backends.sqlite.connection import (
-    connect,
     failing_reads,
     fork_gate,
     kept_files,
     opening_check,
+    pragmas,
     wal_checkpoint,
     worker_thread,
 )
-from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.connection.file_watch import FileWatch
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.format import log_owner, wal_file
 from a3s_store.backends.sqlite.read import decode
@@ -48,7 +48,7 @@ from a3s_store.wire import orjson_memory
 
 # As they are before anything is broken: a subject may be opened many times in one process.
 _write_record = session_header.write
-_set_common = connect._set_common
+_set_common = pragmas.set_common
 _write = transaction.write
 _detach = blobs.detach
 _session_found = session_recovery.session
@@ -124,7 +124,7 @@ def journal_in_memory(path: Path) -> Any:
         conn.execute("PRAGMA journal_mode = MEMORY").close()
         conn.execute("PRAGMA cache_size = 10").close()  # so that much is written before the commit
 
-    plant(connect, "_switch_to_wal", switch)
+    plant(pragmas, "switch_to_wal", switch)
     return SqliteSessionStore.open(path)
 
 
@@ -153,7 +153,7 @@ def synchronous_off(path: Path) -> Any:
         _set_common(conn, settings)
         conn.execute("PRAGMA synchronous = OFF").close()
 
-    plant(connect, "_set_common", set_common)
+    plant(pragmas, "set_common", set_common)
     return SqliteSessionStore.open(path)
 
 

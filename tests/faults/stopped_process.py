@@ -23,7 +23,7 @@ from typing import Any
 import attrs
 
 from a3s_store.backends.sqlite.connection import connect
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.maintenance import backup, restore
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import StoreError

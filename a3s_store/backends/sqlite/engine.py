@@ -24,11 +24,12 @@ from a3s_store.backends.sqlite.connection import (
     connect,
     failing_reads,
     file_facts,
+    integrity_check,
     network_mounts,
 )
 from a3s_store.backends.sqlite.connection.aside import run_aside
-from a3s_store.backends.sqlite.connection.connect import Settings
 from a3s_store.backends.sqlite.connection.retry_busy import retry_busy
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Worker
 from a3s_store.backends.sqlite.connection.worker_thread import WorkerThread
@@ -89,18 +90,18 @@ class Engine:
     async def start(cls, settings: Settings) -> Engine:
         """Open the file and start both workers. Raises what `connection.open_writer` does."""
         writing = Writing(settings)
-        was_unchecked = connect.is_unchecked(settings.path)
+        was_unchecked = integrity_check.is_required(settings.path)
         writer: Worker | None = None
         if not settings.read_only and await _may_write(settings):
             writer = WorkerThread(
                 lambda: writing.opened(_opened(settings, connect.open_writer)),
                 run_group=writing.commit_group,
-                busy_seconds=settings.busy_timeout_ms / 1000,
+                busy_seconds=settings.busy_seconds,
             )
             await writer.start()
         reader = WorkerThread(
             lambda: _opened(settings, connect.open_reader),
-            busy_seconds=settings.busy_timeout_ms / 1000,
+            busy_seconds=settings.busy_seconds,
         )
         try:
             await reader.start()
@@ -345,7 +346,7 @@ async def _may_write(settings: Settings) -> bool:
         return failing_reads.opening(settings.path, lambda: connect.may_write(brief))
 
     def look_and_warn() -> bool:
-        found = retry_busy(look, settings.busy_timeout_ms / 1000, unwanted.is_set)
+        found = retry_busy(look, settings.busy_seconds, unwanted.is_set)
         network_mounts.warn(settings.path, permitted=settings.network_mount)
         return found
 

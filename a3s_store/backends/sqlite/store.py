@@ -17,8 +17,8 @@ from a3s_store._deprecated import CACHE_PARAMETERS, renamed
 from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
 from a3s_store.backends.sqlite.checkpoint_methods import CheckpointMethods
 from a3s_store.backends.sqlite.conditional_methods import ConditionalWrites
-from a3s_store.backends.sqlite.connection import connect
-from a3s_store.backends.sqlite.connection.connect import Durability, Settings
+from a3s_store.backends.sqlite.connection import paths
+from a3s_store.backends.sqlite.connection.settings import Durability, Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.draft_store import DraftMethods
 from a3s_store.backends.sqlite.engine import Engine
@@ -156,7 +156,7 @@ class SqliteSessionStore(
 
         async def make() -> SqliteSessionStore:
             settings = Settings(
-                path=connect.resolve(path),
+                path=paths.resolve(path),
                 durability=durability,
                 busy_timeout_ms=busy_timeout_ms,
                 cache_max_sessions=cache_max_sessions,

@@ -11,9 +11,14 @@ from typing import Any
 
 import attrs
 
-from a3s_store.backends.sqlite.connection import connect, failing_reads, no_room, wal_checkpoint
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection import (
+    failing_reads,
+    integrity_check,
+    no_room,
+    wal_checkpoint,
+)
 from a3s_store.backends.sqlite.connection.file_watch import FileWatch
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Afterwards
 from a3s_store.backends.sqlite.write import group_commit
@@ -64,7 +69,7 @@ class Writing:
 
     def closing(self) -> None:
         """From now on everything together waits for others no longer than one save does."""
-        self._close_by = time.monotonic() + self.settings.busy_timeout_ms / 1000
+        self._close_by = time.monotonic() + self.settings.busy_seconds
 
     def _limit_wait(self, conn: WorkConnection) -> None:
         if self._close_by is not None:
@@ -156,7 +161,7 @@ class Writing:
     def note_failure(self, what: str, error: BaseException) -> None:
         """Refuse all later saves, since this met an I/O error; from any thread."""
         self.failure = what, error
-        connect.require_integrity_check(self.settings.path)
+        integrity_check.require(self.settings.path)
 
     def _refusal(self, conn: WorkConnection) -> Exception | None:
         """Why nothing can be saved: it would not be found again, or an I/O error came before.

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from a3s_store.backends.sqlite.connection import connect, wal_checkpoint
+from a3s_store.backends.sqlite.connection import wal_checkpoint
 from a3s_store.errors import StoreError, StoreUnavailableError
 from tests.faults.harness import shim, store_under_test
 from tests.faults.harness.shim import Operation
@@ -89,7 +89,6 @@ def often() -> None:
     """Have the store checkpoint, and begin its log again, every few saves. For this process."""
     small = 64 * 1024
     for module, name, value in (
-        (connect, "LOG_BYTES", small),
         (wal_checkpoint, "LOG_BYTES", small),
         (wal_checkpoint, "LONG", 4 * small),
         (wal_checkpoint, "COMMITS", 3),

@@ -1,9 +1,9 @@
-"""One connection to the file: how it is found, made, set up, checkpointed and let go.
+"""Opens connections: the one that writes, and those that read.
 
-Everything here runs on the worker's thread. Invariants: 1. SQLite opens a file only after what lies
-at the path was looked at (`opening_check`); 2. a new file is 0600 and whole before SQLite sees it
-(`creation`), and its log and index take the permissions over; 3. the log is in WAL mode, or nothing
-is written.
+Everything here runs on a worker's thread. Invariants: 1. SQLite opens a file only after
+`opening_check` has looked at it and at the files beside it; 2. a new file is 0600 and complete
+before SQLite opens it (`creation`), and its WAL and index get the same permissions; 3. the database
+is in WAL mode, or nothing is written.
 """
 
 from __future__ import annotations
@@ -12,27 +12,26 @@ import functools
 import os
 import shutil
 import sqlite3
-import stat
-import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Final, Literal
-
-import attrs
 
 from a3s_store.backends.sqlite.connection import (
     creation,
     durability_note,
     file_look,
+    integrity_check,
     kept_files,
     network_mounts,
     opening_check,
+    paths,
     permissions,
+    pragmas,
     wal_checkpoint,
 )
 from a3s_store.backends.sqlite.connection.kept_files import identity, is_open_here
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import (
@@ -43,103 +42,33 @@ from a3s_store.backends.sqlite.format import (
     wal_links,
 )
 from a3s_store.backends.sqlite.format.files_beside import INDEX, WAL, beside, size_bytes
-from a3s_store.backends.sqlite.schema import migrate, structure_check
-from a3s_store.errors import (
-    CorruptionError,
-    InvalidArgumentError,
-    NotAStoreError,
-    SchemaError,
-    StoreBusyError,
-    StoreUnavailableError,
-)
-from a3s_store.printable import short_repr
-from a3s_store.wire import DEFAULT_LIMITS, Limits
+from a3s_store.backends.sqlite.schema import migrate
+from a3s_store.errors import NotAStoreError, SchemaError, StoreBusyError, StoreUnavailableError
 
-Durability = Literal["full", "normal"]
-Mode = Literal["rw", "ro", "ro&immutable=1"]
+_Mode = Literal["rw", "ro", "ro&immutable=1"]
 
 MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
-# How much of the log is kept as a file when it is begun again: about a thousand pages.
-LOG_BYTES: Final = wal_checkpoint.LOG_BYTES
-_LENGTH_LIMIT: Final = 512 * 1024 * 1024
 
 # Looking at a file and opening it are one step for this process.
 _OPENING: Final = threading.Lock()
-# Files whose disk failed while they were open here: they are checked when they are opened again.
-_UNCHECKED: set[Path] = set()
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """How a store is opened; what each means for users is said at `SqliteSessionStore.open`.
-
-    Raises InvalidArgumentError for a number that SQLite or a list could not take.
-    """
-
-    path: Path
-    durability: Durability = "full"
-    busy_timeout_ms: int = 10_000
-    cache_max_sessions: int = 32
-    cache_max_items: int = 100_000
-    pause_gc: bool = False
-    network_mount: bool = False
-    read_only: bool = False
-    limits: Limits = DEFAULT_LIMITS
-    auto_vacuum: bool = True
-    prove_chain: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        for name in ("busy_timeout_ms", "cache_max_sessions", "cache_max_items"):
-            setting = getattr(self, name)
-            if type(setting) is not int or not 0 <= setting < 2**31:
-                raise InvalidArgumentError(
-                    f"{name} is an integer from 0 to {2**31 - 1}, not {short_repr(setting)}",
-                    argument=name,
-                    op="open",
-                    where=str(self.path),
-                )
-
-    @property
-    def wal(self) -> Path:
-        return beside(self.path, WAL)
-
-
-def resolve(path: str | os.PathLike[str]) -> Path:
-    """The absolute path of a store, symlinks resolved once.
-
-    Raises:
-        StoreUnavailableError: empty, `:memory:`, or with a NUL.
-    """
-    text = os.fspath(path)
-    if not isinstance(text, str) or not text or text == ":memory:" or "\0" in text:
-        raise StoreUnavailableError(
-            "this path cannot name a store",
-            op="open",
-            hint="Use MemorySessionStore() to keep nothing",
-        )
-    with during("open", ascii(text)):
-        try:
-            found = Path(text).absolute().resolve()
-            os.fsencode(found)
-            if not found.name:
-                raise NotAStoreError("this is a folder", hint="Name a file")
-        except (RuntimeError, UnicodeEncodeError) as error:  # links in a circle, a lone surrogate
-            raise StoreUnavailableError(
-                f"this path leads nowhere: {type(error).__name__}", hint="Name a file"
-            ) from None
-    return found
 
 
 def open_writer(settings: Settings) -> WorkConnection:
-    """The one connection that writes; creates the file and its tables where there are none.
+    """Return a connection that writes; create the file and its tables where there are none.
 
     Raises:
-        NotAStoreError, SchemaTooNewError, MigrationError, CorruptionError, StoreBusyError,
-        StoreUnavailableError
+        NotAStoreError: the file is not a store of this package.
+        SchemaTooNewError, MigrationError: its schema cannot be brought to that of this release.
+        CorruptionError: the file, its WAL or its schema is damaged.
+        StoreBusyError: another process kept it locked for longer than the busy timeout.
+        StoreUnavailableError: it cannot be written, or this Python's SQLite is too old.
     """
     with during("open", str(settings.path)):
         _check_library()
-        _create(settings)
+        while paths.is_vacant(settings.path):
+            if creation.create(settings.path, auto_vacuum=settings.auto_vacuum):
+                break
+            # Another process created a file meanwhile, which may be anything.
         permissions.narrow(settings.path)
         before = identity(settings.path)
         conn = _connect(settings.path, settings)
@@ -153,20 +82,22 @@ def open_writer(settings: Settings) -> WorkConnection:
 
 
 def open_reader(settings: Settings) -> WorkConnection:
-    """A connection that cannot write, and leaves nothing behind where that can be.
+    """Return a connection that cannot write, and that leaves no file behind where possible.
 
-    A closed file that no process has open is read without locks, so that a folder that cannot be
-    written will do: `is_current` says afterwards whether it was changed meanwhile. Raises as
-    `open_writer`.
+    A closed file that no process has open is read without locks, so that a read-only folder is
+    enough; its `is_current` returns afterwards whether the file was changed meanwhile. Raises as
+    `open_writer` does.
     """
     with during("open", str(settings.path)):
         _check_library()
-        if _is_to_be_made(settings.path):
-            raise NotAStoreError("there is no store yet", hint="Open it to write, which makes one")
+        if paths.is_vacant(settings.path):
+            raise NotAStoreError(
+                "there is no store at this path", hint="Open it to write, which creates one"
+            )
         before = identity(settings.path)
         conn = _connect_to_read(settings)
         try:
-            _set_common(conn, settings)
+            pragmas.set_common(conn, settings)
             _look(conn, settings.path, before)
             conn.execute("PRAGMA query_only = ON")
         except BaseException:
@@ -176,15 +107,15 @@ def open_reader(settings: Settings) -> WorkConnection:
 
 
 def may_write(settings: Settings) -> bool:
-    """Whether this release may write to the file; a missing one it may make.
+    """Return whether this release may write to the file; a missing one it may create.
 
-    Looks through a connection of its own, so nothing is written by asking. Raises as `open_writer`.
+    Reads through a connection of its own and writes nothing. Raises as `open_writer` does.
     """
     with during("open", str(settings.path)):
         _check_library()
         file_copy.refuse_long(settings.path)
         network_mounts.refuse(settings.path, permitted=settings.network_mount)
-        if _is_to_be_made(settings.path):
+        if paths.is_vacant(settings.path):
             return True
         before = identity(settings.path)
         conn = _connect(settings.path, settings, _reading_mode(settings))
@@ -197,7 +128,8 @@ def may_write(settings: Settings) -> bool:
 def require_current(conn: WorkConnection) -> None:
     """Refuse to read a file of an older schema, which only a migration would make readable.
 
-    Raises SchemaError.
+    Raises:
+        SchemaError: the schema is older than that of this release.
     """
     version = migrate.numbers(conn)[1]
     if version < migrate.newest():
@@ -209,41 +141,19 @@ def require_current(conn: WorkConnection) -> None:
         )
 
 
-def require_integrity_check(path: Path) -> bool:
-    """Have the file checked before this process writes to it again: its disk failed.
-
-    Returns whether that is new.
-    """
-    new = path not in _UNCHECKED
-    _UNCHECKED.add(path)
-    return new
-
-
-def is_unchecked(path: Path) -> bool:
-    """Whether the file's disk failed in this process, and the file was not checked since."""
-    return path in _UNCHECKED
-
-
-def waive_integrity_check(path: Path) -> None:
-    """Take `require_integrity_check` back: the disk did not fail."""
-    _UNCHECKED.discard(path)
-
-
-def _check_integrity_if_required(conn: sqlite3.Connection, path: Path) -> None:
-    if path not in _UNCHECKED:
-        return
-    if any(structure_check.problems(conn, "quick_check", 1)):
-        raise CorruptionError(
-            "after an I/O error the file is damaged", part="file", hint="See `verify`"
+def _check_library() -> None:
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise StoreUnavailableError(
+            f"this Python has SQLite {sqlite3.sqlite_version}",
+            hint="Use a Python with SQLite 3.37 or newer",
         )
-    _UNCHECKED.discard(path)
 
 
 def _look(conn: WorkConnection, path: Path, before: tuple[int, int]) -> bool:
-    """Whether this release may write to the file, and is it still the one that was opened?
+    """Return whether this release may write to the file, once it is known to be the one opened.
 
-    Once it was read, the connection holds a lock for as long as it lives, without which no restore
-    replaces the file. Before that one may have, and its log would be another's.
+    From the first read on, the connection has a lock that keeps a restore from replacing the file.
+    Before that a restore may have replaced it, and the WAL would belong to another file.
     """
     writable = migrate.inspect(conn)
     if identity(path) != before:
@@ -251,45 +161,8 @@ def _look(conn: WorkConnection, path: Path, before: tuple[int, int]) -> bool:
     return writable
 
 
-def _check_library() -> None:
-    if sqlite3.sqlite_version_info < MIN_SQLITE:
-        raise StoreUnavailableError(
-            f"this Python has SQLite {sqlite3.sqlite_version}",
-            hint="A Python with SQLite 3.37 or newer is needed",
-        )
-
-
-def _check_kind(path: Path) -> bool:
-    """Whether a file is there, empty or not. Refuses what is no regular file."""
-    try:
-        info = path.lstat()  # links were resolved: what is one now was put there since
-    except FileNotFoundError:
-        return False
-    if not stat.S_ISREG(info.st_mode):
-        raise NotAStoreError("this is no regular file", hint="Name a file")
-    permissions.refuse(path)
-    return True
-
-
-def _create(settings: Settings) -> None:
-    """Make the store where there is no file, or an empty one."""
-    path = settings.path
-    while _is_to_be_made(path):
-        if creation.create(path, auto_vacuum=settings.auto_vacuum):
-            return
-        # Another was quicker; what lies there now may be anything.
-
-
-def _is_to_be_made(path: Path) -> bool:
-    """Whether there is no file, or an empty one, and no log beside it. Raises as `check`."""
-    if _check_kind(path) and path.stat().st_size:
-        return False
-    opening_check.check(path)
-    return True
-
-
 def _connect_to_read(settings: Settings) -> WorkConnection:
-    """A connection as `_reading_mode` says; to a copy where SQLite cannot read the log in place."""
+    """Connect as `_reading_mode` says; to a copy where SQLite cannot read the WAL in place."""
     mode, path = _reading_mode(settings), settings.path
     index = beside(path, INDEX)
     if mode != "ro" or os.access(path.parent, os.W_OK) or index.exists():
@@ -305,7 +178,7 @@ def _connect_to_read(settings: Settings) -> WorkConnection:
     except OSError as error:
         folder.cleanup()
         raise StoreUnavailableError(
-            f"the log has to be read too, which needs a folder that can be written: {error}",
+            f"reading the WAL needs a folder that can be written: {error}",
             hint="Copy both files to a folder of your own",
         ) from error
     except BaseException:
@@ -315,11 +188,11 @@ def _connect_to_read(settings: Settings) -> WorkConnection:
     return conn
 
 
-def _reading_mode(settings: Settings) -> Mode:
-    """How to read a file without a trace.
+def _reading_mode(settings: Settings) -> _Mode:
+    """Return the mode in which reading leaves the file as it is.
 
-    A connection that may write copies the log into the database when it is the last to close it,
-    also the log of a process that ended between the two commits of a checkpoint. So a connection
+    A connection that may write copies the WAL into the database when it is the last to close it,
+    also the WAL of a process that ended between the two commits of a checkpoint. So a connection
     that reads may not write.
     """
     path = settings.path
@@ -328,7 +201,7 @@ def _reading_mode(settings: Settings) -> Mode:
     return "ro&immutable=1"
 
 
-def _connect(path: Path, settings: Settings, mode: Mode = "rw") -> WorkConnection:
+def _connect(path: Path, settings: Settings, mode: _Mode = "rw") -> WorkConnection:
     with _OPENING:
         if not is_open_here(path):
             opening_check.check(path)
@@ -337,7 +210,7 @@ def _connect(path: Path, settings: Settings, mode: Mode = "rw") -> WorkConnectio
         conn = sqlite3.connect(
             f"{path.as_uri()}?mode={mode}",
             uri=True,
-            timeout=settings.busy_timeout_ms / 1000,
+            timeout=settings.busy_seconds,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
@@ -348,52 +221,34 @@ def _connect(path: Path, settings: Settings, mode: Mode = "rw") -> WorkConnectio
         if mode == "ro&immutable=1":
             conn.watch_for_changes(kept_files.descriptor(path))
         kept_files.note_open(conn)
-    # Before anything is read: a file from somebody else has a schema from somebody else.
+    # Before anything is read: the schema of a file from elsewhere may call functions.
     conn.execute("PRAGMA trusted_schema = OFF").close()
     return conn
 
 
-def _set_common(conn: sqlite3.Connection, settings: Settings) -> None:
-    for pragma in (
-        f"synchronous = {settings.durability.upper()}",
-        "foreign_keys = ON",
-        "cell_size_check = ON",
-        "temp_store = MEMORY",
-        "mmap_size = 0",
-        "wal_autocheckpoint = 0",
-        f"journal_size_limit = {LOG_BYTES}",
-        "secure_delete = FAST",
-    ):
-        conn.execute(f"PRAGMA {pragma}").close()
-    if sys.platform == "darwin":
-        # There fsync alone does not reach the disk.
-        conn.execute("PRAGMA fullfsync = ON").close()
-        conn.execute("PRAGMA checkpoint_fullfsync = ON").close()
-    conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
-    conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-
-
 def _prepare_writer(conn: WorkConnection, settings: Settings, writable: bool) -> None:
     if not writable:
-        raise StoreUnavailableError("the file was written by a newer release; open it to read")
-    _switch_to_wal(conn, settings)
-    _set_common(conn, settings)
-    _check_integrity_if_required(conn, settings.path)
+        raise StoreUnavailableError(
+            "the file was written by a newer release", hint="Open it with `read_only`"
+        )
+    pragmas.switch_to_wal(conn, settings)
+    pragmas.set_common(conn, settings)
+    integrity_check.run_if_required(conn, settings.path)
     conn.log_salt = functools.partial(_log_salt, settings.wal)
     conn.migrated = migrate.migrate(conn, settings.path, lambda: _header(settings.path))
     conn.guard = _connect(settings.path, settings)
     conn.guard.execute("PRAGMA wal_autocheckpoint = 0").close()
-    # Prepared now and kept: without memory it could not be, and the lock would stay held. Having
-    # read, it holds SQLite's lock of who has the file open.
+    # Prepared now and kept: later there may be no memory for it, and the lock would stay held.
+    # Since it has read, it has SQLite's lock of an open file.
     conn.guard.execute("BEGIN").close()
     file_link.read(conn.guard)
     conn.guard.execute("ROLLBACK").close()
     if conn.migrated.backup is not None:
-        wal_checkpoint.checkpoint(conn)  # the old schema needs no log any more
+        wal_checkpoint.checkpoint(conn)  # the old schema needs no WAL any more
     # A process may have ended between the two commits of a checkpoint.
     wal_checkpoint.unmark(conn)
     if settings.durability == "normal" and durability_note.note_normal(conn):
-        # Into the database itself, where it is found without the log.
+        # Into the database itself, where it is found without the WAL.
         wal_checkpoint.checkpoint(conn)
 
 
@@ -404,29 +259,3 @@ def _header(path: Path) -> bytes:
 def _log_salt(wal: Path) -> int:
     with wal.open("rb") as log:
         return wal_links.salt_of(log.read(wal_file.HEADER))
-
-
-def _switch_to_wal(conn: sqlite3.Connection, settings: Settings) -> None:
-    """Turn the log on and look at the answer: a failed switch raises nothing.
-
-    The busy handler is not asked while another process switches, so it is tried again here.
-    """
-    deadline = time.monotonic() + settings.busy_timeout_ms / 1000
-    while True:
-        try:
-            (mode,) = conn.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-                raise
-            mode = "busy"
-        if mode == "wal":
-            return
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.005)
-    if mode == "busy":
-        raise StoreBusyError("another program holds the file", hint="Try again")
-    raise StoreUnavailableError(
-        f"the journal mode is {mode}, not wal",
-        hint="The folder may be on a network file system; use a local one",
-    )

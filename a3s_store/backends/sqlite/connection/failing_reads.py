@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 import attrs
 
-from a3s_store.backends.sqlite.connection import connect, kept_files, lost_header
+from a3s_store.backends.sqlite.connection import integrity_check, kept_files, lost_header
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format.files_beside import WAL, beside
@@ -130,7 +130,7 @@ def opening(path: Path, attempt: Callable[[], R]) -> R:
         if not is_suspect(error):
             raise
         first = error
-    is_new = connect.require_integrity_check(path)
+    is_new = integrity_check.require(path)
     # That a file is no database is told by its first page; it may be a large one of someone else.
     found = read_through(path, 1.0 if isinstance(first, NotAStoreError) else READ_SECONDS)
     if found.error is not None:
@@ -142,7 +142,7 @@ def opening(path: Path, attempt: Callable[[], R]) -> R:
             raise
     # It is damage: the same twice, of a disk that can be read.
     if is_new:
-        connect.waive_integrity_check(path)
+        integrity_check.waive(path)
     raise lost_header.explain(path, first) or first
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import connect, failing_reads, fork_gate
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.format.file_copy import Progress

@@ -35,8 +35,8 @@ from typing import Any, Final, NoReturn
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import log_readers, wal_checkpoint
-from a3s_store.backends.sqlite.connection.connect import LOG_BYTES
 from a3s_store.backends.sqlite.connection.log_readers import LogReader
+from a3s_store.backends.sqlite.connection.wal_checkpoint import LOG_BYTES
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import explain
@@ -89,7 +89,7 @@ async def erase(
     found = await engine.write("erase", where, remove_all)
     writer = engine.writer
     assert writer is not None, "it has just written"
-    timeout = engine.settings.busy_timeout_ms / 1000
+    patience = engine.settings.busy_seconds
 
     def rewrite(conn: WorkConnection) -> int:
         return scrub(conn, engine.settings.path, timeout, now())

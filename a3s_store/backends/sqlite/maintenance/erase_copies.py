@@ -22,7 +22,7 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import connect, kept_files
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.format import files_beside
 from a3s_store.backends.sqlite.format.files_beside import COMPANIONS, LOGS, Copy, beside

@@ -18,7 +18,7 @@ from typing import Literal
 
 import attrs
 
-from a3s_store.backends.sqlite.connection import connect, exclusive_lock, kept_files, opening_check
+from a3s_store.backends.sqlite.connection import exclusive_lock, kept_files, opening_check, paths
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import atomic_rename, file_copy, file_link, files_beside
 from a3s_store.backends.sqlite.format.files_beside import INDEX, LOGS, SET_ASIDE, WAL, beside
@@ -48,7 +48,7 @@ def resolve(path: str | os.PathLike[str], action: Action) -> ResolveReport:
         NotAStoreError, SchemaError
     """
     began = time.monotonic()
-    found = connect.resolve(path)
+    found = paths.resolve(path)
     with during("resolve", str(found)):
         if not found.is_file():
             raise NotAStoreError("there is no database at this path", hint="Restore a backup")

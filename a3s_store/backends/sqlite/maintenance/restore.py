@@ -31,8 +31,9 @@ from a3s_store.backends.sqlite.connection import (
     fork_gate,
     kept_files,
     opening_check,
+    paths,
 )
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.errors import during, explain
 from a3s_store.backends.sqlite.format import (
     atomic_rename,
@@ -85,8 +86,8 @@ def restore(
         NotAStoreError, SchemaError, StoreFullError
     """
     started = time.monotonic()
-    old = connect.resolve(target)
-    settings = Settings(path=connect.resolve(source))
+    old = paths.resolve(target)
+    settings = Settings(path=paths.resolve(source))
     with during("restore", str(old)), fork_gate.inside():
         file_copy.refuse_long(old)
         there = _is_there(old)

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from a3s_store.backends.sqlite.connection import connect, failing_reads, fork_gate
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.format.files_beside import WAL, beside

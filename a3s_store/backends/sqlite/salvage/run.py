@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import connect, durability_note, fork_gate, kept_files
+from a3s_store.backends.sqlite.connection import durability_note, fork_gate, kept_files, paths
 from a3s_store.backends.sqlite.errors import corruption_named, during
 from a3s_store.backends.sqlite.format import file_copy, row_salt
 from a3s_store.backends.sqlite.maintenance import backup
@@ -89,9 +89,9 @@ async def salvage(
         StoreFullError: the disk is full, or a quota or limit on the size of files is reached.
     """
     started = time.monotonic()
-    path = connect.resolve(source)
+    path = paths.resolve(source)
     with during("salvage", str(path)):
-        name = connect.resolve(target)
+        name = paths.resolve(target)
         file_copy.refuse_long(name)
         file_copy.refuse_taken(name)
         _refuse_open(path)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryItem
 from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.maintenance import backup, restore
 from a3s_store.backends.sqlite.rows import agent_memory
 from a3s_store.backends.sqlite.salvage import salvage

@@ -193,8 +193,9 @@ def test_a_link_that_takes_the_files_place_is_refused(tmp_path: Path) -> None:
         opening = SqliteSessionStore.open(path)
         # Between resolving and opening: as early as a test can be.
         from a3s_store.backends.sqlite.connection import connect
+        from a3s_store.backends.sqlite.connection.settings import Settings
 
-        settings = connect.Settings(path=path)
+        settings = Settings(path=path)
         path.symlink_to(tmp_path / "other" / "s.db")
         with pytest.raises(NotAStoreError, match="no regular file"):
             connect.open_writer(settings)

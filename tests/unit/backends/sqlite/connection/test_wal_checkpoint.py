@@ -11,7 +11,7 @@ import pytest
 
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import wal_checkpoint
-from a3s_store.backends.sqlite.connection.connect import LOG_BYTES
+from a3s_store.backends.sqlite.connection.wal_checkpoint import LOG_BYTES
 from a3s_store.core.gil_yield import YIELD_EVERY, YIELD_FOR
 from a3s_store.models import Message
 from tests.support import messages, session, with_store

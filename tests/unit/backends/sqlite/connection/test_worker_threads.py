@@ -18,7 +18,8 @@ import pytest
 
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection.connect import Settings, open_writer
+from a3s_store.backends.sqlite.connection.connect import open_writer
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Worker
 from a3s_store.backends.sqlite.connection.worker_thread import WorkerThread

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import durability_note, opening_check
-from a3s_store.backends.sqlite.connection.connect import Durability
+from a3s_store.backends.sqlite.connection.settings import Durability
 from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.errors import CorruptionError, NotAStoreError
 from a3s_store.testing.samples import session

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.schema import migrate

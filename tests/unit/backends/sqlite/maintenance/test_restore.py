@@ -17,7 +17,7 @@ import pytest
 
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import connect, kept_files
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.format import atomic_rename
 from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.maintenance.restore import restore

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from a3s_store import SqliteSessionStore, salvage
-from a3s_store.backends.sqlite.connection import connect
+from a3s_store.backends.sqlite.connection import integrity_check
 from a3s_store.backends.sqlite.format import row_salt
 from a3s_store.core.checksums import message_checksums
 from a3s_store.errors import CorruptionError
@@ -105,7 +105,7 @@ def test_once_damage_was_reported_the_next_loads_prove_the_chain(path: Path, loo
 
 
 def test_a_file_that_was_marked_for_checking_has_its_chains_proven(path: Path) -> None:
-    connect.require_integrity_check(path)
+    integrity_check.require(path)
     with_store(path, refuse)
     assert with_store(path, lambda store: store.load("talk"))
 

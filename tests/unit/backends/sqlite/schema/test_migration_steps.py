@@ -13,7 +13,7 @@ import pytest
 
 from a3s_store import SqliteSessionStore, salvage
 from a3s_store.backends.sqlite.connection import connect
-from a3s_store.backends.sqlite.connection.connect import Settings
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.maintenance import upgrade
 from a3s_store.backends.sqlite.salvage import stored_tables

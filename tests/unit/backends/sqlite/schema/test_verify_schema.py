@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.connection.connect import Settings, open_reader
+from a3s_store.backends.sqlite.connection.connect import open_reader
+from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.schema import migrate, user_objects, verify_schema
 from a3s_store.errors import CorruptionError, SchemaError, SchemaTooNewError, StoreError
 from tests.support import database, session, with_store

@@ -1,0 +1,60 @@
+"""Paths of stores: the file that a path names, and whether a store is to be created there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from a3s_store.backends.sqlite.connection import opening_check, permissions
+from a3s_store.backends.sqlite.errors import during
+from a3s_store.errors import NotAStoreError, StoreUnavailableError
+
+
+def resolve(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a store, symbolic links resolved once.
+
+    Raises:
+        StoreUnavailableError: empty, `:memory:`, with a NUL, not encodable, or a circle of links.
+        NotAStoreError: the root folder.
+    """
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text or text == ":memory:" or "\0" in text:
+        raise StoreUnavailableError(
+            "invalid database path: empty, `:memory:` or contains NUL",
+            op="open",
+            hint="Use MemorySessionStore() to keep nothing",
+        )
+    with during("open", ascii(text)):
+        try:
+            found = Path(text).absolute().resolve()
+            os.fsencode(found)
+            if not found.name:
+                raise NotAStoreError("the path is a folder", hint="Name a file")
+        except (RuntimeError, UnicodeEncodeError) as error:  # links in a circle, a lone surrogate
+            raise StoreUnavailableError(
+                f"the path cannot be resolved: {type(error).__name__}", hint="Name a file"
+            ) from None
+    return found
+
+
+def is_vacant(path: Path) -> bool:
+    """Return whether a store may be created here: no file, or an empty one, and no WAL beside it.
+
+    Raises:
+        NotAStoreError: the path is not a regular file.
+        StoreError: as `permissions.refuse` and `opening_check.check` do.
+        OSError: the file cannot be looked at.
+    """
+    try:
+        info = path.lstat()  # `resolve` resolved links: one that is found here is new
+    except FileNotFoundError:
+        pass
+    else:
+        if not stat.S_ISREG(info.st_mode):
+            raise NotAStoreError("the path is not a regular file", hint="Name a file")
+        permissions.refuse(path)
+        if info.st_size:
+            return False
+    opening_check.check(path)
+    return True
