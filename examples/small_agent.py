@@ -46,7 +46,7 @@ from a3s_store.runtime import (
 SESSION = "word-count"
 PROMPT = "Write a line about each season and count the words of all four."
 
-# Nobody has to be asked about these; what is denied is denied whatever the model says.
+# These run without a question to a human; a denied call stays denied, whatever the model says.
 POLICY = PermissionPolicy(
     allow=(
         PermissionRule(rule="write(**.txt)"),
@@ -172,13 +172,13 @@ class SmallAgent:
     async def run(self, run: ActiveRun) -> AgentResult:
         messages = run.messages
         while True:
-            answer = await self._model.answer(run.system_prompt, messages)
+            reply = await self._model.answer(run.system_prompt, messages)
             run.add_usage(TokenUsage(prompt_tokens=10, completion_tokens=2, total_tokens=12))
-            messages += (answer,)
-            calls = [block for block in answer.content if isinstance(block, ToolUseBlock)]
+            messages += (reply,)
+            calls = [block for block in reply.content if isinstance(block, ToolUseBlock)]
             if not calls:
                 return AgentResult(
-                    text=answer.text,
+                    text=reply.text,
                     messages=messages,
                     usage=run.usage,
                     tool_calls_count=run.tool_calls_count,
@@ -186,7 +186,7 @@ class SmallAgent:
             messages += (await self._results(run, calls),)
             # From here on a crash costs nothing of this round.
             await run.checkpoint(messages)
-            print(f"round {run.turn}: {answer.text}", flush=True)
+            print(f"round {run.turn}: {reply.text}", flush=True)
             await asyncio.sleep(self._pause)
 
     async def _results(self, run: ActiveRun, calls: list[ToolUseBlock]) -> Message:

@@ -18,8 +18,14 @@ ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "rules.md"
 PLACES: Final = (
     "tests/unit/runtime",
+    "tests/unit/runtime/context",
+    "tests/unit/runtime/management",
+    "tests/unit/runtime/observation",
     "tests/unit/runtime/persistence",
     "tests/unit/runtime/policies",
+    "tests/unit/runtime/queue",
+    "tests/unit/runtime/runs",
+    "tests/unit/runtime/state",
     "tests/unit/agent_memory",
     "tests/unit/backends/sqlite/test_agent_memory_store.py",
     "tests/property/test_session_machine.py",

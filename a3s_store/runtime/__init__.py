@@ -1,11 +1,10 @@
-"""A running agent's session, and the contract by which it is saved and resumed.
+"""The session of a running agent, and how it is saved and resumed.
 
-`SessionManager` is where most applications begin: it creates, restores, runs and saves sessions.
-Below it lie `AgentSession` (one session, its runs, one operation at a time), `SessionPersistence`
-(what a save is) and `Session` (the live state, plain). Whatever talks to a model or does something
-in the world is the application's: an `Agent`, a `Summarizer`, a `Tool`, a `ContextProvider`.
-
-To be used from one event loop. No model vendor is known here.
+Most applications use `SessionManager`, which creates, restores, runs and saves sessions. It is made
+of `AgentSession` (one session and its runs, one operation at a time), `SessionPersistence` (saving)
+and `Session` (the state in memory). The application supplies all code that calls a model or acts on
+the world: an `Agent`, a `Summarizer`, a `Tool`, a `ContextProvider`. Nothing here depends on a
+model vendor. To be used from one event loop.
 """
 
 from a3s_store.runtime.agent_session import AgentSession

@@ -1,6 +1,6 @@
-"""A session that works: it is sent to, saved, resumed after a crash, and closed.
+"""An agent's session: runs prompts, saves, resumes after a crash, and closes.
 
-What it does with runs is `session_runs`'. Upstream: `AgentSession` (runtime 1.7).
+`session_runs` has its methods for runs. Upstream: `AgentSession` (runtime 1.7).
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ from a3s_store.runtime.state.compaction import Summarizer
 _log = logging.getLogger("a3s_store.session")
 R = TypeVar("R")
 
-# How long `close` waits for a cancelled run to settle, in seconds.
+# Seconds that `close` waits for a cancelled run to settle, and for hooks at the end of a session.
 _SETTLE_S: Final = 1.0
-# How long it waits for hooks that are told of the end.
 _HOOKS_S: Final = 5.0
 
 
 class AgentSession(SessionRuns):
-    """One live session with what saves it, for an application that sends it prompts."""
+    """A live session and its persistence, to which an application sends prompts."""
 
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:
         super().__init__(session, persistence)
@@ -44,20 +43,20 @@ class AgentSession(SessionRuns):
 
     @property
     def is_dirty(self) -> bool:
-        """Whether there is something to be saved."""
+        """Whether anything is not saved yet."""
         return self.persistence.is_dirty
 
     async def save(self, *, on_conflict: OnConflict | None = None) -> Outcome:
-        """Save what changed; see `Outcome`. `on_conflict` None is the session's own.
+        """Save the changes; see `Outcome`. `on_conflict` None is the session's own.
 
         Raises as `SessionPersistence.save`, and SessionBusyError. In mode "fork" a save that made
-        a fork raises StaleSessionError, which names it.
+        a fork raises StaleSessionError, which names the fork.
         """
         with self.admission.enter("save"):
             outcome = await self.persistence.save(on_conflict=on_conflict)
             if outcome.kind == "forked" and (on_conflict or self.persistence.on_conflict) == "fork":
                 raise StaleSessionError(
-                    "the session was changed elsewhere; what was new here is a session of its own",
+                    "the session was changed elsewhere; changes made here are another session",
                     session_id=self.id,
                     reason="asked",
                     forked_as=outcome.forked_as,
@@ -70,28 +69,29 @@ class AgentSession(SessionRuns):
             return outcome
 
     async def reload(self, keep: Literal["both", "stored", "ours_as_fork"] = "both") -> Outcome:
-        """Take in what others saved.
+        """Take in changes that others saved.
 
-        Changes here come beside it ("both"), are dropped ("stored"), or become a session of
-        its own ("ours_as_fork"). Raises as `save`.
+        Changes made here are merged with them ("both"), dropped ("stored"), or saved as another
+        session ("ours_as_fork"). Raises as `save`.
         """
         with self.admission.enter("reload"):
             return await self.persistence.reload(keep)
 
     async def save_as(self, new_id: str) -> None:
-        """Save what is live here as another session; this one goes on as it is.
+        """Save the live state as another session; this one stays as it is.
 
-        Raises InvalidIdError, SessionError for an id that is taken or without a store, and as
-        `save`.
+        Raises InvalidIdError, SessionError where the id is taken, SessionConfigError without a
+        store, and as `save`.
         """
         with self.admission.enter("save_as"):
             await self.persistence.save_as(new_id)
 
     async def compact(self, summarizer: Summarizer | None, *, keep_pairs: bool = True) -> bool:
-        """As `Session.compact`, then save if the session saves itself. Raises as that does.
+        """Compact as `Session.compact` does, then save if the session saves itself.
 
-        What others saved is taken in first, and what is new here saved: of two summaries made at
-        once one is dropped, and no message.
+        Before that, changes that others saved are taken in and changes made here are saved: of two
+        summaries made at once one is dropped, but no message. Raises as `Session.compact`,
+        SessionBusyError, and StaleSessionError.
         """
         with self.admission.enter("compact"):
             await self._refresh("compact")
@@ -108,36 +108,36 @@ class AgentSession(SessionRuns):
             return changed
 
     async def clear(self) -> None:
-        """Forget the conversation; the store's older generations keep it.
+        """Empty the conversation; the store's older generations keep it.
 
-        Raises SessionBusyError during a run, whose next round would bring it back, and
-        StaleSessionError when others changed the conversation meanwhile: it is taken in then, and
-        not forgotten.
+        Raises SessionBusyError during a run, whose next round would bring the conversation back,
+        and StaleSessionError when others changed it meanwhile: then their changes are taken in and
+        nothing is cleared.
         """
         with self.admission.enter("clear"):
             await self.persistence.rewrite("clear", self.session.clear)
 
     async def cancel(self, *, keep_draft: bool = True) -> bool:
-        """Cancel the run under way and every question asked of a human; whether there was a run.
+        """Cancel the run under way and all pending confirmations; return whether there was a run.
 
-        Who waits for the run gets RunCancelledError. A run that is being settled is not cancelled.
-        With `keep_draft` its unfinished reply is kept, marked as interrupted.
+        The caller of `send` gets RunCancelledError. A run that is already settling is not
+        cancelled. `keep_draft` keeps its unfinished reply, marked as interrupted.
         """
         self._keep_draft = keep_draft
         self.session.confirmation.cancel_all()
         return self._cancel_doing()
 
     async def close(self, *, save: bool = True, deadline: float = 30.0) -> Outcome:
-        """End everything the session is doing, and save it if it saves itself.
+        """Stop all work of the session, and save it if it saves itself.
 
-        A run under way is cancelled and given a moment to settle. Hooks are told of the end, once,
-        before the last save. `deadline` is how many seconds
-        all of it may take: what is not saved by then counts as not saved, though the store may
-        still finish it. A second call, or one after a cancelled one, waits for the same.
+        A run under way is cancelled and given a second to settle. Hooks are called once, before the
+        last save. `deadline` limits all of this, in seconds: what the store has not saved by then
+        counts as not saved, though the store may still finish it. A second call waits for the same
+        close, also after the first caller was cancelled.
 
-        Nothing is raised when it could not be saved: the outcome is false, and an event and a
-        warning tell. Then `save`, `reload`, `save_as` and `rescue` still work, and `close` tries
-        again. Otherwise nothing of it is saved any more, nor at all when `save` is False.
+        A failed save is not raised: the outcome is false, an event is sent and a warning logged.
+        Then `save`, `reload`, `save_as` and `rescue` still work, and `close` tries again. After any
+        other close, and after one with `save` False, nothing is saved any more.
         """
         closing = self._closing
         if closing is None or (closing.done() and not _is_closed(closing)):
@@ -182,7 +182,7 @@ class AgentSession(SessionRuns):
         return outcome
 
     def end(self) -> None:
-        """Give up what is not saved of a closed session. Nothing of it is saved any more."""
+        """Give up unsaved changes of a closed session. Nothing of it is saved any more."""
         self.admission.still = frozenset()
         self.persistence.stop_now()
         self._end()
@@ -196,25 +196,25 @@ class AgentSession(SessionRuns):
         self.session.events.close()
 
     async def rescue(self, path: str | PathLike[str]) -> None:
-        """Write what is live here into a new file (0600, synced), as one JSON object.
+        """Write the live state into a new file (mode 0600, synced), as one JSON object.
 
-        It has the session's snapshot, as `wire.encode` makes it and redacted as the store would,
-        and where the stored session was. Raises OSError, EncodeError.
+        It has the snapshot, encoded by `wire.encode` and redacted as the store would redact it, and
+        the generation that was last read or written. Raises OSError, EncodeError.
         """
         await asyncio.to_thread(write_new, Path(path), self.persistence.as_rescue())
 
 
 async def _within(until: float, work: Coroutine[Any, Any, R]) -> R | None:
-    """The result of some work, None when it is not there in time: then it goes on alone."""
+    """Return the result of a coroutine, or None if it takes too long; then it goes on by itself."""
     task = asyncio.ensure_future(work)
-    # No one asks for its result when it comes late.
+    # A late result or error is dropped.
     task.add_done_callback(lambda late: late.cancelled() or late.exception())
     await asyncio.wait([task], timeout=max(0.0, until - asyncio.get_running_loop().time()))
     return task.result() if task.done() else None
 
 
 def _is_closed(closing: asyncio.Task[Outcome]) -> bool:
-    """Whether a closing that ended left nothing unsaved."""
+    """Whether a close ended and left nothing unsaved."""
     if closing.cancelled() or closing.exception() is not None:
         return False
     return bool(closing.result()) and closing.result().kind != "partly_saved"

@@ -1,6 +1,6 @@
-"""Runs of a session that a crash interrupted: found, and given up with what they finished kept.
+"""Interrupted runs of a session: finding them, and giving one up with its finished rounds kept.
 
-To go on with one is `session_runs`'.
+`session_runs` resumes one.
 """
 
 from __future__ import annotations
@@ -14,18 +14,15 @@ import attrs
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import SessionStore
-from a3s_store.errors import (
-    CorruptionError,
-    StaleSessionError,
-    StoreError,
-)
+from a3s_store.core.tool_pairs import repair_pairs
+from a3s_store.errors import CorruptionError, StaleSessionError, StoreError
 from a3s_store.models import Message, TokenUsage
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.observation.session_events import ToolPairsBroken
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.runs import interrupted
 from a3s_store.runtime.runs.drafts import draft_message, with_drafts
 from a3s_store.runtime.runs.interrupted import InterruptedRun
-from a3s_store.runtime.runs.open_rounds import broken_pairs, end_round
 from a3s_store.runtime.session_lock import Admission
 from a3s_store.runtime.state.runs import TERMINAL
 
@@ -33,7 +30,7 @@ _log = logging.getLogger("a3s_store.session")
 
 
 class InterruptedRuns:
-    """What `AgentSession` does with interrupted runs."""
+    """The part of `AgentSession` about interrupted runs."""
 
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:
         self.session = session
@@ -47,12 +44,12 @@ class InterruptedRuns:
 
     @property
     def store(self) -> SessionStore | None:
-        """Where the session is kept; None: nowhere."""
+        """The store of the session; None without one."""
         return self.persistence.store
 
     @property
     def token(self) -> str:
-        """What names this live session in the runs it claims."""
+        """The token of this live session in the runs it claims."""
         return self.persistence.token
 
     @property
@@ -66,15 +63,15 @@ class InterruptedRuns:
         except StaleSessionError:
             raise
         except StoreError as error:
-            # A store that fails must not keep the user from talking.
+            # A failing store must not prevent a run.
             self.persistence.told_failed(op, error)
         self.admission.check_open(op)
 
     async def interrupted_runs(self) -> tuple[InterruptedRun, ...]:
-        """The runs of this session that a crash interrupted, oldest first.
+        """Return the interrupted runs of this session, oldest first.
 
-        These are what `resume_run` can go on with, and `abandon_run` keep. A run that is under way
-        in another live session is not among them. Raises StoreError.
+        Each can be given up by `abandon_run`, and resumed by `resume_run` unless it `moved_on`. A
+        run under way in another live session is not among them. Raises StoreError.
         """
         return interrupted.furthest(await self._interrupted())
 
@@ -82,7 +79,7 @@ class InterruptedRuns:
         return await self._with_drafts(await self._checkpoints())
 
     async def _checkpoints(self) -> tuple[RunCheckpoint, ...]:
-        """The checkpoints of this session's runs, also of other live sessions'."""
+        """Return the checkpoints of the session's runs, those of other live sessions included."""
         writer = self.persistence.writer
         if writer is None:
             return ()
@@ -99,10 +96,10 @@ class InterruptedRuns:
         return [attrs.evolve(one, draft=await self._draft_of(one)) for one in found]
 
     async def _tidy_runs(self, checkpoints: Sequence[RunCheckpoint]) -> None:
-        """Remove checkpoints of runs that ended, and end runs that have none.
+        """Remove checkpoints of runs that ended, and cancel open runs without a checkpoint.
 
-        A crash of a release that removed checkpoints after the save left the first, one before the
-        first checkpoint of a run the second.
+        A release that removed checkpoints after the save left the former when it crashed; a crash
+        before the first checkpoint of a run leaves the latter.
         """
         store = self.persistence.store
         if store is None or not store.capabilities().run_claims:
@@ -126,7 +123,7 @@ class InterruptedRuns:
         except CorruptionError as error:
             _log.warning("the draft of run %s is not used: %s", one.run_id, error)
             return None
-        # One of a later round belongs behind a checkpoint that was not saved.
+        # A draft of a later round belongs after a checkpoint that was not saved.
         return draft if draft is not None and draft.position == len(one.messages) else None
 
     async def abandon_run(
@@ -137,17 +134,17 @@ class InterruptedRuns:
         keep_draft: bool = True,
         repair: bool = True,
     ) -> int:
-        """Give up a run that a crash interrupted, and return how many messages of it are kept.
+        """Give up an interrupted run, and return how many of its messages the session keeps.
 
-        It counts as cancelled, and its checkpoint goes. With `keep` "rounds" its prompt and the
-        rounds it finished come behind the conversation, calls without result with one that says
-        "interrupted" (unless `repair` is False), and its usage is counted; "fork" makes a session
-        of its own of the conversation it had; "nothing" drops it all. With `keep_draft` its draft
-        comes last, marked as interrupted.
+        The run is cancelled, and its checkpoint is removed. `keep` "rounds" appends its prompt and
+        finished rounds to the conversation, and counts its usage; a call without a result gets one
+        that says "interrupted", unless `repair` is False. "fork" saves the run's conversation as
+        another session, "nothing" drops it. `keep_draft` keeps its draft as the last message,
+        marked as interrupted.
 
-        Success when there is no such run. Raises RunClaimedError when another live session is at
-        work on it, SessionBusyError, SessionClosedError, and what a save of the session raises;
-        then the checkpoint stays until a later save.
+        Returns 0 when there is no such run. Raises RunClaimedError when another live session works
+        on it, SessionBusyError, SessionClosedError, and as a save of the session; then the
+        checkpoint stays until a later save.
         """
         with self.admission.enter("abandon_run"):
             await self._refresh("abandon_run")
@@ -186,7 +183,7 @@ class InterruptedRuns:
         if keep_draft and one.draft is not None:
             said = (*said, draft_message(one.draft))
         if keep == "fork" or (keep == "rounds" and one.is_rewritten):
-            # Where its own messages begin is not known: they are a conversation of their own.
+            # The position of its own messages is not known, so they cannot be appended.
             await self.persistence.save_conversation((*one.messages[:length], *said))
             said = ()
         elif keep == "nothing":
@@ -196,34 +193,38 @@ class InterruptedRuns:
             self._count(one.usage)
             self.session.verification_reports += one.checkpoint.verification_reports
         self.session.runs.mark_cancelled(one.run_id, "abandoned")
-        # If this save fails, the next one takes the checkpoint along.
+        # If this save fails, the next one removes the checkpoint.
         self.persistence.over[one.run_id] = None
         await self.persistence.save()
         return len(said)
 
     def _ended(self, messages: tuple[Message, ...], start: int) -> tuple[Message, ...]:
-        """The messages of a run with the rounds from `start` on ended; an event tells of calls."""
-        ended = end_round(messages, start)
+        """Return a run's messages with a result for each open call from `start` on.
+
+        Messages before `start`, which were the session's, stay the same objects. If there were open
+        calls, an event is sent.
+        """
+        ended = repair_pairs(messages, start=start)
         if ended != messages:
-            event = broken_pairs(self.id, messages, repaired=True)
+            event = ToolPairsBroken.found(self.id, messages, repaired=True)
             if event is not None:
                 self.session.events.send(event)
         return ended
 
     def _count(self, used: TokenUsage) -> None:
         if used != TokenUsage():
-            # Upstream forgets what a run used that did not end well; it was paid all the same.
+            # Upstream does not count a run that did not end well, though it was paid for.
             self.persistence.record_usage(used)
 
     async def _claim(self, one: InterruptedRun) -> InterruptedRun:
-        """Claim a run, and return it as it is then. Raises RunClaimedError."""
+        """Claim a run, and return it as it is stored then. Raises RunClaimedError."""
         writer = self.persistence.writer
         assert writer is not None, "it was found there"
         run = await writer.claim(one.run_id, one.run.claimed_by, self.persistence.token)
         self.persistence.claimed.add(one.run_id)
         if run.checkpoint == one.checkpoint:
             return one
-        # Its process saved one more round after it was read here, and ended only then.
+        # Its process saved one more round before it ended, after it was read here.
         one = interrupted.interrupted_run(self.session, run)
         return attrs.evolve(one, draft=await self._draft_of(one))
 

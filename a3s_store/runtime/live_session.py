@@ -1,12 +1,12 @@
-"""The live session: what an agent talks in, apart from where it is kept and who answers.
+"""A live session: the state of one conversation in memory, apart from store and model provider.
 
-Everything that is saved of a session but its collections (runs, trace, artifacts, subagent tasks,
-which have modules of their own) is here and changes by the methods below, all of them plain and
-without a pause: between two awaits of the application a session is always whole.
+It has all that is saved of a session except the collections (runs, trace, artifacts, subagent
+tasks, findings), which have modules of their own. Its methods, other than `compact`, are plain
+functions: between two awaits of the application a session is always consistent.
 
 Invariants: 1. an id that could not be a file name is refused before anything else happens; 2.
-`updated_at` moves with every change that upstream counts as one, and with `restore_from_data` it
-does not; 3. the collections are shared with whoever saves, never copied.
+every change that upstream counts as one moves `updated_at`, and `restore_from_data` does not; 3.
+the code that saves reads the same collection objects, no copies.
 Upstream: `Session` (runtime 3).
 """
 
@@ -58,8 +58,7 @@ from a3s_store.runtime.state import compaction, usage
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.cleaning import writable
 from a3s_store.runtime.state.findings import FindingCollection
-from a3s_store.runtime.state.ids import check_session_id
-from a3s_store.runtime.state.limits import check_added, check_fields
+from a3s_store.runtime.state.limits import check_added, check_fields, check_session_id
 from a3s_store.runtime.state.runs import RunStore
 from a3s_store.runtime.state.subagents import SubagentTracker
 from a3s_store.runtime.state.trace import TraceSink
@@ -70,18 +69,19 @@ _UNDER_WAY: Final = {TaskStatus.PENDING, TaskStatus.IN_PROGRESS}
 
 
 class Session(SessionTools):
-    """One conversation with its settings and its collections.
+    """One conversation with its settings and its collections. Use it from one event loop.
 
-    `tools` are what the model is offered; `memory` where memories are kept, None for this process
-    only; `security` makes the guard when the configuration asks for one: without a guard such a
-    session runs nothing, see `SessionOptions.on_missing_guard`; `prices` what models cost. `hooks`
-    are called at the points of `Hook`; `tool_filter` has the active skills and their tools;
-    `telemetry` receives what is measured.
-    The queue is made and not started; `queue_journal` keeps its dead letters and external tasks.
-    Use it from one event loop.
+    `tools` are the definitions that the model is offered. `memory` keeps the agent's memory, None
+    keeps it for this process only. `context_providers` are asked after that memory. `security`
+    makes the guard when the configuration asks for one: without a guard such a session runs
+    nothing, see `SessionOptions.on_missing_guard`. `hooks` are called at the points of `Hook`,
+    `telemetry` receives measurements, `prices` are those of models. `tool_filter` has the active
+    skills and their tools. The queue is made and not started; `queue_journal` stores its dead
+    letters and external tasks.
 
-    Raises InvalidIdError for an id that is not fit (see `check_session_id`), EncodeError for a
-    configuration that could not be saved; setting one of the attributes below raises it, too.
+    Raises InvalidIdError for an id that a live session may not have (`check_session_id`), and
+    EncodeError for a configuration that could not be saved. Setting one of the attributes below to
+    such a value raises EncodeError too.
     """
 
     def __init__(
@@ -142,11 +142,11 @@ class Session(SessionTools):
             made.on_cleaned = self.text_cleaned
         self.permission_policy = self.config.permission_policy or PermissionPolicy()
         if isinstance(permission_checker, permissions.PolicyChecker):
-            # A policy, not an application's own way to decide: it is the live one, which changes.
+            # This policy becomes the live one, which may change; any other checker stays as it is.
             self.permission_policy, permission_checker = permission_checker.policy, None
         self._checker = permission_checker
         self.confirmation = confirmation or ConfirmationManager(
-            # The type itself is off by default; a session asks (L5).
+            # The policy type is off by default; a session asks (L5).
             self.config.confirmation_policy or ConfirmationPolicy.on(),
             emit=self.events.send,
             clock=clock,
@@ -168,9 +168,9 @@ class Session(SessionTools):
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The conversation. One that is set is compared with the one before: see `History.now`.
+        """The conversation. A new value is compared with the old one: see `History.now`.
 
-        Setting it raises EncodeError for a message that is new and could not be saved.
+        Raises EncodeError when it is set, for a new message that could not be saved.
         """
         return self._messages
 
@@ -186,15 +186,16 @@ class Session(SessionTools):
         return self._history
 
     def rebase(self, history: History) -> None:
-        """Make this the history: its base was read or stored."""
+        """Replace the history and with it the conversation, after a read or a save of the store."""
         self._history = history
         self._messages = history.view
 
     def add_message(self, message: Message) -> None:
-        """Append a message, paused or not. `turns` counts messages, as upstream does.
+        """Append a message, whether the session is paused or not.
 
-        The texts of one that is not a person's (another role than user, or with tool results) are
-        cleaned. Raises EncodeError for one that could not be saved; then nothing changed.
+        Texts of a message that no person wrote (its role is not `user`, or it has tool results) are
+        cleaned. Like upstream, `context_usage.turns` counts messages. Raises EncodeError for a
+        message that could not be saved; then nothing changed.
         """
         if isinstance(message, Message) and (message.role != "user" or results_of(message)):
             message = writable(message, "message", self.text_cleaned)
@@ -203,7 +204,7 @@ class Session(SessionTools):
         self.touch()
 
     def replace_messages(self, messages: Sequence[Message]) -> None:
-        """Make these the conversation, as the result of a run has it.
+        """Replace the conversation, as the result of a run does.
 
         Raises EncodeError for a message that could not be saved; then nothing changed.
         """
@@ -211,16 +212,16 @@ class Session(SessionTools):
         self.touch()
 
     def clear(self) -> None:
-        """Forget the conversation; totals, costs and tasks stay. The older one stays stored.
+        """Empty the conversation; totals, costs and tasks stay, and so do the store's generations.
 
-        The context's size goes back to the type's default of 200 000, as upstream's does.
+        The size of the context goes back to the type's default of 200 000, as upstream's does.
         """
         self.messages = ()
         self.context_usage = ContextUsage()
         self.touch()
 
     def set_tasks(self, tasks: Sequence[Task]) -> None:
-        """Replace the task list, and tell the subscribers.
+        """Replace the task list and send TaskUpdated.
 
         Raises EncodeError for a task that could not be saved; then nothing changed.
         """
@@ -230,23 +231,23 @@ class Session(SessionTools):
 
     @property
     def active_task_count(self) -> int:
-        """How many tasks are pending or in progress."""
+        """The number of tasks that are pending or in progress."""
         return sum(task.status in _UNDER_WAY for task in self.tasks)
 
     async def compact(
         self, summarizer: compaction.Summarizer | None, *, keep_pairs: bool = True
     ) -> bool:
-        """Put a summary in place of the middle of a long conversation; False: nothing to do.
+        """Replace the middle of a long conversation by a summary; return False if nothing was done.
 
         Without a summarizer the last 20 messages stay. A tool call and its results are kept or
-        summarised together; `keep_pairs` False cuts exactly where upstream cuts. Where one round is
-        all there is, only old output in it gives way to a notice; where that does not help, the
-        event CompactionSkipped is sent, and nothing is done. Messages added meanwhile are kept
-        behind the others; the history before stays reachable through the store's generations.
+        summarised together; with `keep_pairs` False the cut is exactly upstream's. Where all of it
+        is one round, only old tool output is replaced by a notice; where that saves too little,
+        nothing is done and the event CompactionSkipped is sent. Messages added while the summary
+        is made are kept behind it. The store's generations keep the conversation before.
 
         Raises:
-            CompactionError: no summary was made, or the conversation became another meanwhile; it
-                is as it was.
+            CompactionError: no summary was made, or the conversation was replaced meanwhile; it is
+                unchanged.
         """
         before = self.messages
         compacted = await compaction.compact(
@@ -272,9 +273,9 @@ class Session(SessionTools):
 
     @property
     def plan(self) -> ExecutionPlan | None:
-        """The plan that a run told last, by PlanningEnd; None without one.
+        """The newest plan of the session's runs, from their PlanningEnd events; None without one.
 
-        It is kept as long as the events of that run. Upstream: `current_plan`, which is not kept.
+        It is kept as long as these events. Upstream: `current_plan`, which is not kept.
         """
         for run in reversed(self.runs.records()):
             for record in reversed(run.events):
@@ -285,11 +286,11 @@ class Session(SessionTools):
     # -- Context providers --------------------------------------------------------------------
 
     def add_context_provider(self, provider: ContextProvider) -> None:
-        """Append one; the same name may come again."""
+        """Append a provider. Several may have the same name."""
         self.context_providers.append(provider)
 
     def remove_context_provider(self, name: str) -> bool:
-        """Remove all of this name; whether there were any."""
+        """Remove all providers of this name; return whether there were any."""
         kept = [provider for provider in self.context_providers if provider.name != name]
         found = len(kept) < len(self.context_providers)
         self.context_providers = kept
@@ -297,18 +298,18 @@ class Session(SessionTools):
 
     @property
     def context_provider_names(self) -> tuple[str, ...]:
-        """Their names in order."""
+        """The names of the providers, in the order in which they are asked."""
         return tuple(provider.name for provider in self.context_providers)
 
     # -- Usage --------------------------------------------------------------------------------
 
     def update_usage(self, used: TokenUsage) -> None:
-        """Count a call of the model: totals, its cost when the price is known, how full it is.
+        """Count one call of the model: tokens, cost, and how full the context is.
 
-        A cost record is kept in any case, its cost None for a model without a price. Cache
-        counters are not added here; `SessionPersistence.record_usage` has them. A cost below 0 or
-        beyond the range of a float is as none, with a warning. Raises EncodeError for counts that
-        are none; then nothing changed.
+        A cost record is always added, with cost None for a model without a price. A cost below 0,
+        or a total beyond the range of a float, counts as None, with a warning. Cache counters are
+        not added here but by `SessionPersistence.record_usage`. Raises EncodeError for counts that
+        could not be saved; then nothing changed.
         """
         check_fields(total_usage=used)
         self.total_usage = usage.add_usage(self.total_usage, used)
@@ -342,10 +343,10 @@ class Session(SessionTools):
     def to_session_data(
         self, llm_config: LlmConfigData | None = None, *, onto: SessionData | None = None
     ) -> SessionData:
-        """Everything of it that is stored as the session itself; its collections are apart.
+        """Return the session as it is stored, without its collections.
 
-        `llm_config` is written as it is given. `onto` is what was stored before: labels and keys
-        this release does not know are taken from it. Upstream: `to_session_data` (3.4).
+        `llm_config` is written as it is given. `onto` is the stored session: labels, and keys that
+        this release does not know, are taken from it. Upstream: `to_session_data` (3.4).
         """
         before = onto or SessionData(
             id=self.id, created_at=self.created_at, updated_at=self.updated_at
@@ -371,10 +372,10 @@ class Session(SessionTools):
         )
 
     def restore_from_data(self, data: SessionData) -> None:
-        """Take over what was stored; configuration, tools, policies and queue are not touched.
+        """Take over a stored session; configuration, tools, policies and queue stay as they are.
 
-        Nor is `updated_at` moved: a load changes nothing. Raises EncodeError for what could not be
-        saved again. Upstream: `restore_from_data` (3.4).
+        `updated_at` becomes the stored one, since a load changes nothing. Raises EncodeError for a
+        value that could not be saved again. Upstream: `restore_from_data` (3.4).
         """
         self.state = data.state
         self.rebase(History(check_added(Message, "messages", (), data.messages)))

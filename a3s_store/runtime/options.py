@@ -1,9 +1,9 @@
-"""What a caller asks of a session, and what a stored one adds when it is resumed.
+"""Options of a session, and which value wins when a stored session is resumed.
 
-Who wins is decided here and nowhere else: the caller, then what was stored, then the default; but
-the id is always the stored one, and a stored policy is used only where the caller gave neither a
-policy nor what would decide in its place. Upstream: `SessionOptions` and
-`apply_persisted_runtime_options` (runtime 1.3, 1.4).
+The caller's value wins, then the stored one, then the default. Two exceptions: the id is always the
+stored one, and a stored policy is used only where the caller gave neither a policy nor an object
+that decides in its place. Upstream: `SessionOptions` and `apply_persisted_runtime_options`
+(runtime 1.3, 1.4).
 """
 
 from __future__ import annotations
@@ -28,18 +28,17 @@ from a3s_store.runtime.policies.permissions import PermissionChecker, PolicyChec
 from a3s_store.runtime.state.limits import check_fields, check_limit, check_setting
 
 T = TypeVar("T")
-# What becomes of a live session's changes when the session was saved elsewhere meanwhile: both come
-# together, ours becomes a session of its own where both went on talking, or the save is refused.
+# Where the session was saved elsewhere meanwhile: merge both, save ours as another session if both
+# added messages, or refuse the save.
 OnConflict: TypeAlias = Literal["merge", "fork", "raise"]
-# What becomes of interrupted runs when a prompt is sent: their finished rounds are kept, or the
-# prompt is refused.
+# When a prompt is sent while runs are interrupted: keep their finished rounds, or refuse it.
 OnInterrupted: TypeAlias = Literal["keep", "refuse"]
-# What a session does that asks for a security guard and has none: no run, or all of them.
+# When a session asks for a security guard and has none: refuse runs, or run without.
 OnMissingGuard: TypeAlias = Literal["refuse", "run"]
-# What some releases wrote for a session that never had a model.
+# Some releases wrote this as the model of a session that never had one.
 _UNKNOWN: Final = "unknown"
 _U32_MAX: Final = 2**32 - 1
-# What goes into the configuration.
+# The options that are fields of the configuration.
 _SETTINGS: Final = (
     "queue_config",
     "confirmation_policy",
@@ -51,19 +50,19 @@ _SETTINGS: Final = (
 
 @attrs.frozen(kw_only=True)
 class SessionOptions:
-    """How a session is to be set up; None leaves a thing to what is stored, then to the default.
+    """How a session is set up. None takes the stored value, then the default.
 
-    `model` is `provider/model`. `max_context_tokens` is how much the model can take in.
-    `max_artifacts` and `max_artifact_bytes` are the limits of the live collection, which are raised
-    to what a stored one needs. `tenant_id`, `principal`, `agent_template_id` and `correlation_id`
-    are labels of the application's own.
+    `model` is `provider/model`; `max_context_tokens` is the size of its context. `max_artifacts`
+    and `max_artifact_bytes` limit the live collection, and are raised to what stored artifacts
+    need. `tenant_id`, `principal`, `agent_template_id` and `correlation_id` are the application's
+    labels. `auto_save` saves each change at once.
 
     `on_conflict` None is the manager's. `keep_prompt` keeps the prompt of a run that ended before
-    its first round, which upstream forgets. With `require_conditions` a store that cannot compare
-    and write in one transaction is refused. A session whose configuration asks for a security guard
-    and that has none refuses to run anything, unless `on_missing_guard` is "run".
+    its first round, which upstream drops. `require_conditions` refuses a store that cannot compare
+    and write in one transaction. `on_missing_guard` "run" lets a session run without the security
+    guard that its configuration asks for.
 
-    Raises EncodeError for what could not be saved, SessionConfigError for a limit that is none.
+    Raises EncodeError for a value that could not be saved, SessionConfigError for a negative limit.
     """
 
     session_id: str | None = None
@@ -103,14 +102,14 @@ class SessionOptions:
         check_limit(self.max_artifact_bytes, "max_artifact_bytes")
 
     def with_permission_policy(self, policy: PermissionPolicy) -> Self:
-        """The same with this policy, and the checker that decides by it."""
+        """Return a copy with this policy, and a checker that decides by it."""
         return attrs.evolve(
             self, permission_policy=policy, permission_checker=PolicyChecker(policy)
         )
 
 
 def apply_persisted_runtime_options(options: SessionOptions, data: SessionData) -> SessionOptions:
-    """The options with what was stored where the caller left a choice.
+    """Return the options with the stored value for each option that the caller left open.
 
     Upstream: `apply_persisted_runtime_options`.
     """
@@ -129,7 +128,7 @@ def apply_persisted_runtime_options(options: SessionOptions, data: SessionData) 
         correlation_id=_first(options.correlation_id, data.correlation_id),
     )
     if options.max_context_tokens is None and not explicit_model and config.max_context_length:
-        # Another model has another window, so the stored one would be wrong for it.
+        # The stored size of the context would be wrong for another model.
         merged = attrs.evolve(merged, max_context_tokens=config.max_context_length)
     if options.confirmation_manager is None and options.confirmation_policy is None:
         merged = attrs.evolve(merged, confirmation_policy=config.confirmation_policy)
@@ -144,7 +143,7 @@ def _first(given: T | None, stored: T | None) -> T | None:
 
 
 def apply_to_config(options: SessionOptions, config: SessionConfig) -> SessionConfig:
-    """The configuration with what the options say; keys it does not know stay in it."""
+    """Return the configuration with the options in it; unknown keys of it stay."""
     changed: dict[str, object] = {}
     for name in _SETTINGS:
         value = getattr(options, name)
@@ -156,9 +155,9 @@ def apply_to_config(options: SessionOptions, config: SessionConfig) -> SessionCo
 
 
 def persisted_model_ref(data: SessionData) -> str | None:
-    """`provider/model` of a stored session, None when it names none.
+    """Return `provider/model` of a stored session, None when it names no model.
 
-    The configuration wins even when `model_name` says otherwise.
+    The stored configuration of the model wins over `model_name`.
     """
     if data.llm_config is not None:
         return f"{data.llm_config.provider}/{data.llm_config.model}"
@@ -167,14 +166,14 @@ def persisted_model_ref(data: SessionData) -> str | None:
 
 
 def persisted_model_name(name: str | None) -> str | None:
-    """The model's name, None for an empty one and for `unknown`."""
+    """Return the model's name, None for an empty one and for `unknown`."""
     return None if name in (None, "", _UNKNOWN) else name
 
 
 def model_config_from_name(name: str | None) -> LlmConfigData | None:
-    """The configuration a model's name stands for, split at the first `/`; None without one.
+    """Return the configuration of `provider/model`, split at the first `/`; None without a `/`.
 
-    It has neither key nor address, so that no secret is ever part of a save.
+    It has neither key nor address, so that no secret is ever saved.
     """
     if name is None or "/" not in name:
         return None

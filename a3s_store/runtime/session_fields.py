@@ -1,7 +1,7 @@
-"""The fields of a live session that are stored as they are, and its state.
+"""The attributes of a live session that are stored, and its state.
 
-Each refuses a value that could not be saved as it is set, since one such value would keep the whole
-session from being saved; of a list only items that are new are looked at.
+An attribute refuses a value that could not be saved when it is set, since one such value would keep
+the whole session from being saved. Of a list only new items are checked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from a3s_store.runtime.state.limits import Checked, CheckedItems, CheckedSetting
 
 
 class _CheckedConfig(Checked[SessionConfig]):
-    """As `Checked`; with another name in it, `name_source` becomes None."""
+    """A `Checked` configuration; one with another name resets `name_source` to None."""
 
     def __set__(self, instance: object, value: SessionConfig) -> None:
         before = instance.__dict__.get(self._name)
@@ -33,10 +33,10 @@ class _CheckedConfig(Checked[SessionConfig]):
 
 
 class SessionFields:
-    """The checked attributes of `Session`: setting one to what is refused raises EncodeError.
+    """The checked attributes of `Session`: setting one to an invalid value raises EncodeError.
 
-    `name_source` says who gave the session its name: `made` where a model or a fork did, None for a
-    person or unknown. Setting a `config` with another name makes it None.
+    `name_source` is `made` for a name that a model or a fork gave the session, None for a person's
+    or an unknown one.
     """
 
     clock: Clock
@@ -60,29 +60,29 @@ class SessionFields:
     verification_reports = CheckedItems(VerificationReport)
 
     def set_name(self, name: str, *, made: bool = False) -> None:
-        """Give the session a name, which a person chose unless it was `made`.
+        """Name the session. `made` says that no person chose the name.
 
-        Raises EncodeError for one that could not be saved; then the old one stays.
+        Raises EncodeError for a name that could not be saved; then the old one stays.
         """
         self.config = self.config.evolve(name=name)
         self.name_source = MADE if made else None
 
     @property
     def may_be_titled(self) -> bool:
-        """Whether a made name may replace the name: it is empty, or was made itself."""
+        """Whether a generated name may replace this one: it is empty or was generated itself."""
         return not self.config.name or self.name_source == MADE
 
     def touch(self) -> None:
-        """Say that something changed just now: whole seconds."""
-        # Unchecked, since this is called with every change: the clock is clamped.
+        """Set `updated_at` to now, in whole seconds."""
+        # Unchecked, since every change does this: the clock is clamped.
         self.__dict__["updated_at"] = self.clock() // 1000
 
     def pause(self) -> bool:
-        """Pause an active session; False for any other, which stays what it is."""
+        """Pause an active session; return False, and change nothing, in any other state."""
         return self._go(SessionState.ACTIVE, SessionState.PAUSED)
 
     def resume(self) -> bool:
-        """Make a paused session active again; False for any other."""
+        """Make a paused session active again; return False, and change nothing, in other states."""
         return self._go(SessionState.PAUSED, SessionState.ACTIVE)
 
     def _go(self, before: SessionState, after: SessionState) -> bool:
@@ -93,12 +93,12 @@ class SessionFields:
         return True
 
     def set_error(self) -> None:
-        """It failed for good, whatever it was before; the queue goes on."""
+        """Set the state to error, from any state; the queue goes on."""
         self.state = SessionState.ERROR
         self.touch()
 
     def set_completed(self) -> None:
-        """It is done, whatever it was before; the queue goes on."""
+        """Set the state to completed, from any state; the queue goes on."""
         self.state = SessionState.COMPLETED
         self.touch()
 

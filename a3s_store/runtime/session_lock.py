@@ -1,7 +1,7 @@
-"""Lets one operation at a time into a session, and refuses the next at once.
+"""Admits one operation at a time to a session, and refuses a second one at once.
 
-Two saves, or a save and a run, on one session would each write what the other does not know of.
-Waiting would hide that from the caller, so nobody waits. Upstream: `run_admission.rs` (runtime 1.7,
+Two saves, or a save and a run, would each write without the changes of the other. Waiting would
+hide that from the caller, so an operation never waits. Upstream: `run_admission.rs` (runtime 1.7,
 single flight).
 """
 
@@ -15,24 +15,24 @@ from a3s_store.errors import SessionBusyError, SessionClosedError
 
 
 class Admission:
-    """The door of one session. `active` names what is inside, None when nothing is."""
+    """The lock of one session. `active` names the operation that has it; None when it is free."""
 
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
         self.active: str | None = None
         self.closed = False
-        # Operations that are admitted although it is closed, since something of it is not saved.
+        # Operations that are admitted after the close, since part of the session is not saved.
         self.still: frozenset[str] = frozenset()
         self._idle = asyncio.Event()
         self._idle.set()
 
     @contextmanager
     def enter(self, operation: str) -> Iterator[None]:
-        """Be the one operation inside for the length of the block.
+        """Hold the lock for the length of the block.
 
         Raises:
             SessionClosedError: the session is closed.
-            SessionBusyError: something else is under way; nothing was begun.
+            SessionBusyError: another operation is under way; nothing was begun.
         """
         self.check_open(operation)
         if self.active is not None:
@@ -52,7 +52,7 @@ class Admission:
             self._idle.set()
 
     def check_open(self, operation: str) -> None:
-        """Raise SessionClosedError if it is closed: who is inside asks before it begins a run."""
+        """Raise SessionClosedError if the session is closed and does not admit the operation."""
         if self.closed and operation not in self.still:
             raise SessionClosedError(
                 "the session is closed",
@@ -62,9 +62,9 @@ class Admission:
             )
 
     def close(self) -> None:
-        """Let nobody in any more; who is inside may finish."""
+        """Admit nothing from now on; an operation under way may finish."""
         self.closed = True
 
     async def idle(self) -> None:
-        """Wait until nobody is inside."""
+        """Wait until no operation is under way."""
         await self._idle.wait()

@@ -1,9 +1,9 @@
-"""The runs of a live session: begun, kept while they go on, ended, resumed after a crash, given up.
+"""Runs of a live session: beginning, checkpoints, settling, and resuming after a crash.
 
-Invariants: 1. one operation at a time may change the session or write it (`admission`); 2. a run
+Invariants: 1. one operation at a time may change the session or save it (`admission`); 2. a run
 settles once, as completed, failed or cancelled, whatever is cancelled meanwhile; 3. its checkpoint
-is removed in the same commit as the save that has what it held, so a crash at any moment leaves
-either the checkpoint or what came of it. Upstream: `AgentSession` (runtime 1.7).
+is removed in the commit that saves its content, so that a crash leaves either the checkpoint or the
+saved content. Upstream: `AgentSession` (runtime 1.7).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from a3s_store.runtime.context.providers import (
 )
 from a3s_store.runtime.interrupted_runs import InterruptedRuns
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.observation.results import summarise
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.runs import interrupted
 from a3s_store.runtime.runs.active_run import (
@@ -48,14 +49,13 @@ from a3s_store.runtime.runs.active_run import (
 from a3s_store.runtime.runs.drafts import draft_message
 from a3s_store.runtime.runs.interrupted import UNDER_WAY, InterruptedRun
 from a3s_store.runtime.runs.run_checkpoints import load_for_resume
-from a3s_store.runtime.runs.verification_summary import summarise
 
 _log = logging.getLogger("a3s_store.session")
 T = TypeVar("T")
 
 
 class SessionRuns(InterruptedRuns):
-    """What `AgentSession` does with runs."""
+    """The part of `AgentSession` about runs."""
 
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:
         super().__init__(session, persistence)
@@ -67,23 +67,23 @@ class SessionRuns(InterruptedRuns):
         self._keep_draft = True
 
     async def send(self, prompt: str, agent: Agent, *, run_id: str | None = None) -> AgentResult:
-        """Have the agent respond to a prompt: one run. `run_id` None makes an id.
+        """Run the agent on a prompt and return its result. `run_id` None makes an id.
 
-        What others saved meanwhile is taken in first, and so is what interrupted runs finished (see
-        `SessionOptions.on_interrupted`). When the run ends well, its conversation, reports and
-        usage are the session's, which then saves itself if it is to. When it fails or is cancelled,
-        its prompt and the rounds it finished are kept.
+        First, changes that others saved and the finished rounds of interrupted runs are taken in
+        (see `SessionOptions.on_interrupted`). A run that ends well adds its conversation, reports
+        and usage to the session, which then saves itself if it is set to. Of a run that fails or is
+        cancelled the prompt and the finished rounds are kept.
 
         Raises:
             SessionBusyError, SessionClosedError: at once; nothing was begun.
-            GuardMissingError: it asks for a security guard and has none; nothing was begun.
+            GuardMissingError: the session lacks its security guard; nothing was begun.
             HookDeniedError: a hook refused the prompt, the run or its result.
-            SessionDeletedError: the session was deleted elsewhere; the agent was not asked.
-            StaleSessionError: it was changed elsewhere, and is not to be merged; likewise.
-            InterruptedRunError: runs wait to be resumed or given up, and are not to be kept.
+            SessionDeletedError: the session was deleted elsewhere; the agent was not called.
+            StaleSessionError: the session was changed elsewhere and is not to be merged; likewise.
+            InterruptedRunError: there are interrupted runs, which are not to be kept.
             RunCancelledError: `cancel` or `close` ended it.
-            RunClaimedError: another live session took the run over, and keeps what it finished.
-            Exception: whatever the agent raised.
+            RunClaimedError: another live session took the run over, and keeps its rounds.
+            Exception: raised by the agent.
         """
         with self.admission.enter("send"):
             prompt = await self._prepare("send", prompt)
@@ -91,10 +91,7 @@ class SessionRuns(InterruptedRuns):
             return await self._watched()
 
     async def _prepare(self, op: str, prompt: str) -> str:
-        """Take in what others saved, keep what interrupted runs finished, and ask the hooks.
-
-        Returns the prompt as the hooks want it.
-        """
+        """Take in changes of others and interrupted runs; return the prompt as hooks changed it."""
         self._check_guard(op)
         await self._refresh(op)
         for run in await self._interrupted_or_none(op):
@@ -113,9 +110,9 @@ class SessionRuns(InterruptedRuns):
             except StaleSessionError:
                 raise
             except StoreError as error:
-                # A run that was not kept now is kept by the next save, or the next `send`.
+                # The next save or the next `send` keeps the run that could not be kept now.
                 self.persistence.told_failed(op, error)
-        self._check_guard(op)  # a configuration that was taken in may ask for one
+        self._check_guard(op)  # a configuration saved by others may ask for one
         prompt = await self.session.hook_runner.before_prompt(prompt)
         self.admission.check_open(op)
         return prompt
@@ -141,15 +138,17 @@ class SessionRuns(InterruptedRuns):
     async def resume_run(
         self, run_id: str, agent: Agent, *, new_run_id: str | None = None
     ) -> AgentResult:
-        """Go on with a run that a crash interrupted, from its last checkpoint, as a new run.
+        """Resume an interrupted run from its last checkpoint, as a new run.
 
-        No message of the user is added; usage and tool calls go on counting. The new run's
-        checkpoint takes the place of the old one's.
+        No message of the user is added; usage and tool calls go on counting. The checkpoint of the
+        new run replaces the old one.
 
         Raises:
-            SessionError: no store, no checkpoint, one of another session, the run has ended, or the
-                conversation went on without it since; no run was begun.
-            RunClaimedError: another live session is at work on it, or was quicker to claim it.
+            SessionConfigError: there is no store.
+            PersistenceError: the store could not load the checkpoint.
+            SessionError: there is no checkpoint, it is of another session, the run has ended, or
+                the conversation has other messages since; no run was begun.
+            RunClaimedError: another live session works on the run, or claimed it first.
             SessionBusyError, SessionClosedError, RunCancelledError, GuardMissingError,
                 HookDeniedError: as for `send`.
         """
@@ -157,10 +156,10 @@ class SessionRuns(InterruptedRuns):
             self._check_guard("resume_run")
             await load_for_resume(self.persistence.store, run_id, self.id)
             await self._refresh("resume_run")
-            self._check_guard("resume_run")  # a configuration that was taken in may ask for one
+            self._check_guard("resume_run")  # a configuration saved by others may ask for one
             found = await self._interrupted()
             one = interrupted.resumable(self.session, run_id, found)
-            # Runs that went on from each other before they crashed are over together.
+            # Runs that were resumed from each other before they crashed end together.
             older = [other for other in found if interrupted.goes_on(one, other)]
             claimed = [await self._claim(other) for other in (one, *older)]
             self.admission.check_open("resume_run")
@@ -175,11 +174,11 @@ class SessionRuns(InterruptedRuns):
     async def stream(
         self, prompt: str, agent: Agent, *, run_id: str | None = None
     ) -> AsyncIterator[RunStream]:
-        """As `send`, with the run's events to iterate over as they come.
+        """Run the agent as `send` does, with an iterator over the events of the run.
 
-        Leaving the block before the run has ended cancels it; in any case its end is waited for,
-        and nothing else gets into the session before. Leaving it normally after the run failed
-        raises what the run raised, unless `result` did already.
+        Leaving the block before the run has ended cancels it; in any case the end of the run is
+        awaited, and no other operation is admitted before. Leaving the block normally after the run
+        failed raises its error, unless `result` raised it already.
         """
         with self.admission.enter("stream"), self.session.events.subscribe() as events:
             prompt = await self._prepare("stream", prompt)
@@ -195,7 +194,7 @@ class SessionRuns(InterruptedRuns):
                 try:
                     await _to_its_end(work)
                 finally:
-                    # Looked at in any case; what the block itself raised goes first.
+                    # Retrieved in any case; an error raised by the block goes first.
                     if not work.cancelled():
                         work.exception()
             if ended and not stream.asked:
@@ -210,7 +209,7 @@ class SessionRuns(InterruptedRuns):
         return run
 
     def _begin(self, agent: Agent, run: ActiveRun) -> None:
-        """Do a run in a task of its own: to cancel the run is not to cancel who waits for it."""
+        """Start a run in a task of its own: cancelling it does not cancel the waiting caller."""
         self._run, self._begun, self._cancelled_early = run, False, False
         self._keep_draft = True
         self.persistence.held = self.session.history
@@ -225,7 +224,7 @@ class SessionRuns(InterruptedRuns):
             return self._doing.result()
         finally:
             if self._run is not None and self._run.id not in self.persistence.over:
-                # Until its end is saved no one else may keep what it finished.
+                # Until its end is saved no other live session may take it over.
                 UNDER_WAY.pop((self.id, self._run.id), None)
             self._doing, self._run, self._settling = None, None, False
 
@@ -239,11 +238,11 @@ class SessionRuns(InterruptedRuns):
         )
 
     def _cancel_doing(self) -> bool:
-        """Cancel the run unless it is being settled already."""
+        """Cancel the run unless it is settling already; return whether it will be cancelled."""
         if self._doing is None or self._doing.done() or self._settling:
             return False
         if not self._begun:
-            # A task that is cancelled before its first step never takes it, nor would settle.
+            # A task that is cancelled before its first step never runs, and would not settle.
             self._cancelled_early = True
             return True
         return self._doing.cancel()
@@ -275,13 +274,13 @@ class SessionRuns(InterruptedRuns):
         except Exception as error:
             self._settling = True
             if isinstance(error, HookDeniedError):
-                self._keep_draft = False  # it may be what was refused
+                self._keep_draft = False  # it may have the text that was refused
             run.record(AgentError(message=str(error)))
             await self._settle(run)
             raise
         self._settling = True
         await self._settle(run, result)
-        # Not of a session that is gone: its memories went with it, and another may have its id.
+        # A deleted session remembers no turn: another session may have its id by now.
         if await self.persistence.is_still_stored():
             await turn_complete(live.context_providers, live.id, run.prompt, result.text)
         return result
@@ -306,7 +305,7 @@ class SessionRuns(InterruptedRuns):
 
     def _complete(self, run: ActiveRun, result: AgentResult) -> None:
         reports = (*run.verification_reports, *result.verification_reports)
-        # First, since it may be refused: then the run has failed, and nothing of it is taken over.
+        # First, since it may raise EncodeError: then the run has failed, and nothing is taken over.
         run.record(
             AgentEnd(
                 text=result.text,
@@ -318,10 +317,9 @@ class SessionRuns(InterruptedRuns):
         self.persistence.record_usage(result.usage)
 
     def _kept_of(self, run: ActiveRun) -> tuple[Message, ...]:
-        """The conversation of a run that did not end well, as far as it is kept.
+        """Return the conversation to keep of a run that did not end well.
 
-        Its prompt, and its rounds with a result for each call that has none, since no one else can
-        end the round; then its draft.
+        It has the prompt, the finished rounds, a result for each call without one, and the draft.
         """
         draft = run.draft().so_far()
         said: tuple[Message, ...] = ()
@@ -332,9 +330,9 @@ class SessionRuns(InterruptedRuns):
         return (*self._ended(run.messages, run.base_length or 0), *said)
 
     async def _settle(self, run: ActiveRun, result: AgentResult | None = None) -> None:
-        """End the run: its conversation is the session's, and its checkpoint goes with the save.
+        """End the run: put its conversation into the session and drop its checkpoint with the save.
 
-        Without a `result` it did not end well.
+        `result` is None for a run that did not end well.
         """
         await run.draft().close()
         run.over = True
@@ -350,7 +348,7 @@ class SessionRuns(InterruptedRuns):
         await self.persistence.auto_save_if_enabled("generate")
 
     def _put_back(self, run: ActiveRun, messages: tuple[Message, ...]) -> None:
-        """Make the run's conversation the session's, behind what was taken in meanwhile."""
+        """Replace the session's conversation by the run's, merged with changes by others."""
         held = self._no_longer_held()
         now = held.view
         if now != run.base:
@@ -363,13 +361,13 @@ class SessionRuns(InterruptedRuns):
         self.session.replace_messages(messages)
 
     def _no_longer_held(self) -> History:
-        """The conversation without the run, which is not saved apart any more."""
+        """Return the conversation that was saved during the run, and stop saving it apart."""
         held, self.persistence.held = self.persistence.held, None
         assert held is not None, "it was held when the run began"
         return held
 
     async def _let_go(self, run: ActiveRun, error: StoreError) -> None:
-        """Another live session keeps what the run finished, or none can: it is over here."""
+        """End the run here, where another live session keeps its rounds or the session is gone."""
         await run.draft().close()
         run.over = True
         self.session.rebase(self._no_longer_held())
@@ -382,9 +380,9 @@ class SessionRuns(InterruptedRuns):
 
 
 async def _to_its_end(task: asyncio.Future[T], cancel: Callable[[], object] | None = None) -> None:
-    """Wait until a task has ended, and only then let a cancellation of the waiting one through.
+    """Wait until a task has ended, then raise a cancellation that came meanwhile.
 
-    `cancel` is called for each; None leaves the task alone.
+    `cancel` is called for each such cancellation; None leaves the task alone.
     """
     cancelled = False
     while not task.done():

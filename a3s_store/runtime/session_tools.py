@@ -29,18 +29,18 @@ _log = logging.getLogger("a3s_store.session")
 
 
 class SecurityGuard(Protocol):
-    """What an application puts between a session and the world; nothing of it is kept.
+    """The application's guard of a session. Nothing of it is stored.
 
-    One that has methods of `Hook` is the first hook of its session, and a strict one: where it
+    A guard with methods of `Hook` is the first hook of its session, and a strict one: where it
     fails, the call or the run is refused.
     """
 
     def teardown(self) -> None:
-        """The session is closed."""
+        """Release its resources: the session is closed."""
 
 
 class SessionTools(SessionFields):
-    """What `Session` has to say about calls of tools. `Session` makes the attributes."""
+    """The part of `Session` about calls of tools. `Session` sets these attributes."""
 
     id: str
     events: Broadcast
@@ -53,60 +53,60 @@ class SessionTools(SessionFields):
     _checker: permissions.PermissionChecker | None
 
     def text_cleaned(self, where: str, count: int) -> None:
-        """Tell the subscribers that texts were cleaned; see `TextCleaned`."""
+        """Send the event `TextCleaned`."""
         self.events.send(TextCleaned(session_id=self.id, where=where, count=count))
 
     # -- Policies -----------------------------------------------------------------------------
 
     @property
     def permission_checker(self) -> permissions.PermissionChecker:
-        """The application's checker, else the live policy as one."""
+        """The application's checker, else one that decides by the live policy."""
         return self._checker or permissions.PolicyChecker(self.permission_policy)
 
     def set_permission_policy(self, policy: PermissionPolicy) -> None:
         """Replace the live policy; the stored configuration stays (the manager changes both).
 
-        Raises EncodeError for one that could not be saved; then the old one stays.
+        Raises EncodeError for a policy that could not be saved; then the old one stays.
         """
         self.permission_policy = policy
 
     def set_confirmation_policy(self, policy: ConfirmationPolicy) -> None:
-        """Replace the live policy for requests to come; it is stored with the next save.
+        """Replace the policy of later confirmations; it is stored with the next save.
 
-        Raises EncodeError for one that could not be saved; then the old one stays.
+        Raises EncodeError for a policy that could not be saved; then the old one stays.
         """
         self.confirmation.set_policy(policy)
 
     def add_allow_rule(self, rule: str) -> None:
-        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
+        """Append an allow rule to the live policy. Raises EncodeError unless it is a text."""
         self.permission_policy = self.permission_policy.with_rules(allow=(rule,))
 
     def add_deny_rule(self, rule: str) -> None:
-        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
+        """Append a deny rule to the live policy. Raises EncodeError unless it is a text."""
         self.permission_policy = self.permission_policy.with_rules(deny=(rule,))
 
     def add_ask_rule(self, rule: str) -> None:
-        """Append a rule to the live policy. Raises EncodeError for one that is no text."""
+        """Append an ask rule to the live policy. Raises EncodeError unless it is a text."""
         self.permission_policy = self.permission_policy.with_rules(ask=(rule,))
 
     def check_permission(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
-        """What the live policy says of a call."""
+        """Return the live policy's decision about a call."""
         return permissions.decide(self.permission_policy, tool, args)
 
     # -- Calls, hooks and the guard -----------------------------------------------------------
 
     @property
     def hook_runner(self) -> HookRunner:
-        """The hooks as they are now, the security guard first if it is one."""
+        """The hooks as they are now, after the security guard."""
         return HookRunner(self.id, tuple(self.hooks), self.security)
 
     async def call_tool(
         self, call: ToolUseBlock, tools: Mapping[str, Tool], *, emit: Emit | None = None
     ) -> ToolOutput:
-        """Make a call as `guarded_call` does, by all that this session has to say about it.
+        """Make a call by `guarded_call`, with all skills, hooks and policies of the session.
 
-        That is: active skills, hooks, permissions, confirmation. `emit` None sends its events to
-        the subscribers. How long the tool took is in `metrics`.
+        `emit` None sends the events of the call to the session's subscribers. `metrics` has how
+        long the tool took. Raises as `guarded_call`.
         """
         return await guarded_call(
             call,
@@ -135,7 +135,7 @@ class SessionTools(SessionFields):
         try:
             return make(self.config)
         except Exception as error:
-            # The session is loaded all the same, and runs nothing.
+            # The session is loaded without it, and runs nothing.
             _log.warning(
                 "the security guard of session %s was not made: %s", self.id, type(error).__name__
             )
@@ -143,6 +143,6 @@ class SessionTools(SessionFields):
 
     @property
     def lacks_guard(self) -> bool:
-        """Whether the configuration asks for a security guard and there is none."""
+        """Whether the configuration asks for a security guard and the session has none."""
         asked = self.config.security_config
         return asked is not None and asked.enabled and self.security is None

@@ -72,7 +72,7 @@ def print_fork(page: Page, done: dict[str, Any]) -> None:
     _title(page, f"4. A fork: another way on from message {FORK_AT}")
     copied = output.amount(done["inserted"].get("message", 0), "message")
     page.put(
-        f"{output.amount(done['rows_written'], 'row')} written, for its settings and families; "
+        f"{output.amount(done['rows_written'], 'row')} written, for its settings and collections; "
         f"{copied} copied: both conversations share them.",
         indent=3,
     )

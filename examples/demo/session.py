@@ -50,7 +50,7 @@ from a3s_store.models import (
 
 SESSION_ID: Final = "fix-login"
 RUN_ID: Final = "run-1"
-_PROMPT: Final = "Since this morning nobody whose name has an umlaut can log in. Please fix it."
+_PROMPT: Final = "Since this morning users whose names have an umlaut cannot log in. Please fix it."
 _MODEL: Final = "example-large"
 _ARTIFACT: Final = "a3s://tool-output/bash/5f1c"
 _OLD: Final = 'key = name.encode("ascii", "ignore")'

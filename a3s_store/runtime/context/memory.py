@@ -1,11 +1,13 @@
-"""A session's memories: where they are kept, and how the model comes to see them.
+"""The agent memory of a session: where it is stored, and how a model comes to see it.
 
-They lie in the session's store, under its id, where that store promises `agent_memory`: it redacts
-them and deletes them with the session, and none is left of a session that goes on after that
-(`session_memory`). A file in the workspace, as upstream has it, is used only
-where an application passes one. Invariants: 1. that memories cannot be kept fails no session: a
-warning is logged, and they are kept for this process; 2. what is remembered of a turn and shown of
-a memory is the text as it was, which `context` sets apart as data.
+It is kept in the session's store, under the session's id, where that store has the capability
+`agent_memory`. The store redacts it and deletes it with the session, and a live session that goes
+on after the deletion stores none (`session_memory`). A file in the workspace, upstream's place, is
+used only where an application passes one.
+
+Invariants: 1. a session does not fail because its memory cannot be stored: a warning is logged and
+the memory is kept for this process; 2. the text of a turn or a memory is stored and shown
+unchanged; `context.providers` marks it as data.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ MAX_ITEMS: Final = 5
 _BYTES_PER_TOKEN: Final = 4
 
 
-# -- Where they are kept --------------------------------------------------------------------------
+# -- Where agent memory is stored -----------------------------------------------------------------
 
 
 async def memory_for(
@@ -56,11 +58,11 @@ async def memory_for(
     *,
     clock: Clock = system_clock,
 ) -> MemoryStore:
-    """The memories of a session that is kept in this store; it stays the application's to close.
+    """Return the agent memory of a session in this store, which the application closes.
 
-    Those of a store without `capabilities().agent_memory` are kept for this process only, and a
-    warning says so. A session that is not kept at all, without a store, has no other ones either.
-    What lies in upstream's file of the workspace is not used, and a warning names the file.
+    Without a store, or with one without `capabilities().agent_memory`, the memory is kept for this
+    process only; the second is logged as a warning. So is a file of upstream's in the workspace,
+    which is not used.
     """
     if store is None:
         return InMemoryMemoryStore(clock=clock)
@@ -84,20 +86,20 @@ async def workspace_memory(
     redact: Redact | None = None,
     clock: Clock = system_clock,
 ) -> MemoryStore:
-    """The memories in `{workspace}/.a3s/memories/{id}.jsonl`, upstream's place, to be passed on.
+    """Open the agent memory in `{workspace}/.a3s/memories/{id}.jsonl`, upstream's place.
 
-    `create_session(id, memory=await workspace_memory(workspace, id))`: `redact` is asked about
-    their texts, the store's own is not; deleting the session leaves the file where it is.
+    For `create_session(id, memory=await workspace_memory(workspace, id))`. Its texts are redacted
+    by `redact`, not by the store's function, and deleting the session leaves the file.
 
-    Never raises for want of it: when the file cannot be opened or read, a warning is logged and the
-    memories are kept for this process only; the file is left as it is. Upstream: the memory store
-    of `Session::new` (L8).
+    A file that cannot be opened or read raises nothing: a warning is logged, the memory is kept for
+    this process only, and the file is left as it is. Upstream: the memory store of `Session::new`
+    (L8).
     """
     try:
         path = _file(workspace, session_id)
         return await JsonlMemoryStore.open(path, redact=redact, clock=clock)
     except StoreError as error:
-        # Its class and place: what it says of a bad line may hold words of it.
+        # Without its text, which may quote a line of the file.
         _log.warning(
             "memories of session %s are kept for this process only: %s (%s)",
             ascii(session_id),
@@ -108,7 +110,7 @@ async def workspace_memory(
 
 
 async def _tell_of_file(workspace: str, session_id: str) -> None:
-    """Warn of memories that an earlier release, or upstream, left in the workspace."""
+    """Warn of a memory file that an earlier release, or upstream, left in the workspace."""
     try:
         path = _file(workspace, session_id)
     except StoreUnavailableError:
@@ -128,7 +130,7 @@ async def _tell_of_file(workspace: str, session_id: str) -> None:
 
 def _file(workspace: str | PathLike[str], session_id: str) -> Path:
     name = f"{session_id}.jsonl"
-    # Live sessions have no such ids (L1); others must not lead out of the folder.
+    # Live sessions have no such ids (L1); any other must not lead out of the folder.
     if "\0" in name or "/" in name or "\\" in name or name.startswith("."):
         raise StoreUnavailableError("the session's id can be no file name", op="open memories")
     try:
@@ -140,14 +142,14 @@ def _file(workspace: str | PathLike[str], session_id: str) -> Path:
     return Path(workspace) / ".a3s" / "memories" / name
 
 
-# -- How the model sees them ----------------------------------------------------------------------
+# -- How the model sees it ------------------------------------------------------------------------
 
 
 class MemoryContextProvider:
-    """The `ContextProvider` called `memory`: shows what is remembered, and remembers each turn.
+    """The `ContextProvider` called `memory`: finds memories for a prompt, and stores each turn.
 
-    It finds memories that have the whole query in them, as upstream's does, and where the store can
-    rank, then those that have words of it. Upstream: `MemoryContextProvider`.
+    It finds memories that contain the whole query, as upstream's does, and then, where the store
+    can rank, those with some of its words. Upstream: `MemoryContextProvider`.
     """
 
     name = PROVIDER
@@ -159,9 +161,9 @@ class MemoryContextProvider:
         self._clock = clock
 
     async def query(self, query: ContextQuery) -> ContextResult:
-        """At most five memories, and no more than the query's limits.
+        """Return at most five memories, within the limits of the query.
 
-        A memory counts a token for each four bytes. Raises what the store raises.
+        A memory counts one token for each four bytes. Raises what the store raises.
         """
         limit = max(0, min(query.max_results, MAX_ITEMS))
         found = await self._find(query.query, limit)
@@ -170,7 +172,7 @@ class MemoryContextProvider:
         left = query.max_tokens
         for item in found:
             shown = _shown(item, now)
-            # One that is too long must not keep back those that fit.
+            # One that is too long does not exclude shorter ones after it.
             if shown.token_count <= left:
                 left -= shown.token_count
                 items.append(shown)
@@ -184,7 +186,7 @@ class MemoryContextProvider:
             try:
                 ranked = await store.search_ranked(text, limit)
             except StoreError as error:
-                # There may be no FTS5, or more text than it indexes: what has all of it counts.
+                # SQLite may lack FTS5, or there is more text than it indexes.
                 _log.warning("memories were not ranked: %s", type(error).__name__)
                 ranked = ()
             for item in ranked:
@@ -192,7 +194,7 @@ class MemoryContextProvider:
         return [*found.values()][:limit]
 
     async def on_turn_complete(self, session_id: str, prompt: str, response: str) -> None:
-        """Remember the turn as a success, without tools. Raises what the store raises."""
+        """Store the turn as a success without tools. Raises what the store raises."""
         await self.memory.remember_success(prompt, (), response)
 
 

@@ -1,12 +1,12 @@
-"""Gathers what a model should know besides the conversation, and puts it behind the system prompt.
+"""Context providers: what a model should know besides the conversation, behind the system prompt.
 
-What providers find is text of unknown origin, set between `<context>` tags. Upstream's first
-releases wrote it as it was, so that a text with `</context>` in it could go on as if it were the
-application's; later ones escape it, and so does this: content and source are always data.
+Providers return text of unknown origin, which is set between `<context>` tags. Upstream's first
+releases did not escape it, so a text with `</context>` could go on as if the application had
+written it; later ones do, and so does this module: content and source are always data.
 
-Invariants: 1. a provider that fails costs its own context and nothing else; it is logged by its
-name and the class of its error, without a word of what was asked or found; 2. results stand in the
-order of the providers. Upstream: context.rs (runtime 9).
+Invariants: 1. a provider that fails loses only its own context; the log has its name and the class
+of its error, and no text of the query or of results; 2. results have the order of the providers.
+Upstream: context.rs (runtime 9).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logging.getLogger("a3s_store.session.context")
 
 
 class ContextType(enum.StrEnum):
-    """What a piece of context is. Upstream: `ContextType`."""
+    """The kind of a piece of context. Upstream: `ContextType`."""
 
     MEMORY = "Memory"
     RESOURCE = "Resource"
@@ -35,7 +35,7 @@ class ContextType(enum.StrEnum):
 
 
 class ContextDepth(enum.StrEnum):
-    """How much of a thing is wanted: a summary, the key points, all. Upstream: `ContextDepth`."""
+    """How much is wanted: a summary, the key points, or all. Upstream: `ContextDepth`."""
 
     ABSTRACT = "Abstract"
     OVERVIEW = "Overview"
@@ -44,7 +44,7 @@ class ContextDepth(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class ContextQuery:
-    """What providers are asked. The limits are theirs to keep. Upstream: `ContextQuery`."""
+    """A query to context providers, who keep its limits. Upstream: `ContextQuery`."""
 
     query: str
     context_types: tuple[ContextType, ...] = (ContextType.RESOURCE,)
@@ -63,8 +63,8 @@ def _cleaned(metadata: Mapping[str, Any]) -> Any:
 class ContextItem:
     """One piece of context.
 
-    `token_count` is an estimate; `relevance` is from 0 to 1; `source` is None or says where it is
-    from, a URI for instance. Texts that cannot be written are cleaned. Upstream: `ContextItem`.
+    `token_count` is an estimate; `relevance` is from 0 to 1; `source` is its origin, a URI for
+    instance, or None. Texts that cannot be written are cleaned. Upstream: `ContextItem`.
     """
 
     id: str = attrs.field(converter=clean_json)
@@ -76,7 +76,7 @@ class ContextItem:
     metadata: Mapping[str, Any] = attrs.field(default=EMPTY, converter=_cleaned)
 
     def to_xml(self) -> str:
-        """The content in a `<context>` element, escaped. Upstream: `ContextItem::to_xml`."""
+        """Return the content in a `<context>` element, escaped. Upstream: `ContextItem::to_xml`."""
         source = "" if self.source is None else f' source="{_attribute(self.source)}"'
         kind = self.context_type.value
         return f'<context{source} type="{kind}">\n{_text(self.content)}\n</context>'
@@ -92,9 +92,9 @@ def _attribute(text: str) -> str:
 
 @attrs.frozen(kw_only=True)
 class ContextResult:
-    """What one provider found. `total_tokens` is the sum of its items' unless it is given.
+    """The results of one provider. `total_tokens` is the sum of its items' unless given.
 
-    `truncated` says that there was more than the limits allow. Upstream: `ContextResult`.
+    `truncated` says that the limits left some out. Upstream: `ContextResult`.
     """
 
     provider: str
@@ -107,33 +107,33 @@ class ContextResult:
     truncated: bool = False
 
     def to_xml(self) -> str:
-        """The items' elements with empty lines between them."""
+        """Return the elements of the items, with an empty line between them."""
         return "\n\n".join(item.to_xml() for item in self.items)
 
 
 class ContextProvider(Protocol):
-    """Finds context for a prompt, and may learn from the turn it led to."""
+    """Finds context for a prompt, and may learn from the turn that follows."""
 
     @property
     def name(self) -> str:
-        """What it is called, in events and logs and when it is removed."""
+        """The provider's name in events, in logs, and for removing it."""
         ...
 
     async def query(self, query: ContextQuery) -> ContextResult:
-        """What there is for this query; without items when nothing."""
+        """Return the context for a query; a result without items when there is none."""
         ...
 
     async def on_turn_complete(self, session_id: str, prompt: str, response: str) -> None:
-        """Take note of a turn that ended. Does nothing unless it is overridden."""
+        """Take note of a turn that ended. Does nothing unless overridden."""
         return
 
 
 async def resolve_context(
     providers: Sequence[ContextProvider], query: ContextQuery, emit: Emit
 ) -> tuple[ContextResult, ...]:
-    """Ask the providers one after the other; answer what was found, without empty results.
+    """Query the providers one after the other; return their results, without empty ones.
 
-    Emits ContextResolving and ContextResolved, neither when there are no providers.
+    Emits ContextResolving and ContextResolved; neither when there are no providers.
     """
     if not providers:
         return ()
@@ -157,7 +157,7 @@ async def resolve_context(
 
 
 def with_context(system_prompt: str | None, results: Sequence[ContextResult]) -> str:
-    """The system prompt with the results behind it, an empty line before each."""
+    """Return the system prompt with the results behind it, an empty line before each."""
     parts = (system_prompt or "", *(result.to_xml() for result in results))
     return "\n\n".join(part for part in parts if part)
 
@@ -165,7 +165,7 @@ def with_context(system_prompt: str | None, results: Sequence[ContextResult]) ->
 async def turn_complete(
     providers: Sequence[ContextProvider], session_id: str, prompt: str, response: str
 ) -> None:
-    """Tell every provider of the turn that ended; one that fails is logged and passed over."""
+    """Tell every provider of the turn that ended; one that fails is logged and skipped."""
     for provider in providers:
         try:
             await provider.on_turn_complete(session_id, prompt, response)

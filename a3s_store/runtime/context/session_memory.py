@@ -1,9 +1,9 @@
-"""The agent memory of a live session in its store, which is not changed once that was deleted.
+"""The agent memory of a live session in its store, tied to the life of the stored session.
 
-Invariants: 1. what is changed after the session was deleted, by this process or another, is refused
-and is not found by the next session of the id; 2. with a store whose memories are no
-`TiedMemoryStore` the look at the session and the change are two steps. A session that was never
-saved has memories all the same; they are the next one's, as everything under the id.
+Invariants: 1. a change after the session was deleted, by this process or another, is refused, and
+the next session of the id does not find it; 2. where the store's memory is no `TiedMemoryStore`,
+checking the session and making the change are two steps. A session that was never saved has a
+memory all the same, which belongs to the next session of the id, like everything under that id.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from a3s_store.core.revision import Revision
 
 @runtime_checkable
 class RankedMemoryStore(MemoryStore, Protocol):
-    """A `MemoryStore` that also finds what has only some of the words of a text."""
+    """A `MemoryStore` that also finds items with only some of the words of a text."""
 
     async def search_ranked(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
-        """Items that have any of these words, those that fit best first."""
+        """Return items that have any of these words, best matches first."""
         ...
 
 
@@ -39,7 +39,7 @@ class StoreOfSession(AgentMemoryStore, SessionStore, Protocol):
 class SessionMemory:
     """The `OwnedMemoryStore` of one live session in its store.
 
-    Until `bind` tells it where the session was saved, changes are tied to nothing.
+    Changes are tied to no life of the session until `bind` is called.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class SessionMemory:
 
     @classmethod
     def of(cls, store: StoreOfSession, session_id: str) -> SessionMemory:
-        """The memory of a session, with `search_ranked` where the store can rank."""
+        """Return the memory of a session, with `search_ranked` where the store can rank."""
         memories = store.memories(session_id)
         if isinstance(memories, RankedMemoryStore):
             return RankedSessionMemory(store, session_id, memories)
         return cls(store, session_id, memories)
 
     def bind(self, revision: Callable[[], Revision | None]) -> None:
-        """Take the function that returns where the session was last read or written; None: never.
+        """Set the function that returns the revision last read or written, None before.
 
-        It raises SessionDeletedError once the deletion is known.
+        The function raises SessionDeletedError once the deletion of the session is known.
         """
         self._revision = revision
 
@@ -91,7 +91,7 @@ class SessionMemory:
         await (await self._tied()).clear()
 
     async def _tied(self) -> OwnedMemoryStore:
-        """The memories, for one change. Raises SessionDeletedError."""
+        """Return the memory for one change. Raises SessionDeletedError."""
         revision = self._revision()
         if revision is None:
             return self._memories
@@ -142,5 +142,5 @@ class RankedSessionMemory(SessionMemory):
 
     async def search_ranked(self, query: str, limit: int) -> tuple[MemoryItem, ...]:
         """See `RankedMemoryStore.search_ranked`."""
-        assert isinstance(self._memories, RankedMemoryStore), "looked at when it was made"
+        assert isinstance(self._memories, RankedMemoryStore), "`of` has checked it"
         return await self._memories.search_ranked(query, limit)

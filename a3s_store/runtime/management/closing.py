@@ -1,4 +1,4 @@
-"""What came of closing a session: nothing that was said is lost without a word."""
+"""Closing a session within a deadline, and the report that says whether all of it was saved."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from a3s_store.runtime.persistence.outcome import Outcome, OutcomeKind
 
 _log = logging.getLogger("a3s_store.session")
 
-# How long closing may take, in seconds, unless it is said.
+# Seconds that closing sessions may take by default, and stores after that.
 DEADLINE: Final = 30.0
-# How long the stores of a manager may take to close after that.
 _STORE_S: Final = 5.0
 ClosedKind: TypeAlias = OutcomeKind | Literal["not_live"]
 
 
 @attrs.frozen(kw_only=True)
 class Closed(Printable):
-    """What came of closing a session; false only when it was not live.
+    """The result of closing a session; false only when the session was not live.
 
-    `outcome` is that of its last save (see `Outcome`), or `not_live`. `rescue` is the file that
-    keeps what was not saved, None when there is none.
+    `outcome` is that of its last save (see `Outcome`), or `not_live`. `rescue` is the file with
+    the unsaved state, None when none was written.
     """
 
     session_id: str
@@ -45,7 +44,7 @@ class Closed(Printable):
         return self.outcome != "not_live"
 
     def as_error(self) -> SessionNotSavedError:
-        """The error that says so."""
+        """Return the error that reports this result."""
         kept = "It stays in unsaved_sessions(): save it, or save it under another id"
         if self.rescue is not None:
             kept = f"What was not saved is in {self.rescue}"
@@ -64,10 +63,10 @@ _SAID: Final = {"partly_saved": "saved in part", "deleted": "deleted elsewhere"}
 
 
 async def close(live: AgentSession, until: float, rescue_dir: Path | None) -> tuple[Closed, bool]:
-    """Close one session, and say what came of it and whether something of it is not saved.
+    """Close one session; return the report, and whether part of the session is not saved.
 
-    `until` is a time of the event loop. What is not saved goes into a file in `rescue_dir`, if that
-    is not None and can be written.
+    `until` is a time of the event loop. An unsaved session is written to a file in `rescue_dir`,
+    unless that is None or fails, which is logged.
     """
     left = until - asyncio.get_running_loop().time()
     outcome = await live.close(deadline=max(0.0, left))
@@ -100,9 +99,9 @@ def _is_lost(live: AgentSession, outcome: Outcome) -> bool:
 
 
 async def close_store(store: SessionStore) -> None:
-    """Close a store of the manager's own, which gets a few seconds more.
+    """Close a store that the manager opened.
 
-    Raises StoreBusyError when it does not end.
+    Raises StoreBusyError when it has not closed within 5 seconds.
     """
     work = asyncio.ensure_future(store.close())
     done, _ = await asyncio.wait([work], timeout=_STORE_S)

@@ -1,7 +1,7 @@
-"""Many sessions at once: what an application with several conversations talks to.
+"""The manager of many sessions, which most applications use.
 
-Each call changes one live session and persists it; that it could not be persisted is an event and a
-warning, never the caller's error. Where the sessions live and are kept is `registry`'s. Upstream:
+A method changes one live session and saves it. A failed save is an event and a warning, never an
+error of the caller. `registry` knows which sessions are live and where they are stored. Upstream:
 `SessionManager` (runtime 10).
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, Literal
 
-from a3s_store.core.clean import Cleaner
 from a3s_store.core.clock import Clock, system_clock
 from a3s_store.errors import (
     CompactionError,
@@ -35,9 +34,10 @@ from a3s_store.printable import short_repr
 from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.live_session import SecurityGuard
 from a3s_store.runtime.management.registry import SessionRegistry
+from a3s_store.runtime.management.titles import make_title
 from a3s_store.runtime.observation.hooks import Hook
 from a3s_store.runtime.observation.telemetry import Telemetry
-from a3s_store.runtime.options import OnConflict, OnInterrupted, OnMissingGuard, SessionOptions
+from a3s_store.runtime.options import OnConflict, OnInterrupted, OnMissingGuard
 from a3s_store.runtime.runs.active_run import Agent, AgentResult
 from a3s_store.runtime.state.compaction import Summarizer, should_auto_compact
 from a3s_store.runtime.state.limits import check_fields
@@ -45,23 +45,27 @@ from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
 
 _log = logging.getLogger("a3s_store.session")
 
-# What a title is made of, and how long it gets, in characters.
-TITLE_MESSAGES: Final = 4
-TITLE_EACH: Final = 200
-TITLE_LENGTH: Final = 80
-_TITLE_PROMPT: Final = (
-    "Give the following conversation a title of at most eight words. "
-    "Answer with the title alone.\n\n"
+# What a fork takes over from its source, besides the configuration.
+_FORKED: Final = (
+    "messages",
+    "total_usage",
+    "total_cost",
+    "model_name",
+    "llm_config",
+    "thinking_enabled",
+    "thinking_budget",
+    "tasks",
+    "context_usage",
 )
 
 
 class SessionManager(SessionRegistry):
     """Creates, restores and runs sessions.
 
-    `agent` answers prompts in sessions that were given none of their own by `set_agent`;
-    `summarizer` makes summaries and titles. Both are the application's, and None for none.
-    `compaction` "rounds" keeps a tool call and its results together; "upstream" cuts exactly where
-    upstream's first releases cut, and may part them. Raises SessionConfigError for any other text.
+    `agent` runs in sessions without an agent of their own (`set_agent`); `summarizer` makes
+    summaries and titles. Both are the application's, or None. `compaction` "rounds" keeps a tool
+    call and its results together; "upstream" cuts exactly where upstream's first releases cut, and
+    may separate them. Raises SessionConfigError for any other text.
     """
 
     def __init__(
@@ -101,18 +105,18 @@ class SessionManager(SessionRegistry):
         self._summarizer = summarizer
         self._keep_pairs = compaction == "rounds"
 
-    # -- Talking ------------------------------------------------------------------------------
+    # -- Runs ---------------------------------------------------------------------------------
 
     def set_agent(self, session_id: str, agent: Agent) -> None:
-        """Have this agent answer in one session. Raises SessionError when it is not live."""
+        """Set the agent of one session. Raises SessionError when the session is not live."""
         self._agents[self.get_session(session_id).id] = agent
 
     async def generate(self, session_id: str, prompt: str) -> AgentResult:
-        """Have the session's agent answer, persist, and compact if it is time.
+        """Run the session's agent on a prompt, save, and compact when the context is full.
 
         Raises:
-            SessionPausedError: nothing was begun.
-            SessionConfigError: there is no agent to answer.
+            SessionPausedError: the session is paused; nothing was begun.
+            SessionConfigError: there is no agent.
             SessionError: the session is not live; and as `AgentSession.send`.
         """
         live = self.get_session(session_id)
@@ -138,19 +142,19 @@ class SessionManager(SessionRegistry):
         return result
 
     async def cancel_operation(self, session_id: str) -> bool:
-        """Cancel the run of a session and all questions asked of a human; whether one ran."""
+        """Cancel the run and all confirmations of a session; return whether there was a run."""
         return await self.get_session(session_id).cancel()
 
     async def maybe_auto_compact(self, session_id: str) -> bool:
-        """Compact if the session wants it and its context is full enough; whether it did.
+        """Compact if the session is set to and its context is full enough; return whether it did.
 
-        How full it is stays as it was said last, so it may be time again after the next answer. A
-        summary that could not be made is a warning: the conversation is as it was.
+        The measured size of the context stays as it is until the next reply, so this may compact
+        again before it. A failed summary is a warning and leaves the conversation as it was.
         """
         return await self._compact_if_full(self.get_session(session_id))
 
     async def _compact_if_full(self, live: AgentSession) -> bool:
-        # Of the session that answered, whatever has become of its id meanwhile.
+        # Not by id: another session may have the id by now.
         session_id = live.id
         config, context = live.session.config, live.session.context_usage
         threshold = config.auto_compact_threshold
@@ -180,52 +184,15 @@ class SessionManager(SessionRegistry):
         return await live.compact(self._summarizer, keep_pairs=self._keep_pairs)
 
     async def clear(self, session_id: str) -> None:
-        """Forget the conversation; the store's older generations keep it.
+        """Empty the conversation; the store's older generations keep it.
 
         Raises as `AgentSession.clear`.
         """
         await self.get_session(session_id).clear()
 
     def _forget(self, session_id: str) -> None:
-        # An agent is a live session's: the next of its id may be quite another.
+        # The next session of this id may be another, with another agent.
         self._agents.pop(session_id, None)
-
-    # -- Replacing ----------------------------------------------------------------------------
-
-    async def replace_session(
-        self, session_id: str, options: SessionOptions | None = None, **given: Any
-    ) -> AgentSession:
-        """Put a new live session in place of one, made of what is stored, and close the old one.
-
-        So it gets other options, tools, hooks or memory (`given` is for `Session`) under its id.
-        The old one is saved first, and stays where anything fails. `options` None are the
-        manager's. The agent stays, and the queue runs if it ran; its waiting commands and external
-        tasks fail with the old one, and dead letters that are kept are taken over. Upstream:
-        `replace_session` (runtime 1.7).
-
-        Raises:
-            SessionError: it is not live.
-            SessionConfigError: it is not kept in a store.
-            SessionBusyError: something is under way in it.
-            StoreError: it was not saved, or not restored.
-        """
-        old = self.get_session(session_id)
-        if old.store is None:
-            raise SessionConfigError(
-                "the session is not kept in a store, so that no other can be made of it",
-                field="session_store",
-                op="replace_session",
-                where=f"session {session_id}",
-            )
-        with old.admission.enter("replace_session"):
-            await old.persistence.save()
-            new = await self._restored(old.store, session_id, options or self._options, given)
-            self._live[session_id] = new
-        await old.close()
-        if old.session.queue.is_started:
-            new.session.queue.start()
-        await self._recover_queue(new)
-        return new
 
     # -- Settings -----------------------------------------------------------------------------
 
@@ -237,7 +204,7 @@ class SessionManager(SessionRegistry):
         budget: int | None = None,
         model: LlmConfigData | None = None,
     ) -> None:
-        """Set what is given: thinking, its budget in tokens, the model. A key is never kept.
+        """Set the given settings: thinking, its budget in tokens, the model. Keys are never stored.
 
         Raises EncodeError for a value that could not be saved; then nothing is set.
         """
@@ -256,9 +223,9 @@ class SessionManager(SessionRegistry):
         await live.persistence.auto_save_if_enabled("configure")
 
     async def rename(self, session_id: str, name: str) -> None:
-        """Give the session a name, live and stored; `generate_title` leaves it unless it is empty.
+        """Name the session, live and stored; `generate_title` replaces only an empty name then.
 
-        Raises EncodeError for a name that could not be saved; then nothing is set.
+        Raises EncodeError for a name that could not be saved; then the old one stays.
         """
         live = self.get_session(session_id)
         live.session.set_name(name)
@@ -266,27 +233,28 @@ class SessionManager(SessionRegistry):
         await live.persistence.auto_save_if_enabled("rename")
 
     async def pause(self, session_id: str) -> bool:
-        """Pause an active session; whether it was one."""
-        return await self._changed(self.get_session(session_id), "pause")
+        """Pause an active session; return False, and change nothing, in any other state."""
+        live = self.get_session(session_id)
+        done = live.session.pause()
+        await live.persistence.auto_save_if_enabled("pause")
+        return done
 
     async def resume(self, session_id: str) -> bool:
-        """Make a paused session active again; whether it was paused."""
-        return await self._changed(self.get_session(session_id), "resume")
-
-    async def _changed(self, live: AgentSession, operation: str) -> bool:
-        done = live.session.pause() if operation == "pause" else live.session.resume()
-        await live.persistence.auto_save_if_enabled(operation)
+        """Make a paused session active again; return False, and change nothing, in other states."""
+        live = self.get_session(session_id)
+        done = live.session.resume()
+        await live.persistence.auto_save_if_enabled("resume")
         return done
 
     async def set_permission_policy(self, session_id: str, policy: PermissionPolicy) -> None:
-        """Replace the policy, live and stored."""
+        """Replace the permission policy, live and stored. Raises EncodeError."""
         live = self.get_session(session_id)
         live.session.config = live.session.config.evolve(permission_policy=policy)
         live.session.set_permission_policy(policy)
         await live.persistence.auto_save_if_enabled("set_permission_policy")
 
     async def set_confirmation_policy(self, session_id: str, policy: ConfirmationPolicy) -> None:
-        """Replace the policy, live and stored; questions that wait keep their time."""
+        """Replace the confirmation policy, live and stored; pending ones keep their timeout."""
         live = self.get_session(session_id)
         live.session.config = live.session.config.evolve(confirmation_policy=policy)
         live.session.set_confirmation_policy(policy)
@@ -295,16 +263,11 @@ class SessionManager(SessionRegistry):
     def add_permission_rule(self, session_id: str, kind: str, rule: str) -> None:
         """Append a rule to the live policy only: `kind` is `allow`, `deny` or `ask`.
 
-        It is gone with the live session; `set_permission_policy` is for good. Raises
-        SessionConfigError for another kind.
+        The rule is not stored; `set_permission_policy` stores one. Raises SessionConfigError for
+        another kind.
         """
         session = self.get_session(session_id).session
-        add = {
-            "allow": session.add_allow_rule,
-            "deny": session.add_deny_rule,
-            "ask": session.add_ask_rule,
-        }.get(kind)
-        if add is None:
+        if kind not in ("allow", "deny", "ask"):
             raise SessionConfigError(
                 f"Unknown rule type: {kind}",
                 field="kind",
@@ -312,23 +275,23 @@ class SessionManager(SessionRegistry):
                 where=f"session {session_id}",
                 hint="Use allow, deny or ask",
             )
-        add(rule)
+        session.permission_policy = session.permission_policy.with_rules(**{kind: (rule,)})
 
     async def set_tasks(self, session_id: str, tasks: Sequence[Task]) -> None:
-        """Replace the task list."""
+        """Replace the task list, live and stored. Raises EncodeError."""
         live = self.get_session(session_id)
         live.session.set_tasks(tasks)
         await live.persistence.auto_save_if_enabled("task update")
 
-    # -- Kin ----------------------------------------------------------------------------------
+    # -- Child sessions, forks and titles -----------------------------------------------------
 
     async def create_child_session(
         self, parent_id: str, session_id: str, config: SessionConfig | None = None, **given: Any
     ) -> AgentSession:
-        """A new session under a live one, which is kept as its own storage type says.
+        """Create a session under a live one, in the store of its own storage type.
 
-        It has its parent's agent, and its parent's confirmation policy if it is given none.
-        Raises as `create_session`, and SessionError when the parent is not live.
+        It has its parent's agent, and its parent's confirmation policy unless one is given. Raises
+        as `create_session`, and SessionError when the parent is not live.
         """
         parent = self.get_session(parent_id).session
         config = (config or SessionConfig()).evolve(parent_id=parent_id)
@@ -340,23 +303,23 @@ class SessionManager(SessionRegistry):
         return child
 
     def get_child_sessions(self, parent_id: str) -> tuple[AgentSession, ...]:
-        """The live children of a session, by id."""
+        """Return the live children of a session, sorted by id."""
         return tuple(
             live for live in self.get_all_sessions() if live.session.parent_id == parent_id
         )
 
     def is_child_session(self, session_id: str) -> bool:
-        """Whether another session made it. Raises SessionError when it is not live."""
+        """Whether another session made this one. Raises SessionError when it is not live."""
         return self.get_session(session_id).session.is_child_session
 
     async def fork_session(
         self, source_id: str, new_id: str, name: str | None = None
     ) -> AgentSession:
-        """A new session that begins where a live one is, under it; None names it after it.
+        """Create a session that goes on from a live one, as its child.
 
-        It has the conversation, usage, total cost, tasks and settings, but not the single cost
-        records, which are the source's. A title may replace the name that None gives it. Raises as
-        `create_session`.
+        It has the conversation, usage, total cost, tasks and settings of its source, but not the
+        single cost records. `name` None makes a name of the source's, which a title may replace.
+        Raises as `create_session`.
         """
         if source_id not in self._live:
             raise SessionError(
@@ -373,15 +336,8 @@ class SessionManager(SessionRegistry):
         def take_over(live: AgentSession) -> None:
             fork, original = live.session, source.session
             fork.set_name(named, made=name is None)
-            fork.messages = original.messages
-            fork.total_usage = original.total_usage
-            fork.total_cost = original.total_cost
-            fork.model_name = original.model_name
-            fork.llm_config = original.llm_config
-            fork.thinking_enabled = original.thinking_enabled
-            fork.thinking_budget = original.thinking_budget
-            fork.tasks = original.tasks
-            fork.context_usage = original.context_usage
+            for field in _FORKED:
+                setattr(fork, field, getattr(original, field))
             live.persistence.state.record_usage(source.persistence.state.total_usage)
 
         fork = await self._create(
@@ -392,31 +348,23 @@ class SessionManager(SessionRegistry):
         return fork
 
     async def generate_title(self, session_id: str, *, replace: bool = False) -> str | None:
-        """Name the session after its first messages, and return the name.
+        """Name the session by a title of its first messages, and return the title.
 
-        A name that a person gave stays, unless `replace`: then None is returned, and the model is
-        not asked. None too without messages or a summarizer, for an empty title, and where a person
-        named the session while the title was made. Raises what the summarizer raises.
+        A person's name stays unless `replace`: then None is returned, and the model is not asked.
+        None is also returned without messages or a summarizer, for an empty title, and where a
+        person named the session while the title was made. Raises what the summarizer raises.
         """
         live = self.get_session(session_id)
-        beginning = live.session.messages[:TITLE_MESSAGES]
-        if self._summarizer is None or not beginning:
+        if self._summarizer is None or not live.session.messages:
             return None
         if not (replace or live.session.may_be_titled):
             return None
-        lines = [f"{message.role}: {message.text[:TITLE_EACH]}" for message in beginning]
-        title = await self._summarizer.summarize(_TITLE_PROMPT + "\n".join(lines))
-        cleaner = Cleaner()
-        title = cleaner.text(title).strip()
-        if cleaner.count:
-            live.session.text_cleaned("title", cleaner.count)
-        if len(title) > TITLE_LENGTH:
-            title = title[: TITLE_LENGTH - 3] + "..."
+        title = await make_title(live.session, self._summarizer)
         if not title or not (replace or live.session.may_be_titled):
             return None
         live.session.set_name(title, made=True)
         await live.persistence.auto_save_if_enabled("title_generation")
-        # Another live session may have stored a person's name before.
+        # The merge of this save may have taken over a person's name.
         return title if live.session.config.name == title else None
 
 

@@ -1,4 +1,4 @@
-"""What loading all sessions came to, and how the stores of a manager are."""
+"""Reports of a manager: which sessions were loaded, and the health of its stores."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Mapping
 
 import attrs
 
-from a3s_store.core.protocol import Health, SessionStore
+from a3s_store.core.protocol import Health
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import StoreError
-from a3s_store.models import StorageBackend
 from a3s_store.printable import Printable
 
 
 @attrs.frozen(kw_only=True)
 class LoadReport(Printable):
-    """What `load_all_sessions` came to: ids that are live now, and why others are not, by id.
+    """The result of `load_all_sessions`: ids that are live now, and errors of the others by id.
 
-    `tool_pairs` has, by id, the calls without results and results without calls of conversations
-    that have some; those of a last round that may be resumed are not among them.
+    `tool_pairs` has, by id, calls without results and results without calls in the conversations
+    that have any, except those of a last round, which may be resumed.
     """
 
     loaded: tuple[str, ...]
@@ -28,20 +27,8 @@ class LoadReport(Printable):
 
 @attrs.frozen(kw_only=True)
 class StoreHealth(Printable):
-    """How one store is: `health` when it works, else `error`."""
+    """The health of one store: `health` when it works, else `error`."""
 
     name: str
     health: Health | None = None
     error: StoreError | None = None
-
-
-async def health_of(stores: Mapping[StorageBackend, SessionStore]) -> tuple[StoreHealth, ...]:
-    """How each store is."""
-    found = []
-    for backend, store in stores.items():
-        name = f"{backend}: {store.backend_name}"
-        try:
-            found.append(StoreHealth(name=name, health=await store.health_check()))
-        except StoreError as error:
-            found.append(StoreHealth(name=name, error=error))
-    return tuple(found)

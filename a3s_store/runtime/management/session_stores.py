@@ -1,42 +1,45 @@
-"""The stores of a manager, by the kind of storage that a session asks for."""
+"""The stores of a manager, by the storage type that a session asks for."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 from os import PathLike
-from typing import Self
+from typing import Any, Final, Self
 
 from a3s_store.core.protocol import SessionStore
+from a3s_store.errors import StoreError
 from a3s_store.models import StorageBackend
-from a3s_store.runtime.management.reports import StoreHealth, health_of
+from a3s_store.runtime.management.reports import StoreHealth
 
 _log = logging.getLogger("a3s_store.session")
+# A layer above this one, which names no backend: so it is imported when it is called.
+_FILE_STORAGE: Final = "a3s_store.file_storage"
 
 
 class SessionStores:
-    """The stores of `SessionRegistry`; those it opened itself are closed with it."""
+    """The stores of `SessionRegistry`, which closes those that it opened."""
 
     def __init__(self) -> None:
         self._stores: dict[StorageBackend, SessionStore] = {}
         self._mine: list[SessionStore] = []
 
     async def with_persistence(self, directory: str | PathLike[str]) -> Self:
-        """Keep sessions of storage type `file` in upstream's layout in this folder.
+        """Store sessions of storage type `file` in upstream's layout in this directory.
 
-        Raises as `FileSessionStore.open`; the store is closed by `shutdown`.
+        The store is closed by `shutdown`. Raises as `FileSessionStore.open`.
         """
-        from a3s_store.backends import jsonfiles  # the method's name is upstream's, and means it
-
-        store = await jsonfiles.FileSessionStore.open(directory)
+        above: Any = importlib.import_module(_FILE_STORAGE)
+        store: SessionStore = await above.open_directory(directory)
         self._mine.append(store)
         return self.with_store(store, StorageBackend.FILE)
 
     def with_store(
         self, store: SessionStore, backend: StorageBackend = StorageBackend.FILE
     ) -> Self:
-        """Keep sessions of this storage type in this store, which stays yours to close.
+        """Store sessions of this storage type in this store, which the caller closes.
 
-        `memory` means that a session is not kept at all, whatever is registered.
+        Sessions of type `memory` are never stored, whatever is registered.
         """
         self._stores[backend] = store
         return self
@@ -44,12 +47,19 @@ class SessionStores:
     def _store_of(self, session_id: str, backend: StorageBackend) -> SessionStore | None:
         if backend is StorageBackend.MEMORY:
             return None
-        unknown = backend not in [*StorageBackend]  # then any store is better than none
+        unknown = backend not in [*StorageBackend]  # a type of a newer release: take any store
         store = next(iter(self._stores.values()), None) if unknown else self._stores.get(backend)
         if store is None and self._stores:
-            _log.warning("no store for sessions of type %s: %s is not kept", backend, session_id)
+            _log.warning("no store for sessions of type %s: %s is not saved", backend, session_id)
         return store
 
     async def store_health(self) -> tuple[StoreHealth, ...]:
-        """How each store is."""
-        return await health_of(self._stores)
+        """Return the health of each store, in the order of their registration."""
+        found = []
+        for backend, store in self._stores.items():
+            name = f"{backend}: {store.backend_name}"
+            try:
+                found.append(StoreHealth(name=name, health=await store.health_check()))
+            except StoreError as error:
+                found.append(StoreHealth(name=name, error=error))
+        return tuple(found)

@@ -1,9 +1,9 @@
-"""Tells whoever listens what happens in a session, without ever waiting for them.
+"""Broadcasts the events of a session to its subscribers, without ever waiting for them.
 
-Invariants: 1. `send` never waits and never fails for want of listeners; 2. a subscriber sees the
-events sent since it subscribed, in order, and when it falls behind by more than `CAPACITY` the
-oldest of them are gone, counted in `missed`; 3. one that is closed ends by itself. Upstream: the
-broadcast channel of 100 of a session (runtime 3.1, L3).
+Invariants: 1. `send` never waits, and does not fail without subscribers; 2. a subscriber gets the
+events sent since it subscribed, in order; when more than `CAPACITY` wait, the oldest are dropped
+and counted in `missed`; 3. a closed subscription ends by itself. Upstream: the broadcast channel of
+100 of a session (runtime 3.1, L3).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from a3s_store.runtime.observation.session_events import SessionEvent
 
 CAPACITY: Final = 100
 
-# What a subscriber of a session hears.
+# An event as subscribers of a session get it.
 LiveEvent: TypeAlias = AgentEvent | SessionEvent
-# What parts of a session are given to tell what happened.
+# The function by which parts of a session send events.
 Emit: TypeAlias = Callable[[AgentEvent], None]
 
 
@@ -33,12 +33,12 @@ class Broadcast:
         self._closed = False
 
     def send(self, event: LiveEvent) -> None:
-        """Hand the event to those who listen now; without any it is gone, which is no error."""
+        """Hand the event to all present subscribers; without any it is dropped."""
         for subscriber in self._subscribers:
             subscriber._put(event)
 
     def subscribe(self) -> Subscription:
-        """A subscription to what is sent from now on: an async iterator, and a context manager."""
+        """Return a subscription to later events: an async iterator and a context manager."""
         subscription = Subscription(self._capacity, self._subscribers.remove)
         self._subscribers.append(subscription)
         if self._closed:
@@ -47,18 +47,18 @@ class Broadcast:
 
     @property
     def subscribers(self) -> int:
-        """How many listen."""
+        """The number of subscribers."""
         return len(self._subscribers)
 
     def close(self) -> None:
-        """End all subscriptions, present and future, once they have seen what was sent."""
+        """End all subscriptions, later ones too; events that wait can still be read."""
         self._closed = True
         for subscriber in list(self._subscribers):
             subscriber.close()
 
 
 class Subscription:
-    """What one subscriber has yet to see. `missed` is how many events it was too slow for."""
+    """The events that one subscriber has not read. `missed` counts those that were dropped."""
 
     def __init__(self, capacity: int, leave: Callable[[Subscription], None]) -> None:
         self._waiting: deque[LiveEvent] = deque()
@@ -76,13 +76,13 @@ class Subscription:
         self._arrived.set()
 
     def pending(self) -> tuple[LiveEvent, ...]:
-        """Everything that waits, taken out, oldest first."""
+        """Remove all events that wait, and return them, oldest first."""
         found = tuple(self._waiting)
         self._waiting.clear()
         return found
 
     def close(self) -> None:
-        """Listen no more; what waits can still be read. Closing twice is success."""
+        """Stop receiving; events that wait can still be read. A second call does nothing."""
         if not self._closed:
             self._closed = True
             self._leave(self)

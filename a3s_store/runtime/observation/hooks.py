@@ -4,10 +4,10 @@ A hook is called before and after a tool (by `guarded_call`), before a prompt, b
 generation (by the runs of `AgentSession`), and at the end of a session.
 
 Invariants: 1. an exception of a hook never reaches the agent: it is logged, and the hook counts as
-one that returned None; 2. the guard of a session is stricter: where it raises, or returns what it
-must not, the call or the run is refused, and the output of a tool is withheld; 3. hooks are called
-one after the other, the guard first, each with what the one before made of it; 4. a change is
-checked by the policies, and seen by the human who is asked, like any input.
+one that returned None; so does a return value of a wrong type; 2. for the guard of a session the
+same refuses the call or the run, or withholds the output of a tool; 3. hooks are called one after
+the other, the guard first, each with the value as the one before changed it; 4. a changed value is
+checked by the policies, and shown to the human who is asked, like any input.
 Upstream: `HookEngine` and the hooks of its security guard (runtime 9).
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -30,7 +30,7 @@ _GUARD_FAILED: Final = "the security guard failed"
 
 @attrs.frozen
 class Deny:
-    """Refuses a call, a prompt, a generation or its result; its caller reads the reason."""
+    """A hook's refusal of a call, a prompt, a run or its result; the caller reads the reason."""
 
     reason: str
 
@@ -54,7 +54,7 @@ class Hook(Protocol):
         return None
 
     async def before_prompt(self, session_id: str, prompt: str) -> str | Deny | None:
-        """Return another prompt, or deny it: then no run begins and nothing is stored."""
+        """Return another prompt, or deny it: then no run begins and nothing is saved."""
         return None
 
     async def before_generation(
@@ -68,7 +68,7 @@ class Hook(Protocol):
     ) -> AgentResult | Deny | None:
         """Return another result of a run, or deny it: then the run fails.
 
-        Finished rounds, and its draft, were stored before.
+        Its finished rounds and its draft were saved before.
         """
         return None
 
@@ -77,14 +77,26 @@ class Hook(Protocol):
         return
 
 
-_Point: TypeAlias = tuple[Any, bool]
+# What a hook may return at each point besides None; a value replaces the last argument.
+_RETURNS: Final[Mapping[str, tuple[type, ...]]] = {
+    "before_tool": (Mapping, Deny),
+    "after_tool": (ToolOutput,),
+    "before_prompt": (str, Deny),
+    "before_generation": (Deny,),
+    "after_generation": (AgentResult, Deny),
+    "session_end": (),
+}
+
+
+def _unchanged(said: Any) -> Any:
+    return said
 
 
 @attrs.frozen
 class HookRunner:
     """The hooks of one session at one moment. `guard` is its security guard, None for none.
 
-    Of hooks and guard any point that they do not have is passed over.
+    A hook, or the guard, may lack any point.
     """
 
     session_id: str = ""
@@ -92,115 +104,87 @@ class HookRunner:
     guard: object | None = None
 
     async def before_tool(self, call: ToolUseBlock) -> ToolUseBlock | Deny:
-        """Return the call as the hooks want it, or that it is denied."""
-        for hook, is_guard in self._at("before_tool"):
-            try:
-                said = await hook(self.session_id, call)
-                if isinstance(said, Deny):
-                    return said
-                if said is not None:
-                    call = call.evolve(input=_checked(said, Mapping))
-            except Exception as error:
-                if self._failed("before_tool", error, is_guard):
-                    return Deny(_GUARD_FAILED)
-        return call
+        """Return the call as the hooks changed it, or the first refusal."""
+        said: ToolUseBlock | Deny = await self._call(
+            "before_tool", call, made=lambda args: call.evolve(input=args)
+        )
+        return said
 
     async def after_tool(self, call: ToolUseBlock, output: ToolOutput) -> ToolOutput:
-        """Return the output as the hooks want it."""
-        for hook, is_guard in self._at("after_tool"):
-            try:
-                said = await hook(self.session_id, call, output)
-                if said is not None:
-                    output = _checked(said, ToolOutput)
-            except Exception as error:
-                if self._failed("after_tool", error, is_guard):
-                    return ToolOutput.error(
-                        f"Tool '{call.name}' ran; its output is withheld: {_GUARD_FAILED}"
-                    )
-        return output
+        """Return the output as the hooks changed it; an error where the guard failed."""
+        said: ToolOutput | Deny = await self._call("after_tool", call, output)
+        if isinstance(said, Deny):
+            what = f"Tool '{call.name}' ran; its output is withheld: {said.reason}"
+            return ToolOutput.error(what)
+        return said
 
     async def before_prompt(self, prompt: str) -> str:
-        """Return the prompt as the hooks want it. Raises HookDeniedError."""
-        for hook, is_guard in self._at("before_prompt"):
-            try:
-                said = await hook(self.session_id, prompt)
-                denied = said if isinstance(said, Deny) else None
-                if denied is None and said is not None:
-                    prompt = clean_text(_checked(said, str))
-            except Exception as error:
-                denied = self._denied("before_prompt", error, is_guard)
-            self._raise(denied, "the prompt was denied")
-        return prompt
+        """Return the prompt as the hooks changed it. Raises HookDeniedError."""
+        said = await self._call("before_prompt", prompt, made=clean_text)
+        return str(self._allowed(said, "the prompt"))
 
     async def before_generation(self, run_id: str, messages: tuple[Message, ...]) -> None:
-        """Tell the hooks of a run that begins. Raises HookDeniedError."""
-        for hook, is_guard in self._at("before_generation"):
-            try:
-                said = await hook(self.session_id, run_id, messages)
-                denied = said if said is None else _checked(said, Deny)
-            except Exception as error:
-                denied = self._denied("before_generation", error, is_guard)
-            self._raise(denied, f"run {run_id} was denied")
+        """Call the hooks before a run's agent is asked. Raises HookDeniedError."""
+        said = await self._call("before_generation", run_id, messages)
+        self._allowed(said, f"run {run_id}")
 
     async def after_generation(
         self, run_id: str, result: AgentResult, check: Callable[[AgentResult], AgentResult]
     ) -> AgentResult:
-        """Return the result as the hooks want it, checked by `check`. Raises HookDeniedError."""
-        for hook, is_guard in self._at("after_generation"):
-            try:
-                said = await hook(self.session_id, run_id, result)
-                denied = said if isinstance(said, Deny) else None
-                if denied is None and said is not None:
-                    result = check(_checked(said, AgentResult))
-            except Exception as error:
-                denied = self._denied("after_generation", error, is_guard)
-            self._raise(denied, f"the result of run {run_id} was denied")
-        return result
+        """Return the result as the hooks changed it. Raises HookDeniedError.
+
+        `check` makes a changed result fit to be saved, or raises EncodeError.
+        """
+        said = await self._call("after_generation", run_id, result, made=check)
+        checked: AgentResult = self._allowed(said, f"the result of run {run_id}")
+        return checked
 
     async def session_end(self) -> None:
         """Tell the hooks that the session is being closed."""
-        for hook, is_guard in self._at("session_end"):
-            try:
-                await hook(self.session_id)
-            except Exception as error:
-                self._failed("session_end", error, is_guard)
+        await self._call("session_end")
 
-    def _at(self, point: str) -> Iterator[_Point]:
+    async def _call(self, point: str, *given: Any, made: Callable[[Any], Any] = _unchanged) -> Any:
+        """Call the hooks of a point; return the last argument as they changed it, or a `Deny`.
+
+        `made` makes an argument of a returned value.
+        """
+        for hook, is_guard in self._at(point):
+            try:
+                said = await hook(self.session_id, *given)
+                if said is None or not _RETURNS[point]:
+                    continue
+                if not isinstance(said, _RETURNS[point]):
+                    wanted = " or ".join(kind.__name__ for kind in _RETURNS[point])
+                    raise EncodeError(f"a hook returned {type(said).__name__}, not {wanted}")
+                if isinstance(said, Deny):
+                    return said
+                given = (*given[:-1], made(said))
+            except Exception as error:
+                who = "the security guard" if is_guard else "a hook"
+                what = type(error).__name__
+                _log.warning("session %s: %s failed in %s: %s", self.session_id, who, point, what)
+                if is_guard and _RETURNS[point]:
+                    return Deny(_GUARD_FAILED)
+        return given[-1] if given else None
+
+    def _at(self, point: str) -> Iterator[tuple[Any, bool]]:
         """The hooks that have this point, the guard first; whether each is the guard."""
-        guard = getattr(self.guard, point, None)
-        if guard is not None:
-            yield guard, True
-        for hook in self.hooks:
+        for at, hook in enumerate((self.guard, *self.hooks)):
             found = getattr(hook, point, None)
             if found is not None:
-                yield found, False
+                yield found, at == 0
 
-    def _failed(self, point: str, error: Exception, is_guard: bool) -> bool:
-        """Log a hook that failed; whether that refuses what it was asked about."""
-        who = "the security guard" if is_guard else "a hook"
-        _log.warning(
-            "session %s: %s failed in %s: %s", self.session_id, who, point, type(error).__name__
-        )
-        return is_guard
-
-    def _denied(self, point: str, error: Exception, is_guard: bool) -> Deny | None:
-        return Deny(_GUARD_FAILED) if self._failed(point, error, is_guard) else None
-
-    def _raise(self, denied: Deny | None, what: str) -> None:
-        if denied is not None:
+    def _allowed(self, said: Any, what: str) -> Any:
+        """Return the value that hooks made. Raises HookDeniedError if they denied it."""
+        if isinstance(said, Deny):
             raise HookDeniedError(
-                f"{what}: {denied.reason}",
-                reason=denied.reason,
+                f"{what} was denied: {said.reason}",
+                reason=said.reason,
                 op="run",
                 where=f"session {self.session_id}",
                 hint="A hook of the application refused it",
             )
-
-
-def _checked(said: Any, kind: type[Any]) -> Any:
-    if not isinstance(said, kind):
-        raise EncodeError(f"a hook returned {type(said).__name__} where {kind.__name__} belongs")
-    return said
+        return said
 
 
 NO_HOOKS: Final = HookRunner()

@@ -1,4 +1,4 @@
-"""Telemetry through OpenTelemetry's metrics. Needs the extra `telemetry`, and only when it is made.
+"""Telemetry by OpenTelemetry's metrics. Needs the extra `telemetry` when an object is made.
 
 | metric | kind | attributes |
 |---|---|---|
@@ -7,8 +7,8 @@
 | `a3s.tool.calls`, `a3s.tool.duration` (ms) | counter, histogram | `tool`, `success` |
 | `a3s.runs`, `a3s.run.duration` (ms) | counter, histogram | `outcome` |
 
-Ids of sessions and runs are no attributes: each would be a time series of its own. The first two
-names are upstream's.
+Ids of sessions and runs are no attributes, since each would be a time series of its own. The first
+two names are upstream's.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class OpenTelemetryMetrics(Telemetry):
-    """Counts in instruments of a meter named `a3s_store`, of the global provider for None.
+    """Counts in instruments of the meter `a3s_store`; `meter_provider` None is the global one.
 
-    How they are exported is the provider's. Raises SessionConfigError without the extra.
+    The provider exports them. Raises SessionConfigError without the extra.
     """
 
     def __init__(self, meter_provider: MeterProvider | None = None) -> None:

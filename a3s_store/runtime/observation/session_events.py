@@ -1,28 +1,30 @@
-"""Events of a live session that are our own: recorded in no run, and never in upstream's files.
+"""Events of a live session that upstream does not have. They are sent, but recorded in no run.
 
-A subscriber of `Session.events` gets them among upstream's (`AgentEvent`). None holds the text of a
-message, or the value of a title or prompt.
+A subscriber of `Session.events` gets them among upstream's (`AgentEvent`). None has the text of a
+message, a title or a prompt.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Literal, Self, TypeAlias
 
 import attrs
 
-from a3s_store.core.tool_pairs import PairProblem
+from a3s_store.core.tool_pairs import PairProblem, check_pairs
+from a3s_store.models import Message
 
 
 @attrs.frozen(kw_only=True)
 class SessionChangedElsewhere:
-    """Another live session, process or store changed the session, and this is what was done.
+    """Another live session, process or store changed the session; `action` says what was done here.
 
-    `action` is `taken` (there was nothing new here), `merged`, `forked` (what was new here is the
-    session `forked_as`; `reason` says why), `refused` (nothing was written) or `deleted`. From
-    generation `base_generation` the session came to `generation`; both are None where the store
-    has no generations. `their_messages` and `our_messages` are how many each side had added,
-    `runs` how many of their runs came in. `overwritten` names the fields that both had set, and in
-    which ours stayed; `renamed_artifacts` the URIs under which ours are kept beside theirs.
+    `action` is `taken` (there were no changes here), `merged`, `forked` (the changes made here are
+    the session `forked_as`, for the `reason`), `refused` (nothing was written) or `deleted`. The
+    session went from `base_generation` to `generation`; both are None where the store has no
+    generations. `their_messages` and `our_messages` are the numbers of messages that each side
+    added, `runs` the number of runs that others began. `overwritten` are the fields that both sides
+    set, and which now have our value; `renamed_artifacts` the URIs of our artifacts beside theirs.
     """
 
     session_id: str
@@ -40,7 +42,7 @@ class SessionChangedElsewhere:
 
 @attrs.frozen(kw_only=True)
 class ToolPairsBroken:
-    """Calls without results, or results without calls, are in the conversation.
+    """The conversation has calls without results, or results without calls.
 
     `repaired` says that they were given a result, or became text.
     """
@@ -49,13 +51,36 @@ class ToolPairsBroken:
     problems: tuple[PairProblem, ...]
     repaired: bool = False
 
+    @classmethod
+    def found(
+        cls,
+        session_id: str,
+        messages: Sequence[Message],
+        *,
+        repaired: bool = False,
+        with_open_calls: bool = True,
+    ) -> Self | None:
+        """Return the event for the problems in a conversation, None when there are none.
+
+        `messages` are those before a repair, which `repaired` says was made. `with_open_calls`
+        False leaves out calls of the last round, which wait for results if the run is resumed.
+        """
+        problems = tuple(
+            problem
+            for problem in check_pairs(messages)
+            if with_open_calls or problem.kind != "open_call"
+        )
+        if not problems:
+            return None
+        return cls(session_id=session_id, problems=problems, repaired=repaired)
+
 
 @attrs.frozen(kw_only=True)
 class TextCleaned:
-    """Texts held what cannot be written, and were cleaned (`a3s_store.clean_text`).
+    """Texts that cannot be written were cleaned (`a3s_store.clean_text`); `count` is how many.
 
-    `where` says whose they were: `tool_output`, `result` (of a run), `checkpoint`, `event`,
-    `message`, `title`, `summary`, `error`, `trace`, `artifact`, `subagent`; `count` is how many.
+    `where` is their place: `tool_output`, `result` (of a run), `checkpoint`, `event`, `message`,
+    `title`, `summary`, `error`, `trace`, `artifact`, `subagent`, `finding`.
     """
 
     session_id: str
@@ -65,9 +90,9 @@ class TextCleaned:
 
 @attrs.frozen(kw_only=True)
 class CompactionSkipped:
-    """A conversation that should have been compacted was not; `tokens` is about how long it is.
+    """A conversation was not compacted although it is long; `tokens` is its estimated length.
 
-    `reason` is `one_round`: one round of tools is all there is, and rounds are never cut.
+    `reason` is `one_round`: all of it is one round of tools, and rounds are never cut.
     """
 
     session_id: str

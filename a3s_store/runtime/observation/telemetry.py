@@ -1,7 +1,7 @@
-"""Telemetry: an application's counters of usage, of calls of tools and of runs.
+"""Telemetry: an application's counters of usage, calls of tools, and runs.
 
-A live session makes three calls, when usage is counted, when a tool ran and when a run ended.
-Nothing of it is stored, and no text of a conversation is in any of them.
+A live session calls it when usage is counted, after a tool ran and after a run ended. Nothing is
+stored, and no measurement has text of a conversation.
 Upstream: `record_llm_metrics` of telemetry.rs (runtime 3.5, U6).
 """
 
@@ -17,36 +17,36 @@ _log = logging.getLogger("a3s_store.session")
 
 
 class Telemetry(Protocol):
-    """Receives measurements. Subclass it, and override what is wanted.
+    """Receives measurements. Subclass it, and override the methods that matter.
 
-    Calls are made on the event loop and must return at once; an exception is logged and changes
+    They are called on the event loop and must return at once; an exception is logged and changes
     nothing.
     """
 
     def usage(
         self, *, session_id: str, model: str, usage: TokenUsage, cost_usd: float | None
     ) -> None:
-        """Take the usage that a session counted just now: of a run, unless it counts each call.
+        """Receive usage that the session counted: of a run, unless the agent counts each call.
 
-        `model` is `unknown` for a session without one; `cost_usd` None without a price.
+        `model` is `unknown` for a session without one; `cost_usd` is None without a price.
         """
         return
 
     def tool_call(self, *, session_id: str, tool: str, success: bool, duration_ms: int) -> None:
-        """Take note of a tool that ran, by `Session.call_tool`."""
+        """Receive how long a tool ran, and whether it succeeded."""
         return
 
     def run_end(self, *, session_id: str, run_id: str, outcome: str, duration_ms: int) -> None:
-        """Take note of a run that ended: `outcome` is `completed`, `failed` or `cancelled`."""
+        """Receive how a run ended: `outcome` is `completed`, `failed` or `cancelled`."""
         return
 
 
 class NoTelemetry(Telemetry):
-    """Receives measurements and keeps none: the default."""
+    """Receives measurements and drops them: the default."""
 
 
 class ContainedTelemetry(Telemetry):
-    """Passes measurements on, and logs what fails: the first of each live session as a warning."""
+    """Passes measurements on, and logs errors, as warning the first of each live session."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry

@@ -1,4 +1,4 @@
-"""A save of a live session that its store was asked for, and whose outcome is not known yet."""
+"""A save of a live session that was handed to its store and has no known outcome yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from a3s_store.runtime.persistence.base import Base, Ours
 
 @attrs.define
 class Attempt:
-    """What a save was made of, and what came of a merge."""
+    """The changes of one save, the merge it made, and the store's task."""
 
     ours: Ours
     changes: SessionChanges
@@ -24,11 +24,11 @@ class Attempt:
     mode: OnConflict
     merged: Merged | None = None
     theirs: Stored | None = None
-    # The store's work, which goes on when the waiting task is cancelled.
+    # Goes on when the waiting task is cancelled.
     work: asyncio.Task[Committed] | None = None
 
     def merge(self, changes: SessionChanges, theirs: Stored) -> SessionChanges:
-        """See `Merge`. Raises HistoryConflictError."""
+        """Merge the changes with the stored session; see `Merge`. Raises HistoryConflictError."""
         base = self.base
         assert base is not None, "a first save is not merged"
         spoke = base.stored.snapshot.session.messages != theirs.value.session.messages
@@ -36,18 +36,18 @@ class Attempt:
             raise HistoryConflictError("asked")
         self.theirs = theirs
         self.merged = bases.merged(base, self.ours, changes, theirs)
-        # Should the outcome stay unknown, this is what was written.
+        # `landed` asks for these should the outcome stay unknown.
         self.changes = bases.merged_changes(changes, self.merged)
         return self.changes
 
     @property
     def is_under_way(self) -> bool:
-        """Whether the store is still at it, in this event loop."""
+        """Whether the store still works on it, in this event loop."""
         work, loop = self.work, asyncio.get_running_loop()
         return work is not None and not work.done() and work.get_loop() is loop
 
     async def result(self) -> Committed | None:
-        """The result of the store's work; None when it failed, or was another event loop's."""
+        """Return the store's result; None when it failed, or belongs to another event loop."""
         work = self.work
         if work is not None and self.is_under_way:
             await asyncio.wait([work])

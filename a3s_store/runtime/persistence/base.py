@@ -1,8 +1,8 @@
-"""What a live session last read or wrote of itself, and what changed on either side since.
+"""The values that a live session last read or wrote, and the changes on both sides since.
 
-`Base` is the common ancestor of what is live here and what is stored. `changed` says what is new
-here, `merged` puts it together with what is stored, and `take_over` brings the result into the
-live session. Each part is compared with what it was, so nothing is written that did not change.
+`Base` is the common ancestor of the live and the stored session. `changed` compares the live
+session with it, `merged` merges the live and the stored one, and `take_over` makes the result live.
+Each part is compared separately, so only changed parts are written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from a3s_store.wire import Model, freeze
 
 M = TypeVar("M", bound=Model)
 _COLLECTION_NAMES: Final = frozenset(one.name for one in COLLECTIONS)
-# They change by themselves, or come from the options of a restore: they travel with a real change.
+# They change by themselves or come from options of a restore: written only with another change.
 _NO_CHANGE: Final = frozenset({"updated_at", "tool_names", "messages", "config"})
 
 
@@ -33,9 +33,8 @@ _NO_CHANGE: Final = frozenset({"updated_at", "tool_names", "messages", "config"}
 class Base:
     """A session as it was last read or written here.
 
-    `stored` is what the store had, `live` what was live at that moment: they differ where options
-    of the restore, or the store's redaction, made another value of it. `revision` is where the
-    stored session was.
+    `stored` is the store's value and `live` the live one of that moment. They differ where options
+    of the restore, or the store's redaction, changed a value. `revision` is that of `stored`.
     """
 
     revision: Revision
@@ -44,27 +43,27 @@ class Base:
 
 
 class Known:
-    """The life of a window's session; others keep this after the window is gone."""
+    """Revision and deletion of a window's session, for objects that may outlive the window."""
 
     def __init__(self) -> None:
         self.revision: Revision | None = None
         self.deleted: SessionDeletedError | None = None
 
     def now(self) -> Revision | None:
-        """Where the session was last read or written. Raises SessionDeletedError if it is gone."""
+        """Return the revision last read or written, None before. Raises SessionDeletedError."""
         if self.deleted is not None:
             raise self.deleted
         return self.revision
 
 
 def sides(stored: Stored) -> Sides:
-    """The stored side of a merge."""
+    """Return the stored side of a merge."""
     return Sides(snapshot=stored.value, name_source=stored.name_source)
 
 
 @attrs.frozen(kw_only=True)
 class Ours:
-    """A live session at one moment: what a save is made of."""
+    """A live session at one moment, from which a save is made."""
 
     snapshot: SessionSnapshot
     history: History
@@ -73,7 +72,7 @@ class Ours:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """Which parts of a live session changed: the session itself or not, and which collections."""
+    """The parts of a live session that changed: the session itself, messages, collections, URIs."""
 
     session: bool
     messages: bool
@@ -85,7 +84,7 @@ class Change:
 
 
 def changed(base: Base | None, ours: Ours) -> Change:
-    """The parts that changed since `base`; all when there is none."""
+    """Return the parts that changed since `base`; all parts when it is None."""
     new = ours.snapshot
     if base is None:
         return Change(session=True, messages=True, collections=COLLECTIONS, uris=True)
@@ -115,14 +114,14 @@ def _differs(old: Any, new: Any) -> bool:
 
 
 def _same(old: Any, new: Any) -> bool:
-    # A collection that was never saved, and is empty, has nothing new.
+    # An empty collection that was never saved is no change.
     return old is new or old == new or (not old and not new and (old is None or new is None))
 
 
 def changes_of(
     session_id: str, base: Base | None, ours: Ours, change: Change, save_id: bytes, op: str
 ) -> SessionChanges:
-    """The changes of a live session, to be written where the store has `base`."""
+    """Return the changes to write, on the condition that the store has `base`."""
     new = ours.snapshot
     history = ours.history
     return SessionChanges(
@@ -138,10 +137,9 @@ def changes_of(
 
 
 def merged(base: Base, ours: Ours, changes: SessionChanges, theirs: Stored) -> Merged:
-    """The stored session and the changes here as one. `changes` have ours as the store writes it.
+    """Merge the live changes with the stored session.
 
-    Raises:
-        HistoryConflictError
+    `changes` are the live ones as the store writes them. Raises HistoryConflictError.
     """
     before = base.stored.snapshot
     view = merge_history(_stored_history(base, ours, changes), theirs.value.session.messages).view
@@ -154,7 +152,7 @@ def merged(base: Base, ours: Ours, changes: SessionChanges, theirs: Stored) -> M
 
 
 def merged_changes(changes: SessionChanges, result: Merged) -> SessionChanges:
-    """The changes that write a merge: all parts, since either side may have changed any."""
+    """Return the changes that write a merge: all parts, since either side may have changed any."""
     snapshot = result.snapshot
     return attrs.evolve(
         changes,
@@ -166,7 +164,7 @@ def merged_changes(changes: SessionChanges, result: Merged) -> SessionChanges:
 
 
 def whole(snapshot: SessionSnapshot, save_id: bytes, name_source: str | None) -> SessionChanges:
-    """The changes that save a new session."""
+    """Return the changes that save a snapshot as a new session."""
     return SessionChanges(
         session_id=snapshot.session.id,
         save_id=save_id,
@@ -179,7 +177,7 @@ def whole(snapshot: SessionSnapshot, save_id: bytes, name_source: str | None) ->
 
 
 def stored_after(base: Base | None, changes: SessionChanges) -> Sides:
-    """The stored session once the changes were written onto `base`."""
+    """Return the stored session as it is after the changes were written onto `base`."""
     named: dict[str, Any] = {one.name: values for one, values in changes.collections.items()}
     if changes.retained_artifact_uris is not None:
         named["retained_artifact_uris"] = changes.retained_artifact_uris
@@ -195,16 +193,16 @@ def stored_after(base: Base | None, changes: SessionChanges) -> Sides:
 def as_live(
     stored: SessionSnapshot, before: SessionSnapshot, live: SessionSnapshot
 ) -> SessionSnapshot:
-    """The stored session, with the value that is live for each field that neither side changed.
+    """Return the stored session, with the live value of each field unchanged since the base.
 
-    `before` is what was stored and `live` what was live at the base of both.
+    `before` is the stored and `live` the live session of the base.
     """
     session = _kept(stored.session, stored.session, before.session, live.session)
     return stored.evolve(session=session.evolve(tool_names=live.session.tool_names))
 
 
 def _stored_history(base: Base, ours: Ours, changes: SessionChanges) -> History:
-    """Our history as the store writes it: on the stored messages, which may be redacted."""
+    """Return the live history as the store writes it: on the stored, maybe redacted messages."""
     stored, history = base.stored.session.messages, ours.history
     if changes.session is None or not history.is_changed:
         return History(stored)
@@ -221,7 +219,7 @@ def _stored_history(base: Base, ours: Ours, changes: SessionChanges) -> History:
 
 
 def _unless_changed(base: Base, ours: Ours, changes: SessionChanges) -> SessionData:
-    """Our session, with the stored value of each field that is as it was made live."""
+    """Return the changed session, with the stored value of each field unchanged since the base."""
     if changes.session is None:
         return base.stored.session
     return _kept(changes.session, ours.snapshot.session, base.live.session, base.stored.session)
@@ -230,7 +228,7 @@ def _unless_changed(base: Base, ours: Ours, changes: SessionChanges) -> SessionD
 def _kept(
     written: SessionData, ours: SessionData, live: SessionData, stored: SessionData
 ) -> SessionData:
-    """`written`, with the stored value of each field that `ours` has as it was `live`."""
+    """Return `written`, with the stored value of each field in which `ours` equals `live`."""
     config = _kept_fields(written.config, ours.config, live.config, stored.config)
     return _kept_fields(written, ours, live, stored).evolve(config=config)
 
@@ -247,9 +245,9 @@ def _kept_fields(written: M, ours: M, live: M, stored: M) -> M:
 
 
 def _kept_value(written: Any, ours: Any, live: Any, stored: Any) -> Any:
-    """`written`, with what is `stored` wherever `ours` is as it was `live`.
+    """Return `written`, with the `stored` value wherever `ours` equals `live`.
 
-    Key by key: a credential in an object stays what it was when another of its keys changes.
+    Objects are compared key by key: a credential stays when another key of its object changes.
     """
     if _same(ours, live):
         return stored
@@ -272,7 +270,7 @@ def _kept_value(written: Any, ours: Any, live: Any, stored: Any) -> Any:
 
 
 def part_of(error: EncodeError) -> str | None:
-    """Which part of a session an error is about; None for its messages, never left out."""
+    """Return the part of a session that an error is about; None for messages and the id."""
     path = error.path.partition(".")[0].partition("[")[0]
     if error.model not in ("", "SessionData") or path in ("", "messages", "id"):
         return None
@@ -281,7 +279,7 @@ def part_of(error: EncodeError) -> str | None:
 
 
 def value_of(snapshot: SessionSnapshot, part: str) -> Any:
-    """The value of a part of a session."""
+    """Return the value of a part of a session."""
     owner: Any = snapshot if part in _COLLECTION_NAMES else snapshot.session
     return getattr(owner, part)
 
@@ -289,7 +287,10 @@ def value_of(snapshot: SessionSnapshot, part: str) -> Any:
 def without(
     snapshot: SessionSnapshot, refused: dict[str, Any], base: Base | None
 ) -> SessionSnapshot:
-    """The snapshot with the parts that cannot be written as they are stored, until they change."""
+    """Return the snapshot with stored values for refused parts.
+
+    A part that changed since is tried again, and is no longer in `refused`.
+    """
     for part, value in [*refused.items()]:
         if value_of(snapshot, part) is not value and value_of(snapshot, part) != value:
             del refused[part]
@@ -308,11 +309,11 @@ def without(
     return snapshot
 
 
-# -- What there is to tell ------------------------------------------------------------------------
+# -- Figures of the event SessionChangedElsewhere -------------------------------------------------
 
 
 def new_messages(base: Base | None, theirs: Stored | None) -> int:
-    """How many messages others added."""
+    """Return how many messages others added."""
     if base is None or theirs is None:
         return 0
     messages = theirs.value.session.messages
@@ -320,7 +321,7 @@ def new_messages(base: Base | None, theirs: Stored | None) -> int:
 
 
 def new_runs(base: Base | None, theirs: Stored | None) -> int:
-    """How many runs others began."""
+    """Return how many runs others began."""
     if base is None or theirs is None:
         return 0
     known = {run.snapshot.id for run in base.stored.snapshot.run_records or ()}

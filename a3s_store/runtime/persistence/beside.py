@@ -1,6 +1,6 @@
-"""What a live session does when others changed what it saves: it takes that in, forks, or tells.
+"""Changes that others made to the stored session: taken in, merged, or avoided by a fork.
 
-See `window` for the words and the invariants.
+See `window` for the terms and the invariants.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -16,6 +16,7 @@ from a3s_store.core.changes import Stored
 from a3s_store.core.merging.history import History
 from a3s_store.core.merging.sessions import MADE, Sides
 from a3s_store.core.revision import Revision
+from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
 from a3s_store.errors import (
     SessionConfigError,
     SessionDeletedError,
@@ -27,22 +28,25 @@ from a3s_store.errors import (
 from a3s_store.models import Message
 from a3s_store.runtime.persistence import base as bases
 from a3s_store.runtime.persistence.base import Base, Ours, sides
-from a3s_store.runtime.persistence.forks import fork_id, fork_of
 from a3s_store.runtime.persistence.outcome import UNCHANGED, Outcome
 from a3s_store.runtime.persistence.take_over import take_messages, take_over
 from a3s_store.runtime.persistence.window import SessionWindow
 from a3s_store.runtime.persistence.writer import writer_for
-from a3s_store.runtime.state.ids import check_session_id
 from a3s_store.runtime.state.invariants import validate_snapshot
+from a3s_store.runtime.state.limits import check_session_id
 from a3s_store.runtime.state.runs import TERMINAL
 
 _log = logging.getLogger("a3s_store.session")
+_SUFFIX: Final = 12
+# Bytes of an id that every store takes: in a directory of files it is the name of one.
+_MOST_BYTES: Final = 250
 
 
 class WindowBesideOthers(SessionWindow):
-    """The part of a window that is about others."""
+    """The part of a window about changes by others, and forks."""
 
     def _stale(self, error: StaleGenerationError) -> StaleSessionError:
+        """Note what others did, send the event, and return the error that says so."""
         known, actual = error.expected_revision, error.actual_revision
         given: dict[str, Any] = {
             "session_id": self.session.id,
@@ -75,16 +79,15 @@ class WindowBesideOthers(SessionWindow):
         return StaleSessionError(
             "the session was changed elsewhere",
             reason="changed",
-            hint="Nothing was written; reload takes in what is stored, and keeps what is here",
+            hint="Nothing was written; reload merges the stored changes with those made here",
             **given,
         )
 
     async def is_still_stored(self) -> bool:
-        """Whether the stored session was not deleted, as far as can be told; nothing is taken in.
+        """Whether the stored session still exists, as far as is known; nothing is taken in.
 
-        Where saves are made at once, the last one has told; else the store is asked. One that was
-        never saved, and one of which the store tells nothing, counts as there; one that is given up
-        here does not.
+        Where saves are made at once the last save knows; otherwise the store is asked. True for a
+        session that was never saved, and when the store fails; False after `stop`.
         """
         if self.is_stopped or self.deleted is not None:
             return False
@@ -97,7 +100,7 @@ class WindowBesideOthers(SessionWindow):
         return not self.base.revision.is_over(revision)
 
     async def refresh(self) -> Outcome:
-        """Take in what others saved; where there is something new here, save it beside that.
+        """Take in changes that others saved; if there are changes here, save both merged.
 
         Raises as `save`.
         """
@@ -114,14 +117,14 @@ class WindowBesideOthers(SessionWindow):
             return await self._take_theirs()
 
     async def _revision(self) -> Revision:
-        """Where the stored session is. Raises SessionDeletedError when that is another now."""
+        """Return the stored revision. Raises SessionDeletedError if the session was deleted."""
         assert self.writer is not None, "asked before"
         assert self.base is not None, "asked before"
         revision = await self.writer.revision(self.session.id)
         if revision is None or self.base.revision.is_over(revision):
             raise self._stale(
                 StaleGenerationError(
-                    "it is gone",
+                    "the session was deleted",
                     expected=self.base.revision.generation,
                     actual=0 if revision is None else revision.generation,
                     expected_revision=self.base.revision,
@@ -131,18 +134,18 @@ class WindowBesideOthers(SessionWindow):
         return revision
 
     async def _stored(self) -> Stored:
-        """The session as it is stored now. Raises SessionDeletedError when it is gone."""
+        """Load the stored session. Raises SessionDeletedError if it was deleted."""
         await self._revision()
         assert self.writer is not None, "asked before"
         found = await self.writer.load(self.session.id)
         if found is None:
             await self._revision()
-            raise AssertionError("it was deleted in between, which was raised")
+            raise AssertionError("a deletion in between was raised")
         validate_snapshot(found.value)
         return found
 
     async def _take_theirs(self) -> Outcome:
-        """Become what is stored; what is new here is gone."""
+        """Replace the live session by the stored one; changes made here are dropped."""
         theirs, before, base = await self._stored(), self.ours(), self.base
         self._take(sides(theirs), theirs.revision, before)
         self._tell("taken", base, theirs.revision, before, theirs)
@@ -171,7 +174,7 @@ class WindowBesideOthers(SessionWindow):
             self.held = History(stored)
 
     async def reload(self, keep: Literal["both", "stored", "ours_as_fork"]) -> Outcome:
-        """Take in what others saved; what is new here as `AgentSession.reload` says.
+        """Take in changes that others saved; for `keep` see `AgentSession.reload`.
 
         Raises as `save`.
         """
@@ -190,13 +193,13 @@ class WindowBesideOthers(SessionWindow):
             return await self._take_theirs()
 
     async def rewrite(self, op: str, change: Callable[[], object]) -> None:
-        """Have the conversation replaced, on the condition that no one else changed the session.
+        """Replace the conversation by `change`, unless others changed the session meanwhile.
 
-        Changes here are saved first. A session that does not save itself, or has no store, is
-        changed at once; its next save then has the condition.
+        Changes made here are saved first. A session without a store, or one that does not save
+        itself, is changed at once; the condition is then that of its next save.
 
-        Raises StaleSessionError, with what others saved taken in and nothing replaced, and as
-        `save`.
+        Raises StaleSessionError when others changed the session: their changes are taken in and
+        nothing is replaced. Raises also as `save`.
         """
         if self.writer is None or not self.saves_itself:
             change()
@@ -220,7 +223,7 @@ class WindowBesideOthers(SessionWindow):
             except StoreError:
                 _log.debug("session %s not saved before %s", self.session.id, op)
             for outcome in outcomes:
-                # What came in just now was not seen yet by who asked for this.
+                # The caller has not seen messages that came in just now.
                 if outcome.kind in ("merged", "forked"):
                     raise self._moved(op, before, self.base.revision, outcome.forked_as)
             history, usage = self.session.history, self.session.context_usage
@@ -235,13 +238,13 @@ class WindowBesideOthers(SessionWindow):
                 await self._take_theirs()
                 raise
             except StoreError as error:
-                # A store that fails hinders no change of the live session.
+                # A failing store prevents no change of the live session.
                 self.told_failed(op, error)
 
     def _moved(
         self, op: str, expected: Revision, actual: Revision, forked_as: str | None
     ) -> StaleSessionError:
-        """The error of a rewrite before which others' changes were taken in."""
+        """Return the error of a rewrite before which changes of others were taken in."""
         return StaleSessionError(
             "the session was changed elsewhere",
             session_id=self.session.id,
@@ -253,7 +256,7 @@ class WindowBesideOthers(SessionWindow):
             actual_revision=actual,
             op=op,
             where=f"session {self.session.id}",
-            hint="Nothing was replaced; the live session has what others saved",
+            hint="Nothing was replaced; the live session has the changes of the others",
         )
 
     # -- Forks --------------------------------------------------------------------------------
@@ -272,16 +275,16 @@ class WindowBesideOthers(SessionWindow):
         self._tell("forked", base, theirs.revision, ours, theirs, forked_as=new_id, reason=reason)
         for run in self.session.runs.snapshots():
             if run.id in ended and run.status not in TERMINAL:
-                # It was written through while it ran; here it is over, there it is whole.
+                # It was saved while it ran and is cancelled here; the fork has its end.
                 self.session.runs.mark_cancelled(run.id, f"kept as '{new_id}'")
         outcome = await self._save_changes("fork", "merge")
         generation = outcome.generation or theirs.revision.generation
         return Outcome(kind="forked", generation=generation, forked_as=new_id)
 
     async def _save_fork(self, ours: Ours, new_id: str | None = None) -> str:
-        """Save what is live here under another id, and return it; None makes one.
+        """Save the live session under another id, and return the id; `new_id` None makes one.
 
-        Raises StaleGenerationError when something was saved under the id that was given.
+        Raises StaleGenerationError when `new_id` is the id of a stored session.
         """
         assert self.store is not None, "there is something to fork"
         while True:
@@ -301,13 +304,13 @@ class WindowBesideOthers(SessionWindow):
             return to
 
     async def _still_mine(self) -> set[str]:
-        """The runs whose checkpoint this live session may remove."""
+        """Return the ended runs whose checkpoint this live session may remove."""
         assert self.writer is not None, "asked before"
         runs = await self.writer.runs(self.session.id, tuple(self.over))
         return {run.run_id for run in runs if run.claimed_by in (self.token, None)}
 
     async def save_as(self, new_id: str) -> None:
-        """Save what is live here as another session. Raises as `AgentSession.save_as`."""
+        """Save the live session as another one. Raises as `AgentSession.save_as`."""
         if self.store is None:
             raise SessionConfigError(
                 "the session has no store", field="session_store", op="save_as"
@@ -328,9 +331,28 @@ class WindowBesideOthers(SessionWindow):
             )
 
     async def save_conversation(self, messages: tuple[Message, ...]) -> str:
-        """Save a session of its own with this conversation, otherwise as this one; its id."""
+        """Save a copy of the session with this conversation under a new id, and return the id."""
         ours = self.ours()
         session = ours.snapshot.session.evolve(messages=messages)
         return await self._save_fork(
             attrs.evolve(ours, snapshot=ours.snapshot.evolve(session=session))
         )
+
+
+def fork_id(session_id: str, save_id: bytes) -> str:
+    """Return the id of a fork: the session's, shortened if too long, `~` and 12 hex digits."""
+    begun = session_id.encode()[: _MOST_BYTES - _SUFFIX - 1].decode(errors="ignore")
+    return f"{begun}~{save_id.hex()[:_SUFFIX]}"
+
+
+def fork_of(snapshot: SessionSnapshot, new_id: str, *, made: bool) -> SessionSnapshot:
+    """Return the snapshot under another id. `made` adds "(fork)" to the name.
+
+    Runs that have not ended are cancelled in it, since their end would not be saved there.
+    """
+    copy = with_ended_runs(snapshot.fork(new_id))
+    if made:
+        config = copy.session.config
+        config = config.evolve(name=f"{config.name} (fork)".strip())
+        copy = copy.evolve(session=copy.session.evolve(config=config))
+    return copy

@@ -1,7 +1,7 @@
-"""Where a live session has each collection: how it is read for a save, restored and taken over.
+"""How each collection of a live session is read for a save, restored, and merged into it.
 
-A collection without an entry in `_HOLDERS` changes nowhere in the runtime. It is kept as it was
-read, in `Session.other_collections`, and saved as it is there: it is never lost.
+A collection without an entry in `_HOLDERS` is changed by no part of the runtime. It is kept as it
+was read, in `Session.other_collections`, and saved from there, so it is never lost.
 """
 
 from __future__ import annotations
@@ -29,20 +29,13 @@ Values = tuple[Any, ...]
 
 @attrs.frozen(kw_only=True)
 class _Holder:
-    """What holds a collection in a live session.
+    """The accessors of one collection: its values, and a function that replaces them.
 
-    `restore` is for a session that is being made, `take_over` for one in use, which raises its
-    limits to what comes in.
+    `take_over` raises limits to the number of the new values.
     """
 
     values: Callable[[Session], Values | None]
-    restore: Callable[[Session, Values], None]
     take_over: Callable[[Session, Values], None]
-
-
-def _add_artifacts(session: Session, values: Values) -> None:
-    for artifact in values:
-        session.artifacts.put(artifact)
 
 
 def _set_reports(session: Session, values: Values) -> None:
@@ -52,40 +45,34 @@ def _set_reports(session: Session, values: Values) -> None:
 _HOLDERS: Final[Mapping[Collection, _Holder]] = {
     ARTIFACTS: _Holder(
         values=lambda session: session.artifacts.artifacts(),
-        restore=_add_artifacts,
         take_over=lambda session, values: session.artifacts.take_over(values),
     ),
     TRACE_EVENTS: _Holder(
         values=lambda session: session.trace.events(),
-        restore=lambda session, values: session.trace.replace_events(values),
         take_over=lambda session, values: session.trace.take_over(values),
     ),
     RUN_RECORDS: _Holder(
         values=lambda session: session.runs.records(),
-        restore=lambda session, values: session.runs.replace_records(values),
         take_over=lambda session, values: session.runs.take_over(values),
     ),
     VERIFICATION_REPORTS: _Holder(
         values=lambda session: session.verification_reports,
-        restore=_set_reports,
         take_over=_set_reports,
     ),
     SUBAGENT_TASKS: _Holder(
         values=lambda session: session.subagents.snapshots(),
-        restore=lambda session, values: session.subagents.replace_snapshots(values),
         take_over=lambda session, values: session.subagents.take_over(values),
     ),
     REVIEW_FINDINGS: _Holder(
-        # None where there are none: sessions without reviews keep their digests.
+        # None where there are none: sessions without findings keep their digests.
         values=lambda session: session.findings.findings() or None,
-        restore=lambda session, values: session.findings.replace(values),
         take_over=lambda session, values: session.findings.replace(values),
     ),
 }
 
 
 def values_of(session: Session) -> dict[Collection, Values | None]:
-    """Return the values that a save of the live session would store."""
+    """Return the values of each collection that a save of the live session would store."""
     return {
         one: _HOLDERS[one].values(session)
         if one in _HOLDERS
@@ -95,12 +82,18 @@ def values_of(session: Session) -> dict[Collection, Values | None]:
 
 
 def restore(session: Session, snapshot: SessionSnapshot) -> None:
-    """Give a live session its stored collections; one that was never saved stays as it is."""
+    """Give a live session its stored collections; one that was never saved is left alone.
+
+    Artifacts are added to those of the session, the other collections are replaced.
+    """
     for one, values in snapshot.collections().items():
         if values is None:
             continue
-        if one in _HOLDERS:
-            _HOLDERS[one].restore(session, values)
+        if one is ARTIFACTS:
+            for artifact in values:
+                session.artifacts.put(artifact)
+        elif one in _HOLDERS:
+            _HOLDERS[one].take_over(session, values)
         else:
             session.other_collections[one.name] = values
     if snapshot.artifacts is not None:
@@ -108,7 +101,7 @@ def restore(session: Session, snapshot: SessionSnapshot) -> None:
 
 
 def take_over(session: Session, now: SessionSnapshot, stored: SessionSnapshot) -> None:
-    """Make the collections live that are `stored`, where they differ from what is live `now`."""
+    """Make the `stored` collections live, where they differ from the live ones, `now`."""
     for one, values in stored.collections().items():
         if values == getattr(now, one.name):
             continue

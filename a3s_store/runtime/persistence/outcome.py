@@ -1,4 +1,4 @@
-"""What came of a save."""
+"""The outcome of a save."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OutcomeKind: TypeAlias = Literal[
 
 @attrs.frozen(kw_only=True)
 class Outcome(Printable):
-    """The result of a save; true unless nothing was saved that should have been.
+    """The result of a save; false for `deleted` and `not_saved`.
 
-    `kind` is `unchanged` (nothing was new, and nothing was written), `saved`, `merged` (with what
-    others had saved meanwhile), `forked` (what was new here is the session `forked_as`),
+    `kind` is `unchanged` (there were no changes, nothing was written), `saved`, `merged` (with
+    changes that others had saved), `forked` (the changes made here are the session `forked_as`),
     `partly_saved` (all but `parts`, which could not be written), `deleted` (elsewhere) or
-    `not_saved`; the last three have the `error`. `generation` is the session's afterwards; None
-    where it is not known.
+    `not_saved`; the last three have an `error`. `generation` is that of the stored session after
+    the save, None where it is not known.
     """
 
     kind: OutcomeKind

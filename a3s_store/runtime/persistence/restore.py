@@ -1,8 +1,7 @@
-"""Loads a stored session, mistrusts it, and makes a live one of it.
+"""Loads a stored session, validates it, and makes a live session of it.
 
-What comes from a store is validated again, since a store may be anybody's. A collection that was
-never saved leaves the live one alone; artifacts are added to it, the others replaced. Upstream:
-runtime 1.2, 1.5 and P15.
+Stored values are validated again, since a store may be the application's. A collection that was
+never saved leaves the live one alone. Upstream: runtime 1.2, 1.5 and P15.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from a3s_store.errors import (
 from a3s_store.models import SessionData, ToolDefinition
 from a3s_store.runtime.context.memory import memory_for
 from a3s_store.runtime.live_session import Session
+from a3s_store.runtime.observation.session_events import ToolPairsBroken
 from a3s_store.runtime.options import (
     OnConflict,
     SessionOptions,
@@ -39,22 +39,18 @@ from a3s_store.runtime.options import (
 )
 from a3s_store.runtime.persistence import live_collections
 from a3s_store.runtime.persistence.save import SessionPersistence
-from a3s_store.runtime.runs.open_rounds import broken_pairs
 from a3s_store.runtime.state.artifacts import ArtifactCollection
 from a3s_store.runtime.state.invariants import validate_snapshot
-from a3s_store.runtime.state.runs import RunStore
-from a3s_store.runtime.state.subagents import DEFAULT_FINISHED_TASKS, SubagentTracker
-from a3s_store.runtime.state.trace import DEFAULT_TRACE_EVENTS, TraceSink
 
 _log = logging.getLogger("a3s_store.session")
 T = TypeVar("T")
 
 
 async def load_session_data(store: SessionStore, session_id: str) -> SessionData:
-    """What is stored of a session without its collections.
+    """Load a session without its collections.
 
     Raises:
-        SessionError: there is none.
+        SessionError: it is not stored.
         PersistenceError: the store could not load it.
     """
     try:
@@ -65,20 +61,20 @@ async def load_session_data(store: SessionStore, session_id: str) -> SessionData
 
 
 async def load_checked(store: SessionStore, session_id: str) -> Stored:
-    """A stored session with its collections, held against its own rules.
+    """Load a session with its collections, and validate it.
 
     Its revision is meaningful only for a store with `conditional_writes`.
 
     Raises:
-        SessionError: there is none.
-        PersistenceError: the store could not load it, or it breaks its rules.
+        SessionError: it is not stored.
+        PersistenceError: the store could not load it, or it is invalid.
     """
     try:
         loaded = await _loaded(store, session_id)
     except StoreError as error:
         if store.capabilities().atomic_session_snapshots:
             raise _failed(f"Failed to load session {session_id}", session_id, error) from error
-        # Part by part it is found out which of them it was.
+        # Loading part by part finds the part that failed.
         loaded = _alone(await _load_in_steps(store, session_id))
     stored = _found(loaded, session_id)
     try:
@@ -101,7 +97,7 @@ async def _loaded(store: SessionStore, session_id: str) -> Stored | None:
 
 
 def _alone(snapshot: SessionSnapshot) -> Stored:
-    """A snapshot of a store that has no revisions."""
+    """Return a snapshot of a store without revisions."""
     return Versioned(snapshot, Revision(0, 0), Position(0, b""))
 
 
@@ -123,7 +119,7 @@ def _found(value: T | None, session_id: str) -> T:
             f"Session not found: {session_id}",
             op="load",
             where=f"session {session_id}",
-            hint="list() answers the ids that are saved",
+            hint="list() returns the ids of stored sessions",
         )
     return value
 
@@ -145,18 +141,18 @@ async def restore_session(
     clock: Clock = system_clock,
     **given: Any,
 ) -> tuple[Session, SessionPersistence]:
-    """A live session made of a stored one, and what saves it.
+    """Load a session and make it live; return it with its persistence.
 
-    `options` win over what is stored, but for the id (see `apply_persisted_runtime_options`); the
-    rest is given to `Session` as it is. With `repair` calls without results and results without
-    calls are repaired (`a3s_store.pairs`); without, they are logged. Limits of the live collections
-    are raised to what is stored: restoring never lets go of anything, or the next save would remove
-    it.
+    `options` win over stored values (see `apply_persisted_runtime_options`); `given` is passed to
+    `Session`. `memory` None is the session's memory in the store. `repair` repairs calls without
+    results and results without calls (`a3s_store.pairs`); otherwise they are logged. `token` names
+    the live session in the runs it claims, None makes one. Limits of the live collections are
+    raised to the number of stored values, since the next save would remove evicted ones.
 
     Raises:
         SessionConfigError: there is no store.
-        SessionError: there is no such session.
-        PersistenceError: it could not be loaded, or not be made into a live one.
+        SessionError: the session is not stored.
+        PersistenceError: it could not be loaded, or no live session could be made of it.
     """
     if store is None:
         raise SessionConfigError(
@@ -179,12 +175,6 @@ async def restore_session(
             memory=memory,
             confirmation=merged.confirmation_manager,
             permission_checker=merged.permission_checker,
-            runs=RunStore.for_saved(snapshot.run_records or (), clock=clock),
-            trace=TraceSink(max(DEFAULT_TRACE_EVENTS, len(snapshot.trace_events or ()))),
-            subagents=SubagentTracker(
-                max_finished=max(DEFAULT_FINISHED_TASKS, len(snapshot.subagent_tasks or ())),
-                clock=clock,
-            ),
             artifacts=ArtifactCollection.for_saved(
                 snapshot.artifacts or (),
                 snapshot.retained_artifact_uris,
@@ -206,11 +196,11 @@ async def restore_session(
         raise _failed(what, session_id, error) from error
     named = model_config_from_name(merged.model)
     if options is not None and options.model is not None:
-        # Prices are looked up by this name: another model must not be charged as the stored one.
+        # Prices are found by this name: another model must not be charged like the stored one.
         session.llm_config = named
         session.model_name = named.model if named else options.model
     else:
-        # As it is stored: its name alone may be split elsewhere, and lacks what is not known here.
+        # The stored value, since the name alone could be split at another place.
         session.llm_config = data.llm_config or named
         session.model_name = persisted_model_name(data.model_name)
     persistence = SessionPersistence(
@@ -222,12 +212,14 @@ async def restore_session(
 
 
 def _look_for_pairs(session: Session, *, repair: bool) -> None:
-    """Tell of calls and results that are not paired, and repair them if that is asked for.
+    """Tell of unpaired calls and results, and repair them if `repair`.
 
-    Calls of the last round may wait on for a run that is resumed. A repair is a change, saved with
-    the next save; the store's generation before keeps the conversation as it was.
+    Calls of the last round may be open for a run that is resumed. A repair is saved with the next
+    save; the store's generation before it keeps the conversation as it was.
     """
-    broken = broken_pairs(session.id, session.messages, repaired=repair, with_open_calls=repair)
+    broken = ToolPairsBroken.found(
+        session.id, session.messages, repaired=repair, with_open_calls=repair
+    )
     if broken is None:
         return
     _log.warning(

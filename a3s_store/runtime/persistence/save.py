@@ -1,12 +1,12 @@
-"""The contract by which a live session is saved: what a snapshot holds, and when it is saved.
+"""Saving a live session: the content of its snapshot, and when it is saved.
 
-How it is saved beside others is `window`'s.
+`window` has how it is saved beside others.
 
-Invariants: 1. what is saved again and again loses nothing that was stored before: a snapshot starts
-from what was restored, and what this release does not know of it is written back; 2. the baseline
-moves only once a save succeeded; 3. neither key nor address of a model is ever part of a save; 4. a
-snapshot that breaks its own rules is refused before the store is asked. Upstream:
-`SessionPersistenceContext` (runtime 1), whose last save wins.
+Invariants: 1. repeated saves lose nothing that was stored before: a snapshot starts from the
+restored value, and parts that this release does not know are written back; 2. the baseline changes
+only after a save succeeded; 3. neither key nor address of a model is ever saved; 4. an invalid
+snapshot is refused before the store is called. Upstream: `SessionPersistenceContext` (runtime 1),
+where the last save wins.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _log = logging.getLogger("a3s_store.session")
 
 
 class PersistenceState:
-    """What one save must not lose of the one before: `baseline`, None before the first save.
+    """State between saves: `baseline`, the value last stored, None before; usage; tasks.
 
     Upstream: `PersistenceState` (P10, P11).
     """
@@ -47,29 +47,29 @@ class PersistenceState:
         self.tasks: tuple[Task, ...] = ()
 
     def restore(self, data: SessionData) -> None:
-        """Begin from what was loaded."""
+        """Start from a loaded session."""
         self.baseline = data
         self.total_usage = data.total_usage
         self.tasks = data.tasks
 
     def record_usage(self, used: TokenUsage) -> None:
-        """Add a run's usage, cache counters too; a total stops at 2^64-1."""
+        """Add a run's usage, cache counters included; a total stops at 2^64-1."""
         self.total_usage = accumulate(self.total_usage, used)
 
     def replace_tasks(self, tasks: tuple[Task, ...]) -> None:
-        """Make these the task list."""
+        """Replace the task list."""
         self.tasks = tasks
 
     def record_saved(self, data: SessionData) -> None:
-        """What was saved is what the next save begins from."""
+        """Make a saved session the baseline of the next save."""
         self.baseline = data
 
 
 class SessionPersistence(WindowBesideOthers):
-    """Saves one live session to one store; without a store every save is a successful no-op.
+    """Saves one live session to one store; without a store every save succeeds and does nothing.
 
-    The session's collections are shared with it, so what changes later is saved later. `options`
-    are those the session was set up with.
+    It reads the session's own collections, so a later change is in a later save. `options` are
+    those with which the session was made.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class SessionPersistence(WindowBesideOthers):
         return self.auto_save
 
     def record_result(self, result: AgentResult) -> None:
-        """Take over a run's conversation, and append its reports if any. Nothing is saved.
+        """Take over the conversation of a run and append its reports. Nothing is saved.
 
         Upstream: `record_result` (P1).
         """
@@ -103,14 +103,14 @@ class SessionPersistence(WindowBesideOthers):
             self.session.verification_reports += tuple(result.verification_reports)
 
     def record_usage(self, used: TokenUsage) -> None:
-        """Count a run's usage, both for the store and for the live session."""
+        """Count a run's usage in the live session and in the stored totals."""
         self.session.update_usage(used)
         self.state.record_usage(used)
 
     def snapshot(self) -> SessionSnapshot:
-        """What a save would save now. Upstream: P12, runtime 1.6.
+        """Return the snapshot that a save would store now. Upstream: P12, runtime 1.6.
 
-        The rounds of a run under way are in its checkpoint, and in the session once it ended.
+        It lacks the rounds of a run under way, which are in the run's checkpoint.
         """
         live = self.session
         return SessionSnapshot.of(
@@ -127,7 +127,7 @@ class SessionPersistence(WindowBesideOthers):
         )
         given = {name: getattr(self.options, name) for name in LABELS}
         counted = self.state.total_usage
-        # A call that the session itself was told of counts as well; cache counters are only here.
+        # The session counts calls that are no run's; cache counters are counted only here.
         total = live.total_usage.evolve(
             cache_read_tokens=counted.cache_read_tokens,
             cache_write_tokens=counted.cache_write_tokens,
@@ -143,11 +143,11 @@ class SessionPersistence(WindowBesideOthers):
 
     def _llm_config(self) -> LlmConfigData | None:
         live = self.session.llm_config
-        # Neither of the two belongs into a file that is copied and shown around.
+        # Neither key nor address: a stored session may be copied and shown to others.
         return None if live is None else live.evolve(base_url=None)
 
     def restored(self, stored: Stored) -> None:
-        """Begin from what was loaded, once it was made live."""
+        """Start from a loaded session, once it is live."""
         self.state.restore(stored.value.session)
         super().restored(stored)
 
@@ -157,9 +157,9 @@ class SessionPersistence(WindowBesideOthers):
             self.state.total_usage = usage
 
     async def auto_save_if_enabled(self, operation: str = "save") -> Outcome:
-        """Save if the session saves itself; a failure is never raised: warning, event, false.
+        """Save if the session saves itself; a failure is a warning, an event and a false outcome.
 
-        `operation` is what the event PersistenceFailed calls the occasion. Upstream:
+        `operation` is the reason for the save, in the event PersistenceFailed. Upstream:
         `auto_save_if_enabled` (P6).
         """
         if not self.auto_save:
@@ -174,7 +174,7 @@ class SessionPersistence(WindowBesideOthers):
         return outcome
 
     def as_rescue(self) -> bytes:
-        """The live session as one JSON object, for a rescue file. Raises EncodeError."""
+        """Return the live session as one JSON object for a rescue file. Raises EncodeError."""
         snapshot = self.snapshot()
         if isinstance(self.store, BaseStore):
             snapshot = self.store.redacted(snapshot)
@@ -192,7 +192,7 @@ class SessionPersistence(WindowBesideOthers):
         )
 
     def told_failed(self, operation: str, error: Exception, *, part: str | None = None) -> Outcome:
-        """Say, by a warning and an event, that a save failed, or that of `part`."""
+        """Warn and send an event that a save failed, or that `part` was not saved."""
         session_id = self.session.id
         why = safe_text(error)
         _log.warning("Auto-save failed for session %s: %s", session_id, why)

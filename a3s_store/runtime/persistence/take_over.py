@@ -1,7 +1,8 @@
-"""Brings what was stored elsewhere into a live session, beside what is new in it meanwhile.
+"""Makes changes from the stored session live, and keeps changes made here meanwhile.
 
-The collections stay the same objects, since the application holds them, and their limits are raised
-to what comes in, as at a restore. Nothing awaits here: the session is always whole.
+The collection objects stay the same, since the application has references to them; their limits are
+raised to the number of new values, as by a restore. Nothing here awaits, so the session is always
+consistent.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ _FIELDS = (
 
 
 def take_over(session: Session, before: Sides, now: Sides, stored: Sides) -> Merged:
-    """Make live what is `stored`, and what is new in the session since `before`.
+    """Make the stored session live, merged with changes made here since `before`.
 
-    `before` and `now` are the session as it was when `stored` was made of it, and as it is;
-    the messages are not looked at (`take_messages`).
+    `before` is the live session from which `stored` was made, `now` the present one. Messages are
+    not merged here (`take_messages`).
     """
     merged = merge_snapshots(before, now, stored)
     data = merged.snapshot.session
@@ -57,14 +58,14 @@ def take_over(session: Session, before: Sides, now: Sides, stored: Sides) -> Mer
 
 
 def _with_address(stored: LlmConfigData | None, live: LlmConfigData | None) -> LlmConfigData | None:
-    """The stored model with the live address, which no session stores, of the same provider."""
+    """Return the stored model with the live address, which is never stored, of that provider."""
     if stored is None or live is None or stored.base_url or stored.provider != live.provider:
         return stored
     return stored.evolve(base_url=live.base_url)
 
 
 def take_messages(session: Session, before: History, view: tuple[Any, ...]) -> None:
-    """Make `view` the stored conversation, and put behind it what was said since `before`."""
+    """Replace the conversation by `view`, with messages added since `before` behind it."""
     said = before.now(session.messages)
     messages = view
     if said != before:

@@ -1,8 +1,8 @@
-"""How a live session reads and writes its store: on conditions, whatever the store offers.
+"""Reads and conditional writes of a live session, for any store.
 
-A `ConditionalStore` compares and writes in one transaction. For any other store `PlainWriter` does
-what it can: a store with `aggregate_cas` compares the digest of the whole snapshot and is tried
-again; one without is read again and compared before it is written, so that a race remains.
+A `ConditionalStore` compares and writes in one transaction. For other stores `PlainWriter` does the
+best it can: a store with `aggregate_cas` compares the digest of the whole snapshot, and is tried
+again; any other is read and compared before it is written, which leaves a race.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import RunClaimedError, SessionConfigError, StoreBusyError
 
-# How often a store that cannot merge by itself is tried, and how long at most between two tries.
+# How often a store that cannot merge is tried, and the longest pause between two tries.
 _TRIES: Final = 16
 _PAUSE_S: Final = 0.05
 _log = logging.getLogger("a3s_store.session")
-# The stores that were warned of.
+# Stores that a warning was logged for.
 _warned: Final[weakref.WeakSet[SessionStore]] = weakref.WeakSet()
 
 
 class SessionWriter(Protocol):
-    """What a live session does with its store."""
+    """The calls of its store that a live session makes."""
 
     async def revision(self, session_id: str) -> Revision | None:
-        """Where the session stands; None when there is none."""
+        """Return the revision of the stored session; None when it is not stored."""
 
     async def load(self, session_id: str) -> Stored | None:
-        """The session with its collections."""
+        """Load the session with its collections; None when it is not stored."""
 
     async def save(
         self, changes: SessionChanges, on: Revision | None, merge: Merge | None
@@ -49,23 +49,26 @@ class SessionWriter(Protocol):
         """As `ConditionalStore.save_changes`."""
 
     async def landed(self, changes: SessionChanges) -> Revision | None:
-        """The revision that a save made whose outcome is not known; None: it was not made."""
+        """Return the revision made by a save of unknown outcome; None if it was not made."""
 
     async def runs(self, session_id: str, open_runs: Sequence[str]) -> tuple[RunCheckpoint, ...]:
-        """The checkpoints of the session's runs, the oldest first; `open_runs` may have one."""
+        """Return the checkpoints of the session's runs, oldest first.
+
+        Of a store that cannot list them only `open_runs` are looked up.
+        """
 
     async def claim(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
         """As `ConditionalStore.claim_run`."""
 
 
 def writer_for(store: SessionStore) -> SessionWriter:
-    """The best way to write to a store."""
+    """Return the writer for a store, a conditional one where the store allows it."""
     comparing = conditional(store)
     return PlainWriter(store) if comparing is None else ConditionalWriter(comparing)
 
 
 def check_conditions(store: SessionStore | None, *, required: bool) -> None:
-    """Warn, once for each store, of one in which another live session's save may be overwritten.
+    """Log a warning, once for each store, if live sessions may overwrite each other in it.
 
     Raises SessionConfigError if conditions are `required` and the store cannot compare and write in
     one transaction.
@@ -77,11 +80,11 @@ def check_conditions(store: SessionStore | None, *, required: bool) -> None:
         raise SessionConfigError(
             what,
             field="require_conditions",
-            hint="Use SqliteSessionStore, or do without the requirement",
+            hint="Use SqliteSessionStore, or set require_conditions=False",
         )
     if not store.capabilities().aggregate_cas and store not in _warned:
         _warned.add(store)
-        _log.warning("%s: of two live sessions at once one may overwrite the other", what)
+        _log.warning("%s: one of two live sessions may overwrite the other", what)
 
 
 class ConditionalWriter:
@@ -119,14 +122,14 @@ class ConditionalWriter:
 
 @attrs.frozen
 class _Seen:
-    """A snapshot as it was stored once, and its digest where the store compares digests."""
+    """A stored snapshot, and its digest where the store compares digests."""
 
     snapshot: SessionSnapshot
     digest: str | None
 
 
 class PlainWriter:
-    """Writes to any store; what was seen of it is numbered, since it has no revisions itself."""
+    """Writes to any store. It numbers the snapshots it sees, since the store has no revisions."""
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store
@@ -135,13 +138,13 @@ class PlainWriter:
         self._whole = promised.atomic_session_snapshots
         self._seen: _Seen | None = None
         self._number = 0
-        # The step of a save that is being made.
+        # The name and value of the step of a save under way.
         self._trying: tuple[str, object] | None = None
 
     def _note(self, snapshot: SessionSnapshot) -> Revision:
-        """The number of a snapshot that was read or written."""
+        """Return the number of a snapshot that was read or written."""
         if self._trying is not None and self._seen is not None:
-            # A step whose outcome is not known was made all the same if this is stored now.
+            # A step of unknown outcome was made if its value is stored.
             name, values = self._trying
             if _alike(getattr(snapshot, name), values):
                 self._advance(name, values)
@@ -153,12 +156,12 @@ class PlainWriter:
         return Revision(self._number, 1)
 
     def _advance(self, name: str, values: object) -> None:
-        """One step of a save was made: that is no change made elsewhere."""
+        """Note that one step of a save was made, so that it is no change by others."""
         if self._seen is not None:
             self._seen = _Seen(self._seen.snapshot.evolve(**{name: values}), None)
 
     async def revision(self, session_id: str) -> Revision | None:
-        """See `SessionWriter.revision`: all of it is read and compared."""
+        """See `SessionWriter.revision`: the whole session is read and compared."""
         found = await self._store.load_snapshot(session_id)
         return None if found is None else self._note(found)
 
@@ -168,7 +171,7 @@ class PlainWriter:
         return None if found is None else self.versioned(found)
 
     def versioned(self, snapshot: SessionSnapshot) -> Stored:
-        """A snapshot that was just loaded, as one of a revision."""
+        """Return a snapshot that was just loaded, with its number as revision."""
         revision = self._note(snapshot)
         return Versioned(snapshot, revision, Position(len(snapshot.session.messages), EMPTY_CHAIN))
 
@@ -179,7 +182,7 @@ class PlainWriter:
         theirs: Stored | None = None
         changes = written = self._as_stored(changes)
         if changes.checkpoint is not None:
-            # First: what it holds may be in one that is removed afterwards, and nowhere else.
+            # First, since it may replace one that is removed below.
             await self._put_run(changes, changes.checkpoint, on)
         for attempt in range(_TRIES if self._compares else 1):
             now = self._seen
@@ -209,26 +212,26 @@ class PlainWriter:
     ) -> None:
         """Write the checkpoint of a run. Raises StaleGenerationError for a deleted session."""
         await self._store.save_loop_checkpoint(run.run_id, run.checkpoint)
-        # After the write: a deletion that comes later takes the checkpoint along.
+        # After the write, since a later deletion of the session also removes the checkpoint.
         if on is not None and not await self._store.exists(changes.session_id):
             await self._store.delete_loop_checkpoint(run.run_id)
             may_write(_alone(changes), on, None, None, _nothing)
 
     def _as_stored(self, changes: SessionChanges) -> SessionChanges:
-        """The changes without secrets: with them nothing stored would equal what was written."""
+        """Return the changes as they will be stored, redacted, so that they compare equal then."""
         store = self._store
         return store.redacted_changes(changes) if isinstance(store, BaseStore) else changes
 
     async def _compared(
         self, changes: SessionChanges, on: Revision | None
     ) -> SessionSnapshot | None:
-        """The stored session; nothing is read for a first save, or where nothing is compared."""
+        """Return the stored session; it is not read for a first save or a checkpoint alone."""
         if on is None or not changes.changes_session:
             return None if self._seen is None else self._seen.snapshot
         return await self._store.load_snapshot(changes.session_id)
 
     async def _write(self, changes: SessionChanges) -> bool:
-        """Write the changes; False when others saved meanwhile and the store compares."""
+        """Write the changes; return False when others saved meanwhile and the store compares."""
         if not changes.changes_session:
             return True
         before = None if self._seen is None else self._seen.snapshot
@@ -245,10 +248,10 @@ class PlainWriter:
         return True
 
     async def _write_in_steps(self, changes: SessionChanges) -> None:
-        """In upstream's order, the first failure ending it."""
+        """Write part by part, in upstream's order, up to the first failure."""
         store, session_id = self._store, changes.session_id
         if changes.retained_artifact_uris:
-            # They have no step: a store that cannot keep them has to say so.
+            # No step stores them; `save_snapshot` refuses where the store cannot keep them.
             snapshot = _onto(None if self._seen is None else self._seen.snapshot, changes)
             if snapshot is not None:
                 await store.save_snapshot(snapshot)
@@ -268,10 +271,10 @@ class PlainWriter:
         self._advance(name, values)
 
     async def landed(self, changes: SessionChanges) -> Revision | None:
-        """See `SessionWriter.landed`: it was made if all that it added is stored.
+        """See `SessionWriter.landed`: a save was made if all that it added is stored.
 
-        Others may have saved since. A store without ids of saves cannot tell a save from an equal
-        one of another live session.
+        Others may have saved since. A store without save ids cannot distinguish it from an equal
+        save of another live session.
         """
         stored = await self._store.load_snapshot(changes.session_id)
         before = None if self._seen is None else self._seen.snapshot
@@ -282,11 +285,11 @@ class PlainWriter:
             return self._note(stored)
         if before is None or not _has_added(before, attempted, stored):
             return None
-        # That is where ours was made; what is stored now is another revision.
+        # The revision of our save; the stored one is another by now.
         return self._note(attempted)
 
     async def runs(self, session_id: str, open_runs: Sequence[str]) -> tuple[RunCheckpoint, ...]:
-        """See `SessionWriter.runs`: where their own messages begin is not known."""
+        """See `SessionWriter.runs`: the store does not keep where a run's own messages begin."""
         found = [await self._store.load_loop_checkpoint(run_id) for run_id in open_runs]
         return tuple(
             RunCheckpoint(checkpoint=one)
@@ -295,7 +298,7 @@ class PlainWriter:
         )
 
     async def claim(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
-        """See `SessionWriter.claim`: others may claim it, too."""
+        """See `SessionWriter.claim`: this excludes no other claim."""
         found = await self._store.load_loop_checkpoint(run_id)
         if found is None:
             raise RunClaimedError(
@@ -305,7 +308,7 @@ class PlainWriter:
 
 
 def _onto(before: SessionSnapshot | None, changes: SessionChanges) -> SessionSnapshot | None:
-    """The whole snapshot with the changes; None while no session is known."""
+    """Return the snapshot with the changes in it; None while no session is known."""
     session = changes.session or (before.session if before is not None else None)
     if session is None:
         return None
@@ -322,7 +325,7 @@ def _onto(before: SessionSnapshot | None, changes: SessionChanges) -> SessionSna
 
 
 def _equal(one: SessionSnapshot, other: SessionSnapshot) -> bool:
-    """Whether two snapshots have the same content; a collection that is empty is as none."""
+    """Whether two snapshots are equal, an empty collection counting as one never saved."""
     return one is other or (
         one.session == other.session
         and one.retained_artifact_uris == other.retained_artifact_uris
@@ -336,7 +339,7 @@ def _equal(one: SessionSnapshot, other: SessionSnapshot) -> bool:
 def _has_added(
     before: SessionSnapshot, attempted: SessionSnapshot, stored: SessionSnapshot
 ) -> bool:
-    """Whether a save added values, and each of them is stored behind those that were there."""
+    """Whether the save added values, and each of them is stored at its position."""
     added = False
     for was, new, now in zip(*map(_lists, (before, attempted, stored)), strict=True):
         if new == was:
@@ -348,7 +351,7 @@ def _has_added(
 
 
 def _lists(snapshot: SessionSnapshot) -> tuple[tuple[object, ...], ...]:
-    """The lists of a snapshot that grow, a collection that was never saved as an empty one."""
+    """Return the lists of a snapshot that grow, () for a collection that was never saved."""
     session = snapshot.session
     return (
         session.messages,
@@ -362,7 +365,7 @@ def _alike(one: object, other: object) -> bool:
 
 
 def _alone(changes: SessionChanges) -> SessionChanges:
-    """The changes without runs, which such a store has no claims of."""
+    """Return the changes without runs, which such a store cannot claim."""
     return attrs.evolve(changes, checkpoint=None, ended_runs=())
 
 

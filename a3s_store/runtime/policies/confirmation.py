@@ -1,15 +1,16 @@
-"""Asks a human about calls of tools, and brings each answer to the call that waits for it.
+"""Confirmation of tool calls by a human, and the policy of when a human is asked.
 
-`ConfirmationManager` keeps what is pending. Whoever shows questions listens to the events and calls
-`confirm`; whoever runs tools waits for the handle it got.
+`ConfirmationManager` keeps the pending requests. A user interface subscribes to the events and
+calls `confirm`; the code that runs tools awaits the request.
 
-Invariants: 1. what is pending has not been answered, expired, been cancelled or replaced, and its
-waiter, if it had one, still waits; 2. every waiter is told once; 3. time alone decides nothing:
-what is due expires when `check_timeouts` is called. `wait` calls it when the time is up, so that an
-application without a timer does not wait for ever; a bare `await` of the handle does not; 4. a new
-policy is that of later questions, one that is pending keeps its time and what happens after it.
-To be used from one event loop. Upstream: hitl.rs (runtime 6). Left out: rejecting
-both of two questions with one id, and time that never decides (6.4).
+Invariants: 1. a pending request has not been confirmed, expired, cancelled or replaced, and its
+waiter, if any, still waits; 2. every waiter is told once; 3. a request expires only in
+`check_timeouts`, never by a timer. `wait` calls it when the time is up, so that an application
+without a timer does not wait for ever; awaiting the request itself does not; 4. a new policy
+applies to later requests, and a pending one keeps its timeout and the action after it.
+
+To be used from one event loop. Upstream: hitl.rs, `SessionLane`, `TimeoutAction` (runtime 6). Left
+out: rejecting both of two requests with one id, and a timeout that never decides (6.4).
 """
 
 from __future__ import annotations
@@ -27,28 +28,52 @@ from a3s_store.models import (
     ConfirmationReceived,
     ConfirmationRequired,
     ConfirmationTimeout,
+    SessionLane,
     TimeoutAction,
 )
 from a3s_store.runtime.observation.events import Emit
-from a3s_store.runtime.policies.lanes import lane_of
 from a3s_store.runtime.state.limits import check_items
 
 _TAKEN: Final = {TimeoutAction.REJECT: "rejected", TimeoutAction.AUTO_APPROVE: "auto_approved"}
+_NUMBERS: Final = {TimeoutAction.REJECT: 1, TimeoutAction.AUTO_APPROVE: 2}
+# Tools that change nothing. Names are compared exactly: `Read` is an unknown tool.
+_QUERIES: Final = frozenset(
+    {"read", "glob", "ls", "grep", "list_files", "search", "web_fetch", "web_search"}
+)
+
+
+def lane_of(tool: str) -> SessionLane:
+    """Return the lane of a tool's calls: Query for tools that change nothing, else Execute.
+
+    No tool is in the lanes Control and Generate. Upstream: `SessionLane::from_tool_name`
+    (runtime 6.2).
+    """
+    return SessionLane.QUERY if tool in _QUERIES else SessionLane.EXECUTE
+
+
+def number_of(action: TimeoutAction) -> int:
+    """Return an action's number in remote calls; an unknown action has Reject's (runtime 6.1)."""
+    return _NUMBERS.get(action, _NUMBERS[TimeoutAction.REJECT])
+
+
+def action_of(number: int) -> TimeoutAction:
+    """Return the action of a number in remote calls; Reject for an unknown one (runtime 6.1)."""
+    return TimeoutAction.AUTO_APPROVE if number == 2 else TimeoutAction.REJECT
 
 
 def is_yolo(policy: ConfirmationPolicy, tool: str) -> bool:
-    """Whether nobody is asked about the tool: the policy is off, or not for the tool's lane."""
+    """Whether a tool runs unasked: the policy is off, or its `yolo_lanes` have the tool's lane."""
     return not policy.enabled or lane_of(tool) in policy.yolo_lanes
 
 
 def requires_confirmation(policy: ConfirmationPolicy, tool: str) -> bool:
-    """Whether somebody is asked about the tool, when its permission is Ask."""
+    """Whether a human is asked about a tool with the permission Ask."""
     return not is_yolo(policy, tool)
 
 
 @attrs.frozen
 class ConfirmationAnswer:
-    """Whether the call may be made, and why. `timed_out` says that time gave the answer."""
+    """Whether the call may be made, and why. `timed_out` says that the timeout decided."""
 
     approved: bool
     reason: str | None = None
@@ -56,7 +81,7 @@ class ConfirmationAnswer:
 
 
 class PendingConfirmation(NamedTuple):
-    """A question that waits for an answer, and for how much longer it does."""
+    """A pending request, and the milliseconds until it may expire."""
 
     tool_id: str
     tool_name: str
@@ -64,11 +89,11 @@ class PendingConfirmation(NamedTuple):
 
 
 class ConfirmationRequest:
-    """A question that was asked, as the one who waits for the answer holds it.
+    """A request to a human, for the code that waits. Made by `ConfirmationManager`.
 
-    `await` answers a `ConfirmationAnswer`, and raises SessionError (`confirmation channel closed`)
-    when a later question took this one's id. One task may wait; when it is cancelled the question
-    is withdrawn. Made by `ConfirmationManager`.
+    Awaiting it returns a `ConfirmationAnswer`, and raises SessionError (`confirmation channel
+    closed`) when a later request has its id. One task may wait; when that is cancelled, the request
+    is withdrawn.
     """
 
     def __init__(
@@ -80,14 +105,14 @@ class ConfirmationRequest:
         self.timeout_action = policy.timeout_action
         self._manager = manager
         self._due_ms = manager._clock() + policy.default_timeout_ms
-        # None, not an exception, when it closes: nobody may be waiting to retrieve one.
+        # None when it is closed; an exception might never be retrieved.
         self._answer: asyncio.Future[ConfirmationAnswer | None] = (
             asyncio.get_running_loop().create_future()
         )
 
     @property
     def remaining_ms(self) -> int:
-        """How long until it may expire; 0 when it may."""
+        """Milliseconds until it may expire; 0 when it may."""
         return max(0, self._due_ms - self._manager._clock())
 
     def __await__(self) -> Generator[Any, None, ConfirmationAnswer]:
@@ -101,12 +126,12 @@ class ConfirmationRequest:
                 "confirmation channel closed",
                 op="confirm",
                 where=f"tool call {self.tool_id!r}",
-                hint="Another question was asked under the same id",
+                hint="Another request was made under the same id",
             )
         return answer
 
     def _settle(self, answer: ConfirmationAnswer | None) -> bool:
-        # A waiter that was cancelled a moment ago has cancelled this, and not run since.
+        # A waiter that was cancelled has cancelled the future, and has not run since.
         if self._answer.done():
             return False
         self._answer.set_result(answer)
@@ -114,9 +139,9 @@ class ConfirmationRequest:
 
 
 class ConfirmationManager:
-    """The pending questions of a session. Upstream: `ConfirmationManager` (runtime 6.3).
+    """The pending confirmation requests of a session. Upstream: `ConfirmationManager` (6.3).
 
-    Raises EncodeError for a policy that could not be saved, as every session saves its own.
+    Raises EncodeError for a policy that could not be saved, since it is saved with the session.
     """
 
     def __init__(
@@ -130,11 +155,11 @@ class ConfirmationManager:
 
     @property
     def policy(self) -> ConfirmationPolicy:
-        """The policy of questions to come."""
+        """The policy of later requests."""
         return self._policy
 
     def set_policy(self, policy: ConfirmationPolicy) -> None:
-        """Replace the policy; what is pending keeps its time and what happens after it.
+        """Replace the policy; pending requests keep their timeout and the action after it.
 
         Raises EncodeError for a policy that could not be saved; then the old one stays.
         """
@@ -142,16 +167,16 @@ class ConfirmationManager:
         self._policy = policy
 
     def requires_confirmation(self, tool: str) -> bool:
-        """Whether the policy has somebody asked about this tool."""
+        """Whether the policy asks a human about this tool."""
         return requires_confirmation(self._policy, tool)
 
     def request_confirmation(
         self, tool_id: str, name: str, args: Mapping[str, Any]
     ) -> ConfirmationRequest:
-        """Ask, at once, and answer what to wait for; asks whatever the policy says of the tool.
+        """Make a request at once, and return it to be awaited; the policy is not consulted.
 
-        A pending question with this id is replaced: its waiter sees a closed channel. Must be
-        called where an event loop runs. Emits ConfirmationRequired.
+        A pending request of this id is replaced: its waiter gets a closed channel. Must be called
+        in a running event loop. Emits ConfirmationRequired.
         """
         request = ConfirmationRequest(self, tool_id, name, self._policy)
         event = ConfirmationRequired(
@@ -165,9 +190,9 @@ class ConfirmationManager:
         return request
 
     async def wait(self, request: ConfirmationRequest) -> ConfirmationAnswer:
-        """Wait for the answer, and see to it that time gives one when nobody does.
+        """Wait for the decision, at most until the request expires by the manager's clock.
 
-        The time is the clock's. Raises what awaiting the request raises.
+        Raises as awaiting the request does.
         """
         try:
             while not request._answer.done():
@@ -180,13 +205,13 @@ class ConfirmationManager:
         return await request
 
     def confirm(self, tool_id: str, approved: bool, reason: str | None = None) -> bool:
-        """Answer a question; False when none with this id is pending.
+        """Decide a pending request; return False when there is none with this id.
 
         Emits ConfirmationReceived.
 
         Raises:
-            EncodeError: `approved` is neither True nor False, as an "n" from a terminal is not, or
-                the reason could not be saved; the question is still pending.
+            EncodeError: `approved` is not a bool, as an "n" from a terminal, or the reason could
+                not be saved; the request is still pending.
         """
         _check_boolean(approved)
         event = ConfirmationReceived(tool_id=tool_id, approved=approved, reason=reason)
@@ -197,10 +222,10 @@ class ConfirmationManager:
         return found
 
     def check_timeouts(self) -> int:
-        """Let expire what is due, and answer how many did.
+        """Expire the requests that are due, and return how many.
 
-        Each is approved or rejected as the policy said when it was asked. Emits
-        ConfirmationTimeout for each.
+        Each is approved or rejected as the policy said when it was made. Emits ConfirmationTimeout
+        for each.
         """
         due = [request for request in self._pending.values() if not request.remaining_ms]
         expired = 0
@@ -217,21 +242,21 @@ class ConfirmationManager:
         return expired
 
     def cancel(self, tool_id: str) -> bool:
-        """Take a question back: its waiter is told no. False when none is pending. No event."""
+        """Withdraw a request: its waiter is told no. False when none is pending. Emits nothing."""
         answer = ConfirmationAnswer(approved=False, reason="Confirmation cancelled")
         return self._settle(self._pending.get(tool_id), answer)
 
     def cancel_all(self) -> int:
-        """Take every question back, and answer how many there were. No events."""
+        """Withdraw all pending requests, and return how many there were. Emits nothing."""
         return sum(self.cancel(tool_id) for tool_id in tuple(self._pending))
 
     @property
     def pending_count(self) -> int:
-        """How many questions wait for an answer."""
+        """The number of pending requests."""
         return len(self.pending_confirmations())
 
     def pending_confirmations(self) -> tuple[PendingConfirmation, ...]:
-        """What waits for an answer, in the order in which it was asked."""
+        """Return the pending requests, in the order in which they were made."""
         return tuple(
             PendingConfirmation(request.tool_id, request.tool_name, request.remaining_ms)
             for request in self._pending.values()
@@ -239,10 +264,10 @@ class ConfirmationManager:
         )
 
     def _settle(self, request: ConfirmationRequest | None, answer: ConfirmationAnswer) -> bool:
-        """Give a pending question its answer; False when it is not, or no longer, pending."""
+        """Decide a pending request; return False when it is no longer pending."""
         if request is None or not self._remove(request):
             return False
-        # Before any event: whatever a listener does then, the waiter has been told.
+        # Before any event, so that a subscriber cannot change the decision.
         return request._settle(answer)
 
     def _withdraw(self, request: ConfirmationRequest) -> None:
@@ -250,7 +275,7 @@ class ConfirmationManager:
         request._settle(None)
 
     def _remove(self, request: ConfirmationRequest) -> bool:
-        """Forget a question; False when another has its id by now, or none."""
+        """Remove a request; return False when it is not the pending one of its id."""
         if self._pending.get(request.tool_id) is not request:
             return False
         del self._pending[request.tool_id]

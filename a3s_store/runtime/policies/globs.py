@@ -1,14 +1,13 @@
-"""Matches the globs of permission rules, in a time that nobody can make explode.
+"""Matches the globs of permission rules, in time that grows with pattern and text, no faster.
 
-`**` and `**/` are any text without a line break, `*` any text and `?` one character without `/`,
-line breaks included; everything else stands for itself, and the whole text must match. That a `*`
-takes a line break and a `**` does not is upstream's, whose globs become regular expressions.
+`**` and `**/` match any text without a line break, `*` any text and `?` one character without `/`,
+line breaks included. Every other character matches itself, and the whole text must match. Upstream,
+where globs become regular expressions, treats line breaks the same way.
 
-Rejected: regular expressions. A rule comes from a policy on disk and the text from a model, and
-`re` goes back and forth between many `**` in exponential time. Here the set of places up to which
-the pattern so far may have matched is one large integer, a bit for each place of the text, and each
-piece of the pattern is a step or two of arithmetic on it (as in Cameron's Parabix): the time is
-pieces times length, whatever they are.
+Rejected: regular expressions. A pattern comes from a policy on disk and the text from a model, and
+`re` needs exponential time for many `**`. Here one large integer has a bit for each position of the
+text that the pattern so far can have reached, and each piece of the pattern is a step or two of
+arithmetic on it (as in Cameron's Parabix): the time is pieces times length in every case.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ _ONE: Final = "?"
 
 @attrs.frozen
 class Glob:
-    """A compiled pattern: stretches of literal text, and what stands between them."""
+    """A compiled pattern: pieces of literal text and wildcards."""
 
     pieces: tuple[tuple[Literal["text", "wild"], str], ...]
 
     @classmethod
     def of(cls, pattern: str) -> Glob:
-        """Compile; every text is a pattern. Upstream: `glob_to_regex` (runtime 5.1)."""
+        """Compile a pattern; every text is one. Upstream: `glob_to_regex` (runtime 5.1)."""
         pieces: list[tuple[Literal["text", "wild"], str]] = []
         at = 0
         literal = ""
@@ -52,11 +51,11 @@ class Glob:
         return cls(tuple(pieces))
 
     def matches(self, text: str) -> bool:
-        """Whether the whole text is one that the pattern means."""
+        """Whether the pattern matches the whole text."""
         if self.pieces and self.pieces[0][0] == "text" and not text.startswith(self.pieces[0][1]):
             return False
         marks = _Marks(text)
-        # Bit i is set where the pieces so far may have matched text[:i].
+        # Bit i is set where the pieces so far can match text[:i].
         here = 1
         for kind, piece in self.pieces:
             if kind == "text":
@@ -64,8 +63,8 @@ class Glob:
             elif piece == _ONE:
                 here = (here & marks.without("/")) << 1
             else:
-                # From each place to the end of the run of allowed characters it stands in: adding
-                # the run to one of its bits carries up to where the run ends.
+                # Add all positions up to the end of the run of allowed characters: adding the run
+                # to one of its bits carries to the end of the run.
                 run = marks.without("\n" if piece == _ANY else "/")
                 here |= ((here & run) + run) ^ run
             if not here:
@@ -74,17 +73,17 @@ class Glob:
 
 
 class _Marks:
-    """Where in one text something stands, as integers: bit i is about what begins at text[i]."""
+    """Positions in one text as integers: bit i is set for a match that begins at text[i]."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._found: dict[str, int] = {}
 
     def of(self, part: str) -> int:
-        """Where this part begins."""
+        """Return the positions where a part begins."""
         found = self._found.get(part)
         if found is None:
-            # Digits and int() rather than |= on the number, which would copy it for each place.
+            # Digits and int(), since `|=` on a large integer copies it for each position.
             digits = bytearray(b"0") * (len(self._text) + 1)
             at = self._text.find(part)
             while at >= 0:
@@ -94,5 +93,5 @@ class _Marks:
         return found
 
     def without(self, character: str) -> int:
-        """Where another character than this stands."""
+        """Return the positions of all other characters."""
         return (1 << len(self._text)) - 1 ^ self.of(character)

@@ -1,16 +1,15 @@
-"""Decides whether a call of a tool is allowed, denied or asked about, by rules in a policy.
+"""Permissions: whether a call of a tool is allowed, denied or asked about, by rules of a policy.
 
-A rule is `Tool` or `Tool(pattern)`; the pattern is held against one text made of the call's
-arguments: the command of `bash`, the path of `read`. What is stored of a rule is its text, and the
-text is all that is needed: it is compiled when first met and remembered by itself, so a policy read
-from disk decides as it did before it was saved. (Upstream kept the compiled parts beside the text
-and lost them on the way: what it read back matched nothing.)
+A rule is `Tool` or `Tool(pattern)`. The pattern is matched with one text made of the call's
+arguments: the command of `bash`, the path of `read`. Only the text of a rule is stored; it is
+compiled when it is first used, and cached by the text, so a policy read from disk decides as it did
+before it was saved. (Upstream stored the text and lost the compiled parts beside it: a policy that
+it read back matched nothing.)
 
-Invariants: 1. deny beats allow, allow beats ask, and a global deny beats whatever a session says;
-2. no text is an invalid rule; one that is malformed names a tool that does not exist; 3. the time
-of a decision grows with the lengths of rule and text, never exponentially (see `globs`). Upstream:
-permissions.rs (runtime 5.1, 5.2). Left out: rules on lanes, names of tools as globs, the guard
-with modes (5.3).
+Invariants: 1. deny wins over allow, allow over ask, and a global deny over a session's policy; 2.
+every text is a rule; a malformed one names a tool that does not exist; 3. the time of a decision
+grows with the lengths of rule and text, never exponentially (see `globs`). Upstream: permissions.rs
+(runtime 5.1, 5.2). Left out: rules on lanes, names of tools as globs, the guard with modes (5.3).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from a3s_store.wire import compact, freeze
 from a3s_store.wire.text import exact
 
 _MCP: Final = "mcp__"
-# Which arguments a pattern is held against, by the tool's name.
+# The arguments that a pattern is matched with, by the tool's name.
 _ARGUMENTS: Final = {
     "bash": ("command",),
     "read": ("file_path",),
@@ -41,20 +40,20 @@ _CAPITALS: Final = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQ
 
 
 class PermissionChecker(Protocol):
-    """Decides about calls of tools: a policy, or whatever an application puts in its place."""
+    """Decides about calls of tools: a policy, or an application's object in its place."""
 
     def check(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
-        """What is to happen with this call."""
+        """Return whether the call is allowed, denied or asked about."""
         ...
 
 
 def decide(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
-    """What the policy says of a call; Allow for every call when it is not enabled.
+    """Return the policy's decision about a call; Allow when the policy is not enabled.
 
-    A `default_decision` that this release does not know is Deny.
+    A `default_decision` that this release does not know counts as Deny.
 
     Raises:
-        EncodeError: a rule needs the arguments as JSON and they are none.
+        EncodeError: a rule needs the arguments as JSON, and they are none.
 
     Upstream: `PermissionPolicy::check` (runtime 5.2).
     """
@@ -68,28 +67,28 @@ def decide(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> Perm
     if call.meets(policy.ask):
         return PermissionDecision.ASK
     default = policy.default_decision
-    # One that this release does not know may be stricter than all others.
+    # An unknown one may be stricter than all others.
     return default if isinstance(default, PermissionDecision) else PermissionDecision.DENY
 
 
 def is_allowed(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> bool:
-    """Whether the call may be made without asking."""
+    """Whether the policy allows the call without asking."""
     return decide(policy, tool, args) is PermissionDecision.ALLOW
 
 
 def is_denied(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> bool:
-    """Whether the call must not be made."""
+    """Whether the policy denies the call."""
     return decide(policy, tool, args) is PermissionDecision.DENY
 
 
 def requires_confirmation(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> bool:
-    """Whether the policy leaves the call to be asked about."""
+    """Whether the policy has a human asked about the call."""
     return decide(policy, tool, args) is PermissionDecision.ASK
 
 
 @attrs.frozen
 class MatchingRules:
-    """The rules of a policy that are about one call, list by list, in their order."""
+    """The rules of a policy that match one call, list by list, in their order."""
 
     deny: tuple[PermissionRule, ...] = ()
     allow: tuple[PermissionRule, ...] = ()
@@ -97,12 +96,12 @@ class MatchingRules:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no rule is about the call, so that the default decides."""
+        """Whether no rule matches the call, so that the default decides."""
         return not (self.deny or self.allow or self.ask)
 
 
 def matching_rules(policy: PermissionPolicy, tool: str, args: Mapping[str, Any]) -> MatchingRules:
-    """Every rule that is about this call, enabled or not: for showing why.
+    """Return every rule that matches a call, whether the policy is enabled or not.
 
     Upstream: `PermissionPolicy::get_matching_rules`.
     """
@@ -116,21 +115,21 @@ def matching_rules(policy: PermissionPolicy, tool: str, args: Mapping[str, Any])
 
 @attrs.frozen
 class PolicyChecker:
-    """A policy as what checks calls."""
+    """A `PermissionChecker` that decides by one policy."""
 
     policy: PermissionPolicy
 
     def check(self, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
-        """What the policy says of the call."""
+        """Return the policy's decision about the call."""
         return decide(self.policy, tool, args)
 
 
 class PermissionManager:
-    """The policies of many sessions, and the one of those that have none of their own.
+    """The policies of many sessions, and a global one for sessions without one.
 
-    A session's policy replaces the global one, except that no session gets past a global deny
-    rule, not even with a policy that is not enabled. Upstream: `PermissionManager` (runtime 5.2),
-    which does not look whether a policy is enabled.
+    A session's policy replaces the global one, but a global deny rule applies to every session,
+    also to one with a disabled policy. Upstream: `PermissionManager` (runtime 5.2), which ignores
+    whether a policy is enabled.
     """
 
     def __init__(self, global_policy: PermissionPolicy | None = None) -> None:
@@ -138,25 +137,25 @@ class PermissionManager:
         self._of_session: dict[str, PermissionPolicy] = {}
 
     def set_session_policy(self, session_id: str, policy: PermissionPolicy) -> None:
-        """Give a session a policy of its own."""
+        """Give a session its own policy."""
         self._of_session[session_id] = policy
 
     def remove_session_policy(self, session_id: str) -> None:
-        """Put a session back under the global policy; one that is there already stays."""
+        """Remove a session's own policy; does nothing when it has none."""
         self._of_session.pop(session_id, None)
 
     def effective_policy(self, session_id: str) -> PermissionPolicy:
-        """The session's own policy, else the global one."""
+        """Return the session's own policy, else the global one."""
         return self._of_session.get(session_id, self.global_policy)
 
     def check(self, session_id: str, tool: str, args: Mapping[str, Any]) -> PermissionDecision:
-        """What is to happen with a call in this session."""
+        """Return the decision about a call in this session."""
         if self.global_policy.enabled and _Call(tool, args).meets(self.global_policy.deny):
             return PermissionDecision.DENY
         return decide(self.effective_policy(session_id), tool, args)
 
     def checker(self, session_id: str) -> PermissionChecker:
-        """The checker of one session, by the policies as they are at each call."""
+        """Return a checker for one session, by the policies as they are at each call."""
         return _OfSession(self, session_id)
 
 
@@ -178,10 +177,10 @@ class _Call:
         self._args = args
 
     def meets(self, rules: Iterable[PermissionRule]) -> bool:
-        """Whether one of the rules is about this call."""
-        return any(self._is_meant_by(_compiled(rule.rule)) for rule in rules)
+        """Whether one of the rules matches this call."""
+        return any(self._matches(_compiled(rule.rule)) for rule in rules)
 
-    def _is_meant_by(self, rule: _Compiled) -> bool:
+    def _matches(self, rule: _Compiled) -> bool:
         if rule.name != self._name and not (rule.server and self._tool.startswith(rule.server)):
             return False
         if rule.prefix is not None:
@@ -199,7 +198,7 @@ class _Call:
 
 @attrs.frozen
 class _Compiled:
-    """A rule's parts. Neither prefix nor glob: every call of the tool."""
+    """The parts of a rule. Without prefix and glob it matches every call of the tool."""
 
     name: str
     server: str
@@ -209,7 +208,7 @@ class _Compiled:
 
 @functools.lru_cache(maxsize=4096)
 def _compiled(rule: str) -> _Compiled:
-    """The parts of a rule's text. Upstream: `PermissionRule::parse_rule` (runtime 5.1)."""
+    """Return the parts of a rule's text. Upstream: `PermissionRule::parse_rule` (runtime 5.1)."""
     tool, bracket, rest = rule.partition("(")
     if not bracket or not rest.endswith(")"):
         tool, pattern = rule, "*"
@@ -224,5 +223,5 @@ def _compiled(rule: str) -> _Compiled:
 
 
 def same_name(name: str) -> str:
-    """Return a tool's name without upper case: of ASCII letters only, as upstream compares."""
+    """Return a tool's name in lower case: ASCII letters only, as upstream compares names."""
     return name.lower() if name.isascii() else name.translate(_CAPITALS)

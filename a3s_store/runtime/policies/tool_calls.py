@@ -1,14 +1,14 @@
-"""Makes one call of a tool, if it may be made: what the policies say, what a human says, the run.
+"""Makes one call of a tool, if skills, hooks, permissions and a human allow it.
 
-What goes wrong becomes the call's result, for the model to read: a denied call, a rejected one, a
-tool that is not there, one that failed. Each has its text here, upstream's.
+A failure becomes the result of the call, for the model to read: a denied or rejected call, an
+unknown tool, a tool that raised. The texts are upstream's.
 
-Invariants: 1. a tool runs only when it is allowed, or left to be asked about and then approved, or
-nobody is to be asked; 2. a call that ends in a result emits one ToolStart and one ToolEnd, in this
-order, around whatever else it emits, whether or not the tool ran (as in the runs upstream keeps);
-3. a cancelled call leaves no question behind; 4. skills and hooks may refuse what the policies
-allow, and permit nothing else. Upstream: the tool part of the loop in agent.rs
-(runtime 5.4, 6.3).
+Invariants: 1. a tool runs only when it is allowed, or when the policy asks and a human approves, or
+when the policy asks and no human is to be asked; 2. a call that ends in a result emits one
+ToolStart and one ToolEnd, in this order, around all other events, whether or not the tool ran (as
+in the runs upstream keeps); 3. a cancelled call leaves no pending confirmation; 4. skills and hooks
+may refuse an allowed call, and allow no refused one. Upstream: the tool part of the loop in
+agent.rs (runtime 5.4, 6.3).
 """
 
 from __future__ import annotations
@@ -38,34 +38,34 @@ from a3s_store.runtime.policies.tool_filter import ToolFilter
 from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
 
 _DENIED: Final = "Blocked by deny rule in permission policy"
-# Is told of each tool that ran: its name, whether it succeeded, and milliseconds.
+# Called after a tool ran, with its name, whether it succeeded, and its milliseconds.
 OnRan: TypeAlias = Callable[[str, bool, int], object]
 
 
-def _no_one(tool: str, success: bool, duration_ms: int) -> None:
-    """Told of nothing."""
+def _ignored(tool: str, success: bool, duration_ms: int) -> None:
+    """An `OnRan` that does nothing."""
 
 
 class Tool(Protocol):
-    """Something a model can call, which the application supplies."""
+    """A tool that a model can call, supplied by the application."""
 
     @property
     def name(self) -> str:
-        """What the model calls it by."""
+        """The name by which the model calls it."""
         ...
 
     @property
     def definition(self) -> ToolDefinition:
-        """What the model is told about it."""
+        """The definition that the model is offered."""
         ...
 
     async def run(self, args: Mapping[str, Any]) -> ToolOutput:
-        """Do it. `args` is frozen. What is raised becomes the text of a failed call."""
+        """Do the call. `args` is frozen. An exception becomes the text of a failed call."""
         ...
 
 
 def by_name(tools: Iterable[Tool]) -> dict[str, Tool]:
-    """The tools by their names, as `guarded_call` wants them.
+    """Return the tools by their names, as `guarded_call` takes them.
 
     Raises:
         SessionConfigError: two have the same name.
@@ -88,17 +88,17 @@ async def guarded_call(
     cleaned: OnCleaned = tell_no_one,
     hooks: HookRunner = NO_HOOKS,
     tool_filter: ToolFilter | None = None,
-    on_ran: OnRan = _no_one,
+    on_ran: OnRan = _ignored,
 ) -> ToolOutput:
-    """Make the call if it may be made; return its result, or why there is none, as a result.
+    """Make the call if it may be made; return its result, or the refusal as a result.
 
-    Without a checker everything is allowed; without a confirmation manager nobody is asked, and
-    what would be asked about runs. A call that is allowed is never asked about. Waits for a human's
-    answer as long as the confirmation policy says. Texts of the call and of its result that cannot
-    be written are cleaned; give `Session.text_cleaned` as `cleaned` for its event TextCleaned.
-    `Session.call_tool` gives all of a session's, hooks and active skills included.
-    Raises what the checker raises, the tool not having run; then, as after a cancellation, which
-    goes through, there is no ToolEnd.
+    `checker` None allows everything. `confirmation` None asks no one: a call that would be asked
+    about runs. An allowed call is never asked about. A request waits as long as the confirmation
+    policy says. Texts of the call and of its result that cannot be written are cleaned, and
+    `cleaned` is called with their number. `Session.call_tool` passes all of a session's own.
+
+    Raises what the checker raises; the tool has not run then. After that, and after a cancellation,
+    there is no ToolEnd.
 
     Upstream: runtime 5.4.
     """
@@ -123,7 +123,7 @@ async def guarded_call(
 
 @attrs.frozen
 class _Gate:
-    """What decides about one call, in the order in which it is asked."""
+    """The checks of one call, in their order."""
 
     tools: Mapping[str, Tool]
     checker: PermissionChecker | None
@@ -134,10 +134,10 @@ class _Gate:
     on_ran: OnRan
 
     async def outcome(self, call: ToolUseBlock) -> ToolOutput:
-        """Return the result of the call, or why there is none."""
+        """Return the result of the call, or the refusal as a result."""
         if not isinstance(call.input, Mapping):
-            # Before any checker, which is written for arguments by name.
-            return ToolOutput.error(f"Tool '{call.name}' was called with what is no JSON object")
+            # Before any checker, which expects arguments by name.
+            return ToolOutput.error(f"Tool '{call.name}' needs a JSON object as input")
         if self.tool_filter is not None and not self.tool_filter.allows(call.name):
             what = f"Tool '{call.name}' is not allowed by any active skill."
             return self._denied(call, what, what)
@@ -155,10 +155,10 @@ class _Gate:
             return self._denied(call, _DENIED, what)
         tool = self.tools.get(call.name)
         if tool is None:
-            # Before a human is asked: a reply would change nothing.
+            # Before a human is asked, who could not change the result.
             return ToolOutput.error(f"Unknown tool: {call.name}")
         if decision is PermissionDecision.ASK and self.confirmation is not None:
-            refused = await _refusal(call, call.input, self.confirmation)
+            refused = await _refusal(call, self.confirmation)
             if refused is not None:
                 return ToolOutput.error(refused)
         begun = time.monotonic_ns()
@@ -174,13 +174,11 @@ class _Gate:
         return ToolOutput.error(what)
 
 
-async def _refusal(
-    call: ToolUseBlock, args: Mapping[str, Any], confirmation: ConfirmationManager
-) -> str | None:
-    """Why the call must not be made, by a human or for want of one; None when it may."""
+async def _refusal(call: ToolUseBlock, confirmation: ConfirmationManager) -> str | None:
+    """Return the reason why a human did not allow the call; None when it may be made."""
     if not confirmation.requires_confirmation(call.name):
         return None
-    request = confirmation.request_confirmation(call.id, call.name, args)
+    request = confirmation.request_confirmation(call.id, call.name, call.input)
     try:
         answer = await confirmation.wait(request)
     except SessionError as error:
@@ -200,7 +198,7 @@ async def _run(tool: Tool, args: Mapping[str, Any]) -> ToolOutput:
     try:
         output: object = await tool.run(args)
     except Exception as error:
-        # Some say nothing of themselves: TimeoutError, AssertionError.
+        # Some errors have no text: TimeoutError, AssertionError.
         return ToolOutput.error(f"Tool execution error: {str(error) or type(error).__name__}")
     if isinstance(output, ToolOutput):
         return output

@@ -1,7 +1,7 @@
-"""Which tools the active skills of a session allow.
+"""The tools that the active skills of a session allow.
 
-Skills themselves are the application's: it says which is active, and the names it allows. Nothing
-of this is stored. Upstream: `allowed-tools` of instruction skills, checked in the agent's loop.
+The application has the skills; it says which are active and the names that each allows. Nothing is
+stored. Upstream: `allowed-tools` of instruction skills, checked in the agent's loop.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from a3s_store.runtime.policies.permissions import same_name
 class ToolFilter:
     """The tools that a session may call while skills are active.
 
-    A tool is allowed when a skill that restricts tools allows it, or when no active skill restricts
-    any. It is asked before any permission rule, and permits nothing that a rule denies.
+    A tool is allowed when no active skill restricts tools, or when one that does allows it. The
+    filter is asked before the permission rules, and allows nothing that a rule denies.
     """
 
     def __init__(self) -> None:
         self._allowed: dict[str, frozenset[str] | None] = {}
 
     def activate(self, skill: str, allowed: Iterable[str] | None = None) -> None:
-        """Make a skill active, with the names of the tools it allows; None restricts nothing.
+        """Make a skill active, with the names of the tools it allows; None allows all tools.
 
-        An active one is replaced. Names are those of tools, without patterns; upper and lower case
-        are the same, as in permission rules. Raises InvalidArgumentError for a text as `allowed`.
+        An active skill of this name is replaced. Names have no patterns; upper and lower case are
+        the same, as in permission rules. Raises InvalidArgumentError for a text as `allowed`.
         """
         if isinstance(allowed, str):
             raise InvalidArgumentError(
@@ -36,12 +36,12 @@ class ToolFilter:
         self._allowed[skill] = names
 
     def deactivate(self, skill: str) -> bool:
-        """Make a skill inactive; whether it was active."""
+        """Make a skill inactive; return whether it was active."""
         return self._allowed.pop(skill, _NOT_ACTIVE) is not _NOT_ACTIVE
 
     @property
     def active(self) -> tuple[str, ...]:
-        """The names of the active skills, in the order in which they became so."""
+        """The names of the active skills, in the order in which they were activated."""
         return tuple(self._allowed)
 
     def allows(self, tool: str) -> bool:

@@ -1,8 +1,7 @@
-"""A command in a queue, from its submission to its answer, and the lane it is in.
+"""Commands of a queue, from their submission to their result, and the lanes they wait in.
 
-Decides what a caller hands in and what it gets; when something runs is `runner`'s affair.
-Invariant: an entry is in exactly one of its lane's `pending`, `delayed` and `running`, or in none
-once it is over.
+`scheduler` decides when a command runs. Invariant: an entry is in exactly one of its lane's
+`pending`, `delayed` and `running`, or in none once it has ended.
 """
 
 from __future__ import annotations
@@ -18,28 +17,27 @@ from typing import Any, Final, Protocol
 import attrs
 
 from a3s_store.models import LaneHandlerConfig, SessionLane
-from a3s_store.runtime.policies.lanes import priority
-from a3s_store.runtime.queue.lane_config import LaneRules
+from a3s_store.runtime.queue.lane_config import LaneRules, priority
 from a3s_store.runtime.queue.metrics import DepthAlerts
 
 
 class Command(Protocol):
-    """What a queue is given to do. `execute` runs once for each attempt.
+    """The work given to a queue. `execute` runs once for each attempt.
 
-    `payload` is JSON, for handlers outside; it is read only if the lane has one. Upstream:
+    `payload` is JSON for an external handler, read only if the lane has one. Upstream:
     `SessionCommand`.
     """
 
     @property
     def command_type(self) -> str:
-        """What kind of work it is, e.g. the tool's name."""
+        """The kind of work, such as the tool's name."""
 
     @property
     def payload(self) -> Any:
-        """What somebody else needs to know to do it."""
+        """The data that an external handler needs."""
 
     async def execute(self) -> Any:
-        """Do it here."""
+        """Do the work in this process."""
 
 
 @attrs.frozen
@@ -58,8 +56,8 @@ class Call:
 class CommandHandle(asyncio.Future[Any]):
     """Await it for the command's result or error. Cancelling it cancels the command.
 
-    A cancelled `await` is such a cancel; `asyncio.shield` it to leave without that. The answer to a
-    cancel does not wait for the command to end; its slot does.
+    A cancelled `await` cancels it too, unless it is shielded by `asyncio.shield`. A cancelled
+    handle is done at once, though the command keeps its slot until it has ended.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -68,7 +66,7 @@ class CommandHandle(asyncio.Future[Any]):
 
 
 class End(enum.Enum):
-    """Why the queue itself cancelled a running command."""
+    """The reason for which the queue itself cancelled a running command."""
 
     LATE = enum.auto()
     STOPPED = enum.auto()
@@ -76,7 +74,7 @@ class End(enum.Enum):
 
 @attrs.define(eq=False)
 class Entry:
-    """An accepted command on its way."""
+    """An accepted command and its state."""
 
     command: Command
     command_type: str
@@ -90,18 +88,18 @@ class Entry:
     retries: int = 0
     end: End | None = None
     task: asyncio.Task[Any] | None = None
-    # Of the attempt's timeout while it runs, of the delay before the next while it waits for that.
+    # The timeout of a running attempt, or the delay before the next attempt.
     timer: asyncio.TimerHandle | None = None
 
     def disarm(self) -> None:
-        """Let the timer go."""
+        """Cancel the timer, if there is one."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
 
 
 class Lane:
-    """A lane's commands. `pending` wait for a slot, `delayed` for the time of their retry."""
+    """The commands of a lane. `pending` wait for a slot, `delayed` for their next attempt."""
 
     def __init__(self, lane: SessionLane, rules: LaneRules, *, alerts: bool) -> None:
         self.lane = lane
@@ -114,19 +112,19 @@ class Lane:
 
     @property
     def depth(self) -> int:
-        """How many commands do not run yet, or not again yet."""
+        """The number of commands that do not run now."""
         return len(self.pending) + len(self.delayed)
 
-    def has_work_and_room(self) -> bool:
-        """Whether a command waits for nothing but leave to start."""
+    def may_start(self) -> bool:
+        """Whether a command waits and a slot is free, whatever the rate limit says."""
         return bool(self.pending) and len(self.running) < self.rules.max_concurrency
 
     def wait_ms(self, now_ms: int) -> int:
-        """How long the lane's rate holds the next command back."""
+        """Milliseconds until the rate limit lets the next command start."""
         return 0 if self.bucket is None else self.bucket.wait_ms(now_ms)
 
     def rank(self, now_ms: int) -> tuple[int, int]:
-        """Lower goes first; between equals the lane that is more urgent by itself."""
+        """Return the lane's rank; the lowest starts first, of equals the more urgent lane."""
         base = rank = priority(self.lane)
         if self.rules.boost is not None:
             first = next(iter(self.pending.values()))

@@ -1,8 +1,8 @@
-"""Keeps the commands that were given up, so that somebody can look at them.
+"""Dead letters: commands that failed for good, kept to be looked at.
 
-Invariants: 1. no more are kept than the queue's configuration says, and it is the oldest that go
-(as `a3s-lane` does it); 2. they are listed oldest first; 3. what a letter holds can always be
-written as JSON. Upstream: `DeadLetter`, `DeadLetterQueue` of `a3s-lane` (runtime 7.2, Q5).
+Invariants: 1. at most as many are kept as the queue's configuration says, and the oldest are
+dropped (as by `a3s-lane`); 2. they are listed oldest first; 3. a letter can always be written as
+JSON. Upstream: `DeadLetter`, `DeadLetterQueue` of `a3s-lane` (runtime 7.2, Q5).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 from a3s_store.models import CommandDeadLettered
 from a3s_store.wire import U32, Model, Timestamp, model
 
-# Of an error's text; a tool may fail with all it has read.
+# Characters of an error's text; a tool may put all that it read into its error.
 ERROR_CHARS: Final = 4_000
 
 
 @model()
 class DeadLetter(Model):
-    """A command that was given up after so many `attempts`: the first and its retries.
+    """A command that failed for good after `attempts`, the first one included.
 
     `lane_id` is the lane's name in lower case, `failed_at` RFC 3339. Upstream: `DeadLetter`.
     """
@@ -33,7 +33,7 @@ class DeadLetter(Model):
     failed_at: Timestamp
 
     def event(self) -> CommandDeadLettered:
-        """What is told of it."""
+        """Return the event that reports it."""
         return CommandDeadLettered(
             command_id=self.command_id,
             command_type=self.command_type,
@@ -44,7 +44,7 @@ class DeadLetter(Model):
 
 
 class DeadLetters:
-    """At most `capacity` letters; with 0 none is ever kept. `dropped` counts those that went."""
+    """At most `capacity` letters, none with 0. `dropped` counts those that were dropped."""
 
     def __init__(self, capacity: int) -> None:
         self._letters: deque[DeadLetter] = deque(maxlen=capacity)
@@ -52,21 +52,21 @@ class DeadLetters:
 
     @property
     def enabled(self) -> bool:
-        """Whether any can be kept."""
+        """Whether any letters are kept."""
         return self._letters.maxlen != 0
 
     def add(self, letter: DeadLetter) -> None:
-        """Keep a letter; when there is no room the oldest goes."""
+        """Add a letter; above the capacity the oldest is dropped."""
         if len(self._letters) == self._letters.maxlen:
             self.dropped += 1
         self._letters.append(letter)
 
     def listed(self) -> tuple[DeadLetter, ...]:
-        """All that are kept, oldest first. Upstream: `DeadLetterQueue::list`."""
+        """Return all letters, oldest first. Upstream: `DeadLetterQueue::list`."""
         return tuple(self._letters)
 
     def put_before(self, earlier: Iterable[DeadLetter]) -> None:
-        """Take in letters from before those that are kept; those with an id here stay out."""
+        """Add letters that are older than the present ones; known ids are skipped."""
         here = {letter.command_id for letter in self._letters}
         kept = (*(one for one in earlier if one.command_id not in here), *self._letters)
         self._letters.clear()
@@ -74,16 +74,16 @@ class DeadLetters:
             self.add(letter)
 
     def clear(self) -> int:
-        """Forget all of them; answers how many. Upstream: `DeadLetterQueue::clear`."""
+        """Remove all letters, and return how many. Upstream: `DeadLetterQueue::clear`."""
         count = len(self._letters)
         self._letters.clear()
         return count
 
 
 def error_text(error: BaseException) -> str:
-    """What an error says, as text that can be written: never empty, never too long.
+    """Return an error's text, never empty and at most 4000 characters.
 
-    Lone surrogates, which no JSON can hold, are written out as escapes.
+    Lone surrogates, which JSON cannot hold, are written as escapes.
     """
     text = str(error) or type(error).__name__
     return text.encode("utf-8", "backslashreplace").decode()[:ERROR_CHARS]

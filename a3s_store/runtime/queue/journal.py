@@ -1,12 +1,12 @@
-"""Keeps a queue's dead letters and external tasks across a crash. An extension; upstream has none.
+"""The journal of a queue: dead letters and external tasks that survive a crash. Not in upstream.
 
-The queue holds both; a `QueueJournal` is where they are written, and `JournalWriter` decides when.
-`StoreJournal` writes them into a session store: as entries of the session where the store is a
-`QueueEntryStore`, else as steps of one workflow checkpoint.
+The queue has both in memory, `JournalWriter` decides when they are written, and a `QueueJournal`
+writes them. `StoreJournal` writes them into a session store: as queue entries of the session where
+the store is a `QueueEntryStore`, else as steps of one workflow checkpoint.
 
 Invariants: 1. several live sessions of one stored session write and remove their own entries only;
-2. a live session takes over the entries of those that are closed or crashed, and no others; 3. an
-entry that did not change is not written again, unless a save failed since.
+2. a live session takes over the entries of those that were closed or crashed, and no others; 3. an
+unchanged entry is not written again, unless a save failed since.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ Kept: TypeAlias = tuple[tuple[DeadLetter, ...], tuple[ExternalTask, ...]]
 
 
 class QueueJournal(Protocol):
-    """Stores a queue's state. A save replaces the one that this queue saved before, as a whole."""
+    """Stores the state of a queue. A save replaces the state that this queue saved before."""
 
     async def save(
         self, dead_letters: Sequence[DeadLetter], external_tasks: Sequence[ExternalTask]
     ) -> None:
-        """Keep exactly these in place of those saved or loaded before, unless it raises."""
+        """Store exactly these in place of those saved or loaded before; unchanged if it raises."""
 
     async def load(self) -> Kept:
-        """The state that an earlier queue left, for this one to go on with; empty when none did."""
+        """Return the stored state of an earlier queue, for this one to continue; maybe empty."""
 
 
 @runtime_checkable
@@ -64,36 +64,36 @@ class ReleasableJournal(QueueJournal, Protocol):
     """A journal that several queues of one session share."""
 
     def release(self) -> None:
-        """Let another queue take over the state: this one was stopped. Twice is fine."""
+        """Let another queue take over the state. A second call does nothing."""
 
 
 @runtime_checkable
 class BoundJournal(QueueJournal, Protocol):
-    """A journal that is told which stored session it belongs to."""
+    """A journal that is tied to the life of its stored session."""
 
     def bind(self, revision: Callable[[], Revision | None]) -> None:
-        """Take the function that returns where the session was last read or written; None: never.
+        """Set the function that returns the session's revision last read or written, None before.
 
-        An id may be given again when its session was deleted. The function raises
-        SessionDeletedError once that is known.
+        A deleted session's id may be used again. The function raises SessionDeletedError once the
+        deletion is known.
         """
 
 
 class StoreJournal:
     """A `BoundJournal` and `ReleasableJournal` in a session store.
 
-    `token` is that of the live session, from `core.live_window`; the caller closes it. With None
-    the journal opens one of its own, until `release`.
+    `token` is that of the live session, from `core.live_window`, which the caller closes. None
+    opens one of the journal's own, until `release`.
 
-    In a `QueueEntryStore` the entries go with their session; saving them raises
-    SessionNotFoundError until the session is stored. In other stores they are the steps of the
-    workflow checkpoint `a3s_store.queue/{session_id}`, which `clear` removes; saving raises
-    SessionNotFoundError there once the session was saved and deleted. Several live sessions share
-    that checkpoint safely within one event loop; two processes that save at the same moment may
-    overwrite each other.
+    In a `QueueEntryStore` the entries belong to their session; saving them raises
+    SessionNotFoundError until the session is stored. In other stores they are steps of the workflow
+    checkpoint `a3s_store.queue/{session_id}`, which `clear` removes; saving raises
+    SessionNotFoundError there once the session was saved and deleted. Live sessions on one event
+    loop share that checkpoint safely; two processes that save at the same moment may overwrite each
+    other.
 
     Raises:
-        InvalidIdError: the session's id is too long for an id with something before it.
+        InvalidIdError: the session's id is too long for the id of that checkpoint.
     """
 
     def __init__(
@@ -114,8 +114,8 @@ class StoreJournal:
         self._token = token
         self._opened: str | None = None
         self._revision: Callable[[], Revision | None] | None = None
-        # The entries that are stored, and the keys of those that may be: after a save that failed
-        # no entry is known to be stored.
+        # The entries known to be stored, and the keys of those that may be: after a failed save no
+        # entry is known to be stored.
         self._stored: dict[EntryKey, DeadLetter | ExternalTask] = {}
         self._may_be_stored: set[EntryKey] = set()
 
@@ -124,17 +124,16 @@ class StoreJournal:
         self._revision = revision
 
     def _life(self) -> int | None:
-        """The life of the session that the queue belongs to; None where it was never saved.
+        """Return the life of the queue's session; None where the session was never saved.
 
-        Of a store without `conditional_writes` it says no more than that. Raises
-        SessionDeletedError.
+        A store without `conditional_writes` has only one life. Raises SessionDeletedError.
         """
         revision = None if self._revision is None else self._revision()
         return None if revision is None else revision.life
 
     @property
     def token(self) -> str:
-        """The token under which entries are claimed."""
+        """The token under which this journal claims entries."""
         if self._token is None:
             self._token = self._opened = open_window()
             weakref.finalize(self, close_window, self._token)
@@ -149,7 +148,7 @@ class StoreJournal:
             **{(_TASK, one.task_id): one for one in external_tasks},
         }
         put = [
-            # Through text, since some numbers are encoded as text of their own.
+            # By its text, since some numbers are encoded as their own text.
             QueueEntry(kind=key[0], command_id=key[1], value=parse(compact(encode(one))))
             for key, one in wanted.items()
             if self._stored.get(key) != one
@@ -164,15 +163,15 @@ class StoreJournal:
         self._may_be_stored = set(wanted)
 
     async def load(self) -> Kept:
-        """See `QueueJournal.load`. Takes over the entries of live sessions that are gone.
+        """See `QueueJournal.load`. Takes over the entries of closed and crashed live sessions.
 
-        Raises DecodeError for an entry that is not what it says; those of an unknown kind are left
-        to the release that knows it.
+        Raises DecodeError for an invalid entry. Entries of an unknown kind are left for the release
+        that knows it.
         """
         letters: dict[EntryKey, DeadLetter] = {}
         tasks: dict[EntryKey, ExternalTask] = {}
         for entry in await self._entries.claim(self.token, self._life()):
-            # The id is never redacted, and the decoder takes no frozen objects.
+            # The id is not redacted, unlike the one in the value; the decoder takes plain dicts.
             tree: dict[str, Any] = dict(entry.value)
             if entry.kind == _LETTER:
                 letters[entry.key] = decode(DeadLetter, tree | {"command_id": entry.command_id})
@@ -183,12 +182,12 @@ class StoreJournal:
         return tuple(letters.values()), tuple(tasks.values())
 
     async def clear(self) -> None:
-        """Remove the entries of this journal, and the workflow checkpoint if there is one."""
+        """Remove this journal's entries, and the workflow checkpoint if there is one."""
         await self.save((), ())
         await self._store.delete_workflow_checkpoint(self.workflow_id)
 
     def release(self) -> None:
-        """Close the token, if it is the journal's own: other live sessions may have the entries."""
+        """Close the journal's own token, so that other live sessions may take over its entries."""
         if self._opened is not None:
             close_window(self._opened)
 
@@ -218,17 +217,17 @@ class _Rows:
         )
 
     def _of(self, life: int | None) -> dict[str, int]:
-        # A store of others may not know it yet.
+        # A store of the application may not have the parameter.
         return {"life": life} if self._has_lives and life is not None else {}
 
 
-# A lock for each workflow checkpoint of each store, as long as a journal of it lives.
+# A lock for each workflow checkpoint of each store, as long as a journal uses it.
 _Locks: TypeAlias = MutableMapping[tuple[int, str], asyncio.Lock]
 _locks: Final[MutableMapping[asyncio.AbstractEventLoop, _Locks]] = weakref.WeakKeyDictionary()
 
 
 class _Steps:
-    """Entries as the steps of one workflow checkpoint, which is read, merged and written whole."""
+    """Entries as steps of one workflow checkpoint, which is read, merged and written as a whole."""
 
     def __init__(
         self, store: SessionStore, session_id: str, workflow_id: str, clock: Clock
@@ -252,9 +251,9 @@ class _Steps:
         return await self._whole(self._take(token))
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run to the end though the caller is cancelled: until then the checkpoint stays locked.
+        """Run to the end, with the checkpoint locked, even if the caller is cancelled.
 
-        A write that goes on in another thread would else replace one that came after it.
+        Otherwise a write that goes on in another thread would replace a later one.
         """
         task = asyncio.get_running_loop().create_task(work, name="workflow checkpoint of a queue")
         self._running.add(task)

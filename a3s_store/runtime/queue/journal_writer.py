@@ -1,10 +1,10 @@
-"""Decides when the state of a queue is written into its journal.
+"""Writes the state of a queue into its journal after changes.
 
 Invariants: 1. one save runs at a time, and the next writes the newest state, however many changes
-there were meanwhile; 2. no stored state is replaced before it was read and taken in; 3. a save that
-fails is told by an event and hinders nothing: the next change tries again, and stopping does;
-4. a state that did not change since the last save is not written; 5. whatever ends the task that
-saves, each future it was to finish is done, and the next change starts another one.
+came meanwhile; 2. a stored state is read and taken in before it is replaced; 3. a failed save is an
+event and delays nothing: the next change tries again, and so does stopping; 4. a state unchanged
+since the last save is not written; 5. when the saving task ends in any way, its futures are done,
+and the next change starts another task.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from a3s_store.runtime.queue.journal import Kept, QueueJournal, ReleasableJourna
 
 
 class JournalWriter:
-    """Writes the state of a queue into its journal.
+    """Writes the state of one queue into its journal.
 
-    `current` returns the state when a save begins, `absorb` is given the stored state before the
-    first of them, `failed` is told each error. To be used from one event loop; from another one
-    after that was closed.
+    `current` returns the state when a save begins, `absorb` gets the stored state before the first
+    save, `failed` gets each error. To be used from one event loop, or from another after that one
+    was closed.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class JournalWriter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading = asyncio.Lock()
         self._read = False
-        # The stored state; None where it is not known: it was not read, or a save did not end well.
+        # The stored state; None while it is unknown: not read yet, or after a failed save.
         self._recorded: Kept | None = None
-        # Done when a save that has yet to begin has ended; None when none is wanted.
+        # Done when the next save has ended; None when no save is wanted.
         self._wanted: asyncio.Future[bool] | None = None
-        # Done when the save that runs has ended.
+        # Done when the running save has ended.
         self._saving: asyncio.Future[bool] | None = None
         self._saver: asyncio.Task[None] | None = None
         self._behind = False
 
     async def recover(self) -> None:
-        """Take in the stored state, once; further calls do nothing.
+        """Read and take in the stored state, once; later calls do nothing.
 
         Raises:
             PersistenceError: it could not be read; nothing was taken in.
@@ -70,22 +70,22 @@ class JournalWriter:
                 self._absorb(found)
 
     def changed(self) -> asyncio.Future[bool]:
-        """Have the state written; the future is done when a save that begins after this ended.
+        """Have the state written; the future is done when a save that begins after this has ended.
 
-        Its result is False when that save was cancelled: ask again for another one. It never holds
-        an error. Several callers share it: do not let your own cancellation cancel it.
+        Its result is False when that save was cancelled: call this again. It never has an error.
+        Callers share the future: await it shielded from their own cancellation.
         """
         loop = self._enter()
         if self._wanted is None or self._wanted.done():
             self._wanted = loop.create_future()
         if self._saver is None:
             self._saver = loop.create_task(self._save_all(), name="queue journal")
-            # A callback and not a `finally`: a task cancelled before its first step runs none.
+            # A callback, since a task cancelled before its first step runs no `finally`.
             self._saver.add_done_callback(self._ended)
         return self._wanted
 
     async def settle(self) -> None:
-        """Wait until everything is stored; a save that failed is tried once more."""
+        """Wait until all changes are stored; a failed save is tried once more."""
         self._enter()
         again = self._behind or self._saver is not None
         while again:
@@ -95,18 +95,18 @@ class JournalWriter:
             again = cancelled or self._saver is not None
 
     def release(self) -> None:
-        """Let another queue take over what the journal has, where journals are shared."""
+        """Let another queue take over the journal's state, if the journal is shared."""
         if isinstance(self._journal, ReleasableJournal):
             self._journal.release()
 
     def _enter(self) -> asyncio.AbstractEventLoop:
-        """The running loop; a task that saves and is gone is noticed here at the latest."""
+        """Return the running loop, after noticing a saving task that ended with its loop."""
         loop = asyncio.get_running_loop()
         if self._loop is None or self._loop.is_closed():
             self._loop = loop
             self._reading = asyncio.Lock()
             if self._saver is not None:
-                # It will never end, and nothing that waited for it runs any more.
+                # It will never end, and nothing that awaits its futures runs any more.
                 self._saver = self._saving = self._wanted = None
                 self._behind = True
         elif self._saver is not None and self._saver.done():
@@ -123,9 +123,9 @@ class JournalWriter:
         self._saver = None
 
     def _ended(self, saver: asyncio.Task[None]) -> None:
-        """Tell those who wait when the task was cancelled, or met an error that is not its own."""
+        """Finish the futures of a task that was cancelled or failed unexpectedly."""
         if self._saver is not saver:
-            return  # it came to its own end
+            return  # it ended by itself
         waiting = [one for one in (self._saving, self._wanted) if one is not None]
         self._saver = self._saving = self._wanted = None
         self._behind = True

@@ -1,14 +1,14 @@
-"""Reads a queue's configuration into what each lane does with a command, and refuses the rest.
+"""Rules of each lane, made from a queue's configuration, which is checked first.
 
-Decides how long a command may take, when and how often it is tried again, how many may start in a
-while, and what waiting does to a lane's rank. Nothing here waits or looks at a clock: the time is
-an argument.
+They say how long a command may take, when and how often it is tried again, how many may start per
+time, and how waiting changes a lane's rank. Nothing here waits or reads a clock: the time is an
+argument.
 
-Invariants: 1. a configuration is refused as a whole, when the queue is made; 2. what is not given
-is off: no command is tried again, cut short, held back or moved ahead (upstream's newest; it once
-tried everything three times, which is no good for tools that change something); 3. a bucket gives
-out at most its rate and what it holds, whatever the clock does. Upstream: `SessionQueueConfig`,
-`build_lane_config` (runtime 7.1).
+Invariants: 1. an invalid configuration is refused as a whole, when the queue is made; 2. features
+that are not configured are off: no retries, timeouts, rate limits or boosts (as in upstream's
+newest release; an older one tried every command three times, which is wrong for tools that change
+something); 3. a bucket lets no more commands start than its rate and capacity allow, however the
+clock is set. Upstream: `SessionQueueConfig`, `build_lane_config` (runtime 7.1).
 """
 
 from __future__ import annotations
@@ -33,15 +33,21 @@ RETRY_CAP_MS: Final = 30_000
 BOOST_DEADLINE_MS: Final = 300_000
 
 _WINDOWS_MS: Final = {"per_second": 1_000, "per_minute": 60_000, "per_hour": 3_600_000}
-# How much of the deadline may be left, in percent, for how many ranks.
+# By boost strategy: how many ranks are gained while at most so many percent of the time are left.
 _BOOSTS: Final = {
     "standard": ((10, 4), (25, 3), (50, 2), (75, 1)),
     "aggressive": ((20, 8), (40, 6), (60, 4), (80, 2)),
 }
+_PRIORITIES: Final = {
+    SessionLane.CONTROL: 0,
+    SessionLane.QUERY: 1,
+    SessionLane.EXECUTE: 2,
+    SessionLane.GENERATE: 3,
+}
 
 
 def with_lane_features(config: SessionQueueConfig) -> SessionQueueConfig:
-    """The configuration with dead letters, metrics, alerts and a timeout of a minute switched on.
+    """Return the configuration with dead letters, metrics, alerts, and a timeout of a minute.
 
     Upstream: `SessionQueueConfig::with_lane_features` (runtime 7.1).
     """
@@ -55,36 +61,44 @@ def with_lane_features(config: SessionQueueConfig) -> SessionQueueConfig:
 
 
 def lane_id(lane: SessionLane) -> str:
-    """The lane's name where upstream has free text: in events, dead letters and metrics."""
+    """Return the lane's name in lower case, as in events, dead letters and metrics."""
     return lane.value.lower()
+
+
+def priority(lane: SessionLane) -> int:
+    """Return the rank of a lane, 0 to 3; the lowest starts first.
+
+    Upstream: `SessionLane::priority` (runtime 6.2).
+    """
+    return _PRIORITIES[lane]
 
 
 @attrs.frozen
 class Retry:
-    """When a command that failed is tried again; delays double when `doubling`, up to a cap."""
+    """When a failed command is tried again; with `doubling` the delays double, up to a cap."""
 
     max_retries: int = 0
     delay_ms: int = 0
     doubling: bool = False
 
     def delay_before(self, retry: int) -> int:
-        """Milliseconds to wait before the retry with this number, from 1."""
+        """Return the milliseconds to wait before a retry, numbered from 1."""
         if not self.doubling:
             return self.delay_ms
-        # No shift beyond the cap: 2 to the power of all retries there can be is no number to make.
+        # The shift is bounded, since the delay after very many retries is too large a number.
         doubled = self.delay_ms << min(retry - 1, RETRY_CAP_MS.bit_length())
         return min(doubled, max(RETRY_CAP_MS, self.delay_ms))
 
 
 @attrs.frozen
 class Boost:
-    """How a command that waits rises in rank as its deadline comes near."""
+    """How the rank of a waiting command improves as its deadline comes near."""
 
     deadline_ms: int
     steps: tuple[tuple[int, int], ...]
 
     def rank(self, base: int, waited_ms: int) -> int:
-        """The rank, 0 first, of a command whose lane has rank `base` after so long a wait."""
+        """Return the rank of a command that waited so long in a lane of rank `base`; 0 is first."""
         left = self.deadline_ms - waited_ms
         if left <= 0:
             return 0
@@ -95,20 +109,20 @@ class Boost:
 
 
 class TokenBucket:
-    """Lets `capacity` commands start at once, and refills evenly over `window_ms`."""
+    """Lets `capacity` commands start at once, and is refilled evenly over `window_ms`."""
 
     def __init__(self, capacity: int, window_ms: int) -> None:
         self._capacity = capacity
         self._window_ms = window_ms
-        # Counted in commands times milliseconds of the window, so that no fraction is ever lost.
+        # In commands times milliseconds of the window, so that no fraction is lost.
         self._full = capacity * window_ms
         self._level = self._full
         self._at: int | None = None
 
     def wait_ms(self, now_ms: int) -> int:
-        """How long until the next command may start; 0 when it may now."""
+        """Return the milliseconds until the next command may start; 0 when it may now."""
         if self._at is None or now_ms < self._at:
-            # A clock that was set back: nothing is gained by it, nor lost.
+            # A clock that was set back changes nothing.
             self._at = now_ms
         self._level = min(self._full, self._level + (now_ms - self._at) * self._capacity)
         self._at = now_ms
@@ -116,13 +130,13 @@ class TokenBucket:
         return 0 if missing <= 0 else -(-missing // self._capacity)
 
     def take(self) -> None:
-        """Note that a command starts. To be asked for first, by `wait_ms`."""
+        """Count a command that starts; `wait_ms` must have returned 0."""
         self._level -= self._window_ms
 
 
 @attrs.frozen
 class LaneRules:
-    """What one lane does with its commands. None is: no limit."""
+    """The rules of one lane. None means no limit."""
 
     max_concurrency: int
     timeout_ms: int | None
@@ -132,29 +146,29 @@ class LaneRules:
     pressure_threshold: int | None
 
     def bucket(self) -> TokenBucket | None:
-        """A full bucket for a lane whose commands may only start so fast."""
+        """Return a full bucket for the lane's rate limit; None without one."""
         return None if self.rate is None else TokenBucket(*self.rate)
 
 
 def dlq_size(config: SessionQueueConfig) -> int:
-    """How many dead letters are kept; 0 when they are off.
+    """Return how many dead letters are kept; 0 when they are off.
 
     Raises:
-        SessionConfigError: they are on, and none would be kept.
+        SessionConfigError: they are on with a size of 0.
     """
     if not config.enable_dlq:
         return 0
     if config.dlq_max_size == 0:
         raise _refused("dlq_max_size", "queue.dlq_max_size must be greater than zero")
-    # What another machine calls its largest number may be more than a list can hold here.
+    # Another machine's largest number may be more than a list can hold here.
     return DLQ_SIZE if config.dlq_max_size is None else min(config.dlq_max_size, sys.maxsize)
 
 
 def rules_of(config: SessionQueueConfig, lane: SessionLane) -> LaneRules:
-    """What the configuration says of one lane.
+    """Return the rules of one lane.
 
     Raises:
-        SessionConfigError: a limit is zero, or a strategy has a name that is not known.
+        SessionConfigError: a limit is zero, or a strategy is not known.
     """
     concurrency = f"{lane.value.lower()}_max_concurrency"
     most: int = getattr(config, concurrency)

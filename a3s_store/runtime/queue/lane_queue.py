@@ -1,16 +1,15 @@
-"""Runs a session's commands in four lanes: at most so many of each at once, the urgent lanes first.
+"""The queue of a session: runs commands in four lanes, the more urgent lanes first.
 
-A command waits in its lane, first in first out, until the lane has a free slot. Who does the work
-is the lane's handler's affair (`handlers`), what is allowed the configuration's (`rules`).
-This is the face: what is submitted, stopped, asked and kept. When something starts and what becomes
-of it is `runner`'s part.
+A command waits in its lane, first in first out, until the lane has a free slot. `LaneQueue` is the
+interface; `scheduler` starts commands and settles them, `handlers` has the external handlers, and
+`lane_config` the rules.
 
-Invariants: 1. who is cancelled while awaiting a handle cancels the command: one that waits is gone,
-one that runs is cancelled; 2. after `stop` no task or timer of the queue is left, except of
-commands that resist being cancelled; 3. what is kept is bounded: dead letters by the configuration,
-samples of the metrics by their number. Waiting commands are not, since each has a submitter.
-Upstream: `SessionLaneQueue`, `a3s-lane` (runtime 7). `storage_path`, where `a3s-lane` notes what
-was submitted, is not used: see `journal` for what is kept here.
+Invariants: 1. cancelling the `await` of a handle cancels the command, whether it waits or runs; 2.
+after `stop` the queue has no task or timer, except of commands that resist being cancelled; 3. the
+size of the queue is bounded: dead letters by the configuration, samples of the metrics by a
+constant. Waiting commands are not bounded, since each has a submitter.
+Upstream: `SessionLaneQueue`, `a3s-lane` (runtime 7). `storage_path`, where `a3s-lane` logs
+submitted commands, is not used: see `journal` for what is stored here.
 """
 
 from __future__ import annotations
@@ -30,16 +29,10 @@ from a3s_store.models import (
     TaskHandlerMode,
 )
 from a3s_store.runtime.observation.events import Emit
-from a3s_store.runtime.policies.lanes import lane_of
+from a3s_store.runtime.policies.confirmation import lane_of
 from a3s_store.runtime.queue.commands import Call, Command, CommandHandle, Entry, Lane
 from a3s_store.runtime.queue.dead_letters import DeadLetter, DeadLetters, error_text
-from a3s_store.runtime.queue.handlers import (
-    ExternalTask,
-    ExternalTasks,
-    LaneHandlers,
-    closed,
-    frozen_payload,
-)
+from a3s_store.runtime.queue.handlers import ExternalTask, ExternalTasks, closed, frozen_payload
 from a3s_store.runtime.queue.journal import Kept, QueueJournal
 from a3s_store.runtime.queue.journal_writer import JournalWriter
 from a3s_store.runtime.queue.lane_config import dlq_size, lane_id, rules_of
@@ -55,14 +48,14 @@ _DEFAULTS: Final = SessionQueueConfig()
 
 
 class LaneQueue:
-    """The lane queue of one session: made, started once, stopped once. Use it from one event loop.
+    """The lane queue of one session: started once, stopped once. Use it from one event loop.
 
-    What is submitted before `start` waits. With a `journal` dead letters and external tasks are on
-    record; see `recover`. Upstream: `SessionLaneQueue`.
+    Commands submitted before `start` wait. With a `journal` dead letters and external tasks are
+    stored; see `recover`. Upstream: `SessionLaneQueue`.
 
     Raises:
-        SessionConfigError: the configuration cannot be; `field` says what of it.
-        EncodeError: it could not be saved.
+        SessionConfigError: the configuration is invalid; `field` names the part.
+        EncodeError: the configuration could not be saved.
     """
 
     def __init__(
@@ -84,7 +77,9 @@ class LaneQueue:
             for lane in SessionLane
         }
         self._metrics = QueueMetrics() if config.enable_metrics else None
-        self._handlers = LaneHandlers(config.lane_handlers)
+        self._handlers = {lane: LaneHandlerConfig() for lane in SessionLane} | {
+            **config.lane_handlers
+        }
         self._externals = ExternalTasks(
             session_id, emit=emit, clock=clock, changed=self._record_changed
         )
@@ -103,7 +98,7 @@ class LaneQueue:
         )
 
     def start(self) -> None:
-        """Let commands run. Starting twice is success.
+        """Let commands run. A second call does nothing.
 
         Raises:
             QueueClosedError: it was stopped.
@@ -114,25 +109,25 @@ class LaneQueue:
 
     @property
     def is_started(self) -> bool:
-        """Whether `start` was called."""
+        """Whether the queue was started."""
         return self._runner.started
 
     def submit(self, lane: SessionLane, command: Command) -> CommandHandle:
-        """Put a command at the end of a lane; await what is answered for its result.
+        """Put a command at the end of a lane; await the returned handle for its result.
 
-        Whether it runs here or outside is decided by the lane's handler as it is now. The command
-        runs in the caller's context variables.
+        The lane's present handler decides whether it runs here or outside. The command runs in the
+        caller's context variables.
 
         Raises:
             QueueClosedError: the queue was stopped.
-            EncodeError: the lane's handler is not Internal and the payload is not JSON, or the
-                command's type is no text.
+            EncodeError: the command's type is no text, or the lane's handler is not Internal and
+                the payload is not JSON.
         """
         command_type = _text(command.command_type)
         if self._runner.closed:
             raise closed(command_type)
         line = self._lanes[SessionLane(lane)]
-        handler = self._handlers.get(line.lane)
+        handler = self._handlers[line.lane]
         internal = handler.mode is TaskHandlerMode.INTERNAL
         now_ms = self._clock()
         handle = CommandHandle(asyncio.get_running_loop())
@@ -150,11 +145,11 @@ class LaneQueue:
         return handle
 
     def submit_by_tool(self, tool: str, command: Command) -> CommandHandle:
-        """`submit` to the tool's lane. Upstream: `submit_by_tool`."""
+        """Put a command at the end of the tool's lane. Upstream: `submit_by_tool`."""
         return self.submit(lane_of(tool), command)
 
     async def drain(self, timeout_ms: int = STOP_TIMEOUT_MS) -> bool:
-        """Wait until nothing waits or runs; False when that took longer. More may be submitted."""
+        """Wait until no command waits or runs; False after `timeout_ms`. It may still be used."""
         try:
             async with asyncio.timeout(timeout_ms / 1000):
                 await self._runner.idle.wait()
@@ -163,12 +158,12 @@ class LaneQueue:
         return True
 
     async def stop(self, timeout_ms: int = STOP_TIMEOUT_MS) -> None:
-        """Take no more commands and end those there are; stopping again finishes what is left.
+        """Accept no more commands and end the present ones; a second call ends the remaining ones.
 
         Waiting commands and external tasks fail at once. Running ones get `timeout_ms`, are then
-        cancelled, and get as long to end; one that resists even that is left to itself, its
-        submitter told. With a journal, returns when its state is stored or could not be; another
-        live session of the same stored one may then take it over.
+        cancelled, and get as long to end; one that resists is abandoned and its handle fails. With
+        a journal, the state is stored or has failed to be when this returns, and another live
+        session of the same stored session may take it over.
         """
         self._runner.close()
         self._externals.close()
@@ -177,58 +172,60 @@ class LaneQueue:
             await self._journal_writer.settle()
             self._journal_writer.release()
 
-    # -- Handlers outside ---------------------------------------------------------------------
+    # -- External handlers --------------------------------------------------------------------
 
     def get_lane_handler(self, lane: SessionLane) -> LaneHandlerConfig:
-        """How what is submitted to the lane now is handled."""
-        return self._handlers.get(lane)
+        """Return the handler of commands that are submitted to the lane now."""
+        return self._handlers[SessionLane(lane)]
 
     def set_lane_handler(self, lane: SessionLane, config: LaneHandlerConfig) -> None:
-        """Handle what is submitted to the lane from now on in this way.
+        """Set the handler of later commands of a lane.
 
         Raises EncodeError for a configuration with which a task could not be saved.
         """
-        self._handlers.set(lane, config)
+        check_items(LaneHandlerConfig, (config,))
+        self._handlers[SessionLane(lane)] = config
 
     def pending_external_tasks(self) -> tuple[ExternalTask, ...]:
-        """The tasks that wait for an answer from outside, oldest first."""
+        """Return the pending external tasks, oldest first."""
         return self._externals.listed()
 
     def complete_external_task(
         self, task_id: str, success: bool, result: Any = None, error: str | None = None
     ) -> bool:
-        """Answer a pending task: its submitter gets `result`, or an ExternalTaskError of `error`.
+        """Complete a pending task: its command gets `result`, or an ExternalTaskError of `error`.
 
-        False, and nothing happens, when no task with this id is pending: it is unknown, answered,
-        late or cancelled. True for one from before a restart too, though nobody waits for it.
+        Returns False, and does nothing, when no task with this id is pending: it is unknown,
+        completed, timed out or cancelled. Returns True for a task from before a restart too, though
+        no command awaits it.
         """
         return self._externals.complete(task_id, success, result, error)
 
-    # -- How it stands ------------------------------------------------------------------------
+    # -- State and figures --------------------------------------------------------------------
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """The commands that were given up, oldest first; none where they are off."""
+        """Return the commands that failed for good, oldest first; () where these are off."""
         return self._dead_letters.listed()
 
     def clear_dead_letters(self) -> int:
-        """Forget the commands that were given up; answers how many there were."""
+        """Remove all dead letters, and return how many there were."""
         count = self._dead_letters.clear()
         self._record_changed()
         return count
 
     def queue_metrics(self) -> MetricsSnapshot | None:
-        """The metrics as they are now; None where they are off."""
+        """Return the present metrics; None where they are off."""
         return None if self._metrics is None else self._metrics.snapshot()
 
     def stats(self) -> QueueStats:
-        """How each lane stands, and all together."""
+        """Return the state of each lane, and sums over all lanes."""
         lanes = {
             lane: LaneStatus(
                 lane=lane,
                 pending=line.depth,
                 active=len(line.running),
                 max_concurrency=line.rules.max_concurrency,
-                handler_mode=self._handlers.get(lane).mode,
+                handler_mode=self._handlers[lane].mode,
             )
             for lane, line in self._lanes.items()
         }
@@ -240,12 +237,12 @@ class LaneQueue:
         )
 
     async def recover(self) -> None:
-        """Take in what the journal has from before a restart; without a journal, nothing.
+        """Take in the stored state from before a restart; does nothing without a journal.
 
-        Dead letters are listed again, before newer ones; those beyond the limit go, all of them
-        where dead letters are off. External tasks are pending again, for their whole timeout.
-        Those of another live session of the same stored one stay with it while it is open. All
-        this also happens by itself before the journal is first written.
+        Stored dead letters come before newer ones; above the limit the oldest are dropped, all of
+        them where dead letters are off. External tasks are pending again, for their whole timeout.
+        The state of another live session of the same stored session stays with it while that is
+        open. All this also happens before the journal is first written.
 
         Raises:
             PersistenceError: it could not be read.
@@ -253,22 +250,22 @@ class LaneQueue:
         if self._journal_writer is not None:
             await self._journal_writer.recover()
 
-    # -- What the runner and the journal ask --------------------------------------------------
+    # -- Called by the scheduler and the journal ----------------------------------------------
 
     async def _perform(self, line: Lane, entry: Entry) -> Any:
-        """One attempt, by whom the lane's handler says."""
+        """Make one attempt, by the handler of the command's lane."""
         if entry.handler.mode is TaskHandlerMode.INTERNAL:
             return await entry.command.execute()
         task = self._externals.task(
             line.lane, entry.command_type, entry.payload, entry.handler.timeout_ms
         )
         if entry.handler.mode is TaskHandlerMode.HYBRID:
-            return await self._externals.watched(task, entry.command.execute)
-        # External, or a mode that this release does not know: nothing is executed here.
-        return await self._externals.answered(task)
+            return await self._externals.hybrid(task, entry.command.execute)
+        # A mode that this release does not know is as External: nothing runs here.
+        return await self._externals.external(task)
 
     def _give_up(self, line: Lane, entry: Entry, error: Exception) -> bool:
-        """Keep a dead letter, where they are kept (Q4, Q5)."""
+        """Keep a dead letter, where these are on; return whether it was kept (Q4, Q5)."""
         if not self._dead_letters.enabled:
             return False
         letter = DeadLetter(

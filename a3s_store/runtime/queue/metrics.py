@@ -1,12 +1,12 @@
-"""Counts what a queue does, and says how it stands.
+"""Metrics of a queue: counters, gauges, histograms, alerts, and its present state.
 
 Invariants: 1. counters only grow; `submitted` is the sum of `completed`, `failed`, `timeout`,
-`cancelled` and what is still pending or active, but for a turn of the loop after a cancel; 2. every
-name exists for the queue as a whole and, with the lane's name behind it, for each lane; gauges for
-the lanes alone; 3. a histogram's count, sum, min, max and mean are of everything, its percentiles
-of the newest `SAMPLES` values, so that it does not grow. Upstream: `QueueMetrics` of `a3s-lane`,
-`SessionQueueStats`, `LaneStatus` (runtime 7.2, Q6 and Q7). `lane.commands.cancelled` is ours:
-without it the sums do not come out.
+`cancelled` and of pending and active commands, except for a moment after a cancel; 2. every name
+exists for the whole queue and, with the lane's name behind it, for each lane; gauges only for
+lanes; 3. count, sum, min, max and mean of a histogram are of all values, its percentiles of the
+newest `SAMPLES` values, so that it does not grow. Upstream: `QueueMetrics` of `a3s-lane`,
+`SessionQueueStats`, `LaneStatus` (runtime 7.2, Q6 and Q7). `lane.commands.cancelled` is ours, since
+the sums are wrong without it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ACTIVE: Final = "lane.queue.active"
 LATENCY: Final = "lane.command.latency_ms"
 WAIT_TIME: Final = "lane.command.wait_time_ms"
 
-# How many waiting commands of a lane are worth an alert.
+# The numbers of waiting commands in a lane at which alerts are sent.
 WARNING_DEPTH: Final = 50
 CRITICAL_DEPTH: Final = 100
 
@@ -44,7 +44,7 @@ COUNTERS: Final = (SUBMITTED, COMPLETED, FAILED, TIMEOUT, RETRIED, DEAD_LETTERED
 
 @attrs.frozen(kw_only=True)
 class HistogramStats:
-    """What was measured, in milliseconds. Upstream: `HistogramStats`."""
+    """A histogram of durations, in milliseconds. Upstream: `HistogramStats`."""
 
     count: int
     sum: int
@@ -110,25 +110,25 @@ class QueueMetrics:
             self.standing(lane, depth=0, active=0)
 
     def count(self, name: str, lane: SessionLane) -> None:
-        """One more of `name`, for the queue and for the lane."""
+        """Add one to a counter, of the queue and of the lane."""
         self._counters[name] += 1
         self._counters[f"{name}.{lane_id(lane)}"] += 1
 
     def standing(self, lane: SessionLane, *, depth: int, active: int) -> None:
-        """How many of the lane's commands wait and run now."""
+        """Set the gauges of waiting and running commands of a lane."""
         self._gauges[f"{DEPTH}.{lane_id(lane)}"] = depth
         self._gauges[f"{ACTIVE}.{lane_id(lane)}"] = active
 
     def measured(self, name: str, lane: SessionLane, value_ms: int) -> None:
-        """A time that was measured, for the queue and for the lane; one below 0 is 0.
+        """Record a duration, for the queue and for the lane; one below 0 counts as 0.
 
-        A clock that is set back while a command runs would have it end before it began.
+        A clock that is set back while a command runs gives such a duration.
         """
         for key in (name, f"{name}.{lane_id(lane)}"):
             self._histograms.setdefault(key, _Histogram()).record(max(0, value_ms))
 
     def snapshot(self) -> MetricsSnapshot:
-        """Everything as it is now. A histogram is there once something was measured."""
+        """Return all metrics as they are now. A histogram exists once it has a value."""
         return MetricsSnapshot(
             counters=dict(self._counters),
             gauges=dict(self._gauges),
@@ -137,11 +137,10 @@ class QueueMetrics:
 
 
 class DepthAlerts:
-    """Says when too many commands of a lane wait: each thing once, until none waits any more.
+    """Alerts about too many waiting commands in a lane, each once until no command waits.
 
-    `depth` switches the alerts of upstream's thresholds on, `pressure` is a threshold of one's own.
-    Upstream says it again at every look, which a session's subscribers would drown in (runtime 7.2,
-    Q8).
+    `depth` turns on alerts at upstream's thresholds, `pressure` adds a threshold of the
+    configuration. Upstream repeats an alert at every check (runtime 7.2, Q8).
     """
 
     def __init__(self, lane: SessionLane, *, depth: bool, pressure: int | None) -> None:
@@ -153,7 +152,7 @@ class DepthAlerts:
         self._pressed = False
 
     def seen(self, depth: int) -> list[QueueAlert]:
-        """What is to be said now that so many wait."""
+        """Return the alerts to send for this number of waiting commands."""
         found: list[QueueAlert] = []
         for level, threshold in self._thresholds:
             if depth >= threshold > self._said:
@@ -175,7 +174,7 @@ class DepthAlerts:
 
 @model()
 class LaneStatus(Model):
-    """How a lane stands; commands that wait to be tried again are pending too.
+    """The state of a lane; commands that wait for a retry are pending too.
 
     Upstream: `LaneStatus`.
     """
@@ -189,7 +188,7 @@ class LaneStatus(Model):
 
 @model()
 class QueueStats(Model):
-    """How a queue stands, each lane under its name. Upstream: `SessionQueueStats`."""
+    """The state of a queue and, by lane, of its lanes. Upstream: `SessionQueueStats`."""
 
     total_pending: USize = field(default=0)
     total_active: USize = field(default=0)

@@ -1,15 +1,15 @@
-"""Starts the commands that may start, and settles what becomes of them.
+"""The scheduler of a queue: starts commands and settles them.
 
-Upstream looks every 10 ms and starts one command. Here nothing ticks: whatever may make a command
-ready (one was submitted, one ended, a delay or a limit is over) brings about a pass over the lanes
-as soon as the loop gets to it, and a pass starts what may start one by one, always from the lane of
-the highest rank that has work, a free slot and leave to start. The order is upstream's (Q1), and
-commands submitted in one step of a caller are ranked among each other.
+Upstream checks every 10 ms and starts one command. Here there is no polling: whatever may make a
+command ready (one was submitted or ended, a delay or a rate limit is over) schedules one pass over
+the lanes. A pass starts commands one by one, always from the lane of the best rank that has a
+waiting command, a free slot and no rate limit to wait for. The order is upstream's (Q1); commands
+that a caller submits without an await in between are ranked together.
 
-Invariants: 1. a lane never runs more than it may, and a slot is given back exactly when its task
-has ended, however it did; 2. every accepted command's handle is answered exactly once; 3. nothing
-is started before `start` nor after `close`; 4. what is decided about an attempt is decided in
-`_ended`, between two steps of the loop. Upstream: `CommandQueue` of `a3s-lane` (runtime 7.2).
+Invariants: 1. a lane never runs more commands than it may, and a slot is free exactly when its task
+has ended, in whatever way; 2. every accepted command's handle is done exactly once; 3. no command
+starts before `start` or after `close`; 4. the outcome of an attempt is decided in `_ended`, in one
+step of the event loop. Upstream: `CommandQueue` of `a3s-lane` (runtime 7.2).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from a3s_store.runtime.queue.handlers import closed, late
 from a3s_store.runtime.queue.lane_config import lane_id
 from a3s_store.runtime.queue.metrics import QueueMetrics
 
-# Does one attempt of a command.
+# Makes one attempt of a command.
 Perform: TypeAlias = Callable[[Lane, Entry], Coroutine[Any, Any, Any]]
-# Is told of a command that failed for good, before its submitter is; answers whether it was kept.
+# Called with a command that failed for good, before its handle fails; returns whether it was kept.
 GiveUp: TypeAlias = Callable[[Lane, Entry, Exception], bool]
 
 
@@ -68,7 +68,7 @@ class LaneRunner:
         self._wake()
 
     def accept(self, line: Lane, entry: Entry) -> None:
-        """Take a new command to the end of its lane."""
+        """Put a new command at the end of its lane."""
         entry.handle.add_done_callback(functools.partial(self._answered, line, entry))
         line.pending[entry.handle.command_id] = entry
         self._count(metric.SUBMITTED, line)
@@ -76,7 +76,7 @@ class LaneRunner:
         self._wake()
 
     def close(self) -> None:
-        """Start no more commands, and answer those that wait. A second time it finds none."""
+        """Start no more commands, and fail those that wait. A second call finds none."""
         self.closed = True
         for timer in (self._pass, self._refill):
             if timer is not None:
@@ -92,8 +92,8 @@ class LaneRunner:
             self._moved(line)
 
     async def end(self, timeout_ms: int) -> None:
-        """Wait for the commands that run, cancel them, wait as long again, then let them be."""
-        # A command may stop its own queue, and cannot wait for itself.
+        """Wait for running commands, cancel them, wait as long again, then abandon them."""
+        # A command may stop its own queue; it cannot wait for itself.
         mine = asyncio.current_task()
         for last in (False, True):
             left = {e.task: e for line in self._lanes.values() for e in line.running.values()}
@@ -114,11 +114,11 @@ class LaneRunner:
             self._pass = asyncio.get_running_loop().call_soon(self._start_ready)
 
     def _start_ready(self) -> None:
-        """One pass over the lanes (Q1)."""
+        """Start all commands that may start (Q1)."""
         self._pass = None
         now_ms = self._clock()
         while True:
-            free = [line for line in self._lanes.values() if line.has_work_and_room()]
+            free = [line for line in self._lanes.values() if line.may_start()]
             ready = [line for line in free if line.wait_ms(now_ms) == 0]
             if not ready:
                 break
@@ -127,7 +127,7 @@ class LaneRunner:
             self._refill.cancel()
             self._refill = None
         if free:
-            # All of these are held back by their rate alone.
+            # These wait only for their rate limit.
             wait_ms = min(line.wait_ms(now_ms) for line in free)
             loop = asyncio.get_running_loop()
             self._refill = loop.call_later(wait_ms / 1000, self._wake)
@@ -147,7 +147,7 @@ class LaneRunner:
         if self._metrics is not None:
             self._metrics.measured(metric.WAIT_TIME, line.lane, now_ms - entry.queued_ms)
         self._moved(line)
-        # A callback and not a `finally` in the task: one cancelled before its first step has none.
+        # A callback, since a task cancelled before its first step runs no `finally`.
         task.add_done_callback(functools.partial(self._ended, line, entry))
 
     @staticmethod
@@ -157,16 +157,16 @@ class LaneRunner:
             entry.end = entry.end or End.LATE
             entry.task.cancel()
 
-    # -- From running to answered -------------------------------------------------------------
+    # -- Settling -----------------------------------------------------------------------------
 
     def _ended(self, line: Lane, entry: Entry, task: asyncio.Task[Any]) -> None:
-        """An attempt is over: the slot is free, and the command answered or tried again."""
+        """Free the slot of an attempt that ended, and settle the command or try it again."""
         entry.disarm()
         entry.task = None
         del line.running[entry.handle.command_id]
         error = None if task.cancelled() else task.exception()
         if entry.handle.done():
-            pass  # its submitter left, or was told that the queue stops
+            pass  # its submitter cancelled it, or it failed because the queue stops
         elif entry.end is End.LATE:
             assert line.rules.timeout_ms is not None, "the timer was set by it"
             overdue = late(line.rules.timeout_ms, entry.command_type)
@@ -175,7 +175,7 @@ class LaneRunner:
         elif entry.end is End.STOPPED and (task.cancelled() or error is not None):
             self._failed(line, entry, closed(entry.command_type))
         elif task.cancelled():
-            entry.handle.cancel()  # by itself, or by something it awaited
+            entry.handle.cancel()  # the command cancelled itself, or an object that it awaited
         elif error is not None:
             self._failed(line, entry, error)
         else:
@@ -189,7 +189,7 @@ class LaneRunner:
         self._wake()
 
     def _failed(self, line: Lane, entry: Entry, error: BaseException) -> None:
-        """Try again if that is allowed, else give up (Q4)."""
+        """Try again if allowed, else fail for good (Q4)."""
         retry = line.rules.retry
         if entry.retries < retry.max_retries and isinstance(error, Exception) and not self.closed:
             entry.retries += 1
@@ -210,7 +210,7 @@ class LaneRunner:
             return
         timed_out = isinstance(error, CommandTimeoutError)
         self._count(metric.TIMEOUT if timed_out else metric.FAILED, line)
-        # A command that the queue's own stop ended did not fail.
+        # A command ended by the queue's own stop is no dead letter.
         stopped = self.closed and isinstance(error, QueueClosedError)
         if isinstance(error, Exception) and not stopped and self._give_up(line, entry, error):
             self._count(metric.DEAD_LETTERED, line)
@@ -223,9 +223,9 @@ class LaneRunner:
         self._wake()
 
     def _answered(self, line: Lane, entry: Entry, handle: asyncio.Future[Any]) -> None:
-        """A handle is done; where its submitter cancelled it, so is the command."""
+        """Cancel the command of a handle that its submitter cancelled."""
         if not handle.cancelled():
-            handle.exception()  # events and dead letters tell of it, whoever awaits the handle
+            handle.exception()  # retrieved: events and dead letters report it in any case
             return
         self._count(metric.CANCELLED, line)
         if entry.task is not None:
@@ -241,7 +241,7 @@ class LaneRunner:
             self._metrics.count(name, line.lane)
 
     def _moved(self, line: Lane) -> None:
-        """A command entered, left or changed its place in the lane."""
+        """Update gauges, `idle` and alerts after a command changed its place in a lane."""
         if self._metrics is not None:
             self._metrics.standing(line.lane, depth=line.depth, active=len(line.running))
         if any(one.depth or one.running for one in self._lanes.values()):

@@ -1,8 +1,8 @@
-"""A run of an agent in a session: what the application's loop is given, and what it gives back.
+"""A run in progress: the object through which an agent reports, and the protocol of agents.
 
-The loop itself, which asks a model and calls tools, is the application's: an `Agent`. It gets an
-`ActiveRun` to begin with and to report to, and answers an `AgentResult`. What makes a run whole,
-its record, its checkpoints, its settlement, is on this side.
+The loop that asks a model and calls tools is the application's `Agent`. It gets an `ActiveRun`,
+reports to it, and returns an `AgentResult`. Records, checkpoints and settling are done here and in
+`session_runs`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,13 @@ from a3s_store.runtime.state.usage import accumulate
 
 
 class ActiveRun:
-    """A run under way, for the agent that does it.
+    """A run under way, for its agent. Made by `AgentSession`.
 
-    `messages` is the conversation to go on from, the user's new message included; `system_prompt`
-    has what the context providers found; `usage`, `tool_calls_count`, `turn` and
-    `verification_reports` are what the run has used and told so far, not nothing when it goes on
-    from a checkpoint. `over` says that it was settled. `base` is the session's conversation when
-    the run began, `base_length` how many messages of `messages` are that, None once the agent has
-    rewritten them. Made by `AgentSession`.
+    `messages` is the conversation to continue, with the user's new message; `system_prompt` has the
+    context that providers found. `usage`, `tool_calls_count`, `turn` and `verification_reports` are
+    those of the run so far; a resumed run starts with its checkpoint's. `base` is the session's
+    conversation when the run began, `base_length` its length, None once the agent has rewritten
+    it. `over` says that the run was settled.
     """
 
     usage = Checked[TokenUsage]("total_usage")
@@ -99,7 +98,7 @@ class ActiveRun:
 
     @property
     def over(self) -> bool:
-        """Whether the run was settled; setting it also stops the draft."""
+        """Whether the run was settled. Setting it also stops the draft."""
         return self._over
 
     @over.setter
@@ -109,7 +108,7 @@ class ActiveRun:
             self._draft.stop()
 
     def tell_end(self) -> None:
-        """Tell the session's telemetry how the run ended."""
+        """Send the session's telemetry how the run ended, and how long it took."""
         snapshot = self.session.runs.snapshot(self.id)
         self.session.telemetry.run_end(
             session_id=self.session.id,
@@ -119,12 +118,11 @@ class ActiveRun:
         )
 
     def record(self, event: AgentEvent) -> None:
-        """Keep an event of the run, and tell the session's subscribers.
+        """Record an event of the run and send it to the session's subscribers.
 
-        The text of TextDelta and ReasoningDelta is appended to the draft.
-
-        Texts in it that cannot be written are cleaned (TextCleaned). Raises EncodeError for what
-        else cannot be saved; then nothing is kept or told.
+        The text of TextDelta and ReasoningDelta is also appended to the draft. Texts that cannot be
+        written are cleaned (TextCleaned). Raises EncodeError for anything else that cannot be
+        saved; then nothing was recorded or sent.
         """
         cleaner = Cleaner()
         event = cleaner.model(event)
@@ -139,19 +137,19 @@ class ActiveRun:
             self._draft.write_reasoning(event.text)
 
     def draft(self) -> DraftWriter:
-        """Return the draft of the reply under way, which a crash does not lose.
+        """Return the draft of the reply under way, which survives a crash.
 
-        For an agent that records no TextDelta; one that does need not call it.
+        Only an agent that records no TextDelta needs it.
         """
         return self._draft
 
     def add_usage(self, used: TokenUsage) -> None:
-        """Count a call of the model. Raises EncodeError for counts that are none."""
+        """Count one call of the model. Raises EncodeError for counts that could not be saved."""
         check_fields(total_usage=used)
         self.usage = accumulate(self.usage, used)
 
     async def call_tool(self, call: ToolUseBlock, tools: Mapping[str, Tool]) -> ToolOutput:
-        """Make a call as `Session.call_tool` does; its events are the run's, and it is counted."""
+        """Make a call as `Session.call_tool` does; count it, and record its events in the run."""
         self.tool_calls_count += 1
         return await self.session.call_tool(call, tools, emit=self.record)
 
@@ -160,16 +158,17 @@ class ActiveRun:
         messages: Sequence[Message],
         verification_reports: Sequence[VerificationReport] = (),
     ) -> bool:
-        """Say that a round of tools is done: the run can be resumed from here after a crash.
+        """Save the run after a round of tools, so that it can be resumed from here after a crash.
 
-        The conversation so far becomes the session's, and the collections are written with it; the
-        reports are added to the run's. Texts that cannot be written, such as half a character in
-        the output of a tool, are cleaned (TextCleaned); the agent may go on with its own messages.
-        Costs what is new. A save that fails is logged and does not fail the run; False tells.
+        `messages` is the whole conversation and becomes the session's; the reports are added to the
+        run's, and changed collections are saved too. Texts that cannot be written, such as half a
+        character in a tool's output, are cleaned (TextCleaned); the agent may go on with its own
+        messages. The cost depends on what is new. A failed save is logged, returns False, and does
+        not fail the run.
 
         Raises:
-            EncodeError: something else cannot be saved; nothing of the round was kept.
-            RunClaimedError: another live session took the run over, and keeps what it finished.
+            EncodeError: anything else cannot be saved; nothing of the round was kept.
+            RunClaimedError: another live session took the run over, and keeps its rounds.
             SessionError: the run is over.
         """
         if self.over:
@@ -189,9 +188,9 @@ class ActiveRun:
         return await self.keep()
 
     def cleaned(self, result: AgentResult) -> AgentResult:
-        """The result as it can be saved: the same, or with its texts cleaned (TextCleaned).
+        """Return the result, with texts that cannot be written cleaned (TextCleaned).
 
-        Raises EncodeError for what else cannot be saved.
+        Raises EncodeError for anything else that cannot be saved.
         """
         check_fields(total_usage=result.usage)
         cleaner = Cleaner()
@@ -217,14 +216,14 @@ class ActiveRun:
         return cleaned, cleaned_reports
 
     async def keep(self) -> bool:
-        """Save the run as it is, without a round being done: so its prompt survives from the start.
+        """Save the run as it is, without a new round; return False if that failed.
 
-        `AgentSession` does this before the agent begins. Answers as `checkpoint`.
+        `AgentSession` calls it before the agent begins, so that the prompt survives a crash.
         """
         return await self._saver.keep_run(self)
 
     def as_checkpoint(self) -> LoopCheckpoint:
-        """The run as it is, to go on from after a crash."""
+        """Return the checkpoint from which the run can be resumed."""
         return LoopCheckpoint(
             run_id=self.id,
             session_id=self.session.id,
@@ -238,7 +237,7 @@ class ActiveRun:
 
 
 class RunSaver(Protocol):
-    """Keeps the checkpoints of a run: `store` may be None, `token` names the live session."""
+    """Saves the checkpoints of a run. `store` may be None; `token` names the live session."""
 
     @property
     def store(self) -> SessionStore | None: ...
@@ -250,7 +249,7 @@ class RunSaver(Protocol):
     def is_stopped(self) -> bool: ...
 
     async def keep_run(self, run: ActiveRun) -> bool:
-        """Save the run's checkpoint with what changed of the session; False when that failed.
+        """Save the run's checkpoint and the session's changes; return False if that failed.
 
         Raises RunClaimedError when another live session took the run over.
         """
@@ -260,11 +259,11 @@ class Agent(Protocol):
     """The application's loop."""
 
     async def run(self, run: ActiveRun) -> AgentResult:
-        """Do the run to its end. What it raises fails the run; its cancellation cancels it."""
+        """Do the run and return its result. An exception fails the run, cancelling cancels it."""
 
 
 class RunStream:
-    """The events of a run as they come: an async iterator; `result` waits for its end."""
+    """The events of a run as an async iterator; `result` waits for its end."""
 
     def __init__(self, events: AsyncIterator[LiveEvent], work: asyncio.Task[AgentResult]) -> None:
         self._events = events
@@ -275,6 +274,6 @@ class RunStream:
         return self._events
 
     async def result(self) -> AgentResult:
-        """What the run came to. Raises as `AgentSession.send`."""
+        """Wait for the result of the run. Raises as `AgentSession.send`."""
         self.asked = True
         return await asyncio.shield(self._work)

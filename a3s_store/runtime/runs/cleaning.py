@@ -1,11 +1,11 @@
-"""Makes the conversation that an agent hands over writable, round after round of one run.
+"""Cleans the conversation that an agent hands over after each round of one run.
 
-An agent keeps its own list of messages, in which a text that cannot be written stays. So the
-cleaned twin of a message is kept with it: when the agent hands over the same object again, it is
-its twin that counts, and the conversation is not seen as rewritten.
+An agent keeps its own list of messages, with the texts that cannot be written. So the cleaned copy
+of a message is kept: when the agent hands over the same object again, it is replaced by the same
+copy, and the conversation does not look rewritten.
 
-Invariants: 1. a message that can be written is the same object; 2. a message handed over twice is
-cleaned once and has one twin; 3. only what is new is looked at.
+Invariants: 1. a message that can be written stays the same object; 2. a message handed over twice
+is cleaned once and has one copy; 3. only new messages are checked.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ class CleanedMessages:
     """The messages of one run that were cleaned."""
 
     def __init__(self) -> None:
-        # The original is held as well, so that no other object can take over its identity.
+        # The original is kept too, so that no other object gets its id().
         self._twins: dict[int, tuple[Message, Message]] = {}
 
     def clean(
         self, known: tuple[Message, ...], messages: Sequence[Message]
     ) -> tuple[tuple[Message, ...], int]:
-        """Return the messages as they can be saved, and how many texts were cleaned just now.
+        """Return the messages as they can be saved, and how many texts this call cleaned.
 
-        `known` are the messages that were handed over before, as this returned them. Takes time in
-        proportion to what is new where `messages` begin with them.
+        `known` are the messages returned for the previous round; while the new ones begin with
+        them, only the rest is checked.
 
         Raises:
             EncodeError: something other than a text cannot be saved.
@@ -61,7 +61,7 @@ class CleanedMessages:
             check_items(Message, (twin,))
             if twin is not message:
                 self._twins[id(message)] = message, twin
-                # An agent that makes its messages anew each time was told of this one before.
+                # An agent that makes its messages anew each round was told of this one before.
                 count += 0 if at < len(known) and known[at] == twin else cleaner.count
             made.append(twin)
         return tuple(made), count

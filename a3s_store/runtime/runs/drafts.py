@@ -1,15 +1,14 @@
-"""Stores the reply that a model is streaming, so that a crash does not lose it.
+"""Stores the reply that a model is streaming, so that it survives a crash.
 
-A `DraftWriter` collects text as it comes and has the store overwrite one row with it. Appending
-never waits: a task beside the run does the writing, one write at a time. The store removes the
-draft in the commit that stores its message.
+A `DraftWriter` collects text and has the store overwrite one row with it. Appending never waits: a
+task beside the run writes, one write at a time. The store removes the draft in the commit that
+stores its message.
 
-Invariants: 1. between the beginnings of two writes are at least `INTERVAL` seconds; 2. text is
-handed to the store at most `LONGEST` seconds after it came, unless a write is still under way, the
-last one failed, or it is held back; 3. while the text grows by less than a sixteenth, `LONGEST` is
-between two writes: n characters take O(log n) writes and one every `LONGEST`; 4. nothing here
-fails the run; 5. the last word of the text, which may be incomplete, is not written
-(`without_last_token`).
+Invariants: 1. two writes begin at least `INTERVAL` seconds apart; 2. text is handed to the store
+at most `LONGEST` seconds after it came, unless a write is under way, the last one failed, or the
+text is held back; 3. while the text grows by less than a sixteenth, two writes begin `LONGEST`
+apart: n characters take O(log n) writes and one every `LONGEST`; 4. nothing here fails the run; 5.
+the last word, which may be incomplete, is not written (`without_last_token`).
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from a3s_store.runtime.observation.events import Emit
 
 _log = logging.getLogger("a3s_store.session")
 
-# Seconds between the beginnings of two writes, at least; and at most while text waits.
+# Seconds between the beginnings of two writes, at least, and at most while text waits.
 INTERVAL: Final = 0.25
 LONGEST: Final = 2.0
 # A text is written again once it grew by one part in so many.
 _PARTS: Final = 16
-# Characters at the end of a text that may be part of something to be redacted.
+# Characters at the end of a text that may be part of a secret.
 _HELD_BACK: Final = 512
 # The end of a token: white space, or the punctuation of scripts that are written without it.
 _ENDS_TOKEN: Final = re.compile(r"[\s\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f]")
@@ -44,20 +43,20 @@ INTERRUPTED: Final = "[answer interrupted]"
 
 
 class Timer(Protocol):
-    """The time by which writes are spaced: an event loop, or a test's own."""
+    """The clock by which writes are spaced: an event loop, or a test's."""
 
     def time(self) -> float:
-        """Seconds from some moment on; never backwards."""
+        """Return the time in seconds; it never goes back."""
 
     def call_at(self, when: float, callback: Callable[[], object], /) -> Any:
-        """Call a function at a time; what is returned has a method `cancel`."""
+        """Call a function at a time; the returned object has a method `cancel`."""
 
 
 def due_at(began: float, written: int, length: int) -> float | None:
-    """Return when a text should be written, None while there is nothing new in it.
+    """Return when a text should be written next, None while it is unchanged.
 
-    `began` is when the last write began, or when the first text came; `written` is how many
-    characters there were then, `length` how many there are.
+    `began` is when the last write began, or when the first text came; `written` and `length` are
+    the numbers of characters then and now.
     """
     if length == written:
         return None
@@ -66,10 +65,9 @@ def due_at(began: float, written: int, length: int) -> float | None:
 
 
 def without_last_token(text: str) -> str:
-    """Return the text up to the end of its last complete word; at most 512 characters less.
+    """Return the text up to the end of its last complete word, at most 512 characters less.
 
-    A secret that is cut in half is not recognised by the function that redacts, so the half is not
-    written either.
+    Half of a secret is not recognised by the redacting function, so it is not written.
     """
     start = max(0, len(text) - _HELD_BACK)
     end = start
@@ -79,10 +77,9 @@ def without_last_token(text: str) -> str:
 
 
 def draft_message(draft: Draft) -> Message:
-    """Return the message that a draft becomes when its reply was interrupted.
+    """Return the message that an interrupted reply becomes.
 
-    It says so in a text block of its own, the last one. It belongs behind `draft.position` messages
-    and nowhere else.
+    Its last block is a text that says so. It belongs at position `draft.position` only.
     """
     texts = (draft.text, INTERRUPTED) if draft.text else (INTERRUPTED,)
     return Message(
@@ -93,7 +90,7 @@ def draft_message(draft: Draft) -> Message:
 
 
 class _Text:
-    """A text that is appended to; its pieces are joined when it is asked for."""
+    """A text that is appended to in pieces, which are joined when it is read."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -104,22 +101,20 @@ class _Text:
         self.length += len(piece)
 
     def so_far(self) -> str:
-        """The text without its last token, fit to be stored."""
+        """Return the text without its last token, cleaned for writing."""
         count = len(self._pieces)
         whole = "".join(self._pieces[:count])
-        # Another thread may have appended one meanwhile.
+        # Another thread may have appended a piece meanwhile.
         self._pieces[:count] = [whole]
         return without_last_token(clean_text(whole))
 
 
 class DraftWriter:
-    """The draft of one run. Made by `ActiveRun`; does nothing with a store that has no drafts.
+    """The draft of one run. Made by `ActiveRun`; does nothing where the store keeps no drafts.
 
-    To be used from the event loop of the run. Text that another thread appends is written with the
-    next that comes on the loop.
-
-    `claimed_by` is the token with which the run was claimed; while `stopped()` is true nothing is
-    written.
+    To be used from the event loop of the run. Text that another thread appends is written together
+    with the next text that the event loop appends. `claimed_by` is the token with which the run was
+    claimed. While `stopped()` is true nothing is written.
     """
 
     def __init__(
@@ -162,17 +157,17 @@ class DraftWriter:
     # -- For the agent ------------------------------------------------------------------------
 
     def write(self, text: str) -> None:
-        """Append to the reply. Nothing waits and nothing is raised."""
+        """Append to the reply. Never waits, never raises."""
         self._append(self._text, text)
 
     def write_reasoning(self, text: str) -> None:
-        """Append to the reasoning that comes with the reply."""
+        """Append to the reasoning that precedes the reply. Never waits, never raises."""
         self._append(self._reasoning, text)
 
     async def flush(self) -> None:
-        """Have the store write what there is, up to the last complete word, and wait for that.
+        """Have the store write the text so far, up to the last complete word, and wait for that.
 
-        A failure is told as that of any write, and not raised.
+        A failure is logged and sent as an event, not raised.
         """
         await self._idle()
         if not self._closed and (self._removing or self._length != self._written):
@@ -180,16 +175,16 @@ class DraftWriter:
             await self._idle()
 
     def discard(self) -> None:
-        """Forget the reply, and remove it from the store: it will not become a message."""
+        """Drop the reply, and remove it from the store: it will not become a message."""
         self._begin(self._position)
         self._remove()
 
     # -- For the code that runs the agent --------------------------------------------------------
 
     def so_far(self) -> Draft | None:
-        """Return the draft as it would be written now; None when there is nothing to write.
+        """Return the draft as it would be written now; None when it is empty.
 
-        Also after `close`: a run that was cancelled makes a message of it (`draft_message`).
+        It works after `close`, too: the draft of a cancelled run becomes a message.
         """
         text, reasoning = self._text.so_far(), self._reasoning.so_far()
         if not text and not reasoning:
@@ -202,7 +197,7 @@ class DraftWriter:
         )
 
     def begin(self, position: int) -> None:
-        """Start over, unless the draft is at this position already: its message was stored.
+        """Start an empty draft at a position, unless the draft has that position already.
 
         The store removes the old draft with the checkpoint that has its message.
         """
@@ -210,16 +205,16 @@ class DraftWriter:
             return
         shorter = position < self._position
         self._begin(position)
-        if shorter:  # no checkpoint has its message, and the store would keep it
+        if shorter:  # no checkpoint has its message, so the store would keep it
             self._remove()
 
     def stop(self) -> None:
-        """Begin no write any more. One under way goes on, and its failure is not told."""
+        """Begin no more writes. One under way goes on; its failure is not reported."""
         self._closed = True
         self._cancel_wait()
 
     async def close(self) -> None:
-        """Stop, and wait for a write under way. Raises nothing but CancelledError."""
+        """Stop, and wait for a write under way. Raises only CancelledError."""
         if self._removing:
             await self.flush()
         self.stop()
@@ -244,10 +239,10 @@ class DraftWriter:
             self._schedule()
 
     def _schedule(self) -> None:
-        """See to it that a write begins when it is due."""
+        """Start a write, or the timer for when it is due."""
         loop = _running_loop()
         if self._closed or self._task is not None or loop is None:
-            return  # a write under way does this at its end
+            return  # a write under way schedules the next one at its end
         timer = self._timer or loop
         now = timer.time()
         if self._began is None:
@@ -274,11 +269,11 @@ class DraftWriter:
             self._began = (self._timer or loop).time()
             text, length = self._text, self._length
             self._task = loop.create_task(self._write())
-            # Not at the end of the task: one that is cancelled early never gets there.
+            # A callback, since a task cancelled before its first step runs no `finally`.
             self._task.add_done_callback(lambda task: self._ended(task, text, length))
 
     def _ended(self, task: asyncio.Task[None], text: _Text, length: int) -> None:
-        """Note what came of a write, and see to the next one."""
+        """Note the outcome of a write, and schedule the next one."""
         self._task = None
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -288,13 +283,13 @@ class DraftWriter:
             if text is self._text:
                 self._written = length
         else:
-            # Later in any case: where all tasks are being cancelled none must be made.
+            # Not at once: where all tasks are being cancelled no new one may be made.
             self._retry_at = (self._timer or task.get_loop()).time() + LONGEST
         if not self._stopped():
             self._schedule()
 
     async def _idle(self) -> None:
-        """Wait until no write is under way; cancelling that leaves the write alone."""
+        """Wait until no write is under way; cancelling the wait does not cancel the write."""
         while self._task is not None:
             await asyncio.wait({self._task})
 
@@ -319,7 +314,7 @@ class DraftWriter:
             self._last = draft
 
     def _tell(self, error: BaseException) -> None:
-        """Log that a write failed and send the event, the first time."""
+        """Log and send as an event that a write failed, the first time."""
         if self._told or self._closed:
             return
         self._told = True
@@ -329,7 +324,7 @@ class DraftWriter:
 
 
 def with_drafts(store: SessionStore | None) -> DraftStore | None:
-    """The store if it keeps drafts, else None."""
+    """Return the store if it keeps drafts, else None."""
     if isinstance(store, DraftStore) and store.capabilities().drafts:
         return store
     return None
@@ -341,7 +336,7 @@ def _same(one: Draft, other: Draft) -> bool:
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop of this thread, None outside of one."""
+    """Return the event loop of this thread, None without one."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

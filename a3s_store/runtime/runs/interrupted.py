@@ -1,8 +1,8 @@
-"""Which runs a crash interrupted, and whether one of them can be gone on with.
+"""Interrupted runs of a session: finding them, and checking whether one can be resumed.
 
-A run is interrupted when it has a checkpoint, never ended, and no live session is at work on it. A
-release before claims left two checkpoints of a run that was resumed and crashed again, the later of
-which has all that the earlier has: of several the furthest counts, the others are its beginning.
+A run is interrupted when it has a checkpoint, has not ended, and no live session works on it.
+Releases before claims left two checkpoints of a run that was resumed and crashed again. The later
+one has all messages of the earlier, so only the furthest counts as a run of its own.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from a3s_store.core import live_window
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.drafts import Draft
 from a3s_store.core.list_diff import common
-from a3s_store.core.tool_pairs import PairProblem
+from a3s_store.core.tool_pairs import PairProblem, check_pairs
 from a3s_store.errors import RunClaimedError, SessionError
 from a3s_store.models import LoopCheckpoint, Message, TokenUsage
 from a3s_store.runtime.live_session import Session
-from a3s_store.runtime.runs.open_rounds import open_calls
 from a3s_store.runtime.state.runs import TERMINAL
 
-# The token of the live session at work on a run of this process, by session and run. Of a store
-# without claims it could not be told otherwise.
+# The token of the live session that works on a run in this process, by session and run id. It is
+# needed for stores without claims.
 UNDER_WAY: Final[dict[tuple[str, str], str]] = {}
 
 
 @attrs.frozen(kw_only=True)
 class InterruptedRun:
-    """A run that a crash interrupted, with what it finished.
+    """A run that a crash interrupted.
 
-    `messages` is the whole conversation as the run last had it, the first `base_length` of which
-    were the session's when it began. `rounds` is how many rounds of tools it finished, `open_calls`
-    its calls without a result. `moved_on` says that the conversation went on without it: it can be
-    kept or given up, and not be resumed. `is_rewritten` says that its agent rewrote all of the
-    conversation: it is kept as a session of its own. `draft` is its unfinished reply.
+    `messages` is the whole conversation as the run last had it; the first `base_length` of them
+    were the session's when it began. `rounds` is the number of finished rounds of tools,
+    `open_calls` are calls without a result. `moved_on` says that the conversation has other
+    messages since: the run can be kept or given up, but not resumed. `is_rewritten` says that its
+    agent rewrote the whole conversation: it is kept as another session. `draft` is the unfinished
+    reply, None without one.
     """
 
     run: RunCheckpoint
@@ -69,22 +69,22 @@ class InterruptedRun:
 
     @property
     def rounds(self) -> int:
-        """How many rounds of tools it finished."""
+        """The number of finished rounds of tools."""
         return self.checkpoint.turn
 
     @property
     def turn(self) -> int:
-        """As `rounds`, under the checkpoint's name."""
+        """The same as `rounds`, under the checkpoint's name."""
         return self.checkpoint.turn
 
     @property
     def usage(self) -> TokenUsage:
-        """The tokens its calls of the model used so far."""
+        """The tokens of its calls of the model so far."""
         return self.checkpoint.total_usage
 
     @property
     def tool_calls_count(self) -> int:
-        """How many tools it called so far."""
+        """The number of its calls of tools so far."""
         return self.checkpoint.tool_calls_count
 
     @property
@@ -96,9 +96,9 @@ class InterruptedRun:
 def interrupted(
     session: Session, found: Iterable[RunCheckpoint], *, token: str, over: Iterable[str]
 ) -> list[InterruptedRun]:
-    """The runs of a session among those with a checkpoint that are interrupted, oldest first.
+    """Return the interrupted runs among those with a checkpoint, oldest first.
 
-    `token` is that of the live session that asks, `over` are runs that ended there.
+    `token` is that of the asking live session, `over` are runs that ended there.
     """
     ended = {run.id for run in session.runs.snapshots() if run.status in TERMINAL}
     ended.update(over)
@@ -112,7 +112,7 @@ def interrupted(
 
 
 def interrupted_run(session: Session, run: RunCheckpoint) -> InterruptedRun:
-    """An interrupted run of a session by its checkpoint, without its draft."""
+    """Return the interrupted run of a checkpoint, without its draft."""
     now, messages = session.messages, run.checkpoint.messages
     known = session.runs.snapshot(run.run_id)
     prompt = "" if known is None else known.prompt
@@ -130,10 +130,10 @@ def interrupted_run(session: Session, run: RunCheckpoint) -> InterruptedRun:
 
 
 def _beginning(now: tuple[Message, ...], messages: tuple[Message, ...], prompt: str) -> int:
-    """The likely position of a run's first own message, where the checkpoint does not say.
+    """Return the likely position of a run's first own message, if its checkpoint does not say.
 
-    It is behind what the run shares with the conversation. Where that went on, was compacted or
-    cleared meanwhile, it is the last message that is the prompt.
+    It follows the messages shared with the conversation. Where that has other messages since, was
+    compacted or cleared, it is the position of the last message that equals the prompt.
     """
     shared = common(now, messages)
     if shared and shared == len(now):
@@ -144,49 +144,49 @@ def _beginning(now: tuple[Message, ...], messages: tuple[Message, ...], prompt: 
 
 
 def furthest(found: Sequence[InterruptedRun]) -> tuple[InterruptedRun, ...]:
-    """Those that no other one went on from."""
+    """Return the runs that no other one was resumed from."""
     return tuple(one for one in found if not any(goes_on(later, one) for later in found))
 
 
 def goes_on(later: InterruptedRun, earlier: InterruptedRun) -> bool:
-    """Whether one checkpoint has all that the other has, and more."""
+    """Whether one run has all messages of the other, and more."""
     length = len(earlier.messages)
     return later.turn > earlier.turn and later.messages[:length] == earlier.messages
 
 
 def resumable(session: Session, run_id: str, open_runs: Sequence[InterruptedRun]) -> InterruptedRun:
-    """The interrupted run with this id, which has a checkpoint, if it can be gone on with.
+    """Return the interrupted run of this id, which has a checkpoint, if it can be resumed.
 
     Raises:
-        RunClaimedError: another live session is at work on it.
-        SessionError: the run has ended, or the conversation went on without it.
+        RunClaimedError: another live session works on it.
+        SessionError: the run has ended, or the conversation has other messages since.
     """
     where = f"session {session.id}"
     run = session.runs.snapshot(run_id)
     if run is not None and run.status in TERMINAL:
-        # A crash between the last save and the removal of the checkpoint leaves it behind.
+        # A crash between the last save and the removal of the checkpoint left it.
         raise SessionError(
             f"run '{run_id}' has ended as {run.status}",
             op="resume_run",
             where=where,
-            hint="interrupted_runs() names those that can be resumed",
+            hint="interrupted_runs() returns those that can be resumed",
         )
     one = next((one for one in open_runs if one.run_id == run_id), None)
     if one is None:
         raise under_way_elsewhere(session, run_id, "resume_run")
     if one.moved_on:
-        # The run's conversation would take the place of what was said since.
+        # Resuming would replace the messages added since.
         raise SessionError(
             f"the conversation went on without run '{run_id}'",
             op="resume_run",
             where=where,
-            hint="abandon_run keeps what it finished behind what was said since",
+            hint="abandon_run keeps its rounds behind the messages added since",
         )
     return one
 
 
 def under_way_elsewhere(session: Session, run_id: str, op: str) -> RunClaimedError:
-    """The error of a run that another live session is at work on."""
+    """Return the error for a run that another live session works on."""
     return RunClaimedError(
         f"run '{run_id}' is under way in another live session",
         run_id=run_id,
@@ -194,3 +194,8 @@ def under_way_elsewhere(session: Session, run_id: str, op: str) -> RunClaimedErr
         where=f"session {session.id}",
         hint="Wait for its end, or close that session first",
     )
+
+
+def open_calls(messages: Sequence[Message]) -> tuple[PairProblem, ...]:
+    """Return the calls of the last round that have no result, in their order."""
+    return tuple(problem for problem in check_pairs(messages) if problem.kind == "open_call")

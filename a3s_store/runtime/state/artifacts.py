@@ -2,9 +2,9 @@
 
 To be used from one event loop.
 
-Invariants: 1. after every `put`, count and content bytes (UTF-8) are within the limits, or all that
-is left is pinned; 2. what is pinned goes only when its URI is put again; 3. order is that of
-arrival, and what is put again arrives again; 4. an artifact is the same object while it is kept.
+Invariants: 1. after every `put`, number and bytes (UTF-8) of the artifacts are within the limits,
+or all that are left are pinned; 2. a pinned artifact is replaced only by one of the same URI; 3.
+artifacts have the order in which they were last put; 4. an artifact stays the same object.
 
 Upstream: tools/artifacts.rs (runtime 11.5).
 """
@@ -18,17 +18,17 @@ from a3s_store.core.clean import Cleaner
 from a3s_store.errors import SessionError
 from a3s_store.models import ArtifactStore, ToolArtifact
 from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
-from a3s_store.runtime.state.limits import check_limit, check_writable
+from a3s_store.runtime.state.limits import check_limit, check_writable, raised
 
 DEFAULT_MAX_ARTIFACTS: Final = 256
 DEFAULT_MAX_BYTES: Final = 16 * 1024 * 1024
 
 
 class ArtifactCollection:
-    """Artifacts by URI, the oldest going first when there are too many or too large ones.
+    """Artifacts by URI; the oldest are evicted when there are too many or they are too large.
 
-    None for a limit means no limit. An artifact larger than `max_bytes` pushes out all that is not
-    pinned, and then itself, as upstream has it (A2).
+    None for a limit means no limit. An artifact larger than `max_bytes` evicts all that are not
+    pinned, and then itself, as upstream's does (A2).
     """
 
     def __init__(
@@ -55,10 +55,9 @@ class ArtifactCollection:
         max_artifacts: int | None = None,
         max_bytes: int | None = None,
     ) -> Self:
-        """A collection of stored artifacts, complete: nothing is evicted (A5, P18).
+        """Return a collection of stored artifacts, none of them evicted (A5, P18).
 
-        The limits are those asked for, None meaning the default, raised to what the stored ones
-        need.
+        None for a limit means the default. Limits are raised to what the artifacts need.
         """
         made = cls(max_artifacts=None, max_bytes=None)
         for artifact in artifacts:
@@ -77,36 +76,36 @@ class ArtifactCollection:
 
     @property
     def total_bytes(self) -> int:
-        """The bytes of all contents, in UTF-8."""
+        """The size of all contents, in bytes of UTF-8."""
         return self._total_bytes
 
     def get(self, uri: str) -> ToolArtifact | None:
-        """The artifact of this URI, None when there is none or it was let go."""
+        """Return the artifact of this URI, None when there is none or it was evicted."""
         return self._artifacts.get(uri)
 
     def artifacts(self) -> tuple[ToolArtifact, ...]:
-        """All of them in the order of their arrival, oldest first."""
+        """Return all artifacts, the one put first first."""
         if self._listed is None:
             self._listed = tuple(self._artifacts.values())
         return self._listed
 
     def put(self, artifact: ToolArtifact) -> None:
-        """Keep an artifact as the newest, in place of the one of the same URI (A2).
+        """Add an artifact as the newest, in place of the one of the same URI (A2).
 
         A content that cannot be written is cleaned.
 
         Raises:
-            EncodeError: ids or counts could not be saved, nor could the session; nothing changed.
+            EncodeError: ids or counts could not be saved; nothing changed.
         """
         artifact = self._writable(artifact)
         self._remove(artifact.artifact_uri)
         self._add(artifact)
 
     def put_content_addressed(self, artifact: ToolArtifact) -> bool:
-        """Keep an artifact whose URI names its content; False when it is there already (A3).
+        """Add an artifact with a URI made of its content; return False if it is there (A3).
 
         Raises:
-            SessionError: the URI is there with something else; nothing changed.
+            SessionError: the URI is there with another content; nothing changed.
             EncodeError: as `put`.
         """
         artifact = self._writable(artifact)
@@ -156,37 +155,36 @@ class ArtifactCollection:
             self._listed = None
 
     def pin_uris(self, uris: Iterable[str]) -> None:
-        """Keep what has these URIs, now or later, from eviction and collection (A4).
+        """Pin these URIs: their artifacts, present or later ones, are not evicted (A4).
 
         Empty URIs are ignored. Raises EncodeError for one that could not be saved.
         """
         self._retained.update(_checked(uris))
 
     def set_retained_uris(self, uris: Iterable[str]) -> None:
-        """Pin exactly these; what is no longer pinned goes with the next `put`, if it must (A4).
+        """Pin exactly these URIs; others may be evicted by the next `put` (A4).
 
         Raises EncodeError for a URI that could not be saved; then nothing changed.
         """
         self._retained = _checked(uris)
 
     def retained_uris(self) -> tuple[str, ...]:
-        """What is pinned, sorted, whether or not there is an artifact of that URI (A4)."""
+        """Return the pinned URIs, sorted, with those that have no artifact (A4)."""
         return tuple(sorted(self._retained))
 
     def take_over(self, artifacts: Sequence[ToolArtifact]) -> None:
-        """Make these the artifacts, with the limits raised to what comes in: none is evicted."""
+        """Replace all artifacts, with the limits raised to what they need: none is evicted."""
         asked = self.max_artifacts, self.max_bytes
         self._artifacts, self._sizes, self._total_bytes, self._listed = {}, {}, 0, None
         self.max_artifacts = self.max_bytes = None
         for artifact in artifacts:
             self._remove(artifact.artifact_uri)
             self._add(artifact)
-        count, size = asked
-        self.max_artifacts = None if count is None else max(count, len(self))
-        self.max_bytes = None if size is None else max(size, self.total_bytes)
+        self.max_artifacts = raised(asked[0], len(self))
+        self.max_bytes = raised(asked[1], self.total_bytes)
 
     def gc_unreferenced(self) -> int:
-        """Remove everything that is not pinned; how many artifacts that were (A4)."""
+        """Remove all artifacts that are not pinned; return how many there were (A4)."""
         unpinned = [uri for uri in self._artifacts if uri not in self._retained]
         for uri in unpinned:
             self._remove(uri)

@@ -1,7 +1,7 @@
-"""Texts that machines made are cleaned where they enter a live session, and their number is told.
+"""Cleaning of texts that machines made, where they enter a live session.
 
-The output of a tool, a name of a file in it, or what a model streamed may hold half a character. A
-person's text is refused instead (`limits`): its author is there to be told.
+The output of a tool, a file name in it, or a model's stream may have half a character. A person's
+text is refused instead (`limits`), since its author can correct it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from a3s_store.runtime.state.limits import check_writable
 
 T = TypeVar("T")
 
-# Called with whose texts were cleaned, as `TextCleaned.where`, and how many.
+# Called with the place of cleaned texts, as in `TextCleaned.where`, and their number.
 OnCleaned: TypeAlias = Callable[[str, int], object]
 
 
 def tell_no_one(where: str, count: int) -> None:
-    """The `OnCleaned` of what belongs to no session."""
+    """The `OnCleaned` of an object that belongs to no session."""
 
 
 def writable(value: T, where: str, tell: OnCleaned) -> T:
@@ -29,7 +29,7 @@ def writable(value: T, where: str, tell: OnCleaned) -> T:
     `tell` is called once if texts were cleaned. Costs one encoding when there is nothing to clean.
 
     Raises:
-        EncodeError: something else in it cannot be saved.
+        EncodeError: something other than a text cannot be saved.
     """
     try:
         check_writable(value)

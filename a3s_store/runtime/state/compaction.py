@@ -1,13 +1,12 @@
-"""When a conversation has become too long, and what is put in its place.
+"""Compaction: when a conversation is too long, and which messages are replaced by a summary.
 
-Decides which messages stay and which are summarised; asking a model for the summary is the
-application's (`Summarizer`). Everything here is a function of messages: whose conversation it is
-and when it is replaced is the session's.
+The application's `Summarizer` asks a model for the summary. The functions here take messages and
+return messages; the session replaces its own.
 
-Invariants: 1. nothing is changed in place, a message that stays is the same object; 2. after an
-error the caller has what it had; 3. unless the caller asks for upstream's cut, of a conversation
-whose tool results all follow their calls, no kept result is without its call, and the first of the
-recent messages is no result; 4. a round of calls and results is never cut, however long it is.
+Invariants: 1. nothing is changed in place, and a message that stays is the same object; 2. an error
+leaves the caller's messages as they were; 3. unless upstream's cut is asked for, and if each tool
+result follows its call, every result that stays has its call, and the first of the recent messages
+is no result; 4. a round of calls and results is never cut, however long it is.
 
 Upstream: session/compaction.rs of the first releases (runtime 4.1), whose exact cut is
 `keep_pairs=False`; the newest keeps pairs (4.2).
@@ -44,8 +43,8 @@ MIN_PRUNE_SAVINGS: Final = 20_000  # tokens
 _BYTES_PER_TOKEN: Final = 4
 PRUNED: Final = "[output pruned — re-read file or re-run command if needed]"
 COMPACT_TEMPLATE: Final = """\
-Summarise the conversation below. Your summary takes the place of these messages: whoever goes on
-working knows of them only what you write.
+Summarise the conversation below. Your summary takes the place of these messages: the assistant that
+goes on working knows of them only what you write.
 
 Say, each where there is something to say:
 - what the user asked for, in the user's own words;
@@ -68,16 +67,16 @@ class Summarizer(Protocol):
     """The application's call of a model."""
 
     async def summarize(self, prompt: str) -> str:
-        """The model's answer to one user message of this text, without system prompt or tools."""
+        """Return the model's reply to one user message of this text, without other context."""
 
 
 def should_auto_compact(
     used: int, maximum: int, threshold: float = DEFAULT_AUTO_COMPACT_THRESHOLD
 ) -> bool:
-    """Whether so many tokens of a context reach the threshold, a fraction (C7).
+    """Whether a context reaches the threshold, a fraction of `maximum` (C7).
 
-    Compared as 32-bit floats, as what is stored of both is: 160 000 of 200 000 reach 0.8. A maximum
-    of 0 is never reached.
+    `used` and `maximum` are tokens. The comparison is in 32-bit floats, the precision in which both
+    are stored: 160 000 of 200 000 reach 0.8. A `maximum` of 0 is never reached.
     """
     if maximum == 0:
         return False
@@ -91,21 +90,20 @@ async def compact(
     keep_pairs: bool = True,
     cleaned: OnCleaned = tell_no_one,
 ) -> tuple[Message, ...] | None:
-    """The first 2 messages, a summary of the middle, the last 20; None when there is no need.
+    """Return the first 2 messages, a summary of the middle, and the last 20; None if unchanged.
 
-    30 messages or fewer stay as they are and the model is not asked (C1, C2). Only texts are
-    summarised, not tool calls and their results (C3). Without a summarizer it is `keep_recent`.
+    30 messages or fewer stay as they are, and the model is not asked (C1, C2). Only texts are
+    summarised, not tool calls and their results (C3). Without a summarizer only the last 20 stay.
 
-    `keep_pairs` moves the cuts, so that there may be more or fewer: a call among the first messages
-    stays only together with its results, a result among the last only together with its call,
-    and these do not begin with a result whose call is not there at all. Most models refuse a
-    conversation in which that is not so. Where that leaves nothing to cut (`is_one_round`), old
-    tool output of the round is replaced by a notice, as `prune_tool_outputs` does it, but never a
-    result that the model has not seen; None when that is not worth it. False cuts where upstream's
-    first releases cut. A summary that cannot be written is cleaned, which `cleaned` is told.
+    `keep_pairs` moves the cuts, since most models refuse a call without its results and a result
+    without its call: a call stays among the first messages only with its results, a result among
+    the last only with its call. Where nothing is left to cut then (`is_one_round`), old tool output
+    of the round is replaced by a notice, as in `prune_tool_outputs`, except results that the model
+    has not seen; None when that saves too little. False cuts where upstream's first releases cut.
+    A summary that cannot be written is cleaned; `cleaned` is called with the number of texts.
 
     Raises:
-        CompactionError: the model failed, which is then `__cause__`, or it answered nothing.
+        CompactionError: the model failed, with the error as `__cause__`, or returned no text.
     """
     found = _cuts(messages, with_summary=summarizer is not None, keep_pairs=keep_pairs)
     if found is None:
@@ -120,24 +118,24 @@ async def compact(
 
 
 def is_one_round(messages: Sequence[Message], *, with_summary: bool = True) -> bool:
-    """Whether a conversation is long enough for `compact` and is one round of tools all the same.
+    """Whether a conversation is long enough for `compact`, and all of it is one round of tools.
 
-    Nothing could be summarised (`with_summary`) or dropped without separating a call from its
-    results, or only the summary of an earlier time.
+    Then nothing can be summarised (`with_summary`) or dropped without separating a call from its
+    results, except the summary of an earlier time.
     """
     found = _cuts(messages, with_summary=with_summary, keep_pairs=True)
     return found is not None and _is_round_alone(messages, *found)
 
 
 def estimated_tokens(messages: Sequence[Message]) -> int:
-    """About how many tokens the texts, calls and results of a conversation are: bytes by 4."""
+    """Estimate the tokens of texts, calls and results of a conversation: their bytes by 4."""
     return sum(_tokens(block) for message in messages for block in message.content)
 
 
 def keep_recent(
     messages: Sequence[Message], count: int = KEEP_RECENT, *, keep_pairs: bool = True
 ) -> tuple[Message, ...] | None:
-    """The last messages alone, None when there are no more than that. `keep_pairs` as `compact`.
+    """Return the last messages, None when there are no others. `keep_pairs` as in `compact`.
 
     Upstream: a session manager's `compact` without a client (runtime 10).
     """
@@ -160,7 +158,7 @@ async def _summary_of(
         what = "Failed to generate conversation summary"
         raise CompactionError(what, op="compact", hint=hint) from error
     if not isinstance(answer, str) or not answer.strip():
-        # Half a conversation must not give way to nothing.
+        # An empty summary would lose half of the conversation.
         what = "Compaction model returned an empty summary"
         raise CompactionError(what, op="compact", hint=hint)
     cleaner = Cleaner()
@@ -173,7 +171,7 @@ async def _summary_of(
 def _cuts(
     messages: Sequence[Message], *, with_summary: bool, keep_pairs: bool
 ) -> tuple[int, int] | None:
-    """How many first messages stay and where the last begin; None when there are too few."""
+    """Return how many first messages stay and where the last begin; None when there are too few."""
     if len(messages) <= (MIN_MESSAGES if with_summary else KEEP_RECENT):
         return None
     head, cut = KEEP_INITIAL if with_summary else 0, len(messages) - KEEP_RECENT
@@ -188,13 +186,13 @@ def _is_round_alone(messages: Sequence[Message], head: int, cut: int) -> bool:
     if cut == len(messages) - KEEP_RECENT:
         return False
     return cut <= KEEP_INITIAL or (
-        # A summary of a summary says less and saves nothing.
+        # A summary of a summary loses text and saves nothing.
         0 < head == cut - 1 and messages[head].text.startswith(SUMMARY_PREFIX)
     )
 
 
 def _seen(messages: Sequence[Message]) -> int:
-    """How many of the messages the model was given: those before the last that it made."""
+    """Return how many messages the model was given: those before the last that it made."""
     return max(
         (at for at, one in enumerate(messages) if one.role == "assistant" or calls_of(one)),
         default=0,
@@ -202,7 +200,7 @@ def _seen(messages: Sequence[Message]) -> int:
 
 
 def _whole_head(messages: Sequence[Message], head: int) -> int:
-    """How many of the first `head` messages stay so that no call among them lost its results."""
+    """Return how many of the first messages stay so that each call has its results among them."""
     while head > 0:
         waiting: set[str] = set()
         for message in messages[:head]:
@@ -215,13 +213,13 @@ def _whole_head(messages: Sequence[Message], head: int) -> int:
 
 
 def _whole_tail(messages: Sequence[Message], cut: int, head: int) -> int:
-    """Where the last messages begin, near `cut`, so that their results have their calls.
+    """Return where the last messages begin, near `cut`, so that their results have their calls.
 
-    A call is the nearest one of that id before its result: some providers use ids again.
+    The call of a result is the nearest one of its id before it: some providers reuse ids.
     """
     last_call: dict[str, int] = {}
-    # For each message, the first one it cannot do without, and whether a call of it is missing:
-    # what is kept of the head has its results there.
+    # For each message, the first one that must stay with it, and whether one of its calls is
+    # missing or among the first messages, which have the results of their calls.
     needs: list[int] = []
     orphan: list[bool] = []
     for index, message in enumerate(messages):
@@ -232,7 +230,7 @@ def _whole_tail(messages: Sequence[Message], cut: int, head: int) -> int:
     while cut < len(messages) and orphan[cut]:
         cut += 1
     for index in range(len(messages) - 1, -1, -1):
-        # Going down, each message that comes in by this moves the end of the loop as well.
+        # A message that is added by this moves the end of the loop too.
         if index < cut:
             break
         cut = min(cut, needs[index])
@@ -240,16 +238,16 @@ def _whole_tail(messages: Sequence[Message], cut: int, head: int) -> int:
 
 
 def prune_tool_outputs(messages: Sequence[Message]) -> tuple[Message, ...] | None:
-    """The messages with old tool output replaced by a notice; None when it is not worth it (C8).
+    """Return the messages with old tool output replaced by a notice; None if it saves little (C8).
 
-    The newest 40 000 tokens of output are protected, at 4 bytes of UTF-8 text a token; the last
-    output that is may go beyond. Nothing is replaced for less than 20 000 tokens.
+    The newest 40 000 tokens of output stay, at 4 bytes of UTF-8 text a token; the last output that
+    stays may go beyond. Less than 20 000 tokens are not replaced.
     """
     return _prune(messages, 0, len(messages))
 
 
 def _prune(messages: Sequence[Message], start: int, stop: int) -> tuple[Message, ...] | None:
-    """`prune_tool_outputs` of the messages from `start` on; those from `stop` on stay as well."""
+    """Replace output in messages `start` to `stop`; see `prune_tool_outputs`."""
     outputs = [
         (at, position, tokens)
         for at in range(start, len(messages))

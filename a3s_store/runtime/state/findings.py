@@ -1,9 +1,9 @@
-"""The review findings of a live session: who may change which, and when.
+"""The review findings of a live session, and the changes of their status that are allowed.
 
 To be used from one event loop.
 
-Invariants: 1. the findings are sorted by id, and no id is there twice; 2. a call that raises
-changes nothing; 3. times of a finding never go back.
+Invariants: 1. the findings are sorted by id, and ids are unique; 2. a call that raises changes
+nothing; 3. times of a finding never go back.
 
 Upstream: the review store of a session.
 """
@@ -44,7 +44,7 @@ class FindingCollection:
         return self._findings.get(finding_id)
 
     def pending(self, scenario_id: str | None = None) -> tuple[ReviewFinding, ...]:
-        """Return the pending findings, of one scenario if it is given: an agent is shown these."""
+        """Return the pending findings, of one scenario if given; an agent is shown these."""
         return tuple(
             finding
             for finding in self.findings()
@@ -53,14 +53,14 @@ class FindingCollection:
         )
 
     def upsert(self, finding: ReviewFinding) -> None:
-        """Add a pending finding, or put it in place of the pending one of its id.
+        """Add a pending finding, or replace the pending one of its id.
 
         Texts that cannot be written are cleaned.
 
         Raises:
             InvalidTransitionError: it is not pending, or the one of its id is not.
             InvalidSnapshotError: it belongs to another session, or is out of its bounds.
-            EncodeError: it breaks a rule of the model.
+            EncodeError: it could not be saved.
         """
         finding = writable(finding, "finding", self.on_cleaned)
         if finding.session_id != self._session_id:
@@ -71,7 +71,7 @@ class FindingCollection:
             )
         before = self._findings.get(finding.finding_id)
         if finding.status != FindingStatus.PENDING:
-            raise _refused(finding, "only a pending finding may be new")
+            raise _refused(finding, "only a pending finding may be added")
         if before is not None and not may_move(before, finding):
             raise _refused(finding, f"it is {before.status} and cannot become pending by this")
         self._put(finding)
@@ -133,7 +133,7 @@ class FindingCollection:
         self._findings, self._sorted = found, None
 
     def replace(self, findings: Iterable[ReviewFinding]) -> None:
-        """Take over stored findings in place of those here; of two of one id the later stays."""
+        """Replace all findings by stored ones; of two with one id the later stays."""
         self._findings = {finding.finding_id: finding for finding in findings}
         self._sorted = None
 

@@ -1,8 +1,8 @@
-"""What must hold within one snapshot of a session, whoever made it.
+"""Rules that hold within one snapshot of a session, whatever store it is from.
 
-Stores check only what they cannot keep; that runs and tasks belong to the session is checked here,
-before a save and after a load, since a store need not be trusted. Whether a snapshot is the one
-that was asked for is the caller's to see.
+Stores check only what they cannot store. That runs and tasks belong to their session is checked
+here, before a save and after a load, since a store may be the application's. The caller checks
+whether it is the snapshot that it asked for.
 
 Upstream: `SessionSnapshotV1::validate_invariants` (runtime 12.2, S3x).
 """
@@ -21,14 +21,14 @@ from a3s_store.models import RunRecord
 
 
 def validate_snapshot(snapshot: SessionSnapshot, *, before: SessionSnapshot | None = None) -> None:
-    """Refuse a snapshot whose parts do not belong together.
+    """Refuse a snapshot with parts that do not belong together.
 
-    Run ids are unique, and runs are this session's; the sequences of a run's events rise strictly,
-    and its count covers them, though it may be beyond (the oldest are let go) and they may begin
-    above 0; a subagent's task has this session as its parent, or none yet.
+    Run ids are unique, and runs belong to the session. The sequences of a run's events rise
+    strictly and are below its event count; they may begin above 0, since old events are dropped. A
+    subagent's task has this session as its parent, or none yet.
 
-    `before` is a snapshot that was found valid: the events of runs that are the same objects there
-    are not looked at again, so that a save costs what changed.
+    `before` is a snapshot that was valid: the events of runs that are the same objects there are
+    not checked again, so that a save costs what changed.
 
     Raises:
         InvalidSnapshotError
@@ -47,7 +47,7 @@ def validate_snapshot(snapshot: SessionSnapshot, *, before: SessionSnapshot | No
 
 
 def _by_identity(snapshot: SessionSnapshot) -> dict[int, RunRecord]:
-    # The values hold on to the objects, so no other object can have taken over their identity.
+    # The values keep the objects alive, so that no other object gets their id().
     return {id(run): run for run in snapshot.run_records or ()}
 
 
@@ -74,7 +74,7 @@ def _check_runs(snapshot: SessionSnapshot, known: dict[int, RunRecord]) -> None:
 def _check_events(record: RunRecord) -> None:
     run = record.snapshot
     sequences = [event.sequence for event in record.events]
-    # Without a loop of Python's own: a run may have very many events.
+    # Without a loop in Python, since a run may have very many events.
     if not all(map(operator.lt, sequences, itertools.islice(sequences, 1, None))):
         pairs = enumerate(itertools.pairwise(sequences), 1)
         index, previous, found = next((i, a, b) for i, (a, b) in pairs if b <= a)
@@ -101,7 +101,7 @@ def _check_tasks(snapshot: SessionSnapshot) -> None:
 
 
 def _check_items(snapshot: SessionSnapshot, one: Collection) -> None:
-    """As the registry says of a collection; upstream has texts of its own for runs and tasks."""
+    """Check one collection by its registry row; runs and tasks have upstream's own texts."""
     session_id = snapshot.session.id
     values = getattr(snapshot, one.name) or ()
     if one.unique and len({one.identity_of(value) for value in values}) < len(values):
@@ -120,5 +120,5 @@ def _check_items(snapshot: SessionSnapshot, one: Collection) -> None:
 
 
 def quoted(text: str) -> str:
-    """An id in double quotes, with what cannot be shown escaped, as upstream's texts have it."""
+    """Return an id in double quotes with unprintable characters escaped, as upstream shows it."""
     return json.dumps(text, ensure_ascii=False)

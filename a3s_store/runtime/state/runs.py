@@ -1,13 +1,12 @@
-"""The runs of a live session: what happened in each, and how it ended.
+"""The runs of a live session: their events, their status, and how many are kept.
 
-Decides how an event moves a run's status, and what is let go when there is too much. Saving what
-is here is somebody else's; `records()` is made for it. To be used from one event loop.
+`records()` returns them for a save. To be used from one event loop.
 
 Invariants: 1. a run that ended never changes its status again, though events that come late are
-still recorded; 2. an event's sequence is the number of events ever recorded for its run, trimmed
+recorded; 2. an event's sequence is the number of events recorded for its run before it, dropped
 ones included, so sequences rise by one and never repeat; 3. times within a run never go back;
-4. what did not change is the same object in the next `records()`: every event always, every run
-since its last change. Recording costs the same however many events there are.
+4. unchanged values are the same objects in the next `records()`: every event, and every run without
+a change. Recording an event costs the same however many there are.
 
 Upstream: run.rs, `InMemoryRunStore` (runtime 11.1).
 """
@@ -41,7 +40,7 @@ from a3s_store.models import (
     TurnStart,
 )
 from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
-from a3s_store.runtime.state.limits import check_limit, check_writable
+from a3s_store.runtime.state.limits import check_limit, check_writable, raised
 from a3s_store.wire import compact, encode
 
 TERMINAL: Final = ENDED
@@ -49,10 +48,10 @@ TERMINAL: Final = ENDED
 
 @attrs.frozen(kw_only=True)
 class RunLimits:
-    """How much is kept of runs; the oldest goes first, and None means no limit.
+    """How many runs and events are kept; the oldest are dropped first, and None means no limit.
 
-    `max_runs` counts runs, ended or not; `max_events` and `max_event_bytes` hold for each run, the
-    bytes being those of its events as compact JSON. The defaults are those of upstream's newest
+    `max_runs` counts runs, ended or not. `max_events` and `max_event_bytes` limit the events of
+    each run, in number and in bytes of compact JSON. The defaults are those of upstream's newest
     releases; older ones kept everything, as `unbounded()` does. Raises SessionConfigError.
     """
 
@@ -67,13 +66,13 @@ class RunLimits:
 
     @classmethod
     def unbounded(cls) -> RunLimits:
-        """Limits that keep everything."""
+        """Return limits that keep everything."""
         return cls(max_runs=None, max_events=None, max_event_bytes=None)
 
 
 @attrs.frozen(kw_only=True)
 class RunReservation:
-    """The answer of `reserve_run_with_id`; `created` is False when the run was there already."""
+    """The result of `reserve_run_with_id`; `created` is False when the run was there already."""
 
     snapshot: RunSnapshot
     created: bool
@@ -81,11 +80,11 @@ class RunReservation:
 
 @attrs.frozen(kw_only=True)
 class RunEventPage:
-    """Some events of a run in order, and where they stand among all of them.
+    """Some events of a run in order, and their place among all of its events.
 
-    `first_available` is the sequence of the oldest event still kept, None when there is none;
-    `latest_exclusive` one more than that of the newest ever recorded. `next_after` is what to ask
-    for next, `retention_gap` says that events asked for were let go, `has_more` that more wait.
+    `first_available` is the sequence of the oldest event kept, None when there is none;
+    `latest_exclusive` is one more than the newest sequence. `next_after` is the `after` of the next
+    page, `retention_gap` says that requested events were dropped, `has_more` that more follow.
     Upstream: `RunEventPage`.
     """
 
@@ -115,33 +114,27 @@ class RunStore:
         *,
         clock: Clock = system_clock,
     ) -> Self:
-        """The runs of a stored session, complete: limits are raised to what they need.
+        """Return the runs of a stored session, all of them: limits are raised to what they need.
 
-        Else the next save would remove what did not fit. `limits` None are the defaults.
+        Dropped ones would be removed by the next save. `limits` None are the defaults.
         """
-        asked = limits if limits is not None else RunLimits()
-        events = max((len(record.events) for record in records), default=0)
-        raised = attrs.evolve(
-            asked,
-            max_runs=None if asked.max_runs is None else max(asked.max_runs, len(records)),
-            max_events=None if asked.max_events is None else max(asked.max_events, events),
-        )
-        made = cls(raised, clock=clock)
-        made.replace_records(records)
+        made = cls(limits, clock=clock)
+        made.take_over(records)
         return made
 
     def __len__(self) -> int:
         return len(self._runs)
 
     def create_run(self, session_id: str, prompt: str, *, run_id: str | None = None) -> RunSnapshot:
-        """Begin a run under a new id, `run-` and a UUID, or as `create_run_with_id` (R1)."""
+        """Begin a run as `create_run_with_id`; `run_id` None makes `run-` and a UUID (R1)."""
         run_id = f"run-{uuid.uuid4()}" if run_id is None else run_id
         return self.create_run_with_id(run_id, session_id, prompt)
 
     def create_run_with_id(self, run_id: str, session_id: str, prompt: str) -> RunSnapshot:
-        """Begin a run under this id, as the newest; one that had it before is gone (R1).
+        """Begin a run as the newest; a run of the same id is replaced (R1).
 
-        Raises EncodeError for a prompt that could not be saved; then nothing changed.
+        Above `max_runs` the oldest ended run is dropped, or the oldest where none ended. Raises
+        EncodeError for a prompt that could not be saved; then nothing changed.
         """
         now = self._clock()
         snapshot = RunSnapshot(
@@ -157,23 +150,20 @@ class RunStore:
         self._runs[run_id] = _Run(snapshot, self.limits)
         if self.limits.max_runs is not None:
             while len(self._runs) > self.limits.max_runs:
-                del self._runs[self._to_let_go()]
+                del self._runs[self._to_drop()]
         self._records = None
         return snapshot
 
-    def _to_let_go(self) -> str:
-        """The oldest run that ended: of one that did not, nobody would find the checkpoint again.
-
-        Where none ended, the oldest.
-        """
+    def _to_drop(self) -> str:
+        # The checkpoint of a run that has not ended would not be found without the run.
         runs = self._runs.items()
         ended = (run_id for run_id, run in runs if run.snapshot.status in TERMINAL)
         return next(ended, next(iter(self._runs)))
 
     def reserve_run_with_id(self, run_id: str, session_id: str, prompt: str) -> RunReservation:
-        """Begin a run under this id unless there is one, which is then answered as it is (R1).
+        """Begin a run unless there is one of this id, which is then returned unchanged (R1).
 
-        Of any number of callers exactly one is told that it created the run.
+        Of several callers exactly one gets `created` True.
         """
         existing = self._runs.get(run_id)
         if existing is not None:
@@ -182,13 +172,12 @@ class RunStore:
         return RunReservation(snapshot=made, created=True)
 
     def record_event(self, run_id: str, event: AgentEvent) -> RunSnapshot | None:
-        """Record an event and what it says about the run; None for an unknown run (R2, R3).
+        """Record an event and its effect on the run; return None for an unknown run (R2, R3).
 
-        Texts in it that cannot be written are cleaned.
+        Texts that cannot be written are cleaned.
 
         Raises:
-            EncodeError: the event could not be saved, nor could the session with it; nothing was
-                recorded.
+            EncodeError: something else in the event could not be saved; nothing was recorded.
         """
         run = self._runs.get(run_id)
         if run is None:
@@ -196,14 +185,14 @@ class RunStore:
         before = run.snapshot
         record = RunEventRecord(
             sequence=before.event_count,
-            # A clock may be set back, and a stored run may come from a machine that was ahead.
+            # A clock may be set back, and a stored run may be from a machine with a fast one.
             timestamp_ms=max(self._clock(), before.updated_at_ms),
             event=event,
         )
         try:
             run.append(record)
         except EncodeError:
-            # Only then, since to record one must cost nothing more.
+            # Only after a failure, so that recording costs no more than one encoding.
             cleaner = Cleaner()
             event = cleaner.model(event)
             run.append(record.evolve(event=event))
@@ -216,7 +205,7 @@ class RunStore:
         )
 
     def mark_failed(self, run_id: str, error: str) -> RunSnapshot | None:
-        """End a run as failed; one that has ended stays as it is, an unknown one is None (R5).
+        """End a run as failed; an ended run stays as it is, an unknown one is None (R5).
 
         An error that cannot be written is cleaned. Raises EncodeError for one that is no text; then
         nothing changed.
@@ -224,7 +213,7 @@ class RunStore:
         return self._end(run_id, status=RunStatus.FAILED, error=error)
 
     def mark_cancelled(self, run_id: str, reason: str | None = None) -> RunSnapshot | None:
-        """End a run as cancelled, as `mark_failed`; a reason is kept as its error (R5)."""
+        """End a run as cancelled, like `mark_failed`; the reason is stored as its error (R5)."""
         changes = {} if reason is None else {"error": reason}
         return self._end(run_id, status=RunStatus.CANCELLED, **changes)
 
@@ -249,23 +238,23 @@ class RunStore:
         return run.snapshot
 
     def snapshot(self, run_id: str) -> RunSnapshot | None:
-        """A run but for its events, None when there is none of this id."""
+        """Return a run without its events, None when there is none of this id."""
         run = self._runs.get(run_id)
         return None if run is None else run.snapshot
 
     def snapshots(self) -> tuple[RunSnapshot, ...]:
-        """All runs but for their events, oldest first. Upstream: `list`."""
+        """Return all runs without their events, oldest first. Upstream: `list`."""
         return tuple(run.snapshot for run in self._runs.values())
 
     def events(self, run_id: str) -> tuple[RunEventRecord, ...]:
-        """The events kept of a run, oldest first; none for an unknown run."""
+        """Return the events kept of a run, oldest first; () for an unknown run."""
         run = self._runs.get(run_id)
         return () if run is None else tuple(run.events)
 
     def event_page(self, run_id: str, after: int | None, limit: int) -> RunEventPage | None:
-        """Up to `limit` events with a sequence above `after`, None meaning from the first on (R7).
+        """Return up to `limit` events with a sequence above `after`, None for the first (R7).
 
-        None for an unknown run. Raises SessionConfigError for a negative limit.
+        Returns None for an unknown run. Raises SessionConfigError for a negative limit.
         """
         check_limit(limit, "limit")
         run = self._runs.get(run_id)
@@ -288,17 +277,17 @@ class RunStore:
         )
 
     def records(self) -> tuple[RunRecord, ...]:
-        """All runs with their events as they are saved, oldest first; see invariant 4 (R6)."""
+        """Return all runs with their events, for a save, oldest first; see invariant 4 (R6)."""
         if self._records is None:
             self._records = tuple(run.as_record() for run in self._runs.values())
         return self._records
 
     def replace_records(self, records: Iterable[RunRecord]) -> None:
-        """Drop everything and take over stored runs, in the order of their creation (R6).
+        """Replace all runs by stored ones, in the order of their creation (R6).
 
-        The limits on counts hold for them too, that on bytes once a run goes on: to measure every
-        stored event would hold up the loop. Their event counts are trusted: `validate_snapshot` is
-        the place to refuse one. Of two runs of one id the later stays.
+        Limits on numbers are applied now, the limit on bytes when a run gets its next event:
+        measuring every stored event would block the event loop. Event counts are not checked here,
+        `validate_snapshot` does it. Of two runs of one id the later stays.
         """
         found: dict[str, RunRecord] = {}
         for record in sorted(records, key=lambda record: record.snapshot.created_at_ms):
@@ -311,19 +300,18 @@ class RunStore:
         self._records = None
 
     def take_over(self, records: Sequence[RunRecord]) -> None:
-        """Make these the runs, with the limits raised to what comes in."""
+        """Replace all runs, with the limits raised to what they need."""
         events = max((len(record.events) for record in records), default=0)
-        most, each = self.limits.max_runs, self.limits.max_events
         self.limits = attrs.evolve(
             self.limits,
-            max_runs=None if most is None else max(most, len(records)),
-            max_events=None if each is None else max(each, events),
+            max_runs=raised(self.limits.max_runs, len(records)),
+            max_events=raised(self.limits.max_events, events),
         )
         self.replace_records(records)
 
 
 def _said_by(event: AgentEvent, run: RunSnapshot) -> dict[str, Any]:
-    """What an event changes of its run besides the counts."""
+    """Return the fields of a run that an event changes, apart from counts and times."""
     if run.status in TERMINAL:
         return {}
     if isinstance(event, AgentStart):
@@ -331,7 +319,7 @@ def _said_by(event: AgentEvent, run: RunSnapshot) -> dict[str, Any]:
     if isinstance(event, PlanningStart):
         return {"status": RunStatus.PLANNING}
     if isinstance(event, StepStart | ToolStart | TurnStart):
-        # A planner calls tools as well.
+        # A run that plans may call tools, and still plans.
         return {} if run.status is RunStatus.PLANNING else {"status": RunStatus.EXECUTING}
     if isinstance(event, AgentEnd):
         return {"status": RunStatus.COMPLETED, "result_text": event.text, "error": None}
@@ -341,14 +329,14 @@ def _said_by(event: AgentEvent, run: RunSnapshot) -> dict[str, Any]:
 
 
 class _Run:
-    """A run as it grows. `record` is what `as_record` made last, None once that is outdated."""
+    """A run as it grows. `record` is the last result of `as_record`, None when outdated."""
 
     def __init__(self, snapshot: RunSnapshot, limits: RunLimits) -> None:
         self.snapshot = snapshot
         self.events: deque[RunEventRecord] = deque()
         self.record: RunRecord | None = None
         self._limits = limits
-        # The bytes of each event and of all, None until a run with a limit on them goes on.
+        # Bytes of each event and their sum; None until a run with a byte limit gets an event.
         self._sizes: deque[int] | None = None
         self._size = 0
 

@@ -1,11 +1,11 @@
-"""What became of the tasks a session gave to subagents, read off the events about them.
+"""The tasks that a session gave to subagents, and their status by the events about them.
 
 To be used from one event loop.
 
-Invariants: 1. a task that was cancelled stays cancelled, whatever its end says; 2. running tasks
-are never let go, of the others at most `max_finished` are kept, those that ended last; 3. what did
-not change is the same object in the next `snapshots()`, every entry of progress always. Progress
-costs the same however much there was before.
+Invariants: 1. a cancelled task stays cancelled, whatever event ends it; 2. running tasks are always
+kept, and of the others the `max_finished` that ended last; 3. unchanged values are the same objects
+in the next `snapshots()`: every task without a change, every progress entry. Progress costs the
+same however much there was before.
 
 Upstream: subagent_task_tracker.rs (runtime 11.3).
 """
@@ -27,18 +27,18 @@ from a3s_store.models import (
     SubagentTaskSnapshot,
 )
 from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one, writable
-from a3s_store.runtime.state.limits import check_limit
+from a3s_store.runtime.state.limits import check_limit, raised
 
 _log = logging.getLogger("a3s_store.session")
 
 DEFAULT_FINISHED_TASKS: Final = 512
 
-# Stops a running task; it is called once, and must not wait.
+# Stops a running task; it is called once, and must return at once.
 Canceller: TypeAlias = Callable[[], object]
 
 
 class SubagentTracker:
-    """The subagent tasks of one session. `max_finished` None keeps all that ended."""
+    """The subagent tasks of one session. `max_finished` None keeps all ended tasks."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class SubagentTracker:
         self.max_finished = check_limit(max_finished, "max_finished")
         self._clock = clamped(clock)
         self._tasks: dict[str, _Task] = {}
-        # The ids of those that ended, in the order in which they did.
+        # The ids of ended tasks, in the order in which they ended.
         self._finished: dict[str, None] = {}
         self._cancellers: dict[str, Canceller] = {}
         self._listed: tuple[SubagentTaskSnapshot, ...] | None = ()
@@ -59,14 +59,13 @@ class SubagentTracker:
         return len(self._tasks)
 
     def record_event(self, event: AgentEvent) -> bool:
-        """Take in an event; False when it is not about a subagent and nothing changed.
+        """Record an event about a subagent; return False, and change nothing, for any other.
 
-        Progress or an end of an unknown task makes an entry whose parent is empty; a start that
-        comes later fills it in and keeps the time it was first seen. Texts that cannot be written
-        are cleaned.
+        Progress or the end of an unknown task makes an entry without a parent; a later start fills
+        it in and keeps the time of the first event. Texts that cannot be written are cleaned.
 
         Raises:
-            EncodeError: it could not be saved, nor could the session with it; nothing changed.
+            EncodeError: something else in the event could not be saved; nothing changed.
         """
         if isinstance(event, SubagentStart | SubagentProgress | SubagentEnd):
             event = writable(event, "subagent", self.on_cleaned)
@@ -112,12 +111,12 @@ class SubagentTracker:
             success=event.success,
             **changes,
         )
-        # There is nothing left to stop.
+        # An ended task needs no canceller.
         self._cancellers.pop(event.task_id, None)
         self._note_finished(event.task_id)
 
     def _task(self, task_id: str, child: str, agent: str = "") -> tuple[_Task, int]:
-        """The task, made if need be, and the time, which never goes back for a task."""
+        """Return the task, made if needed, and the time, which never goes back for a task."""
         now = self._clock()
         task = self._tasks.get(task_id)
         if task is not None:
@@ -147,17 +146,17 @@ class SubagentTracker:
             self._cancellers.pop(oldest, None)
 
     def register_canceller(self, task_id: str, canceller: Canceller) -> None:
-        """Say how a running task can be stopped, in place of what was said before."""
+        """Set the function that stops a running task, in place of an earlier one."""
         self._cancellers[task_id] = canceller
 
     def clear_canceller(self, task_id: str) -> None:
-        """Forget how a task could be stopped; its end does so by itself."""
+        """Remove the function that stops a task; the end of the task removes it too."""
         self._cancellers.pop(task_id, None)
 
     def cancel(self, task_id: str) -> bool:
-        """Stop a task; False when no canceller is registered for it, and then nothing happens.
+        """Stop a task; return False, and do nothing, when it has no canceller.
 
-        The task counts as cancelled at once, before the canceller is called.
+        The task is cancelled before the canceller is called.
         """
         canceller = self._cancellers.pop(task_id, None)
         if canceller is None:
@@ -172,7 +171,7 @@ class SubagentTracker:
         return True
 
     def cancel_all(self) -> int:
-        """Stop every task that has a canceller; how many there were. For closing a session.
+        """Stop every task that has a canceller, and return how many there were.
 
         A canceller that fails is logged, and the others are called.
         """
@@ -185,30 +184,30 @@ class SubagentTracker:
         return len(task_ids)
 
     def get(self, task_id: str) -> SubagentTaskSnapshot | None:
-        """The task as it is now, None when it is unknown or was let go."""
+        """Return the task as it is now, None when it is unknown or was dropped."""
         task = self._tasks.get(task_id)
         return None if task is None else task.as_snapshot()
 
     def snapshots(self) -> tuple[SubagentTaskSnapshot, ...]:
-        """All tasks, by the time they began. Upstream: `list`."""
+        """Return all tasks, by the time they began. Upstream: `list`."""
         if self._listed is None:
             tasks = sorted(self._tasks.values(), key=lambda task: task.base.started_ms)
             self._listed = tuple(task.as_snapshot() for task in tasks)
         return self._listed
 
     def pending(self) -> tuple[SubagentTaskSnapshot, ...]:
-        """Those still running, by the time they began. Upstream: `list_pending`."""
+        """Return the running tasks, by the time they began. Upstream: `list_pending`."""
         return tuple(task for task in self.snapshots() if task.status is SubagentStatus.RUNNING)
 
     def for_parent(self, session_id: str) -> tuple[SubagentTaskSnapshot, ...]:
-        """Those this session gave, by the time they began. Upstream: `list_for_parent`."""
+        """Return a session's tasks, by the time they began. Upstream: `list_for_parent`."""
         return tuple(task for task in self.snapshots() if task.parent_session_id == session_id)
 
     def replace_snapshots(self, tasks: Iterable[SubagentTaskSnapshot]) -> None:
-        """Take over stored tasks in place of those here, and forget all cancellers.
+        """Replace all tasks by stored ones, and remove all cancellers.
 
-        A task that was running when it was saved is shown as running, though nothing here can stop
-        it. Of two tasks of one id the later stays; the cap on finished ones holds.
+        A task that was stored as running stays running, though nothing can stop it. Of two tasks of
+        one id the later stays. `max_finished` applies.
         """
         self._tasks = {task.task_id: _Task.of(task) for task in tasks}
         self._finished = {}
@@ -220,12 +219,11 @@ class SubagentTracker:
         self._listed = None
 
     def take_over(self, tasks: Sequence[SubagentTaskSnapshot]) -> None:
-        """Make these the tasks, with the cap raised to what comes in.
+        """Replace all tasks, with `max_finished` raised to their number.
 
-        What stops a task here stays with it, as long as it runs.
+        Running tasks keep their cancellers.
         """
-        if self.max_finished is not None:
-            self.max_finished = max(self.max_finished, len(tasks))
+        self.max_finished = raised(self.max_finished, len(tasks))
         cancellers = self._cancellers
         self.replace_snapshots(tasks)
         running = {task.task_id for task in tasks if task.status is SubagentStatus.RUNNING}
@@ -233,12 +231,12 @@ class SubagentTracker:
 
 
 def _ended_ms(task: SubagentTaskSnapshot) -> int:
-    # A cancelled task whose end was not heard of yet has no such time.
+    # A cancelled task without an end event has no such time.
     return task.updated_ms if task.finished_ms is None else task.finished_ms
 
 
 class _Task:
-    """A task as it grows: `base` is the task without its progress, `made` what was shown last."""
+    """A task as it grows: `base` lacks its progress, `made` is the last result of `as_snapshot`."""
 
     def __init__(self, base: SubagentTaskSnapshot) -> None:
         self.base = base

@@ -1,11 +1,10 @@
-"""What a live session did, execution by execution: the newest trace events, and how one is made.
+"""The newest trace events of a live session, one for each execution, and functions to make them.
 
-A trace event says that something ran and what came of it; what it put out stays in the conversation
-and in artifacts. To be used from one event loop.
+A trace event has the outcome of an execution, not its output, which is in the conversation and in
+artifacts. To be used from one event loop.
 
-Invariants: 1. at most `limit` events are kept, the newest; 2. an event is the same object for as
-long as it is kept; 3. what could not be saved is refused here, where its maker is told, but for
-texts, which are cleaned.
+Invariants: 1. at most `limit` events are kept, the newest; 2. an event stays the same object; 3. an
+event that could not be saved is refused when it is recorded, except that its texts are cleaned.
 
 Upstream: trace.rs (runtime 11.2).
 """
@@ -19,7 +18,7 @@ from typing import Final
 from a3s_store.core.clean import Cleaner
 from a3s_store.models import TraceEvent, TraceEventKind
 from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one, writable
-from a3s_store.runtime.state.limits import check_limit
+from a3s_store.runtime.state.limits import check_limit, raised
 from a3s_store.wire import Json
 
 DEFAULT_TRACE_EVENTS: Final = 8192
@@ -28,7 +27,7 @@ _U64_MAX: Final = 2**64 - 1
 
 
 class TraceSink:
-    """The newest trace events of one session. `limit` None keeps all, 0 none."""
+    """The newest trace events of one session. `limit` None keeps all of them, 0 none."""
 
     def __init__(self, limit: int | None = DEFAULT_TRACE_EVENTS) -> None:
         self.limit = check_limit(limit, "limit")
@@ -40,29 +39,28 @@ class TraceSink:
         return len(self._events)
 
     def record(self, event: TraceEvent) -> None:
-        """Keep an event; above the limit the oldest goes. Its texts are cleaned if need be.
+        """Add an event; above the limit the oldest is dropped. Its texts are cleaned if needed.
 
         Raises:
-            EncodeError: it could not be saved, nor could the session with it; it is not kept.
+            EncodeError: something else in the event could not be saved; it is not added.
         """
         self._events.append(writable(event, "trace", self.on_cleaned))
         self._listed = None
 
     def events(self) -> tuple[TraceEvent, ...]:
-        """The events kept, oldest first."""
+        """Return the events, oldest first."""
         if self._listed is None:
             self._listed = tuple(self._events)
         return self._listed
 
     def replace_events(self, events: Iterable[TraceEvent]) -> None:
-        """Take over stored events in place of those here; the limit holds for them too."""
+        """Replace all events by stored ones; the limit applies."""
         self._events = deque(events, maxlen=self.limit)
         self._listed = None
 
     def take_over(self, events: Sequence[TraceEvent]) -> None:
-        """As `replace_events`, with the limit raised to what comes in."""
-        if self.limit is not None:
-            self.limit = max(self.limit, len(events))
+        """Replace all events, with the limit raised to their number."""
+        self.limit = raised(self.limit, len(events))
         self.replace_events(events)
 
 
@@ -75,9 +73,9 @@ def tool_execution(
     output_bytes: int,
     metadata: Json | None = None,
 ) -> TraceEvent:
-    """That a tool ran, with the keys of its metadata and the artifacts named anywhere in it.
+    """Return the event of a tool that ran, with the keys of its metadata and the artifacts in it.
 
-    Its texts are cleaned if need be. Raises EncodeError when the metadata is no JSON. Upstream:
+    Its texts are cleaned if needed. Raises EncodeError when the metadata is no JSON. Upstream:
     `TraceEvent::tool_execution`.
     """
     frozen = Cleaner().frozen_json(metadata)
@@ -102,10 +100,10 @@ def program_execution(
     output_bytes: int,
     metadata: Json | None = None,
 ) -> TraceEvent:
-    """As `tool_execution`, for a program, with what its `trace` sums up: not its steps.
+    """Return the event of a program that ran: as `tool_execution`, with a summary of its `trace`.
 
-    What the summary lacks is null; without a `trace` there are no details. Upstream:
-    `TraceEvent::program_execution`.
+    The details have the summary without the steps; a missing entry is null. Without a `trace` there
+    are no details. Upstream: `TraceEvent::program_execution`.
     """
     frozen = Cleaner().frozen_json(metadata)
     event = tool_execution(
@@ -125,7 +123,7 @@ def program_execution(
 
 
 def _artifact_uris(value: Json) -> Iterator[str]:
-    # The depth is bounded: what is frozen has at most `MAX_DEPTH` levels.
+    # The depth is bounded: frozen JSON has at most `MAX_DEPTH` levels.
     if isinstance(value, dict):
         uri = value.get("artifact_uri")
         if isinstance(uri, str):

@@ -1,10 +1,9 @@
-"""What calls of a model used and cost, and what calls of tools took.
+"""Usage and cost of calls of a model, and durations of calls of tools.
 
-Counting only: whose totals these are, and when they are touched, is the session's.
-
-Two ways of adding up usage are kept apart, as upstream has them. `add_usage` is the live session's:
-cache counters are not added (U1). `accumulate` is what is persisted: they are (P10). Both stop at
-2^64 - 1, the most a stored counter holds, where upstream's first one would overflow.
+The session keeps the totals. Usage is added up in two ways, as upstream does: `add_usage` is the
+live session's and leaves cache counters out (U1), `accumulate` is the stored one's and adds them
+(P10). Both stop at 2^64 - 1, the most that a stored counter holds, where upstream's first one would
+overflow.
 
 Upstream: telemetry.rs (runtime 3.5).
 """
@@ -24,13 +23,13 @@ from a3s_store.models import LlmCostRecord, TokenUsage
 from a3s_store.wire.numbers import to_f32
 
 _MOST: Final = 2**64 - 1
-# The label under which a session without a model's name is measured (U6).
+# The name by which a session without a model is measured (U6).
 UNKNOWN_MODEL: Final = "unknown"
 
 
 @attrs.frozen(kw_only=True)
 class ModelPricing:
-    """What a model costs, in dollars for a million tokens. Raises SessionConfigError."""
+    """The price of a model in dollars for a million tokens. Raises SessionConfigError."""
 
     input_per_million: float
     output_per_million: float
@@ -61,7 +60,7 @@ DEFAULT_PRICES: Final[Mapping[str, ModelPricing]] = MappingProxyType(
 
 
 def cost_of(usage: TokenUsage, pricing: ModelPricing) -> float:
-    """What a call cost, in dollars, not rounded. Cached tokens cost nothing extra.
+    """Return the cost of a call in dollars, not rounded. Cached tokens cost nothing extra.
 
     Upstream: `ModelPricing::calculate_cost`.
     """
@@ -73,9 +72,9 @@ def cost_of(usage: TokenUsage, pricing: ModelPricing) -> float:
 
 
 def add_usage(total: TokenUsage, usage: TokenUsage) -> TokenUsage:
-    """The total with a call's tokens added, its cache counters left out (U1).
+    """Return the total with a call's tokens added, without its cache counters (U1).
 
-    The total of a call is added as it was given, not made of its parts.
+    The call's own `total_tokens` is added, not the sum of its parts.
     """
     return total.evolve(
         prompt_tokens=min(total.prompt_tokens + usage.prompt_tokens, _MOST),
@@ -85,10 +84,10 @@ def add_usage(total: TokenUsage, usage: TokenUsage) -> TokenUsage:
 
 
 def accumulate(total: TokenUsage, usage: TokenUsage) -> TokenUsage:
-    """The total with all of a call's counters added; a cache counter stays None only as long as
-    neither has it (P10).
+    """Return the total with all counters of a call added (P10).
 
-    Upstream: `record_usage` of the persistence state.
+    A cache counter is None as long as neither has it. Upstream: `record_usage` of the persistence
+    state.
     """
     return add_usage(total, usage).evolve(
         cache_read_tokens=_both(total.cache_read_tokens, usage.cache_read_tokens),
@@ -103,13 +102,13 @@ def _both(one: int | None, other: int | None) -> int | None:
 
 
 def context_percent(used: int, maximum: int) -> float:
-    """How full a context is, as a fraction in 32-bit precision, which may exceed 1 (U4).
+    """Return how full a context is, a fraction in 32-bit precision, which may exceed 1 (U4).
 
-    With a maximum of 0 it is 0.0, where upstream has infinity or NaN, which JSON cannot hold (U5).
+    With a maximum of 0 it is 0.0; upstream has infinity or NaN, which JSON cannot hold (U5).
     """
     if maximum == 0:
         return 0.0
-    # A quotient of two 32-bit floats, taken in 64 bits, rounds to what 32 bits would have given.
+        # Two 32-bit floats divided in 64 bits and rounded give the quotient of 32-bit division.
     return to_f32(to_f32(used) / to_f32(maximum))
 
 
@@ -121,7 +120,7 @@ def cost_record(
     session_id: str,
     clock: Clock = system_clock,
 ) -> LlmCostRecord:
-    """The record of a call that was just made; `cost` None where the price is not known (U3)."""
+    """Return the record of a call made just now; `cost` is None for an unknown price (U3)."""
     return LlmCostRecord(
         model=model,
         provider="",
@@ -136,7 +135,7 @@ def cost_record(
 
 @attrs.frozen(kw_only=True)
 class ModelCostBreakdown:
-    """What the calls of one model came to."""
+    """The sums of one model's calls."""
 
     model: str
     prompt_tokens: int = 0
@@ -148,7 +147,7 @@ class ModelCostBreakdown:
 
 @attrs.frozen(kw_only=True)
 class DayCostBreakdown:
-    """What the calls of one day came to; `date` is `YYYY-MM-DD` in UTC."""
+    """The sums of one day's calls; `date` is `YYYY-MM-DD` in UTC."""
 
     date: str
     total_tokens: int = 0
@@ -158,9 +157,9 @@ class DayCostBreakdown:
 
 @attrs.frozen(kw_only=True)
 class CostSummary:
-    """What calls came to, in dollars and tokens.
+    """Sums of calls, in dollars and tokens.
 
-    `by_model` has the dearest first, `by_day` the oldest. Upstream: `CostSummary`.
+    `by_model` is sorted by cost, the highest first; `by_day` by date. Upstream: `CostSummary`.
     """
 
     total_cost_usd: float
@@ -178,10 +177,10 @@ def aggregate_cost_records(
     start: str | None = None,
     end: str | None = None,
 ) -> CostSummary:
-    """Add up the calls of one model, or of all, from one day to another, both included.
+    """Add up the calls of one model, or of all, from the day `start` to the day `end`, inclusive.
 
-    Days are `YYYY-MM-DD` in UTC and compared as texts; None is no bound. A call whose cost is not
-    known counts, at no cost. Models of the same cost come in the order of their first call.
+    Days are `YYYY-MM-DD` in UTC and compared as texts; None is no bound. A call of unknown cost
+    counts, at no cost. Models of equal cost are in the order of their first call.
     """
     chosen = [
         record
@@ -226,24 +225,24 @@ def aggregate_cost_records(
 
 @attrs.frozen(kw_only=True)
 class ToolStats:
-    """What the calls of one tool took; times in milliseconds, the average cut to an integer.
+    """Numbers and durations of one tool's calls; the average is cut to an integer.
 
     `last_called_ms` is the Unix time of the last call. Upstream: `ToolStats`.
     """
 
     tool_name: str
-    total_calls: int
-    success_count: int
-    failure_count: int
-    total_duration_ms: int
+    total_calls: int = 0
+    success_count: int = 0
+    failure_count: int = 0
+    total_duration_ms: int = 0
     min_duration_ms: int
-    max_duration_ms: int
-    avg_duration_ms: int
-    last_called_ms: int
+    max_duration_ms: int = 0
+    avg_duration_ms: int = 0
+    last_called_ms: int = 0
 
 
 class ToolMetrics:
-    """How often each tool of a session ran, how well and how long. It is not stored.
+    """Counts the calls of each tool of a session and measures their durations. It is not stored.
 
     Upstream: `ToolMetrics`.
     """
@@ -255,38 +254,35 @@ class ToolMetrics:
     def record(self, tool_name: str, success: bool, duration_ms: int) -> None:
         """Count a call that ended just now."""
         before = self._stats.get(tool_name)
-        calls = 1 if before is None else before.total_calls + 1
-        total = duration_ms + (0 if before is None else before.total_duration_ms)
-        self._stats[tool_name] = ToolStats(
-            tool_name=tool_name,
+        if before is None:
+            before = ToolStats(tool_name=tool_name, min_duration_ms=duration_ms)
+        calls, total = before.total_calls + 1, before.total_duration_ms + duration_ms
+        self._stats[tool_name] = attrs.evolve(
+            before,
             total_calls=calls,
-            success_count=success + (0 if before is None else before.success_count),
-            failure_count=(not success) + (0 if before is None else before.failure_count),
+            success_count=before.success_count + success,
+            failure_count=before.failure_count + (not success),
             total_duration_ms=total,
-            min_duration_ms=duration_ms
-            if before is None
-            else min(duration_ms, before.min_duration_ms),
-            max_duration_ms=duration_ms
-            if before is None
-            else max(duration_ms, before.max_duration_ms),
+            min_duration_ms=min(before.min_duration_ms, duration_ms),
+            max_duration_ms=max(before.max_duration_ms, duration_ms),
             avg_duration_ms=total // calls,
             last_called_ms=self._clock(),
         )
 
     def stats(self) -> tuple[ToolStats, ...]:
-        """Of every tool, in the order of its first call."""
+        """Return the statistics of every tool, in the order of first calls."""
         return tuple(self._stats.values())
 
     def stats_for(self, tool_name: str) -> ToolStats | None:
-        """Of one tool, None when it was not called."""
+        """Return the statistics of one tool, None when it was not called."""
         return self._stats.get(tool_name)
 
     @property
     def total_calls(self) -> int:
-        """How often any tool was called."""
+        """The number of calls of all tools."""
         return sum(stats.total_calls for stats in self._stats.values())
 
     @property
     def total_duration_ms(self) -> int:
-        """How long all calls took together."""
+        """The duration of all calls together, in milliseconds."""
         return sum(stats.total_duration_ms for stats in self._stats.values())

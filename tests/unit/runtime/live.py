@@ -43,7 +43,7 @@ def usage(prompt: int = 10, completion: int = 5) -> TokenUsage:
 
 @attrs.define
 class Echo:
-    """Answers each prompt with itself, after `rounds` rounds of tools with a checkpoint each.
+    """Replies to each prompt with itself, after `rounds` rounds of tools with a checkpoint each.
 
     `between` is awaited after each checkpoint: a test can stop, cancel or fail there.
     """

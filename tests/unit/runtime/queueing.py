@@ -83,7 +83,7 @@ class Work:
 
 
 def closed_gate() -> asyncio.Event:
-    """A gate that nobody opens."""
+    """A gate that is never opened."""
     return asyncio.Event()
 
 

@@ -673,7 +673,7 @@ class Bash:
 
 
 async def ask(run: ActiveRun) -> None:
-    """A call of a tool that a human is asked about, who answers after a while."""
+    """A call of a tool that a human is asked about, who decides after a while."""
     confirmation = run.session.confirmation
     call = ToolUseBlock(id="c1", name="bash", input={"command": "ls"})
 

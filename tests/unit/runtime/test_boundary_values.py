@@ -49,7 +49,7 @@ from tests.support import artifact, with_store
 
 
 class Careless:
-    """A tool that answers its text instead of an output."""
+    """A tool that returns its text instead of an output."""
 
     name = "read"
     definition = ToolDefinition(name="read", description="", parameters={})
@@ -144,7 +144,7 @@ def test_news_of_a_subagent_that_could_not_be_saved_changes_nothing(event: Agent
 
 @pytest.mark.parametrize("command_type", [5, None])
 def test_a_commands_type_is_text(command_type: Any) -> None:
-    """Runtime 7.2: a dead letter with another could not be put on record, nor any after it."""
+    """Runtime 7.2: a dead letter with another text could not be stored, nor any after it."""
 
     async def main() -> None:
         queue = LaneQueue("fix-login", emit=lambda _: None)
@@ -176,7 +176,7 @@ def test_what_is_neither_yes_nor_no_approves_nothing() -> None:
 
 
 def test_a_memory_too_long_to_be_shown_keeps_back_no_other() -> None:
-    """Section 8, the provider `memory`: a long answer is remembered as any other."""
+    """Section 8, the provider `memory`: a long reply is stored like any other."""
 
     async def main() -> None:
         memories = InMemoryMemoryStore()

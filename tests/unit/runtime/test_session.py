@@ -35,7 +35,7 @@ from a3s_store.models import (
 from a3s_store.runtime.context.providers import ContextQuery, ContextResult
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.queue.commands import Call
-from a3s_store.runtime.state.ids import check_session_id
+from a3s_store.runtime.state.limits import check_session_id
 from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
 from tests.support import messages
 from tests.unit.runtime.live import START_MS, Summaries, Ticks, usage
@@ -173,7 +173,7 @@ CALLS = ("pause", "resume", "set_error", "set_completed")
 
 @given(st.lists(st.sampled_from(CALLS), max_size=12))
 def test_the_state_goes_the_ways_it_may(calls: list[str]) -> None:
-    """Section 3.2: every call from every state, and what it answers."""
+    """Section 3.2: every call from every state, and its result."""
     ticks = Ticks()
     live = make(clock=ticks)
     state = SessionState.ACTIVE

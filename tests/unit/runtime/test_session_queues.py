@@ -23,8 +23,8 @@ from a3s_store.models import (
 from a3s_store.runtime import SessionManager
 from a3s_store.runtime.agent_session import AgentSession
 from tests.unit.runtime.live import Echo, Ticks, crash
+from tests.unit.runtime.queue.test_journal_writer import savers
 from tests.unit.runtime.queueing import Work
-from tests.unit.runtime.test_queue_journal import savers
 
 CONFIG = SessionConfig(
     queue_config=SessionQueueConfig(

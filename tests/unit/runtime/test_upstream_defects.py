@@ -108,7 +108,7 @@ class Crash(BaseException):
 
 
 async def crashed(store: SessionStore, rounds: int) -> str:
-    """A session whose run crashed after so many rounds; answers the run's id."""
+    """A session whose run crashed after so many rounds; returns the run's id."""
 
     class Crashing:
         async def run(self, run: ActiveRun) -> AgentResult:
@@ -130,7 +130,7 @@ def test_whatever_a_store_raises_an_auto_save_does_not() -> None:
 
     class Foreign(MemorySessionStore):
         async def save_changes(self, changes: Any, **given: Any) -> Any:
-            raise RuntimeError("of somebody else's store")
+            raise RuntimeError("of another store")
 
     async def main() -> None:
         live = make(Foreign())
@@ -147,7 +147,7 @@ def test_whatever_a_store_raises_a_round_is_done() -> None:
     class Foreign(MemorySessionStore):
         async def save_changes(self, changes: Any, **given: Any) -> Any:
             if changes.checkpoint is not None:
-                raise RuntimeError("of somebody else's store")
+                raise RuntimeError("of another store")
             return await super().save_changes(changes, **given)
 
     async def main() -> None:
@@ -340,7 +340,7 @@ def test_who_closes_second_waits_for_the_first() -> None:
         del store.gates["save"]
         gate.set()
         await asyncio.gather(first, second)
-        # What was restored since is not let go by who closed the one before.
+        # Closing the earlier live session does not remove one restored since.
         await sessions.restore_session_by_id("main")
         assert sessions.list_sessions() == ["main"]
         await sessions.shutdown()
@@ -578,7 +578,7 @@ def test_a_checkpoint_given_up_while_saves_fail_goes_with_the_next() -> None:
 
 
 def test_a_run_that_did_not_end_is_not_let_go_for_newer_ones() -> None:
-    """Nobody would find its checkpoint again."""
+    """Its checkpoint would not be found again."""
 
     async def main() -> None:
         store = MemorySessionStore()

@@ -312,7 +312,7 @@ def test_resume_unknown_id(on_store: Run) -> None:
 
     async def use(store: SessionStore) -> None:
         with pytest.raises(SessionError, match="not found"):
-            await restore_session(store, "nobody")
+            await restore_session(store, "unknown")
 
     on_store(use)
 

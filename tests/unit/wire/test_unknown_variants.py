@@ -38,10 +38,9 @@ from a3s_store.models import (
     VerificationStatus,
 )
 from a3s_store.runtime import SessionManager
-from a3s_store.runtime.policies.confirmation import ConfirmationManager
-from a3s_store.runtime.policies.lanes import number_of
+from a3s_store.runtime.observation.results import summarise
+from a3s_store.runtime.policies.confirmation import ConfirmationManager, number_of
 from a3s_store.runtime.policies.permissions import decide
-from a3s_store.runtime.runs.verification_summary import summarise
 from a3s_store.wire import Model, codec_for, compact, decode, encode, freeze, parse, pretty
 from a3s_store.wire.kinds import EnumMap, EnumOf, EnumSet, Kind
 from tests.everything import everything

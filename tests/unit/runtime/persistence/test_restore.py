@@ -60,7 +60,7 @@ WHOLE = SessionSnapshot(
 
 
 class Untrue(MemorySessionStore):
-    """Somebody's store: it answers what it is told to, whole or in parts, or fails to."""
+    """An application's store: it returns given values, whole or in parts, or fails."""
 
     def __init__(self, answer: SessionSnapshot | None = None, *, whole: bool = True) -> None:
         super().__init__()
@@ -104,8 +104,8 @@ def test_what_is_stored_is_answered() -> None:
 def test_a_session_that_is_not_there_is_said_to_be_missing(load: Any) -> None:
     """Section 1.2."""
     with pytest.raises(SessionError) as caught:
-        asyncio.run(load(MemorySessionStore(), "nobody"))
-    assert caught.value.what == "Session not found: nobody"
+        asyncio.run(load(MemorySessionStore(), "unknown"))
+    assert caught.value.what == "Session not found: unknown"
 
 
 def test_a_store_that_fails_is_named_with_its_cause() -> None:

@@ -89,7 +89,7 @@ class Scene:
         )
 
     async def asked(self, checker: PermissionChecker | None = ASKING) -> asyncio.Task[ToolOutput]:
-        """The call as a task that waits for an answer."""
+        """The call as a task that waits for a decision."""
         task = asyncio.create_task(self.call(checker))
         await asyncio.sleep(0)
         assert self.confirmation.pending_count == 1
@@ -184,7 +184,7 @@ def test_what_is_asked_about_runs_without_anybody_to_ask() -> None:
 def test_what_is_asked_about_runs_when_the_manager_needs_no_answer(
     policy: ConfirmationPolicy,
 ) -> None:
-    """5.4. Disabled, or the tool's lane is one nobody is asked about."""
+    """5.4. Disabled, or no one is asked about the tool's lane."""
 
     async def scene() -> None:
         s = Scene(policy=policy)
@@ -301,23 +301,23 @@ def test_a_call_whose_id_is_asked_about_again_fails() -> None:
     st.booleans(),
 )
 def test_a_tool_runs_when_the_table_says_so_and_never_else(
-    decision: PermissionDecision | None, answer: bool | None, on: bool
+    decision: PermissionDecision | None, approved: bool | None, on: bool
 ) -> None:
-    """5.4. `answer` None: there is no manager."""
+    """5.4. `approved` None: there is no manager."""
 
     async def scene() -> None:
         s = Scene(policy=ConfirmationPolicy(enabled=on))
         checker = None
         if decision is not None:
             checker = PolicyChecker(PermissionPolicy(default_decision=decision))
-        task = asyncio.create_task(s.call(checker, ask=answer is not None))
+        task = asyncio.create_task(s.call(checker, ask=approved is not None))
         await asyncio.sleep(0)
-        asked = decision is PermissionDecision.ASK and answer is not None and on
+        asked = decision is PermissionDecision.ASK and approved is not None and on
         assert s.confirmation.pending_count == int(asked)
-        if answer is not None:
-            assert s.confirmation.confirm("call-1", answer) == asked
+        if approved is not None:
+            assert s.confirmation.confirm("call-1", approved) == asked
         output = await task
-        runs = decision is not PermissionDecision.DENY and (not asked or answer is True)
+        runs = decision is not PermissionDecision.DENY and (not asked or approved is True)
         assert len(s.tool.calls) == int(runs)
         assert output.is_error != runs
         assert s.kinds[0] is ToolStart
@@ -373,7 +373,7 @@ def test_a_tool_that_says_it_failed_is_believed() -> None:
 def test_an_unknown_tool_is_an_error_nobody_is_asked_about(
     checker: PermissionChecker | None,
 ) -> None:
-    """5.4. The spec is silent; a human's answer would change nothing."""
+    """5.4. The spec is silent; a human's decision would change nothing."""
 
     async def scene() -> None:
         s = Scene(Fake("read"))
@@ -401,7 +401,7 @@ def test_input_that_is_no_object_is_an_error(value: Any) -> None:
     async def scene() -> None:
         s = Scene()
         output = await s.call(ALLOWING, call=CALL.evolve(input=value))
-        assert output == error("Tool 'bash' was called with what is no JSON object")
+        assert output == error("Tool 'bash' needs a JSON object as input")
         assert s.tool.calls == []
 
     play(scene())

@@ -1,10 +1,9 @@
-"""Loop checkpoints on real stores: saved, removed, trusted only when they are the run's own."""
+"""Checkpoints of runs on real stores: only the run's own is resumed, and leftovers are found."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -33,7 +32,6 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.runs.run_checkpoints import (
     LeftOverCheckpoint,
-    LoopCheckpointSink,
     OrphanedCheckpoint,
     check_ownership,
     left_over,
@@ -53,20 +51,8 @@ async def closed_store() -> SessionStore:
     return store
 
 
-def sink(
-    store: SessionStore | None, run: str = "run-1", session: str = "session-1"
-) -> LoopCheckpointSink:
-    return LoopCheckpointSink(store, session, run, clock=lambda: 1234)
-
-
-async def saved(target: LoopCheckpointSink, turn: int = 1) -> bool:
-    return await target.save(
-        turn=turn,
-        messages=MESSAGES,
-        usage=TokenUsage(total_tokens=1000),
-        tool_calls_count=3,
-        reports=(REPORT,),
-    )
+async def save(store: SessionStore, run: str = "run-1", session: str = "session-1") -> None:
+    await store.save_loop_checkpoint(run, checkpoint(run, session))
 
 
 def checkpoint(run: str = "run-1", session: str = "session-1", turn: int = 1) -> LoopCheckpoint:
@@ -82,102 +68,20 @@ def checkpoint(run: str = "run-1", session: str = "session-1", turn: int = 1) ->
     )
 
 
-# -- The sink ---------------------------------------------------------------------------------
+# -- Resuming from one ------------------------------------------------------------------------
 
 
-def test_each_round_takes_the_place_of_the_last(on_store: Callable[[Work], None]) -> None:
-    """K1, K2."""
-
-    async def work(store: SessionStore) -> None:
-        one = sink(store)
-        assert await one.load_latest() is None
-        assert await saved(one, 1)
-        assert await saved(one, 2)
-        assert await one.load_latest() == checkpoint(turn=2)
-        assert await store.load_loop_checkpoint("run-1") == checkpoint(turn=2)
-        assert await sink(store, "other").load_latest() is None
-
-    on_store(work)
-
-
-def test_the_end_of_a_run_removes_its_checkpoint_and_no_other(
+def test_the_checkpoint_of_the_last_round_is_the_one_that_is_loaded(
     on_store: Callable[[Work], None],
 ) -> None:
-    """K1, K3, P17."""
+    """K1, K2, K7."""
 
     async def work(store: SessionStore) -> None:
-        one, other = sink(store, "one"), sink(store, "other")
-        await saved(one)
-        await saved(other)
-        assert await one.clear()
-        assert await one.clear(), "there is none, which is what was wanted"
-        assert await store.load_loop_checkpoint("one") is None
-        assert await other.load_latest() == checkpoint("other")
+        for turn in (1, 2):
+            await store.save_loop_checkpoint("run-1", checkpoint(turn=turn))
+        assert await load_for_resume(store, "run-1", "session-1") == checkpoint(turn=2)
 
     on_store(work)
-
-
-def test_without_a_store_nothing_happens_successfully() -> None:
-    """P17."""
-
-    async def main() -> None:
-        one = sink(None)
-        assert await saved(one)
-        assert await one.clear()
-        assert await one.load_latest() is None
-
-    asyncio.run(main())
-
-
-def test_a_store_that_fails_is_logged_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """K2, K7, P17."""
-
-    async def main() -> None:
-        one = sink(await closed_store())
-        assert not await saved(one)
-        assert not await one.clear()
-        assert await one.load_latest() is None
-
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(main())
-    told = [record.getMessage() for record in caplog.records]
-    assert [text.split(":")[0] for text in told] == [
-        "Loop checkpoint of run run-1 not saved, the run goes on",
-        "Loop checkpoint of run run-1 not removed",
-        "Loop checkpoint of run run-1 not loaded",
-    ]
-
-
-def test_a_value_that_cannot_be_saved_leaves_the_last_checkpoint(
-    on_store: Callable[[Work], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    """K1, K2."""
-
-    async def work(store: SessionStore) -> None:
-        one = sink(store)
-        assert await saved(one, 1)
-        assert not await saved(one, -1)
-        assert await one.load_latest() == checkpoint(turn=1)
-
-    on_store(work)
-    assert "do it" not in caplog.text
-    assert len(caplog.records) == 1
-
-
-def test_a_checkpoint_of_another_session_is_not_taken_for_the_latest(
-    on_store: Callable[[Work], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    """K6, K7."""
-
-    async def work(store: SessionStore) -> None:
-        await saved(sink(store, session="other"))
-        assert await sink(store).load_latest() is None
-
-    on_store(work)
-    assert "ownership mismatch" in caplog.text
-
-
-# -- Going on from one ------------------------------------------------------------------------
 
 
 def test_a_run_goes_on_from_its_own_checkpoint_which_stays(
@@ -186,7 +90,7 @@ def test_a_run_goes_on_from_its_own_checkpoint_which_stays(
     """1.7, resume a run."""
 
     async def work(store: SessionStore) -> None:
-        await saved(sink(store))
+        await save(store)
         found = await load_for_resume(store, "run-1", "session-1")
         assert found == checkpoint()
         assert await store.load_loop_checkpoint("run-1") == found
@@ -230,7 +134,7 @@ def test_a_run_of_another_session_cannot_be_gone_on_with(on_store: Callable[[Wor
     """K6; 1.7, resume a run."""
 
     async def work(store: SessionStore) -> None:
-        await saved(sink(store, session="theirs"))
+        await save(store, session="theirs")
         with pytest.raises(SessionError) as caught:
             await load_for_resume(store, "run-1", "mine")
         assert caught.value.what == (
@@ -275,7 +179,7 @@ def test_checkpoints_whose_session_is_not_stored_are_found(
     async def work(store: SessionStore) -> None:
         await store.save(SessionData(id="stored", created_at=1, updated_at=1))
         for run, session in (("b", "gone"), ("a", "gone"), ("c", "stored"), ("d", "unsaved")):
-            await saved(sink(store, run, session))
+            await save(store, run, session)
         assert await orphaned(store, live={"unsaved"}) == (
             OrphanedCheckpoint(run_id="a", session_id="gone", checkpoint_ms=1234),
             OrphanedCheckpoint(run_id="b", session_id="gone", checkpoint_ms=1234),
@@ -286,7 +190,7 @@ def test_checkpoints_whose_session_is_not_stored_are_found(
     on_store(work)
 
 
-def test_a_checkpoint_that_cannot_be_read_is_logged_and_passed_over(
+def test_a_checkpoint_that_cannot_be_read_is_logged_and_skipped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """K4, K5."""
@@ -296,7 +200,7 @@ def test_a_checkpoint_that_cannot_be_read_is_logged_and_passed_over(
     async def main() -> tuple[OrphanedCheckpoint, ...]:
         async with SqliteSessionStore.open(file) as store:
             for run in ("damaged", "newer", "whole"):
-                await saved(sink(store, run, "gone"))
+                await save(store, run, "gone")
         with contextlib.closing(sqlite3.connect(file)) as connection:
             change = "UPDATE loop_checkpoint SET {} WHERE run_id = ?"
             connection.execute(change.format("turn = 99"), ["damaged"])
@@ -306,7 +210,7 @@ def test_a_checkpoint_that_cannot_be_read_is_logged_and_passed_over(
             return await orphaned(store)
 
     assert [one.run_id for one in asyncio.run(main())] == ["whole"]
-    told = [record.getMessage().split(" passed")[0] for record in caplog.records]
+    told = [record.getMessage().split(" skipped")[0] for record in caplog.records]
     assert told == [f"Loop checkpoint of run {run}" for run in ("damaged", "newer")]
 
 
@@ -324,7 +228,7 @@ def test_a_store_that_cannot_say_what_it_holds_is_refused() -> None:
     """K4."""
 
     class Bare:
-        """Somebody else's store, wrapped so that its inventory is out of reach."""
+        """An application's store, wrapped so that its inventory is out of reach."""
 
         def __init__(self, store: SessionStore) -> None:
             self.load_loop_checkpoint = store.load_loop_checkpoint
@@ -346,7 +250,7 @@ def test_checkpoints_whose_run_has_ended_are_found(on_store: Callable[[Work], No
     async def work(store: SessionStore) -> None:
         await store.save(SessionData(id="stored", created_at=1, updated_at=1))
         for run, session in (("d", "stored"), ("e", "stored"), ("c", "stored"), ("g", "gone")):
-            await saved(sink(store, run, session))
+            await save(store, run, session)
         await store.save_run_records(
             "stored",
             [ended("c", RunStatus.FAILED), ended("d", RunStatus.EXECUTING), ended("b")],
@@ -363,7 +267,7 @@ def test_checkpoints_whose_run_has_ended_are_found(on_store: Callable[[Work], No
     on_store(work)
 
 
-def test_a_session_whose_runs_cannot_be_read_is_logged_and_passed_over(
+def test_a_session_whose_runs_cannot_be_read_is_logged_and_skipped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """K3."""
@@ -374,7 +278,7 @@ def test_a_session_whose_runs_cannot_be_read_is_logged_and_passed_over(
             for name in ("damaged", "whole"):
                 await store.save(SessionData(id=name, created_at=1, updated_at=1))
                 await store.save_run_records(name, [ended(name)])
-                await saved(sink(store, name, name))
+                await save(store, name, name)
         with contextlib.closing(sqlite3.connect(file)) as connection:
             connection.execute("UPDATE run SET prompt = 'other' WHERE id = 'damaged'")
             connection.commit()
@@ -383,7 +287,7 @@ def test_a_session_whose_runs_cannot_be_read_is_logged_and_passed_over(
 
     assert [one.run_id for one in asyncio.run(main())] == ["whole"]
     (told,) = caplog.records
-    assert told.getMessage().startswith("Runs of session damaged passed over")
+    assert told.getMessage().startswith("Runs of session damaged skipped")
 
 
 def ended(run_id: str, status: RunStatus = RunStatus.COMPLETED) -> RunRecord:

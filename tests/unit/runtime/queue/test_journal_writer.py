@@ -127,7 +127,7 @@ def test_changes_during_a_save_are_one_save() -> None:
 
 
 def test_a_task_is_announced_once_it_is_on_record() -> None:
-    """7.3: what somebody outside knows of is not forgotten by a crash."""
+    """7.3: a task that an external handler knows of survives a crash."""
     events = Events()
 
     async def main() -> None:
@@ -150,7 +150,7 @@ def test_a_task_is_announced_once_it_is_on_record() -> None:
 
 
 def test_a_task_that_is_answered_before_it_is_announced_is_not_announced() -> None:
-    """7.3: its answer counts all the same."""
+    """7.3: its result counts all the same."""
     events = Events()
 
     async def main() -> None:
@@ -206,13 +206,13 @@ def test_what_did_not_change_is_not_written() -> None:
 
 
 def test_a_save_that_failed_may_have_landed() -> None:
-    """What is on record is not known then, and written again though it seems to be there."""
+    """The stored state is not known then, and is written again though it seems unchanged."""
 
     async def main() -> None:
         journal = SlowJournal()
         async with queue(OUTSIDE, journal=journal) as lanes_queue:
             await lanes_queue.recover()
-            journal.broken_afterwards = RuntimeError("no answer")
+            journal.broken_afterwards = RuntimeError("no response")
             handle = lanes_queue.submit(EXECUTE, Work())
             await settle()
             assert journal.kept == ((), lanes_queue.pending_external_tasks()) != ((), ())
@@ -472,7 +472,7 @@ def test_a_cancelled_stop_is_cancelled_and_leaves_the_saver_at_work() -> None:
 
 @pytest.mark.parametrize("waits", ["first step", "load", "save"])
 def test_a_loop_that_was_closed_in_a_save_leaves_the_queue_to_the_next(waits: str) -> None:
-    """Its tasks never end, and nobody waits for them any more."""
+    """Its tasks never end, and nothing waits for them any more."""
     journal = SlowJournal()
 
     async def begin() -> LaneQueue:
@@ -508,7 +508,7 @@ def test_a_loop_that_was_closed_in_a_save_leaves_the_queue_to_the_next(waits: st
 
 
 def test_what_was_on_record_is_there_again() -> None:
-    """Letters before newer ones; tasks can be completed, and their answers reach nobody."""
+    """Letters before newer ones; tasks can be completed, and no command gets their results."""
     events = Events()
 
     async def main() -> None:
@@ -530,14 +530,14 @@ def test_what_was_on_record_is_there_again() -> None:
             with pytest.raises(OSError, match="no"):
                 await lanes_queue.submit(QUERY, Work("w", OSError("no")))
             assert first_of(lanes_queue.dead_letters()) == "a"
-        # Stopping answers them like all others.
+        # Stopping fails them like all others.
         assert journal.kept == (lanes_queue.dead_letters(), ())
 
     asyncio.run(main())
 
 
 def test_nothing_on_record_is_lost_by_a_queue_that_did_not_ask_for_it() -> None:
-    """What is there is taken in before anything is written."""
+    """The stored state is taken in before anything is written."""
 
     async def main() -> None:
         journal = SlowJournal(((letter("a"),), (task("b"),)))
@@ -614,7 +614,7 @@ def test_a_record_that_cannot_be_read_is_not_replaced() -> None:
 
 
 def test_a_task_from_before_has_its_timeout_again_and_no_more() -> None:
-    """7.3: so that what nobody ever completes does not stay for ever."""
+    """7.3: so that a task that is never completed does not stay for ever."""
 
     async def main() -> None:
         journal = SlowJournal(((), (task("b", 1), task("c"))))
@@ -662,7 +662,7 @@ from a3s_store.runtime.queue.journal import StoreJournal
 from a3s_store.backends.sqlite import SqliteSessionStore
 from tests.support import session
 from tests.unit.runtime.queueing import Work
-from tests.unit.runtime.test_queue_journal import OUTSIDE
+from tests.unit.runtime.queue.test_journal_writer import OUTSIDE
 
 async def main(path):
     told = asyncio.Queue()
@@ -686,13 +686,13 @@ asyncio.run(main(sys.argv[1]))
 def test_a_killed_process_leaves_its_dead_letters_and_the_tasks_it_announced(
     tmp_path: Path,
 ) -> None:
-    """The next one lists them, and takes the answers that come to them."""
+    """The next one lists them, and accepts their results."""
     path = tmp_path / "store.db"
     victim = subprocess.Popen(
         [sys.executable, "-c", _VICTIM, str(path)],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
     )
     assert victim.stdout is not None
     with victim.stdout:

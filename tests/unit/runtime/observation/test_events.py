@@ -1,4 +1,4 @@
-"""Events reach who listens, in order, and nobody waits for who does not."""
+"""Events reach all subscribers in order, and no sender waits for a slow one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_sending_to_nobody_is_no_error() -> None:
 
 
 def test_a_slow_subscriber_loses_the_oldest_and_is_told_how_many() -> None:
-    """L3: there is room for 100."""
+    """L3: 100 events may wait."""
 
     async def main() -> None:
         bus = Broadcast()

@@ -1,4 +1,4 @@
-"""Context reaches the prompt as data, and a provider that fails harms nobody else."""
+"""Context reaches the prompt as data, and a provider that fails harms no other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEXTS = st.text(
 )
 
 
-class Shelf:
+class Results:
     """A provider with so many items, each of so many tokens."""
 
     def __init__(self, name: str, *tokens: int) -> None:
@@ -68,7 +68,7 @@ class Broken(ContextProvider):
 
 
 class Deaf(ContextProvider):
-    """A provider that does not care how turns end."""
+    """A provider without `on_turn_complete` of its own."""
 
     name = "deaf"
 
@@ -153,7 +153,7 @@ def test_results_stand_behind_the_system_prompt_with_empty_lines_between() -> No
 
 def test_providers_are_asked_in_order_and_what_they_found_is_told() -> None:
     """9."""
-    collections = [Shelf("memory", 5, 7), Shelf("empty"), Shelf("docs", 100)]
+    collections = [Results("memory", 5, 7), Results("empty"), Results("docs", 100)]
     events: list[AgentEvent] = []
     query = ContextQuery(query="how", session_id="fix-login")
     results = asyncio.run(resolve_context(collections, query, events.append))
@@ -179,7 +179,7 @@ def test_without_providers_nothing_is_told() -> None:
 def test_a_provider_that_fails_is_logged_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
     """9. The log says who and what kind of failure, and not a word of the conversation."""
     caplog.set_level(logging.DEBUG, logger="a3s_store.session.context")
-    values, events = Shelf("docs", 3), list[AgentEvent]()
+    values, events = Results("docs", 3), list[AgentEvent]()
     query = ContextQuery(query=SECRET)
     results = asyncio.run(resolve_context((Broken(), values), query, events.append))
     assert [result.provider for result in results] == ["docs"]
@@ -191,9 +191,9 @@ def test_a_provider_that_fails_is_logged_and_skipped(caplog: pytest.LogCaptureFi
 
 
 def test_every_provider_hears_of_the_turn_that_ended(caplog: pytest.LogCaptureFixture) -> None:
-    """9. Failures are logged; a provider need not care."""
+    """9. Failures are logged; a provider need not have the method."""
     caplog.set_level(logging.DEBUG, logger="a3s_store.session.context")
-    values = Shelf("memory")
+    values = Results("memory")
     asyncio.run(turn_complete((Broken(), Deaf(), values), "fix-login", SECRET, "done " + SECRET))
     assert values.turns == [("fix-login", SECRET, "done " + SECRET)]
     assert "broken" in caplog.text
@@ -212,7 +212,7 @@ def test_cancellation_is_no_failure_of_a_provider() -> None:
             raise asyncio.CancelledError
 
     events: list[AgentEvent] = []
-    values = Shelf("docs", 1)
+    values = Results("docs", 1)
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(resolve_context((Slow(), values), ContextQuery(query="how"), events.append))
     with pytest.raises(asyncio.CancelledError):

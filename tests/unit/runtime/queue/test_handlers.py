@@ -38,7 +38,7 @@ EXTERNAL_QUEUE = SessionQueueConfig(lane_handlers={EXECUTE: OUTSIDE}, enable_dlq
 
 
 def at_once(**fields: Any) -> SessionQueueConfig:
-    """A queue whose Execute lane is handled outside, with no time to answer."""
+    """A queue whose Execute lane is handled outside, with no time to complete."""
     handler = LaneHandlerConfig(mode=TaskHandlerMode.EXTERNAL, timeout_ms=1)
     return SessionQueueConfig(lane_handlers={EXECUTE: handler}, **fields)
 
@@ -132,7 +132,7 @@ def test_a_task_that_failed_outside_fails_its_command(error: str | None, what: s
 
 
 def test_a_task_is_answered_once() -> None:
-    """7.3: unknown or already completed answers False, and is not told."""
+    """7.3: returns False for an unknown or completed task, and emits nothing."""
     events = Events()
 
     async def main() -> None:
@@ -175,7 +175,7 @@ def test_a_timeout_is_written_as_upstream_writes_it(timeout_ms: int, text: str) 
 
 
 def test_each_attempt_outside_is_a_task_of_its_own() -> None:
-    """Q4, 7.3: an answer to an earlier attempt comes too late."""
+    """Q4, 7.3: the result of an earlier attempt comes too late."""
     policy = RetryPolicyConfig(strategy="fixed", max_retries=2, fixed_delay_ms=0)
     events = Events()
 
@@ -285,7 +285,7 @@ def test_the_mode_is_the_one_at_submission(modes: list[TaskHandlerMode]) -> None
 
 @pytest.mark.parametrize("handler", [OUTSIDE, HYBRID])
 def test_a_payload_that_is_no_json_is_refused_at_once(handler: LaneHandlerConfig) -> None:
-    """7.3: nobody outside could be told of it."""
+    """7.3: no external handler could be told of it."""
     deep: Any = []
     for _ in range(118):
         deep = [deep]
@@ -301,7 +301,7 @@ def test_a_payload_that_is_no_json_is_refused_at_once(handler: LaneHandlerConfig
 
 
 def test_a_cancelled_caller_takes_the_task_back() -> None:
-    """7.3: an answer that comes in the same moment finds nobody."""
+    """7.3: a result that comes in the same moment finds no task."""
     events = Events()
 
     async def main() -> None:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_store.models import Message, ToolResultBlock, ToolUseBlock
-from a3s_store.pairs import check_pairs
-from a3s_store.runtime.runs.open_rounds import broken_pairs, end_round, open_calls
+from a3s_store.pairs import check_pairs, repair_pairs
+from a3s_store.runtime.observation.session_events import ToolPairsBroken
+from a3s_store.runtime.runs.interrupted import open_calls
 from tests.unit.core.test_tool_pairs import MESSAGES, TALK, call, result
 
 
@@ -16,16 +17,16 @@ from tests.unit.core.test_tool_pairs import MESSAGES, TALK, call, result
 def test_a_conversation_is_repaired_from_a_position_on_and_not_before(
     messages: list[Message], start: int
 ) -> None:
-    found = end_round(messages, start)
+    found = repair_pairs(messages, start=start)
     kept = messages[:start]
     assert [id(one) for one in found[: len(kept)]] == [id(one) for one in kept]
     assert all(problem.position < start for problem in check_pairs(found))
-    assert end_round(found, start) == found
+    assert repair_pairs(found, start=start) == found
 
 
 def test_results_are_added_behind_a_round_that_began_before_the_position() -> None:
     before = (TALK, call("a", "b"), result("a"))
-    found = end_round(before, 2)
+    found = repair_pairs(before, start=2)
     assert found[:2] == before[:2]
     assert [
         block.tool_use_id for block in found[2].content if isinstance(block, ToolResultBlock)
@@ -42,15 +43,15 @@ def test_open_calls_are_those_of_the_last_round() -> None:
 @pytest.mark.parametrize(("with_open_calls", "kinds"), [(True, 2), (False, 1)])
 def test_the_event_names_the_problems_or_there_is_none(with_open_calls: bool, kinds: int) -> None:
     messages = (result("x"), call("a"))
-    event = broken_pairs("main", messages, with_open_calls=with_open_calls)
+    event = ToolPairsBroken.found("main", messages, with_open_calls=with_open_calls)
     assert event is not None
     assert (event.session_id, event.repaired, len(event.problems)) == ("main", False, kinds)
-    assert broken_pairs("main", (TALK,)) is None
+    assert ToolPairsBroken.found("main", (TALK,)) is None
 
 
 def test_the_event_says_that_a_repair_was_made() -> None:
     messages = (Message(role="assistant", content=(ToolUseBlock(id="a", name="n", input={}),)),)
-    event = broken_pairs("main", messages, repaired=True)
+    event = ToolPairsBroken.found("main", messages, repaired=True)
     assert event is not None
     assert event.repaired
-    assert broken_pairs("main", end_round(messages, 0)) is None
+    assert ToolPairsBroken.found("main", repair_pairs(messages, start=0)) is None

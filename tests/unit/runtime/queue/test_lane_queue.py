@@ -31,7 +31,6 @@ from a3s_store.models import (
     SessionQueueConfig,
     TaskHandlerMode,
 )
-from a3s_store.runtime.policies.lanes import priority
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.commands import Call, CommandHandle
 from a3s_store.runtime.queue.dead_letters import ERROR_CHARS, DeadLetter, DeadLetters, error_text
@@ -39,6 +38,7 @@ from a3s_store.runtime.queue.lane_config import (
     Boost,
     Retry,
     TokenBucket,
+    priority,
     rules_of,
     with_lane_features,
 )
@@ -305,8 +305,8 @@ def test_draining_waits_for_retries_too() -> None:
 
 
 def test_a_command_runs_in_its_submitters_context() -> None:
-    """Q1: whoever happens to wake the queue up has no part in it."""
-    who: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
+    """Q1: the context of the code that wakes the queue has no part in it."""
+    who: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="no one")
 
     async def main() -> None:
         async def ask() -> str:
@@ -645,7 +645,7 @@ def test_a_command_that_cancels_itself_is_cancelled() -> None:
 
         config = SessionQueueConfig(enable_dlq=True, retry_policy=fixed(3))
         async with queue(config) as lanes_queue:
-            handle = lanes_queue.submit(QUERY, Call("give way", give_way))
+            handle = lanes_queue.submit(QUERY, Call("yield", give_way))
             await asyncio.wait([handle])
             assert handle.cancelled()
             assert lanes_queue.dead_letters() == ()
@@ -950,7 +950,7 @@ def test_commands_beyond_the_rate_wait_for_the_clock() -> None:
 
 
 def test_a_lane_goes_on_by_itself_when_its_rate_allows() -> None:
-    """7.1, rate_limit: nobody has to come and ask."""
+    """7.1, rate_limit: no call is needed."""
     limit = RateLimitConfig(limit_type="per_second", max_operations=500)
 
     async def main() -> None:

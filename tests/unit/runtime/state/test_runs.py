@@ -152,7 +152,7 @@ class Model:
 
 
 class RunMachine(RuleBasedStateMachine):
-    """R1 to R7: whatever is done in whatever order, the store answers what a list of runs would."""
+    """R1 to R7: after any calls in any order the store returns what a list of runs would."""
 
     @initialize(runs=LIMITS, events=LIMITS, size=BYTES)
     def begin(self, runs: int | None, events: int | None, size: int | None) -> None:
@@ -230,7 +230,7 @@ class RunMachine(RuleBasedStateMachine):
         records, runs = self.saved
         self.store.replace_records(records)
         self.model = sorted((run.copy() for run in runs), key=lambda run: run.created)
-        # What was saved under these limits fits into them: the very objects come back.
+        # Runs saved under these limits fit into them: the same objects come back.
         assert {id(record) for record in self.store.records()} == {id(one) for one in records}
         self.before = {record.snapshot.id: record for record in records}
         self.touched = set()

@@ -84,7 +84,7 @@ def test_a_session_is_saved_as_it_is_created_with_its_queue_at_work() -> None:
 
 
 def test_an_unfit_id_is_refused_and_leaves_nothing() -> None:
-    """L1; upstream remembered a storage type for it."""
+    """L1; upstream kept a storage type for it."""
 
     async def main() -> None:
         store = MemorySessionStore()
@@ -167,8 +167,8 @@ def test_sessions_are_found_in_any_store_and_reported_when_in_none(
         assert live.session.messages == session("main").messages
         assert await sessions.restore_session_by_id("main") is live
         with pytest.raises(SessionError) as caught:
-            await sessions.restore_session_by_id("nobody")
-        assert caught.value.what == "Session nobody not found in any store"
+            await sessions.restore_session_by_id("unknown")
+        assert caught.value.what == "Session unknown not found in any store"
         assert isinstance(caught.value.__cause__, StoreUnavailableError)
         await sessions.shutdown()
 
@@ -618,7 +618,7 @@ def test_tasks_and_a_cleared_conversation_are_kept() -> None:
     asyncio.run(main())
 
 
-# -- Kin ------------------------------------------------------------------------------------------
+# -- Child sessions -------------------------------------------------------------------------------
 
 
 def test_a_child_is_kept_and_has_what_it_inherits() -> None:
@@ -643,7 +643,7 @@ def test_a_child_is_kept_and_has_what_it_inherits() -> None:
             assert not sessions.is_child_session("main")
             assert (await saved(store, "child")).parent_id == "main"
             with pytest.raises(SessionError):
-                await sessions.create_child_session("nobody", "orphan")
+                await sessions.create_child_session("unknown", "orphan")
 
     asyncio.run(main())
 
@@ -683,8 +683,8 @@ def test_a_fork_begins_where_its_source_is(tmp_path: Path) -> None:
             await sessions.generate("copy", "on")
             assert source.session.messages == original.messages
             with pytest.raises(SessionError) as caught:
-                await sessions.fork_session("nobody", "x")
-            assert caught.value.what == "Source session 'nobody' not found for fork"
+                await sessions.fork_session("unknown", "x")
+            assert caught.value.what == "Source session 'unknown' not found for fork"
 
     asyncio.run(main())
 
@@ -734,7 +734,7 @@ def test_a_destroyed_session_is_gone_everywhere() -> None:
             await sessions.create_session("main")
             await sessions.generate("main", "hello")
             await sessions.destroy_session("main")
-            await sessions.destroy_session("nobody")
+            await sessions.destroy_session("unknown")
             assert sessions.session_count == 0
             assert await store.load_snapshot("main") is None
         assert await store.list() == []
@@ -743,7 +743,7 @@ def test_a_destroyed_session_is_gone_everywhere() -> None:
 
 
 def test_a_closed_session_is_saved_and_let_go() -> None:
-    """Section 1.7, registry: close_session answers whether it was live."""
+    """Section 1.7, registry: close_session returns whether it was live."""
 
     async def main() -> None:
         store = MemorySessionStore()

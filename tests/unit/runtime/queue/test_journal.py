@@ -35,8 +35,8 @@ from a3s_store.runtime.queue.handlers import ExternalTask
 from a3s_store.runtime.queue.journal import StoreJournal
 from a3s_store.wire import encode
 from tests.support import session
+from tests.unit.runtime.queue.test_journal_writer import EXECUTE, OUTSIDE, QUERY, letter, task
 from tests.unit.runtime.queueing import Events, HandClock, Work, queue
-from tests.unit.runtime.test_queue_journal import EXECUTE, OUTSIDE, QUERY, letter, task
 
 KINDS = ["memory", "sqlite", "files", "without entries"]
 SESSION = "fix-login"

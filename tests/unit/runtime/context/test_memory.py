@@ -306,7 +306,7 @@ def test_no_more_is_shown_than_there_are_tokens_for() -> None:
     asyncio.run(main())
 
 
-def test_a_turn_that_ended_is_remembered_as_a_success() -> None:
+def test_a_turn_that_ended_is_stored_as_a_success() -> None:
     """Section 8, provider `memory`: on turn completion stores a success memory."""
 
     async def main() -> None:

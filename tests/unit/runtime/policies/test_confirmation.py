@@ -1,4 +1,4 @@
-"""Questions reach a human, answers reach whoever waits, and nothing is left behind."""
+"""Requests reach a human, decisions reach the waiting call, and no request is left behind."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ from a3s_store.runtime.policies.confirmation import (
     ConfirmationAnswer,
     ConfirmationManager,
     ConfirmationRequest,
+    action_of,
     is_yolo,
+    lane_of,
+    number_of,
     requires_confirmation,
 )
-from a3s_store.runtime.policies.lanes import action_of, lane_of, number_of, priority
+from a3s_store.runtime.queue.lane_config import priority
 
 QUERIES = {"read", "glob", "ls", "grep", "list_files", "search", "web_fetch", "web_search"}
 CHANGES = {"bash", "write", "edit", "delete", "move", "copy", "execute"}
@@ -192,7 +195,7 @@ def test_an_answer_to_what_was_not_asked_changes_nothing() -> None:
     """6.4, H2."""
 
     async def use(desk: Desk) -> None:
-        assert not desk.manager.confirm("nobody", True)
+        assert not desk.manager.confirm("unknown", True)
         desk.ask("call-1")
         assert desk.manager.confirm("call-1", True)
         assert not desk.manager.confirm("call-1", False), "answered once"
@@ -440,7 +443,7 @@ def test_a_cancelled_question_is_answered_no_without_an_event() -> None:
 @pytest.mark.parametrize("ran", [0, 1, 3])
 @pytest.mark.parametrize("answered", ["before", "after", "never"])
 def test_a_cancelled_waiter_leaves_the_manager_whole(direct: bool, ran: int, answered: str) -> None:
-    """H2, H4. Whether it had begun to wait, and on whichever side of the answer it is cancelled."""
+    """H2, H4. Before and after it began to wait, and on either side of the decision."""
 
     async def use(desk: Desk) -> None:
         request = desk.ask("call-1")
@@ -460,7 +463,7 @@ def test_a_cancelled_waiter_leaves_the_manager_whole(direct: bool, ran: int, ans
         with pytest.raises(asyncio.CancelledError):
             await waiter
         if ran:
-            assert list(desk.manager._pending) == ["call-2"], "nothing is kept for nobody"
+            assert list(desk.manager._pending) == ["call-2"], "no request is kept without a waiter"
             assert [p.tool_id for p in desk.manager.pending_confirmations()] == ["call-2"]
             assert not desk.manager.confirm("call-1", True)
         desk.now += 29_999
@@ -492,7 +495,7 @@ def test_a_cancelled_waiter_does_not_withdraw_what_replaced_its_question() -> No
 
 
 def test_a_listener_may_answer_while_it_is_told() -> None:
-    """H1, H3. Nobody is told twice, and nobody is forgotten."""
+    """H1, H3. No waiter is told twice, and none is forgotten."""
 
     async def main() -> None:
         manager: ConfirmationManager

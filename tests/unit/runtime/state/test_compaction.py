@@ -127,11 +127,11 @@ def test_a_model_that_fails_is_told_of_with_its_own_error() -> None:
     assert isinstance(caught.value.__cause__, ConnectionError)
 
 
-@pytest.mark.parametrize("answer", ["", " \n"])
-def test_an_empty_summary_takes_nothings_place(answer: str) -> None:
+@pytest.mark.parametrize("reply", ["", " \n"])
+def test_an_empty_summary_takes_nothings_place(reply: str) -> None:
     """4.2: an empty summary is an error."""
     with pytest.raises(CompactionError) as caught:
-        asyncio.run(compact(talk(31), Model(answer)))
+        asyncio.run(compact(talk(31), Model(reply)))
     assert caught.value.what == "Compaction model returned an empty summary"
 
 
@@ -217,7 +217,7 @@ def test_calls_that_come_in_bring_in_what_they_stand_with() -> None:
 
 def test_a_result_without_any_call_does_not_come_first() -> None:
     """4.2: an orphan result is not first."""
-    before = (*talk(20), result("nobody's"), result("nobody's"), *talk(18))
+    before = (*talk(20), result("unknown"), result("unknown"), *talk(18))
     _, tail = parts(asyncio.run(compact(before, Model(), keep_pairs=True)))
     assert same(tail, before[22:])
     assert same(keep_recent(before, keep_pairs=True), before[22:])
