@@ -39,7 +39,7 @@ class AgentSession(SessionRuns):
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:
         super().__init__(session, persistence)
         self._closing: asyncio.Task[Outcome] | None = None
-        self._told_end = False
+        self._hooks_ended = False
 
     @property
     def is_dirty(self) -> bool:
@@ -125,7 +125,7 @@ class AgentSession(SessionRuns):
         """
         self._keep_draft = keep_draft
         self.session.confirmation.cancel_all()
-        return self._cancel_doing()
+        return self._cancel_run()
 
     async def close(self, *, save: bool = True, deadline: float = 30.0) -> Outcome:
         """Stop all work of the session, and save it if it saves itself.
@@ -153,15 +153,15 @@ class AgentSession(SessionRuns):
             self.persistence.auto_save = False
             self.persistence.stop_now()
             await _within(until, self.persistence.stop())
-        doing = self._doing
+        doing = self._run_task
         await self.cancel()
         live.subagents.cancel_all()
         await _within(until, live.queue.stop())
         if doing is not None:
             await asyncio.wait([doing], timeout=min(_SETTLE_S, max(0.0, until - loop.time())))
         await _within(min(until, loop.time() + _SETTLE_S), self.admission.idle())
-        if not self._told_end:
-            self._told_end = True
+        if not self._hooks_ended:
+            self._hooks_ended = True
             await _within(min(until, loop.time() + _HOOKS_S), live.hook_runner.session_end())
         outcome = await _within(until, self.persistence.auto_save_if_enabled("close"))
         if outcome is None:
@@ -172,7 +172,7 @@ class AgentSession(SessionRuns):
                 hint="It may have saved it all the same; close it again to find out",
             )
             late.__cause__ = TimeoutError()
-            outcome = self.persistence.told_failed("close", late)
+            outcome = self.persistence.report_failure("close", late)
         if not outcome or outcome.kind == "partly_saved":
             self.admission.still = frozenset({"save", "reload", "save_as"})
             return outcome

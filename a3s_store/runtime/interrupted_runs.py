@@ -64,7 +64,7 @@ class InterruptedRuns:
             raise
         except StoreError as error:
             # A failing store must not prevent a run.
-            self.persistence.told_failed(op, error)
+            self.persistence.report_failure(op, error)
         self.admission.check_open(op)
 
     async def interrupted_runs(self) -> tuple[InterruptedRun, ...]:

@@ -52,6 +52,7 @@ from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.tool_filter import ToolFilter
 from a3s_store.runtime.queue import LaneQueue
 from a3s_store.runtime.queue.journal import QueueJournal
+from a3s_store.runtime.session_fields import STORED
 from a3s_store.runtime.session_tools import SecurityGuard as SecurityGuard
 from a3s_store.runtime.session_tools import SessionTools
 from a3s_store.runtime.state import compaction, usage
@@ -338,7 +339,7 @@ class Session(SessionTools):
             cost_usd=cost,
         )
 
-    # -- To and from what is stored -----------------------------------------------------------
+    # -- To and from a stored session ---------------------------------------------------------
 
     def to_session_data(
         self, llm_config: LlmConfigData | None = None, *, onto: SessionData | None = None
@@ -354,21 +355,10 @@ class Session(SessionTools):
         return before.evolve(
             id=self.id,
             config=self.config,
-            state=self.state,
             messages=self.messages,
-            context_usage=self.context_usage,
-            total_usage=self.total_usage,
-            total_cost=self.total_cost,
-            model_name=self.model_name,
-            cost_records=self.cost_records,
             tool_names=self.tool_names,
-            thinking_enabled=self.thinking_enabled,
-            thinking_budget=self.thinking_budget,
-            created_at=self.created_at,
-            updated_at=self.updated_at,
             llm_config=llm_config,
-            tasks=self.tasks,
-            parent_id=self.parent_id,
+            **{name: getattr(self, name) for name in STORED},
         )
 
     def restore_from_data(self, data: SessionData) -> None:
@@ -377,16 +367,6 @@ class Session(SessionTools):
         `updated_at` becomes the stored one, since a load changes nothing. Raises EncodeError for a
         value that could not be saved again. Upstream: `restore_from_data` (3.4).
         """
-        self.state = data.state
         self.rebase(History(check_added(Message, "messages", (), data.messages)))
-        self.context_usage = data.context_usage
-        self.total_usage = data.total_usage
-        self.total_cost = data.total_cost
-        self.model_name = data.model_name
-        self.cost_records = data.cost_records
-        self.thinking_enabled = data.thinking_enabled
-        self.thinking_budget = data.thinking_budget
-        self.created_at = data.created_at
-        self.updated_at = data.updated_at
-        self.tasks = data.tasks
-        self.parent_id = data.parent_id
+        for name in STORED:
+            setattr(self, name, getattr(data, name))

@@ -6,6 +6,8 @@ the whole session from being saved. Of a list only new items are checked.
 
 from __future__ import annotations
 
+from typing import Final
+
 from a3s_store.core.clock import Clock
 from a3s_store.core.merging.sessions import MADE
 from a3s_store.models import (
@@ -20,6 +22,23 @@ from a3s_store.models import (
     VerificationReport,
 )
 from a3s_store.runtime.state.limits import Checked, CheckedItems, CheckedSetting
+
+# The attributes of `Session` that are fields of `SessionData` under their own names, apart from the
+# configuration, the messages, and those that a restore does not take over.
+STORED: Final = (
+    "state",
+    "context_usage",
+    "total_usage",
+    "total_cost",
+    "model_name",
+    "cost_records",
+    "thinking_enabled",
+    "thinking_budget",
+    "created_at",
+    "updated_at",
+    "tasks",
+    "parent_id",
+)
 
 
 class _CheckedConfig(Checked[SessionConfig]):
@@ -79,13 +98,13 @@ class SessionFields:
 
     def pause(self) -> bool:
         """Pause an active session; return False, and change nothing, in any other state."""
-        return self._go(SessionState.ACTIVE, SessionState.PAUSED)
+        return self._move(SessionState.ACTIVE, SessionState.PAUSED)
 
     def resume(self) -> bool:
         """Make a paused session active again; return False, and change nothing, in other states."""
-        return self._go(SessionState.PAUSED, SessionState.ACTIVE)
+        return self._move(SessionState.PAUSED, SessionState.ACTIVE)
 
-    def _go(self, before: SessionState, after: SessionState) -> bool:
+    def _move(self, before: SessionState, after: SessionState) -> bool:
         if self.state is not before:
             return False
         self.state = after

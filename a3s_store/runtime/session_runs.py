@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -59,8 +59,7 @@ class SessionRuns(InterruptedRuns):
 
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:
         super().__init__(session, persistence)
-        self._doing: asyncio.Task[AgentResult] | None = None
-        self._run: ActiveRun | None = None
+        self._run_task: asyncio.Task[AgentResult] | None = None
         self._settling = False
         self._begun = self._cancelled_early = False
         # Whether the draft of the run under way is kept when it is cancelled.
@@ -87,8 +86,7 @@ class SessionRuns(InterruptedRuns):
         """
         with self.admission.enter("send"):
             prompt = await self._prepare("send", prompt)
-            self._begin(agent, self._new_run(prompt, run_id))
-            return await self._watched()
+            return await self._watched(self._begin(agent, self._new_run(prompt, run_id)))
 
     async def _prepare(self, op: str, prompt: str) -> str:
         """Take in changes of others and interrupted runs; return the prompt as hooks changed it."""
@@ -111,7 +109,7 @@ class SessionRuns(InterruptedRuns):
                 raise
             except StoreError as error:
                 # The next save or the next `send` keeps the run that could not be kept now.
-                self.persistence.told_failed(op, error)
+                self.persistence.report_failure(op, error)
         self._check_guard(op)  # a configuration saved by others may ask for one
         prompt = await self.session.hook_runner.before_prompt(prompt)
         self.admission.check_open(op)
@@ -132,7 +130,7 @@ class SessionRuns(InterruptedRuns):
             await self._tidy_runs(checkpoints)
             return interrupted.furthest(await self._with_drafts(checkpoints))
         except StoreError as error:
-            self.persistence.told_failed(op, error)
+            self.persistence.report_failure(op, error)
             return ()
 
     async def resume_run(
@@ -167,8 +165,7 @@ class SessionRuns(InterruptedRuns):
             for other in claimed:
                 self.session.runs.mark_cancelled(other.run_id, f"resumed as {run.id}")
                 self.persistence.over[other.run_id] = run.id
-            self._begin(agent, run)
-            return await self._watched()
+            return await self._watched(self._begin(agent, run))
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -182,17 +179,17 @@ class SessionRuns(InterruptedRuns):
         """
         with self.admission.enter("stream"), self.session.events.subscribe() as events:
             prompt = await self._prepare("stream", prompt)
-            self._begin(agent, self._new_run(prompt, run_id))
-            work = asyncio.create_task(self._watched())
+            run = self._begin(agent, self._new_run(prompt, run_id))
+            work = asyncio.create_task(self._watched(run))
             work.add_done_callback(lambda _: events.close())
             stream = RunStream(events, work)
             try:
                 yield stream
             finally:
                 ended = work.done()
-                self._cancel_doing()
+                self._cancel_run()
                 try:
-                    await _to_its_end(work)
+                    await _until_done(work)
                 finally:
                     # Retrieved in any case; an error raised by the block goes first.
                     if not work.cancelled():
@@ -208,44 +205,42 @@ class SessionRuns(InterruptedRuns):
         UNDER_WAY[(self.id, run.id)] = self.persistence.token
         return run
 
-    def _begin(self, agent: Agent, run: ActiveRun) -> None:
+    def _begin(self, agent: Agent, run: ActiveRun) -> ActiveRun:
         """Start a run in a task of its own: cancelling it does not cancel the waiting caller."""
-        self._run, self._begun, self._cancelled_early = run, False, False
+        self._begun = self._cancelled_early = False
         self._keep_draft = True
         self.persistence.held = self.session.history
-        self._doing = asyncio.create_task(self._do(agent, run))
+        self._run_task = asyncio.create_task(self._do(agent, run))
+        return run
 
-    async def _watched(self) -> AgentResult:
-        assert self._doing is not None
+    async def _watched(self, run: ActiveRun) -> AgentResult:
+        """Wait for the result of the run under way, which a cancelled caller cancels."""
+        assert self._run_task is not None, "it was begun"
         try:
-            await _to_its_end(self._doing, self._cancel_doing)
-            if self._doing.cancelled():
-                self._raise_cancelled()
-            return self._doing.result()
+            await _until_done(self._run_task, self._cancel_run)
+            if self._run_task.cancelled():
+                raise RunCancelledError(
+                    "the run was cancelled",
+                    op="run",
+                    where=f"session {self.id}, run {run.id}",
+                    hint="Its prompt and the rounds it finished are part of the session",
+                )
+            return self._run_task.result()
         finally:
-            if self._run is not None and self._run.id not in self.persistence.over:
-                # Until its end is saved no other live session may take it over.
-                UNDER_WAY.pop((self.id, self._run.id), None)
-            self._doing, self._run, self._settling = None, None, False
+            # While its end is not saved, no other live session may take the run over.
+            if run.id not in self.persistence.over:
+                UNDER_WAY.pop((self.id, run.id), None)
+            self._run_task, self._settling = None, False
 
-    def _raise_cancelled(self) -> NoReturn:
-        run_id = self._run.id if self._run is not None else "?"
-        raise RunCancelledError(
-            "the run was cancelled",
-            op="run",
-            where=f"session {self.id}, run {run_id}",
-            hint="Its prompt and the rounds it finished are part of the session",
-        )
-
-    def _cancel_doing(self) -> bool:
+    def _cancel_run(self) -> bool:
         """Cancel the run unless it is settling already; return whether it will be cancelled."""
-        if self._doing is None or self._doing.done() or self._settling:
+        if self._run_task is None or self._run_task.done() or self._settling:
             return False
         if not self._begun:
             # A task that is cancelled before its first step never runs, and would not settle.
             self._cancelled_early = True
             return True
-        return self._doing.cancel()
+        return self._run_task.cancel()
 
     async def _do(self, agent: Agent, run: ActiveRun) -> AgentResult:
         live = self.session
@@ -269,7 +264,7 @@ class SessionRuns(InterruptedRuns):
             raise
         except (RunClaimedError, SessionDeletedError) as error:
             self._settling = True
-            await self._let_go(run, error)
+            await self._end_lost(run, error)
             raise
         except Exception as error:
             self._settling = True
@@ -337,19 +332,19 @@ class SessionRuns(InterruptedRuns):
         await run.draft().close()
         run.over = True
         if result is None:
-            self._put_back(run, self._kept_of(run))
+            self._set_conversation(run, self._kept_of(run))
             self.session.verification_reports += run.verification_reports
             self._count(run.usage)
         else:
-            self._put_back(run, result.messages)
+            self._set_conversation(run, result.messages)
         self.persistence.over[run.id] = None
-        run.tell_end()
+        run.report_end()
         # A session that does not save itself keeps the checkpoint until it is saved.
         await self.persistence.auto_save_if_enabled("generate")
 
-    def _put_back(self, run: ActiveRun, messages: tuple[Message, ...]) -> None:
+    def _set_conversation(self, run: ActiveRun, messages: tuple[Message, ...]) -> None:
         """Replace the session's conversation by the run's, merged with changes by others."""
-        held = self._no_longer_held()
+        held = self._release_held()
         now = held.view
         if now != run.base:
             ours = History(run.base).now(messages)
@@ -360,26 +355,26 @@ class SessionRuns(InterruptedRuns):
         self.session.rebase(held)
         self.session.replace_messages(messages)
 
-    def _no_longer_held(self) -> History:
+    def _release_held(self) -> History:
         """Return the conversation that was saved during the run, and stop saving it apart."""
         held, self.persistence.held = self.persistence.held, None
         assert held is not None, "it was held when the run began"
         return held
 
-    async def _let_go(self, run: ActiveRun, error: StoreError) -> None:
+    async def _end_lost(self, run: ActiveRun, error: StoreError) -> None:
         """End the run here, where another live session keeps its rounds or the session is gone."""
         await run.draft().close()
         run.over = True
-        self.session.rebase(self._no_longer_held())
+        self.session.rebase(self._release_held())
         self.session.runs.mark_cancelled(run.id, error.what)
-        run.tell_end()
+        run.report_end()
         try:
             await self.persistence.refresh()
         except StoreError as failed:
             _log.warning("session %s not read again: %s", self.id, failed)
 
 
-async def _to_its_end(task: asyncio.Future[T], cancel: Callable[[], object] | None = None) -> None:
+async def _until_done(task: asyncio.Future[T], cancel: Callable[[], object] | None = None) -> None:
     """Wait until a task has ended, then raise a cancellation that came meanwhile.
 
     `cancel` is called for each such cancellation; None leaves the task alone.

@@ -1,1 +1,1 @@
-"""What a prompt is given besides the conversation: providers and agent memory."""
+"""Context of a prompt besides the conversation: context providers and agent memory."""

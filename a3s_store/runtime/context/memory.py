@@ -67,7 +67,7 @@ async def memory_for(
     if store is None:
         return InMemoryMemoryStore(clock=clock)
     if workspace:
-        await _tell_of_file(workspace, session_id)
+        await _warn_of_file(workspace, session_id)
     if store.capabilities().agent_memory and isinstance(store, AgentMemoryStore):
         return SessionMemory.of(store, session_id)
     _log.warning(
@@ -109,7 +109,7 @@ async def workspace_memory(
         return InMemoryMemoryStore(clock=clock)
 
 
-async def _tell_of_file(workspace: str, session_id: str) -> None:
+async def _warn_of_file(workspace: str, session_id: str) -> None:
     """Warn of a memory file that an earlier release, or upstream, left in the workspace."""
     try:
         path = _file(workspace, session_id)

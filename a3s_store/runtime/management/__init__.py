@@ -1,1 +1,1 @@
-"""Keep many live sessions: create, find, restore and close them."""
+"""Managing many live sessions: creating, restoring, finding and closing them."""

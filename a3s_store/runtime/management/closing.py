@@ -47,7 +47,7 @@ class Closed(Printable):
         """Return the error that reports this result."""
         kept = "It stays in unsaved_sessions(): save it, or save it under another id"
         if self.rescue is not None:
-            kept = f"What was not saved is in {self.rescue}"
+            kept = f"The unsaved state is in {self.rescue}"
         found = SessionNotSavedError(
             f"session '{self.session_id}' was closed and is {_SAID.get(self.outcome, 'not saved')}",
             closed=self,

@@ -1,1 +1,1 @@
-"""Events, hooks and telemetry of a live session."""
+"""Events, hooks and telemetry of a live session, and results of tools and runs."""

@@ -1,1 +1,1 @@
-"""Saving a live session and restoring one."""
+"""Saving a live session, and restoring one."""

@@ -42,7 +42,7 @@ class Base:
     live: SessionSnapshot
 
 
-class Known:
+class LastSeen:
     """Revision and deletion of a window's session, for objects that may outlive the window."""
 
     def __init__(self) -> None:
@@ -62,12 +62,10 @@ def sides(stored: Stored) -> Sides:
 
 
 @attrs.frozen(kw_only=True)
-class Ours:
+class Ours(Sides):
     """A live session at one moment, from which a save is made."""
 
-    snapshot: SessionSnapshot
     history: History
-    name_source: str | None = None
 
 
 @attrs.frozen(kw_only=True)

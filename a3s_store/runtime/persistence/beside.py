@@ -62,7 +62,7 @@ class WindowBesideOthers(SessionWindow):
                 "the session was deleted elsewhere",
                 recreated=actual is not None,
                 reason="deleted",
-                hint="Nothing was written; save_as keeps what is here under another id",
+                hint="Nothing was written; save_as saves the live session under another id",
                 **given,
             )
             self.deleted = deleted
@@ -155,12 +155,8 @@ class WindowBesideOthers(SessionWindow):
         assert self.base is not None, "there is something to compare with"
         now = self.ours()
         shown = bases.as_live(stored.snapshot, self.base.stored.snapshot, before.snapshot)
-        take_over(
-            self.session,
-            Sides(snapshot=before.snapshot, name_source=before.name_source),
-            Sides(snapshot=now.snapshot, name_source=now.name_source),
-            Sides(snapshot=shown, name_source=stored.name_source),
-        )
+        shown_side = Sides(snapshot=shown, name_source=stored.name_source)
+        take_over(self.session, before, now, shown_side)
         self._history_is(before.history, stored.session.messages)
         self._stored_is(stored.session, self.session.total_usage)
         is_same = not bases.changed(attrs.evolve(self.base, live=before.snapshot), now)
@@ -210,7 +206,7 @@ class WindowBesideOthers(SessionWindow):
             try:
                 await self._save(op, "raise")
             except StoreError as error:
-                self.told_failed(op, error)
+                self.report_failure(op, error)
             return
         async with self._saving:
             self._refuse_ended(op)
@@ -239,7 +235,7 @@ class WindowBesideOthers(SessionWindow):
                 raise
             except StoreError as error:
                 # A failing store prevents no change of the live session.
-                self.told_failed(op, error)
+                self.report_failure(op, error)
 
     def _moved(
         self, op: str, expected: Revision, actual: Revision, forked_as: str | None

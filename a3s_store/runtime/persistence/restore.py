@@ -75,7 +75,7 @@ async def load_checked(store: SessionStore, session_id: str) -> Stored:
         if store.capabilities().atomic_session_snapshots:
             raise _failed(f"Failed to load session {session_id}", session_id, error) from error
         # Loading part by part finds the part that failed.
-        loaded = _alone(await _load_in_steps(store, session_id))
+        loaded = _unversioned(await _load_in_steps(store, session_id))
     stored = _found(loaded, session_id)
     try:
         if stored.value.session.id != session_id:
@@ -93,10 +93,10 @@ async def _loaded(store: SessionStore, session_id: str) -> Stored | None:
     if comparing is not None:
         return await comparing.load_versioned(session_id, snapshot=True)
     found = await store.load_snapshot(session_id)
-    return None if found is None else _alone(found)
+    return None if found is None else _unversioned(found)
 
 
-def _alone(snapshot: SessionSnapshot) -> Stored:
+def _unversioned(snapshot: SessionSnapshot) -> Stored:
     """Return a snapshot of a store without revisions."""
     return Versioned(snapshot, Revision(0, 0), Position(0, b""))
 
@@ -207,11 +207,11 @@ async def restore_session(
         session, store, options=merged, on_conflict=on_conflict, token=token
     )
     persistence.restored(stored)
-    _look_for_pairs(session, repair=repair)
+    _check_pairs(session, repair=repair)
     return session, persistence
 
 
-def _look_for_pairs(session: Session, *, repair: bool) -> None:
+def _check_pairs(session: Session, *, repair: bool) -> None:
     """Tell of unpaired calls and results, and repair them if `repair`.
 
     Calls of the last round may be open for a run that is resumed. A repair is saved with the next

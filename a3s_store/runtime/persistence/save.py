@@ -167,10 +167,10 @@ class SessionPersistence(WindowBesideOthers):
         try:
             outcome = await self.save()
         except Exception as error:
-            return self.told_failed(operation, error)
+            return self.report_failure(operation, error)
         if outcome.kind == "partly_saved":
             assert outcome.error is not None, "it says why"
-            self.told_failed(operation, outcome.error, part=", ".join(outcome.parts))
+            self.report_failure(operation, outcome.error, part=", ".join(outcome.parts))
         return outcome
 
     def as_rescue(self) -> bytes:
@@ -191,7 +191,7 @@ class SessionPersistence(WindowBesideOthers):
             }
         )
 
-    def told_failed(self, operation: str, error: Exception, *, part: str | None = None) -> Outcome:
+    def report_failure(self, op: str, error: Exception, *, part: str | None = None) -> Outcome:
         """Warn and send an event that a save failed, or that `part` was not saved."""
         session_id = self.session.id
         why = safe_text(error)
@@ -199,7 +199,7 @@ class SessionPersistence(WindowBesideOthers):
         self.session.events.send(
             PersistenceFailed(
                 session_id=session_id,
-                operation=operation,
+                operation=op,
                 error=why,
                 part=part,
                 outcome_unknown=True if self.is_unsure else None,

@@ -19,20 +19,7 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.persistence import live_collections
-
-_FIELDS = (
-    "state",
-    "context_usage",
-    "total_usage",
-    "total_cost",
-    "model_name",
-    "cost_records",
-    "thinking_enabled",
-    "thinking_budget",
-    "created_at",
-    "updated_at",
-    "parent_id",
-)
+from a3s_store.runtime.session_fields import STORED
 
 
 def take_over(session: Session, before: Sides, now: Sides, stored: Sides) -> Merged:
@@ -44,14 +31,14 @@ def take_over(session: Session, before: Sides, now: Sides, stored: Sides) -> Mer
     merged = merge_snapshots(before, now, stored)
     data = merged.snapshot.session
     session.config = data.config
-    for name in _FIELDS:
+    has_other_tasks = data.tasks != session.tasks
+    for name in STORED:
         setattr(session, name, getattr(data, name))
     if data.llm_config != now.session.llm_config:
         session.llm_config = _with_address(data.llm_config, session.llm_config)
     session.name_source = merged.name_source
     _take_policies(session, before.session.config, data.config)
-    if data.tasks != session.tasks:
-        session.tasks = data.tasks
+    if has_other_tasks:
         session.events.send(TaskUpdated(session_id=session.id, tasks=session.tasks))
     live_collections.take_over(session, now.snapshot, merged.snapshot)
     return merged

@@ -69,7 +69,7 @@ class SessionWindow(WindowState):
     """Saves a live session on the condition that the store has its base."""
 
     @abstractmethod
-    def told_failed(self, operation: str, error: Exception, *, part: str | None = None) -> Outcome:
+    def report_failure(self, op: str, error: Exception, *, part: str | None = None) -> Outcome:
         """Warn and send an event that a save failed, or that `part` was not saved."""
 
     @abstractmethod

@@ -30,7 +30,7 @@ from a3s_store.runtime.observation.session_events import SessionChangedElsewhere
 from a3s_store.runtime.options import OnConflict
 from a3s_store.runtime.persistence import base as bases
 from a3s_store.runtime.persistence.attempt import Attempt
-from a3s_store.runtime.persistence.base import Base, Known, Ours, sides
+from a3s_store.runtime.persistence.base import Base, LastSeen, Ours, sides
 from a3s_store.runtime.persistence.writer import PlainWriter, SessionWriter, writer_for
 from a3s_store.runtime.queue.journal import BoundJournal
 from a3s_store.runtime.state.invariants import validate_snapshot
@@ -63,7 +63,7 @@ class WindowState(ABC):
         self.on_conflict: OnConflict = on_conflict
         self.token = token if token is not None else live_window.open_window()
         self.writer: SessionWriter | None = None if store is None else writer_for(store)
-        self._known = Known()
+        self._last_seen = LastSeen()
         self._base: Base | None = None
         self.held: History | None = None
         self.claimed: set[str] = set()
@@ -78,9 +78,9 @@ class WindowState(ABC):
         weakref.finalize(self, live_window.close_window, self.token)
         # Both write outside of a save, and only for the same life of the session.
         if isinstance(session.queue_journal, BoundJournal):
-            session.queue_journal.bind(self._known.now)
+            session.queue_journal.bind(self._last_seen.now)
         if isinstance(session.memory, SessionMemory):
-            session.memory.bind(self._known.now)
+            session.memory.bind(self._last_seen.now)
 
     @property
     @abstractmethod
@@ -113,21 +113,21 @@ class WindowState(ABC):
 
     @base.setter
     def base(self, base: Base) -> None:
-        self._base, self._known.revision = base, base.revision
+        self._base, self._last_seen.revision = base, base.revision
 
     @property
     def deleted(self) -> SessionDeletedError | None:
         """The error once the session was found deleted elsewhere."""
-        return self._known.deleted
+        return self._last_seen.deleted
 
     @deleted.setter
     def deleted(self, error: SessionDeletedError) -> None:
-        self._known.deleted = error
+        self._last_seen.deleted = error
 
     @property
     def revision(self) -> Revision | None:
         """The revision of the stored session that was last read or written; None before."""
-        return self._known.revision
+        return self._last_seen.revision
 
     def ours(self) -> Ours:
         """Return the live session as it is now, with stored values for parts that were refused."""

@@ -189,7 +189,9 @@ class PlainWriter:
             if attempt or now is None or on != Revision(self._number, 1) or not self._compares:
                 stored = await self._compared(changes, on)
                 actual = None if stored is None else self._note(stored)
-                if on is not None and not may_write(_alone(changes), on, actual, merge, _nothing):
+                if on is not None and not may_write(
+                    _without_runs(changes), on, actual, merge, _nothing
+                ):
                     assert stored is not None, "it has a revision"
                     assert merge is not None, "without one it is refused"
                     theirs = self.versioned(stored)
@@ -215,7 +217,7 @@ class PlainWriter:
         # After the write, since a later deletion of the session also removes the checkpoint.
         if on is not None and not await self._store.exists(changes.session_id):
             await self._store.delete_loop_checkpoint(run.run_id)
-            may_write(_alone(changes), on, None, None, _nothing)
+            may_write(_without_runs(changes), on, None, None, _nothing)
 
     def _as_stored(self, changes: SessionChanges) -> SessionChanges:
         """Return the changes as they will be stored, redacted, so that they compare equal then."""
@@ -235,7 +237,7 @@ class PlainWriter:
         if not changes.changes_session:
             return True
         before = None if self._seen is None else self._seen.snapshot
-        snapshot = _onto(before, changes)
+        snapshot = _changed(before, changes)
         if snapshot is None or not (self._whole or self._compares):
             await self._write_in_steps(changes)
         elif self._compares and self._seen is not None:
@@ -252,7 +254,7 @@ class PlainWriter:
         store, session_id = self._store, changes.session_id
         if changes.retained_artifact_uris:
             # No step stores them; `save_snapshot` refuses where the store cannot keep them.
-            snapshot = _onto(None if self._seen is None else self._seen.snapshot, changes)
+            snapshot = _changed(None if self._seen is None else self._seen.snapshot, changes)
             if snapshot is not None:
                 await store.save_snapshot(snapshot)
                 return
@@ -278,7 +280,7 @@ class PlainWriter:
         """
         stored = await self._store.load_snapshot(changes.session_id)
         before = None if self._seen is None else self._seen.snapshot
-        attempted = _onto(before, self._as_stored(changes))
+        attempted = _changed(before, self._as_stored(changes))
         if stored is None or attempted is None:
             return None
         if _equal(stored, attempted):
@@ -307,7 +309,7 @@ class PlainWriter:
         return RunCheckpoint(checkpoint=found)
 
 
-def _onto(before: SessionSnapshot | None, changes: SessionChanges) -> SessionSnapshot | None:
+def _changed(before: SessionSnapshot | None, changes: SessionChanges) -> SessionSnapshot | None:
     """Return the snapshot with the changes in it; None while no session is known."""
     session = changes.session or (before.session if before is not None else None)
     if session is None:
@@ -364,7 +366,7 @@ def _alike(one: object, other: object) -> bool:
     return one == other or (not one and not other)
 
 
-def _alone(changes: SessionChanges) -> SessionChanges:
+def _without_runs(changes: SessionChanges) -> SessionChanges:
     """Return the changes without runs, which such a store cannot claim."""
     return attrs.evolve(changes, checkpoint=None, ended_runs=())
 

@@ -1,1 +1,1 @@
-"""Permissions, confirmations, and one call of a tool under them."""
+"""Permissions, confirmation by a human, and calls of tools that respect them."""

@@ -4,7 +4,7 @@
 calls `confirm`; the code that runs tools awaits the request.
 
 Invariants: 1. a pending request has not been confirmed, expired, cancelled or replaced, and its
-waiter, if any, still waits; 2. every waiter is told once; 3. a request expires only in
+waiter, if any, still waits; 2. every waiter gets one decision; 3. a request expires only in
 `check_timeouts`, never by a timer. `wait` calls it when the time is up, so that an application
 without a timer does not wait for ever; awaiting the request itself does not; 4. a new policy
 applies to later requests, and a pending one keeps its timeout and the action after it.
@@ -242,7 +242,7 @@ class ConfirmationManager:
         return expired
 
     def cancel(self, tool_id: str) -> bool:
-        """Withdraw a request: its waiter is told no. False when none is pending. Emits nothing."""
+        """Withdraw a request, which its waiter sees as rejected; False when none is pending."""
         answer = ConfirmationAnswer(approved=False, reason="Confirmation cancelled")
         return self._settle(self._pending.get(tool_id), answer)
 

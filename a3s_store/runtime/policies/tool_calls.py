@@ -35,15 +35,11 @@ from a3s_store.runtime.observation.results import ToolOutput as ToolOutput
 from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.permissions import PermissionChecker
 from a3s_store.runtime.policies.tool_filter import ToolFilter
-from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
+from a3s_store.runtime.state.cleaning import OnCleaned, ignore_cleaned
 
 _DENIED: Final = "Blocked by deny rule in permission policy"
 # Called after a tool ran, with its name, whether it succeeded, and its milliseconds.
 OnRan: TypeAlias = Callable[[str, bool, int], object]
-
-
-def _ignored(tool: str, success: bool, duration_ms: int) -> None:
-    """An `OnRan` that does nothing."""
 
 
 class Tool(Protocol):
@@ -85,10 +81,10 @@ async def guarded_call(
     checker: PermissionChecker | None,
     confirmation: ConfirmationManager | None,
     emit: Emit,
-    cleaned: OnCleaned = tell_no_one,
+    cleaned: OnCleaned = ignore_cleaned,
     hooks: HookRunner = NO_HOOKS,
     tool_filter: ToolFilter | None = None,
-    on_ran: OnRan = _ignored,
+    on_ran: OnRan | None = None,
 ) -> ToolOutput:
     """Make the call if it may be made; return its result, or the refusal as a result.
 
@@ -131,7 +127,7 @@ class _Gate:
     emit: Emit
     hooks: HookRunner
     tool_filter: ToolFilter | None
-    on_ran: OnRan
+    on_ran: OnRan | None
 
     async def outcome(self, call: ToolUseBlock) -> ToolOutput:
         """Return the result of the call, or the refusal as a result."""
@@ -163,7 +159,8 @@ class _Gate:
                 return ToolOutput.error(refused)
         begun = time.monotonic_ns()
         output = await _run(tool, call.input)
-        self.on_ran(call.name, not output.is_error, (time.monotonic_ns() - begun) // 1_000_000)
+        if self.on_ran is not None:
+            self.on_ran(call.name, not output.is_error, (time.monotonic_ns() - begun) // 1_000_000)
         return await self.hooks.after_tool(call, output)
 
     def _denied(self, call: ToolUseBlock, reason: str, what: str) -> ToolOutput:

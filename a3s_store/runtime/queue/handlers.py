@@ -174,7 +174,7 @@ class ExternalTasks:
     def restore(self, tasks: Iterable[ExternalTask]) -> None:
         """Make tasks from before a restart pending again, each for its whole timeout.
 
-        Their handlers were not told of the restart; no command awaits their results.
+        External handlers may still work on them; no command awaits their results.
         """
         loop = asyncio.get_running_loop()
         before = {}

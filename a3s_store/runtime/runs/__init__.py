@@ -1,1 +1,1 @@
-"""A run under way: its checkpoints, write-through and resumption."""
+"""Runs of an agent: the run in progress, its checkpoints and draft, and interrupted runs."""

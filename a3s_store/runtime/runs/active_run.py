@@ -107,7 +107,7 @@ class ActiveRun:
         if over:
             self._draft.stop()
 
-    def tell_end(self) -> None:
+    def report_end(self) -> None:
         """Send the session's telemetry how the run ended, and how long it took."""
         snapshot = self.session.runs.snapshot(self.id)
         self.session.telemetry.run_end(

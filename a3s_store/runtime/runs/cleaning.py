@@ -61,7 +61,7 @@ class CleanedMessages:
             check_items(Message, (twin,))
             if twin is not message:
                 self._twins[id(message)] = message, twin
-                # An agent that makes its messages anew each round was told of this one before.
+                # Not counted again for an agent that makes its messages anew each round.
                 count += 0 if at < len(known) and known[at] == twin else cleaner.count
             made.append(twin)
         return tuple(made), count

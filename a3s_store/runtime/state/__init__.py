@@ -1,1 +1,1 @@
-"""What a live session holds: runs, trace, artifacts, subagents, usage."""
+"""The values of a live session: runs, trace, artifacts, subagents, findings, usage."""

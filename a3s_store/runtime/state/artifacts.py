@@ -17,7 +17,7 @@ from typing import Final, Self
 from a3s_store.core.clean import Cleaner
 from a3s_store.errors import SessionError
 from a3s_store.models import ArtifactStore, ToolArtifact
-from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
+from a3s_store.runtime.state.cleaning import OnCleaned, ignore_cleaned
 from a3s_store.runtime.state.limits import check_limit, check_writable, raised
 
 DEFAULT_MAX_ARTIFACTS: Final = 256
@@ -44,7 +44,7 @@ class ArtifactCollection:
         self._total_bytes = 0
         self._retained: set[str] = set()
         self._listed: tuple[ToolArtifact, ...] | None = ()
-        self.on_cleaned: OnCleaned = tell_no_one
+        self.on_cleaned: OnCleaned = ignore_cleaned
 
     @classmethod
     def for_saved(

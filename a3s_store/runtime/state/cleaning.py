@@ -19,7 +19,7 @@ T = TypeVar("T")
 OnCleaned: TypeAlias = Callable[[str, int], object]
 
 
-def tell_no_one(where: str, count: int) -> None:
+def ignore_cleaned(where: str, count: int) -> None:
     """The `OnCleaned` of an object that belongs to no session."""
 
 

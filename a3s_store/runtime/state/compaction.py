@@ -30,7 +30,7 @@ from a3s_store.models import (
     ToolResultText,
     ToolUseBlock,
 )
-from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
+from a3s_store.runtime.state.cleaning import OnCleaned, ignore_cleaned
 from a3s_store.wire import compact as to_json
 from a3s_store.wire.numbers import to_f32
 from a3s_store.wire.text import exact
@@ -88,7 +88,7 @@ async def compact(
     summarizer: Summarizer | None,
     *,
     keep_pairs: bool = True,
-    cleaned: OnCleaned = tell_no_one,
+    cleaned: OnCleaned = ignore_cleaned,
 ) -> tuple[Message, ...] | None:
     """Return the first 2 messages, a summary of the middle, and the last 20; None if unchanged.
 

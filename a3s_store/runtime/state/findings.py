@@ -17,7 +17,7 @@ from a3s_store.core.clock import Clock, clamped, system_clock
 from a3s_store.core.review_findings import check_findings, may_move
 from a3s_store.errors import InvalidSnapshotError, InvalidTransitionError
 from a3s_store.models import FindingStatus, ReviewFinding
-from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one, writable
+from a3s_store.runtime.state.cleaning import OnCleaned, ignore_cleaned, writable
 
 
 class FindingCollection:
@@ -28,7 +28,7 @@ class FindingCollection:
         self._clock = clamped(clock)
         self._findings: dict[str, ReviewFinding] = {}
         self._sorted: tuple[ReviewFinding, ...] | None = ()
-        self.on_cleaned: OnCleaned = tell_no_one
+        self.on_cleaned: OnCleaned = ignore_cleaned
 
     def __len__(self) -> int:
         return len(self._findings)
@@ -119,7 +119,7 @@ class FindingCollection:
                 "there is no such review finding",
                 op=f"make a finding {status}",
                 where=f"session {self._session_id}",
-                hint="`findings()` returns those that there are",
+                hint="`findings()` returns all findings",
             )
         now = max(self._clock(), before.updated_at_ms)
         after = before.evolve(status=status, updated_at_ms=now, **changes)

@@ -39,7 +39,7 @@ from a3s_store.models import (
     ToolStart,
     TurnStart,
 )
-from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one
+from a3s_store.runtime.state.cleaning import OnCleaned, ignore_cleaned
 from a3s_store.runtime.state.limits import check_limit, check_writable, raised
 from a3s_store.wire import compact, encode
 
@@ -104,7 +104,7 @@ class RunStore:
         self._clock = clamped(clock)
         self._runs: dict[str, _Run] = {}
         self._records: tuple[RunRecord, ...] | None = ()
-        self.on_cleaned: OnCleaned = tell_no_one
+        self.on_cleaned: OnCleaned = ignore_cleaned
 
     @classmethod
     def for_saved(
@@ -201,7 +201,7 @@ class RunStore:
             run,
             event_count=before.event_count + 1,
             updated_at_ms=record.timestamp_ms,
-            **_said_by(event, before),
+            **_changes_by(event, before),
         )
 
     def mark_failed(self, run_id: str, error: str) -> RunSnapshot | None:
@@ -310,7 +310,7 @@ class RunStore:
         self.replace_records(records)
 
 
-def _said_by(event: AgentEvent, run: RunSnapshot) -> dict[str, Any]:
+def _changes_by(event: AgentEvent, run: RunSnapshot) -> dict[str, Any]:
     """Return the fields of a run that an event changes, apart from counts and times."""
     if run.status in TERMINAL:
         return {}

@@ -26,7 +26,7 @@ from a3s_store.models import (
     SubagentStatus,
     SubagentTaskSnapshot,
 )
-from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one, writable
+from a3s_store.runtime.state.cleaning import OnCleaned, ignore_cleaned, writable
 from a3s_store.runtime.state.limits import check_limit, raised
 
 _log = logging.getLogger("a3s_store.session")
@@ -53,7 +53,7 @@ class SubagentTracker:
         self._finished: dict[str, None] = {}
         self._cancellers: dict[str, Canceller] = {}
         self._listed: tuple[SubagentTaskSnapshot, ...] | None = ()
-        self.on_cleaned: OnCleaned = tell_no_one
+        self.on_cleaned: OnCleaned = ignore_cleaned
 
     def __len__(self) -> int:
         return len(self._tasks)

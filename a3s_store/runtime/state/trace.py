@@ -17,7 +17,7 @@ from typing import Final
 
 from a3s_store.core.clean import Cleaner
 from a3s_store.models import TraceEvent, TraceEventKind
-from a3s_store.runtime.state.cleaning import OnCleaned, tell_no_one, writable
+from a3s_store.runtime.state.cleaning import OnCleaned, ignore_cleaned, writable
 from a3s_store.runtime.state.limits import check_limit, raised
 from a3s_store.wire import Json
 
@@ -33,7 +33,7 @@ class TraceSink:
         self.limit = check_limit(limit, "limit")
         self._events: deque[TraceEvent] = deque(maxlen=limit)
         self._listed: tuple[TraceEvent, ...] | None = ()
-        self.on_cleaned: OnCleaned = tell_no_one
+        self.on_cleaned: OnCleaned = ignore_cleaned
 
     def __len__(self) -> int:
         return len(self._events)

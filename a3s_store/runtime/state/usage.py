@@ -40,21 +40,20 @@ class ModelPricing:
                 raise SessionConfigError(f"{name} must be a finite number from 0 on", field=name)
 
 
-def _price(input_per_million: float, output_per_million: float) -> ModelPricing:
-    return ModelPricing(input_per_million=input_per_million, output_per_million=output_per_million)
-
-
 # Found by exactly these names, without a provider in front. An application has its own table:
 # {**DEFAULT_PRICES, "my-model": ModelPricing(...)}. Upstream: `default_model_pricing`.
 DEFAULT_PRICES: Final[Mapping[str, ModelPricing]] = MappingProxyType(
     {
-        "claude-sonnet-4-20250514": _price(3.0, 15.0),
-        "claude-3-5-sonnet-20241022": _price(3.0, 15.0),
-        "claude-3-haiku-20240307": _price(0.25, 1.25),
-        "claude-3-opus-20240229": _price(15.0, 75.0),
-        "gpt-4o": _price(2.5, 10.0),
-        "gpt-4o-mini": _price(0.15, 0.6),
-        "gpt-4-turbo": _price(10.0, 30.0),
+        model: ModelPricing(input_per_million=given, output_per_million=returned)
+        for model, given, returned in (
+            ("claude-sonnet-4-20250514", 3.0, 15.0),
+            ("claude-3-5-sonnet-20241022", 3.0, 15.0),
+            ("claude-3-haiku-20240307", 0.25, 1.25),
+            ("claude-3-opus-20240229", 15.0, 75.0),
+            ("gpt-4o", 2.5, 10.0),
+            ("gpt-4o-mini", 0.15, 0.6),
+            ("gpt-4-turbo", 10.0, 30.0),
+        )
     }
 )
 

@@ -29,6 +29,7 @@ from a3s_store.runtime import (
     AgentSession,
     Deny,
     Hook,
+    HookRunner,
     Session,
     SessionManager,
     SessionOptions,
@@ -283,6 +284,16 @@ def test_a_hook_that_never_returns_at_the_end_does_not_keep_a_session_from_being
         assert await live.close(deadline=30)
 
     asyncio.run(main())
+
+
+def test_hooks_are_told_of_the_end_of_a_session_though_its_guard_fails_then() -> None:
+    class Fails:
+        async def session_end(self, session_id: str) -> None:
+            raise RuntimeError("the guard")
+
+    told = Does()
+    asyncio.run(HookRunner("main", (told,), Fails()).session_end())
+    assert told.reached == ["end"]
 
 
 # -- The guard ------------------------------------------------------------------------------------
