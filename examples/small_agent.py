@@ -1,14 +1,13 @@
-"""A small agent that can be killed at any moment and goes on where it was.
+"""A small agent that can be killed at any moment and resumes its work when it is started again.
 
     python examples/small_agent.py STORE FOLDER [--pause SECONDS]
 
-The agent counts the words of a text it writes into FOLDER, with three real tools (write, read,
-bash) and a model that follows a script instead of being one. Its session is kept in STORE, a SQLite
-file. Kill it while it works, for instance between two rounds with `--pause 1`, and start it again
-with the same STORE: it goes on from the last round that was done. Nothing it said or did is lost,
-and no finished round is done twice.
+The agent writes a text into FOLDER and counts its words, with three real tools (write, read, bash)
+and a scripted model. Its session is stored in STORE, a SQLite file. Kill it while it works, for
+instance between two rounds with `--pause 1`, and start it again with the same STORE: it resumes
+after the last finished round. No message is lost, and no finished round is done twice.
 
-To make it a real agent, put a call of your model in the place of `ScriptedModel`.
+To make it a real agent, replace `ScriptedModel` by calls of your model.
 """
 
 from __future__ import annotations
@@ -62,23 +61,23 @@ POLICY = PermissionPolicy(
 
 @attrs.frozen
 class FolderTool:
-    """A tool that works in one folder, and what a model is told about it."""
+    """A tool that works in one folder, with the definition that a model is offered."""
 
     definition: ToolDefinition
     work: Callable[[Mapping[str, Any]], Awaitable[ToolOutput]]
 
     @property
     def name(self) -> str:
-        """What the model calls it by."""
+        """The name by which the model calls it."""
         return self.definition.name
 
     async def run(self, args: Mapping[str, Any]) -> ToolOutput:
-        """Do it; what is raised becomes the text of a failed call."""
+        """Do the call; an exception becomes the text of a failed call."""
         return await self.work(args)
 
 
 def tools_in(folder: Path) -> list[FolderTool]:
-    """Three tools that write, read and run commands in a folder."""
+    """Return three tools that write files, read files and run commands in a folder."""
 
     async def write(args: Mapping[str, Any]) -> ToolOutput:
         path = inside(folder, args["file_path"])
@@ -108,7 +107,7 @@ def tools_in(folder: Path) -> list[FolderTool]:
 
 
 def defined(name: str, description: str, *arguments: str) -> ToolDefinition:
-    """A tool whose arguments are all texts."""
+    """Return the definition of a tool with arguments that are all texts."""
     properties = {argument: {"type": "string"} for argument in arguments}
     return ToolDefinition(
         name=name,
@@ -118,7 +117,7 @@ def defined(name: str, description: str, *arguments: str) -> ToolDefinition:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The file of this name in the folder. Raises ValueError for one that is elsewhere."""
+    """Return the path of a file in the folder. Raises ValueError for a file outside of it."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise ValueError(f"{name} is outside the folder")
@@ -136,7 +135,7 @@ SEASONS = {
 
 
 class ScriptedModel:
-    """Says what comes next by what was said before, as a model does, but always the same."""
+    """Replies to a conversation as a model does, but always by the same script."""
 
     def __init__(self) -> None:
         self._script: list[tuple[str, dict[str, str]]] = [
@@ -162,7 +161,7 @@ class ScriptedModel:
 
 
 class SmallAgent:
-    """Asks the model, runs the tools it calls, and so on until it calls none."""
+    """Asks the model and runs the tools it calls, until it calls none."""
 
     def __init__(self, model: ScriptedModel, tools: Sequence[FolderTool], pause: float) -> None:
         self._model = model
@@ -184,7 +183,7 @@ class SmallAgent:
                     tool_calls_count=run.tool_calls_count,
                 )
             messages += (await self._results(run, calls),)
-            # From here on a crash costs nothing of this round.
+            # A later crash does not lose this round.
             await run.checkpoint(messages)
             print(f"round {run.turn}: {reply.text}", flush=True)
             await asyncio.sleep(self._pause)
@@ -215,7 +214,7 @@ class SmallAgent:
 
 
 async def work(store_path: Path, folder: Path, pause: float) -> AgentResult | None:
-    """Do the work, or what is left of it; None when it was done before."""
+    """Do the work, or the rest of it; return None when it was done before."""
     folder.mkdir(parents=True, exist_ok=True)
     tools = tools_in(folder)
     agent = SmallAgent(ScriptedModel(), tools, pause)
@@ -235,7 +234,7 @@ async def work(store_path: Path, folder: Path, pause: float) -> AgentResult | No
 
 
 def main() -> None:
-    """See the module."""
+    """Run the program; see the docstring of the module."""
     parser = argparse.ArgumentParser(description="An agent that survives being killed.")
     parser.add_argument("store", type=Path)
     parser.add_argument("folder", type=Path)

@@ -20,7 +20,8 @@ from a3s_store.runtime.context.providers import (
 from a3s_store.runtime.live_session import SecurityGuard, Session
 from a3s_store.runtime.management.closing import Closed
 from a3s_store.runtime.management.manager import SessionManager
-from a3s_store.runtime.management.registry import LoadReport, SessionRegistry, StoreHealth
+from a3s_store.runtime.management.registry import LoadReport, SessionRegistry
+from a3s_store.runtime.management.session_stores import StoreHealth
 from a3s_store.runtime.observation.events import Broadcast, Subscription
 from a3s_store.runtime.observation.hooks import Deny, Hook, HookRunner
 from a3s_store.runtime.observation.open_telemetry import OpenTelemetryMetrics

@@ -8,7 +8,7 @@ that decides in its place. Upstream: `SessionOptions` and `apply_persisted_runti
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Self, TypeAlias
 
 import attrs
 
@@ -27,7 +27,6 @@ from a3s_store.runtime.policies.confirmation import ConfirmationManager
 from a3s_store.runtime.policies.permissions import PermissionChecker, PolicyChecker
 from a3s_store.runtime.state.limits import check_fields, check_limit, check_setting
 
-T = TypeVar("T")
 # Where the session was saved elsewhere meanwhile: merge both, save ours as another session if both
 # added messages, or refuse the save.
 OnConflict: TypeAlias = Literal["merge", "fork", "raise"]
@@ -38,14 +37,9 @@ OnMissingGuard: TypeAlias = Literal["refuse", "run"]
 # Some releases wrote this as the model of a session that never had one.
 _UNKNOWN: Final = "unknown"
 _U32_MAX: Final = 2**32 - 1
-# The options that are fields of the configuration.
-_SETTINGS: Final = (
-    "queue_config",
-    "confirmation_policy",
-    "permission_policy",
-    "max_parallel_tasks",
-    "auto_delegation",
-)
+# The options that are fields of the configuration, first those that decide nothing about tools.
+_LIMITS: Final = ("queue_config", "max_parallel_tasks", "auto_delegation")
+_SETTINGS: Final = (*_LIMITS, "confirmation_policy", "permission_policy")
 
 
 @attrs.frozen(kw_only=True)
@@ -114,21 +108,14 @@ def apply_persisted_runtime_options(options: SessionOptions, data: SessionData) 
     Upstream: `apply_persisted_runtime_options`.
     """
     config = data.config
-    explicit_model = options.model is not None
-    merged = attrs.evolve(
-        options,
-        session_id=data.id,
-        model=_first(options.model, persisted_model_ref(data)),
-        queue_config=_first(options.queue_config, config.queue_config),
-        max_parallel_tasks=_first(options.max_parallel_tasks, config.max_parallel_tasks),
-        auto_delegation=_first(options.auto_delegation, config.auto_delegation),
-        tenant_id=_first(options.tenant_id, data.tenant_id),
-        principal=_first(options.principal, data.principal),
-        agent_template_id=_first(options.agent_template_id, data.agent_template_id),
-        correlation_id=_first(options.correlation_id, data.correlation_id),
-    )
-    if options.max_context_tokens is None and not explicit_model and config.max_context_length:
-        # The stored size of the context would be wrong for another model.
+    stored: dict[str, Any] = {"model": persisted_model_ref(data)}
+    stored |= {name: getattr(config, name) for name in _LIMITS}
+    stored |= {name: getattr(data, name) for name in LABELS}
+    left = {name: value for name, value in stored.items() if getattr(options, name) is None}
+    merged = attrs.evolve(options, session_id=data.id, **left)
+    # The stored size of the context would be wrong for another model.
+    is_open = options.model is None and options.max_context_tokens is None
+    if is_open and config.max_context_length:
         merged = attrs.evolve(merged, max_context_tokens=config.max_context_length)
     if options.confirmation_manager is None and options.confirmation_policy is None:
         merged = attrs.evolve(merged, confirmation_policy=config.confirmation_policy)
@@ -138,17 +125,10 @@ def apply_persisted_runtime_options(options: SessionOptions, data: SessionData) 
     return merged
 
 
-def _first(given: T | None, stored: T | None) -> T | None:
-    return given if given is not None else stored
-
-
 def apply_to_config(options: SessionOptions, config: SessionConfig) -> SessionConfig:
     """Return the configuration with the options in it; unknown keys of it stay."""
-    changed: dict[str, object] = {}
-    for name in _SETTINGS:
-        value = getattr(options, name)
-        if value is not None:
-            changed[name] = value
+    given = {name: getattr(options, name) for name in _SETTINGS}
+    changed = {name: value for name, value in given.items() if value is not None}
     if options.max_context_tokens is not None:
         changed["max_context_length"] = min(options.max_context_tokens, _U32_MAX)
     return config.evolve(**changed)

@@ -1,11 +1,11 @@
 """A crash: a child process saves without pause until it is killed in the middle of a save.
 
-The child prints a line before each save (`next`), with the digest of the snapshot it will save, and
+The child prints a line before each save (`next`), with the digest of the snapshot to be saved, and
 another when the save was acknowledged (`kept`). So the parent knows after the kill which snapshots
-the store may contain: the last one that was acknowledged, or the one printed after it.
+the store may contain: the last acknowledged one, or the one printed after it.
 
-The child runs the source of this module as a program: it imports the public API and nothing
-beside it. Its source and not its file, which is none where the package is in an archive.
+The child runs the source of this module as a program, which imports only the public API. It is
+given the source, since there is no file of it where the package is in an archive.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Heard:
     def line(self, text: str) -> None:
         words = text.split()
         if len(words) != 3 or not text.endswith("\n"):
-            return  # the kill cut it off
+            return  # cut off by the kill
         if words[0] == "next":
             self.announced, self.since = words[2], time.monotonic()
         elif words[0] == "kept":
@@ -95,8 +95,8 @@ def crash(path: Path) -> Crash:
 
 def _kill_one(path: Path) -> tuple[_Heard, int]:
     child = subprocess.Popen(
-        # It imports from where this process does, which may be a folder that only this process
-        # was given. -P: no file of the working directory hides a module of the same name.
+        # With the import path of this process, which may be its own. -P: no file of the working
+        # directory hides a module of the same name.
         [sys.executable, "-P", "-c", inspect.getsource(sys.modules[__name__]), str(path)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
@@ -107,13 +107,13 @@ def _kill_one(path: Path) -> tuple[_Heard, int]:
     )
     assert child.stdout is not None, "it is a pipe"
     assert child.stderr is not None, "it is a pipe"
-    # A child that hangs must not hang its parent: once it is killed, reading from it ends.
+    # A child that hangs must not hang its parent: reading from it ends when it is killed.
     watchdog = threading.Timer(_SECONDS, child.kill)
     watchdog.start()
     heard = _Heard()
     try:
         _listen(child.stdout, heard)
-        # A moment within the save that has just begun, or shortly after it.
+        # A random moment within the save that has just begun, or shortly after it.
         time.sleep(random.uniform(0, heard.took))
         alive = child.poll() is None
         child.kill()

@@ -1,4 +1,4 @@
-"""The session that the demonstration saves: an agent finds out why a login fails, and repairs it.
+"""The session that the demonstration saves: an agent finds why a login fails, and repairs it.
 
 It is small, but has a value in every collection, as an engine would have saved it.
 """

@@ -24,12 +24,11 @@ from a3s_store.core.protocol import SessionStore
 from a3s_store.core.tool_pairs import PairProblem
 from a3s_store.errors import SessionConfigError, SessionError, StaleSessionError, StoreError
 from a3s_store.models import SessionConfig
+from a3s_store.printable import Printable
 from a3s_store.runtime.agent_session import AgentSession
 from a3s_store.runtime.context.memory import memory_for
 from a3s_store.runtime.live_session import SecurityGuard, Session
 from a3s_store.runtime.management.live_sessions import LiveSessions
-from a3s_store.runtime.management.reports import LoadReport as LoadReport
-from a3s_store.runtime.management.reports import StoreHealth as StoreHealth
 from a3s_store.runtime.observation.hooks import Hook
 from a3s_store.runtime.observation.session_events import ToolPairsBroken
 from a3s_store.runtime.observation.telemetry import Telemetry
@@ -43,6 +42,19 @@ from a3s_store.runtime.state.usage import DEFAULT_PRICES, ModelPricing
 _log = logging.getLogger("a3s_store.session")
 _SAVED: Final = "is saved already"
 _RESTORE: Final = "Restore it with restore_session_by_id, or choose another id"
+
+
+@attrs.frozen(kw_only=True)
+class LoadReport(Printable):
+    """The result of `load_all_sessions`: ids that are live now, and errors of the others by id.
+
+    `tool_pairs` has, by id, calls without results and results without calls in the conversations
+    that have any, except those of a last round, which may be resumed.
+    """
+
+    loaded: tuple[str, ...]
+    failed: Mapping[str, StoreError]
+    tool_pairs: Mapping[str, tuple[PairProblem, ...]] = attrs.field(factory=dict)
 
 
 class SessionRegistry(LiveSessions):

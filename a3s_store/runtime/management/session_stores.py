@@ -7,14 +7,25 @@ import logging
 from os import PathLike
 from typing import Any, Final, Self
 
-from a3s_store.core.protocol import SessionStore
+import attrs
+
+from a3s_store.core.protocol import Health, SessionStore
 from a3s_store.errors import StoreError
 from a3s_store.models import StorageBackend
-from a3s_store.runtime.management.reports import StoreHealth
+from a3s_store.printable import Printable
 
 _log = logging.getLogger("a3s_store.session")
 # A layer above this one, which names no backend: so it is imported when it is called.
 _FILE_STORAGE: Final = "a3s_store.file_storage"
+
+
+@attrs.frozen(kw_only=True)
+class StoreHealth(Printable):
+    """The health of one store: `health` when it works, else `error`."""
+
+    name: str
+    health: Health | None = None
+    error: StoreError | None = None
 
 
 class SessionStores:
