@@ -1,4 +1,4 @@
-"""`python -m tests.faults NAME ... [--short] [--seed S] [--subject STORE]`."""
+"""The command `python -m tests.faults NAME ... [--short] [--seed S] [--subject STORE]`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import argparse
 import importlib
 import sys
 import time
-from typing import Final
+from typing import Any, Final
 
 from tests.faults.harness.report import Report, Size
 
-# What each attacks. A campaign is a module with `run(subject, seed, size) -> Report`.
+# A campaign is a module with `run(report, size)`, and with `unavailable()` if it needs something
+# that a machine may lack.
 CAMPAIGNS: Final[dict[str, str]] = {
     "kill": "writers are killed at random moments, recovery too",
     "histories": "several processes save, some are killed; every session has a legal history",
@@ -22,24 +23,41 @@ CAMPAIGNS: Final[dict[str, str]] = {
     "full_disk": "the disk fills up, and is emptied again",
     "flips": "bits of a closed database are flipped",
     "log_flips": "bits of a write-ahead log are flipped",
-    "pages": "pages are cut off, zeroed and swapped; salvage brings back what is whole",
-    "file_pairs": "databases are laid beside logs of other moments and of other files",
-    "hostile": "files made by somebody else are opened",
+    "pages": "pages are cut off, zeroed and swapped; salvage recovers the sessions without them",
+    "file_pairs": "databases are put next to WALs of other moments and of other files",
+    "hostile": "files of unknown origin are opened",
     "extreme_integers": "one integer of one row is set to an extreme",
     "memory": "the heap has a limit",
     "cancels": "saves are cancelled at random moments",
     "forks": "a process forks while it saves, and its children save to the same file",
     "exits": "stores are not closed, in every way that is known, and processes fork",
-    "reset": "the scenes of the WAL-reset bug",
+    "reset": "the scenarios of the WAL-reset bug",
     "inputs": "values that cannot be saved are saved",
 }
 
 
-def run(name: str, subject: str, seed: int, size: Size) -> Report:
-    """Run one campaign; its report says whether every promise was kept."""
-    module = importlib.import_module(f"tests.faults.campaigns.{name}")
+def _module(name: str) -> Any:
+    return importlib.import_module(f"tests.faults.campaigns.{name}")
+
+
+def unavailable(name: str) -> str | None:
+    """Why a campaign cannot run on this machine; None when it can."""
+    reason: str | None = getattr(_module(name), "unavailable", lambda: None)()
+    return reason
+
+
+def run(name: str, subject: str, seed: int, size: Size, stop_at: str | None = None) -> Report:
+    """Run one campaign; its report says whether every promise was kept.
+
+    It stops at the first broken promise with the text `stop_at`, if any. A campaign that cannot run
+    on this machine has failed.
+    """
+    report = Report(campaign=name, subject=subject, seed=seed, stop_at=stop_at)
     began = time.monotonic()
-    report: Report = module.run(subject, seed, size)
+    if (reason := unavailable(name)) is not None:
+        report.fail(f"cannot run on this machine: {reason}")
+    else:
+        _module(name).run(report, size)
     report.seconds = time.monotonic() - began
     return report
 
@@ -55,15 +73,17 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("campaign", nargs="+", choices=[*CAMPAIGNS, "all"], metavar="CAMPAIGN")
-    parser.add_argument("--seed", type=int, default=1, help="what the random moments come from")
+    parser.add_argument("--seed", type=int, default=1, help="seed of all random choices")
     parser.add_argument("--short", action="store_true", help="the form that CI runs")
     parser.add_argument("--subject", default="sqlite", help="sqlite, or MODULE:FUNCTION")
+    parser.add_argument("--stop-at", metavar="TEXT", help="stop at a broken promise with this text")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each campaign")
     chosen = parser.parse_args(arguments)
     wanted = CAMPAIGNS if "all" in chosen.campaign else dict.fromkeys(chosen.campaign)
     kept = True
     for name in wanted:
-        report = run(name, chosen.subject, chosen.seed, "short" if chosen.short else "long")
+        size: Size = "short" if chosen.short else "long"
+        report = run(name, chosen.subject, chosen.seed, size, chosen.stop_at)
         kept = kept and report.ok
         print(report.as_json() if chosen.json else "\n".join(report.lines()), flush=True)
     return 0 if kept else 1

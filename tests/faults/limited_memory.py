@@ -1,4 +1,4 @@
-"""What a store does when the memory is gone, in a process of its own: the limit only goes down."""
+"""A store without memory, in a process of its own: the limit only goes down."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tests.support import session
 
 
 def take_memory_away() -> None:
-    """From now on SQLite gets none."""
+    """Set SQLite's heap limit so low that every allocation fails."""
     with contextlib.suppress(MemoryError), contextlib.closing(sqlite3.connect(":memory:")) as conn:
         conn.execute("PRAGMA hard_heap_limit = 1").close()
 
 
 def checkpoint(engine: Engine, conn: WorkConnection) -> None:
-    """Nothing is raised, and what it failed with is known."""
+    """A checkpoint without memory raises nothing and keeps its error."""
     take_memory_away()
     engine._checkpointer.checkpoint(conn)
     assert isinstance(engine._checkpointer.error, MemoryError)
 
 
 def lock(engine: Engine, conn: WorkConnection) -> None:
-    """What a checkpoint holds while it runs can be let go of."""
+    """The write lock that a checkpoint holds can be released without memory."""
     assert conn.guard is not None
     conn.guard.execute("BEGIN IMMEDIATE")
     take_memory_away()
@@ -37,13 +37,13 @@ def lock(engine: Engine, conn: WorkConnection) -> None:
     assert not conn.guard.in_transaction
 
 
-async def main(path: Path, scene: Callable[[Engine, WorkConnection], None]) -> None:
-    """Save, then play the scene on the writer's thread."""
+async def main(path: Path, scenario: Callable[[Engine, WorkConnection], None]) -> None:
+    """Save, then play the scenario on the writer's thread."""
     async with SqliteSessionStore.open(path) as store:
         await store.save(session(count=50))
         engine = store._engine
         assert engine.writer is not None
-        await engine.writer.run(lambda conn: scene(engine, conn))
+        await engine.writer.run(lambda conn: scenario(engine, conn))
 
 
 if __name__ == "__main__":

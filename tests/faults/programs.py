@@ -25,7 +25,7 @@ from tests.support import messages, session, trace
 
 
 def _snapshot(session_id: str, length: int) -> SessionSnapshot:
-    """A snapshot in which everything says how long the conversation is."""
+    """A snapshot with the length of the conversation in every part."""
     return SessionSnapshot(
         session=session(session_id, count=length, updated_at=length),
         trace_events=tuple(trace(n) for n in range(length)),
@@ -40,7 +40,7 @@ def check_whole(snapshot: SessionSnapshot) -> int:
 
 
 def save_on(path: str, session_id: str, start: str) -> None:
-    """Save a growing session for ever, saying each length once it is acknowledged."""
+    """Save a growing session for ever, printing each length once it is acknowledged."""
 
     async def main() -> None:
         async with SqliteSessionStore.open(path) as store:
@@ -55,16 +55,16 @@ def save_on(path: str, session_id: str, start: str) -> None:
 
 
 def _wait_for_both(path: Path, name: str) -> None:
-    """Say that "left" or "right" is ready, and wait until the other has said so."""
+    """Create the file "left" or "right", and wait until the other exists."""
     path.with_name(name).touch()
     while not all(path.with_name(each).exists() for each in ("left", "right")):
         time.sleep(0.01)
 
 
 def merge_turns(path: str, name: str, turns: str) -> None:
-    """Say so many turns in a session, each merged with what the other, "left" or "right", said.
+    """Save so many turns of a session, merged with the turns of the other process.
 
-    Both have read the session before either saves.
+    The processes are named "left" and "right". Both load the session before either saves.
     """
 
     def behind(ours: SessionChanges, theirs: Stored) -> SessionChanges:
@@ -78,17 +78,17 @@ def merge_turns(path: str, name: str, turns: str) -> None:
         async with SqliteSessionStore.open(path) as store:
             found = await store.load_versioned("shared")
             assert found is not None
-            said, on = found.value, found.revision
+            sent, on = found.value, found.revision
             await asyncio.to_thread(_wait_for_both, Path(path), name)
             for number in range(int(turns)):
-                said = said.evolve(messages=said.messages + messages(2, tag=f"{name} {number}"))
+                sent = sent.evolve(messages=sent.messages + messages(2, tag=f"{name} {number}"))
                 changes = SessionChanges(
-                    session_id="shared", save_id=secrets.token_bytes(16), session=said
+                    session_id="shared", save_id=secrets.token_bytes(16), session=sent
                 )
                 saved = await store.save_changes(changes, on=on, merge=behind)
                 assert saved.changes.session is not None
                 assert await store.landed("shared", changes.save_id) == saved.revision
-                said, on = saved.changes.session, saved.revision
+                sent, on = saved.changes.session, saved.revision
                 merged += saved.theirs is not None
         print(merged)
 
@@ -98,7 +98,7 @@ def merge_turns(path: str, name: str, turns: str) -> None:
 def compete(path: str, name: str, seconds: str) -> None:
     """Save an own session and a shared one for so long; print what was saved and refused.
 
-    The shared session counts: each step loads it, adds one and saves it if nobody else did.
+    The shared session counts: each step loads it, adds one and saves it if it did not change.
     """
 
     async def main() -> None:
@@ -123,7 +123,7 @@ def compete(path: str, name: str, seconds: str) -> None:
 
 
 def save_one(path: str, session_id: str) -> None:
-    """Open a store that may not be there yet, save one session, close."""
+    """Open a store that may not exist yet, save one session, close."""
 
     async def main() -> None:
         async with SqliteSessionStore.open(path) as store:
@@ -142,7 +142,7 @@ _KEPT: list[object] = []
 
 
 def forget(path: str, way: str) -> None:
-    """Leave without closing, in one of several ways, with a save accepted just before."""
+    """End without closing, in one of several ways, with a save accepted just before."""
 
     async def main() -> None:
         store = await _begin(path)
@@ -174,7 +174,7 @@ def forget(path: str, way: str) -> None:
 class _Streaming:
     """An agent whose reply never ends: a word every few milliseconds.
 
-    It prints how many words the stored draft has, each time that there are more.
+    It prints the number of words of the stored draft, each time that it grows.
     """
 
     def __init__(self, store: SqliteSessionStore) -> None:
@@ -183,21 +183,21 @@ class _Streaming:
     async def run(self, run: ActiveRun) -> AgentResult:
         before = (*run.messages, Message.assistant("a call"), Message.user("its result"))
         await run.checkpoint(before)
-        told = 0
+        outcome = 0
         for number in itertools.count():
             run.record(TextDelta(text=f"word-{number} "))
             await asyncio.sleep(0.005)
             draft = await self._store.load_draft(run.id)
             count = 0 if draft is None else draft.text.count(" ")
-            if count > told:
-                told = count
-                sys.stdout.write(f"{told}\n")
+            if count > outcome:
+                outcome = count
+                sys.stdout.write(f"{outcome}\n")
                 sys.stdout.flush()
         raise AssertionError("a reply without end ended")
 
 
 def stream(path: str, session_id: str) -> None:
-    """Send a session a prompt whose reply is streamed for ever."""
+    """Send a session a prompt with an endless streamed reply."""
 
     async def main() -> None:
         async with (
@@ -211,7 +211,7 @@ def stream(path: str, session_id: str) -> None:
 
 
 def fork(path: str) -> None:
-    """Fork with a store open: the child is told, the parent goes on."""
+    """Fork with a store open: the child gets StoreForkedError, the parent goes on."""
 
     async def main() -> None:
         async with SqliteSessionStore.open(path) as store:

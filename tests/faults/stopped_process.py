@@ -1,8 +1,8 @@
-"""A process that does one job on the files of a folder again and again, each time otherwise failed.
+"""A process that does one job on the files of a folder again and again, each time with a fault.
 
 `python -m tests.faults.stopped_process`, with the recording shim, forks a child for every line
-it reads: the child does the job named there with its file operations stopped or failing, and the
-answer says how it ended. So a run costs a fork, not an interpreter. `Stopper` is the other end.
+it reads: the child does the job of that line with its file operations stopped or failing, and the
+reply has its end. So a run costs a fork, not an interpreter. `Stopper` is the other end.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from a3s_store.backends.sqlite.maintenance import backup, restore
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import StoreError
 from tests.faults.harness import shim
-from tests.faults.harness.json_child import AnsweringProcess
+from tests.faults.harness.json_child import JsonProcess
 
 ROOT = Path(__file__).parents[2]
 NAME = "agent.a3s"
 
-# Three further steps, as later releases might take them: what is there stays readable as it is.
+# Three further steps, as later releases might take them: stored values stay readable.
 STEPS = (
     """
         CREATE TABLE note (owner_key INTEGER PRIMARY KEY REFERENCES owner, text TEXT) STRICT;
@@ -94,7 +94,7 @@ def job_backup(folder: Path) -> None:
 
 
 def job_restore(folder: Path) -> None:
-    """Put the backup in the place of whatever is there."""
+    """Replace the store by the backup."""
     restore.restore(folder / "backup.a3s", folder / NAME, replace=True)
 
 
@@ -110,8 +110,8 @@ def _serve() -> None:
             os.close(reading)
             _run(order, writing)
         os.close(writing)
-        with os.fdopen(reading, "rb") as answer:
-            error = answer.read().decode()
+        with os.fdopen(reading, "rb") as pipe:
+            error = pipe.read().decode()
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         sys.stdout.write(json.dumps({"status": code, "error": error}) + "\n")
@@ -135,7 +135,7 @@ def _run(order: dict[str, Any], writing: int) -> None:
 
 @attrs.frozen
 class Fault:
-    """What is to go wrong: the operation, and how."""
+    """A fault: the operation, and how it goes wrong."""
 
     at: int
     how: str  # before, torn, after: the process is gone; EIO, ENOSPC: it fails; + for good
@@ -164,7 +164,7 @@ FAILURES = ("EIO", "ENOSPC", "EIO+", "ENOSPC+")
 
 @attrs.frozen
 class Ran:
-    """How one run ended. `error` is empty when the job ended well."""
+    """The end of one run. `error` is empty when the job ended well."""
 
     fault: Fault | None
     folder: Path
@@ -182,8 +182,8 @@ class Ran:
         return f"{self.fault} at {self.first!r}: status {self.status}, {self.error or 'no error'}"
 
 
-class Stopper(AnsweringProcess):
-    """Runs a job on copies of a folder, in memory where the machine has such a place."""
+class Stopper(JsonProcess):
+    """Runs a job on copies of a folder, in memory where the system has /dev/shm."""
 
     def __init__(self) -> None:
         memory = Path("/dev/shm")
@@ -201,7 +201,7 @@ class Stopper(AnsweringProcess):
         shutil.rmtree(self._home)
 
     def run(self, job: str, template: Path, fault: Fault | None) -> Ran:
-        """The job, in a new copy of the folder, of which the last run's is removed."""
+        """Run the job in a new copy of the folder; the copy of the last run is removed."""
         self._runs += 1
         shutil.rmtree(self._home / f"run-{self._runs - 1}", ignore_errors=True)
         folder = self._home / f"run-{self._runs}"
@@ -214,13 +214,13 @@ class Stopper(AnsweringProcess):
             else fault.environment(folder, count)
         )
         order = {"job": job, "folder": str(folder), "environment": environment}
-        answer = self.ask(order)
+        reply = self.ask(order)
         seen = shim.counted(count)
         return Ran(
             fault,
             folder,
-            answer["status"],
-            answer["error"],
+            reply["status"],
+            reply["error"],
             seen.operations,
             seen.fired,
             seen.first,

@@ -48,7 +48,7 @@ def message(block: Any) -> Message:
 
 Save = Callable[[Any], Awaitable[Any]]
 
-# What is tried, the error, and where in the value it says the fault is.
+# The name of the case, the call, the error, and the path to the fault in the value.
 BAD: list[tuple[str, Save, type[StoreError], str]] = [
     ("text for a number", lambda s: s.save(session(created_at="1")), EncodeError, "created_at"),
     ("a bool for a number", lambda s: s.save(session(created_at=True)), EncodeError, "created_at"),
@@ -111,13 +111,13 @@ BAD: list[tuple[str, Save, type[StoreError], str]] = [
         "todos",
     ),
     (
-        "a wrong item in a family",
+        "a wrong item in a collection",
         lambda s: s.save_trace_events("fix-login", [trace(1), "trace"]),
         EncodeError,
         "trace_events[1]",
     ),
     (
-        "a wrong number in a family",
+        "a wrong number in a collection",
         lambda s: s.save_artifacts("fix-login", [artifact(1).evolve(shown_bytes=-1)]),
         EncodeError,
         "artifacts[0].shown_bytes",
@@ -181,7 +181,7 @@ def test_bad_input_is_refused_and_nothing_is_written(
 
 
 @pytest.mark.parametrize(("what", "save", "error", "place"), BAD, ids=[row[0] for row in BAD])
-def test_the_file_store_refuses_the_same_and_touches_no_file(
+def test_the_file_store_refuses_the_same_and_changes_no_file(
     tmp_path: Path, what: str, save: Save, error: type[StoreError], place: str
 ) -> None:
     def files() -> dict[str, bytes]:
@@ -218,7 +218,7 @@ NOT_JSON = [
 
 
 @pytest.mark.parametrize(("value", "place"), NOT_JSON, ids=[str(i) for i in range(len(NOT_JSON))])
-def test_what_json_cannot_hold_is_refused_as_it_enters_a_model(value: Any, place: str) -> None:
+def test_values_that_json_does_not_have_are_refused_by_models(value: Any, place: str) -> None:
     with pytest.raises(EncodeError) as caught:
         ToolUseBlock(id="c1", name="bash", input=value)
     assert caught.value.path.startswith(place)
@@ -226,7 +226,7 @@ def test_what_json_cannot_hold_is_refused_as_it_enters_a_model(value: Any, place
 
 @given(st.data())
 def test_no_wrong_type_in_any_field_of_a_session_gets_in(data: st.DataObject) -> None:
-    """Whatever stands in whatever field, it is refused by name or it is a value of that field."""
+    """Any value in any field is refused by the field's name, or is a valid value of it."""
     name = data.draw(st.sampled_from([f for f in session().__attrs_attrs__ if f.name != "id"])).name
     value = data.draw(
         st.one_of(

@@ -1,26 +1,24 @@
-"""Cancelled saves, by the thousand: whole or absent; and a store that breaks is found out."""
+"""The campaign of cancelled saves finds a store that leaves a transaction open."""
 
 from __future__ import annotations
 
 import asyncio
 
 from tests.faults.campaigns import cancels
-from tests.faults.harness.other_process import Beside
-from tests.faults.harness.report import Report
+from tests.faults.harness.other_process import OtherProcess
 from tests.faults.harness.shuffled_loop import ShuffledLoop
+from tests.faults.run_campaign import planted
 
 
 def test_a_transaction_that_a_cancelled_save_leaves_open_is_found() -> None:
-    report = Report(
-        campaign="cancels", subject="tests.faults.planted_faults:leaks_transaction", seed=1
-    )
-    with Beside() as beside:
-        cancels.block(report, beside, 0)
+    report = planted("cancels", "leaks_transaction", stop_at="")
+    with OtherProcess() as other:
+        cancels.block(report, other, 0)
     assert report.failures
 
 
 def order(seed: str) -> list[int]:
-    """In which order ten tasks that are ready at once run on a loop with this seed."""
+    """The order in which ten tasks that are ready at once run on a loop with this seed."""
     found: list[int] = []
 
     async def main() -> None:

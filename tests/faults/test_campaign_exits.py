@@ -1,4 +1,4 @@
-"""Every way to forget a store: the process ends, and what was accepted is there."""
+"""Every way not to close a store: the process ends, and accepted saves are stored."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tests.support import session
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "seen"),
     [("drops_at_exit", "LOST"), ("holds_the_process", "HANG")],
 )
-def test_a_store_that_is_not_safe_to_forget_is_found(
-    monkeypatch: pytest.MonkeyPatch, fault: str, said: str
+def test_a_store_that_must_be_closed_is_found(
+    monkeypatch: pytest.MonkeyPatch, fault: str, seen: str
 ) -> None:
     monkeypatch.setattr(exits, "GIVEN_UP", 5.0)
     left = exits.leave(f"tests.faults.planted_faults:{fault}", "saves in flight")
-    assert any(said in failure for failure in left.failures)
+    assert any(seen in failure for failure in left.failures)
 
 
-def test_a_store_outlives_loops_that_are_closed_as_soon_as_a_save_is_answered(
+def test_a_store_outlives_loops_that_are_closed_as_soon_as_a_save_returns(
     tmp_path: Path,
 ) -> None:
-    """aiosqlite's thread reported to the loop after the answer, and died if it was closed."""
+    """aiosqlite's thread reported to the loop after the save, and died if the loop was closed."""
 
     async def opened() -> SqliteSessionStore:
         return await SqliteSessionStore.open(tmp_path / "agent.a3s")

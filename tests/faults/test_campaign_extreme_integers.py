@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.campaigns import extreme_integers
 from tests.faults.campaigns.extreme_integers import Job
+from tests.faults.run_campaign import planted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs forks as Linux has them")
 
@@ -24,21 +25,21 @@ KNOWN = [
     Job("branch_owner", "owner_key", -(2**63), last=True),
     Job("collection", "count", 2**31, last=True),
     Job("run", "run_key", MOST, last=True),
-    # What hung on such a row was taken for that of the next new one.
+    # The rows that belong to such a row were taken for those of the next new row.
     Job("owner", "owner_key", -1, last=True),
     Job("branch", "branch_key", -1, last=True),
     Job("subagent_task", "subagent_task_key", -(2**63), last=True),
 ]
 
 
-def test_what_once_did_harm_does_none() -> None:
-    report = extreme_integers.run("sqlite", 1, "short", only=KNOWN)
+def test_integers_that_once_did_harm_do_none() -> None:
+    report = planted("extreme_integers", "sqlite")
+    extreme_integers.run(report, "short", only=KNOWN)
     assert report.failures == []
     assert report.counts["tried"] == len(KNOWN)
 
 
-def test_a_store_that_takes_any_key_is_found_out() -> None:
-    report = extreme_integers.run(
-        "tests.faults.planted_faults:keys_unbounded", 1, "short", only=KNOWN[:1]
-    )
+def test_a_store_that_takes_any_key_is_found() -> None:
+    report = planted("extreme_integers", "keys_unbounded")
+    extreme_integers.run(report, "short", only=KNOWN[:1])
     assert any("a new session cannot be saved" in failure for failure in report.failures)

@@ -18,6 +18,6 @@ from tests.faults.run_campaign import attack
     ],
 )
 def test_failing_reads_find_a_planted_fault(fault: str, found: str) -> None:
-    outcome = attack("failing_reads", fault)
+    outcome = attack("failing_reads", fault, stop_at=found)
     assert not outcome.ok
     assert any(found in failure for failure in outcome.failures)

@@ -1,13 +1,12 @@
-"""The failing-sync campaign keeps its promises on our store, and finds what is planted."""
+"""The failing-sync campaign finds a store that goes on after a failed sync."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.campaigns import failing_sync, powercut
+from tests.faults.campaigns import failing_sync
 from tests.faults.harness import shim
-from tests.faults.harness.fork_server import Stage
-from tests.faults.harness.report import Report
+from tests.faults.run_campaign import planted
 
 pytestmark = [
     pytest.mark.slow,
@@ -16,9 +15,7 @@ pytestmark = [
 
 
 def test_a_store_that_goes_on_after_a_failed_sync_is_found() -> None:
-    subject = "tests.faults.planted_faults:goes_on_after_an_io_error"
-    report = Report(campaign="failing_sync", subject=subject, seed=1)
-    with powercut.scratch() as place, Stage() as stage:
-        failing_sync.attack(report, stage, place, subject, 1, 10, 500)
+    report = planted("failing_sync", "goes_on_after_an_io_error", stop_at="without reopening")
+    failing_sync.attack(report, most=10, total=500)
 
     assert any("without reopening" in failure for failure in report.failures)

@@ -16,6 +16,6 @@ from tests.faults.run_campaign import attack
     ],
 )
 def test_forks_find_a_planted_fault(fault: str, found: str) -> None:
-    outcome = attack("forks", fault)
+    outcome = attack("forks", fault, stop_at=found)
     assert not outcome.ok
     assert any(found in failure for failure in outcome.failures)

@@ -1,4 +1,4 @@
-"""Processes that compete for sessions: every history is legal, and one that is not is found."""
+"""The history checker, and the campaign that finds a planted fault with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.run_campaign import attack
 
 
 @pytest.mark.slow
-def test_histories_find_a_save_that_does_not_look_whether_somebody_saved_meanwhile() -> None:
+def test_histories_find_a_conditional_save_that_does_not_check_its_condition() -> None:
     outcome = attack("histories", "conditions_not_looked_at")
     assert any("ILLEGAL" in f or "LOST UPDATE" in f for f in outcome.failures)
 
@@ -66,7 +66,7 @@ ILLEGAL = {
     "a save is lost": [save(0, 1, "a"), load(2, 3, None)],
     "an old value comes back": [save(0, 1, "a"), save(2, 3, "b"), load(4, 5, "a")],
     "both of two win": [save(0, 1, "a"), cas(2, 5, "a", "b"), cas(2, 5, "a", "c")],
-    "a refusal that nobody caused": [save(0, 1, "a"), cas(2, 3, "a", "b", "refused")],
+    "a refusal without a cause": [save(0, 1, "a"), cas(2, 3, "a", "b", "refused")],
     "a killed save happens twice": [
         save(0, 9, "a", "unknown"),
         load(1, 2, "a"),
@@ -94,7 +94,7 @@ ILLEGAL = {
         load(10, 11, "a"),
         load(12, 13, "b"),
     ],
-    "a fork over what is there": [save(0, 1, "a"), done("fork", 2, 3, after="b")],
+    "a fork over a stored session": [save(0, 1, "a"), done("fork", 2, 3, after="b")],
 }
 
 
@@ -115,7 +115,7 @@ def test_histories_made_from_an_order_are_explained_and_one_changed_answer_is_no
         assert explain(history) == "", number
         reads = [one for one in history if one.kind == "load"]
         if reads:
-            reads[-1].seen = "nobody's"
+            reads[-1].seen = "never saved"
             assert explain(history).startswith("ILLEGAL"), number
 
 

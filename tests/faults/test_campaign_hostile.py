@@ -1,4 +1,4 @@
-"""Files made by somebody else neither crash nor hang nor fill the memory, whatever is in them."""
+"""The campaign of hostile files finds a store that trusts them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.faults.campaigns import hostile
+from tests.faults.run_campaign import planted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs limits as Linux has them")
 
@@ -19,8 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs limits as
     ],
 )
 def test_a_store_that_is_too_trusting_is_found_out(fault: str, file: str) -> None:
-    report = hostile.run(
-        f"tests.faults.planted_faults:{fault}", 1, "short", files=0, handmade=(file,)
-    )
+    report = planted("hostile", fault)
+    hostile.run(report, "short", files=0, handmade=(file,))
 
     assert report.failures

@@ -1,12 +1,12 @@
-"""The campaign of operations keeps its promises on our store, and finds what is planted."""
+"""The campaign of operations finds planted faults, and excuses few failures only."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.campaigns import operations, powercut
+from tests.faults.campaigns import operations
 from tests.faults.harness import shim
-from tests.faults.harness.report import Report
+from tests.faults.run_campaign import planted
 
 pytestmark = [
     pytest.mark.slow,
@@ -16,10 +16,8 @@ pytestmark = [
 
 @pytest.mark.parametrize("fault", ["error_swallowed", "no_transaction"])
 def test_what_a_fault_at_an_operation_shows_is_found(fault: str) -> None:
-    subject = f"tests.faults.planted_faults:{fault}"
-    report = Report(campaign="operations", subject=subject, seed=1)
-    with powercut.scratch() as place:
-        operations.attack(report, place, subject, 1, 60)
+    report = planted("operations", fault, stop_at="BrokenPromiseError")
+    operations.attack(report, every=60)
 
     assert report.counts["stopped"] > 0
     assert any("BrokenPromiseError" in failure for failure in report.failures)
@@ -36,7 +34,7 @@ def test_what_a_fault_at_an_operation_shows_is_found(fault: str) -> None:
         ("sync folder .", "open", True, False),
     ],
 )
-def test_only_what_nothing_depends_on_may_fail_without_a_word(
+def test_only_operations_that_nothing_depends_on_may_fail_without_a_report(
     operation: str, step: str, sticky: bool, harmless: bool
 ) -> None:
     assert operations.is_harmless(operation, step, sticky) is harmless

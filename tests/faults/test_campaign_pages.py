@@ -1,11 +1,13 @@
-"""No lost page goes unnoticed, and what is whole without it is salvaged."""
+"""The campaign of lost pages finds a salvage that loses messages."""
 
 from __future__ import annotations
 
 from tests.faults.campaigns import pages
+from tests.faults.run_campaign import planted
 
 
-def test_a_salvage_that_forgets_something_is_found_out() -> None:
-    report = pages.run("tests.faults.planted_faults:salvage_forgets", 1, "short", share=0.2)
+def test_a_salvage_that_loses_messages_is_found() -> None:
+    report = planted("pages", "salvage_forgets", stop_at="which has no row")
+    pages.run(report, "short", share=0.2)
 
-    assert any("none of whose pages were touched" in failure for failure in report.failures)
+    assert any("which has no row on a lost page" in failure for failure in report.failures)

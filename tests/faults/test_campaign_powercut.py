@@ -1,15 +1,12 @@
-"""The power-cut campaign keeps its promises on our store, and finds what is planted."""
+"""The power-cut campaign keeps its promises on our store, and finds planted faults."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.campaigns import powercut
 from tests.faults.harness import shim
-from tests.faults.harness.fork_server import Stage
-from tests.faults.harness.report import Report
+from tests.faults.run_campaign import planted
 
 pytestmark = [
     pytest.mark.slow,
@@ -17,21 +14,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with Stage() as found:
-        yield found
-
-
-def attacked(stage: Stage, subject: str, images: int) -> Report:
-    report = Report(campaign="powercut", subject=subject, seed=1)
-    with powercut.scratch() as place:
-        powercut.attack(report, stage, place, subject, 1, images)
-    return report
-
-
-def test_a_store_of_normal_durability_loses_whole_turns_at_most(stage: Stage) -> None:
-    report = attacked(stage, "sqlite-normal", 500)
+def test_a_store_of_normal_durability_loses_whole_turns_at_most() -> None:
+    report = planted("powercut", "sqlite-normal")
+    powercut.attack(report, 500)
 
     assert report.failures == []
     assert report.counts["with_turns_missing"] > 0
@@ -46,8 +31,9 @@ def test_a_store_of_normal_durability_loses_whole_turns_at_most(stage: Stage) ->
         ("split_transaction", "Error: "),
     ],
 )
-def test_what_a_power_cut_shows_is_found(stage: Stage, fault: str, seen: str) -> None:
-    report = attacked(stage, f"tests.faults.planted_faults:{fault}", 2_000)
+def test_what_a_power_cut_shows_is_found(fault: str, seen: str) -> None:
+    report = planted("powercut", fault, stop_at=seen)
+    powercut.attack(report, 2_000)
 
     assert report.counts["failed"] > 0
     assert any(seen in failure for failure in report.failures)

@@ -16,6 +16,6 @@ from tests.faults.run_campaign import attack
     ],
 )
 def test_live_sessions_at_once_find_a_planted_fault(fault: str, found: str) -> None:
-    outcome = attack("two_windows", fault)
+    outcome = attack("two_windows", fault, stop_at=found)
     assert not outcome.ok
     assert any(found in failure for failure in outcome.failures), outcome.failures

@@ -1,4 +1,4 @@
-"""A cancelled save happened whole or not at all, and the store goes on."""
+"""A cancelled save is done or not at all, and the store goes on."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from tests.support import database, messages, run, session, trace, with_store
 
-# A caller that is never let go fails the test after so many seconds.
+# Seconds after which a caller that still waits fails the test.
 DEADLINE = 20.0
 CANCELS = int(os.environ.get("A3S_CANCELS", "200"))
 
 
 def whole(number: int) -> SessionSnapshot:
-    """A snapshot every part of which tells its number."""
+    """A snapshot with its number in every part."""
     return SessionSnapshot(
         session=session(messages=messages(5 + number % 7, tag=f"v{number}"), updated_at=number),
         trace_events=tuple(trace(number + i) for i in range(number % 5)),
@@ -42,10 +42,10 @@ def test_saves_cancelled_at_random_moments_are_whole_or_absent(tmp_path: Path) -
             if number % 4:
                 await asyncio.sleep(rng.choice((0.0, rng.uniform(0.0, 0.003))))
             save.cancel()
-            async with asyncio.timeout(DEADLINE):  # the caller is let go
+            async with asyncio.timeout(DEADLINE):
                 cancelled = (await asyncio.gather(save, return_exceptions=True))[0] is not None
-            # Writes are in order, so after another one the cancelled save has landed or never will.
-            await store.delete("nobody")
+            # Writes are in order, so after another one the cancelled save is done or never will be.
+            await store.delete("unknown")
             found = await store.load_snapshot("fix-login")
             assert found in (whole(last), whole(number))
             assert cancelled or found == whole(number)
@@ -59,7 +59,7 @@ def test_saves_cancelled_at_random_moments_are_whole_or_absent(tmp_path: Path) -
 
 
 def test_a_cancel_while_the_file_is_locked_leaves_no_lock_behind(tmp_path: Path) -> None:
-    """The classic of awaiting BEGIN: the lock is granted later, to nobody, for ever."""
+    """Awaiting BEGIN is not enough: the lock would be granted later, and never released."""
     path = tmp_path / "agent.a3s"
 
     async def use(store: SqliteSessionStore) -> None:
@@ -102,8 +102,8 @@ async def _open(path: Path) -> SqliteSessionStore:
     return await SqliteSessionStore.open(path)
 
 
-def test_a_save_whose_loop_ended_under_it_holds_up_nobody_in_the_next_loop(tmp_path: Path) -> None:
-    """Accepted, but its trip to the thread had not begun: it is run with the next one."""
+def test_a_save_of_an_ended_loop_blocks_no_save_of_the_next_loop(tmp_path: Path) -> None:
+    """An accepted save that was not yet handed to the thread runs with the next one."""
     path = tmp_path / "agent.a3s"
     store: list[SqliteSessionStore] = []
     saves: list[asyncio.Task[None]] = []
@@ -112,7 +112,7 @@ def test_a_save_whose_loop_ended_under_it_holds_up_nobody_in_the_next_loop(tmp_p
         store.append(await SqliteSessionStore.open(path))
         loop = asyncio.get_running_loop()
         saves.append(loop.create_task(store[0].save(session("early"))))
-        loop.call_soon(loop.stop)  # after the save's first step, before its carrier's
+        loop.call_soon(loop.stop)  # after the first step of the save, before that of the drain
         await asyncio.sleep(60)
 
     async def second() -> list[str]:
@@ -172,7 +172,7 @@ def test_a_loop_that_ends_with_saves_pending_leaves_the_thread_to_the_others(
     assert [found.name for found in tmp_path.iterdir()] == ["agent.a3s"]
 
 
-def test_a_save_is_carried_again_when_its_carrier_is_cancelled_and_it_is_not(
+def test_a_save_is_done_though_its_drain_is_cancelled(
     tmp_path: Path,
 ) -> None:
     async def use(store: SqliteSessionStore) -> None:
@@ -186,8 +186,8 @@ def test_a_save_is_carried_again_when_its_carrier_is_cancelled_and_it_is_not(
     with_store(tmp_path / "agent.a3s", use)
 
 
-def test_each_job_is_answered_when_it_is_done_not_when_all_are(tmp_path: Path) -> None:
-    """One drain for many would hold the first answer back until the last job is done."""
+def test_each_job_returns_when_it_is_done_not_when_all_are(tmp_path: Path) -> None:
+    """One drain for many would return the first result after the last job only."""
 
     async def use(store: SqliteSessionStore) -> None:
         worker = store._engine.writer

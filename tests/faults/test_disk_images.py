@@ -1,4 +1,4 @@
-"""The model of a disk: what a power cut may leave, and the shim that records what was done."""
+"""The model of a disk after a power cut, and the shim that records file operations."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def contents(images: Sequence[Image], name: str = "a") -> set[bytes | None]:
     return {image.get(name) for image in images}
 
 
-def test_what_was_synced_is_there_in_every_image() -> None:
+def test_synced_bytes_are_in_every_image() -> None:
     assert found(SAVED) == [{"a": b"once"}]
 
 
@@ -189,7 +189,7 @@ def test_the_sync_of_a_folder_brings_no_names_of_another() -> None:
     assert contents(found([*SAVED, *elsewhere, folder_synced("sub")]), "sub/b") == {b""}
 
 
-def test_what_a_failed_sync_covered_never_arrives() -> None:
+def test_changes_of_a_failed_sync_never_arrive() -> None:
     failed = [
         done(Kind.WRITE, "a", data=b"gone"),
         done(Kind.SYNC_FAILED, "a"),
@@ -200,7 +200,7 @@ def test_what_a_failed_sync_covered_never_arrives() -> None:
     assert contents(found([*SAVED, *failed])) == {b"once!"}
 
 
-def test_what_was_there_before_the_recording_is_durable() -> None:
+def test_content_before_the_recording_is_durable() -> None:
     images = found(
         [
             Operation(Kind.OPEN, 1, 7, str(FOLDER / "a"), offset=4),
@@ -311,17 +311,17 @@ def test_an_operation_of_each_kind_can_fail(place: Path, kind: str) -> None:
 
 
 @needs_shim
-def test_what_fails_for_good_fails_again(place: Path) -> None:
+def test_an_operation_that_fails_for_good_fails_again(place: Path) -> None:
     program = """
 import os
 handle = os.open("a", os.O_RDWR | os.O_CREAT, 0o600)
-answers = []
+results = []
 for turn in range(4):
     try:
-        answers.append(os.write(handle, b"x"))
+        results.append(os.write(handle, b"x"))
     except OSError as error:
-        answers.append(error.errno)
-print(answers)
+        results.append(error.errno)
+print(results)
 """
     once = shim.environment(place / "w", fail_at=2, fail_kind="write")
     for_good = shim.environment(place / "w", fail_at=2, fail_kind="write", fail_sticky=True)
@@ -331,7 +331,7 @@ print(answers)
 
 
 @needs_shim
-def test_nothing_outside_the_folder_is_touched_and_marks_never_fail(place: Path) -> None:
+def test_no_operation_outside_the_folder_is_changed_and_marks_never_fail(place: Path) -> None:
     (place / "w2").mkdir()
     count = place / "count"
     program = """

@@ -1,4 +1,4 @@
-"""Children of the stage: what they answer, how they end, and what a workload says of itself."""
+"""Children of the fork server: their results and ends, and the marks of a workload."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.faults.harness import shim
-from tests.faults.harness.fork_server import Stage
-from tests.faults.harness.scenarios import Promised
+from tests.faults.harness.fork_server import ForkServer
+from tests.faults.harness.progress import Progress
 
 needs_shim = pytest.mark.skipif(shim.available() is not None, reason=str(shim.available()))
 
 
-# What the children do; they import this module.
+# The functions that children call; they import this module.
 
 
 def write_twice(folder: str) -> int:
@@ -29,13 +29,13 @@ def write_twice(folder: str) -> int:
 
 def hang() -> None:
     if os.fork() == 0:
-        time.sleep(600)  # to be killed with the one that forked it
+        time.sleep(600)  # to be killed with the process that forked it
     time.sleep(600)
 
 
-def fail_beside() -> None:
+def fail_in_a_thread() -> None:
     def fail() -> None:
-        raise OSError("nobody waits for this thread")
+        raise OSError("no caller waits for this thread")
 
     thread = threading.Thread(target=fail)
     thread.start()
@@ -43,8 +43,8 @@ def fail_beside() -> None:
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with Stage() as found:
+def server() -> Iterator[ForkServer]:
+    with ForkServer() as found:
         yield found
 
 
@@ -53,23 +53,23 @@ def called(name: str) -> str:
 
 
 @needs_shim
-def test_each_child_has_a_folder_and_a_fault_of_its_own(stage: Stage, tmp_path: Path) -> None:
+def test_each_child_has_a_folder_and_a_fault_of_its_own(server: ForkServer, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     log = tmp_path / "log"
 
-    first = stage.run(
+    first = server.run(
         called("write_twice"),
         {"folder": str(tmp_path / "one")},
         shim.environment(tmp_path / "one", log=log),
     )
-    second = stage.run(
+    second = server.run(
         called("write_twice"),
         {"folder": str(tmp_path / "two")},
         shim.environment(tmp_path / "two", crash_at=2),
     )
 
-    assert (first.status, first.answer, first.stray) == (0, 7, ())
+    assert (first.status, first.result, first.stray) == (0, 7, ())
     assert [each.kind.name for each in shim.parse(log)] == [
         "CREATE",
         "WRITE",
@@ -82,29 +82,29 @@ def test_each_child_has_a_folder_and_a_fault_of_its_own(stage: Stage, tmp_path: 
 
 
 @needs_shim
-def test_a_child_that_hangs_is_killed_with_its_own(stage: Stage, tmp_path: Path) -> None:
-    ended = stage.run(called("hang"), {}, shim.environment(tmp_path), seconds=0.5)
+def test_a_child_that_hangs_is_killed_with_its_children(server: ForkServer, tmp_path: Path) -> None:
+    ended = server.run(called("hang"), {}, shim.environment(tmp_path), seconds=0.5)
 
     assert ended.status is None
     assert not ended.was_stopped
 
 
 @needs_shim
-def test_an_error_in_a_thread_is_reported(stage: Stage, tmp_path: Path) -> None:
-    ended = stage.run(called("fail_beside"), {}, shim.environment(tmp_path))
+def test_an_error_in_a_thread_is_reported(server: ForkServer, tmp_path: Path) -> None:
+    ended = server.run(called("fail_in_a_thread"), {}, shim.environment(tmp_path))
 
     assert ended.status == 0
-    assert ended.stray == ("in a thread: OSError: nobody waits for this thread",)
+    assert ended.stray == ("in a thread: OSError: no caller waits for this thread",)
 
 
-def test_what_is_promised_follows_the_marks() -> None:
-    promised = Promised()
+def test_progress_follows_the_marks() -> None:
+    progress = Progress()
 
-    promised.read(b"B 1 1\nB 2 1\nA 1 1\nB 1 2\n")
-    assert (promised.begun, promised.acknowledged) == ({1: 2, 2: 1}, {1: 1})
+    progress.read(b"B 1 1\nB 2 1\nA 1 1\nB 1 2\n")
+    assert (progress.begun, progress.acknowledged) == ({1: 2, 2: 1}, {1: 1})
 
-    promised.read(b"D 1 0\n")
-    assert (promised.begun[1], promised.acknowledged[1]) == (2, 0)
+    progress.read(b"D 1 0\n")
+    assert (progress.begun[1], progress.acknowledged[1]) == (2, 0)
 
-    promised.read(b"G 1 0\nB 1 1\n")
-    assert (promised.begun[1], promised.acknowledged[1]) == (1, 0)
+    progress.read(b"G 1 0\nB 1 1\n")
+    assert (progress.begun[1], progress.acknowledged[1]) == (1, 0)

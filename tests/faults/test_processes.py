@@ -54,10 +54,10 @@ def test_two_processes_merge_their_turns_and_lose_none(tmp_path: Path) -> None:
         loaded = await store.load("shared")
         assert loaded is not None
         texts = [message.text.split(":")[0] for message in loaded.messages]
-        said = [text.rpartition(" ")[0] for text in texts]
-        assert said[::2] == said[1::2], "a turn is two messages, one behind the other"
+        names = [text.rpartition(" ")[0] for text in texts]
+        assert names[::2] == names[1::2], "a turn is two messages, one behind the other"
         for name in ("left", "right"):
-            mine = [turn for turn in said[::2] if turn.startswith(name)]
+            mine = [turn for turn in names[::2] if turn.startswith(name)]
             assert mine == [f"{name} {number}" for number in range(turns)]
         assert await store.generation("shared") == 1 + 2 * turns
         assert (await store.verify(depth="deep")).ok
@@ -132,10 +132,10 @@ def test_of_a_reply_that_a_kill_cut_off_the_draft_is_found_again(tmp_path: Path)
     process = start("stream", path, "victim")
     assert process.stdout is not None
     for _ in range(3):
-        told = int(process.stdout.readline())
+        count = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
     with process:
-        told = int(([str(told), *process.stdout.read().split()])[-1])
+        count = int(([str(count), *process.stdout.read().split()])[-1])
 
     async def use(store: SqliteSessionStore) -> None:
         (run_id,) = (await store.inventory()).loop_checkpoints
@@ -146,7 +146,7 @@ def test_of_a_reply_that_a_kill_cut_off_the_draft_is_found_again(tmp_path: Path)
         assert draft.position == len(checkpoint.messages) == 3
         words = draft.text.split()
         assert words == [f"word-{number}" for number in range(len(words))]
-        assert len(words) >= told > 0
+        assert len(words) >= count > 0
         message = draft_message(draft)
         assert message.text.startswith(draft.text)
         assert (await store.verify(depth="deep")).ok

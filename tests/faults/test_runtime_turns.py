@@ -1,4 +1,4 @@
-"""What the campaigns hold against live sessions, memories and queue journals finds what is gone."""
+"""The checks of live sessions, memories and queue journals find lost parts."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ async def _drop_runs(store: Any) -> None:
         (JOURNALS, _clear),
     ],
 )
-def test_what_is_gone_is_found(
+def test_a_lost_part_is_found(
     number: int, damage: Callable[[Any], Awaitable[None]], tmp_path: Path
 ) -> None:
     async def main() -> None:
         async with SqliteSessionStore.open(tmp_path / "turns.db") as store:
-            said = {number: 0}
+            turns = {number: 0}
             for turn in range(1, TURNS + 1):
                 await store_under_test.save_turn(store, "1", number, turn)
-                said[number] = turn
-                assert await store_under_test.check(store, "1", said, said) == said
+                turns[number] = turn
+                assert await store_under_test.check(store, "1", turns, turns) == turns
             await damage(store)
             with pytest.raises(BrokenPromiseError):
-                await store_under_test.check(store, "1", said, said)
+                await store_under_test.check(store, "1", turns, turns)
 
     asyncio.run(main())

@@ -1,33 +1,31 @@
-"""Saves are cancelled at random moments: each happened whole or not at all, and the store goes on.
+"""Saves are cancelled at random moments: each is done or not at all, and the store goes on.
 
-Every round something is begun (a snapshot, a collection, a checkpoint, a fork, a deletion, several
-savers at once, a save while another process holds the write lock, an open, a close) and cancelled:
-after so many turns of the loop, after a time up to that of a save, by `asyncio.timeout`, or by a
-sibling in a task group. Then, at once: the next save works, another process may write, and what is
-there is the state before or the state after. A *block* of rounds shares a file, which is closed,
+Every round begins one call (save a snapshot, a collection or a checkpoint, fork, delete, several
+savers at once, save while another process holds the write lock, open, close) and cancels it: after
+so many iterations of the loop, after a time up to that of a save, by `asyncio.timeout`, or by a
+sibling in a task group. Then, at once: the next save works, another process may write, and the
+stored state is the one before or the one after. A *block* of rounds shares a file, which is closed,
 opened and checked again at its end; every other block runs on a loop that shuffles its callbacks.
 
-How soon the caller is let go of is counted, and a failure only beyond `LET_GO` seconds.
+The time until a cancelled caller goes on is counted; more than `TOO_LATE` seconds are a failure.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 import random
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 from a3s_store.core.snapshot import with_ended_runs
 from a3s_store.errors import StoreClosedError, StoreError
+from tests.faults.harness import forks
 from tests.faults.harness import store_under_test as subjects
-from tests.faults.harness.other_process import Beside
+from tests.faults.harness.other_process import OtherProcess
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.shuffled_loop import ShuffledLoop
 from tests.faults.harness.workload import (
@@ -39,69 +37,55 @@ from tests.faults.harness.workload import (
 )
 
 # How many cancels there are at least.
-CANCELS: Final = {"short": 1_000, "long": 100_000}
+CANCELS: Final = {"short": 600, "long": 100_000}
 # Cancels before a file is closed and checked.
 BLOCK: Final = 100
-PROCESSES: Final = 2
-# Seconds: after which the caller of a cancelled save must be gone, and counts as slow.
-LET_GO: Final = 2.0
+# How many processes run blocks.
+LANES: Final = 2
+# Seconds after which a cancelled caller has waited too long, and counts as slow.
+TOO_LATE: Final = 2.0
 SLOW: Final = 0.05
-# Seconds in which what must not hang has surely ended.
-SURELY: Final = 20.0
+# Seconds after which a call hangs.
+TIME_LIMIT: Final = 20.0
 _SESSIONS: Final = 5
-_FAMILIES: Final = ("artifacts", "trace_events", "run_records")
+_COLLECTIONS: Final = ("artifacts", "trace_events", "run_records")
 
 
-def run(subject: str, seed: int, size: Size) -> Report:
-    """Cancel saves of the subject; see the module."""
-    report = Report(campaign="cancels", subject=subject, seed=seed)
+def run(report: Report, size: Size) -> None:
+    """Run blocks until enough calls were cancelled."""
     blocks = CANCELS[size] // BLOCK
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
-        lanes = [
-            pool.submit(_lane, subject, seed, range(first, blocks, PROCESSES))
-            for first in range(PROCESSES)
-        ]
-        for lane in lanes:
-            counts, failures = lane.result()
-            slowest = max(report.counts["slowest_ms"], counts.pop("slowest_ms", 0))
-            report.add(**counts)
-            report.counts["slowest_ms"] = slowest
-            report.failures += failures
-    return report
+    forks.share(report, _run_blocks, [range(first, blocks, LANES) for first in range(LANES)])
 
 
-def _lane(subject: str, seed: int, blocks: range) -> tuple[Counter[str], list[str]]:
-    report = Report(campaign="cancels", subject=subject, seed=seed)
-    with Beside() as beside:
+def _run_blocks(report: Report, blocks: range) -> None:
+    with OtherProcess() as other:
         for number in blocks:
-            block(report, beside, number)
-    return report.counts, report.failures
+            block(report, other, number)
 
 
-def block(report: Report, beside: Beside, number: int) -> None:
-    """One block of rounds, on a file of its own: to repeat one that failed."""
+def block(report: Report, other: OtherProcess, number: int) -> None:
+    """Run one block of rounds on a file of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        attack = _Attack(report, beside, number, Path(folder) / "agent.a3s")
+        attack = _Attack(report, other, number, Path(folder) / "agent.a3s")
         make = (lambda: ShuffledLoop(attack.name)) if number % 2 else asyncio.new_event_loop
         with asyncio.Runner(loop_factory=make) as runner:
             try:
-                runner.run(asyncio.wait_for(attack.rounds(), 30 * SURELY))
-            except Exception as error:  # whatever it is, it was not to be
+                runner.run(asyncio.wait_for(attack.rounds(), 30 * TIME_LIMIT))
+            except Exception as error:  # none is allowed
                 report.fail(f"{attack.where()}: {type(error).__name__}: {error}")
                 runner.run(attack.give_up())
-        beside.let_go(attack.path)
+        other.close_file(attack.path)
         asyncio.run(attack.afterwards())
 
 
 class _Attack:
-    """A block. `turns`, `kept` and `collections` are what is on record, by what was seen last."""
+    """A block. `_turns`, `_kept` and `_collections` are the stored turns as they were last seen."""
 
-    def __init__(self, report: Report, beside: Beside, number: int, path: Path) -> None:
+    def __init__(self, report: Report, other: OtherProcess, number: int, path: Path) -> None:
         self.name = f"{report.seed}/{number}"
         self.path = path
         self._report = report
-        self._beside = beside
+        self._other = other
         self._number = number
         self._open = subjects.find(report.subject)
         self._chance = random.Random(self.name)
@@ -112,17 +96,17 @@ class _Attack:
         self._usual = 0.002  # seconds, about what a save takes
         self._turns = dict.fromkeys(range(_SESSIONS), 0)
         self._kept = dict.fromkeys(range(_SESSIONS), 0)
-        self._shelves = dict.fromkeys(_FAMILIES, 0)
+        self._collections = dict.fromkeys(_COLLECTIONS, 0)
 
     def where(self) -> str:
-        """What repeats a failure."""
+        """Seed, block and round, which repeat a failure."""
         return f"seed {self._report.seed}, block {self._number}, round {self._round}, {self._kind}"
 
     async def rounds(self) -> None:
-        """Open, attack until enough was cancelled, close."""
+        """Open, run rounds until enough calls were cancelled, close."""
         kinds: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "snapshot": self._snapshot,
-            "family": self._family,
+            "collection": self._collection,
             "checkpoint": self._checkpoint,
             "fork": self._fork,
             "delete": self._delete,
@@ -139,20 +123,20 @@ class _Attack:
             self._report.add(rounds=1)
             await kinds[self._kind]()
         self._kind = "last close"
-        await asyncio.wait_for(self._store.close(), SURELY)
+        await asyncio.wait_for(self._store.close(), TIME_LIMIT)
 
     async def give_up(self) -> None:
         """Close the store after a failure, as far as it can be closed."""
-        self._beside.let_go(self.path)
+        self._other.close_file(self.path)
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self._store.close(), SURELY)
+            await asyncio.wait_for(self._store.close(), TIME_LIMIT)
 
     async def afterwards(self) -> None:
-        """Open the file once more: everything acknowledged is there, and nothing is damaged."""
+        """Open the file once more: everything acknowledged is stored, and nothing is damaged."""
         self._kind = "afterwards"
         try:
             async with self._open(self.path) as store:
-                # After a failure a save may have been begun that nobody looked at.
+                # After a failure one more save may have begun.
                 begun = {number: turns + 1 for number, turns in self._turns.items()}
                 found = await subjects.check(store, self.name, self._turns, begun)
                 self._report.add(checked_again=len(found))
@@ -181,12 +165,12 @@ class _Attack:
     async def _locked(self) -> None:
         """Another process holds the write lock while a save is cancelled, and a while longer."""
         number = self._chance.randrange(_SESSIONS)
-        self._beside.hold(self.path)
+        self._other.hold(self.path)
         try:
             ended = await self._cut_off(self._save(number))
             await asyncio.sleep(self._chance.uniform(0, 0.01))
         finally:
-            self._beside.release(self.path)
+            self._other.release(self.path)
         await self._settled()
         await self._see(number, ended)
 
@@ -197,25 +181,25 @@ class _Attack:
         return saving
 
     async def _see(self, number: int, ended: bool) -> None:
-        """Whether a session is as it was before its save or as it is after; after, if it ended."""
+        """Check that a session is as before its save or, and must be if it ended, as after it."""
         before, after = self._turns[number], self._turns[number] + 1
-        found = (await subjects.visible(self._store, self.name, [number]))[number]
+        found = (await subjects.stored_turns(self._store, self.name, [number]))[number]
         self._judge(found, before, after, ended)
         self._turns[number] = found
 
-    async def _family(self) -> None:
-        name = self._chance.choice(_FAMILIES)
-        before, after = self._shelves[name], self._shelves[name] + 1
+    async def _collection(self) -> None:
+        name = self._chance.choice(_COLLECTIONS)
+        before, after = self._collections[name], self._collections[name] + 1
         values = getattr(state(self.name, _SESSIONS, after), name)
         save = getattr(self._store, f"save_{name}")
-        ended = await self._cut_off(save("families", values))
+        ended = await self._cut_off(save("no session", values))
         await self._settled()
-        found = await getattr(self._store, f"load_{name}")("families")
+        found = await getattr(self._store, f"load_{name}")("no session")
         if found == values:
-            self._shelves[name] = after
+            self._collections[name] = after
         elif found != (getattr(state(self.name, _SESSIONS, before), name) if before else None):
-            raise BrokenPromiseError(f"{name}: neither what was there nor what was saved")
-        self._judge(self._shelves[name], before, after, ended)
+            raise BrokenPromiseError(f"{name}: neither the values before nor the saved ones")
+        self._judge(self._collections[name], before, after, ended)
 
     async def _checkpoint(self) -> None:
         number = self._chance.randrange(_SESSIONS)
@@ -231,7 +215,7 @@ class _Attack:
         if found is None:
             return 0
         if found != checkpoint(self.name, number, found.turn):
-            raise BrokenPromiseError(f"the checkpoint of session {number} is none of its")
+            raise BrokenPromiseError(f"the checkpoint of session {number} was never saved")
         return int(found.turn)
 
     async def _fork(self) -> None:
@@ -268,7 +252,7 @@ class _Attack:
 
         await self._cut_off(open_it(), 4)
         for store in stores:
-            await asyncio.wait_for(store.close(), SURELY)
+            await asyncio.wait_for(store.close(), TIME_LIMIT)
         await self._settled()
 
     async def _close(self) -> None:
@@ -278,9 +262,9 @@ class _Attack:
         save = asyncio.create_task(self._save(number))
         await asyncio.sleep(0)
         await self._cut_off(self._store.close(), 3)
-        await asyncio.wait_for(self._store.close(), SURELY)
+        await asyncio.wait_for(self._store.close(), TIME_LIMIT)
         try:
-            await asyncio.wait_for(save, SURELY)
+            await asyncio.wait_for(save, TIME_LIMIT)
             saved = True
         except StoreClosedError:  # on a loop that shuffles the close may come first
             saved = False
@@ -290,10 +274,10 @@ class _Attack:
         if not saved and self._turns[number] != before:
             raise BrokenPromiseError("a save was refused and done")
 
-    # -- What is the same in all --------------------------------------------------------------
+    # -- Common to all kinds --------------------------------------------------------------
 
     async def _cut_off(self, what: Coroutine[Any, Any, Any], longer: int = 1) -> bool:
-        """Begin something and cancel it at a random moment; whether it had ended before."""
+        """Begin a call and cancel it at a random moment; return whether it had ended before."""
         way = self._chance.choice((self._after_turns, self._after_a_time, self._limited, _sibling))
         seconds = self._chance.uniform(0, 1.5 * longer * self._usual)
         began = time.monotonic()
@@ -307,13 +291,11 @@ class _Attack:
         except (asyncio.CancelledError, TimeoutError) as error:
             if isinstance(error, StoreError):
                 raise
-            # Time in which another program had the processor is nobody's fault here.
+            # Time in which another program had the processor does not count.
             late = max(0.0, time.monotonic() - cut_at[0] - _starved_since(waited))
             self._cancelled += 1
-            self._report.add(cancelled=1, slow=int(late > SLOW))
-            worst = max(self._report.counts["slowest_ms"], round(late * 1000))
-            self._report.counts["slowest_ms"] = worst
-            if late > LET_GO:
+            self._report.add(cancelled=1, slow=int(late > SLOW), slowest_ms=round(late * 1000))
+            if late > TOO_LATE:
                 raise BrokenPromiseError(f"the caller waited {late:.1f} s") from None
             return False
         if longer == 1:
@@ -348,25 +330,25 @@ class _Attack:
             await what
 
     async def _settled(self) -> None:
-        """The next save works, and so does another process's.
+        """Check that the next change works, and that another process may write.
 
-        Saves are in order, so after this one a cancelled save has landed or never will.
+        Changes are in order, so after this one a cancelled save is done or never will be.
         """
-        await asyncio.wait_for(self._store.delete("nobody"), SURELY)
-        if not self._beside.may_write(self.path):
-            raise BrokenPromiseError("nobody else can write: a transaction was left open")
+        await asyncio.wait_for(self._store.delete("unknown"), TIME_LIMIT)
+        if not self._other.may_write(self.path):
+            raise BrokenPromiseError("no other process can write: a transaction was left open")
 
     def _judge(self, found: int, before: int, after: int, ended: bool) -> None:
         if found not in (before, after):
-            raise BrokenPromiseError(f"{found} is there, not {before} or {after}")
+            raise BrokenPromiseError(f"turn {found} is stored, not {before} or {after}")
         if ended and found != after:
-            raise BrokenPromiseError(f"LOST: {after} was acknowledged, {found} is there")
+            raise BrokenPromiseError(f"LOST: turn {after} was acknowledged, {found} is stored")
         if not ended:
             self._report.add(**{"whole" if found == after else "absent": 1})
 
 
 def _waited() -> dict[str, int]:
-    """How long each thread of this process could have run and did not, in ns; empty elsewhere."""
+    """How long each thread of this process waited for a processor, in ns; empty off Linux."""
     found = {}
     for task in Path("/proc/self/task").glob("*/schedstat"):
         with contextlib.suppress(OSError):
@@ -375,13 +357,13 @@ def _waited() -> dict[str, int]:
 
 
 def _starved_since(before: dict[str, int]) -> float:
-    """Seconds that threads have waited for a processor; those that ended since do not count."""
+    """Seconds that threads have waited for a processor since; ended threads do not count."""
     now = _waited()
     return sum(now[name] - before[name] for name in now.keys() & before.keys()) / 1e9
 
 
-class _Enough(Exception):  # noqa: N818 - no error, a reason to leave
-    """A sibling's, after which its task group is cancelled."""
+class _Enough(Exception):  # noqa: N818 - no error, it ends a task group
+    """Raised by a sibling task to have its task group cancelled."""
 
 
 async def _sibling(what: Coroutine[Any, Any, Any], seconds: float, cut_at: list[float]) -> None:

@@ -2,7 +2,7 @@
 
 For every INTEGER column of every table and each of a few values: the file is opened, listed,
 loaded, verified at both depths, saved to and salvaged. Each of those ends in time, in a value or a
-typed error; what was acknowledged is loaded as it was saved; salvage never fails for one value.
+typed error; acknowledged values are loaded as they were saved; salvage never fails for one value.
 """
 
 from __future__ import annotations
@@ -11,37 +11,33 @@ import asyncio
 import contextlib
 import os
 import random
-import select
 import shutil
 import signal
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-
-import attrs
 
 from a3s_store.backends.sqlite.salvage.run import salvage
 from a3s_store.errors import NotAStoreError, StoreError
 from a3s_store.models import SessionData
 from a3s_store.testing import samples
 from tests.compat import make_file
-from tests.faults.harness import damaged_store
+from tests.faults.harness import forks
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.store_under_test import Open, find
 
 VALUES: Final = (2**63 - 1, -(2**63), 2**31, 2**32 + 5, 2**48, -1)
 # How many are tried.
-_JOBS: Final = {"short": 60, "long": 100_000}
+_JOBS: Final = {"short": 24, "long": 100_000}
 # How long one may take, in seconds of computing and of waiting.
 _COMPUTING: Final = 10.0
 _WAITING: Final = 60.0
 
 
 class Job(NamedTuple):
-    """Which column is set to what: that of the first row, or of the last."""
+    """The new value of a column, in the first row or in the last."""
 
     table: str
     column: str
@@ -54,29 +50,20 @@ class Job(NamedTuple):
         )
 
 
-def run(
-    subject: str, seed: int, size: Size, *, jobs: int | None = None, only: Sequence[Job] = ()
-) -> Report:
-    """Set one integer after another; see the module. So many `jobs` of all are tried, or `only`."""
-    report = Report(campaign="extreme_integers", subject=subject, seed=seed)
-    with damaged_store.scratch() as folder:
-        whole = Path(folder) / "whole"
-        asyncio.run(_make(find(subject), whole))
+def run(report: Report, size: Size, *, only: Sequence[Job] = ()) -> None:
+    """Set one integer after the other, in copies of one store; `only` these if there are any."""
+    with forks.scratch() as folder:
+        whole = folder / "whole"
+        asyncio.run(_make(find(report.subject), whole))
         every = list(all_jobs(whole))
-        random.Random(seed).shuffle(every)
-        count = _JOBS[size] if jobs is None else jobs
+        random.Random(report.seed).shuffle(every)
         report.add(columns=len({(job.table, job.column) for job in every}))
-        waiting = [*only] or every[:count]
-        lanes = [_Lane(subject, whole, Path(folder) / f"lane-{n}") for n in range(2)]
-        while waiting or any(lane.child for lane in lanes):
-            for lane in lanes:
-                if not lane.child and waiting:
-                    lane.start(waiting.pop())
-            busy = [lane for lane in lanes if lane.child]
-            ready, _, _ = select.select(busy, [], [], 1.0)
-            for lane in busy:
-                lane.end(report, lane in ready)
-    return report
+        forks.share(
+            report,
+            lambda own, job: _try(own, job, whole),
+            [*only] or every[: _JOBS[size]],
+            seconds=_WAITING,
+        )
 
 
 async def _make(open_store: Open, path: Path) -> None:
@@ -85,7 +72,7 @@ async def _make(open_store: Open, path: Path) -> None:
 
 
 def all_jobs(path: Path) -> Iterator[Job]:
-    """Everything there is to try in a file."""
+    """Every column of a file with every value, in the first row and in the last."""
     with contextlib.closing(sqlite3.connect(path)) as conn:
         columns = conn.execute(
             "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c "
@@ -118,70 +105,27 @@ def plant(path: Path, job: Job) -> bool:
     return changed > 0
 
 
-@attrs.define
-class _Lane:
-    """A process that tries one job, and ends."""
-
-    subject: str
-    whole: Path
-    folder: Path
-    child: int = 0
-    pipe: int = -1
-    job: Job | None = None
-    began: float = 0.0
-
-    def fileno(self) -> int:
-        return self.pipe
-
-    def start(self, job: Job) -> None:
-        self.job, self.began = job, time.monotonic()
-        self.pipe, answers = os.pipe()
-        self.child = os.fork()
-        if self.child == 0:
-            try:
-                os.close(self.pipe)
-                signal.signal(signal.SIGPROF, signal.SIG_DFL)
-                signal.setitimer(signal.ITIMER_PROF, _COMPUTING)
-                os.write(answers, "\n".join(self._try(job)).encode()[:60_000])
-            finally:
-                os._exit(0)
-        os.close(answers)
-
-    def _try(self, job: Job) -> list[str]:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir()
-        path = self.folder / "store"
-        shutil.copyfile(self.whole, path)
-        if not plant(path, job):
-            return ["ignored"]
-        seen: Counter[str] = Counter()
-        failures = asyncio.run(examine(find(self.subject), path, seen))
-        return ["tried", *seen, "", *failures]
-
-    def end(self, report: Report, is_ready: bool) -> None:
-        """Take what came of it, if it has ended or takes too long."""
-        if not is_ready:
-            if time.monotonic() < self.began + _WAITING:
-                return
-            os.kill(self.child, signal.SIGKILL)
-        answer = os.read(self.pipe, 65_536) if is_ready else b""
-        os.close(self.pipe)
-        _, status = os.waitpid(self.child, 0)
-        self.child = 0
-        if not answer:
-            ended = os.waitstatus_to_exitcode(status)
-            how = {-signal.SIGPROF: "computed for too long", -signal.SIGKILL: "hung"}
-            report.add(tried=1)
-            report.fail(f"{self.job}: {how.get(ended, f'ended with {ended}')}")
-            return
-        seen, _, failures = answer.decode(errors="replace").partition("\n\n")
-        report.add(**dict.fromkeys(filter(None, seen.split("\n")), 1))
-        for failure in filter(None, failures.split("\n")):
-            report.fail(f"{self.job}: {failure}")
+def _try(report: Report, job: Job, whole: Path) -> None:
+    """Try one job; this process is killed when that computes for too long."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, _COMPUTING)
+    folder = whole.with_name(f"copy-{os.getpid()}")
+    folder.mkdir()
+    path = folder / "store"
+    shutil.copyfile(whole, path)
+    if not plant(path, job):
+        report.add(ignored=1)
+        return
+    seen: Counter[str] = Counter()
+    failures = asyncio.run(examine(find(report.subject), path, seen))
+    shutil.rmtree(folder)
+    report.add(tried=1, **dict.fromkeys(seen, 1))
+    for failure in failures:
+        report.fail(f"{job}: {failure}")
 
 
 async def examine(open_store: Open, path: Path, seen: Counter[str]) -> list[str]:
-    """Everything that broke its promise; `seen` counts what else came of it."""
+    """Use and salvage a store; return the broken promises and count other outcomes in `seen`."""
     failures: list[str] = []
     with _typed(failures, seen, "open"):
         async with open_store(path) as store:
@@ -191,7 +135,7 @@ async def examine(open_store: Open, path: Path, seen: Counter[str]) -> list[str]
         await salvage(path, target)
         async with open_store(target) as store:
             if not (await store.verify(depth="deep")).ok:
-                failures.append("what was salvaged is damaged")
+                failures.append("the salvaged store is damaged")
         seen["salvaged"] += 1
     except NotAStoreError:
         seen["nothing_to_salvage"] += 1

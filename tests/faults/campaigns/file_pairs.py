@@ -1,13 +1,13 @@
-"""A database and a log of different moments, or of different files, are never opened together.
+"""A database and a WAL of different moments, or of different files, are never opened together.
 
 A store goes through a random history: saves, deletions, checkpoints, erasures, closing and opening.
-At many moments its two files are kept, as a copy by another program would have them. So are those
-of a second line, which goes on from an older moment; of another store; of copies of the store that
-SQLite itself makes.
+At many moments its two files are copied, as another program might copy them. So are the files of a
+second history, which goes on from an older moment; of another store; of copies of the store made by
+SQLite itself.
 
-Then every database is laid beside every log. What belongs together has to open, with the rows of
-that moment; what opens has to have the rows of the log's moment. Everything else has to be refused,
-and untouched.
+Then every database is paired with every WAL. Files of one moment have to open, with the rows of
+that moment; every pair that opens has to have the rows of the WAL's moment. Every other pair has to
+be refused, and not changed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ import attrs
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import file_look, kept_files, opening_check
 from a3s_store.errors import SessionNotFoundError, StoreError
-from tests.faults.harness import scenarios, store_under_test
+from tests.faults.harness import forks, scenarios, store_under_test
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.store_under_test import Open
 from tests.support import session
 
-# Histories, and moments of each line.
-_SIZES: Final = {"short": (1, 12), "long": (40, 30)}
+# Histories, and moments of each.
+_SIZES: Final = {"short": (1, 9), "long": (40, 30)}
 _SESSIONS: Final = 5
 # How often SQLite itself makes copies of the store.
 _COPIED: Final = 0.2
@@ -40,7 +40,7 @@ _COPIED: Final = 0.2
 
 @attrs.frozen
 class Moment:
-    """A database and its log as they lay there; `rows` is a digest of what is in both together."""
+    """Copies of a database and its WAL; `rows` is a digest of the rows in both together."""
 
     name: str
     database: bytes
@@ -48,29 +48,27 @@ class Moment:
     rows: str
 
 
-def run(subject_name: str, seed: int, size: Size) -> Report:
-    """Run the campaign; see `tests.faults`."""
-    report = Report(campaign="file_pairs", subject=subject_name, seed=seed)
+def run(report: Report, size: Size) -> None:
+    """Pair the files of each history with each other."""
     histories, moments = _SIZES[size]
+    opened = store_under_test.find(report.subject)
     for number in range(histories):
-        with tempfile.TemporaryDirectory(prefix="a3s-faults-") as folder:
-            chance = random.Random(f"{seed}/{number}")
-            opened = store_under_test.find(subject_name)
+        with forks.scratch() as folder:
+            chance = random.Random(f"{report.seed}/{number}")
             try:
-                found = asyncio.run(_history(opened, Path(folder), chance, moments))
+                found = asyncio.run(_history(opened, folder, chance, moments))
             except StoreError as error:
                 report.fail(f"history {number}: {type(error).__name__}: {error}")
                 continue
             report.add(histories=1, moments=len(found))
-            _pair_all(report, found, Path(folder))
-    return report
+            _pair_all(report, found, folder)
 
 
 async def _history(opened: Open, folder: Path, chance: random.Random, count: int) -> list[Moment]:
     scenarios.often()
     path = folder / "store.db"
     found = await _line(opened, path, chance, count, "first")
-    # An older moment is put back, and goes on in another way.
+    # The files of an older moment are put back, and a second history goes on from it.
     older = chance.choice(found)
     _lay(path, older.database, older.log)
     found += await _line(opened, path, chance, count // 2, "second")
@@ -81,7 +79,7 @@ async def _history(opened: Open, folder: Path, chance: random.Random, count: int
 async def _line(
     opened: Open, path: Path, chance: random.Random, count: int, line: str
 ) -> list[Moment]:
-    """So many moments of a store, some of them while it is open, some while it is closed."""
+    """Copy the files of a store at so many moments, while it is open and while it is closed."""
     found: list[Moment] = []
     while len(found) < count:
         async with opened(path) as store:
@@ -113,7 +111,7 @@ async def _step(store: SqliteSessionStore, chance: random.Random) -> None:
 async def _moment(path: Path, name: str, store: SqliteSessionStore | None = None) -> Moment:
     if store is not None:
         assert store._engine.writer is not None
-        await store._engine.writer.run(lambda _: None)  # what follows a save is done
+        await store._engine.writer.run(lambda _: None)  # the work after a save is done
     log = path.with_name(path.name + "-wal")
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         copied = Path(folder) / "copied.db"
@@ -125,7 +123,7 @@ async def _moment(path: Path, name: str, store: SqliteSessionStore | None = None
 
 
 def _copies(path: Path, when: str) -> list[Moment]:
-    """The store as SQLite copies it, by itself: each is whole, and has no log."""
+    """Copies of the store by SQLite itself: each is complete, and has no WAL."""
     found = []
     with (
         tempfile.TemporaryDirectory(dir=path.parent) as made,
@@ -147,16 +145,18 @@ def _pair_all(report: Report, moments: list[Moment], folder: Path) -> None:
         for other in [*moments, attrs.evolve(one, name="nothing", log=None)]:
             report.add(pairs=1)
             _pair(report, one, other, folder)
+            if report.is_enough:
+                return
 
 
 def _pair(report: Report, one: Moment, other: Moment, folder: Path) -> None:
-    """Lay the database of one moment beside the log of another."""
+    """Pair the database of one moment with the WAL of another."""
     place = folder / "pair.db"
     _lay(place, one.database, other.log)
-    # One look: no process is writing.
+    # One look is enough: no process is writing.
     refused = opening_check.why_refused(place, file_look.look(place))
     kept_files.release()
-    what = f"the database of {one.name} beside the log of {other.name}"
+    what = f"the database of {one.name} with the log of {other.name}"
     if refused is not None:
         report.add(refused=1)
         if one is other:
@@ -168,20 +168,20 @@ def _pair(report: Report, one: Moment, other: Moment, folder: Path) -> None:
     rows = _rows(one.database, other.log, folder)
     expected = other.rows if other.log else one.rows
     if rows != expected:
-        report.fail(f"{what} is opened, and is neither")
+        report.fail(f"{what} is opened, and has the rows of neither")
 
 
 def _lay(path: Path, database: bytes, log: bytes | None) -> None:
     for end, content in (("", database), ("-wal", log), ("-shm", None)):
-        beside = path.with_name(path.name + end)
-        beside.unlink(missing_ok=True)
+        file = path.with_name(path.name + end)
+        file.unlink(missing_ok=True)
         if content is not None:
-            beside.write_bytes(content)
-            beside.chmod(0o600)
+            file.write_bytes(content)
+            file.chmod(0o600)
 
 
 def _rows(database: bytes, log: bytes | None, folder: Path) -> str:
-    """A digest of all rows, but for those of the file itself; "damaged" where there is none."""
+    """A digest of all rows, apart from those about the file; "damaged" if they cannot be read."""
     place = folder / "rows.db"
     _lay(place, database, log)
     digest = hashlib.sha256()

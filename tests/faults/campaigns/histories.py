@@ -1,17 +1,17 @@
-"""Several processes save into the same sessions, some are killed: every history is legal.
+"""Several processes save the same sessions, some are killed: every history is linearizable.
 
 Four processes share one store. Each has a session of its own, which it saves, rewinds and forks,
-and all compete for shared ones: they save if nobody else did since they looked (by digest, by
-generation), save without asking, load, delete, and take an id that was deleted. Now and then a save
-is cancelled, and every second or so a process is killed and another takes its place. Everything is
-written down before it begins and when it has ended, with the system's monotonic clock.
+and all compete for shared ones: they save if the session did not change since they loaded it (by
+digest, by generation), save unconditionally, load, delete, and save under a deleted id. Now and
+then a save is cancelled, and every second or so a process is killed and replaced. Each operation is
+logged before it begins and when it has ended, with the system's monotonic clock.
 
-Afterwards each session's operations must be explained by one order of them that agrees with what
-each answered and with the clock: what ended before another began comes before it. What was killed
-or cancelled may have happened, once, or not. `legal` looks for such an order.
+Afterwards each session's operations must be explained by one order of them that agrees with their
+results and with the clock: an operation that ended before another began comes before it. A killed
+or cancelled operation happened once or not at all. `history_checker` looks for such an order.
 
-Values are told apart by their digest, and no two saves save the same. A caller who is told that the
-store is busy is a broken promise: nobody holds the lock for as long as a save waits for it.
+Values are told apart by their digest, and no two saves save the same value. A busy error is a
+broken promise: no process holds the lock for as long as a save waits for it.
 """
 
 from __future__ import annotations
@@ -39,27 +39,25 @@ from tests.faults.harness.history_checker import Kind, Operation, Outcome, expla
 from tests.faults.harness.report import Report, Size
 
 # Seconds in all, and of one round: a round has a file of its own and is checked by itself.
-_SECONDS: Final[Mapping[Size, int]] = {"short": 15, "long": 3600}
+_SECONDS: Final[Mapping[Size, int]] = {"short": 10, "long": 3600}
 _ROUND: Final = 10.0
 _PROCESSES: Final = 4
 _SHARED: Final = ("shared-0", "shared-1", "shared-2")
 # Seconds between one process being killed and the next.
 _BETWEEN_KILLS: Final = (0.1, 0.8)
-# How often a save of a shared session is cancelled, and how many messages it takes over.
+# How often a save of a shared session is cancelled, and how many messages it copies.
 _CANCELLED: Final = 0.03
 _MESSAGES: Final = 20
-# Seconds in which the last one has to end.
-_PATIENCE: Final = 60.0
+# Seconds in which the last process has to end.
+_TIME_LIMIT: Final = 60.0
 
 
-def run(subject: str, seed: int, size: Size) -> Report:
-    """Let processes compete for `_SECONDS`, in rounds; see the module."""
-    report = Report(campaign="histories", subject=subject, seed=seed)
+def run(report: Report, size: Size) -> None:
+    """Let processes compete for `_SECONDS`, in rounds."""
     for number in range(round(_SECONDS[size] / _ROUND)):
-        _round(report, f"{seed}.{number}")
+        _round(report, f"{report.seed}.{number}")
         if report.failures:
             break
-    return report
 
 
 def _round(report: Report, name: str) -> None:
@@ -74,7 +72,7 @@ def _round(report: Report, name: str) -> None:
             log = folder / f"log-{place}-{report.counts['processes']}"
             report.add(processes=1)
             process = _Process(open_store, path, log, f"{name}/{log.name}")
-            running[place] = Child(lambda say: process.run(f"own-{place}")), log
+            running[place] = Child(lambda send: process.run(f"own-{place}")), log
 
         def end(place: int) -> None:
             child, log = running.pop(place)
@@ -82,7 +80,7 @@ def _round(report: Report, name: str) -> None:
             operations.extend(_read(log, time.monotonic()))
             report.add(kills=1)
             if status != -signal.SIGKILL:
-                report.fail(f"round {name}: a process ended with {status}: {child.said('error')}")
+                report.fail(f"round {name}: a process ended with {status}: {child.sent('error')}")
 
         for place in range(_PROCESSES):
             start(place)
@@ -95,9 +93,9 @@ def _round(report: Report, name: str) -> None:
         for place in list(running):
             end(place)
         log = folder / "log-final"
-        final = Child(lambda say: _Process(open_store, path, log, "").look(folder / "record"))
-        if final.finish(_PATIENCE) != 0:
-            report.fail(f"round {name}: nobody can look: {final.said('error')}")
+        final = Child(lambda send: _Process(open_store, path, log, "").check(folder / "record"))
+        if final.finish(_TIME_LIMIT) != 0:
+            report.fail(f"round {name}: the file cannot be checked: {final.sent('error')}")
             return
         operations.extend(_read(log, time.monotonic()))
         _judge(report, name, operations, json.loads((folder / "record").read_text()))
@@ -106,7 +104,7 @@ def _round(report: Report, name: str) -> None:
 def _judge(
     report: Report, name: str, operations: Sequence[Operation], record: Mapping[str, Any]
 ) -> None:
-    """Hold the history of each session against what the rules allow."""
+    """Look for an order of each session's operations, and compare its generations with it."""
     by_session: dict[str, list[Operation]] = {}
     for operation in operations:
         by_session.setdefault(operation.session, []).append(operation)
@@ -117,13 +115,13 @@ def _judge(
             report.add(**{"races_won" if operation.outcome == "ok" else "races_lost": 1})
     for session, theirs in sorted(by_session.items()):
         report.add(histories=1)
-        problem = explain(theirs) or _on_record(theirs, record.get(session, []))
+        problem = explain(theirs) or _check_generations(theirs, record.get(session, []))
         if problem:
             report.fail(f"round {name}, {session}: {problem}")
 
 
-def _on_record(operations: Sequence[Operation], record: Sequence[tuple[int, str]]) -> str:
-    """Hold the generations on record against the saves: the second witness of the same history."""
+def _check_generations(operations: Sequence[Operation], record: Sequence[tuple[int, str]]) -> str:
+    """Compare the stored generations with the saves; return the fault, or ""."""
     numbers = [number for number, _ in record]
     if numbers and numbers != list(range(numbers[0], numbers[0] + len(record))):
         return f"its generations are numbered {numbers[:3]} to {numbers[-3:]}"
@@ -132,7 +130,7 @@ def _on_record(operations: Sequence[Operation], record: Sequence[tuple[int, str]
     for number, digest in record:
         save = saves.get(digest)
         if save is None:
-            return f"generation {number} is nobody's"
+            return f"generation {number} was saved by no process"
         if save.kind in {"cas", "rewind"} and save.before != before:
             return f"LOST UPDATE: generation {number} was made of another than {number - 1}"
         if save.kind == "expected" and save.number != (0 if before is None else number - 1):
@@ -142,14 +140,14 @@ def _on_record(operations: Sequence[Operation], record: Sequence[tuple[int, str]
 
 
 def _read(log: Path, gone: float) -> list[Operation]:
-    """What a process did. Nothing came of what it had not ended once it was gone."""
+    """The operations of a process. After `gone` an unfinished one has no effect any more."""
     found: dict[int, Operation] = {}
     for line in log.read_bytes().split(b"\n")[:-1] if log.exists() else []:
-        number, told = json.loads(line)
+        number, facts = json.loads(line)
         if number in found:
-            found[number] = attrs.evolve(found[number], **told)
+            found[number] = attrs.evolve(found[number], **facts)
         else:
-            found[number] = Operation(ended=gone, **told)
+            found[number] = Operation(ended=gone, **facts)
     return list(found.values())
 
 
@@ -157,7 +155,7 @@ def _read(log: Path, gone: float) -> list[Operation]:
 
 
 class _Process:
-    """One that competes. Its log is a file: what was written is there when it is killed."""
+    """A competing process. Its log is a file, which keeps every line when the process is killed."""
 
     def __init__(self, open_store: store_under_test.Open, path: Path, log: Path, name: str) -> None:
         self._open = open_store
@@ -180,21 +178,21 @@ class _Process:
         with self._writing():
             asyncio.run(main())
 
-    def look(self, record: Path) -> None:
-        """Write down what is there in the end, and what is on record of how it came about."""
+    def check(self, record: Path) -> None:
+        """Log the final state of each session, and write its generations to a file."""
 
         async def main() -> None:
             async with self._open(self._path) as store:
-                on_record: dict[str, list[tuple[int, str]]] = {}
+                generations: dict[str, list[tuple[int, str]]] = {}
                 for session in await store.list():
-                    on_record[session] = [
+                    generations[session] = [
                         (one.number, one.digest) for one in await store.generations(session)
                     ]
-                for session in {*_SHARED, *on_record}:
+                for session in {*_SHARED, *generations}:
                     await self._load(store, session)
                     await self._generation(store, session)
                 await store_under_test.verified(store)
-            record.write_text(json.dumps(on_record))
+            record.write_text(json.dumps(generations))
 
         with self._writing():
             asyncio.run(main())
@@ -208,7 +206,7 @@ class _Process:
             os.close(self._file)
 
     async def _alone(self, store: Any, session: str) -> None:
-        """Do things to a session that nobody else touches, so that what is there is known."""
+        """Change a session that no other process changes, so that its value is known."""
         known = await self._load(store, session)
         while True:
             what = self._chance.random()
@@ -225,7 +223,7 @@ class _Process:
                 to = self._chance.choice(_SHARED)
                 copy = with_ended_runs(known.fork(to))
                 await self._do("fork", to, store.fork(session, to), **_facts(copy))
-                # Saved anew, so that no two forks are the same.
+                # Saved again, so that no two forks are the same.
                 known = await self._save(store, session, known)
             else:
                 await self._generation(store, session)
@@ -239,7 +237,7 @@ class _Process:
         return new
 
     async def _compete(self, store: Any) -> None:
-        """Do things to sessions that the others change, too."""
+        """Change sessions that other processes change, too."""
         while True:
             session = self._chance.choice(_SHARED)
             what = self._chance.random()
@@ -264,7 +262,7 @@ class _Process:
                 await self._do("delete", session, store.delete(session), cancel)
 
     def _next(self, session: str, found: SessionSnapshot | None) -> SessionSnapshot:
-        """What nobody else saves, made of what was found."""
+        """A value that no other save has, made of the loaded one."""
         self._made += 1
         mark = f"{self._name}/{self._made}"
         before = found.session.messages[-_MESSAGES:] if found is not None else ()
@@ -278,7 +276,7 @@ class _Process:
             )
         )
 
-    # Each is written down before it begins and when it has ended.
+    # Each operation is logged before it begins and when it has ended.
 
     async def _load(self, store: Any, session: str) -> SessionSnapshot | None:
         line = self._begin("load", session)
@@ -307,14 +305,14 @@ class _Process:
             if cancel:
                 await asyncio.sleep(self._chance.random() * 0.003)
                 task.cancel()
-            answer = await task
+            result = await task
         except asyncio.CancelledError:
-            return  # nobody knows: it may still happen
+            return  # its outcome is unknown: it may still happen
         except StaleGenerationError as error:
             self._end(line, time.monotonic(), "refused", actual=error.actual)
             return
-        number = {"number": answer} if kind == "rewind" else {}
-        self._end(line, time.monotonic(), "refused" if answer is False else "ok", **number)
+        number = {"number": result} if kind == "rewind" else {}
+        self._end(line, time.monotonic(), "refused" if result is False else "ok", **number)
 
     def _begin(self, kind: Kind, session: str, **facts: Any) -> int:
         line = next(self._lines)
@@ -325,8 +323,8 @@ class _Process:
     def _end(self, line: int, ended: float, outcome: Outcome, **facts: Any) -> None:
         self._write(line, {"ended": ended, "outcome": outcome, **facts})
 
-    def _write(self, line: int, told: dict[str, Any]) -> None:
-        os.write(self._file, json.dumps([line, told]).encode() + b"\n")
+    def _write(self, line: int, facts: dict[str, Any]) -> None:
+        os.write(self._file, json.dumps([line, facts]).encode() + b"\n")
 
 
 def _facts(

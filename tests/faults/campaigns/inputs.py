@@ -1,22 +1,19 @@
-"""What cannot be saved is saved: it is refused by a typed error, and nothing is written.
+"""Invalid values are saved: each is refused by a typed error, and nothing is written.
 
-Hypothesis makes good values of every kind; one part of each, at any depth, is replaced by something
-odd (`wrong`) and the whole handed to the store. Ids and the other arguments of every public method
-are tried likewise. Either the store refuses, by an error of its own, and the bytes of the database
-and its log stay what they were; or it takes the value, and gives back its equal. It works on in
-any case: now and then a good session is saved, and at the end all of them are there.
+Hypothesis makes good values of every kind; one part of each, at any depth, is replaced by an odd
+value (`invalid_values`) and the whole passed to the store. Ids and the other arguments of every
+public method are tried likewise. Either the store refuses with an error of its own, and the bytes
+of the database and its WAL do not change; or it saves the value, and loads its equal. The store
+works on in any case: now and then a good session is saved, and at the end all of them are stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import multiprocessing
 import random
 import tempfile
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,53 +23,42 @@ from hypothesis import seed as hypothesis_seed
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS
 from a3s_store.errors import InvalidIdError, SessionNotFoundError, StoreError
 from a3s_store.testing import strategies
-from tests.faults.harness import invalid_values
+from tests.faults.harness import forks, invalid_values
 from tests.faults.harness import store_under_test as subjects
-from tests.faults.harness.other_process import Beside
+from tests.faults.harness.other_process import OtherProcess
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.workload import BrokenPromiseError, session_id, state
 
 # How many inputs there are.
-INPUTS: Final = {"short": 2_000, "long": 50_000}
-PROCESSES: Final = 2
+INPUTS: Final = {"short": 1_000, "long": 50_000}
+# How many processes try inputs.
+LANES: Final = 2
 # Inputs made of one good value, and inputs before the file is closed and checked.
 _OF_ONE: Final = 10
 _IN_A_FILE: Final = 500
-_SURELY: Final = 60.0
+# Seconds after which a call hangs.
+_TIME_LIMIT: Final = 60.0
 
 Save = Callable[[Any, Any], Awaitable[Any]]
 Load = Callable[[Any, Any], Awaitable[Any]]
 
 
-def run(subject: str, seed: int, size: Size) -> Report:
-    """Hand the subject what cannot be saved. See the module."""
-    report = Report(campaign="inputs", subject=subject, seed=seed)
+def run(report: Report, size: Size) -> None:
+    """Try inputs on one file after the other."""
     files = INPUTS[size] // _IN_A_FILE
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
-        lanes = [
-            pool.submit(_lane, subject, seed, range(first, files, PROCESSES))
-            for first in range(PROCESSES)
-        ]
-        for lane in lanes:
-            counts, failures = lane.result()
-            report.add(**counts)
-            report.failures += failures
-    return report
+    forks.share(report, _try_files, [range(first, files, LANES) for first in range(LANES)])
 
 
-def _lane(subject: str, seed: int, files: range) -> tuple[Counter[str], list[str]]:
-    report = Report(campaign="inputs", subject=subject, seed=seed)
-    with Beside() as beside:
+def _try_files(report: Report, files: range) -> None:
+    with OtherProcess() as other:
         for number in files:
-            one_file(report, beside, number)
-    return report.counts, report.failures
+            one_file(report, other, number)
 
 
-def one_file(report: Report, beside: Beside, number: int, inputs: int = _IN_A_FILE) -> None:
-    """The inputs of one file: to repeat one that failed."""
+def one_file(report: Report, other: OtherProcess, number: int, inputs: int = _IN_A_FILE) -> None:
+    """Try so many inputs on one file."""
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
-        attack = _Attack(report, beside, number, Path(folder) / "agent.a3s")
+        attack = _Attack(report, other, number, Path(folder) / "agent.a3s")
         runner.run(attack.begin())
 
         @hypothesis_seed(report.seed * 1_000_003 + number)
@@ -93,11 +79,11 @@ def one_file(report: Report, beside: Beside, number: int, inputs: int = _IN_A_FI
 
 
 class _Attack:
-    """One file, and what is handed to its store."""
+    """One file and the inputs for its store."""
 
-    def __init__(self, report: Report, beside: Beside, number: int, path: Path) -> None:
+    def __init__(self, report: Report, other: OtherProcess, number: int, path: Path) -> None:
         self._report = report
-        self._beside = beside
+        self._other = other
         self._number = number
         self._path = path
         self._open = subjects.find(report.subject)
@@ -113,10 +99,10 @@ class _Attack:
         await self._save_a_good_one()
 
     async def end(self) -> None:
-        """Close; everything good is there and nothing is damaged."""
+        """Close and check: everything good is stored and nothing is damaged."""
         self._what = "the end"
-        await asyncio.wait_for(self._store.close(), _SURELY)
-        self._beside.let_go(self._path)
+        await asyncio.wait_for(self._store.close(), _TIME_LIMIT)
+        self._other.close_file(self._path)
         try:
             async with self._open(self._path) as store:
                 await subjects.check(store, "good", {0: self._turns}, {0: self._turns})
@@ -124,8 +110,10 @@ class _Attack:
             self._fail(f"{type(error).__name__}: {error}")
 
     async def hand_in(self, snapshot: Any, workflow: Any) -> None:
-        """Hand in some wrong values made of these good ones, ids and arguments among them."""
+        """Try some invalid values made of these good ones, ids and arguments among them."""
         for _ in range(_OF_ONE):
+            if self._report.is_enough:
+                return
             self._report.add(inputs=1)
             chosen = self._chance.random()
             if chosen < 0.15:
@@ -150,12 +138,12 @@ class _Attack:
         except RecursionError as error:
             self._fail(f"a model raised {type(error).__name__}")
             return
-        await self._try(*_ROADS[way], value)
+        await self._try(*_WAYS[way], value)
 
     async def _try(self, save: Save, load: Load, value: Any) -> None:
-        before = self._beside.bytes_of(self._path)
+        before = self._other.bytes_of(self._path)
         try:
-            await asyncio.wait_for(save(self._store, value), _SURELY)
+            await asyncio.wait_for(save(self._store, value), _TIME_LIMIT)
         except StoreError as error:
             self._refused(error, before)
         except Exception as error:
@@ -174,16 +162,16 @@ class _Attack:
         try:
             found = await load(self._store, value)
             if not _same(found, value):
-                self._fail("it was taken, and something else came back")
+                self._fail("it was saved, and another value is loaded")
         except Exception as error:
-            self._fail(f"it was taken, and loading it raised {type(error).__name__}: {error}")
+            self._fail(f"it was saved, and loading it raised {type(error).__name__}: {error}")
         for name in ("victim", *await self._others()):
             await self._store.delete(name)
         for run_id in (await self._store.inventory()).loop_checkpoints:
             await self._store.delete_loop_checkpoint(run_id)
         for workflow_id in (await self._store.inventory()).workflow_checkpoints:
             await self._store.delete_workflow_checkpoint(workflow_id)
-        self._rows = self._beside.rows_of(self._path)
+        self._rows = self._other.rows_of(self._path)
 
     async def _others(self) -> list[str]:
         inventory = await self._store.inventory()
@@ -194,53 +182,53 @@ class _Attack:
         self._what = "a good session"
         self._turns += 1
         good = state("good", 0, self._turns)
-        await asyncio.wait_for(self._store.save_snapshot(good), _SURELY)
+        await asyncio.wait_for(self._store.save_snapshot(good), _TIME_LIMIT)
         if await self._store.load_snapshot(session_id(0)) != good:
-            self._fail("it is not what was saved")
-        self._rows = self._beside.rows_of(self._path)
+            self._fail("another value than the saved one is loaded")
+        self._rows = self._other.rows_of(self._path)
 
     # -- Ids and arguments --------------------------------------------------------------------
 
     async def _an_id(self) -> None:
-        """An id in every method that takes one: refused by name, or one nobody ever saved under."""
+        """Try an id in every method that takes one: it is refused, or nothing is stored by it."""
         make, valid = self._chance.choice(invalid_values.IDS)
-        before = self._beside.bytes_of(self._path)
+        before = self._other.bytes_of(self._path)
         for name, call in _BY_ID.items():
             self._what = f"{name} of an id"
             self._report.add(calls_with_ids=1)
             try:
-                answer = await asyncio.wait_for(call(self._store, make()), _SURELY)
+                found = await asyncio.wait_for(call(self._store, make()), _TIME_LIMIT)
             except InvalidIdError:
                 if valid:
                     self._fail("a good id was refused")
             except SessionNotFoundError as error:
                 if not valid:
-                    self._fail(f"what is no id was taken for one: {error}")
+                    self._fail(f"an invalid id was taken for one: {error}")
             except Exception as error:
                 self._fail(f"{type(error).__name__}: {_text(error)}")
             else:
                 if not valid:
-                    self._fail("what is no id was taken for one")
-                if answer not in (None, False, 0, ()):
-                    self._fail("something is there that was never saved")
+                    self._fail("an invalid id was taken for one")
+                if found not in (None, False, 0, ()):
+                    self._fail("something is stored that was never saved")
         self._unchanged(before)
 
     def _unchanged(self, before: str) -> None:
-        if self._beside.bytes_of(self._path) == before:
+        if self._other.bytes_of(self._path) == before:
             self._report.add(bytes_unchanged=1)
-        elif self._beside.rows_of(self._path) != self._rows:
-            # The bytes may change when the log is copied in an idle moment; the rows may not.
-            self._fail("nothing was to be saved, and something was written")
+        elif self._other.rows_of(self._path) != self._rows:
+            # A checkpoint of the idle store may change the bytes; the rows may not change.
+            self._fail("an invalid value was refused, and something was written")
 
     async def _an_argument(self) -> None:
-        """Something odd in place of a number, a digest, a path, a setting."""
+        """Try an odd value in place of a number, a digest, a path, a setting."""
         name, call = self._chance.choice(list(_BY_ARGUMENT.items()))
         self._what = f"an argument of {name}"
         odd = self._chance.choice(invalid_values.ODD)()
-        before = self._beside.bytes_of(self._path)
+        before = self._other.bytes_of(self._path)
         files = sorted(self._path.parent.iterdir())
         try:
-            await asyncio.wait_for(call(self, odd), _SURELY)
+            await asyncio.wait_for(call(self, odd), _TIME_LIMIT)
         except invalid_values.REFUSALS as error:
             self._report.add(refused=1)
             if isinstance(error, StoreError) is False and name in _ONLY_OURS:
@@ -250,7 +238,7 @@ class _Attack:
             self._fail(f"{type(error).__name__}: {_text(error)}")
         else:
             self._report.add(taken=1)
-            self._rows = self._beside.rows_of(self._path)
+            self._rows = self._other.rows_of(self._path)
         if sorted(self._path.parent.iterdir()) != files:
             self._fail("a file was made")
 
@@ -260,7 +248,7 @@ class _Attack:
             await store.list()
 
     async def open_at(self, place: Any) -> None:
-        """Open something odd as a path. A text that is a name is left alone: it may be made."""
+        """Open an odd path. A text that is a possible name is skipped: its file may be created."""
         if isinstance(place, str) and place.isprintable() and 0 < len(place) < 200:
             return
         async with type(self._store).open(place) as store:
@@ -279,7 +267,7 @@ def _text(error: BaseException) -> str:
 
 
 def _same(found: Any, value: Any) -> bool:
-    """Whether a load answered what was saved; a list comes back as the tuple it stands for."""
+    """Whether the loaded value is the saved one; a list is loaded as a tuple."""
     if isinstance(value, list):
         value = tuple(value)
     return bool(found == value)
@@ -296,7 +284,7 @@ def _good(snapshot: Any, workflow: Any) -> list[tuple[str, Any]]:
     return [*ways, ("save_workflow_checkpoint", workflow)]
 
 
-def _family_road(name: str) -> tuple[Save, Load]:
+def _collection_way(name: str) -> tuple[Save, Load]:
     return (
         lambda store, value: getattr(store, f"save_{name}")("victim", value),
         lambda store, value: getattr(store, f"load_{name}")("victim"),
@@ -304,7 +292,7 @@ def _family_road(name: str) -> tuple[Save, Load]:
 
 
 # How each kind of value is saved and loaded.
-_ROADS: Final[dict[str, tuple[Save, Load]]] = {
+_WAYS: Final[dict[str, tuple[Save, Load]]] = {
     "save": (lambda store, value: store.save(value), lambda store, value: store.load(value.id)),
     "save_snapshot": (
         lambda store, value: store.save_snapshot(value),
@@ -316,13 +304,13 @@ _ROADS: Final[dict[str, tuple[Save, Load]]] = {
         ),
         lambda store, value: store.load_workflow_checkpoint(value.workflow_id),
     ),
-    **{f"save_{collection.name}": _family_road(collection.name) for collection in COLLECTIONS},
+    **{f"save_{collection.name}": _collection_way(collection.name) for collection in COLLECTIONS},
 }
 
 
 def _call(method: str, store: Any, name: Any) -> Awaitable[Any]:
-    answer: Awaitable[Any] = getattr(store, method)(name)
-    return answer
+    called: Awaitable[Any] = getattr(store, method)(name)
+    return called
 
 
 _BY_ID: Final[dict[str, Callable[[Any, Any], Awaitable[Any]]]] = {
@@ -333,7 +321,7 @@ _BY_ID: Final[dict[str, Callable[[Any, Any], Awaitable[Any]]]] = {
     "generation": lambda store, name: store.generation(name),
     "generations": lambda store, name: store.generations(name),
     "fork": lambda store, name: store.fork(name, "new"),
-    "fork to": lambda store, name: store.fork("nobody", name),
+    "fork to": lambda store, name: store.fork("unknown", name),
     "rewind": lambda store, name: store.rewind(name, 0),
     **{
         f"load_{collection.name}": functools.partial(_call, f"load_{collection.name}")
@@ -349,8 +337,8 @@ _BY_ID: Final[dict[str, Callable[[Any, Any], Awaitable[Any]]]] = {
 _GOOD: Final = session_id(0)
 _BY_ARGUMENT: Final[dict[str, Callable[[_Attack, Any], Awaitable[Any]]]] = {
     "load": lambda it, odd: it._store.load(_GOOD, generation=odd),
-    "rewind": lambda it, odd: it._store.rewind("nobody", odd),
-    "fork": lambda it, odd: it._store.fork("nobody", "new", odd),
+    "rewind": lambda it, odd: it._store.rewind("unknown", odd),
+    "fork": lambda it, odd: it._store.fork("unknown", "new", odd),
     "save": lambda it, odd: it._store.save(
         state("good", 1, 1).session, expected_generation=odd if odd is not None else -1
     ),
@@ -359,7 +347,7 @@ _BY_ARGUMENT: Final[dict[str, Callable[[_Attack, Any], Awaitable[Any]]]] = {
     ),
     "open's durability": lambda it, odd: it.open_with(durability=odd),
     "open's timeout": lambda it, odd: it.open_with(busy_timeout_ms=odd),
-    "open's memory": lambda it, odd: it.open_with(cache_max_sessions=odd),
+    "open's cache": lambda it, odd: it.open_with(cache_max_sessions=odd),
     "open's path": lambda it, odd: it.open_at(odd),
 }
 # Of these every refusal has to be a StoreError.

@@ -1,9 +1,9 @@
-"""Bits of a write-ahead log are flipped, one in each copy; logs as crashes leave them are not.
+"""Bits of a WAL are flipped, one in each copy; WALs as crashes leave them are accepted.
 
-SQLite drops whatever follows a wrong page of its log and says nothing. Of the flips that would cost
-commits, nine in ten at least are recognised before anything is dropped. No log that a killed
-process left, and none that a power cut may leave of one, is taken for damage: the pages of the
-commit that was under way may be there, or not, or half.
+SQLite drops everything behind a wrong page of its WAL without an error. Of the flips that would
+lose commits, nine in ten at least are recognised before anything is dropped. No WAL that a killed
+process left, and none that a power cut may leave, is taken for damage: of the commit in progress
+each page may be written, missing, or torn.
 """
 
 from __future__ import annotations
@@ -13,108 +13,103 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
-from multiprocessing import get_context
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.errors import StoreError
-from tests.faults.campaigns import flips
-from tests.faults.harness import damaged_store, full_store
-from tests.faults.harness.full_store import Specimen
+from tests.faults.harness import forks, full_store
+from tests.faults.harness.damaged_store import Examiner
+from tests.faults.harness.full_store import Original
 from tests.faults.harness.report import Report, Size
-from tests.faults.harness.store_under_test import Open, find, save_turn, visible
+from tests.faults.harness.store_under_test import Open, find, save_turn, stored_turns
 from tests.faults.harness.workload import state
 
-_FLIPS: Final = {"short": 200, "long": 10_000}
-_KILLS: Final = {"short": 40, "long": 1_000}
+_FLIPS: Final = {"short": 100, "long": 10_000}
+_KILLS: Final = {"short": 20, "long": 1_000}
 _IMAGES: Final = {"short": 120, "long": 20_000}
 _TURNS: Final = 6
 _RECOGNISED: Final = 0.9
 _SECTOR: Final = 512
-# How often one session is saved while its logs are looked at, and after how many there is a pause
-# in which the log is copied, so that it is begun again.
+# Flips of one process.
+_SHARE: Final = 25
+# How many saves are made of which the WALs are taken, and after how many there is a pause in which
+# a checkpoint copies the WAL, so that it is restarted.
 _SAVES: Final = 20
 _PAUSE_AT: Final = 14
 
+# A bit: the offset of its byte, and its number in it.
+Bit = tuple[int, int]
 
-def run(subject: str, seed: int, size: Size, *, share: float = 1.0) -> Report:
-    """Flip bits of a log, and look at logs that are as they may be; see the module.
+
+def run(report: Report, size: Size, *, share: float = 1.0) -> None:
+    """Flip bits of a WAL, and check WALs of killed processes and of power cuts.
 
     A `share` of all that is tried.
     """
-    report = Report(campaign="log_flips", subject=subject, seed=seed)
-    chance = random.Random(seed)
-    with damaged_store.scratch() as folder:
-        _flip(report, subject, Path(folder), seed, chance, int(share * _FLIPS[size]))
-        # Each process is killed at another moment; then one leaves whatever a power cut may.
+    chance = random.Random(report.seed)
+    with forks.scratch() as folder:
+        _flip(report, folder, chance, int(share * _FLIPS[size]))
+        # Each process is killed at another moment.
         for number in range(int(share * _KILLS[size])):
-            _kill(report, subject, Path(folder) / f"killed-{number}", chance)
-        _cut(report, subject, Path(folder) / "cut", chance, int(share * _IMAGES[size]))
-    return report
+            _kill(report, folder / f"killed-{number}", chance)
+        _cut(report, folder / "cut", chance, int(share * _IMAGES[size]))
 
 
-def _flip(
-    report: Report, subject: str, folder: Path, seed: int, chance: random.Random, count: int
-) -> None:
+def _flip(report: Report, folder: Path, chance: random.Random, count: int) -> None:
     try:
-        whole = _killed_specimen(subject, folder, seed)
+        original = _killed_original(report, folder)
     except (AssertionError, StoreError) as error:
-        report.fail(f"what a killed process left is refused: {error!r}")
+        report.fail(f"the file of a killed process is refused: {error!r}")
         return
-    log = whole.files["-wal"]
-    report.add(log_bytes=len(log))
-    jobs = [(chance.randrange(len(log)), chance.randrange(8)) for _ in range(count)]
-    lost = recognised = 0
-    arguments = (subject, str(folder), whole)
-    for place, found in zip(
-        jobs, damaged_store.side_by_side(_try, jobs, flips.begin, *arguments), strict=True
-    ):
-        # A load that answers nothing, or something older, is what is to be recognised here.
-        silent = [failure for failure in found.failures if failure.startswith("SILENT")]
-        for failure in found.failures:
-            if failure not in silent and not failure.startswith("reading"):
-                report.fail(f"bit {place[1]} of byte {place[0]} of the log: {failure}")
-        if silent or found.differs or found.refused:
-            lost += 1
-            recognised += found.refused or found.verified is False
-    report.add(flips=count, lose_commits=lost, recognised=recognised)
+    log = original.files["-wal"]
+    report.add(log_bytes=len(log), flips=count)
+    bits = [(chance.randrange(len(log)), chance.randrange(8)) for _ in range(count)]
+    forks.share(
+        report,
+        lambda own, some: _flip_each(own, some, Examiner(own, folder, original)),
+        [bits[first : first + _SHARE] for first in range(0, len(bits), _SHARE)],
+    )
+    lost, recognised = report.counts["lose_commits"], report.counts["recognised"]
     if recognised < _RECOGNISED * lost:
         report.fail(f"{recognised} of {lost} flips that lose commits were recognised")
 
 
-def _try(place: tuple[int, int]) -> damaged_store.Finding:
-    data = bytearray(flips.WORKER["whole"].files["-wal"])
-    data[place[0]] ^= 1 << place[1]
-    return flips.examined(wal=bytes(data))[0]
+def _flip_each(report: Report, bits: Sequence[Bit], examiner: Examiner) -> None:
+    for at, bit in bits:
+        data = bytearray(examiner.original.files["-wal"])
+        data[at] ^= 1 << bit
+        found, _ = examiner.examine(wal=bytes(data))
+        # A load that returns None, or an older value, is a lost commit.
+        silent = [failure for failure in found.failures if failure.startswith("SILENT")]
+        for failure in found.failures:
+            if failure not in silent and not failure.startswith("reading"):
+                report.fail(f"bit {bit} of byte {at} of the WAL: {failure}")
+        if silent or found.differs or found.refused:
+            noticed = found.refused or found.verified is False
+            report.add(lose_commits=1, recognised=int(noticed))
 
 
-def _killed_specimen(subject: str, folder: Path, seed: int) -> Specimen:
-    """A specimen with a log in which all commits are, since nobody closed the store."""
+def _killed_original(report: Report, folder: Path) -> Original:
+    """A store with all commits in its WAL, since no process closed it."""
     path = folder / "killed"
 
     async def work() -> None:
-        store = await find(subject)(path)
-        await full_store.fill(store, str(seed), _TURNS)
+        store = await find(report.subject)(path)
+        await full_store.fill(store, str(report.seed), _TURNS)
         os._exit(0)
 
     os.waitpid(_child(lambda: asyncio.run(work())), 0)
-    files = full_store.read_files(path)
-    with get_context("fork").Pool(1) as pool:
-        return pool.apply(_taken, (subject, path, files))
+    return full_store.read_in_own_process(report.subject, path, full_store.read_files(path))
 
 
-def _taken(subject: str, path: Path, files: dict[str, bytes]) -> Specimen:
-    return asyncio.run(full_store.taken(find(subject), path, files))
-
-
-def _kill(report: Report, subject: str, path: Path, chance: random.Random) -> None:
-    """Kill a process that saves, some of them right after the log was begun again."""
+def _kill(report: Report, path: Path, chance: random.Random) -> None:
+    """Kill a process that saves, sometimes just after its WAL was restarted."""
     reading, writing = os.pipe()
 
     async def work() -> None:
-        async with find(subject)(path) as store:
+        async with find(report.subject)(path) as store:
             for turn in range(1, 10_000):
                 await save_turn(store, "killed", turn % 3, 1 + turn // 3)
                 os.write(writing, b".")
@@ -128,27 +123,28 @@ def _kill(report: Report, subject: str, path: Path, chance: random.Random) -> No
     os.close(reading)
     report.add(kills=1)
     log = full_store.read_files(path).get("-wal", b"")
-    _must_be_legal(report, log, "killed")
-    child = _child(lambda: asyncio.run(_must_open(find(subject), path)))
+    _must_not_be_suspected(report, log, "of a killed process")
+    child = _child(lambda: asyncio.run(_must_open(find(report.subject), path)))
     if os.waitpid(child, 0)[1]:
-        report.fail("what a killed process left is refused, or not what was saved")
+        report.fail("the file of a killed process is refused, or has other sessions")
 
 
 async def _must_open(open_store: Open, path: Path) -> None:
     async with open_store(path) as store:
-        await visible(store, "killed", range(3))
+        await stored_turns(store, "killed", range(3))
     os._exit(0)
 
 
-def _cut(report: Report, subject: str, path: Path, chance: random.Random, count: int) -> None:
-    """Of a commit under way any of its sectors may be on the disk, and any may not."""
-    states = _log_states(subject, path)
+def _cut(report: Report, path: Path, chance: random.Random, count: int) -> None:
+    """Check WALs in which any sectors of the commit in progress are on the disk."""
+    states = _log_states(report.subject, path)
     report.add(log_states=len(states))
     for _ in range(count):
         number = chance.randrange(len(states) - 1)
         before, after = states[number], states[number + 1]
         report.add(images=1)
-        _must_be_legal(report, _mixed(before, after, chance), f"of saves {number} and one more")
+        image = _mixed(before, after, chance)
+        _must_not_be_suspected(report, image, f"of saves {number} and one more")
 
 
 def _mixed(before: bytes, after: bytes, chance: random.Random) -> bytes:
@@ -168,16 +164,16 @@ def _mixed(before: bytes, after: bytes, chance: random.Random) -> bytes:
 
 
 def _log_states(subject: str, path: Path) -> list[bytes]:
-    """The bytes of the log after each of some saves; the saving is done by another process."""
+    """The bytes of the WAL after each of some saves, which another process makes."""
     orders, order = os.pipe()
-    answer, answers = os.pipe()
+    done, report_done = os.pipe()
 
     async def work() -> None:
         async with find(subject)(path) as store:
             for turn in range(1, _SAVES + 1):
                 # One commit: of two, the first is synced before the second begins.
                 await store.save_snapshot(state("cut", 0, turn))
-                os.write(answers, b".")
+                os.write(report_done, b".")
                 await asyncio.to_thread(os.read, orders, 1)
                 if turn == _PAUSE_AT:
                     await asyncio.sleep(1.3)
@@ -186,19 +182,19 @@ def _log_states(subject: str, path: Path) -> list[bytes]:
     states = []
     log = path.with_name(path.name + "-wal")
     for _ in range(_SAVES):
-        os.read(answer, 1)
+        os.read(done, 1)
         states.append(log.read_bytes())
         os.write(order, b".")
     os.waitpid(child, 0)
-    for pipe in (orders, order, answer, answers):
+    for pipe in (orders, order, done, report_done):
         os.close(pipe)
     return states
 
 
-def _must_be_legal(report: Report, log: bytes, what: str) -> None:
+def _must_not_be_suspected(report: Report, log: bytes, what: str) -> None:
     found = wal_file.audit(log)
     if found.is_damaged:
-        report.fail(f"FALSE ALARM: a log {what}: {found}")
+        report.fail(f"FALSE ALARM: a WAL {what}: {found}")
 
 
 def _child(work: Callable[[], Any]) -> int:

@@ -1,31 +1,29 @@
-"""The power goes off after every operation of a recording: what is found must be what was promised.
+"""The power goes off after every operation of a recording: the store on the disk must open.
 
-A child runs a scene with the shim, several savers at once, with checkpoints and closing in between,
-in one scene with live sessions, memories and queue journals among them (`runtime_turns`). Then its
-operations are replayed, and after each of them images are drawn of what a power cut may leave
-(`images`). The store is opened on each that is different: it has to open, hold every turn that was
-acknowledged by then, nothing half-saved, and nothing that was not begun. One image in twenty is
-saved to, closed and looked at once more; one in ten is found with a wal-index of garbage.
+A child plays a scenario with the shim: several savers at once, with checkpoints and closing in
+between, in one scenario with live sessions, memories and queue journals among them
+(`runtime_turns`). Then its operations are replayed, and after each of them images are drawn of what
+a power cut may leave (`disk_images`). The store is opened on each that is different: it has to
+open, with every turn that was acknowledged by then, nothing half-saved, and nothing that was not
+begun. One image in twenty is saved to, closed and checked once more; one in ten has a wal-index of
+garbage.
 
 A subject that does not promise durability (`capabilities().durable`) may have lost turns: the
 images in which some are missing are counted. Everything else holds for it as well.
 
-A failure names the recording, the operation and a folder in which the image and a list of the
-operations were kept: recordings differ from run to run, since threads do.
+A failure names the recording, the operation and a folder with the image and a list of the
+operations: recordings differ from run to run, since threads do.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import hashlib
 import itertools
-import multiprocessing
 import random
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -33,19 +31,21 @@ from typing import Any, Final, Literal
 import attrs
 
 from a3s_store.errors import StoreError
-from tests.faults.harness import disk_images, scenarios, shim, store_under_test
+from tests.faults.harness import disk_images, forks, scenarios, shim, store_under_test
 from tests.faults.harness.disk_images import Disk, Image
-from tests.faults.harness.fork_server import Stage
+from tests.faults.harness.fork_server import ForkServer
+from tests.faults.harness.progress import Progress
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.runtime_turns import JOURNALS, LIVE, MEMORIES
-from tests.faults.harness.scenarios import Promised
 from tests.faults.harness.shim import Kind, Operation
 from tests.faults.harness.workload import BrokenPromiseError
 
+unavailable = shim.available
+
 # Images of one seed, and how many seeds.
-_IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (5_000, 1), "long": (100_000, 10)}
-# Each scene: its function, what it is given, and its share of the images.
-_SCENES: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
+_IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (2_500, 1), "long": (100_000, 10)}
+# Each scenario: its function, its arguments, and its share of the images.
+_SCENARIOS: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
     (
         "checkpoints",
         "savers",
@@ -79,11 +79,11 @@ _SCENES: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
         8,
     ),
 )
-# So many failures are enough to go by.
-ENOUGH: Final = 30
+# One image in so many is saved to; has a wal-index of garbage; is verified.
 _AGAIN: Final = 20
 _GARBAGE: Final = 10
 _VERIFIED: Final = 5
+# Of how many failures in one process the image is kept.
 _KEPT: Final = 3
 # Images of each cut, at least.
 _EACH: Final = 6
@@ -93,211 +93,158 @@ _SECONDS: Final = 60.0
 
 @attrs.frozen
 class Recording:
-    """What a child did, and where."""
+    """The file operations of a child in a folder."""
 
     name: str
     folder: Path
     operations: Sequence[Operation]
 
     def cuts(self) -> list[int]:
-        """After which operations it makes a difference that the power goes off."""
+        """The operations after which a power cut may leave another image than before."""
         return [index for index, op in enumerate(self.operations) if _matters(op)]
+
+
+def run(report: Report, size: Size) -> None:
+    """Record every scenario with each seed and judge images of it."""
+    total, seeds = _IMAGES[size]
+    for seed in range(report.seed, report.seed + seeds):
+        attack(report, total, seed)
+
+
+def attack(report: Report, total: int, seed: int = 1) -> None:
+    """Record every scenario with this seed and judge about so many images of them."""
+    recordings: list[tuple[Recording, int]] = []
+    shares = sum(share for *_, share in _SCENARIOS)
+    with forks.scratch() as folder:
+        with ForkServer() as server:
+            for name, scenario, arguments, share in _SCENARIOS:
+                given = {"subject_name": report.subject, "seed": str(seed), **arguments}
+                where = folder / name
+                try:
+                    recorded = record(server, where, scenario, given, f"seed {seed}, {name}")
+                except ScenarioFailedError as error:
+                    report.fail(str(error))
+                    continue
+                recordings.append((recorded, total * share // shares))
+        judge_all(report, recordings, folder, str(seed))
+
+
+class ScenarioFailedError(Exception):
+    """A scenario failed without any fault: there is nothing to replay."""
+
+
+def record(
+    server: ForkServer, place: Path, scenario: str, arguments: Mapping[str, Any], name: str
+) -> Recording:
+    """Play a scenario with nothing going wrong and return its operations.
+
+    Raises:
+        ScenarioFailedError: it failed all the same.
+    """
+    folder = place / "w"
+    folder.mkdir(parents=True)
+    log = place / "log"
+    ended = server.run(
+        f"{scenarios.__name__}:{scenario}",
+        {"folder": str(folder), **arguments},
+        shim.environment(folder, log=log),
+        seconds=_SECONDS,
+    )
+    if ended.status != 0 or ended.stray:
+        raise ScenarioFailedError(f"{name}: failed by itself: {ended.status}, {ended.stray}")
+    found = Recording(name, folder.resolve(), shim.parse(log))
+    shutil.rmtree(place)
+    return found
+
+
+# -- Judging ------------------------------------------------------------------------------------
+
+
+def judge_all(
+    report: Report, recordings: Sequence[tuple[Recording, int]], folder: Path, seed: str = ""
+) -> None:
+    """Open so many images of each recording, in several processes.
+
+    `folder` is for the images, `seed` that of the turns: by default the report's. Half of the
+    images of each cut assume that a file's sync makes its name durable.
+    """
+    parts = []
+    for number, (recording, wanted) in enumerate(recordings):
+        cuts = recording.cuts()
+        report.add(recordings=1, operations=len(recording.operations), cuts=len(cuts))
+        # Fewer images of each cut would be the extremes alone; rather leave out cuts.
+        each = max(_EACH, -(-wanted // (2 * len(cuts))))
+        step = max(1, 2 * len(cuts) * each // wanted)
+        cuts = cuts[number % step :: step]
+        pieces = max(1, min(8, wanted // 100))
+        edges = [len(cuts) * piece // pieces for piece in range(pieces + 1)]
+        parts += [
+            _Part(recording, seed or str(report.seed), each, cuts[first:last], names, folder)
+            for first, last in itertools.pairwise(edges)
+            for names in ("folder", "file")
+        ]
+    gc.collect()
+    forks.share(report, lambda own, part: part.judge(own), parts)
+
+
+@attrs.frozen
+class _Cut:
+    """An image that a power cut may leave after an operation, and the progress by then."""
+
+    operation: int
+    key: bytes
+    image: Image
+    progress: Progress
 
 
 @attrs.frozen
 class _Part:
     """Images of a recording that one process judges: those of some of its cuts."""
 
-    recording: int
-    subject: str
-    seed: str  # of the workload
+    recording: Recording
+    seed: str  # of the turns
     want: int  # images for each cut
     cuts: Sequence[int]
     names: Literal["folder", "file"]
     scratch: Path
 
+    def __str__(self) -> str:
+        return f"{self.recording.name}, operations {self.cuts[:1]} to {self.cuts[-1:]}"
 
-@attrs.define
-class Judged:
-    """What came of a part. `durable` is what the subject promises."""
+    def judge(self, report: Report) -> None:
+        """Open each different image, and compare its turns with the progress at each cut."""
+        judge = _Judge(self, report)
+        with asyncio.Runner() as runner:
+            for cut in self._images():
+                report.add(images=1)
+                runner.run(judge.judge(cut))
+                if report.is_enough:
+                    return
 
-    durable: bool = True
-
-    counts: Counter[str] = attrs.field(factory=Counter)
-    failures: list[str] = attrs.field(factory=list)
-
-
-def run(subject_name: str, seed: int, size: Size) -> Report:
-    """Run the campaign; see `tests.faults`."""
-    report = Report(campaign="powercut", subject=subject_name, seed=seed)
-    if (reason := shim.available()) is not None:
-        report.fail(f"cannot be run here: {reason}")
-        return report
-    total, seeds = _IMAGES[size]
-    with scratch() as place, Stage() as stage:
-        for each in range(seed, seed + seeds):
-            attack(report, stage, place, subject_name, each, total)
-    return report
-
-
-def attack(
-    report: Report, stage: Stage, place: Path, subject_name: str, seed: int, total: int
-) -> None:
-    """Record every scene with this seed and judge about so many images of them."""
-    recordings: list[Recording] = []
-    wanted: list[int] = []
-    shares = sum(share for *_, share in _SCENES)
-    for name, scene, arguments, share in _SCENES:
-        given = {"subject_name": subject_name, "seed": str(seed), **arguments}
-        where = place / f"{name}-{seed}"
-        try:
-            recordings.append(record(stage, where, scene, given, name=f"seed {seed}, {name}"))
-        except WorkloadFailedError as error:
-            report.fail(str(error))  # with nothing going wrong
-            continue
-        wanted.append(total * share // shares)
-    judge_all(report, recordings, wanted, subject_name, [str(seed)] * len(wanted), place)
-
-
-class WorkloadFailedError(Exception):
-    """A scene ended badly by itself; there is nothing to be replayed."""
-
-
-def record(
-    stage: Stage,
-    place: Path,
-    scene: str,
-    arguments: Mapping[str, Any],
-    *,
-    name: str,
-) -> Recording:
-    """Run a scene with nothing going wrong; what it did. Raises WorkloadFailedError."""
-    folder = place / "w"
-    folder.mkdir(parents=True)
-    log = place / "log"
-    ended = stage.run(
-        f"{scenarios.__name__}:{scene}",
-        {"folder": str(folder), **arguments},
-        shim.environment(folder, log=log),
-        seconds=_SECONDS,
-    )
-    if ended.status != 0 or ended.stray:
-        raise WorkloadFailedError(f"{name}: the workload failed: {ended.status}, {ended.stray}")
-    found = Recording(name, folder.resolve(), shim.parse(log))
-    shutil.rmtree(place)
-    return found
-
-
-@contextlib.contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for recordings and images, in memory if there is one, removed afterwards."""
-    memory = Path("/dev/shm")
-    place = tempfile.mkdtemp(prefix="a3s-faults-", dir=memory if memory.is_dir() else None)
-    try:
-        yield Path(place)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-# -- Judging ------------------------------------------------------------------------------------
-
-# What the processes of the pool inherit.
-_recordings: Sequence[Recording] = ()
-
-
-def judge_all(
-    report: Report,
-    recordings: Sequence[Recording],
-    wanted: Sequence[int],
-    subject_name: str,
-    seeds: Sequence[str],
-    place: Path,
-) -> None:
-    """Open as many images of each recording as wanted, in two processes; adds to the report.
-
-    `seeds` are those of the workloads. Half of the images of each cut assume that a file's sync
-    makes its name durable.
-    """
-    global _recordings
-    _recordings = recordings
-    parts = []
-    for index, (recording, images_wanted, seed) in enumerate(
-        zip(recordings, wanted, seeds, strict=True)
-    ):
-        cuts = recording.cuts()
-        report.add(recordings=1, operations=len(recording.operations), cuts=len(cuts))
-        # Fewer of each cut would be the extremes alone; rather leave out cuts.
-        each = max(_EACH, -(-images_wanted // (2 * len(cuts))))
-        step = max(1, 2 * len(cuts) * each // images_wanted)
-        cuts = cuts[index % step :: step]
-        pieces = max(1, min(8, images_wanted // 100))
-        edges = [len(cuts) * piece // pieces for piece in range(pieces + 1)]
-        parts += [
-            _Part(index, subject_name, seed, each, cuts[first:last], names, place)
-            for first, last in itertools.pairwise(edges)
-            for names in ("folder", "file")
-        ]
-    gc.collect()
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        for judged in pool.imap_unordered(_judge_part, parts):
-            report.counts.update(judged.counts)
-            report.failures.extend(judged.failures)
-            if len(report.failures) >= ENOUGH:
-                report.add(given_up=1)
-                break
-
-
-def _judge_part(part: _Part) -> Judged:
-    judged = Judged()
-    # What was found in an image: the same one may have other promises to keep later.
-    known: dict[bytes, dict[int, int] | None] = {}
-    with asyncio.Runner() as runner:
-        for job in _jobs(part, judged):
-            if job.key not in known:
-                judged.counts["different"] += 1
-                known[job.key] = runner.run(_judge(part, job, len(known), judged))
+    def _images(self) -> Iterator[_Cut]:
+        disk = Disk(self.recording.folder, names=self.names)
+        progress = Progress()
+        cuts = frozenset(self.cuts)
+        for index, operation in enumerate(self.recording.operations[: max(cuts, default=-1) + 1]):
+            disk.apply(operation)
+            progress.follow(operation)
+            if index not in cuts:
                 continue
-            found = known[job.key]
-            if found is not None:
-                with _failing(part, job, judged):
-                    _promised(job, found, judged)
-    return judged
-
-
-@attrs.frozen
-class _Job:
-    operation: int
-    key: bytes
-    image: Image
-    promised: Promised
-
-
-def _jobs(part: _Part, judged: Judged) -> Iterator[_Job]:
-    """The images of a part, with what was promised when the power went off."""
-    recording = _recordings[part.recording]
-    disk = Disk(recording.folder, names=part.names)
-    promised = Promised()
-    cuts = frozenset(part.cuts)
-    for index, operation in enumerate(recording.operations[: max(cuts, default=-1) + 1]):
-        disk.apply(operation)
-        promised.follow(operation)
-        if index not in cuts:
-            continue
-        chance = random.Random(f"{part.seed}/{part.names}/{recording.name}/{index}")
-        for image in disk.images(chance, part.want):
-            judged.counts["images"] += 1
-            yield _Job(index, _key(image), image, attrs.evolve(promised))
+            chance = random.Random(f"{self.seed}/{self.names}/{self.recording.name}/{index}")
+            for image in disk.images(chance, self.want):
+                copied = Progress({**progress.begun}, {**progress.acknowledged})
+                yield _Cut(index, _key(image), image, copied)
 
 
 def _matters(operation: Operation) -> bool:
-    """Whether there is something else to be found, or another promise to keep, than before."""
+    """Whether a power cut after this operation has other images, or other promises to keep."""
     if operation.is_marks:
         return operation.kind is Kind.WRITE and operation.data[:1] != b"B"
     return operation.kind is not Kind.OPEN and not operation.path.endswith("-shm")
 
 
 def _key(image: Image) -> bytes:
-    """What tells images apart."""
+    """A digest of an image."""
     digest = hashlib.sha1(usedforsecurity=False)
     for name, content in sorted(image.items()):
         digest.update(b"%s\0%d\0" % (name.encode(), len(content)))
@@ -305,81 +252,83 @@ def _key(image: Image) -> bytes:
     return digest.digest()
 
 
-async def _judge(part: _Part, job: _Job, number: int, judged: Judged) -> dict[int, int] | None:
-    """The turns that are in an image; None, and a failure, when a promise is broken."""
-    place = Path(tempfile.mkdtemp(dir=part.scratch))
-    try:
-        disk_images.write(job.image, place)
-        store = place / scenarios.STORE
-        if number % _GARBAGE == 0 and store.exists():
-            index = disk_images.garbage_index(random.Random(number))
-            store.with_name(store.name + "-shm").write_bytes(index)
-            judged.counts["with_a_garbage_index"] += 1
+class _Judge:
+    """Opens images of a part. The same image may have other promises to keep at a later cut."""
+
+    def __init__(self, part: _Part, report: Report) -> None:
+        self._part = part
+        self._report = report
+        self._open = store_under_test.find(report.subject)
+        self._durable = True  # whether the store promises to be
+        self._known: dict[bytes, dict[int, int] | None] = {}  # turns in an image; None: it failed
+
+    async def judge(self, cut: _Cut) -> None:
+        """Compare the turns in an image with the progress, opening it unless it was seen."""
         try:
-            return await asyncio.wait_for(_hold(part, job, store, number, judged), _SECONDS)
+            if cut.key not in self._known:
+                self._report.add(different=1)
+                self._known[cut.key] = None
+                self._known[cut.key] = await self._opened(cut, len(self._known))
+            elif (turns := self._known[cut.key]) is not None:
+                self._compare(cut, turns)
         except _FAILURES as error:
-            _fail(part, job, judged, error)
-            return None
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+            self._fail(cut, error)
 
+    def _compare(self, cut: _Cut, turns: dict[int, int]) -> None:
+        """Compare turns with the progress. Raises BrokenPromiseError."""
+        acknowledged = cut.progress.acknowledged
+        store_under_test.compare(turns, acknowledged if self._durable else {}, cut.progress.begun)
+        if any(turns.get(number, 0) < turn for number, turn in acknowledged.items()):
+            self._report.add(with_turns_missing=1)
 
-@contextlib.contextmanager
-def _failing(part: _Part, job: _Job, judged: Judged) -> Iterator[None]:
-    try:
-        yield
-    except _FAILURES as error:
-        _fail(part, job, judged, error)
+    async def _opened(self, cut: _Cut, number: int) -> dict[int, int]:
+        """Write an image to a folder and check it; return the turns in it."""
+        place = Path(tempfile.mkdtemp(dir=self._part.scratch))
+        try:
+            disk_images.write(cut.image, place)
+            store = place / scenarios.STORE
+            if number % _GARBAGE == 0 and store.exists():
+                index = disk_images.garbage_index(random.Random(number))
+                store.with_name(store.name + "-shm").write_bytes(index)
+                self._report.add(with_a_garbage_index=1)
+            return await asyncio.wait_for(self._check(cut, store, number), _SECONDS)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
-
-def _promised(job: _Job, there: dict[int, int], judged: Judged) -> None:
-    """Hold what is in an image against what was promised. Raises BrokenPromiseError."""
-    promised = job.promised
-    store_under_test.hold(there, promised.acknowledged if judged.durable else {}, promised.begun)
-    if any(there.get(number, 0) < turn for number, turn in promised.acknowledged.items()):
-        judged.counts["with_turns_missing"] += 1
-
-
-async def _hold(part: _Part, job: _Job, store: Path, number: int, judged: Judged) -> dict[int, int]:
-    """Open the image and hold it against what was promised; answers the turns that are there."""
-    opened = store_under_test.find(part.subject)
-    begun = job.promised.begun
-    again = number % _AGAIN == 0 and bool(begun)
-    thorough = number % _VERIFIED == 0
-    async with opened(store) as found:
-        judged.durable = found.capabilities().durable
-        # Loading holds every value against its digest; the rest is verified now and then.
-        was = await store_under_test.check(found, part.seed, {}, begun, verify=thorough)
-        _promised(job, was, judged)
-        there = dict(was)
-        if again:
+    async def _check(self, cut: _Cut, path: Path, number: int) -> dict[int, int]:
+        """Open an image, compare its turns with the progress, return them; save to some."""
+        seed, begun = self._part.seed, cut.progress.begun
+        async with self._open(path) as store:
+            self._durable = store.capabilities().durable
+            # Loading verifies every value against its digest; the rest is verified now and then.
+            thorough = number % _VERIFIED == 0
+            turns = await store_under_test.check(store, seed, {}, begun, verify=thorough)
+            self._compare(cut, turns)
+            if number % _AGAIN or not begun:
+                return turns
             one = min(begun)
-            turn = there[one] + 1
-            await store_under_test.save_turn(found, part.seed, one, turn)
-            there[one] = turn
-            begun = {**begun, one: max(turn, begun[one])}
-    if again:
-        judged.counts["saved_to"] += 1
-        async with opened(store) as found:
-            after = await store_under_test.check(found, part.seed, there, begun)
-        if after != there:
-            raise BrokenPromiseError(f"after a save there are {after} turns, not {there}")
-    return was
+            wanted = {**turns, one: turns[one] + 1}
+            await store_under_test.save_turn(store, seed, one, wanted[one])
+        self._report.add(saved_to=1)
+        async with self._open(path) as store:
+            begun = {**begun, one: max(wanted[one], begun[one])}
+            after = await store_under_test.check(store, seed, wanted, begun)
+        if after != wanted:
+            raise BrokenPromiseError(f"after a save there are {after} turns, not {wanted}")
+        return turns
 
-
-def _fail(part: _Part, job: _Job, judged: Judged, error: Exception) -> None:
-    judged.counts["failed"] += 1
-    recording = _recordings[part.recording]
-    operation = recording.operations[job.operation]
-    name = Path(operation.path).name
-    where = f"{recording.name}: operation {job.operation} ({operation.kind.name} {name})"
-    what = f"{where}: {type(error).__name__}: {error}"
-    if len(judged.failures) < _KEPT:
-        kept = Path(tempfile.mkdtemp(prefix="a3s-faults-image-"))
-        disk_images.write(job.image, kept)
-        (kept / "operations").write_text(_listed(recording.operations[: job.operation + 1]))
-        what += f"; image kept in {kept}"
-    judged.failures.append(what)
+    def _fail(self, cut: _Cut, error: Exception) -> None:
+        self._report.add(failed=1)
+        recording = self._part.recording
+        operation = recording.operations[cut.operation]
+        name = Path(operation.path).name
+        where = f"{recording.name}: operation {cut.operation} ({operation.kind.name} {name})"
+        if len(self._report.failures) < _KEPT:
+            kept = Path(tempfile.mkdtemp(prefix="a3s-faults-image-"))
+            disk_images.write(cut.image, kept)
+            (kept / "operations").write_text(_listed(recording.operations[: cut.operation + 1]))
+            where += f", image kept in {kept}"
+        self._report.fail(f"{where}: {type(error).__name__}: {error}")
 
 
 def _listed(operations: Sequence[Operation]) -> str:

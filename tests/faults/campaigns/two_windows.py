@@ -1,15 +1,15 @@
-"""Several processes talk in one session at once and are killed; no acknowledged turn is lost.
+"""Several processes use one live session at once and are killed; no acknowledged turn is lost.
 
 Each process opens the same stored session in one of the modes of `on_conflict`, has turns with
-rounds of tool calls, renames it, closes it idle and opens it again, and gives up or resumes runs
-that killed processes left. Once `send` has returned and nothing is unsaved, the turn's texts, run
-and cost are noted in a log of the process's own, which is synced; so are the texts of a round once
-its checkpoint was saved. Now and then a process is killed and another takes its place.
+rounds of tool calls, renames it, closes it idle and opens it again, and abandons or resumes runs
+that killed processes left. Once `send` has returned and nothing is unsaved, the process writes the
+turn's texts, run and cost to a log of its own, which is synced; so it does with the texts of a
+round once its checkpoint was saved. Now and then a process is killed and replaced.
 
-Afterwards everything that was noted must be in the session, in one of its forks, or in the
-checkpoint of an interrupted run; no text, cost or run may be twice in a session, totals must be the
-sums of their records, and no run may have two checkpoints. Then the runs that are left are kept by
-one more turn: afterwards everything is in a session, and no checkpoint is left.
+Afterwards everything in the logs must be in the session, in one of its forks, or in the checkpoint
+of an interrupted run; no text, cost or run may be twice in a session, totals must be the sums of
+their records, and no run may have two checkpoints. Then one more turn takes in the runs that are
+left: afterwards everything is in a session, and no checkpoint is left.
 """
 
 from __future__ import annotations
@@ -40,35 +40,33 @@ from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
 from a3s_store.runtime.state.runs import TERMINAL
 from tests.faults.harness import forks, store_under_test
-from tests.faults.harness.forks import Child, Say
+from tests.faults.harness.forks import Child, Send
 from tests.faults.harness.report import Report, Size
 from tests.faults.harness.workload import BrokenPromiseError
 
 # How many files, each attacked by itself by so many processes at once; how many kills each sees.
-_FILES: Final[Mapping[Size, int]] = {"short": 9, "long": 600}
+_FILES: Final[Mapping[Size, int]] = {"short": 6, "long": 600}
 _PROCESSES: Final = (3, 1, 2)
 _KILLS: Final = 12
 # Seconds between one process being killed and the next; seconds that anything else may take.
 _BETWEEN_KILLS: Final = (0.05, 0.5)
 _TIME_LIMIT: Final = 60.0
 _ID: Final = "shared"
-# So many runs a session keeps.
+# How many runs a session keeps.
 _RUNS: Final = 64
 _MODES: Final[Sequence[OnConflict]] = ("merge", "merge", "fork", "raise")
 
 
-def run(subject: str, seed: int, size: Size) -> Report:
-    """Attack `_FILES` files; see the module."""
-    report = Report(campaign="two_windows", subject=subject, seed=seed)
-    forks.share(report, _attack, [f"{seed}.{number}" for number in range(_FILES[size])])
-    return report
+def run(report: Report, size: Size) -> None:
+    """Attack one file after the other."""
+    forks.share(report, _attack, [f"{report.seed}.{number}" for number in range(_FILES[size])])
 
 
 def _attack(report: Report, name: str) -> None:
     chance = random.Random(name)
     open_store = store_under_test.find(report.subject)
     processes = _PROCESSES[int(name.rpartition(".")[2]) % len(_PROCESSES)]
-    # Failing to save is told to the caller as well.
+    # The caller gets an error for a failed save as well.
     logging.getLogger("a3s_store").addHandler(logging.NullHandler())
     with forks.scratch() as folder:
         path = folder / "shared.a3s"
@@ -78,11 +76,11 @@ def _attack(report: Report, name: str) -> None:
             log = folder / f"log-{len(logs)}"
             logs.append(log)
             window = _Window(open_store, path, log, f"{name}/{log.name}")
-            return Child(lambda say: window.run(work, say))
+            return Child(lambda send: window.run(work, send))
 
         first = start("make")
         if first.finish(_TIME_LIMIT) != 0:
-            report.fail(f"file {name}: {first.said('error')}")
+            report.fail(f"file {name}: {first.sent('error')}")
             return
         running = [start("talk") for _ in range(processes)]
         for _ in range(_KILLS):
@@ -94,25 +92,25 @@ def _attack(report: Report, name: str) -> None:
             _end(report, name, child)
         noted = _noted(logs)
         report.add(files=1, acknowledged_turns=len(noted.runs), kept_rounds=noted.rounds)
-        last = Child(lambda say: _judge(open_store, path, noted, say))
+        last = Child(lambda send: _judge(open_store, path, noted, send))
         if last.finish(_TIME_LIMIT) != 0:
-            report.fail(f"file {name}: {last.said('error')}")
-        for (counts,) in last.said("counts"):
+            report.fail(f"file {name}: {last.sent('error')}")
+        for (counts,) in last.sent("counts"):
             report.add(**counts)
 
 
 def _end(report: Report, name: str, child: Child) -> None:
     status = child.kill()
     report.add(kills=1)
-    for (what,) in child.said("seen"):
+    for (what,) in child.sent("seen"):
         report.add(**{what: 1})
     if status != -signal.SIGKILL:
-        report.fail(f"file {name}: a process ended with {status}: {child.said('error')}")
+        report.fail(f"file {name}: a process ended with {status}: {child.sent('error')}")
 
 
 @attrs.define
 class _Noted:
-    """All that was acknowledged: texts, runs that ended, costs by their tokens."""
+    """Everything acknowledged: texts, runs that ended, costs by their tokens."""
 
     texts: set[str] = attrs.Factory(set)
     runs: set[str] = attrs.Factory(set)
@@ -123,13 +121,13 @@ class _Noted:
 def _noted(logs: Iterable[Path]) -> _Noted:
     found = _Noted()
     for log in logs:
-        # A line that was torn was not acknowledged.
+        # A torn line was not acknowledged.
         for line in log.read_bytes().split(b"\n")[:-1] if log.exists() else []:
-            told = json.loads(line)
-            found.texts.update(told["texts"])
-            found.runs.update(told.get("runs", ()))
-            found.costs.update(told.get("costs", ()))
-            found.rounds += "runs" not in told
+            facts = json.loads(line)
+            found.texts.update(facts["texts"])
+            found.runs.update(facts.get("runs", ()))
+            found.costs.update(facts.get("costs", ()))
+            found.rounds += "runs" not in facts
     return found
 
 
@@ -137,7 +135,7 @@ def _noted(logs: Iterable[Path]) -> _Noted:
 
 
 class _Agent:
-    """Has some rounds of parallel calls, notes each that was kept, and replies."""
+    """An agent with some rounds of parallel calls, each noted once saved, and a reply."""
 
     def __init__(self, window: _Window, rounds: int) -> None:
         self.window = window
@@ -147,22 +145,22 @@ class _Agent:
     async def run(self, run: ActiveRun) -> AgentResult:
         self.active = run
         window, messages = self.window, run.messages
-        said = [_text(message) for message in messages[run.base_length or 0 :]]
+        sent = [_text(message) for message in messages[run.base_length or 0 :]]
         for _ in range(self.left):
             names = [window.next("call") for _ in range(window.chance.randrange(1, 4))]
             messages += (_calls(window.next("calls"), names), _results(window.next("out"), names))
-            said += [_text(message) for message in messages[-2:]]
+            sent += [_text(message) for message in messages[-2:]]
             run.add_usage(window.used())
             if await run.checkpoint(messages):
-                window.note(texts=said)
+                window.note(texts=sent)
         run.add_usage(window.used())
         reply = Message.assistant(window.next("reply"))
-        self.said = [*said, reply.text]
+        self.sent = [*sent, reply.text]
         return AgentResult(text=reply.text, messages=(*messages, reply), usage=run.usage)
 
 
 class _Window:
-    """One live session in a process of its own, until it is killed."""
+    """One live session in a process of its own, until the process is killed."""
 
     def __init__(self, open_store: store_under_test.Open, path: Path, log: Path, name: str) -> None:
         self._open = open_store
@@ -172,24 +170,24 @@ class _Window:
         self._count = 0
         self.chance = random.Random(name)
 
-    def run(self, work: str, say: Say) -> None:
-        self._say = say
+    def run(self, work: str, send: Send) -> None:
+        self._send = send
         self._file = os.open(self._log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         asyncio.run(self._make() if work == "make" else self._talk())
 
     def next(self, word: str) -> str:
-        """A text that no other process and no other moment has."""
+        """A text that no other process and no other call has."""
         self._count += 1
         return f"{word} {self._name} {self._count}"
 
     def used(self) -> TokenUsage:
-        """A call of the model; no two have the same tokens, nor have sums of them."""
+        """The usage of a model call; no two have the same tokens, nor have sums of them."""
         tokens = self.chance.randrange(1, 2**40)
         return TokenUsage(prompt_tokens=tokens, completion_tokens=1, total_tokens=tokens + 1)
 
-    def note(self, **told: Any) -> None:
-        """Write down what was acknowledged; it is there when this process is killed."""
-        os.write(self._file, json.dumps(told).encode() + b"\n")
+    def note(self, **facts: Any) -> None:
+        """Write acknowledged facts to the log, which survives this process."""
+        os.write(self._file, json.dumps(facts).encode() + b"\n")
         os.fsync(self._file)
 
     async def _make(self) -> None:
@@ -213,8 +211,8 @@ class _Window:
                 clean = not live.is_dirty and not live.persistence.is_unsure
                 outcome = await live.close()
                 if clean and outcome.kind != "unchanged":
-                    raise BrokenPromiseError(f"an idle close came to {outcome}")
-                self._say("seen", "idle_closes" if clean else "closes")
+                    raise BrokenPromiseError(f"an idle close returned {outcome}")
+                self._send("seen", "idle_closes" if clean else "closes")
 
     async def _act(self, live: AgentSession) -> None:
         what = self.chance.random()
@@ -230,86 +228,86 @@ class _Window:
         await self._saved(live)
 
     async def _settle_a_run(self, live: AgentSession) -> None:
-        """Go on with a run that was interrupted, or give it up."""
+        """Resume an interrupted run, or abandon it."""
         found = await live.interrupted_runs()
         if not found or self.chance.random() < 0.3:
-            return  # what it finished is kept when something else is said
+            return  # the next turn takes in its finished rounds
         agent = _Agent(self, self.chance.randrange(2))
-        # Another process may be quicker, or have said something since.
+        # Another process may be quicker, or have had a turn since.
         with contextlib.suppress(RunClaimedError, StaleSessionError):
             if self.chance.random() < 0.5:
                 try:
                     await live.resume_run(found[0].run_id, agent)
                     await self._ended(live, agent)
-                    self._say("seen", "resumed")
+                    self._send("seen", "resumed")
                     return
                 except SessionError as error:
                     if isinstance(error, RunClaimedError | StaleSessionError):
                         raise
             await live.abandon_run(found[0].run_id)
-            self._say("seen", "given_up")
+            self._send("seen", "given_up")
 
     async def _ended(self, live: AgentSession, agent: _Agent) -> None:
         assert agent.active is not None, "it was asked"
         await self._saved(live)
         self.note(
-            texts=agent.said,
+            texts=agent.sent,
             runs=[agent.active.id],
             costs=[agent.active.usage.prompt_tokens],
         )
 
     async def _saved(self, live: AgentSession) -> None:
-        """Save what is not saved yet; in mode "raise" a person decides how."""
+        """Save everything unsaved; in mode "raise" choose how to resolve a conflict."""
         while live.is_dirty or live.persistence.is_unsure:
             try:
                 await live.save()
             except StaleSessionError as error:
                 if error.forked_as is None:
-                    self._say("seen", "refused")
+                    self._send("seen", "refused")
                     await live.reload(self.chance.choice(("both", "ours_as_fork")))
 
 
 # -- Judging ------------------------------------------------------------------------------------
 
 
-def _judge(open_store: store_under_test.Open, path: Path, noted: _Noted, say: Say) -> None:
+def _judge(open_store: store_under_test.Open, path: Path, noted: _Noted, send: Send) -> None:
     async def main() -> None:
         async with open_store(path) as store:
-            await _hold(store, noted, with_checkpoints=True)
+            await _compare(store, noted, with_checkpoints=True)
             options = SessionOptions(auto_save=True)
             live = AgentSession(*await restore_session(store, _ID, options))
             window = _Window(open_store, path, path.with_name("log-last"), "last")
             window._file = os.open(window._log, os.O_CREAT | os.O_WRONLY, 0o600)
             await live.send("the last prompt", _Agent(window, 0))
             await live.close()
-            counts = await _hold(store, noted, with_checkpoints=False)
+            counts = await _compare(store, noted, with_checkpoints=False)
             left = (await store.inventory()).loop_checkpoints
             if left:
                 raise BrokenPromiseError(f"checkpoints are left: {left}")
             report = await store.verify(depth="deep")
             if not report.ok:
                 raise BrokenPromiseError(f"damage: {'; '.join(map(str, report.damage[:3]))}")
-        say("counts", counts)
+        send("counts", counts)
 
     asyncio.run(main())
 
 
-async def _hold(store: Any, noted: _Noted, *, with_checkpoints: bool) -> dict[str, int]:
-    """Compare the store with what was noted. Raises BrokenPromiseError."""
+async def _compare(store: Any, noted: _Noted, *, with_checkpoints: bool) -> dict[str, int]:
+    """Compare the store with the logs. Raises BrokenPromiseError."""
     found = _Noted()
     snapshots = [await store.load_snapshot(one) for one in await store.list()]
     for snapshot in snapshots:
-        _hold_session(snapshot, noted)
+        _compare_session(snapshot, noted)
         found.texts.update(_text(message) for message in snapshot.session.messages)
         found.costs.update(cost.prompt_tokens for cost in snapshot.session.cost_records)
         found.runs.update(run.snapshot.id for run in snapshot.run_records or ())
     run_ids = (await store.inventory()).loop_checkpoints
     checkpoints = [await store.load_loop_checkpoint(run_id) for run_id in run_ids]
     if with_checkpoints:
-        _hold_checkpoints(checkpoints)
+        _compare_checkpoints(checkpoints)
         for checkpoint in checkpoints:
             found.texts.update(_text(message) for message in checkpoint.messages)
-    # Of more runs than that a session keeps the last ones.
+    # A session with more runs keeps the last ones.
     is_full = any(len(one.run_records or ()) >= _RUNS for one in snapshots)
     for what in ("texts", "costs") if is_full else ("texts", "costs", "runs"):
         lost = getattr(noted, what) - getattr(found, what)
@@ -318,12 +316,12 @@ async def _hold(store: Any, noted: _Noted, *, with_checkpoints: bool) -> dict[st
     return {"forks": len(snapshots) - 1, "messages": len(found.texts)}
 
 
-def _hold_session(snapshot: SessionSnapshot, noted: _Noted) -> None:
+def _compare_session(snapshot: SessionSnapshot, noted: _Noted) -> None:
     session = snapshot.session
     costs = [cost.prompt_tokens for cost in session.cost_records]
     runs = [run.snapshot.id for run in snapshot.run_records or ()]
-    said = [text for text in map(_text, session.messages) if not text.startswith("[")]
-    for what, values in (("text", said), ("cost", costs), ("run", runs)):
+    sent = [text for text in map(_text, session.messages) if not text.startswith("[")]
+    for what, values in (("text", sent), ("cost", costs), ("run", runs)):
         if len(values) != len(set(values)):
             raise BrokenPromiseError(f"TWICE: a {what} of session {session.id}")
     if session.total_usage.prompt_tokens != sum(costs):
@@ -335,12 +333,12 @@ def _hold_session(snapshot: SessionSnapshot, noted: _Noted) -> None:
             raise BrokenPromiseError(f"a run of session {session.id} ended and is still open")
 
 
-def _hold_checkpoints(checkpoints: Sequence[LoopCheckpoint]) -> None:
-    """A run that was resumed is in the checkpoint of the new run alone."""
+def _compare_checkpoints(checkpoints: Sequence[LoopCheckpoint]) -> None:
+    """Check that a resumed run is in the checkpoint of the new run alone."""
     last = [_text(checkpoint.messages[-1]) for checkpoint in checkpoints]
     for checkpoint in checkpoints:
-        said = {_text(message) for message in checkpoint.messages[:-1]}
-        if said & set(last) or last.count(_text(checkpoint.messages[-1])) > 1:
+        sent = {_text(message) for message in checkpoint.messages[:-1]}
+        if sent & set(last) or last.count(_text(checkpoint.messages[-1])) > 1:
             raise BrokenPromiseError(f"run {checkpoint.run_id} has two checkpoints")
 
 
@@ -348,9 +346,9 @@ def _hold_checkpoints(checkpoints: Sequence[LoopCheckpoint]) -> None:
 
 
 def _calls(text: str, names: Sequence[str]) -> Message:
-    said = Message.assistant(text)
+    sent = Message.assistant(text)
     blocks = [ToolUseBlock(id=name, name="bash", input={}) for name in names]
-    return said.evolve(content=(*said.content, *blocks))
+    return sent.evolve(content=(*sent.content, *blocks))
 
 
 def _results(text: str, names: Sequence[str]) -> Message:

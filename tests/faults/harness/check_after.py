@@ -1,62 +1,46 @@
-"""After an attack: another process holds what is there against what was said, and saves on."""
+"""The check after an attack: another process compares the file with the progress and saves on."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final
-
-import attrs
+from typing import Any, Final
 
 from tests.faults.harness import store_under_test
 from tests.faults.harness.forks import Child
+from tests.faults.harness.progress import Progress
 
-# Seconds in which a process that nobody attacks any more has to end.
-PATIENCE: Final = 60.0
-
-
-@attrs.define
-class Said:
-    """What is known of a file: the turns of each session that must be there, and may be."""
-
-    acknowledged: dict[int, int]
-    begun: dict[int, int]
-
-    @classmethod
-    def sessions(cls, count: int, turns: int = 0) -> Said:
-        """So many sessions that have so many turns each."""
-        return cls(dict.fromkeys(range(count), turns), dict.fromkeys(range(count), turns))
-
-    def by(self, child: Child) -> int:
-        """Take down what a child began and what was acknowledged to it; answers how many saves."""
-        for number, turn in child.said("begun"):
-            self.begun[number] = turn
-        for number, turn in child.said("acknowledged"):
-            self.acknowledged[number] = turn
-        return len(child.said("acknowledged"))
-
-    def nothing_in_flight(self) -> None:
-        """What was begun and not acknowledged was refused, so it must not be there."""
-        self.begun = dict(self.acknowledged)
+# Seconds in which a process that is not under attack has to end.
+TIME_LIMIT: Final = 60.0
 
 
-def go_on(open_store: store_under_test.Open, path: Path, seed: str, said: Said, turns: int) -> str:
-    """Check a file, save so many turns of each session, check again, close: what is wrong, if any.
+def check_and_save_on(
+    open_store: store_under_test.Open, path: Path, seed: str, progress: Progress, turns: int
+) -> str:
+    """Check a file, save so many turns of each session, check again, close.
 
-    Afterwards a single file must be left.
+    Returns the first fault, "" when there is none. Afterwards the folder must hold one file.
     """
 
     async def main() -> None:
         async with open_store(path) as store:
-            found = await store_under_test.check(store, seed, said.acknowledged, said.begun)
+            found = await store_under_test.check(store, seed, progress.acknowledged, progress.begun)
             for number, last in found.items():
                 for turn in range(last + 1, last + 1 + turns):
                     await store_under_test.save_turn(store, seed, number, turn)
             wanted = {number: last + turns for number, last in found.items()}
             await store_under_test.check(store, seed, wanted, wanted)
 
-    child = Child(lambda say: asyncio.run(main()))
-    if child.finish(PATIENCE) != 0:
-        return f"afterwards: {'; '.join(text for (text,) in child.said('error')) or 'it hangs'}"
+    if problem := in_child(main):
+        return problem
     left = sorted(found.name for found in path.parent.iterdir())
     return "" if left == [path.name] else f"afterwards these files are left: {left}"
+
+
+def in_child(main: Callable[[], Coroutine[Any, Any, None]]) -> str:
+    """Run a check in a process of its own. Returns its error, "" when it has none."""
+    child = Child(lambda send: asyncio.run(main()))
+    if child.finish(TIME_LIMIT) == 0:
+        return ""
+    return f"afterwards: {'; '.join(text for (text,) in child.sent('error')) or 'it hangs'}"

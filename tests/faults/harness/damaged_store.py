@@ -1,21 +1,21 @@
-"""Opens a store whose files were damaged, asks everything, and says who noticed.
+"""Examination of a damaged store: load everything, read in spite of damage, verify.
 
-Three answers are good: what was saved, a typed error, and, from what can read in spite of damage,
-what can be proven with a word on what cannot. Everything else breaks a promise: something else than
-was saved (SILENT), an error of another kind (UNTYPED), and a clean verification of what a load
-refuses.
+Three results are good: the saved value, a typed error, and, from reading in spite of damage, the
+values that can be verified with a report of the others. Everything else breaks a promise: another
+value than the saved one (SILENT), an error of another kind (UNTYPED), and a clean verification of a
+store that refuses a load.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import sqlite3
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from multiprocessing import get_context
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
@@ -23,22 +23,19 @@ from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.reports import Recovered
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError, StoreError
-from tests.faults.harness.full_store import LISTS, Question, Specimen, ask
+from tests.faults.harness.full_store import LISTS, Original, Question, ask
+from tests.faults.harness.report import Report
+from tests.faults.harness.store_under_test import find
 
-# Lists inside the values of a collection.
+# Attributes of the values of a collection that are lists themselves.
 _INSIDE: Final = tuple(name for one in COLLECTIONS for name in one.rows.lists)
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-# Processes that open damaged files side by side.
-WORKERS: Final = 2
-SHELVES: Final = tuple(one.name for one in COLLECTIONS)
+COLLECTION_NAMES: Final = tuple(one.name for one in COLLECTIONS)
 
 
 @attrs.define
 class Finding:
-    """What came of opening one damaged store."""
+    """The outcome of examining one damaged store."""
 
     counts: Counter[str] = attrs.field(factory=Counter)
     failures: list[str] = attrs.field(factory=list)
@@ -48,7 +45,7 @@ class Finding:
 
     @property
     def outcome(self) -> str:
-        """In a word."""
+        """The outcome in a word: a count of the report."""
         if self.failures:
             return "failed"
         if self.refused or self.differs:
@@ -57,11 +54,11 @@ class Finding:
 
 
 async def examine(
-    open_store: Any, path: Path, specimen: Specimen, *, thorough: bool = True
+    open_store: Any, path: Path, original: Original, *, thorough: bool = True
 ) -> Finding:
-    """Open the store, ask everything, in spite of damage too, verify, close.
+    """Open the store, load everything, in spite of damage too, verify, close.
 
-    Unless `thorough`, what answers everything as it was saved is not verified too.
+    Unless `thorough`, a store that returns every saved value is not verified.
     """
     found = Finding()
     try:
@@ -74,10 +71,10 @@ async def examine(
         found.failures.append(f"UNTYPED when opened: {error!r}")
         return found
     try:
-        for question, answer in specimen.answers.items():
+        for question, answer in original.values.items():
             await _ask(found, store, question, answer)
         if thorough or found.refused or found.differs:
-            for question, answer in specimen.answers.items():
+            for question, answer in original.values.items():
                 if question[0] == "snapshot":
                     await _recover(found, store, question[1], answer)
             await _verify(found, store)
@@ -99,14 +96,14 @@ async def _ask(found: Finding, store: Any, question: Question, answer: Any) -> N
         if isinstance(error, CorruptionError) and question[0] in {"snapshot", "load"}:
             if error.session_id != question[1]:
                 found.failures.append(f"{question}: the error names no session: {error!r}")
-            found.counts["with_family"] += error.part is not None
+            found.counts["with_part"] += error.part is not None
     except Exception as error:
         found.failures.append(f"UNTYPED {question}: {error!r}")
     else:
         if given == answer:
             return
         if question[0] in LISTS:
-            # For people to look at; it is up to a verification to tell.
+            # It is computed from columns, not verified; only a verification reports it.
             found.differs = True
         else:
             how = "there is none, it says" if given is None else "not what was saved"
@@ -114,7 +111,7 @@ async def _ask(found: Finding, store: Any, question: Question, answer: Any) -> N
 
 
 async def _recover(found: Finding, store: Any, session_id: str, answer: SessionSnapshot) -> None:
-    """What is read in spite of damage is right and in order, and says what is missing."""
+    """Check that values read in spite of damage are right, in order, and reported if missing."""
     try:
         given: Recovered[SessionSnapshot] = await store.load_snapshot(
             session_id, on_damage="report"
@@ -129,7 +126,7 @@ async def _recover(found: Finding, store: Any, session_id: str, answer: SessionS
 
 
 def wrong_parts(given: Recovered[SessionSnapshot], answer: SessionSnapshot) -> str:
-    """What in a recovered snapshot is neither as it was nor said to be missing; "" is right."""
+    """The part of a recovered snapshot that is neither as saved nor reported; "" for none."""
     if not given.damage:
         return "" if given.value == answer else "not what was saved, and no damage"
     if given.value is None:
@@ -146,10 +143,10 @@ def wrong_parts(given: Recovered[SessionSnapshot], answer: SessionSnapshot) -> s
 
 
 def foreign_part(given: SessionSnapshot, answer: SessionSnapshot) -> str:
-    """The list that has something, or an order, that the other snapshot does not have; "" none."""
+    """The list with a value, or an order, that the other snapshot does not have; "" for none."""
     if not in_order(given.session.messages, answer.session.messages):
         return "messages"
-    for name in SHELVES:
+    for name in COLLECTION_NAMES:
         if not in_order(getattr(given, name) or (), getattr(answer, name) or ()):
             return name
     return ""
@@ -162,7 +159,7 @@ def in_order(some: Sequence[Any], every: Sequence[Any]) -> bool:
 
 
 def _is_of(one: Any, other: Any) -> bool:
-    """Whether they are equal, but for what is missing of a list inside the first."""
+    """Whether they are equal, apart from values missing in a list inside the first."""
     for name in _INSIDE:
         if hasattr(one, name) and type(one) is type(other):
             mine, theirs = getattr(one, name), getattr(other, name)
@@ -185,26 +182,36 @@ async def _verify(found: Finding, store: Any) -> None:
         found.failures.append("SILENT: a list differs, and the verification is clean")
 
 
-def structure_is_whole(path: Path) -> bool:
-    """Whether SQLite's own check is content."""
-    conn = sqlite3.connect(path)
-    try:
-        return bool(conn.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
-    except (sqlite3.Error, UnicodeDecodeError):
-        return False
-    finally:
-        conn.close()
+class Examiner:
+    """Examines damaged copies of one store, one after the other, in a process of its own."""
+
+    def __init__(self, report: Report, folder: Path, original: Original) -> None:
+        self.original = original
+        self.path = folder / f"damaged-{os.getpid()}"
+        self.open = find(report.subject)
+        self._runner = asyncio.Runner()
+
+    def run(self, main: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine on the loop of this process."""
+        self._runner.run(main)
+
+    def examine(self, *, thorough: bool = True, **changed: bytes) -> tuple[Finding, bool]:
+        """Examine a copy with changed files: `db=...` or `wal=...`.
+
+        Returns the finding, and whether SQLite's own check misses damage that the store reports.
+        """
+        self.original.write(self.path, **changed)
+        structure = _structure_is_intact(self.path)
+        self.original.write(self.path, **changed)
+        found = self._runner.run(examine(self.open, self.path, self.original, thorough=thorough))
+        noticed = found.refused or found.differs or found.verified is False or bool(found.failures)
+        return found, structure and noticed
 
 
-def scratch() -> tempfile.TemporaryDirectory[str]:
-    """A folder, in memory where there is one."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    return tempfile.TemporaryDirectory(prefix="a3s-", dir=memory)
-
-
-def side_by_side(
-    work: Callable[[T], R], jobs: Iterable[T], begin: Callable[..., None], *arguments: Any
-) -> Iterator[R]:
-    """Do the jobs in forked processes, answers in order; `begin` is called first in each."""
-    with get_context("fork").Pool(WORKERS, begin, arguments) as pool:
-        yield from pool.imap(work, jobs, chunksize=8)
+def _structure_is_intact(path: Path) -> bool:
+    """Whether SQLite's own check finds no fault."""
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        try:
+            return bool(conn.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+        except (sqlite3.Error, UnicodeDecodeError):
+            return False

@@ -1,18 +1,18 @@
-"""What may be on the disk after a power cut: the images that are legal at a moment of a recording.
+"""Images of a disk after a power cut, at any moment of a recording.
 
-A `Disk` follows the operations of a recording (`shim`). At any moment it knows what is durable and
-what was done but not synced since; `images` draws from what may then be found:
+A `Disk` follows the operations of a recording (`shim`). At any moment it knows which changes are
+durable and which are not synced; `images` draws from the possible images:
 
-* what a sync of a file covered is there; of everything after it any part may be: each write whole,
-  missing, or torn at sectors of 512 bytes, each truncation done or not, in any combination and
-  with no regard to their order;
+* changes before a sync of their file are on the disk; of those after it any part may be: each
+  write whole, missing, or torn at sectors of 512 bytes, each truncation done or not, in any
+  combination and in any order;
 * a name that was made, moved or removed counts once its folder was synced; until then names may
   have got as far as any moment since, each folder for itself. With `names="file"` the sync of a
   file makes its own name durable too, as ext4 does;
-* what a failed sync covered never arrives, and no later sync brings it (Linux marks those pages
+* the changes of a failed sync never arrive, not even with a later sync (Linux marks their pages
   clean).
 
-Not modelled: damage to sectors nobody wrote (SQLite assumes power-safe overwrite), devices that
+Not modelled: damage to sectors without a write (SQLite assumes power-safe overwrite), devices that
 acknowledge a flush they did not do, and the wal-index: it is rebuilt, see `garbage_index`.
 """
 
@@ -32,21 +32,21 @@ from tests.faults.harness.shim import Kind, Operation
 SECTOR: Final = 512
 _INDEX: Final = "-shm"
 
-# What is in the folder: the content of each file by its name, relative to the folder.
+# The content of each file by its name, relative to the folder.
 Image = dict[str, bytes]
-# A name that appeared (with the file it names) or went (None).
+# A name that appeared (with its file) or was removed (None).
 _Naming = tuple[str, "_File | None"]
 
 
 @attrs.frozen(slots=True)
 class Change:
-    """What one operation does to a file: bytes at an offset, or (None) a new size of `offset`."""
+    """A change of a file: bytes at an offset, or (None) a new size of `offset`."""
 
     offset: int
     data: bytes | None
 
     def apply(self, content: bytearray) -> None:
-        """Do it."""
+        """Apply the change to the content."""
         if self.data is None:
             del content[self.offset :]
         if self.offset > len(content):
@@ -71,9 +71,9 @@ _Arrived = Callable[[_File, int], bool | Sequence[Change]]
 
 
 class Disk:
-    """The folder's files, as far as they are durable, and what was not synced yet.
+    """The durable content of a folder's files, and the changes that were not synced yet.
 
-    `start` is what was in the folder when the recording began, all of it durable.
+    `start` is the content of the folder when the recording began, all of it durable.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Disk:
         self._namings: list[Sequence[_Naming]] = []  # since the folder was synced
 
     def apply(self, operation: Operation) -> bool:
-        """Follow one operation. Answers whether what a power cut may leave is different now."""
+        """Follow one operation; return whether a power cut may leave other images than before."""
         name = self._name(operation.path)
         if name is None or name.endswith(_INDEX) or operation.is_marks:
             return False
@@ -122,9 +122,9 @@ class Disk:
         return True
 
     def images(self, chance: random.Random, want: int) -> Iterator[Image]:
-        """Up to `want` of the images that are legal now; the extremes among the first.
+        """Up to `want` of the possible images; the extremes are among the first.
 
-        Some may be equal. Which ones come depends on `chance` alone.
+        Some may be equal. The choice depends on `chance` alone.
         """
         return itertools.islice(self._drawn(chance), want)
 
@@ -180,7 +180,7 @@ class Disk:
             return
         for naming in [each for each in self._namings if each[-1][1] is file]:
             _give(self._named, naming)
-            # Earlier changes of this name are superseded: they must not come after that.
+            # Earlier changes of this name are superseded: they must not be applied later.
             names = {name for name, _ in naming}
             until = self._namings.index(naming)
             self._namings[: until + 1] = [
@@ -190,7 +190,7 @@ class Disk:
             ]
 
     def _sync_folder(self, folder: str) -> bool:
-        # Where a file moves between folders, the one it arrives in decides.
+        # For a file that moves between folders, the new folder decides.
         here = [
             each for each in self._namings if posixpath.dirname(each[-1][0]) == folder.strip(".")
         ]
@@ -207,7 +207,7 @@ class Disk:
 
 
 def write(image: Image, folder: Path) -> None:
-    """Put an image into an empty folder."""
+    """Write an image to an empty folder."""
     for name, content in image.items():
         target = folder / name
         if "/" in name:
@@ -217,7 +217,7 @@ def write(image: Image, folder: Path) -> None:
 
 
 def garbage_index(chance: random.Random) -> bytes:
-    """What may be found as a wal-index: nothing that means anything."""
+    """Random bytes for a wal-index."""
     return chance.randbytes(32768)
 
 
@@ -259,11 +259,11 @@ def _image(names: Mapping[str, _File], arrived: _Arrived) -> Image:
             continue
         content = bytearray(file.durable)
         for index, change in enumerate(file.pending):
-            answer = arrived(file, index)
-            if answer is True:
+            part = arrived(file, index)
+            if part is True:
                 change.apply(content)
-            elif answer:
-                for piece in answer:
+            elif part:
+                for piece in part:
                     piece.apply(content)
         image[name] = bytes(content)
     return image
@@ -286,7 +286,7 @@ def _but(other: _File) -> _Arrived:
 
 
 def _random(names: Mapping[str, _File], chance: random.Random) -> _Arrived:
-    """One of the ways in which part of what is pending arrives."""
+    """One of the ways in which some pending changes arrive."""
     pending = [
         (file, index)
         for file in dict.fromkeys(names.values())

@@ -1,6 +1,6 @@
-"""What a store says while the disk fails at a moment of its life: scenes that a `Stage` calls.
+"""Scenarios of a failing disk, which children of a `ForkServer` play.
 
-Each returns what its caller was told, by name; `tests/faults/test_failing_disk.py` reads it.
+Each returns the results and errors of its calls by name; `test_failing_disk.py` checks them.
 """
 
 from __future__ import annotations
@@ -17,59 +17,59 @@ from a3s_store.errors import StoreError
 from tests.faults.harness import shim
 from tests.support import artifact, database, session
 
-_SURELY: Final = 10.0
+_TIME_LIMIT: Final = 10.0
 _STORE: Final = "agent.a3s"
 
 
 def reads(folder: str, name: str, sticky: bool) -> dict[str, str]:
-    """Reads of the database or of its log fail while a store is open, and then no more."""
+    """Reads of the database or of its WAL fail while a store is open, and then no more."""
     return asyncio.run(_reads(Path(folder) / _STORE, name, sticky))
 
 
 async def _reads(path: Path, name: str, sticky: bool) -> dict[str, str]:
     async with SqliteSessionStore.open(path) as store:
         await store.save_artifacts("big", [artifact(number, 9000) for number in range(400)])
-    told = {}
+    outcome = {}
     store = await SqliteSessionStore.open(path, cache_max_sessions=0)
-    # Behind the first save the log is copied; the second is in the log alone.
+    # After the first save a checkpoint copies the WAL; the second save is in the WAL alone.
     for session_id in ("r", "s"):
         await store.save(session(session_id))
     shim.fail_now("read", sticky=sticky, name=name)
     read_it = store.load("s") if name.endswith("-wal") else store.load_artifacts("big")
-    told["load"] = await _told(read_it)
-    told["save"] = await _told(store.save(session("t")))
-    told["health"] = await _told(_health(store))
+    outcome["load"] = await _result(read_it)
+    outcome["save"] = await _result(store.save(session("t")))
+    outcome["health"] = await _result(_health(store))
     shim.fail_now("read", at=0)
-    told["save afterwards"] = await _told(store.save(session("t")))
-    told["load afterwards"] = await _told(store.load_artifacts("big"))
-    told["health afterwards"] = await _told(_health(store))
+    outcome["save afterwards"] = await _result(store.save(session("t")))
+    outcome["load afterwards"] = await _result(store.load_artifacts("big"))
+    outcome["health afterwards"] = await _result(_health(store))
     await store.close()
     async with SqliteSessionStore.open(path) as store:
-        told["save when opened again"] = await _told(store.save(session("t")))
-        told["verify"] = await _told(_verified(store))
-    return told
+        outcome["save when opened again"] = await _result(store.save(session("t")))
+        outcome["verify"] = await _result(_verified(store))
+    return outcome
 
 
 def reports(folder: str, sticky: bool) -> dict[str, str]:
-    """Reads fail below what reports damage instead of raising it."""
+    """Reads fail in calls that report damage instead of raising it."""
     return asyncio.run(_reports(Path(folder) / _STORE, sticky))
 
 
 async def _reports(path: Path, sticky: bool) -> dict[str, str]:
     async with SqliteSessionStore.open(path) as store:
         await store.save(session("s", count=2000))
-    told = {}
+    outcome = {}
     for name in ("verify", "load"):
         store = await SqliteSessionStore.open(path, cache_max_sessions=0)
         shim.fail_now("read", at=3, sticky=sticky, name=_STORE)
         reported: Awaitable[Any] = (
             _verified(store) if name == "verify" else store.load("s", on_damage="report")
         )
-        told[name] = await _told(reported)
+        outcome[name] = await _result(reported)
         shim.fail_now("read", at=0)
-        told[f"save after {name}"] = await _told(store.save(session("t")))
+        outcome[f"save after {name}"] = await _result(store.save(session("t")))
         await store.close()
-    return told
+    return outcome
 
 
 def opening(folder: str, sticky: bool) -> dict[str, str]:
@@ -80,38 +80,38 @@ def opening(folder: str, sticky: bool) -> dict[str, str]:
 async def _opening(path: Path, sticky: bool) -> dict[str, str]:
     async with SqliteSessionStore.open(path) as store:
         await store.save(session("s"))
-    told: dict[str, str] = {}
+    outcome: dict[str, str] = {}
 
     async def save() -> None:
         async with SqliteSessionStore.open(path) as store:
             await store.save(session("s"))
 
-    # Reads that fail for good while it is closed keep the log, so that the next opening has more.
+    # Reads that fail for good while closing keep the WAL, so that the next opening reads more.
     for at in range(1, 150):
         shim.fail_now("read", at=at, sticky=sticky)
-        told[f"read {at}"] = await _told(save())
+        outcome[f"read {at}"] = await _result(save())
         count = shim.fired()
         shim.fail_now("read", at=0)
         if not count:
             break
-    told["afterwards"] = await _told(save())
-    return told
+    outcome["afterwards"] = await _result(save())
+    return outcome
 
 
-def no_room(folder: str, error: int) -> dict[str, str]:
-    """Writes are refused for want of space, with an error that SQLite takes for a failing disk."""
-    return asyncio.run(_no_room(Path(folder) / _STORE, error))
+def no_space(folder: str, error: int) -> dict[str, str]:
+    """Writes are refused for lack of space, with an error that SQLite takes for a failing disk."""
+    return asyncio.run(_no_space(Path(folder) / _STORE, error))
 
 
-async def _no_room(path: Path, error: int) -> dict[str, str]:
-    told = {}
+async def _no_space(path: Path, error: int) -> dict[str, str]:
+    outcome = {}
     async with SqliteSessionStore.open(path) as store:
         await store.save(session("s"))
         shim.fail_now("write", error=error, sticky=True)
-        told["save"] = await _told(store.save(session("t")))
+        outcome["save"] = await _result(store.save(session("t")))
         shim.fail_now("write", at=0)
-        told["save afterwards"] = await _told(store.save(session("t")))
-    return told
+        outcome["save afterwards"] = await _result(store.save(session("t")))
+    return outcome
 
 
 def checkpoint(folder: str, damaged: bool, error: int = errno.EIO) -> dict[str, str]:
@@ -120,29 +120,29 @@ def checkpoint(folder: str, damaged: bool, error: int = errno.EIO) -> dict[str, 
 
 
 async def _checkpoint(path: Path, damaged: bool, error: int) -> dict[str, str]:
-    told = {}
+    outcome = {}
     store = await SqliteSessionStore.open(path)
     for number in range(30):
         await store.save(session(f"s{number}"))
     shim.fail_now("write", name=_STORE, error=error)
     await asyncio.to_thread(_wait_for_failure)
-    told["checkpoint"] = "failed" if shim.fired() else "made"
-    told["save"] = await _told(store.save(session("t")))
+    outcome["checkpoint"] = "failed" if shim.fired() else "made"
+    outcome["save"] = await _result(store.save(session("t")))
     await store.close()
     if damaged:
         _damage_an_index(path)
-    told["save when opened again"] = await _told(_open_and_save(path))
-    return told
+    outcome["save when opened again"] = await _result(_open_and_save(path))
+    return outcome
 
 
 def _wait_for_failure() -> None:
-    until = time.monotonic() + _SURELY
+    until = time.monotonic() + _TIME_LIMIT
     while not shim.fired() and time.monotonic() < until:
         time.sleep(0.05)
 
 
 def _damage_an_index(path: Path) -> None:
-    """Damage that opening does not look at by itself: an index that misses a row."""
+    """Damage that opening does not check by itself: an index without one of its rows."""
     with database(path) as conn:
         conn.execute("PRAGMA writable_schema = ON")
         (root,) = conn.execute(
@@ -165,12 +165,12 @@ async def _health(store: SqliteSessionStore) -> str:
 
 async def _verified(store: SqliteSessionStore) -> str:
     report = await store.verify(depth="deep")
-    return "; ".join(map(str, report.damage)) or "whole"
+    return "; ".join(map(str, report.damage)) or "intact"
 
 
-async def _told(call: Awaitable[Any]) -> str:
+async def _result(call: Awaitable[Any]) -> str:
     try:
-        answer = await call
+        result = await call
     except StoreError as error:
         return f"{type(error).__name__} {getattr(error, 'errno', None)}: {error}"
-    return answer if isinstance(answer, str) else "done"
+    return result if isinstance(result, str) else "done"

@@ -1,10 +1,10 @@
-"""Where recorded workloads run: a process with the shim, which forks one child for each of them.
+"""The fork server: a process with the shim, which forks a child for each recorded workload.
 
 Starting Python costs more than a small workload does, and a library can only be preloaded when a
 process starts. So one process starts with the shim, imports everything, and has neither threads nor
-a store; each child that it forks is given its own folder, log and fault (`shim.configure`) and
-calls one function. What that answers comes back as JSON, with whatever went wrong outside it:
-exceptions in threads, in callbacks, in finalizers.
+a store; each child that it forks gets its own folder, log and fault (`shim.configure`) and calls
+one function. The result comes back as JSON, with the exceptions that did not reach the function's
+caller: those in threads, in callbacks, in finalizers.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from typing import Any
 import attrs
 
 from tests.faults.harness import shim
-from tests.faults.harness.json_child import AnsweringProcess
+from tests.faults.harness.json_child import JsonProcess
 
-# How a child ends whose function raised.
+# The exit status of a child when its function raised.
 _RAISED = 3
 
 
 @attrs.frozen
 class Ended:
-    """How a child ended."""
+    """The end of a child."""
 
     status: int | None  # the exit status, -N for signal N, None when it hung and was killed
-    answer: Any  # what the function answered; None when it did not come to that
-    stray: tuple[str, ...]  # exceptions that nobody was told, or the one the function raised
+    result: Any  # of the function; None when it did not return
+    stray: tuple[str, ...]  # exceptions that reached no caller, or the one the function raised
 
     @property
     def was_stopped(self) -> bool:
-        """Whether the shim ended it."""
+        """Whether the shim stopped the child."""
         return self.status == 137
 
 
-class Stage(AnsweringProcess):
+class ForkServer(JsonProcess):
     """A process with the shim. Not to be used by several threads at once."""
 
     def __init__(self) -> None:
@@ -63,11 +63,11 @@ class Stage(AnsweringProcess):
     ) -> Ended:
         """Call `module:function` with these arguments in a child with this `shim.environment`.
 
-        After so many seconds the child has hung and is killed, with all that it forked.
+        After so many seconds the child hangs and is killed, with all that it forked.
         """
         ours = {name: value for name, value in environment.items() if name.startswith("A3S_FAULTS")}
-        status, answer, stray = self.ask([function, dict(arguments), ours, seconds])
-        return Ended(status, answer, tuple(stray))
+        status, result, stray = self.ask([function, dict(arguments), ours, seconds])
+        return Ended(status, result, tuple(stray))
 
 
 def _serve() -> None:
@@ -80,7 +80,7 @@ def _serve() -> None:
         try:
             print(json.dumps(ended), flush=True)
         except BrokenPipeError:
-            os._exit(0)  # whoever asked was ended, having seen enough
+            os._exit(0)  # the asking process has ended
 
 
 def _in_child(
@@ -112,16 +112,16 @@ def _in_child(
         pieces.append(piece)
     os.close(source)
     _, state = os.waitpid(child, 0)
-    answer, stray = json.loads(b"".join(pieces)) if pieces and not hung else (None, [])
-    return None if hung else os.waitstatus_to_exitcode(state), answer, stray
+    result, stray = json.loads(b"".join(pieces)) if pieces and not hung else (None, [])
+    return None if hung else os.waitstatus_to_exitcode(state), result, stray
 
 
 def _play(
     module: str, name: str, arguments: dict[str, Any], environment: dict[str, str], sink: int
 ) -> None:
-    """In the child; never returns."""
+    """Call the function in the child and exit."""
     stray: list[str] = []
-    answer: Any = None
+    result: Any = None
     status = 0
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(0, 1)
@@ -133,15 +133,15 @@ def _play(
     )
     try:
         shim.configure(environment)
-        answer = getattr(sys.modules[module], name)(**arguments)
+        result = getattr(sys.modules[module], name)(**arguments)
         gc.collect()
     except BaseException:
         status = _RAISED
         stray.append(traceback.format_exc())
     finally:
-        said = memoryview(json.dumps([answer, stray]).encode())
-        while said:
-            said = said[os.write(sink, said) :]
+        line = memoryview(json.dumps([result, stray]).encode())
+        while line:
+            line = line[os.write(sink, line) :]
         os._exit(status)
 
 

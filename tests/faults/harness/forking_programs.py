@@ -1,7 +1,7 @@
-"""Programs that start children while they have a store open; see `leaving`.
+"""Programs that start children while they have a store open; see `unclosed_programs`.
 
-A child that was forked must use nothing of what it inherited, and end as any other; the parent
-goes on as if nothing were. None of the parents closes its store.
+A forked child must not use what it inherited, and ends as any other process; the parent is not
+affected. None of the parents closes its store.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from a3s_store.errors import StoreForkedError
 if TYPE_CHECKING:
     from tests.faults.harness.unclosed_programs import Program
 
-# Seconds in which what must not hang has surely ended.
-_SURELY = 8.0
+# Seconds after which a child hangs.
+_TIME_LIMIT = 8.0
 
 
 def child_uses_it(program: Program) -> None:
-    """The child is told, whatever it tries."""
+    """The child gets StoreForkedError from every method."""
 
     async def attempts(store: Any) -> int:
         for attempt in (store.list, store.health_check, lambda: program.save(store)):
@@ -59,7 +59,7 @@ def saves_in_flight(program: Program) -> None:
 
 
 def child_opens_another(program: Program) -> None:
-    """The child opens a store of its own on the same file, and forgets to close it."""
+    """The child opens a store of its own on the same file, and does not close it."""
 
     def use(_: Any) -> None:
         program.number += 1000
@@ -88,11 +88,11 @@ def _fork(program: Program, use: Callable[[Any], object], *, fly: bool = False) 
         sys.exit(f"the child ended with {status}")
     loop.run_until_complete(program.save(store))
     loop.close()
-    program.leaving()
+    program.ending()
 
 
 def _wait(child: int) -> int:
-    deadline = time.monotonic() + _SURELY
+    deadline = time.monotonic() + _TIME_LIMIT
     while time.monotonic() < deadline:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
@@ -104,7 +104,7 @@ def _wait(child: int) -> int:
 
 
 def beside_an_open(program: Program) -> None:
-    """One thread opens stores all the time, another forks; the children end as programs do.
+    """One thread opens stores all the time, another forks; each child ends as a program does.
 
     Each opens a store. Without waiting, a fork in the middle of another thread's sqlite3_open()
     would leave SQLite's own mutex locked in the child for ever.
@@ -139,7 +139,7 @@ def beside_an_open(program: Program) -> None:
     thread.join()
     if any(statuses):
         sys.exit(f"the children ended with {statuses}")
-    program.leaving()
+    program.ending()
 
 
 async def _begin_and_close(program: Program) -> None:
@@ -147,7 +147,7 @@ async def _begin_and_close(program: Program) -> None:
 
 
 def multiprocessing_child(how: str, way: str) -> Callable[[Program], None]:
-    """A child of `multiprocessing` that forgets its store in that way, as the parent does."""
+    """A child of `multiprocessing` that ends in that way without closing its store."""
     return functools.partial(_with_child, how, way)
 
 
@@ -157,11 +157,11 @@ def _with_child(how: str, way: str, program: Program) -> None:
         context: Any = multiprocessing.get_context(how)
         child = context.Process(target=_forget, args=(str(program.path), program.subject, way))
         child.start()
-        child.join(_SURELY)
+        child.join(_TIME_LIMIT)
         if child.exitcode != 0:
             child.kill()
             sys.exit(f"the child ended with {child.exitcode}")
-        program.leaving()
+        program.ending()
 
     asyncio.run(main())
 

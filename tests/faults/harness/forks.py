@@ -1,16 +1,17 @@
-"""Children forked from a warm process, what they said before they ended, and shares of a campaign.
+"""Forked processes: one child, and the shares of a campaign.
 
-Importing everything takes a tenth of a second and more, forking a few milliseconds; so a campaign
-that needs thousands of processes forks them. Invariants: 1. whoever forks has no thread and no
-store open, so that a child begins as a process of its own would; 2. a child leaves by `os._exit`
-and never returns into its parent's code; 3. a line that was said is whole or not there, and stays
-said when the child is killed.
+Importing everything takes a tenth of a second and more, a fork a few milliseconds; so a campaign
+that needs thousands of processes forks them. Invariants: 1. the process that forks has no other
+thread and no open store, so its child starts as a process of its own would; 2. a child ends by
+`os._exit` and never returns into its parent's code; 3. a line that a child sent is complete or
+absent, and survives the child's death.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import select
 import shutil
@@ -20,27 +21,26 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from tests.faults.harness.report import Report
 
-# Says one line: values that JSON knows. It is there for the parent once this returns.
-Say = Callable[..., None]
+# Sends one line of values that JSON knows; the parent can read it once this returns.
+Send = Callable[..., None]
+Item = TypeVar("Item")
 
 # How many shares of a campaign run at once.
 AT_ONCE: Final = max(2, os.cpu_count() or 1)
-# After so many broken promises a campaign begins no further share.
-ENOUGH: Final = 8
-# A child that ended by an error of its own, which it told.
+# The exit status of a child that sent an error of its own.
 ENDED_BY_ERROR: Final = 3
 
 
 class Child:
-    """A process that runs a function; what it says is read by `hear`, `finish` or `kill`."""
+    """A process that runs a function; `hear`, `finish` and `kill` read the lines it sends."""
 
-    def __init__(self, work: Callable[[Say], object]) -> None:
+    def __init__(self, work: Callable[[Send], object]) -> None:
         self._said, write_end = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -52,39 +52,39 @@ class Child:
         self.status: int | None = None  # the exit status, -9 when killed; None while it runs
 
     def fileno(self) -> int:
-        """What it says, for `select`."""
+        """The read end of its pipe, for `select`."""
         return self._said
 
-    def hear(self, seconds: float) -> bool:
-        """Wait for it to say something, or to end; False when it did neither in that time."""
+    def receive(self, seconds: float) -> bool:
+        """Wait for a line or for its end; False when neither came within so many seconds."""
         if self._open and not select.select([self], [], [], max(0.0, seconds))[0]:
             return False
         self._read()
         return True
 
     def signal(self, number: int) -> None:
-        """Send it a signal."""
+        """Send the process a signal."""
         os.kill(self.pid, number)
 
     def kill(self) -> int:
-        """Kill it, unless it ended before; answers the exit status and hears what it said."""
+        """Kill the process unless it has ended, read its last lines, return the exit status."""
         os.kill(self.pid, signal.SIGKILL)
         return self._reap()
 
     def finish(self, seconds: float) -> int:
-        """Let it end by itself, within that time, else kill it; answers the exit status."""
+        """Wait so many seconds for its end, then kill it; return the exit status."""
         deadline = time.monotonic() + seconds
-        while not self.ended and self.hear(deadline - time.monotonic()):
+        while not self.ended and self.receive(deadline - time.monotonic()):
             pass
         return self._reap() if self.ended else self.kill()
 
     @property
     def ended(self) -> bool:
-        """Whether everything it said was heard, as it is no more."""
+        """Whether it has ended and all its lines were read."""
         return not self._open
 
-    def said(self, what: str) -> list[list[Any]]:
-        """The lines that begin with this word, without it."""
+    def sent(self, what: str) -> list[list[Any]]:
+        """The lines that begin with this word, without the word."""
         return [line[1:] for line in self.lines if line[0] == what]
 
     def _reap(self) -> int:
@@ -98,41 +98,41 @@ class Child:
     def _read(self) -> None:
         if not self._open:
             return
-        heard = os.read(self._said, 1 << 16)
-        if not heard:
+        received = os.read(self._said, 1 << 16)
+        if not received:
             self._open = False
             os.close(self._said)
-        *whole, self._unread = (self._unread + heard).split(b"\n")
+        *whole, self._unread = (self._unread + received).split(b"\n")
         self.lines += map(json.loads, whole)
 
 
-def _be_child(work: Callable[[Say], object], read_end: int, write_end: int) -> None:
-    """Run the function and leave. Whatever it raises is said, with the place it came from."""
+def _be_child(work: Callable[[Send], object], read_end: int, write_end: int) -> None:
+    """Run the function and exit. An exception is sent as an "error" line with its place."""
     status = ENDED_BY_ERROR
     try:
         os.close(read_end)
 
-        def say(*values: Any) -> None:
+        def send(*values: Any) -> None:
             line = json.dumps(values).encode() + b"\n"
             assert len(line) <= select.PIPE_BUF, "a longer one may be torn"
             os.write(write_end, line)
 
         try:
-            work(say)
+            work(send)
             status = 0
         except BaseException as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{place.name}, line {place.lineno}"
-            say("error", f"{type(error).__name__}: {str(error)[:600]} ({where})")
+            send("error", f"{type(error).__name__}: {str(error)[:600]} ({where})")
     finally:
         os._exit(status)
 
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder that is gone afterwards; in memory where the system has such a place.
+    """A temporary folder, in memory where the system has /dev/shm.
 
-    What is killed leaves the same behind in memory as on a disk: nothing here cuts the power.
+    A killed process leaves the same files in memory as on a disk: nothing here cuts the power.
     """
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="a3s-faults-", dir=memory if memory.is_dir() else None))
@@ -145,46 +145,64 @@ def scratch() -> Iterator[Path]:
 @attrs.define
 class _Share:
     child: Child
-    name: str
+    item: object
+    deadline: float
 
 
-def share(report: Report, work: Callable[[Report, str], object], names: Sequence[str]) -> None:
-    """Do `work` for each of these names in processes of their own, a few at a time.
+def share(
+    report: Report,
+    work: Callable[[Report, Item], object],
+    items: Sequence[Item],
+    *,
+    seconds: float = math.inf,
+) -> None:
+    """Do `work` for each item in a process of its own, a few at a time, and add up their reports.
 
-    Each writes a report of its own, which is added to this one.
+    A process that raises, crashes or takes longer than `seconds` is a failure of its item. The
+    running processes are killed once the report has enough failures.
     """
-    waiting = list(reversed(names))
+    waiting = list(reversed(items))
     running: list[_Share] = []
-    while running or (waiting and len(report.failures) < ENOUGH):
-        while waiting and len(running) < AT_ONCE and len(report.failures) < ENOUGH:
-            name = waiting.pop()
-            running.append(_Share(Child(_reported(report, work, name)), name))
-        select.select([one.child for one in running], [], [])
+    while running or waiting:
+        while waiting and len(running) < AT_ONCE:
+            item = waiting.pop()
+            child = Child(_reported(report, work, item))
+            running.append(_Share(child, item, time.monotonic() + seconds))
+        left = min(one.deadline for one in running) - time.monotonic()
+        select.select(
+            [one.child for one in running], [], [], None if left == math.inf else max(0.0, left)
+        )
         for one in list(running):
-            if one.child.hear(0) and one.child.ended:
+            one.child.receive(0)
+            if one.child.ended or time.monotonic() >= one.deadline:
                 running.remove(one)
                 _add(report, one)
+        if report.is_enough:
+            for one in running:
+                one.child.kill()
+            return
 
 
 def _reported(
-    report: Report, work: Callable[[Report, str], object], name: str
-) -> Callable[[Say], None]:
-    def run(say: Say) -> None:
-        own = Report(campaign=report.campaign, subject=report.subject, seed=report.seed)
-        work(own, name)
-        say("counts", own.counts)
+    report: Report, work: Callable[[Report, Item], object], item: Item
+) -> Callable[[Send], None]:
+    def run(send: Send) -> None:
+        own = report.share()
+        work(own, item)
+        send("counts", own.counts)
         for failure in own.failures:
-            say("failure", failure[:600])
+            send("failure", failure[:600])
 
     return run
 
 
 def _add(report: Report, one: _Share) -> None:
-    status = one.child.finish(10)
-    for (counts,) in one.child.said("counts"):
+    status = one.child.finish(10 if one.child.ended else 0)
+    for (counts,) in one.child.sent("counts"):
         report.add(**counts)
-    for (failure,) in one.child.said("failure"):
+    for (failure,) in one.child.sent("failure"):
         report.fail(failure)
     if status != 0:
-        why = "; ".join(text for (text,) in one.child.said("error"))
-        report.fail(f"{one.name}: the attack itself ended with {status}: {why}")
+        why = "; ".join(text for (text,) in one.child.sent("error"))
+        how = {-signal.SIGPROF: "computed for too long", -signal.SIGKILL: "took too long"}
+        report.fail(f"{one.item}: {how.get(status, f'the attack ended with {status}')}: {why}")

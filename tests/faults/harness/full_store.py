@@ -1,13 +1,16 @@
-"""A store with something of everything in it, and whatever can be asked of it with the answers.
+"""A store with values of every kind, and the values it returns when it is intact.
 
-Damage is done to copies of its files. Sessions of several lengths with all their generations, forks
-and a rewind, every family, blobs and images, checkpoints of both kinds, families without a session,
-memories.
+Campaigns damage copies of its files. It has sessions of several lengths with all their generations,
+forks and a rewind, every collection, blobs and images, checkpoints of both kinds, a collection
+without a session, memories.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,30 +19,32 @@ import attrs
 from a3s_store.agent_memory import MemoryItem, MemoryType
 from a3s_store.core.drafts import Draft
 from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.errors import StoreError
 from a3s_store.models import ImageBlock, ImageSource, Message, SessionData
 from a3s_store.testing import samples
-from tests.faults.harness.store_under_test import Open, save_turn
+from tests.faults.harness.report import Report
+from tests.faults.harness.store_under_test import find, save_turn
 from tests.faults.harness.workload import session_id, turns_of
 
-# What to ask: the name of a question and what it is about.
+# A question to a store: its name and the id that it is about.
 Question = tuple[str, ...]
-# These are answered from columns, for lists; no digest is held against them.
+# These return columns, for lists of sessions; they are not verified against a digest.
 LISTS: Final = frozenset({"inventory", "summaries", "generations", "exists"})
-# Of a session's generations one in so many is loaded, and about so many at most.
+# One generation of a session in so many is loaded, and about so many at most.
 _EVERY: Final = 3
 _MOST: Final = 12
 SUFFIXES: Final = ("", "-wal")
 
 
 @attrs.frozen(kw_only=True)
-class Specimen:
-    """The bytes of a store's files by suffix, and what it answers when they are whole."""
+class Original:
+    """The bytes of an intact store's files by suffix, and the values it returns by question."""
 
     files: dict[str, bytes] = attrs.field(repr=False)
-    answers: dict[Question, Any] = attrs.field(repr=False)
+    values: dict[Question, Any] = attrs.field(repr=False)
 
     def write(self, path: Path, **changed: bytes) -> None:
-        """Lay the files down, some of them changed: `db=...` or `wal=...`."""
+        """Write the files to a path, some of them changed: `db=...` or `wal=...`."""
         new = {"": changed.get("db"), "-wal": changed.get("wal")}
         for suffix in (*SUFFIXES, "-shm"):
             name = path.with_name(path.name + suffix)
@@ -51,14 +56,8 @@ class Specimen:
                 name.write_bytes(data)
 
 
-async def make(open_store: Open, path: Path, seed: str, size: int) -> None:
-    """Fill a new store; `size` is about how many turns there are in all. It is closed."""
-    async with open_store(path) as store:
-        await fill(store, seed, size)
-
-
 async def fill(store: Any, seed: str, size: int) -> None:
-    """Save something of everything."""
+    """Save values of every kind; `size` is about how many turns the sessions have in all."""
     for number, turns in enumerate((size // 2, size // 3, size // 6, 1)):
         for turn in range(1, turns + 1):
             await save_turn(store, seed, number, turn)
@@ -96,7 +95,7 @@ def _memory(number: int) -> MemoryItem:
 
 
 def _with_images(snapshot: SessionSnapshot) -> SessionSnapshot:
-    """The snapshot with large images, which lie in the table of blobs, one of them twice."""
+    """The snapshot with large images, which are stored as blobs, one of them twice."""
     images = [
         ImageBlock(source=ImageSource(media_type="image/png", data=letter * 17_000 + "=="))
         for letter in "AB"
@@ -110,7 +109,7 @@ def _with_images(snapshot: SessionSnapshot) -> SessionSnapshot:
 
 
 async def questions(store: Any) -> list[Question]:
-    """Everything there is to ask of a store that is whole."""
+    """Every question that an intact store can be asked."""
     inventory = await store.inventory()
     found: list[Question] = [("inventory",), ("summaries",)]
     for key in inventory.sessions:
@@ -126,7 +125,7 @@ async def questions(store: Any) -> list[Question]:
 
 
 async def ask(store: Any, question: Question) -> Any:
-    """What the store answers. Raises what it raises."""
+    """The value that the store returns. Raises the store's errors."""
     match question:
         case ("snapshot", key):
             return await store.load_snapshot(key)
@@ -151,19 +150,51 @@ async def ask(store: Any, question: Question) -> Any:
     return await store.inventory()
 
 
-async def taken(open_store: Open, path: Path, files: dict[str, bytes]) -> Specimen:
-    """The specimen of a store whose files were read while no process had it open.
+def create(report: Report, folder: Path, turns: int) -> Original | None:
+    """Fill a store and close it; None, and a failure, when it does not return the saved values."""
+    path = folder / "original"
+    try:
+        return _in_own_process(_create, report.subject, path, str(report.seed), turns)
+    except (AssertionError, StoreError) as error:
+        report.fail(f"another value than the saved one is loaded: {error!r}")
+        return None
 
-    Raises AssertionError when the store does not answer what was saved.
+
+def read_in_own_process(subject: str, path: Path, files: dict[str, bytes]) -> Original:
+    """The original of a store with these files, which no process has open.
+
+    Raises:
+        AssertionError: the store does not return the saved values.
     """
-    async with open_store(path) as store:
-        answers = {question: await ask(store, question) for question in await questions(store)}
-    rich = answers["snapshot", "rich"]
-    assert rich == samples.rich_snapshot("rich"), "what was saved is what is answered"
-    images = answers["snapshot", "images"]
+    return _in_own_process(_read, subject, path, files)
+
+
+def _in_own_process(work: Callable[..., Original], *arguments: Any) -> Original:
+    """Call a function in a process that has ended when this one forks others."""
+    with get_context("fork").Pool(1) as pool:
+        return pool.apply(work, arguments)
+
+
+def _create(subject: str, path: Path, seed: str, turns: int) -> Original:
+    async def main() -> None:
+        async with find(subject)(path) as store:
+            await fill(store, seed, turns)
+
+    asyncio.run(main())
+    return _read(subject, path, read_files(path))
+
+
+def _read(subject: str, path: Path, files: dict[str, bytes]) -> Original:
+    async def main() -> dict[Question, Any]:
+        async with find(subject)(path) as store:
+            return {question: await ask(store, question) for question in await questions(store)}
+
+    values = asyncio.run(main())
+    assert values["snapshot", "rich"] == samples.rich_snapshot("rich"), "values of every kind"
+    images = values["snapshot", "images"]
     assert images == _with_images(samples.rich_snapshot("images")), "images too"
-    assert turns_of(answers["snapshot", session_id(0)]) > 0, "and turns"
-    return Specimen(files=files, answers=answers)
+    assert turns_of(values["snapshot", session_id(0)]) > 0, "and turns"
+    return Original(files=files, values=values)
 
 
 def read_files(path: Path) -> dict[str, bytes]:

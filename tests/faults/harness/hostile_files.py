@@ -1,6 +1,6 @@
-"""Files that somebody made by hand to do harm, and things that are no files.
+"""Files made by hand to do harm, and paths that are no regular files.
 
-Each is a function of a path under which a whole store lies; it changes what lies there.
+Each is a function of the path of an intact store, which it changes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HONEST_BYTES: Final = 100 * 1024 * 1024
 
 
 def _sql(*statements: str, schema: bool = False, **parameters: Any) -> Make:
-    """Runs statements in the file, with its schema writable if that is asked for."""
+    """A function that runs statements in the file, with a writable `schema` if wanted."""
 
     def make(path: Path) -> None:
         conn = sqlite3.connect(path, isolation_level=None)
@@ -42,25 +42,25 @@ def _sql(*statements: str, schema: bool = False, **parameters: Any) -> Make:
 
 
 def _bomb(path: Path) -> None:
-    """A blob of 400 KB that unpacks to 400 MB, whose size on record is a terabyte."""
+    """A blob of 400 KB that unpacks to 400 MB, with a stored size of a terabyte."""
     _sql("UPDATE blob SET encoding = 'zlib', data = :d, size_bytes = 1 << 40", d=_packed())(path)
 
 
 def _lying_bomb(path: Path) -> None:
-    """The same, and its size on record is a hundred megabytes."""
+    """The same blob with a stored size of a hundred megabytes."""
     _bomb(path)
     _sql("UPDATE blob SET size_bytes = :n", n=_HONEST_BYTES)(path)
 
 
 def _packed(size: int = _BOMB_BYTES) -> bytes:
-    # Flushed blocks stand for themselves, so one is made and repeated; nobody needs the end.
+    # Flushed blocks are independent, so one is made and repeated; the end is never reached.
     packer = zlib.compressobj(9)
     block, same = (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in "12")
     return block + same * ((size >> 20) - 1)
 
 
 def _honest_bomb(path: Path) -> None:
-    """A blob of 100 KB that unpacks to the 100 MB that are on record, but not to its hash."""
+    """A blob of 100 KB that unpacks to its stored size of 100 MB, but not to its hash."""
     _sql(
         "UPDATE blob SET encoding = 'zlib', data = :d, size_bytes = :n",
         d=_packed(_HONEST_BYTES),
@@ -119,7 +119,7 @@ def _another(path: Path) -> None:
 
 
 def _log_of_another(path: Path) -> None:
-    """A log full of pages of another database, with right checksums."""
+    """A WAL full of pages of another database, with right checksums."""
     other = path.with_name("another")
     conn = sqlite3.connect(other, isolation_level=None)
     conn.execute("PRAGMA journal_mode = WAL")
@@ -130,10 +130,10 @@ def _log_of_another(path: Path) -> None:
     data = other.with_name("another-wal").read_bytes()
     conn.close()
     other.unlink()
-    _beside(path, "-wal").write_bytes(data)
+    _with_suffix(path, "-wal").write_bytes(data)
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def _with_suffix(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
@@ -144,7 +144,7 @@ def _loop(path: Path) -> None:
 
 
 def _with_rows(part: str) -> Make:
-    """A table of another program with rows, whose declaration got this part later."""
+    """A table of another program with rows, and with this part added to its declaration later."""
     return _sql(
         "CREATE TABLE app_note (x)",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) "
@@ -213,7 +213,7 @@ HANDMADE: Final[Mapping[str, Make]] = {
     "a root page beyond the end": _sql(
         "UPDATE sqlite_schema SET rootpage = 2000000000 WHERE name = 'session'", schema=True
     ),
-    "a schema text that is none": _sql(
+    "a schema text that is no SQL": _sql(
         "UPDATE sqlite_schema SET sql = 'CREATE TABLE task (' WHERE name = 'task'", schema=True
     ),
     # Its numbers are not numbers of anything.
@@ -227,7 +227,7 @@ HANDMADE: Final[Mapping[str, Make]] = {
         "UPDATE blob SET encoding = 'raw', data = CAST('{\"$blob\": \"' || lower(hex(hash)) || "
         "'\"}' AS BLOB)"
     ),
-    "blobs of nobody": _sql(
+    "blobs without a message": _sql(
         "PRAGMA foreign_keys = OFF", "UPDATE message_blob SET blob_key = blob_key + 1000"
     ),
     "branches in a circle": _sql(
@@ -237,7 +237,7 @@ HANDMADE: Final[Mapping[str, Make]] = {
     "branches without end": _sql(
         "UPDATE branch_segment SET end_seq = :n, source_branch = branch_key", n=_MOST
     ),
-    "a hundred thousand parts": _sql(
+    "a hundred thousand segments": _sql(
         "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 101000) "
         "INSERT INTO branch_segment (branch_key, start_seq, end_seq, source_branch) "
         "SELECT 1, i, i + 1, 1 FROM n"
@@ -260,7 +260,7 @@ HANDMADE: Final[Mapping[str, Make]] = {
         "UPDATE message SET seq = 2147483648 "
         "WHERE message_key = (SELECT max(message_key) FROM message)"
     ),
-    "a part before the first": _sql("UPDATE branch_segment SET start_seq = -:n - 1", n=_MOST),
+    "a segment before the first": _sql("UPDATE branch_segment SET start_seq = -:n - 1", n=_MOST),
     "checksums without a salt": _sql("DELETE FROM meta WHERE name = 'row_salt'"),
     "messages of another branch": _sql(
         "UPDATE message SET (chain_hash, checksum, role, content) = "
@@ -282,7 +282,7 @@ HANDMADE: Final[Mapping[str, Make]] = {
         "UPDATE collection SET digest = x''", "UPDATE session SET digest = x''"
     ),
     "chains of nothing": _sql("UPDATE message SET chain_hash = x''"),
-    # It is something else.
+    # It is no store.
     "a pipe": _replaced(os.mkfifo),
     "a folder": _replaced(Path.mkdir),
     "a device": _replaced(lambda path: path.symlink_to(os.devnull)),
@@ -304,12 +304,12 @@ HANDMADE: Final[Mapping[str, Make]] = {
     "pages of 65536 bytes": _vacuumed("page_size = 65536"),
     "texts in UTF-16": _utf16,
     "the log of another file": _log_of_another,
-    "a log that is a pipe": lambda path: os.mkfifo(_beside(path, "-wal")),
-    "a log that is a link": lambda path: _beside(path, "-wal").symlink_to("/etc/hostname"),
-    "a log that is garbage": lambda path: _replace(_beside(path, "-wal"), os.urandom(200_000)),
-    "an index that is a folder": lambda path: _beside(path, "-shm").mkdir(),
+    "a log that is a pipe": lambda path: os.mkfifo(_with_suffix(path, "-wal")),
+    "a log that is a link": lambda path: _with_suffix(path, "-wal").symlink_to("/etc/hostname"),
+    "a log that is garbage": lambda path: _replace(_with_suffix(path, "-wal"), os.urandom(200_000)),
+    "an index that is a folder": lambda path: _with_suffix(path, "-shm").mkdir(),
     "a journal that is garbage": lambda path: _replace(
-        _beside(path, "-journal"), b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(2000)
+        _with_suffix(path, "-journal"), b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(2000)
     ),
 }
 

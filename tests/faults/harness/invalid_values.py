@@ -1,7 +1,7 @@
-"""Values with something wrong in them: good ones of which one part, at any depth, is replaced.
+"""Invalid values: good ones with one part, at any depth, replaced by an odd value.
 
-Whether what comes out cannot be saved is for the store to say: some replacements happen to be
-right. A model may refuse its part when it is made, with one of `REFUSALS`.
+Some replacements happen to be valid; the store decides. A model may refuse the part when it is
+constructed, with one of `REFUSALS`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from a3s_store.errors import StoreError
 from a3s_store.models import Message, TextBlock
 from a3s_store.wire import freeze
 
-# How a store, and the constructor of a model, may refuse.
+# The errors by which a store, and the constructor of a model, may refuse a value.
 REFUSALS: Final = (StoreError, TypeError, ValueError)
 
 
 class HostileError(Exception):
-    """What hostile objects raise. No store has a reason to run into it."""
+    """Raised by hostile objects; no store may let it through."""
 
 
 class Hostile:
-    """An object that does not let itself be looked at."""
+    """An object with methods that all raise."""
 
     def _refuse(self, *_: object) -> Any:
         raise HostileError
@@ -38,7 +38,7 @@ class Hostile:
 
 
 class HostileText(str):
-    """A str by inheritance, and by nothing else."""
+    """A str by inheritance, with methods that all raise."""
 
     def _refuse(self, *_: object) -> Any:
         raise HostileError
@@ -49,11 +49,11 @@ class HostileText(str):
 
 
 class OwnText(str):
-    """A str of somebody's own class."""
+    """A subclass of str without changes."""
 
 
 class Colour(enum.StrEnum):
-    """An enumeration of texts, which nobody here knows."""
+    """An enumeration of texts that no model uses."""
 
     RED = "red"
 
@@ -81,10 +81,10 @@ def _numbers() -> Iterator[int]:
     yield from (1, 2)
 
 
-# Each makes one anew: some can be used up.
+# Each function makes a new value: some can be used up.
 ODD: Final[tuple[Callable[[], Any], ...]] = (
     *(
-        # Numbers that do not fit, and what only looks like one.
+        # Numbers that do not fit, and values that look like numbers.
         lambda: 2**64,
         lambda: 2**64 - 1,
         lambda: 2**63,
@@ -122,7 +122,7 @@ ODD: Final[tuple[Callable[[], Any], ...]] = (
         lambda: Colour.RED,
     ),
     *(
-        # What is none of JSON's.
+        # Values that JSON does not have.
         lambda: None,
         object,
         Hostile,
@@ -168,12 +168,12 @@ ODD: Final[tuple[Callable[[], Any], ...]] = (
 def broken(good: Any, chance: random.Random) -> Any:
     """The value with one part replaced; now and then all of it.
 
-    Raises one of `REFUSALS`: a model did not take its part.
+    Raises one of `REFUSALS` when a model refuses the part.
     """
     return _broken(good, chance, 0.03)
 
 
-# What a place of each type must not hold, beside what is odd anywhere.
+# Values that a place of each type must not hold, in addition to `ODD`.
 _WORST: Final[dict[type, tuple[Any, ...]]] = {
     float: (float("nan"), float("inf"), float("-inf"), "1.5", None, True),
     int: (2**64, -(2**64), 10**5000, 1.0, True, "1", None),
@@ -253,7 +253,7 @@ def _of_list(values: list[Any], chance: random.Random) -> Any:
     return tuple(values)
 
 
-# Ids, each with whether it is one.
+# Ids, each with whether it is valid.
 IDS: Final[tuple[tuple[Callable[[], Any], bool], ...]] = (
     (lambda: "", False),
     (lambda: "x" * 1024, True),

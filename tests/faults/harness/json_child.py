@@ -1,4 +1,4 @@
-"""A process of our own that answers questions, a line of JSON each, until nobody asks any more."""
+"""A child process that serves requests, a line of JSON each, until its standard input ends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 
-class AnsweringProcess:
-    """The process `python -m module`, started at once and ended by leaving the block.
+class JsonProcess:
+    """The process `python -m module`, started at once and ended at the end of the block.
 
     Not to be used by several threads at once.
     """
@@ -44,14 +44,14 @@ class AnsweringProcess:
         self._process.wait()
         self._process.stdout.close()
 
-    def ask(self, question: Any) -> Any:
-        """Its answer. Raises RuntimeError when it has ended."""
+    def ask(self, request: Any) -> Any:
+        """Send a request and return the reply. Raises RuntimeError when the process has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        json.dump(question, self._process.stdin)
+        json.dump(request, self._process.stdin)
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the process that was asked has ended; see its standard error")
+            raise RuntimeError("the process has ended; see its standard error")
         return json.loads(line)

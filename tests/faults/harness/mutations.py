@@ -1,6 +1,6 @@
-"""Changes to a database file that somebody might make: bytes at random, and the fields that matter.
+"""Random changes to a database file: bytes anywhere, and the fields of its format.
 
-A change is a function of the seed and its number, and of nothing else.
+A change is a function of the seed and its number.
 """
 
 from __future__ import annotations

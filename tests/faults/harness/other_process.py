@@ -1,10 +1,10 @@
-"""A process beside the store: it holds the write lock, asks for it, and reads the store's files.
+"""Another process that takes the write lock of a store and reads its files.
 
 No process may open the files of a store that it has open itself (closing them again would drop
-SQLite's locks), so what lies on the disk is looked at from here. It writes nothing.
+SQLite's locks), so the files are read in this one. It writes nothing.
 
-    with Beside() as beside:
-        beside.may_write(path)
+    with OtherProcess() as other:
+        other.may_write(path)
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults.harness.json_child import AnsweringProcess
+from tests.faults.harness.json_child import JsonProcess
 
-# How long it waits for a lock that somebody may hold for a moment, in seconds.
-PATIENCE: Final = 5.0
+# Seconds to wait for a lock that another process may hold for a moment.
+TIME_LIMIT: Final = 5.0
 
 
-class Beside(AnsweringProcess):
-    """The process, started at once and ended by leaving the block."""
+class OtherProcess(JsonProcess):
+    """The process, started at once and ended at the end of the block."""
 
     def __init__(self) -> None:
         super().__init__(__name__)
 
     def may_write(self, path: Path) -> bool:
-        """Whether the write lock can be had, within `PATIENCE`."""
+        """Whether the write lock can be taken within `TIME_LIMIT`."""
         return bool(self._ask("may_write", path))
 
     def hold(self, path: Path) -> None:
         """Take the write lock and keep it."""
         if not self._ask("hold", path):
-            raise TimeoutError("somebody holds the write lock")
+            raise TimeoutError("another process holds the write lock")
 
     def release(self, path: Path) -> None:
         """Give the write lock back."""
         self._ask("release", path)
 
-    def let_go(self, path: Path) -> None:
-        """Close what is open of this store."""
-        self._ask("let_go", path)
+    def close_file(self, path: Path) -> None:
+        """Close the connection to this store."""
+        self._ask("close_file", path)
 
     def bytes_of(self, path: Path) -> str:
-        """A digest of the bytes of the database and of its log."""
+        """A digest of the bytes of the database and of its WAL."""
         return str(self._ask("bytes_of", path))
 
     def rows_of(self, path: Path) -> str:
@@ -60,8 +60,8 @@ class Beside(AnsweringProcess):
         return self.ask([what, str(path)])
 
 
-class _There:
-    """What the process does."""
+class _Commands:
+    """The commands, in the process."""
 
     def __init__(self) -> None:
         self._open: dict[str, sqlite3.Connection] = {}
@@ -82,13 +82,13 @@ class _There:
     def release(self, path: str) -> None:
         self._connection(path).execute("ROLLBACK")
 
-    def let_go(self, path: str) -> None:
+    def close_file(self, path: str) -> None:
         conn = self._open.pop(path, None)
         if conn is not None:
             conn.close()
 
     def bytes_of(self, path: str) -> str:
-        self.let_go(path)  # its locks are not to be lost: see above
+        self.close_file(path)  # its locks must not be lost: see above
         digest = hashlib.sha256()
         for name in (path, f"{path}-wal"):
             content = Path(name).read_bytes() if Path(name).exists() else b""
@@ -111,19 +111,19 @@ class _There:
 
     def _connection(self, path: str) -> sqlite3.Connection:
         if path not in self._open:
-            conn = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-            # Nothing is committed here. It must not checkpoint either.
+            conn = sqlite3.connect(path, timeout=TIME_LIMIT, isolation_level=None)
+            # Nothing is committed here, and there must be no checkpoint either.
             conn.execute("PRAGMA wal_autocheckpoint = 0")
             self._open[path] = conn
         return self._open[path]
 
 
 def main() -> None:
-    """Do what is asked on standard input, a line each, until it ends."""
-    there = _There()
+    """Run the commands on standard input, a line each, until it ends."""
+    commands = _Commands()
     for line in sys.stdin:
         what, path = json.loads(line)
-        print(json.dumps(getattr(there, what)(path)), flush=True)
+        print(json.dumps(getattr(commands, what)(path)), flush=True)
 
 
 if __name__ == "__main__":

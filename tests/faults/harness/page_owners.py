@@ -1,8 +1,8 @@
-"""Which pages of a file hold something of which session.
+"""The sessions that have rows on each page of a file.
 
-SQLite's `dbstat` lists the leaves of a table in order, with how many rows each has: so it is known
-on which page a row lies, and whose row it is. Pages of indexes and the inner pages of trees hold
-nothing that is not elsewhere. What cannot be assigned to somebody is everybody's.
+SQLite's `dbstat` lists the leaves of a table in order, with the number of rows on each: from that
+follow the page of each row, and the session of each page. Pages of indexes and the inner pages of
+trees repeat other pages. A row without a known session counts for every session.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Final
 
 from a3s_store.core.collections import COLLECTIONS, SESSION_ROWS
 
-# Whose the rows of a table are, in order of their keys: several names are joined by newlines.
+# SQL for the session of each row of a table, in order of the keys; several ids are joined by
+# newlines.
 _OWNED: Final = (
     "SELECT (SELECT id FROM owner WHERE owner_key = t.owner_key) FROM {0} AS t ORDER BY {0}_key"
 )
@@ -23,7 +24,7 @@ _UNDER: Final = (
     "SELECT (SELECT o.id FROM {1} JOIN owner AS o USING (owner_key) WHERE {1}_key = t.{1}_key) "
     "FROM {0} AS t ORDER BY {0}_key"
 )
-_WHOSE: Final[Mapping[str, str]] = {
+_OWNERS: Final[Mapping[str, str]] = {
     **{
         table: _OWNED.format(table)
         for table in (
@@ -46,8 +47,8 @@ _WHOSE: Final[Mapping[str, str]] = {
     "JOIN branch_owner AS b USING (branch_key) JOIN owner USING (owner_key) "
     "WHERE p.source_branch = t.branch_key) FROM message AS t ORDER BY message_key",
 }
-# Nobody's: a session comes back without them.
-_NOBODYS: Final = frozenset(
+# Tables without rows of a session.
+_OTHERS: Final = frozenset(
     {
         "meta",
         "loop_checkpoint",
@@ -61,7 +62,7 @@ _NOBODYS: Final = frozenset(
 
 
 def sessions_by_page(data: bytes) -> dict[int, frozenset[str]]:
-    """The ids of the sessions that have something on each page; pages of nobody are left out."""
+    """The ids of the sessions with rows on each page, by page; pages without any are left out."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "whole"
         path.write_bytes(data)
@@ -73,17 +74,17 @@ def sessions_by_page(data: bytes) -> dict[int, frozenset[str]]:
 
 
 def _assigned(conn: sqlite3.Connection) -> dict[int, frozenset[str]]:
-    everybody = frozenset(
+    every = frozenset(
         row[0] for row in conn.execute("SELECT id FROM owner JOIN session USING (owner_key)")
     )
     tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     found: dict[int, set[str]] = {}
-    for table in sorted(tables - _NOBODYS):
-        if table not in _WHOSE:
+    for table in sorted(tables - _OTHERS):
+        if table not in _OWNERS:
             for (page,) in conn.execute("SELECT pageno FROM dbstat WHERE name = ?", (table,)):
-                found.setdefault(page, set()).update(everybody)
+                found.setdefault(page, set()).update(every)
             continue
-        owners = [_names(row[0]) & everybody for row in conn.execute(_WHOSE[table])]
+        owners = [_names(row[0]) & every for row in conn.execute(_OWNERS[table])]
         first: dict[str, int] = {}
         row = 0
         leaves = conn.execute(
@@ -96,7 +97,7 @@ def _assigned(conn: sqlite3.Connection) -> dict[int, frozenset[str]]:
             found.setdefault(page, set()).update(*owners[row : row + cells])
             row += cells
         assert row == len(owners), f"each row of {table} lies on a leaf"
-        # A long row goes on elsewhere: "/000/01f+000002" is of the leaf "/000/", cell 0x1f.
+        # A long row has overflow pages: "/000/01f+000002" belongs to the leaf "/000/", cell 0x1f.
         overflows = conn.execute(
             "SELECT path, pageno FROM dbstat WHERE name = ? AND pagetype = 'overflow'", (table,)
         )

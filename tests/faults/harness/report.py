@@ -1,29 +1,30 @@
-"""What a campaign answers: what was tried, how often, and what came of it."""
+"""The report of a campaign: counts of attempts and outcomes, and the broken promises."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
-# "short" is for every build, "long" is run by hand; a number is a size of the campaign's own.
+# "short" runs in every build, "long" by hand.
 Size = Literal["short", "long"]
-# How many failures are told in full.
-_TOLD = 8
+# A campaign stops after so many broken promises, and prints so many.
+ENOUGH: Final = 8
 
 
 @attrs.define(kw_only=True)
 class Report:
-    """The outcome of one campaign. It is written as it goes on."""
+    """The outcome of one campaign, written while the campaign runs."""
 
     campaign: str
-    subject: str
+    subject: str  # the store under attack, as `store_under_test.find` takes it
     seed: int
-    counts: Counter[str] = attrs.field(factory=Counter)  # what was tried and seen, by name
-    failures: list[str] = attrs.field(factory=list)  # each broken promise, with what repeats it
+    stop_at: str | None = None  # stop at the first broken promise with this text, too
+    counts: Counter[str] = attrs.field(factory=Counter)  # attempts and outcomes by name
+    failures: list[str] = attrs.field(factory=list)  # broken promises, with how to repeat each
     seconds: float = 0.0
 
     @property
@@ -33,31 +34,39 @@ class Report:
 
     @property
     def is_enough(self) -> bool:
-        """Whether so many promises were broken that more would tell nothing new."""
-        return len(self.failures) >= _TOLD
+        """Whether enough promises were broken to stop the campaign."""
+        return len(self.failures) >= ENOUGH or (
+            self.stop_at is not None and any(self.stop_at in one for one in self.failures)
+        )
 
-    def add(self, **counts: int) -> None:
-        """Count what was tried."""
+    def share(self) -> Report:
+        """An empty report for a part of the campaign, to be added to this one."""
+        return attrs.evolve(self, counts=Counter(), failures=[])
+
+    def add(self, *, slowest_ms: int = 0, **counts: int) -> None:
+        """Add to the counts by name; of `slowest_ms` the largest value is kept."""
         self.counts.update(counts)
+        if slowest_ms > self.counts["slowest_ms"]:
+            self.counts["slowest_ms"] = slowest_ms
 
     def fail(self, what: str) -> None:
-        """Note a broken promise."""
+        """Add a broken promise."""
         self.failures.append(what)
 
     def lines(self) -> Iterable[str]:
-        """The report for people."""
+        """The report as lines of text: one of counts, then one for each of the first failures."""
         state = "ok" if self.ok else f"FAILED {len(self.failures)} times"
         counts = ", ".join(
             f"{count} {name.replace('_', ' ')}" for name, count in self.counts.items()
         )
         head = f"{self.campaign} on {self.subject}, seed {self.seed}: {state}"
         yield f"{head}; {counts}; {self.seconds:.0f} s"
-        for failure in self.failures[:_TOLD]:
+        for failure in self.failures[:ENOUGH]:
             yield f"    {failure}"
-        if len(self.failures) > _TOLD:
-            yield f"    and {len(self.failures) - _TOLD} more"
+        if len(self.failures) > ENOUGH:
+            yield f"    and {len(self.failures) - ENOUGH} more"
 
     def as_json(self) -> str:
-        """The report for programs, one line."""
+        """The report as one line of JSON."""
         fields: dict[str, Any] = {**attrs.asdict(self), "counts": dict(self.counts), "ok": self.ok}
         return json.dumps(fields)

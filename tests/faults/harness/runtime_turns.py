@@ -1,10 +1,10 @@
-"""Turns of what is above the store: a live session, an agent's memories, the journal of a queue.
+"""Turns of the runtime: of a live session, of an agent's memories, of the journal of a queue.
 
-The campaigns count turns of numbered sessions. A number tells what its turns are: from `LIVE` on a
-prompt is sent to a live session, whose agent has a round with a checkpoint; from `MEMORIES` on a
-memory is stored, and now and then an older one is deleted; from `JOURNALS` on a queue's journal is
-saved. Everything that a turn leaves is a function of the number and the turn. All else, the numbers
-below `LIVE`, is saved as snapshots.
+The campaigns count turns of numbered sessions. The number decides the kind of turn: from `LIVE` on
+a prompt is sent to a live session, and its agent has a round with a checkpoint; from `MEMORIES` on
+a memory is stored, and now and then an older one is deleted; from `JOURNALS` on a queue's journal
+is saved. The stored state is a function of the number and the turn. Sessions below `LIVE` are saved
+as snapshots.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ LIVE: Final = 100
 MEMORIES: Final = 200
 JOURNALS: Final = 300
 
-# One turn in so many deletes a memory; so many dead letters a queue has.
+# One turn in so many deletes a memory; how many dead letters a queue keeps.
 _FORGET: Final = 3
 _LETTERS: Final = 5
 _TIME: Final = "2026-05-18T10:00:00Z"
 
 
 async def save_turn(store: Any, number: int, turn: int) -> None:
-    """Make a turn. All of it is promised once this returns; a part may be there before."""
+    """Make a turn. All of it must be stored once this returns; a part may be stored before."""
     if number < MEMORIES:
         await _talk(store, number, turn)
     elif number < JOURNALS:
@@ -57,8 +57,8 @@ async def save_turn(store: Any, number: int, turn: int) -> None:
         await _keep_queue(store, number, turn)
 
 
-async def visible(store: Any, number: int) -> int:
-    """How many turns are there, 0 for none. Raises BrokenPromiseError and what the store does."""
+async def stored_turns(store: Any, number: int) -> int:
+    """How many turns are stored. Raises BrokenPromiseError and the store's errors."""
     if number < MEMORIES:
         return await _said(store, number)
     if number < JOURNALS:
@@ -70,7 +70,7 @@ async def visible(store: Any, number: int) -> int:
 
 
 class _Agent:
-    """Has one round, whose checkpoint is saved, and replies."""
+    """An agent with one round, saved as a checkpoint, and a reply."""
 
     def __init__(self, turn: int) -> None:
         self._turn = turn
@@ -102,11 +102,11 @@ async def _talk(store: Any, number: int, turn: int) -> None:
     live = AgentSession(*await restore_session(store, name, SessionOptions(auto_save=True)))
     await live.send(f"prompt {turn}", _Agent(turn))
     if (outcome := await live.close()).kind != "unchanged":
-        raise BrokenPromiseError(f"session {number}: closing after turn {turn} came to {outcome}")
+        raise BrokenPromiseError(f"session {number}: closing after turn {turn} returned {outcome}")
 
 
 async def _said(store: Any, number: int) -> int:
-    """The turns with a reply; of the next one there may be an interrupted run."""
+    """How many turns have a reply; the next one may have an interrupted run."""
     snapshot = await store.load_snapshot(session_id(number))
     if snapshot is None:
         return 0
@@ -127,7 +127,7 @@ async def _said(store: Any, number: int) -> int:
         for record in snapshot.run_records or ()
         if record.snapshot.status is RunStatus.COMPLETED
     ]
-    # Of more runs than a session keeps, the last ones are there.
+    # A session keeps a limited number of runs: the last ones.
     if done != [f"prompt {turn}" for turn in range(1, turns + 1)][-len(done) :]:
         raise BrokenPromiseError(f"session {number} has {turns} turns, and the runs {done}")
     costs = [cost.prompt_tokens for cost in snapshot.session.cost_records]
@@ -140,7 +140,7 @@ async def _said(store: Any, number: int) -> int:
 
 
 async def _check_interrupted(store: Any, number: int, turns: int) -> None:
-    """A checkpoint is of the turn after those that are there, and there is one at most."""
+    """Check that there is one checkpoint at most, of the turn after the stored ones."""
     run_ids = (await store.inventory()).loop_checkpoints
     found = [await store.load_loop_checkpoint(run_id) for run_id in run_ids]
     ours = [one for one in found if one.session_id == session_id(number)]
@@ -180,12 +180,12 @@ async def _stored_memories(store: Any, number: int) -> int:
     there = {int(item.id.removeprefix("memory-")): item for item in found}
     last = max(there, default=0)
     if any(item != _memory(number, turn) for turn, item in there.items()):
-        raise BrokenPromiseError(f"the memories of {number} are not what was stored")
+        raise BrokenPromiseError(f"the memories of {number} are not the stored ones")
     wanted = {turn for turn in range(1, last + 1) if turn % _FORGET != _FORGET - 1 or turn == last}
     if there.keys() == wanted:
         return last
     if last % _FORGET == 0 and there.keys() == wanted | {last - 1}:
-        return last - 1  # the last turn is not whole: what it has to delete is there
+        return last - 1  # the last turn is incomplete: its deletion is missing
     raise BrokenPromiseError(f"LOST: of the memories of {number} there are {sorted(there)}")
 
 
@@ -193,7 +193,7 @@ async def _stored_memories(store: Any, number: int) -> int:
 
 
 def _queue(number: int, turns: int) -> Kept:
-    """What the queue has after so many turns: its last dead letters, and a task that waits."""
+    """The queue after so many turns: its last dead letters, and a waiting task."""
     letters = tuple(
         DeadLetter(
             command_id=f"command-{turn}",

@@ -1,12 +1,12 @@
-"""What recorded children do with the store: each scene is a function that a `Stage` calls.
+"""Scenarios that children of a `ForkServer` play with the store, to be recorded.
 
-A scene says in the folder's `marks` what it is about to save and what was acknowledged, so that a
-recording tells at each of its moments what has to be there: `B session turn` and `A session turn`
-for a save begun and acknowledged, `D session 0` and `G session 0` for a deletion. It calls only
-what the store offers its callers, and answers what they were told.
+A scenario writes to the folder's `marks` before each save and after its acknowledgement, so that a
+recording shows at each moment which turns have to be stored: `B session turn` and `A session turn`
+for a save begun and acknowledged, `D session 0` and `G session 0` for a deletion. It calls only the
+public methods of the store.
 
-Checkpoints come seldom in a small store, since its log has 4 MiB before one is due. `checkpoints=
-"often"` lowers those figures in the child: module attributes of `sqlite.wal` and `.connection`.
+Checkpoints are rare in a small store, since its WAL has 4 MiB before one is due. `checkpoints=
+"often"` lowers those figures in the child: module attributes of `wal_checkpoint` and `connect`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import attrs
-
 from a3s_store.backends.sqlite.connection import wal_checkpoint
-from a3s_store.errors import StoreError, StoreUnavailableError
 from tests.faults.harness import shim, store_under_test
-from tests.faults.harness.shim import Operation
-from tests.faults.harness.store_under_test import Open, save_turn
 from tests.faults.harness.workload import session_id
 
 STORE: Final = "store.db"
@@ -33,60 +28,34 @@ Checkpoints = Literal["often", "seldom"]
 
 
 class Marks:
-    """What a workload says of itself, in the folder that is recorded."""
+    """The file of marks in the recorded folder."""
 
     def __init__(self, folder: Path) -> None:
         self._handle = os.open(folder / shim.MARKS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def begun(self, number: int, turn: int) -> None:
-        """A save is about to be asked for."""
+        """A save begins: the turn may be stored from now on."""
         os.write(self._handle, b"B %d %d\n" % (number, turn))
 
     def acknowledged(self, number: int, turn: int) -> None:
-        """It was promised to be there."""
+        """A save was acknowledged: the turn must be stored."""
         os.write(self._handle, b"A %d %d\n" % (number, turn))
 
     def deleting(self, number: int) -> None:
-        """The session is about to be deleted: it may be there or not."""
+        """A deletion begins: the session may be stored or not."""
         os.write(self._handle, b"D %d 0\n" % number)
 
-    def gone(self, number: int) -> None:
-        """It was promised that the session is not there."""
+    def deleted(self, number: int) -> None:
+        """A deletion was acknowledged: the session must not be stored."""
         os.write(self._handle, b"G %d 0\n" % number)
 
     def close(self) -> None:
-        """No more is to be said."""
+        """Close the file."""
         os.close(self._handle)
 
 
-@attrs.define
-class Promised:
-    """What was begun and acknowledged so far: turns by session."""
-
-    begun: dict[int, int] = attrs.field(factory=dict)
-    acknowledged: dict[int, int] = attrs.field(factory=dict)
-
-    def follow(self, operation: Operation) -> None:
-        """Take in what a recording says."""
-        if operation.is_marks and operation.data:
-            self.read(operation.data)
-
-    def read(self, marks: bytes) -> None:
-        """Take in lines of a file of marks."""
-        for line in marks.splitlines():
-            what, number, turn = line[:1], *map(int, line[1:].split())
-            if what == b"B":
-                self.begun[number] = max(self.begun.get(number, 0), turn)
-            elif what == b"A":
-                self.acknowledged[number] = max(self.acknowledged.get(number, 0), turn)
-            elif what == b"D":
-                self.acknowledged[number] = 0
-            else:
-                self.begun[number] = 0
-
-
 def often() -> None:
-    """Have the store checkpoint, and begin its log again, every few saves. For this process."""
+    """Make the store checkpoint, and restart its WAL, every few saves. For this process."""
     small = 64 * 1024
     for module, name, value in (
         (wal_checkpoint, "LOG_BYTES", small),
@@ -94,11 +63,43 @@ def often() -> None:
         (wal_checkpoint, "COMMITS", 3),
         (wal_checkpoint, "OFTEN", 2),
     ):
-        assert hasattr(module, name), name  # else checkpoints would be rare without a word
+        assert hasattr(module, name), name  # else checkpoints would be rare without a failure
         setattr(module, name, value)
 
 
-# -- Power cuts: everything goes well ------------------------------------------------------------
+class _Player:
+    """The store of one scenario, with a mark around each save and deletion."""
+
+    def __init__(self, folder: str, subject_name: str, seed: str) -> None:
+        self._path = Path(folder) / STORE
+        self._open = store_under_test.find(subject_name)
+        self._seed = seed
+        self._marks = Marks(Path(folder))
+        self._store: Any = None
+
+    def play(self, main: Coroutine[Any, Any, None]) -> None:
+        """Run the scenario to its end."""
+        asyncio.run(main)
+        self._marks.close()
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Any]:
+        """The open store; `save` and `remove` use it."""
+        async with self._open(self._path) as self._store:
+            yield self._store
+
+    async def save(self, number: int, turns: Iterable[int]) -> None:
+        """Save these turns of a session, one after the other."""
+        for turn in turns:
+            self._marks.begun(number, turn)
+            await store_under_test.save_turn(self._store, self._seed, number, turn)
+            self._marks.acknowledged(number, turn)
+
+    async def remove(self, number: int, how: Callable[[str], Awaitable[Any]]) -> None:
+        """Delete a session with one of the store's methods."""
+        self._marks.deleting(number)
+        await how(session_id(number))
+        self._marks.deleted(number)
 
 
 def savers(
@@ -113,24 +114,15 @@ def savers(
     """Several tasks save a session each, at once; in between the store is closed and opened."""
     if checkpoints == "often":
         often()
-    opened, place = store_under_test.find(subject_name), Path(folder)
+    player = _Player(folder, subject_name, seed)
 
-    async def play() -> None:
-        marks = Marks(place)
-
-        async def save(store: Any, number: int, some: Iterable[int]) -> None:
-            for turn in some:
-                marks.begun(number, turn)
-                await save_turn(store, seed, number, turn)
-                marks.acknowledged(number, turn)
-
+    async def main() -> None:
         for cycle in range(cycles):
             some = range(1 + turns * cycle // cycles, 1 + turns * (cycle + 1) // cycles)
-            async with opened(place / STORE) as store:
-                await asyncio.gather(*(save(store, number, some) for number in sessions))
-        marks.close()
+            async with player.opened():
+                await asyncio.gather(*(player.save(number, some) for number in sessions))
 
-    asyncio.run(play())
+    player.play(main())
 
 
 def removing(
@@ -138,37 +130,23 @@ def removing(
 ) -> None:
     """Sessions are deleted, one is erased, both come back, while another is being saved."""
     often()
-    opened, place = store_under_test.find(subject_name), Path(folder)
+    player = _Player(folder, subject_name, seed)
     first, second, other = sessions
 
-    async def play() -> None:
-        marks = Marks(place)
-
-        async def save(store: Any, number: int, some: Iterable[int]) -> None:
-            for turn in some:
-                marks.begun(number, turn)
-                await save_turn(store, seed, number, turn)
-                marks.acknowledged(number, turn)
-
-        async def remove(number: int, how: Callable[[str], Awaitable[Any]]) -> None:
-            marks.deleting(number)
-            await how(session_id(number))
-            marks.gone(number)
-
-        async with opened(place / STORE) as store:
+    async def main() -> None:
+        async with player.opened() as store:
             for number in sessions:
-                await save(store, number, range(1, turns))
+                await player.save(number, range(1, turns))
             await asyncio.gather(
-                remove(first, store.delete), save(store, other, range(turns, turns + 3))
+                player.remove(first, store.delete), player.save(other, range(turns, turns + 3))
             )
-            await save(store, first, (1, 2))
-            await remove(second, store.erase)
+            await player.save(first, (1, 2))
+            await player.remove(second, store.erase)
             await asyncio.gather(
-                save(store, second, (1, 2)), save(store, other, range(turns + 3, turns + 5))
+                player.save(second, (1, 2)), player.save(other, range(turns + 3, turns + 5))
             )
-        marks.close()
 
-    asyncio.run(play())
+    player.play(main())
 
 
 def compacting(
@@ -176,34 +154,23 @@ def compacting(
 ) -> None:
     """Sessions are deleted and the file is cut, again and again, while another is being saved."""
     often()
-    opened, place = store_under_test.find(subject_name), Path(folder)
+    player = _Player(folder, subject_name, seed)
     *others, kept = sessions
 
-    async def play() -> None:
-        marks = Marks(place)
+    async def empty(store: Any) -> None:
+        for number in others:
+            await player.remove(number, store.delete)
+        await store.compact(target_free=0)
 
-        async def save(store: Any, number: int, some: Iterable[int]) -> None:
-            for turn in some:
-                marks.begun(number, turn)
-                await save_turn(store, seed, number, turn)
-                marks.acknowledged(number, turn)
-
-        async def empty(store: Any) -> None:
-            for number in others:
-                marks.deleting(number)
-                await store.delete(session_id(number))
-                marks.gone(number)
-            await store.compact(target_free=0)
-
+    async def main() -> None:
         for cycle in range(2):
-            async with opened(place / STORE) as store:
+            async with player.opened() as store:
                 for number in others:
-                    await save(store, number, range(1, turns + 1))
+                    await player.save(number, range(1, turns + 1))
                 some = range(1 + 3 * cycle, 4 + 3 * cycle)
-                await asyncio.gather(empty(store), save(store, kept, some))
-        marks.close()
+                await asyncio.gather(empty(store), player.save(kept, some))
 
-    asyncio.run(play())
+    player.play(main())
 
 
 def processes(
@@ -218,7 +185,7 @@ def processes(
         child = os.fork()
         if child == 0:
             status = 1
-            with contextlib.suppress(BaseException):  # the status says it
+            with contextlib.suppress(BaseException):  # the status tells it
                 shim.configure(environment)
                 savers(folder, subject_name, seed, share, turns, cycles, "often")
                 status = 0
@@ -228,126 +195,3 @@ def processes(
         _, state = os.waitpid(child, 0)
         if state:
             raise RuntimeError(f"a saving process ended with status {state}")
-
-
-# -- Faults: something fails ---------------------------------------------------------------------
-
-# How often a store that failed is opened again before it is given up.
-_PATIENCE: Final = 3
-
-
-@attrs.define
-class Told:
-    """What callers were told while something failed."""
-
-    errors: list[str] = attrs.field(factory=list)  # the step, the class and the text of each
-    untyped: list[str] = attrs.field(factory=list)  # those of them that are no StoreError
-    advice: list[str] = attrs.field(factory=list)  # of health_check, each sentence once
-    broken: list[str] = attrs.field(factory=list)  # promises that were broken, as seen from inside
-    step: str = ""  # the one in which the fault came
-    finished: bool = False  # all turns were saved
-
-    def note(self, step: str, error: BaseException) -> None:
-        """A caller was told this."""
-        line = f"{step}: {type(error).__name__}: {error}"
-        self.errors.append(line)
-        if not isinstance(error, StoreError):
-            self.untyped.append(line)
-
-
-def faulty(
-    folder: str,
-    subject_name: str,
-    seed: str,
-    sessions: Sequence[int],
-    turns: int,
-    count: str,
-) -> Mapping[str, Any]:
-    """Save while a fault comes; close, open and try again after an error. Answers `Told` as a dict.
-
-    One save comes after the other, so that the same operation comes at the same place in every
-    run. Checkpoints come often.
-    """
-    often()
-    told = Told()
-    work = [(number, turn) for turn in range(1, turns + 1) for number in sessions]
-    half = len(work) // 2
-    run = _Faulty(Path(folder), store_under_test.find(subject_name), seed, Path(count), told)
-
-    async def play() -> None:
-        asyncio.get_running_loop().set_exception_handler(
-            lambda _, context: told.untyped.append(f"in the event loop: {context}")
-        )
-        told.finished = await run.save_all(work[:half]) and await run.save_all(work[half:])
-
-    asyncio.run(play())
-    run.marks.close()
-    return attrs.asdict(told)
-
-
-class _Faulty:
-    def __init__(self, folder: Path, opened: Open, seed: str, count: Path, told: Told) -> None:
-        self._path = folder / STORE
-        self._open = opened
-        self._seed = seed
-        self._count = count
-        self._told = told
-        self.marks = Marks(folder)
-
-    async def save_all(self, work: Sequence[tuple[int, int]]) -> bool:
-        """Open the store, save, close it; again after an error. Answers whether all is saved."""
-        left = list(work)
-        for _ in range(_PATIENCE):
-            store = None
-            async with self._step("open"):
-                store = await self._open(self._path)
-            if store is None:
-                continue
-            while left and await self._saved(store, *left[0]):
-                del left[0]
-            async with self._step("load"):
-                await store.load_snapshot(session_id(work[0][0]))
-            # What the checkpoint after the first met is seen by the second.
-            await self._ask(store)
-            await self._ask(store, "last look")
-            async with self._step("close"):
-                await store.close()
-            if not left:
-                return True
-        return False
-
-    async def _saved(self, store: Any, number: int, turn: int) -> bool:
-        """Save a turn. After an I/O error the store must refuse to go on, until it is reopened."""
-        self.marks.begun(number, turn)
-        failed: list[Exception] = []
-        while len(failed) < 2:
-            async with self._step("save") as met:
-                await save_turn(store, self._seed, number, turn)
-            if not met:
-                self.marks.acknowledged(number, turn)
-            await self._ask(store)
-            if not met:
-                break
-            failed += met
-        if len(failed) == 1 and isinstance(failed[0], StoreUnavailableError):
-            self._told.broken.append(
-                f"turn {turn} of session {number} was saved without reopening after: {failed[0]}"
-            )
-        return len(failed) < 2
-
-    async def _ask(self, store: Any, step: str = "health_check") -> None:
-        async with self._step(step):
-            for sentence in (await store.health_check()).advice:
-                if sentence not in self._told.advice:
-                    self._told.advice.append(sentence)
-
-    @contextlib.asynccontextmanager
-    async def _step(self, name: str) -> AsyncIterator[list[Exception]]:
-        met: list[Exception] = []
-        try:
-            yield met
-        except Exception as error:
-            met.append(error)
-            self._told.note(name, error)
-        if not self._told.step and shim.counted(self._count).fired:
-            self._told.step = name

@@ -1,11 +1,11 @@
-"""The recording shim: which file operations a process makes, and what if one of them goes wrong.
+"""The recording shim: records the file operations of a process, and makes them fail.
 
-`shim.c` stands beside this module and is compiled by the machine's own `cc`, once for each version
-of it and each user. A child process that is started with `environment(...)` has its operations
+`shim.c`, next to this module, is compiled by the machine's own `cc`, once for each version of it
+and each user. A child process that is started with `environment(...)` has its operations
 inside one folder recorded, stopped or failed; a process that was started with the library but
 without a folder may fork children and give each its own with `configure`.
 
-What the child's workload says about acknowledgements goes into a file `marks` in the folder: it is
+The child's workload writes its acknowledgements to a file `marks` in the folder: these writes are
 recorded in order with everything else, but never stopped or failed.
 """
 
@@ -34,7 +34,7 @@ SOURCE: Final = Path(__file__).with_name("shim.c")
 MARKS: Final = "marks"
 
 CrashHow = Literal["before", "torn", "after"]
-# Kinds of operations that may fail: what they are called, and the library's bit.
+# The kinds of operations that may fail, by name, with the library's bit.
 KINDS: Final[Mapping[str, int]] = {
     "write": 1,
     "sync": 2,  # of a file or a folder
@@ -52,7 +52,7 @@ _COUNTS: Final = struct.Struct("=QQQ488s")
 
 
 class Kind(enum.IntEnum):
-    """What an operation did."""
+    """The kind of an operation."""
 
     OPEN = 1  # a file that was there; `offset` is its size
     CREATE = 2
@@ -81,27 +81,27 @@ class Operation:
 
     @property
     def is_marks(self) -> bool:
-        """Whether this is the workload speaking."""
+        """Whether it is an operation on the file of marks."""
         return self.path.endswith("/" + MARKS)
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder that was synced."""
+        """Whether it is the sync of a folder."""
         return self.kind in (Kind.SYNC, Kind.SYNC_FAILED) and self.to == "."
 
 
 @attrs.frozen
 class Counted:
-    """How many operations there were, of which kinds, and what was made to go wrong."""
+    """The counts of operations, and the first that was stopped or failed."""
 
     operations: int
     chosen: int  # of the kinds that were to fail
     fired: int  # operations that were stopped or failed
-    first: str  # the first of those: what it was and which file, for people
+    first: str  # the first of those: its kind and file, as text
 
 
 def available() -> str | None:
-    """Why the shim cannot be used here; None when it can."""
+    """Why the shim cannot be used on this machine; None when it can."""
     if sys.platform != "linux":
         return "LD_PRELOAD and the system calls of Linux are needed"
     if sys.maxsize < 2**32:
@@ -150,7 +150,7 @@ def environment(
     `log` is appended to, `count` is a file for `counted`; both lie outside the folder. Operations
     are numbered from 1, over all processes that share a file of counts. With `crash_at` the process
     is gone with status 137 before, in the middle of, or after that one; with `fail_at` that one of
-    `fail_kind` (a name of KINDS, or several with commas) answers `fail_errno` without being done,
+    `fail_kind` (a name of KINDS, or several with commas) returns `fail_errno` without being done,
     and so do all later ones of these kinds if `fail_sticky`, of files whose names end
     with `fail_name`.
     """
@@ -222,12 +222,12 @@ def _mask(kinds: str) -> int:
 
 
 def parse(log: Path) -> list[Operation]:
-    """What a log holds, in order. A record that a killed process left unfinished ends it."""
+    """The operations of a log, in order, up to a record that a killed process left unfinished."""
     return list(_parsed(log.read_bytes()))
 
 
 def counted(count_file: Path) -> Counted:
-    """What a file of counts says; nothing happened where there is none."""
+    """The counts in a file; zeros where there is no file."""
     try:
         raw = count_file.read_bytes()
     except FileNotFoundError:
@@ -264,7 +264,7 @@ def _compiler() -> str | None:
 
 
 def _own_folder() -> Path:
-    """A folder of this user's alone: who may write there decides what is loaded."""
+    """A folder that only this user can write to: the library is loaded from it."""
     for folder in _candidates():
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """An event loop whose callbacks run in an order drawn from a seed.
 
-asyncio runs what is ready in the order in which it became so, and programs come to rely on it. The
-order in which tasks are woken is nobody's promise to a store: here it is another one in every turn,
-and the same one again for the same seed (as far as no other thread's timing decides it).
+asyncio runs ready callbacks in the order in which they became ready, and programs come to rely on
+that. A store must not: here the order is another one in every iteration, and the same one again for
+the same seed (as far as the timing of other threads does not decide it).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import deque
 
 
 class ShuffledLoop(asyncio.SelectorEventLoop):
-    """A loop that shuffles what is ready, each time before it runs it."""
+    """A loop that shuffles the ready callbacks before each iteration."""
 
     def __init__(self, seed: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""A small disk of one's own, to be filled and emptied: a tmpfs that nobody else sees.
+"""A small disk to be filled and emptied: a tmpfs that no other process sees.
 
-It is mounted in a mount namespace of this process and its children, so nothing is left of it when
-they have ended. That needs root, or a system that lets a user have a namespace.
+It is mounted in a mount namespace of this process and its children, and is gone when they have
+ended. That needs root, or a system that allows users a namespace.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MNT_DETACH: Final = 2
 
 
 class NoDiskError(OSError):
-    """The system does not let this process mount anything."""
+    """The system does not allow this process to mount anything."""
 
 
 @contextlib.contextmanager
 def mounted(folder: Path, nbytes: int) -> Iterator[Path]:
-    """A disk with room for so many bytes, in this folder. This process keeps its namespace.
+    """A disk of so many bytes, in this folder. This process keeps its namespace.
 
     Raises:
         NoDiskError: not on this system, or not for this user.
@@ -49,7 +49,7 @@ def _own_namespace() -> ctypes.CDLL:
     user, group = os.geteuid(), os.getegid()
     if libc.unshare(_CLONE_NEWNS) != 0:
         if libc.unshare(_CLONE_NEWNS | _CLONE_NEWUSER) != 0:
-            raise NoDiskError(ctypes.get_errno(), "no namespace may be had")
+            raise NoDiskError(ctypes.get_errno(), "no namespace is allowed")
         own = Path("/proc/self")
         (own / "setgroups").write_text("deny")
         (own / "uid_map").write_text(f"{user} {user} 1")
@@ -69,18 +69,18 @@ def fill(place: Path, leave: int) -> None:
     """Have no more than so many bytes free, until `empty`."""
     with (place / "filler").open("ab") as filler:
         wanted = max(0, free(place) - leave)
-        # A page more than there is room for is written as far as it goes.
+        # The write ends where the space does.
         with contextlib.suppress(OSError):
             filler.write(bytes(wanted))
 
 
 def leave_free(place: Path, leave: int) -> None:
-    """Free so many bytes of what `fill` wrote, and at no moment more than that."""
+    """Shorten the filler so that so many bytes are free, and at no moment more."""
     filler = place / "filler"
     with filler.open("r+b") as file:
         file.truncate(max(0, filler.stat().st_size - max(0, leave - free(place))))
 
 
 def empty(place: Path) -> None:
-    """Take away what `fill` wrote."""
+    """Remove the filler."""
     (place / "filler").unlink(missing_ok=True)

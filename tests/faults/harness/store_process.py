@@ -17,12 +17,12 @@ from typing import Any
 
 from a3s_store import SqliteSessionStore
 from a3s_store.errors import StoreError
-from tests.faults.harness.json_child import AnsweringProcess
+from tests.faults.harness.json_child import JsonProcess
 from tests.support import session
 
 
-class StoreProcess(AnsweringProcess):
-    """The process, started at once and ended by leaving the block.
+class StoreProcess(JsonProcess):
+    """The process, started at once and ended at the end of the block.
 
     Every step returns None, or the class name of the StoreError that was raised and, behind a
     blank, its reason or kind if it has one.
@@ -57,8 +57,8 @@ class StoreProcess(AnsweringProcess):
         return outcome
 
 
-class _There:
-    """What the process does."""
+class _Commands:
+    """The steps, in the process."""
 
     def __init__(self) -> None:
         self._store: SqliteSessionStore | None = None
@@ -95,12 +95,12 @@ async def _outcome(step: Coroutine[Any, Any, str | None]) -> str | None:
 
 
 def main() -> None:
-    """Do what is asked on standard input, a line each, until it ends."""
-    there = _There()
+    """Run the steps on standard input, a line each, until it ends."""
+    commands = _Commands()
     with asyncio.Runner() as runner:
         for line in sys.stdin:
             what, *arguments = json.loads(line)
-            outcome = runner.run(_outcome(getattr(there, what)(*arguments)))
+            outcome = runner.run(_outcome(getattr(commands, what)(*arguments)))
             print(json.dumps(outcome), flush=True)
 
 

@@ -1,7 +1,7 @@
-"""The store under attack, and what is held against what was acknowledged afterwards.
+"""The store under attack, and the comparison of its sessions with the acknowledged saves.
 
 A subject is named `module:function`, or by one of the names in `SUBJECTS`; the function takes a
-path and answers what `SqliteSessionStore.open` does. Whoever plants a fault answers another store.
+path and returns an opener of a store, as `SqliteSessionStore.open` does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.faults.harness.workload import (
 # One turn in so many has a checkpoint, the first one to begin with.
 CHECKPOINT: Final = 4
 
-# Opens the store at a path: an async context manager, as `SqliteSessionStore.open` answers.
+# Opens the store at a path: returns an async context manager, as `SqliteSessionStore.open` does.
 Open = Callable[[Path], Any]
 
 
@@ -65,27 +65,27 @@ async def save_turn(store: SessionStore, seed: str, number: int, turn: int) -> N
     await store.save_snapshot(state(seed, number, turn))
 
 
-async def visible(store: SessionStore, seed: str, sessions: Sequence[int]) -> dict[int, int]:
-    """How many turns each of these sessions has, 0 for one that is not there.
+async def stored_turns(store: SessionStore, seed: str, sessions: Sequence[int]) -> dict[int, int]:
+    """How many turns each of these sessions has, 0 for one that is not stored.
 
     Raises:
-        BrokenPromiseError: a session is there, but is none of its states.
-        StoreError: as the store says.
+        BrokenPromiseError: a session is stored in a state that was never saved.
+        StoreError: as the store raises it.
     """
     found: dict[int, int] = {}
     for number in sessions:
         if number >= runtime_turns.LIVE:
-            found[number] = await runtime_turns.visible(store, number)
+            found[number] = await runtime_turns.stored_turns(store, number)
             continue
         snapshot = await store.load_snapshot(session_id(number))
         found[number] = 0 if snapshot is None else turns_of(snapshot)
         if snapshot is not None and snapshot != state(seed, number, found[number]):
             raise BrokenPromiseError(
-                f"session {number}: what is there is not its state after {found[number]} turns"
+                f"session {number}: the stored state is not its state after {found[number]} turns"
             )
         saved = await store.load_loop_checkpoint(f"run-of-{number}")
         if saved is not None and saved != checkpoint(seed, number, saved.turn):
-            raise BrokenPromiseError(f"session {number}: its checkpoint is none of its run's")
+            raise BrokenPromiseError(f"session {number}: its checkpoint was never saved")
     return found
 
 
@@ -97,41 +97,38 @@ async def check(
     *,
     verify: bool = True,
 ) -> dict[int, int]:
-    """Hold what is there against what was acknowledged and begun; answers how many turns there are.
+    """Compare the stored sessions with the acknowledged and begun turns; return the stored turns.
 
     Raises:
-        BrokenPromiseError: a save was lost, or half of one is there, or damage was found.
+        BrokenPromiseError: a save was lost, or half of one is stored, or damage was found.
     """
     try:
-        found = await visible(store, seed, sorted(begun))
+        found = await stored_turns(store, seed, sorted(begun))
         if verify:
             await verified(store)
     except StoreError as error:
         raise BrokenPromiseError(f"{type(error).__name__}: {error}") from error
-    hold(found, acknowledged, begun)
+    compare(found, acknowledged, begun)
     return found
 
 
-def hold(
+def compare(
     found: Mapping[int, int], acknowledged: Mapping[int, int], begun: Mapping[int, int]
 ) -> None:
-    """Hold the turns that were found against those that were acknowledged and begun.
-
-    Raises BrokenPromiseError.
-    """
+    """Compare stored turns with acknowledged and begun ones. Raises BrokenPromiseError."""
     for number, last in begun.items():
         turns = found.get(number, 0)
         if turns < acknowledged.get(number, 0):
             raise BrokenPromiseError(
                 f"LOST: session {number} was acknowledged up to turn {acknowledged[number]}, "
-                f"{turns} are there"
+                f"{turns} are stored"
             )
         if turns > last:
             raise BrokenPromiseError(f"session {number} has turn {turns}, which was never begun")
 
 
 async def verified(store: SessionStore) -> None:
-    """Have the store verify itself, if it can. Raises BrokenPromiseError."""
+    """Verify the store, if it can be verified. Raises BrokenPromiseError."""
     if not isinstance(store, Verifiable):
         return
     report = await store.verify()

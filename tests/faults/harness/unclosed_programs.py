@@ -1,10 +1,10 @@
-"""Programs that do not close their store, each in another way: `exits` runs them and looks on.
+"""Programs that do not close their store, each in another way; the campaign `exits` runs them.
 
     python -m tests.faults.harness.unclosed_programs WAY PATH SUBJECT
 
-On standard output each says `must ID` for a session that has to be there afterwards, since it was
-acknowledged, or accepted by a process that could still finish it, and `leaving SECONDS`, by the
-clock that all processes share, when there is nothing left but to end.
+Each prints `must ID` for a session that has to be stored afterwards, since its save was
+acknowledged, or accepted by a process that could still finish it, and `ending SECONDS`, by the
+clock that all processes share, when its main function is done.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ import attrs
 from tests.faults.harness import forking_programs, store_under_test
 from tests.faults.harness.workload import state
 
-# How many saves are in flight when a program leaves with some.
+# How many saves are in flight when a program ends with some.
 FLYING: Final = 20
 
 
 @attrs.frozen
 class Way:
-    """A way to leave, and what is to come of it."""
+    """A way to end, and its expected outcome."""
 
     program: Callable[[Program], Any]
     status: int = 0
     or_status: int | None = None  # where Python itself may end otherwise
-    warns: bool = True  # Python can still say what was forgotten
-    noise: bool = False  # a traceback is what the user asked for
+    warns: bool = True  # Python can still warn of an unclosed store
+    noise: bool = False  # a traceback is expected
 
 
 class Program:
-    """What a program knows: where the store is and how it is opened."""
+    """The state of a program: the path of the store and how it is opened."""
 
     def __init__(self, path: Path, subject_name: str, first: int = 0) -> None:
         self.path = path
@@ -51,34 +51,34 @@ class Program:
         self.number = first
         self.kept: list[object] = []
 
-    def say(self, *words: object) -> None:
-        """Tell whoever looks on."""
+    def send(self, *words: object) -> None:
+        """Print a line."""
         os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
-    def leaving(self) -> None:
-        """From here on there is nothing left but to end."""
-        self.say("leaving", time.monotonic())
+    def ending(self) -> None:
+        """Print that the main function is done."""
+        self.send("ending", time.monotonic())
 
     async def opened(self) -> Any:
-        """A store in which something is acknowledged."""
+        """An open store with one acknowledged save."""
         store = await self.open(self.path)
         await self.save(store)
         return store
 
     async def save(self, store: Any) -> None:
-        """Save a session, and say so."""
+        """Save a session, and print its id."""
         self.number += 1
-        await store.save_snapshot(state("leaving", self.number, 3))
-        self.say("must", f"session-{self.number}")
+        await store.save_snapshot(state("exits", self.number, 3))
+        self.send("must", f"session-{self.number}")
 
     def fly(self, store: Any, must: bool = True) -> None:
         """Begin saves that are accepted with the next turn of the loop."""
         for _ in range(FLYING):
             self.number += 1
-            save = store.save_snapshot(state("leaving", self.number, 3))
+            save = store.save_snapshot(state("exits", self.number, 3))
             self.kept.append(asyncio.get_running_loop().create_task(save))
             if must:
-                self.say("must", f"session-{self.number}")
+                self.send("must", f"session-{self.number}")
 
 
 def _in_main(
@@ -93,7 +93,7 @@ def _in_main(
         if fly:
             program.fly(store)
             await asyncio.sleep(0)
-        program.leaving()
+        program.ending()
         if end is not None:
             end(program, store)
 
@@ -108,7 +108,7 @@ def _waiting(begin: Callable[[Program], object], *, must: bool = True) -> Callab
         program.kept.append(store)
         program.fly(store, must)
         await asyncio.sleep(0)
-        program.leaving()
+        program.ending()
         begin(program)
         await asyncio.sleep(60)
 
@@ -129,7 +129,7 @@ def _collected(program: Program) -> None:
         _cycle(program, store)
         del store
         gc.collect()
-        program.leaving()
+        program.ending()
 
     asyncio.run(main())
 
@@ -144,7 +144,7 @@ def _closed_loop(program: Program) -> None:
 
     loop.run_until_complete(begin())
     loop.close()
-    program.leaving()
+    program.ending()
 
 
 def _stopped_loop(program: Program) -> None:
@@ -159,7 +159,7 @@ def _stopped_loop(program: Program) -> None:
     program.kept += [loop, main := loop.create_task(begin())]
     with contextlib.suppress(RuntimeError):
         loop.run_until_complete(main)
-    program.leaving()
+    program.ending()
 
 
 def _daemon_thread(program: Program) -> None:
@@ -174,7 +174,7 @@ def _daemon_thread(program: Program) -> None:
 
     threading.Thread(target=lambda: asyncio.run(main()), daemon=True).start()
     flying.wait()
-    program.leaving()
+    program.ending()
 
 
 def _other_thread(program: Program) -> None:
@@ -186,7 +186,7 @@ def _other_thread(program: Program) -> None:
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
     thread.join()
-    program.leaving()
+    program.ending()
 
 
 def _two_loops(program: Program) -> None:
@@ -198,7 +198,7 @@ def _two_loops(program: Program) -> None:
     program.kept.append(store := asyncio.run(program.opened()))
     asyncio.run(again(store))
     asyncio.run(again(store))
-    program.leaving()
+    program.ending()
 
 
 async def _sessions(program: Program) -> AsyncIterator[Any]:
@@ -214,7 +214,7 @@ def _generator(program: Program) -> None:
             program.fly(store)
             await asyncio.sleep(0)
             break
-        program.leaving()
+        program.ending()
 
     asyncio.run(main())
 
@@ -230,7 +230,7 @@ def _cancelled_open(program: Program) -> None:
             await asyncio.sleep(number / 5000)
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
-        program.leaving()
+        program.ending()
 
     asyncio.run(main())
 
@@ -242,7 +242,7 @@ def _several_stores(program: Program) -> None:
             program.kept.append(store)
             program.fly(store)
         await asyncio.sleep(0)
-        program.leaving()
+        program.ending()
 
     asyncio.run(main())
 
@@ -292,7 +292,7 @@ WAYS: Final[dict[str, Way]] = {
     "a cancelled open": Way(_cancelled_open, warns=False),
     "several stores": Way(_several_stores),
     "SIGINT": Way(_waiting(_interrupt(1)), -signal.SIGINT, noise=True),
-    # An interrupt while Python says that it was interrupted makes its status 1.
+    # An interrupt while Python prints the first one makes its status 1.
     "SIGINT twice": Way(_waiting(_interrupt(2)), -signal.SIGINT, 1, noise=True),
     "SIGINT three times": Way(_waiting(_interrupt(3)), -signal.SIGINT, 1, noise=True),
     "SIGTERM": Way(_waiting(_terminate, must=False), -signal.SIGTERM, warns=False),
@@ -320,6 +320,6 @@ if __name__ == "__main__":
     way, path, name = sys.argv[1:]
     # A shell has what it starts in the background ignore Ctrl-C, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Its name is that of a module: what it keeps is kept to the very end.
+    # In a global name: the objects it keeps live to the very end.
     running = Program(Path(path), name)
     WAYS[way].program(running)

@@ -1,4 +1,4 @@
-"""Sessions whose every state is a function of the seed, so that a checker needs no record of them.
+"""Sessions with states that are a function of the seed, so that a check needs no copy of them.
 
 Session `number` after so many turns is `state(seed, number, turns)`: a snapshot in which every part
 says how many turns there were, so that parts of two saves cannot pass for one. A state shares its
@@ -24,7 +24,7 @@ from a3s_store.models import (
 from a3s_store.testing import samples
 from a3s_store.testing.samples import numbered
 
-# Items kept of each list, so that states stay small.
+# How many items of each list are kept, so that states do not grow without end.
 _RUNS: Final = 6
 _EVENTS: Final = 12
 _ARTIFACTS: Final = 3
@@ -34,7 +34,7 @@ _BLOB: Final = 5
 
 
 class BrokenPromiseError(AssertionError):
-    """A store does not have what was promised."""
+    """A store broke a promise."""
 
 
 def session_id(number: int) -> str:
@@ -60,7 +60,7 @@ def turns_of(snapshot: SessionSnapshot) -> int:
 
 
 def checkpoint(seed: str, number: int, turns: int) -> LoopCheckpoint:
-    """What a run saves on its way to the state after so many turns."""
+    """The checkpoint that a run saves before the state after so many turns."""
     return LoopCheckpoint(
         run_id=f"run-of-{number}",
         session_id=session_id(number),

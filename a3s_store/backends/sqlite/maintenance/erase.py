@@ -89,7 +89,7 @@ async def erase(
     found = await engine.write("erase", where, remove_all)
     writer = engine.writer
     assert writer is not None, "it has just written"
-    patience = engine.settings.busy_seconds
+    timeout = engine.settings.busy_seconds
 
     def rewrite(conn: WorkConnection) -> int:
         return scrub(conn, engine.settings.path, timeout, now())
