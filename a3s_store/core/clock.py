@@ -1,4 +1,4 @@
-"""The time, as whatever runs takes it: from an argument, in Unix milliseconds."""
+"""Clocks in Unix milliseconds, passed as arguments so that tests can replace them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Final, TypeAlias
 
 from a3s_store.wire import timestamp_of
 
-# Answers Unix milliseconds.
+# Returns Unix milliseconds.
 Clock: TypeAlias = Callable[[], int]
 
-# The years 1 to 9999, which is what a timestamp can say.
+# The years 1 to 9999, the range of a timestamp.
 _FIRST_MS: Final = -62_135_596_800_000
 _LAST_MS: Final = 253_402_300_799_999
 _MOST_MS: Final = 2**63 - 1
@@ -27,14 +27,14 @@ def system_clock() -> int:
 
 
 def unix_ms(seconds: float) -> int:
-    """The milliseconds of a clock of Unix seconds; 0 where it is far off, or gives no number."""
+    """Return Unix seconds as whole milliseconds; 0 for a time far off and for NaN."""
     return int(seconds * 1000) if abs(seconds) < 1e12 else 0
 
 
 class ClampedClock:
-    """A clock whose times every store can hold: 0 to 2^63-1; times beyond are the nearest of these.
+    """A clock whose times are clamped to 0 to 2^63-1, the range that every store can hold.
 
-    A time that is no number is 0. The first of them is warned about.
+    A time that is no number becomes 0. The first time out of range is logged as a warning.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -42,7 +42,7 @@ class ClampedClock:
         self._warned = False
 
     def __call__(self) -> int:
-        """Unix milliseconds."""
+        """Return the clamped time in Unix milliseconds."""
         now = self._clock()
         if type(now) is int and 0 <= now <= _MOST_MS:
             return now
@@ -60,12 +60,11 @@ def _within(now: Any) -> int:
 
 
 def clamped(clock: Clock) -> Clock:
-    """The clock as a `ClampedClock`; one that is already is returned as it is."""
+    """Return a `ClampedClock` of this clock; a `ClampedClock` is returned unchanged."""
     return clock if isinstance(clock, ClampedClock) else ClampedClock(clock)
 
 
 def timestamp(milliseconds: int) -> str:
-    """Unix milliseconds as the RFC 3339 text that is kept, in UTC."""
-    # A clock that has lost its mind makes nothing impossible.
+    """Return Unix milliseconds as RFC 3339 text in UTC, clamped to the years 1 to 9999."""
     within = min(max(milliseconds, _FIRST_MS), _LAST_MS)
     return timestamp_of(EPOCH + datetime.timedelta(milliseconds=within))

@@ -1,9 +1,8 @@
-"""Tokens of live sessions, and whether the live session of a token is still there.
+"""Tokens of windows (live sessions of a process), and whether the window of a token is open.
 
-A token names the process that made it: what is claimed with it can be told from what a crashed
-process left, without a table of processes. It says: boot of the machine, process id, when the
-process started, and a random part. Whether it is alive is advice only: what may be written is
-decided by the claim itself, inside the transaction.
+A token consists of the machine's boot id, the process id, the start of the process, and a random
+part. So the claims of a crashed process can be recognised without a table of processes. Whether a
+window is open is advice only: the claim itself decides, inside the transaction, who may write.
 """
 
 from __future__ import annotations
@@ -13,27 +12,27 @@ from typing import Final
 
 from a3s_store.core import processes
 
-# Tokens of this process whose live session was not closed yet.
+# Tokens of the windows that are open in this process.
 _open: Final[set[str]] = set()
 
 
 def open_window() -> str:
-    """A new token, alive until it is given to `close_window` or this process ends."""
+    """Return a new token, open until `close_window` is called with it or this process ends."""
     token = f"{processes.own_token(processes.boot())}.{secrets.token_hex(8)}"
     _open.add(token)
     return token
 
 
 def close_window(token: str) -> None:
-    """The live session of this token was closed; closing it twice is success."""
+    """Mark the window of this token as closed; twice is fine."""
     _open.discard(token)
 
 
 def is_open(token: str | None) -> bool:
-    """Whether the live session of this token may still be at work. False for None.
+    """Return whether the window of this token may still be open. False for None.
 
-    On another machine, or after this one was started again, it is not. A process of the same id
-    that started at another time is another one; where that cannot be seen, it counts as the same.
+    False for a token of another machine, of an earlier boot, or of a process id that was reused;
+    where the system does not tell when a process started, a reused id counts as the same process.
     """
     if token is None:
         return False

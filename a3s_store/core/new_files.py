@@ -1,4 +1,4 @@
-"""Writing files that are whole or not there, and the temporary names of those not whole yet.
+"""Write files so that each is complete or absent, and name the temporary files on the way.
 
 A temporary name says which process writes the file, so that `sweep` can tell the files of killed
 processes from those that are being written.
@@ -26,16 +26,16 @@ from a3s_store.core import processes
 _log = logging.getLogger("a3s_store.files")
 
 TEMPORARY: Final = ".tmp"
-# Bytes, on every file system that matters; `longest_name` asks the one of a folder.
+# Bytes, on common file systems; `longest_name` asks the file system of a folder.
 MAX_FILE_NAME: Final = 255
-# Of a writer nothing is known of: how long no file is being written.
+# A file of an unknown writer is abandoned once it was not changed for so long.
 _LONGEST_WRITE_S: Final = 86_400
 _COUNTER: Final = itertools.count()
-# Behind the name of the file: when, by which process, which of its files.
+# After the name of the file: time, process, counter.
 _NAME: Final = re.compile(r"(.*)\.\d{19}\.([0-9a-f]{12}\.\d+\.\w*)\.\d+\.tmp", re.DOTALL | re.ASCII)
-# Of release 0.1.0: when, a process id, which of its files.
+# Of release 0.1.0: time, process id, counter.
 _OLDER: Final = re.compile(r"(.*)\.\d{19}\.\d+\.\d+\.tmp", re.DOTALL | re.ASCII)
-# Of release 0.1.0, of a file of JSON lines: nothing.
+# Of release 0.1.0, for a file of JSON lines: a random name.
 _OLDER_LINES: Final = re.compile(r"\.[0-9a-f]{32}\.tmp")
 # Both are 0 where the system does not know them.
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -43,7 +43,7 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
 def longest_name(folder: Path) -> int:
-    """How many bytes the name of a file in this folder may have."""
+    """Return how many bytes the name of a file in this folder may have."""
     try:
         found = os.pathconf(folder, "PC_NAME_MAX")
     except (AttributeError, ValueError, OSError):  # Windows has none; the folder may not be there
@@ -52,7 +52,7 @@ def longest_name(folder: Path) -> int:
 
 
 def shortened(name: str, most: int) -> str:
-    """The name, or where it has more than `most` bytes its beginning and its mark."""
+    """Return the name; if it has more than `most` bytes, its beginning and its `mark`."""
     if len(os.fsencode(name)) <= most:
         return name
     end = mark(name)
@@ -60,14 +60,14 @@ def shortened(name: str, most: int) -> str:
 
 
 def mark(name: str) -> str:
-    """The end of a shortened name, by which names that begin alike stay apart."""
+    """Return the end of a shortened name, a hash that keeps names with one beginning apart."""
     return f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
 
 
 def temporary_name(name: str) -> str:
-    """A new name for a file that is to get this name: it, time, process, a counter, and `.tmp`.
+    """Return a new temporary name: the final name, time, process, a counter, and `.tmp`.
 
-    A name that would grow too long loses its end, so that whatever can be read can be replaced.
+    A final name that would make it too long loses its end.
     """
     tail = f".{time.time_ns():019}.{processes.own_token()}.{next(_COUNTER)}{TEMPORARY}"
     return _head(name, tail) + tail
@@ -79,9 +79,10 @@ def _head(name: str, tail: str) -> str:
 
 @attrs.frozen
 class Temporary:
-    """A temporary name, read: that of its file as far as it was not cut, and the writing process.
+    """A parsed temporary name.
 
-    `head` is empty, and `writer` None, where an older release did not say so.
+    `head`: the final name of the file, perhaps cut; empty in names of an older release. `writer`:
+    the token of the process that writes it (`core.processes`); None in names of an older release.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Temporary:
 
     @classmethod
     def of(cls, name: str) -> Temporary | None:
-        """Read a name; None when it is no temporary name of ours."""
+        """Parse a name; None for a name that `temporary_name` does not make."""
         if (found := _NAME.fullmatch(name)) is not None:
             return cls(name, found[1], found[2])
         if (found := _OLDER.fullmatch(name)) is not None:
@@ -98,7 +99,7 @@ class Temporary:
         return cls(name, "", None) if _OLDER_LINES.fullmatch(name) else None
 
     def is_for(self, name: str) -> bool:
-        """Whether the file is to get this name, or may be where its own does not say."""
+        """Return whether this may be the final name of the file."""
         return not self.head or self.head == _head(name, self.name[len(self.head) :])
 
 
@@ -109,12 +110,14 @@ def sweep(
     fits: Callable[[Temporary], bool] = lambda _: True,
     folders: bool = False,
 ) -> None:
-    """Remove the temporary files of a folder that are not being written, and folders if told so.
+    """Remove the temporary files of processes that ended; with `folders`, folders too.
 
-    Those whose process ended. `alone` says that no other process can be at work, as under a lock
-    that all of them take: then a process that cannot be looked for, since it runs elsewhere, has
-    ended. Without it, its file counts when it was not changed for a day. A file that cannot be
-    removed is logged. Raises OSError when the folder cannot be read.
+    `alone`: no other process can be writing, as under a lock that all of them take, so a process
+    of another machine or container has ended. Otherwise a file of such a process is removed once
+    it was not changed for a day. A file that cannot be removed is logged.
+
+    Raises:
+        OSError: the folder cannot be read.
     """
     for found, path in temporaries(folder):
         if not fits(found) or (path.is_dir() and not path.is_symlink() and not folders):
@@ -129,7 +132,7 @@ def sweep(
 
 
 def temporaries(folder: Path) -> Iterator[tuple[Temporary, Path]]:
-    """The temporary files of a folder; none where there is no folder."""
+    """Yield the temporary files of a folder; none where there is no folder."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.endswith(TEMPORARY)]
@@ -141,9 +144,10 @@ def temporaries(folder: Path) -> Iterator[tuple[Temporary, Path]]:
 
 
 def is_left_behind(writer: str | None, path: Path, *, alone: bool) -> bool:
-    """Whether no process writes the file any more; `writer` is its token, None: it is not known.
+    """Return whether no process writes the file any more.
 
-    `alone` as for `sweep`. Raises OSError when there is no such file.
+    `writer` is the token of its process, None where it is unknown. `alone` as for `sweep`. Raises
+    OSError when there is no such file.
     """
     state = "elsewhere" if writer is None else processes.state_of(writer)
     if state == "elsewhere" and not alone:
@@ -160,7 +164,7 @@ def remove(path: Path) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Create a file only its owner may read, and sync it; nothing is left of one that failed."""
+    """Create a file that only its owner may read, and sync it; a failure leaves no file."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
     descriptor = os.open(path, flags, 0o600)
     try:
@@ -176,7 +180,7 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder outlast a power cut."""
+    """Sync a folder, so that the names in it outlast a power cut. Raises OSError."""
     if sys.platform == "win32":
         return  # Folders cannot be opened there; NTFS logs names by itself.
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

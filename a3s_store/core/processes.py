@@ -1,7 +1,7 @@
-"""Processes of this machine: when one started, and whether the one of a token still runs.
+"""Tokens of processes, and whether the process of a token still runs.
 
-A process id alone does not say which process it was: it is used again. Together with the time at
-which the process started, and with where its id means anything, it does.
+A process id alone does not identify a process, since ids are reused. A token adds the start time of
+the process and the machine, boot and namespace in which the id is valid.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ _LAST_PID: Final = 2**31 - 1
 
 
 def own_token(place: str | None = None) -> str:
-    """The token of this process: place, id and start, with dots between them.
+    """Return the token of this process: `place`, process id and start time, joined by dots.
 
-    `place` says where process ids mean what they mean here, and has no dot. None: this namespace of
-    this start of this machine, in letters and digits.
+    `place`, without a dot, identifies the scope of process ids. None: a hash of this boot of this
+    machine and this process's namespace.
     """
     return _token(_place() if place is None else place, os.getpid())
 
 
 def state_of(token: str, place: str | None = None) -> Literal["running", "ended", "elsewhere"]:
-    """Whether the process of a token, made for this `place`, runs.
+    """Return whether the process of a token that was made for this `place` runs.
 
-    `elsewhere` for one of another machine, container, or start of this machine, of which nothing is
-    known here. Where the system does not say when a process started, one of the same id counts as
-    the same. What is no token is `elsewhere`.
+    `elsewhere`: it belongs to another machine, container or boot, or the text is not a token. Where
+    the system does not tell when a process started, any process of the same id counts as the same.
     """
     here = _place() if place is None else place
     found, _, rest = token.partition(".")
@@ -45,7 +44,7 @@ def _token(place: str, pid: int) -> str:
 
 
 def _place() -> str:
-    """Where a process id means what it means here: this start of this machine, this namespace."""
+    """Return a hash of this boot of this machine and this process's namespace."""
     try:
         namespace = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
@@ -55,7 +54,7 @@ def _place() -> str:
 
 @functools.cache
 def boot() -> str:
-    """What tells one start of one machine from others; empty where the system does not say."""
+    """Return an id of this boot of this machine; empty where the system does not tell."""
     try:
         found = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
     except (OSError, ValueError):
@@ -66,21 +65,21 @@ def boot() -> str:
 
 
 def started(pid: int) -> str:
-    """When a process started, in the system's own unit; empty where that cannot be seen.
+    """Return when a process started, in the system's own unit; empty where that is unknown.
 
-    `ended` for one that has ended and whose parent has not asked how.
+    `ended` for a zombie, which has ended and was not reaped by its parent.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return ""
-    # The name, in parentheses, may hold anything; behind it are the state and, as 20th, the start.
+    # The name, in parentheses, may contain anything; the state and, as 20th, the start follow it.
     fields = stat.rpartition(b")")[2].split()
     return "ended" if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 def pid_of(text: str) -> int | None:
-    """The process id in a text; None when it cannot be one."""
+    """Return the process id in a text; None when it cannot be one."""
     # No longer text is converted: Python refuses thousands of digits with an error.
     if not text.isdecimal() or len(text) > len(str(_LAST_PID)):
         return None
@@ -88,7 +87,7 @@ def pid_of(text: str) -> int | None:
 
 
 def exists(pid: int) -> bool:
-    """Whether there is a process of this id now; False for what cannot be an id."""
+    """Return whether there is a process of this id now; False for an invalid id."""
     if not 0 < pid <= _LAST_PID:
         return False  # to signal 0 is to signal a group, and a larger number is an OverflowError
     if sys.platform == "win32":

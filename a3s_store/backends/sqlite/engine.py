@@ -1,7 +1,7 @@
-"""The two workers of an open file: what runs where, what an error is called, and the way out.
+"""The two workers of an open store: start, write, read, work aside, close.
 
-One connection writes, another reads, so that a long read never blocks a save. Everything that
-sqlite3 or the system raises is given its name here, once, with what was tried and where.
+One connection writes, another reads, so that a long read never blocks a save. Errors of sqlite3 and
+of the system are translated here, once, with operation and place.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ import asyncio
 import concurrent.futures
 import contextlib
 import functools
-import threading
 import time
 import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
-
-import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import (
@@ -25,10 +22,9 @@ from a3s_store.backends.sqlite.connection import (
     failing_reads,
     file_facts,
     integrity_check,
-    network_mounts,
+    opening,
 )
 from a3s_store.backends.sqlite.connection.aside import run_aside
-from a3s_store.backends.sqlite.connection.retry_busy import retry_busy
 from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.connection.worker import Worker
@@ -51,15 +47,12 @@ from a3s_store.wire.orjson_memory import require_memory
 
 R = TypeVar("R")
 
-# Seconds without a save after which the log is copied into the database.
+# Seconds without a save after which the WAL is copied into the database.
 IDLE: Final = 1.0
-# Milliseconds that one attempt to open the file waits for others: an opening that is cancelled
-# meanwhile ends as soon.
-OPENING_MS: Final = 100
 
 
 class Engine:
-    """An open file. `writer` is None when a newer release wrote it: it can be read only."""
+    """An open store; `writer` is None when it is read only, as a file of a newer release is."""
 
     def __init__(
         self, settings: Settings, writing: Writing, writer: Worker | None, reader: Worker
@@ -81,26 +74,26 @@ class Engine:
         self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
         self._closing: concurrent.futures.Future[None] | None = None
         self._closing_on: asyncio.AbstractEventLoop
-        # A store that is dropped without closing: its threads must not go on for ever.
+        # Threads of a store that is dropped without closing must end.
         workers = [worker for worker in (writer, reader) if worker is not None]
         self._forgotten = weakref.finalize(self, _abandon, workers, str(settings.path))
         self._forgotten.atexit = False  # the workers' own hook gives them time
 
     @classmethod
     async def start(cls, settings: Settings) -> Engine:
-        """Open the file and start both workers. Raises what `connection.open_writer` does."""
+        """Open the file and start both workers. Raises what `connect.open_writer` does."""
         writing = Writing(settings)
         was_unchecked = integrity_check.is_required(settings.path)
         writer: Worker | None = None
-        if not settings.read_only and await _may_write(settings):
+        if not settings.read_only and await opening.may_write(settings):
             writer = WorkerThread(
-                lambda: writing.opened(_opened(settings, connect.open_writer)),
+                lambda: writing.opened(opening.open_brief(settings, connect.open_writer)),
                 run_group=writing.commit_group,
                 busy_seconds=settings.busy_seconds,
             )
             await writer.start()
         reader = WorkerThread(
-            lambda: _opened(settings, connect.open_reader),
+            lambda: opening.open_brief(settings, connect.open_reader),
             busy_seconds=settings.busy_seconds,
         )
         try:
@@ -117,7 +110,7 @@ class Engine:
         return engine
 
     def _note_damage(self) -> None:
-        """From now on, verify messages against their chain; those that are cached were not."""
+        """Verify messages against their chain hashes from now on; drop cached ones."""
         if not self._proves_chain:
             self._proves_chain = True
             self.cache.clear()
@@ -131,10 +124,15 @@ class Engine:
         *,
         session_id: str | None = None,
     ) -> R:
-        """Apply a change in a transaction, perhaps with others that wait.
+        """Run `apply` in a write transaction, perhaps with other waiting changes; return its value.
 
-        Changes of one lane keep their order; one without a lane keeps its place among all. Errors
-        name the session.
+        Changes of one lane keep their order; a change without a lane keeps its place among all.
+        A cancelled caller's change is still made once it was accepted.
+
+        Raises:
+            StoreReadOnlyError, SchemaTooNewError: the store has no writer.
+            StoreClosedError, StoreForkedError: as `Worker.run` does.
+            StoreError: of this change, naming `op`, `where` and `session_id`; nothing was written.
         """
         with during(op, where):
             if self.settings.read_only:
@@ -169,10 +167,14 @@ class Engine:
         session_id: str | None = None,
         shows_damage: Callable[[R], bool] = lambda _: False,
     ) -> R:
-        """Fetch in one read transaction on the reader's thread, then build values of it there.
+        """Fetch rows in one read transaction on the reader's thread, and return `build` of them.
 
-        Errors name the session. Before a value that shows damage is returned, the disk is looked
-        at, as before an error of damage is raised.
+        `build` runs there too, outside the transaction. A value for which `shows_damage` is true,
+        and an error of damage, are returned only after the disk was checked and the read retried.
+
+        Raises:
+            CorruptionError: a stored value is damaged; names `op`, `where` and `session_id`.
+            StoreError: the read failed otherwise.
         """
 
         def read(conn: WorkConnection) -> R:
@@ -182,7 +184,7 @@ class Engine:
                     fetched = fetch(conn)
                 return build(conn, fetched)
             except StaleReadError:
-                # What is missing was deleted meanwhile, or is damaged: one moment will tell.
+                # A missing row was deleted meanwhile, or lost: one snapshot tells which.
                 with transaction.read(conn):
                     return build(conn, fetch(conn))
 
@@ -206,7 +208,7 @@ class Engine:
                 try:
                     return await reader.run(functools.partial(_of_one_moment, run))
                 except _ChangedError:
-                    # A writer has come since: the next connection reads beside it, with locks.
+                    # Another process writes now: the next connection takes locks.
                     await self._replace_reader(reader)
 
     async def _replace_reader(self, former: Worker) -> None:
@@ -214,16 +216,16 @@ class Engine:
         await reader.start()
         if self.reader is former:
             self.reader, reader = reader, former
-        await reader.close()  # the former one, or this one where another caller was quicker
+        await reader.close()  # the former one, or the new one if another caller was quicker
 
     def _refuse_another_database(self) -> None:
-        """Raise StoreReplacedError where the database has another content than was opened."""
+        """Raise StoreReplacedError if the database was overwritten or cut since it was opened."""
         if self._watch is None:
             return
         try:
             refusal = self._watch.look_at_database()
         except OSError as error:
-            self._reads.note(error)  # the read itself tells whether the disk can be read
+            self._reads.note(error)  # the read itself shows whether the disk can be read
             return
         if refusal is not None:
             raise refusal
@@ -235,9 +237,9 @@ class Engine:
         function: Callable[[WorkConnection], R],
         shows_damage: Callable[[R], bool],
     ) -> R:
-        """Run what may take long on a thread and a reading connection of its own.
+        """Run a long function on a thread and a reading connection of its own; return its value.
 
-        A cancelled await interrupts it. `shows_damage` as in `read`.
+        A cancelled await interrupts it. `shows_damage`, and errors, as in `read`.
         """
 
         def run(conn: WorkConnection) -> R:
@@ -259,10 +261,10 @@ class Engine:
         return contextlib.nullcontext()
 
     def _note_write(self) -> None:
-        """Have the log copied once nothing was saved for a while."""
+        """Have the WAL copied once no save has come for `IDLE` seconds."""
         self._wrote = time.monotonic()
         loop = asyncio.get_running_loop()
-        # The timer of a loop that has ended, or is another thread's, is none of this one's.
+        # A timer of another loop may never fire: that loop may have ended.
         if self._idle is None or self._idle[0] is not loop:
             self._wait_for_idle(loop, IDLE)
 
@@ -280,7 +282,10 @@ class Engine:
             self.writer.run_later(self._checkpointer.checkpoint)
 
     async def close(self) -> None:
-        """Finish what was accepted, checkpoint, leave one file; twice is fine, from any loop."""
+        """Run what was accepted, checkpoint and close, which leaves one file; twice is fine.
+
+        May be called from any event loop. Cancelled, it still closes.
+        """
         while True:
             closing = self._closing
             waited: asyncio.Future[None]
@@ -291,7 +296,7 @@ class Engine:
                 waited.add_done_callback(functools.partial(_settle, closing))
             else:
                 waited = asyncio.wrap_future(closing)
-            # The loop that closes may itself be closed before it is done.
+            # The loop that closes may end before it is done.
             await asyncio.wait({waited}, timeout=LOOK_EVERY)
             if waited.done() and not closing.cancelled():
                 return
@@ -299,9 +304,9 @@ class Engine:
     async def _close(self) -> None:
         self._forgotten.detach()
         if self._idle is not None and self._idle[0] is asyncio.get_running_loop():
-            self._idle[1].cancel()  # another loop's timer finds that there is nothing to do
+            self._idle[1].cancel()  # another loop's timer finds the engine closing
         self._writing.closing()
-        # When the event loop is shut down in the middle, what remains is still done.
+        # If this is cancelled in the middle, the rest is still done.
         try:
             await self.reader.close()
         finally:
@@ -311,7 +316,7 @@ class Engine:
                 self._watch.close()
 
     def facts(self) -> dict[str, Any]:
-        """Measurements that need no connection."""
+        """Return facts about the store that need no connection, by name (`health_check`)."""
         error = self._checkpointer.error
         found = file_facts.read(self.settings.path)
         if found["journal_mode"] == "unknown":
@@ -329,47 +334,17 @@ class Engine:
 
     @property
     def saves_refused(self) -> str | None:
-        """Why no save is taken any more, since the disk failed; None where saves are taken."""
+        """Why saves are refused since the disk failed; None if they are not."""
         failure = self._writing.failure
         return None if failure is None else f"an earlier {failure[0]} met an I/O error"
 
 
-def _briefly(settings: Settings) -> Settings:
-    return attrs.evolve(settings, busy_timeout_ms=min(OPENING_MS, settings.busy_timeout_ms))
-
-
-async def _may_write(settings: Settings) -> bool:
-    unwanted = threading.Event()
-    brief = _briefly(settings)
-
-    def look() -> bool:
-        return failing_reads.opening(settings.path, lambda: connect.may_write(brief))
-
-    def look_and_warn() -> bool:
-        found = retry_busy(look, settings.busy_seconds, unwanted.is_set)
-        network_mounts.warn(settings.path, permitted=settings.network_mount)
-        return found
-
-    try:
-        with during("open", str(settings.path)):
-            return await asyncio.to_thread(look_and_warn)
-    finally:
-        unwanted.set()
-
-
-def _opened(settings: Settings, open_it: Callable[[Settings], WorkConnection]) -> WorkConnection:
-    brief = _briefly(settings)
-    conn = failing_reads.opening(settings.path, lambda: open_it(brief))
-    conn.set_busy_timeout(settings.busy_timeout_ms)
-    return conn
-
-
 class _ChangedError(Exception):
-    """A file that was read without locks was written meanwhile."""
+    """A file that is read without locks was changed meanwhile."""
 
 
 def _of_one_moment(run: Callable[[WorkConnection], R], conn: WorkConnection) -> R:
-    """Return what `run` returns. Raises _ChangedError where it saw two moments of the file."""
+    """Return what `run` returns. Raises _ChangedError if the file changed while it was read."""
     try:
         found = run(conn)
     except Exception:
@@ -394,7 +369,7 @@ def _abandon(workers: list[Worker], path: str) -> None:
 
 
 def _settle(closing: concurrent.futures.Future[None], task: asyncio.Future[None]) -> None:
-    """Tell those who wait. A closing that was cancelled may not be whole: it is begun again."""
+    """Tell the other callers of `close`. A cancelled close may be incomplete, and starts again."""
     if task.cancelled():
         closing.cancel()
     else:

@@ -1,7 +1,7 @@
-"""Errors of sqlite3 as errors of this package: mapped by code, never by text.
+"""Translate errors of sqlite3 into errors of this package, by code, never by text.
 
-The modules of this backend take `during`, `explain` and `corruption_named` from here, so that
-whatever sqlite3 raises reaches a caller as a StoreError.
+Modules of this backend use `during`, `explain` and `corruption_named` from here, so that every
+sqlite3.Error reaches a caller as a StoreError.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from a3s_store.errors import (
     StoreUnavailableError,
 )
 
-# An I/O error by its primary code: there was no room for the index of the log.
+# An I/O error by its primary code: there was no space for the index of the WAL.
 NO_ROOM = {sqlite3.SQLITE_IOERR_SHMSIZE}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT}
-# Failures that neither the disk nor another program explains.
+# Failures of neither the disk nor another process.
 _AGAIN = {sqlite3.SQLITE_ABORT, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_SCHEMA}
 
 
 def explain(error: BaseException) -> StoreError | None:
-    """The error of this package for a failure of sqlite3 or the operating system, or None."""
+    """Return the error of this package for one of sqlite3 or the operating system, else None."""
     if isinstance(error, sqlite3.Error):
         return _explain_sqlite(error)
     return errors.explain(error)
@@ -47,7 +47,7 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
     what = f"{error} [{name}]"
     primary = code & 0xFF if code is not None else None
     if code is None and type(error) is sqlite3.OperationalError:
-        # sqlite3 itself could not decode a text, which its message repeats.
+        # sqlite3 could not decode a text; its message would repeat that text.
         return CorruptionError("a text is not UTF-8", hint=KEEP)
     if primary in _BUSY:
         return StoreBusyError(what, hint="Another program holds the file; try again")
@@ -75,7 +75,7 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
 
 
 def repeats_no_text(error: BaseException) -> bool:
-    """Whether an error surely repeats no stored text.
+    """Return whether an error surely repeats no stored text.
 
     sqlite3's own errors repeat a text that is not UTF-8, and then have no code of SQLite's.
     """

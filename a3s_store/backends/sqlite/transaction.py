@@ -1,9 +1,9 @@
-"""The whole life of a transaction: nobody else says BEGIN, COMMIT or ROLLBACK.
+"""Transactions and savepoints: the only module with BEGIN, COMMIT and ROLLBACK.
 
-Invariants: 1. a write takes the write lock at once (BEGIN IMMEDIATE): a read that is upgraded
-would fail without waiting; 2. whatever is raised inside, KeyboardInterrupt included, the
-connection is outside any transaction afterwards; 3. SQLite may have rolled back by itself (disk
-full), so ROLLBACK is said only where a transaction is still open.
+Invariants: 1. a write takes the write lock at once (BEGIN IMMEDIATE), since a read transaction that
+is upgraded would fail without waiting; 2. after any exception, KeyboardInterrupt included, the
+connection is outside any transaction; 3. ROLLBACK is executed only while a transaction is open,
+since SQLite may have rolled back by itself (disk full).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 def write(
     conn: sqlite3.Connection, last: Callable[[sqlite3.Connection], object] | None = None
 ) -> Iterator[None]:
-    """Commit what the block does, all of it or nothing.
+    """Run the block in a write transaction: commit when it ends, roll back when it raises.
 
-    Where it changed a row, `last` is called before the commit.
+    If the block changed a row, `last` is called before the commit. Raises sqlite3.Error.
     """
     conn.execute("BEGIN IMMEDIATE")
     try:
@@ -36,10 +36,11 @@ def write(
 
 @contextlib.contextmanager
 def part(conn: sqlite3.Connection) -> Iterator[None]:
-    """Inside a write transaction: keep what the block does if it ends well, else none of it.
+    """Run the block in a savepoint of a write transaction, which is rolled back when it raises.
 
-    When SQLite took back the whole transaction, or cannot take back this part alone, the error is
-    raised inside `TakenBackError`: the transaction must not be committed then.
+    Raises:
+        TakenBackError: SQLite rolled back the whole transaction, or cannot roll back the savepoint
+            alone, so the transaction must not be committed. `__cause__` is the block's error.
     """
     conn.execute("SAVEPOINT part")
     try:
@@ -55,14 +56,14 @@ def part(conn: sqlite3.Connection) -> Iterator[None]:
 
 
 class TakenBackError(Exception):
-    """An error after which nothing of the transaction is left; `__cause__` says which."""
+    """The whole transaction was rolled back, because of the error in `__cause__`."""
 
 
 @contextlib.contextmanager
 def read(conn: sqlite3.Connection) -> Iterator[None]:
-    """Let the block see one moment of the file, whatever others commit meanwhile.
+    """Run the block in a read transaction: it sees one snapshot, whatever others commit.
 
-    Inside a transaction that is the moment of that one.
+    Inside a transaction, the block sees the snapshot of that one.
     """
     if is_open(conn):
         yield
@@ -76,8 +77,8 @@ def read(conn: sqlite3.Connection) -> Iterator[None]:
 
 
 def is_open(conn: sqlite3.Connection) -> bool:
-    """Whether the connection is inside a transaction.
+    """Return whether the connection is inside a transaction.
 
-    A call and not the attribute: type checkers take an attribute for unchanged between two looks.
+    A call, since type checkers assume that an attribute keeps its value between two reads.
     """
     return conn.in_transaction

@@ -1,4 +1,4 @@
-"""Commits changes on the writer's thread, and sees to it that they are found again."""
+"""Commit changes on the writer's thread, and refuse changes that would be lost."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from a3s_store.errors import StoreError, StoreUnavailableError
 
 
 class Writing:
-    """What the writer's thread does with changes; it must not keep a dropped store alive."""
+    """The commits of one writer. It refers to no store, so that a dropped store is collected."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.cache = SessionCache(settings.cache_max_sessions, settings.cache_max_items)
         self.checkpointer = wal_checkpoint.WalCheckpointer(settings.path)
         self.watch: FileWatch | None = None
-        # Why nothing more is saved: what met an I/O error, and that error.
+        # Why saves are refused: the operation that met an I/O error, and the error.
         self.failure: tuple[str, BaseException] | None = None
         self._close_by: float | None = None
 
     def opened(self, conn: WorkConnection) -> WorkConnection:
-        """The files at the path now are those that the writer has opened."""
+        """Start to watch the files of this connection, the writer's; return the connection."""
         try:
             self.watch = FileWatch(self.settings.path)
             conn.log_salt = self.watch.salt
@@ -51,9 +51,9 @@ class Writing:
         return conn
 
     def commit_group(self, conn: WorkConnection, jobs: Sequence[Job]) -> Afterwards | None:
-        """Commit the changes of these jobs and set their results.
+        """Commit the changes of these jobs and settle each job.
 
-        Returns what is to be done once the callers were told: they need not wait for a checkpoint.
+        Returns a checkpoint to run after the callers were told, or None.
         """
         self._limit_wait(conn)
         changes: list[Change] = [job.work for job in jobs]
@@ -68,7 +68,7 @@ class Writing:
         return self.checkpointer.checkpoint if self.checkpointer.is_due() else None
 
     def closing(self) -> None:
-        """From now on everything together waits for others no longer than one save does."""
+        """Limit the waiting for locks of all remaining work to that of one save, from now."""
         self._close_by = time.monotonic() + self.settings.busy_seconds
 
     def _limit_wait(self, conn: WorkConnection) -> None:
@@ -85,17 +85,17 @@ class Writing:
         outcomes = self._settled(conn, changes, done)
         read = next(filter(failing_reads.is_suspect, repeated), None)
         if read is not None and all(outcome.cause is None for outcome in outcomes):
-            self.note_failure("read", read)  # it worked when each was tried by itself
+            self.note_failure("read", read)  # the retry of each change alone worked
         if conn.total_changes == before or all(outcome.cause for outcome in outcomes):
             return outcomes
         return self._before_telling(conn, outcomes)
 
     def _before_telling(self, conn: WorkConnection, outcomes: list[Outcome]) -> list[Outcome]:
-        """See to it that what was committed is found again, before the callers are told.
+        """Verify that the committed changes will be found, before the callers are told.
 
-        That is: in the files that were opened, and with the mark in the database that there is more
-        in its log. Others' readers may keep the mark from being copied: waiting for them would let
-        any of them stop a save, so it is acknowledged without the mark.
+        The files at the path must be the opened ones, and the database gets the open mark. Readers
+        of other processes may keep the mark from being copied: then the save is acknowledged
+        without it, since otherwise any reader could block saves.
         """
         replaced = self._replaced(conn)
         if replaced is not None:
@@ -115,8 +115,8 @@ class Writing:
     def _settled(
         self, conn: WorkConnection, changes: Sequence[Change], outcomes: Sequence[Outcome]
     ) -> list[Outcome]:
-        """Return the outcomes with errors of the disk named as such; these stop all later saves."""
-        known: dict[int, BaseException] = {}  # several changes may have failed together
+        """Return the outcomes with disk errors identified; these stop all later saves."""
+        known: dict[int, BaseException] = {}  # several changes may have the same error
         settled = []
         for change, outcome in zip(changes, outcomes, strict=True):
             cause = outcome.cause
@@ -133,7 +133,7 @@ class Writing:
             return full
         if failing_reads.is_suspect(cause):
             return self._settle_read(conn, change, cause)
-        if isinstance(cause, OSError):  # of the log, read for its salt
+        if isinstance(cause, OSError):  # from reading the WAL's salt
             self.note_failure("read", cause)
             return failing_reads.unavailable(cause)
         if group_commit.is_io_failure(cause):
@@ -143,7 +143,7 @@ class Writing:
     def _settle_read(
         self, conn: WorkConnection, change: Change, cause: BaseException
     ) -> BaseException:
-        """Return the error of a save that met damage, or a disk that cannot be read."""
+        """Return the error of a save that met damage or an unreadable disk."""
         found = failing_reads.read_through(self.settings.path)
         error: StoreUnavailableError | None = None
         if found.error is not None:
@@ -159,14 +159,14 @@ class Writing:
         return error or cause
 
     def note_failure(self, what: str, error: BaseException) -> None:
-        """Refuse all later saves, since this met an I/O error; from any thread."""
+        """Refuse all later saves, since operation `what` met an I/O error; from any thread."""
         self.failure = what, error
         integrity_check.require(self.settings.path)
 
     def _refusal(self, conn: WorkConnection) -> Exception | None:
-        """Why nothing can be saved: it would not be found again, or an I/O error came before.
+        """Return why saves are refused, or None: the files were replaced, or an I/O error occurred.
 
-        After that it is not known what the disk holds.
+        After an I/O error the content of the disk is unknown.
         """
         error = self.checkpointer.error
         if self.failure is None and (
@@ -198,7 +198,7 @@ class Writing:
 
 
 def _own(error: Exception) -> Exception:
-    """One to raise for each caller: its session is noted in it."""
+    """Return a copy for one caller, since its session is noted in it."""
     return copy.copy(error) if isinstance(error, StoreError) else error
 
 

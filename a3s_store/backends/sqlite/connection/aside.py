@@ -11,17 +11,15 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import aiosqlite
 
 from a3s_store.backends.sqlite.connection import fork_gate
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.connection.worker_thread import POLL_SECONDS, wait_for_end
 
 R = TypeVar("R")
-
-# How often a caller looks whether the thread has ended.
-_POLL_SECONDS: Final = 0.002
 
 
 async def run_aside(
@@ -47,10 +45,11 @@ async def run_aside(
     except asyncio.CancelledError:
         while work.thread is None:
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(_POLL_SECONDS)  # started, but it has not come to the work yet
+                await asyncio.sleep(POLL_SECONDS)  # started, but it has not come to the work yet
         raise
     finally:
-        await work.end()
+        if work.thread is not None and await wait_for_end(work.thread, work.interrupt):
+            raise asyncio.CancelledError
 
 
 class _Work(Generic[R]):
@@ -76,17 +75,9 @@ class _Work(Generic[R]):
                 conn.close()
         return conn
 
-    async def end(self) -> None:
-        """Interrupt the work if it still runs, and wait for the thread to end."""
+    def interrupt(self) -> None:
+        """Do no work from now on: interrupt the statement that runs, if any."""
         self._is_unwanted = True
-        was_cancelled = False
-        while self.thread is not None and self.thread.is_alive():
-            if self._conn is not None:
-                with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
-                    self._conn.interrupt()
-            try:
-                await asyncio.sleep(_POLL_SECONDS)
-            except asyncio.CancelledError:
-                was_cancelled = True
-        if was_cancelled:
-            raise asyncio.CancelledError
+        if self._conn is not None:
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
+                self._conn.interrupt()

@@ -1,7 +1,7 @@
-"""Makes the file of a new store: whole, under a name of its own, before it gets the store's name.
+"""Create the file of a new store under a temporary name, complete, before it gets its own name.
 
-So no process ever finds a store without tables, no log has to be there for them, and SQLite never
-writes a rollback journal for a file that has its name.
+So no process ever finds a store without tables, the tables need no WAL, and SQLite never writes a
+rollback journal for a file with that name.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.new_files import sync_folder
 from a3s_store.errors import CorruptionError, NotAStoreError, StoreUnavailableError
 
-# Where a header says how the file is written and read.
+# Offset of the header's versions for writing and reading: 2 is WAL mode.
 _VERSIONS: Final = 18
 
 
 def create(path: Path, *, auto_vacuum: bool = True) -> bool:
-    """Make a store at a path that nothing has, or an empty file; False when another was quicker.
+    """Create a store where there is no file, or an empty one; False when another process did.
 
-    With `auto_vacuum` free pages can be given back later without writing the file anew.
+    With `auto_vacuum` free pages can be returned to the file system without rewriting the file.
 
-    Raises OSError and sqlite3.Error; nothing is under the name then, the empty file, or (where only
-    the folder could not be synced) the whole store.
+    Raises:
+        OSError, sqlite3.Error: the path is as before, or (if only the folder could not be synced)
+            has the complete store.
+        StoreUnavailableError: the disk does not return the bytes that were written.
     """
     with file_copy.temporary(path) as made:
         try:
@@ -40,7 +42,7 @@ def create(path: Path, *, auto_vacuum: bool = True) -> bool:
             if not isinstance(known, CorruptionError | NotAStoreError):
                 raise
             raise StoreUnavailableError(
-                f"what was written to the new file is not what is read from it: {error}",
+                f"reading the new file back gave other bytes than were written: {error}",
                 hint="Check the disk, then open the store again",
             ) from error
         _declare_wal(made)
@@ -55,7 +57,7 @@ def create(path: Path, *, auto_vacuum: bool = True) -> bool:
 def _fill(made: Path, auto_vacuum: bool) -> None:
     conn = sqlite3.connect(f"{made.as_uri()}?mode=rw", uri=True, isolation_level=None)
     with contextlib.closing(conn):
-        # An unfinished file is thrown away: there is nothing to go back to, nor to wait for.
+        # An unfinished file is removed, so it needs neither a journal nor syncs.
         conn.execute("PRAGMA journal_mode = OFF").close()
         conn.execute("PRAGMA synchronous = OFF").close()
         conn.execute("PRAGMA page_size = 4096").close()
@@ -64,7 +66,7 @@ def _fill(made: Path, auto_vacuum: bool) -> None:
 
 
 def _declare_wal(made: Path) -> None:
-    """Say in the header that the file has a log: SQLite would lay one beside it to do so."""
+    """Set WAL mode in the header; SQLite would create a WAL beside the file to do so."""
     with made.open("r+b") as file:
         file.seek(_VERSIONS)
         file.write(b"\2\2")
@@ -79,7 +81,7 @@ def _take_name(made: Path, path: Path) -> bool:
 
 
 def _replace_empty(made: Path, path: Path) -> bool:
-    """Put the new file in the place of an empty one; False where that is another, or not empty."""
+    """Replace an empty file by the new one; False when it is no longer there or not empty."""
     with _locked(path) as handle:
         found, there = os.fstat(handle), path.stat()
         if (found.st_dev, found.st_ino) != (there.st_dev, there.st_ino) or found.st_size:
@@ -90,7 +92,7 @@ def _replace_empty(made: Path, path: Path) -> bool:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """An open empty file that no other process replaces meanwhile (on POSIX systems)."""
+    """Open and lock the empty file, so that no other process replaces it (on POSIX systems)."""
     handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         if sys.platform != "win32":

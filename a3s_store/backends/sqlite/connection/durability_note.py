@@ -1,7 +1,7 @@
-"""The note in a file that it was ever written with durability "normal".
+"""Note in a file that it was ever written with durability "normal".
 
-After that a power cut may leave a log that looks damaged, and is not refused for it. The note is
-copied into the database before anything is saved that way, so that it can be read without the log.
+After that, a power cut may leave a WAL that looks damaged, and the file is not refused for it. The
+note is copied into the database before the first such save, so it can be read without the WAL.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ NORMAL: Final = "durability_normal"
 
 
 def is_normal(path: Path) -> bool:
-    """Whether the database itself says that it was written with durability "normal".
+    """Return whether the database has the note; False where it cannot be read.
 
-    Its log is ignored and no lock is taken, so that nothing is recovered by asking.
+    Reads without the WAL and without locks, so that SQLite recovers nothing.
     """
     with contextlib.suppress(sqlite3.Error):
         conn = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
@@ -34,13 +34,13 @@ def is_normal(path: Path) -> bool:
 
 
 def says_normal(conn: sqlite3.Connection) -> bool:
-    """Whether the file was ever written with durability "normal"."""
+    """Return whether the file was ever written with durability "normal"."""
     found = conn.execute("SELECT 1 FROM meta WHERE name = ?", (NORMAL,)).fetchone()
     return found is not None
 
 
 def note_normal(conn: WorkConnection) -> bool:
-    """Note that the file is about to be written with durability "normal"; whether that is new."""
+    """Write the note before the first save with durability "normal"; return whether it is new."""
     if says_normal(conn):
         return False
     with transaction.write(conn, wal_checkpoint.follow):
@@ -49,7 +49,7 @@ def note_normal(conn: WorkConnection) -> bool:
 
 
 def forget_normal(path: Path) -> None:
-    """Take that note back: the file is closed, and all that is in it is about to be synced."""
+    """Remove the note from a closed file that is about to be synced. Raises sqlite3.Error."""
     conn = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
         with transaction.write(conn):

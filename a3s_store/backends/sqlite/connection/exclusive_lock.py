@@ -1,4 +1,4 @@
-"""SQLite's exclusive lock on a database, without SQLite: it replays what lies beside a file."""
+"""Take SQLite's exclusive lock without SQLite, which would replay the files beside a database."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ _BYTES: Final = 512
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Keep everybody from opening a file with SQLite; on Windows open files keep their names.
+    """Keep all processes from opening a file with SQLite while the block runs.
 
-    Raises StoreBusyError where a process has it open.
+    No lock is needed on Windows, where open files cannot be renamed.
+
+    Raises:
+        StoreBusyError: a process has the file open.
+        OSError: the file cannot be opened or locked.
     """
     if kept_files.is_open_here(path):
         raise busy()
@@ -40,7 +44,7 @@ def held(path: Path) -> Iterator[None]:
 
 
 def busy() -> StoreBusyError:
-    """Return the error that another process has the file open."""
+    """Return the error for a file that a process has open."""
     return StoreBusyError(
         "the store is open in a process", hint="Close it everywhere, then try again"
     )

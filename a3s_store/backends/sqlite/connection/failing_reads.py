@@ -1,8 +1,8 @@
-"""Tells a disk that cannot be read from a file that is damaged.
+"""Tell a disk that cannot be read from a damaged file.
 
 SQLite turns EIO on a read into SQLITE_CORRUPT inside a statement, the same as real damage, and
-advice for damage (restore a backup) costs the user the data of a file that is whole. So before
-damage is named, the bytes are read once more outside SQLite, and what failed is tried once more.
+the advice for damage (restore a backup) costs the user the data of an intact file. So before
+damage is reported, the bytes are read once more outside SQLite, and the operation is retried.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from a3s_store.errors import CorruptionError, NotAStoreError, StoreError, StoreU
 
 R = TypeVar("R")
 
-# What SQLite reports of damage, by the primary code, and of reads that failed, by the extended one.
+# Codes of SQLite for damage (primary codes) and for failed reads (extended codes).
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB}
 _UNREAD: Final = {
     sqlite3.SQLITE_IOERR_READ,
@@ -40,16 +40,16 @@ READ_SECONDS: Final = 10.0
 
 @attrs.frozen
 class FileReading:
-    """What came of reading a file: the error that ended it, and whether it came to the end."""
+    """The result of reading a file: the error, if any, and whether the end was reached in time."""
 
     error: OSError | None = None
     finished: bool = True
 
 
 def is_suspect(error: BaseException | None) -> bool:
-    """Return whether an error, or what caused it, may be of a read that failed."""
+    """Return whether an error, or its cause, may come from a read that failed."""
     if isinstance(error, CorruptionError) and error.part == "file":
-        return True  # SQLite's own checks tell a failed read by a text alone
+        return True  # SQLite's own checks report a failed read by a text alone
     while error is not None:
         code = getattr(error, "sqlite_errorcode", None)
         if code is not None:
@@ -107,7 +107,7 @@ def unavailable(found: OSError) -> StoreUnavailableError:
 
 
 def unsettled(error: BaseException) -> StoreError | None:
-    """Return the error of damage of which a disk that fails may be the reason, else None."""
+    """Return the error with a hint that a failing disk may be the reason; None if not of damage."""
     known = error if isinstance(error, StoreError) else explain(error)
     if not isinstance(known, CorruptionError):
         return None
@@ -119,10 +119,12 @@ def unsettled(error: BaseException) -> StoreError | None:
 
 
 def opening(path: Path, attempt: Callable[[], R]) -> R:
-    """Return what `attempt` to open the file does; where a read may have failed, the second one.
+    """Return the result of `attempt` to open the file, retried once after a suspect error.
 
-    Raises what `attempt` does, StoreUnavailableError when the disk cannot be read, and
-    CorruptionError for a store that has lost its first page.
+    Raises:
+        StoreUnavailableError: the disk cannot be read.
+        CorruptionError: the file is damaged, or a store that lost its first page.
+        StoreError: whatever else `attempt` raises.
     """
     try:
         return attempt()
@@ -131,7 +133,7 @@ def opening(path: Path, attempt: Callable[[], R]) -> R:
             raise
         first = error
     is_new = integrity_check.require(path)
-    # That a file is no database is told by its first page; it may be a large one of someone else.
+    # "Not a database" depends on the first page alone; the file may be large and not ours.
     found = read_through(path, 1.0 if isinstance(first, NotAStoreError) else READ_SECONDS)
     if found.error is not None:
         raise unavailable(found.error) from first
@@ -140,17 +142,17 @@ def opening(path: Path, attempt: Callable[[], R]) -> R:
     except Exception as error:
         if not is_suspect(error):
             raise
-    # It is damage: the same twice, of a disk that can be read.
+    # It is damage: the disk can be read, and the retry failed too.
     if is_new:
         integrity_check.waive(path)
     raise lost_header.explain(path, first) or first
 
 
 class ReadRetry:
-    """Reads of an open store that may have failed because of the disk.
+    """Retries reads of an open store that may have failed because of the disk.
 
-    `on_failure` is called with the error of a read that failed, whether or not the retry worked:
-    on a disk that failed once nothing more is acknowledged. `failures` counts them.
+    `on_failure` is called with the error of each failed read, even if the retry worked: on a disk
+    that failed once, no save is acknowledged any more. `failures` counts failed reads.
     """
 
     def __init__(
@@ -165,7 +167,7 @@ class ReadRetry:
         self.failures = 0
 
     def opened(self) -> WorkConnection:
-        """Return another reading connection to the open file. Raises as `opening`."""
+        """Return another reading connection to the open file. Raises as `opening` does."""
         try:
             return self._open_reader()
         except Exception as error:
@@ -180,9 +182,13 @@ class ReadRetry:
         read: Callable[[WorkConnection], R],
         shows_damage: Callable[[R], bool] = lambda _: False,
     ) -> R:
-        """Return what `read` does; before damage is raised or returned, settle what it is.
+        """Return the result of `read`, retried on a new connection where it shows damage.
 
-        Raises what `read` does, and StoreUnavailableError when the disk cannot be read.
+        `shows_damage` tells whether a result reports damage.
+
+        Raises:
+            StoreUnavailableError: the disk cannot be read.
+            StoreError: whatever `read` raises.
         """
         failure: Exception | None = None
         try:
@@ -218,6 +224,6 @@ class ReadRetry:
             raise (known or first or second) from second
 
     def note(self, error: BaseException) -> None:
-        """Count a read that failed, and have saves refused."""
+        """Count a failed read and report it to `on_failure`."""
         self.failures += 1
         self._on_failure(error)

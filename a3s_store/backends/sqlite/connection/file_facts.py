@@ -1,4 +1,4 @@
-"""What the system says of a database file, without opening it."""
+"""Facts about a database file that need no connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from a3s_store.backends.sqlite.format import files_beside
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What the system and its header say of a file, which must exist, without opening it."""
+    """Return facts of the system and of the header about a file, which must exist, by name."""
     mount = network_mounts.mount_of(path)
     return {
         "journal_mode": _journal_mode(path),
@@ -24,7 +24,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def copies(path: Path) -> list[str]:
-    """The names of the copies that the store made beside its file."""
+    """Return the names of the copies that the store made beside its file; [] where unreadable."""
     try:
         return [copy.path.name for copy in files_beside.find(path)]
     except OSError:
@@ -32,7 +32,7 @@ def copies(path: Path) -> list[str]:
 
 
 def _journal_mode(path: Path) -> str:
-    """What the file itself says: a connection that reads without locks is told something else."""
+    """Return the mode in the header: SQLite returns another one when it reads without locks."""
     try:
         state = file_look.read_state(path)
     except OSError:

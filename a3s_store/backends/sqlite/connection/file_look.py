@@ -1,7 +1,7 @@
-"""Read what a database and its log say of themselves, as bytes: SQLite is not asked.
+"""Inspect a database and its WAL as bytes, without SQLite.
 
 The database is read through a descriptor that is kept (`kept_files`): closing one would drop
-SQLite's locks in this process. SQLite's locks never lie on the log, so that is opened and closed.
+SQLite's locks in this process. SQLite's locks never lie on the WAL, so that is opened and closed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from a3s_store.backends.sqlite.format.wal_links import WalContent
 from a3s_store.errors import NotAStoreError
 
 MAGIC: Final = b"SQLite format 3\0"
-# Of a longer log only so much is checked; it grows so long only beside endless readers.
+# Seconds after which files that look wrong are checked again: a process may be writing to them.
+BETWEEN_LOOKS: Final = 0.05
+# Only so much of a longer WAL is checked; it grows so long only beside endless readers.
 _LOOKED_AT: Final = 64 * 1024 * 1024
 # Where SQLite's shared locks of a database lie.
 _LOCKS_AT: Final = 0x40000002
@@ -38,11 +40,11 @@ _LOCKS: Final = 510
 
 @attrs.frozen(kw_only=True)
 class Look:
-    """A database and its log as they were found at a path.
+    """A database and its WAL as found at a path.
 
-    `size` is the database's, None where there is none; `state` what it says of itself, None where
-    it is no database. `log` is None where there is no log, and `audit` tells whether recovery would
-    drop commits of it. `reason` says why the two do not belong together, None where they do.
+    `size`: bytes of the database, None without a file. `state`: its header and commit link, None
+    when it is not a database. `log`: None without a WAL. `audit`: whether recovery would drop
+    commits of the WAL. `reason`: why the WAL does not belong to the database, None if it does.
     """
 
     size: int | None
@@ -54,14 +56,16 @@ class Look:
 
     @property
     def is_fine(self) -> bool:
-        """Whether recovery would lose nothing, as far as bytes tell."""
+        """Whether recovery would lose no commit, as far as the bytes show."""
         return self.reason is None and not self.audit.is_damaged
 
 
 def look(path: Path) -> Look:
-    """Look at the database and its log.
+    """Return the state of the database and of its WAL.
 
-    Raises NotAStoreError for a log that is no regular file, and OSError.
+    Raises:
+        NotAStoreError: the WAL is not a regular file.
+        OSError: one of them cannot be read.
     """
     size, state = _database(path)
     log, audit, changed = _log(path)
@@ -72,19 +76,19 @@ def look(path: Path) -> Look:
 
 
 def read_state(path: Path) -> DatabaseState | None:
-    """What the database says of itself; None where it is no database. Raises OSError."""
+    """Return header and commit link of a database; None for another file. Raises OSError."""
     return state_at(kept_files.descriptor(path))
 
 
 def state_at(handle: int) -> DatabaseState | None:
-    """As `read_state`, of an open descriptor."""
+    """Return what `read_state` does, of an open descriptor. Raises OSError."""
     # Page 1, and the one after it that has the link.
     data = kept_files.read(handle, 0, 3 * log_owner.PAGE)
     return log_owner.state_of(os.fstat(handle).st_size, data) if data.startswith(MAGIC) else None
 
 
 def is_open_elsewhere(path: Path) -> bool:
-    """Whether another process holds SQLite's lock on the database. False where that is not told."""
+    """Return whether another process has the database open; False where it is unknown."""
     if sys.platform != "linux":
         return False  # struct flock is laid out in another way on macOS, and Windows has none
     import fcntl
@@ -104,13 +108,13 @@ def _database(path: Path) -> tuple[int | None, DatabaseState | None]:
 
 
 def _log(path: Path) -> tuple[WalContent | None, WalAudit, int]:
-    """The log's content, its audit and when it was changed."""
+    """Return the WAL's content, its audit, and its modification time in nanoseconds."""
     log = beside(path, WAL)
-    # Whatever lies there: a pipe must not be waited for, a link not followed.
+    # It may be any kind of file: a pipe must not be waited for, a link not followed.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
         if not stat.S_ISREG(log.lstat().st_mode):
-            raise NotAStoreError("its log is no regular file", hint="Move that away")
+            raise NotAStoreError("its WAL is not a regular file", hint="Move that file away")
         handle = os.open(log, flags)
     except FileNotFoundError:
         return None, WalAudit(header="none"), 0
@@ -125,10 +129,10 @@ def _log(path: Path) -> tuple[WalContent | None, WalAudit, int]:
 
 
 def _is_torn_mark(data: bytes, found: WalAudit) -> bool:
-    """Whether what is wrong in a log may be the open mark of a commit half of which was written.
+    """Return whether the wrong bit may be the open mark of a half-written commit.
 
-    The link lay across two sectors then, and the first is still that of the frame that was there
-    before, which differs in this bit alone. Nothing is lost with such a commit: it has only a link.
+    Its link lay across two sectors, and the first sector is still that of the frame that was
+    overwritten, which differs in this bit alone. No data is lost: such a commit has only a link.
     """
     if found.broken is None or len(found.suspects) != 1 or found.commits_behind != 1:
         return False
@@ -138,18 +142,17 @@ def _is_torn_mark(data: bytes, found: WalAudit) -> bool:
 
 
 def _is_older_page(path: Path, data: bytes, found: WalAudit) -> bool:
-    """Whether what is wrong in a log may be a page that was not written when the power went.
+    """Return whether the wrong frame may have a page that was not written at a power cut.
 
-    Then an older version of the page lies there, and two versions may differ in a counter or in
-    the number of a page, which looks like one flipped bit. The database has one of the older
-    versions too, so this differs from it in that word at most. A bit that was flipped anywhere else
-    makes two.
+    Then it has an older version of the page, and two versions may differ in one counter or page
+    number, which looks like one flipped bit. The database has an older version too, which differs
+    from that one in at most this word. A bit flipped elsewhere makes two different words.
     """
     if found.broken is None:
         return False
     number, older = wal_file.page_of(data, found)
     if number == 0:
-        return False  # no frame is of such a page: it is in there that a bit was flipped
+        return False  # no frame has page 0: the flipped bit is in the page number
     known = kept_files.read(
         kept_files.descriptor(path), (number - 1) * found.page_size, found.page_size
     )

@@ -1,12 +1,12 @@
-"""Whether database, log and index are still those that were opened, and whole.
+"""Detect that the database, WAL or index of an open store was removed, replaced or changed.
 
-Cleaners remove logs, users copy backups over a file that is open, tools cut files short; SQLite
-notices none of it and goes on acknowledging. So the three are looked at before every transaction
-and again before it is acknowledged: three `stat` calls, and bytes only of what changed.
+Cleaners remove WALs, users copy backups over an open file, tools truncate files; SQLite notices
+none of it and goes on acknowledging commits. So the three files are checked before every
+transaction and again before it is acknowledged: three `stat` calls, and a read of changed files.
 
-Invariants: 1. what is no longer what was opened is never saved to; 2. what the log holds is copied
-into the database then, unless that is no longer the database the log is for: nothing is copied into
-such a file, at closing either.
+Invariants: 1. a file that is not the opened one any more is never saved to; 2. the WAL is then
+copied into the database, unless the database is no longer the one the WAL belongs to: nothing is
+copied into such a file, not even at closing.
 """
 
 from __future__ import annotations
@@ -43,20 +43,18 @@ _NAMES: Final[tuple[tuple[Which, str], ...]] = (
     ("log", WAL),
     ("index", INDEX),
 )
-# A file that was changed so lately may be changed again with the same time.
+# A file changed less than this ago may change again with the same modification time.
 _TICK_NS: Final = 20_000_000
-# What looks cut is looked at again after so many seconds: a checkpoint may be under way.
-_BETWEEN: Final = 0.05
 _SALT: Final = slice(16, 20)
-# In the head of the log's index: how many frames of the log are committed, as the machine has it.
+# In the head of the WAL's index: the count of committed frames, in the machine's byte order.
 _INDEX_HEAD: Final = 48
 _FRAMES: Final = slice(16, 20)
 
 
 class FileWatch:
-    """The three files of an open store, from when its writer has read them.
+    """The three files of an open store, as they were once its writer had read them.
 
-    `look` is the writer's; `look_at_database` may be called from any thread.
+    `look` is for the writer's thread; `look_at_database` may be called from any thread.
     """
 
     def __init__(self, path: Path) -> None:
@@ -75,22 +73,22 @@ class FileWatch:
         self._state: DatabaseState | None = None
 
     def salt(self) -> int:
-        """The first salt of the log; 0 where it is empty."""
+        """Return the first salt of the WAL; 0 where it is empty."""
         return wal_links.salt_of(self._log_header())
 
     @property
     def is_marked(self) -> bool:
-        """Whether the database, as last looked at, says that more may be in its log."""
+        """Whether the database, when last checked, had the open mark: its WAL may have more."""
         return self._state is not None and self._state.is_open_mark_set
 
     def look(self, conn: WorkConnection) -> StoreReplacedError | None:
-        """Why nothing may be saved any more, or None. Raises OSError and sqlite3.Error."""
+        """Return why saves must be refused, or None. Raises OSError and sqlite3.Error."""
         if self.refusal is None:
             self._look(conn)
         return self.refusal
 
     def look_at_database(self) -> StoreReplacedError | None:
-        """Why the database is not the one that was opened any more, or None. Raises OSError."""
+        """Return why the database is no longer the opened one, or None. Raises OSError."""
         with self._lock:
             info = os.fstat(self._database)
             seen = info.st_mtime_ns, info.st_size
@@ -123,10 +121,10 @@ class FileWatch:
             conn.pin()
 
     def _is_log_cut(self, conn: WorkConnection) -> bool:
-        """Whether the log was cut, and not by SQLite itself.
+        """Return whether the WAL was truncated, and not by SQLite itself.
 
-        That cuts it when it begins it anew: the header is written first, and the log is cut once
-        the commit is made, so it may have been seen with the new header and its old size.
+        SQLite truncates it after a reset: it writes the new header, commits, then truncates, so an
+        earlier check may have seen the new header with the old size.
         """
         size = os.fstat(self._log).st_size
         salt = self._log_header()[_SALT]
@@ -140,10 +138,10 @@ class FileWatch:
         return cut
 
     def _lacks_commits(self) -> bool:
-        """Whether the log is shorter than the commits that its index knows."""
+        """Return whether the WAL is shorter than the commits in its index."""
         index = kept_files.read(kept_files.descriptor(beside(self._path, INDEX)), 0, _INDEX_HEAD)
         frames = int.from_bytes(index[_FRAMES], sys.byteorder)
-        # Asked after that: others write on, frames first.
+        # Read after the index: others go on writing, frames first.
         size = os.fstat(self._log).st_size
         return size < wal_file.HEADER + frames * (wal_file.FRAME + PAGE)
 
@@ -151,7 +149,7 @@ class FileWatch:
         return kept_files.read(self._log, 0, 32)
 
     def _is_copied(self, conn: WorkConnection) -> bool:
-        """Whether the newest commit is in the database."""
+        """Return whether the newest commit is in the database."""
         try:
             newest = file_link.read(conn)
         except (sqlite3.Error, CorruptionError):
@@ -160,7 +158,7 @@ class FileWatch:
         return state is not None and state.link == newest
 
     def _changed(self) -> Kind | None:
-        """How the database was changed by other means than SQLite, or None."""
+        """Return how the database was changed other than through SQLite, or None."""
         state = self._read()
         if state is None or (self._state is not None and not _is_later(self._state, state)):
             return "overwritten"
@@ -170,14 +168,14 @@ class FileWatch:
         return None
 
     def _is_cut(self) -> bool:
-        """Whether pages are missing that the log has not either, twice."""
+        """Return whether two checks find the same pages missing in both the file and the WAL."""
         found = []
         for _ in range(2):
             look = file_look.look(self._path)
             if look.state is None or not log_owner.is_cut(look.state, look.log):
                 return False
             found.append(look)
-            time.sleep(_BETWEEN)
+            time.sleep(file_look.BETWEEN_LOOKS)
         return found[0] == found[1]
 
     def _read(self) -> DatabaseState | None:
@@ -186,7 +184,7 @@ class FileWatch:
     # -- What is done then ------------------------------------------------------------------------
 
     def _refuse(self, conn: WorkConnection, which: Which, kind: Kind) -> None:
-        """Refuse from now on, once what the log holds is in the database, if it can be."""
+        """Refuse saves from now on; first copy the WAL into the database where possible."""
         rescued: str | None = None
         if kind in ("overwritten", "cut"):
             conn.pin()
@@ -195,7 +193,7 @@ class FileWatch:
         self.refusal = self._refused(which, kind, rescued)
 
     def _rescue(self, conn: WorkConnection, which: Which) -> str | None:
-        """Copy the log into the file that was opened; into a copy where that has no name left."""
+        """Copy the WAL into the opened file; where that was unlinked, save a copy of the store."""
         try:
             if which == "database" and os.fstat(self._database).st_nlink == 0:
                 return str(_copied(conn, self._path))
@@ -209,7 +207,7 @@ class FileWatch:
         name = self._path.name + dict(_NAMES)[which]
         done = {"gone": "moved or removed", "cut": "cut short"}.get(kind, kind)
         if rescued is None:
-            kept = "What was saved last may be in no file any more"
+            kept = "The last saves may be lost"
         elif rescued == "in the file":
             kept = "All that was acknowledged is in the database that was opened"
         else:
@@ -227,7 +225,7 @@ class FileWatch:
 
 
 def _is_later(before: DatabaseState, now: DatabaseState) -> bool:
-    """Whether a database may have become this by commits. The first link comes with a log."""
+    """Return whether commits may have led from one state to the other."""
     if before.link is None:
         return True
     link = now.link
@@ -239,12 +237,12 @@ def _is_later(before: DatabaseState, now: DatabaseState) -> bool:
 
 
 def _is_another(refusal: StoreReplacedError) -> bool:
-    """Whether the content is not that of the store any more, so that nothing is read either."""
+    """Return whether the content is no longer the store's, so that reads are refused too."""
     return refusal.kind in ("overwritten", "cut")
 
 
 def _copied(conn: WorkConnection, path: Path) -> Path:
-    """A copy of the whole store beside where it was, a file of its own."""
+    """Copy the whole store to a new file beside its path, and return that."""
     with file_copy.temporary(path) as made:
         file_copy.copy(conn, made)
         rescued = files_beside.aside(path, f"{RESCUED}{time.time_ns() // 1_000_000}")

@@ -1,9 +1,9 @@
-"""Forks wait until no thread is inside SQLite, so that the child inherits no lock that is held.
+"""Let forks wait until no thread is inside SQLite, so that the child inherits no held lock.
 
-A child inherits SQLite's mutexes and its table of the locks that the process has, but neither the
-threads that hold the mutexes nor the locks themselves. Forked in the middle of a transaction, its
-own store finds the file busy for good, or hangs; forked beside idle connections, its own takes no
-lock at all, since the table says that the process has it, and the parent's close removes the WAL
+A child inherits SQLite's mutexes and its table of the process's locks, but neither the threads
+that hold the mutexes nor the locks themselves. After a fork in the middle of a transaction, a store
+of the child finds the file busy for ever, or hangs; after a fork beside idle connections, it takes
+no lock at all, since the table says that the process has it, and the parent's close removes the WAL
 that the child writes to. So a fork waits, for at most `FORK_WAIT`, until every unit of work has
 ended; the child then closes the connections it inherited (`kept_files`) before it opens any. Where
 that time was not enough, the child opens nothing.
@@ -22,12 +22,12 @@ from typing import Final
 
 from a3s_store.errors import StoreForkedError
 
-# How many seconds a fork waits for the work under way.
+# Seconds that a fork waits for units of work that have begun.
 FORK_WAIT: Final = 0.5
 
 
 class _Own(threading.local):
-    """What one thread has: units it is in, and whether its last fork found none under way."""
+    """State of one thread: depth of its units, and whether its last fork found no unit."""
 
     depth = 0
     quiet = True

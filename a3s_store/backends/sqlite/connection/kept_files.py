@@ -1,9 +1,9 @@
-"""Which files SQLite has open in this process, and descriptors to read their bytes beside it.
+"""Track the files that SQLite has open in this process, and read their bytes safely.
 
 POSIX drops all locks that a process has on a file when it closes any descriptor of that file,
-SQLite's locks included. So bytes of a database are read through one descriptor per file, which is
-not closed while a connection has the file open. The WAL has no locks: it may be opened and closed
-freely. The -shm has the locks of the WAL, and must not be opened here.
+SQLite's locks included. So the bytes of a database are read through one descriptor per file, which
+is not closed while a connection has the file open. The WAL has no locks and may be opened and
+closed freely. The -shm has the locks of the WAL, and must not be opened and closed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Final, Protocol
 from a3s_store.backends.sqlite.connection import fork_gate
 from a3s_store.errors import NotAStoreError
 
-# What tells a file from another that takes its name later: device and inode.
+# Device and inode, which tell a file from another that takes its name later.
 FileIdentity = tuple[int, int]
 
-# How many descriptors are kept of files that are not open here any more.
+# How many descriptors of files that are no longer open here are kept.
 KEPT: Final = 64
-# A pipe must not be waited for, a link not followed.
+# Neither wait for a pipe nor follow a link.
 _FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)
@@ -38,7 +38,7 @@ _CHUNK: Final = 1024 * 1024
 
 
 class Connection(Protocol):
-    """A connection of the package, as far as this is concerned."""
+    """A connection of the package, as this module uses it."""
 
     file: FileIdentity
     closed: threading.Event
@@ -50,9 +50,9 @@ class Connection(Protocol):
 
 _LOCK = threading.Lock()
 _CONNECTIONS: weakref.WeakSet[Connection] = weakref.WeakSet()
-# Usually one each, those used last at the end.
+# Usually one per file; the files used last are at the end.
 _DESCRIPTORS: dict[FileIdentity, list[int]] = {}
-# In a child that was forked while SQLite was at work: connections that must not be closed.
+# In a child that was forked while SQLite was at work: connections that must never be closed.
 _INHERITED: list[Connection] = []
 
 
@@ -74,16 +74,13 @@ def is_open(file: FileIdentity) -> bool:
 
 
 def identity(path: Path) -> FileIdentity:
-    """Return what tells a file from another that takes its name later. Raises OSError."""
+    """Return device and inode of a file. Raises OSError."""
     info = path.stat()
     return info.st_dev, info.st_ino
 
 
 def is_open_here(path: Path) -> bool:
-    """Return whether a connection of this process has the file open, with SQLite's locks.
-
-    Raises OSError.
-    """
+    """Return whether a connection here has the file open with SQLite's locks. Raises OSError."""
     file = identity(path)
     return any(conn.file == file and conn.takes_locks for conn in connections())
 
@@ -97,12 +94,12 @@ def descriptor(path: Path) -> int:
 
     Raises:
         OSError: there is no such file, or it cannot be opened.
-        NotAStoreError: it is no regular file.
+        NotAStoreError: it is not a regular file.
     """
     with _LOCK:
         info = path.lstat()
         if not stat.S_ISREG(info.st_mode):
-            raise NotAStoreError("this is no regular file", hint="Name a file")
+            raise NotAStoreError("the path is not a regular file", hint="Name a file")
         file = info.st_dev, info.st_ino
         if file not in _DESCRIPTORS:
             opened = os.open(path, _FLAGS)

@@ -1,8 +1,8 @@
-"""Processes that keep a read transaction open in a store's log, where the system tells.
+"""Find the processes that keep a read transaction open in a store's WAL, on Linux.
 
-A reader holds a shared lock on one of five bytes of the log's index, and while it does SQLite does
-not begin the log again. Linux lists such locks in /proc/locks. Elsewhere, and for processes of
-other containers, nothing is found.
+A reader has a shared lock on one of five bytes of the WAL's index; until it ends, SQLite does not
+reset the WAL. Linux lists such locks in /proc/locks. Elsewhere, and for processes of other
+containers, no process is found.
 
 Source: https://www.sqlite.org/walformat.html#wal_locks
 """
@@ -17,16 +17,16 @@ from typing import Final, NamedTuple
 from a3s_store.printable import one_line
 
 _LOCKS: Final = Path("/proc/locks")
-# The first and last byte of the index whose locks are those of readers.
+# The first and last byte of the index that readers lock.
 _FIRST: Final = 123
 _LAST: Final = 127
-# Characters of a command, and how many processes are named.
+# Characters of a command that are shown, and how many processes are listed.
 _LONGEST: Final = 60
 _NAMED: Final = 5
 
 
 class LogReader(NamedTuple):
-    """A process that reads in the log: its id and its command, "" where that is not known.
+    """A process that reads in the WAL: its id and its command, "" where that is unknown.
 
     Of the command only the program and a first word are shown: arguments may hold secrets.
     """
@@ -41,7 +41,7 @@ class LogReader(NamedTuple):
 
 
 def readers(index: Path) -> tuple[LogReader, ...]:
-    """Return the processes with a read transaction, by their ids; none where it is not known."""
+    """Return the processes with a read transaction, by id; none where that is unknown."""
     try:
         found = index.stat()
         lines = _LOCKS.read_text(encoding="ascii").splitlines()
@@ -52,7 +52,7 @@ def readers(index: Path) -> tuple[LogReader, ...]:
 
 
 def _reading(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """Process and inode of each lock that readers take.
+    """Yield process and inode of each lock of a reader.
 
     A line is `1: POSIX  ADVISORY  READ 4711 fe:00:2181329 124 124`; the device is not that of
     `stat` on every file system.

@@ -1,7 +1,7 @@
-"""Tells a store whose first page is damaged from a file of something else.
+"""Tell a store with a damaged first page from a file that is not a database.
 
-SQLite calls both "not a database", and the advice for the one (move it away) costs the user a store
-of which salvage brings back everything. So the pages behind the first are looked at.
+SQLite calls both "not a database", and the advice for the latter (move it away) costs the user a
+store that salvage could recover completely. So the pages after the first are inspected.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from a3s_store.backends.sqlite.connection import kept_files
 from a3s_store.core.corruption import KEEP
 from a3s_store.errors import CorruptionError
 
-# The page size of every store, how many pages are looked at, and of how many one has to fit.
+# The page size of every store, how many pages are inspected, and the part that has to fit.
 _PAGE: Final = 4096
 _LOOKED_AT: Final = 256
 _ONE_IN: Final = 8
-# The first byte of a page of a b-tree, and how long its header is.
+# Bytes of the header of a b-tree page, by its first byte.
 _HEADERS: Final = {2: 12, 5: 12, 10: 8, 13: 8}
 
 
@@ -41,7 +41,7 @@ def explain(path: Path, error: BaseException | None) -> CorruptionError | None:
     if not fitting or fitting * _ONE_IN < looked_at:
         return None
     return CorruptionError(
-        f"the first page is damaged, but the file has {count - 1} more, and they are those of a "
+        f"the first page is damaged, but the other {count - 1} pages of the file are those of a "
         "SQLite database",
         part="header",
         hint=KEEP,
@@ -49,7 +49,7 @@ def explain(path: Path, error: BaseException | None) -> CorruptionError | None:
 
 
 def _fits(page: bytes) -> bool:
-    """Whether these bytes are a page of a b-tree: its entries begin behind its header."""
+    """Return whether these bytes look like a b-tree page: its entries begin after its header."""
     header = _HEADERS.get(page[0]) if len(page) == _PAGE else None
     if header is None:
         return False

@@ -1,9 +1,9 @@
-"""On what kind of file system a path lies, and whether a store may: yes, with a warning, or no.
+"""Refuse network file systems for a store, and warn of those shared with a virtual machine.
 
-The log of a store is shared through memory: all who have the file open must run on one machine. On
-a network file system nobody can know that, and its locks may lie besides, so two machines damage
-the file without noticing. Where the system does not say (there is no /proc on macOS and Windows),
-nothing is refused.
+The index of a WAL is shared memory: all processes that have the file open must run on one machine.
+On a network file system that cannot be known, and locks may not work, so two machines would damage
+the file without an error. Where the system does not list its mounts (macOS and Windows have no
+/proc), nothing is refused.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ NETWORK: Final = frozenset(
 # 9P under any of its names, as of WSL 2 (`/mnt/c`), gVisor and QEMU.
 _9P: Final = ("9p", "fuse.9p")
 # Shared with the host of a virtual machine (VirtualBox, VMware, Parallels, Docker Desktop, WSL 1),
-# or made by a program: its locks and memory may not be those of other machines that use it.
+# or served by a program: locks and memory may not be shared with other machines that use it.
 _UNSURE: Final = frozenset(
     {
         "vboxsf",
@@ -88,7 +88,7 @@ _UNSURE: Final = frozenset(
 
 @attrs.frozen
 class Mount:
-    """One mounted file system: where, and of which kind."""
+    """One mounted file system: its mount point and its type."""
 
     point: str
     kind: str
@@ -105,7 +105,7 @@ class Mount:
 
 
 def parse(mountinfo: str) -> list[Mount]:
-    """The mounts in the text of /proc/self/mountinfo; lines that say something else are left out.
+    """Return the mounts in the text of /proc/self/mountinfo; malformed lines are skipped.
 
     A line is `36 35 98:0 /root /mount/point options [fields] - kind source options`.
     """
@@ -119,15 +119,15 @@ def parse(mountinfo: str) -> list[Mount]:
 
 
 def _unescaped(text: str) -> str:
-    """Blanks, tabs, line ends and backslashes are written as three octal digits there."""
+    """Decode blanks, tabs, line ends and backslashes, written as three octal digits."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 def mount_of(path: Path, mountinfo: str | None = None) -> Mount | None:
-    """The mount on which an absolute path lies; None when that is not known.
+    """Return the mount of an absolute path; None when it is unknown.
 
-    The longest mount point that leads to it, and the last of several at one: it hides the others.
-    `mountinfo` None asks the system.
+    That is the longest mount point above the path; of several at one point the last, which hides
+    the others. `mountinfo` None reads the system's.
     """
     text = _read() if mountinfo is None else mountinfo
     best: Mount | None = None
@@ -147,10 +147,10 @@ def _read() -> str:
 
 
 def refuse(path: Path, *, permitted: bool, mountinfo: str | None = None) -> None:
-    """Refuse a place on a network file system, unless that was `permitted`.
+    """Refuse a path on a network file system, unless that was `permitted`.
 
     Raises:
-        StoreUnavailableError
+        StoreUnavailableError: the path is on a network file system.
     """
     mount = mount_of(path, mountinfo)
     if mount is not None and mount.is_network and not permitted:
@@ -163,7 +163,7 @@ def refuse(path: Path, *, permitted: bool, mountinfo: str | None = None) -> None
 
 
 def warn(path: Path, *, permitted: bool) -> None:
-    """Warn of a place whose locks may not reach all who use it, unless that was `permitted`."""
+    """Issue a FileSystemWarning where locks may not reach other machines, unless `permitted`."""
     mount = None if permitted else mount_of(path)
     if mount is not None and mount.is_unsure:
         warnings.warn(

@@ -1,7 +1,7 @@
-"""Tells a limit on the size of files, or a quota, from a disk that cannot be written.
+"""Tell a limit on file sizes, or a quota, from a disk that cannot be written.
 
 SQLite reports ENOSPC as SQLITE_FULL, but EFBIG and EDQUOT as the I/O error of a failing disk, and
-`sqlite3_system_errno` cannot be reached from Python. So after such an error the limit is compared
+`sqlite3_system_errno` cannot be called from Python. So after such an error the limit is compared
 with the sizes, and a few bytes are written beside the file.
 """
 
@@ -64,7 +64,7 @@ def _size(path: Path) -> int:
 
 
 def _write_beside(path: Path) -> int | None:
-    """Return what a small write fails with where that is for want of space, else None."""
+    """Return the errno of a small write that fails for lack of space, else None."""
     try:
         with file_copy.temporary(path) as made:
             made.write_bytes(bytes(_PROBE))

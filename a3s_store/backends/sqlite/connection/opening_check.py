@@ -1,12 +1,12 @@
-"""Refuses to open what would lose work, before SQLite opens anything.
+"""Refuse files that would lose commits if SQLite opened them.
 
-SQLite replays whatever log and whatever rollback journal lies beside a file, and removes it then:
-also another file's, and one that is damaged. So both are looked at first, as bytes.
+SQLite replays any WAL and any rollback journal that lies beside a file, and then removes it, even
+if it belongs to another file or is damaged. So both are inspected first, as bytes.
 
-Invariants: 1. nothing is touched before the decision; 2. a file is refused only when two looks, a
-moment apart, find the same: another process may be writing; 3. a file that this process has open is
-not looked at again; 4. a file that was ever written with durability "normal" is not refused for
-a damaged log: there, a power cut may leave such a one.
+Invariants: 1. nothing is changed before the decision; 2. a file is refused only when two checks, a
+moment apart, agree, since another process may be writing; 3. a file that this process has open is
+not checked again; 4. a file that was ever written with durability "normal" is not refused for
+a damaged WAL: there, a power cut may leave one.
 """
 
 from __future__ import annotations
@@ -32,18 +32,21 @@ from a3s_store.errors import (
     WalMissingError,
 )
 
-# How often, and after how many seconds, files are looked at again: another process may be writing.
+# How often files are checked before one is refused.
 _LOOKS: Final = 4
-_BETWEEN: Final = 0.05
 
 
 def check(path: Path) -> None:
     """Refuse a file that SQLite must not open as it is. It must not be open in this process.
 
     Raises:
-        WalForeignError, WalMissingError, JournalFoundError, FileIncompleteError
+        WalForeignError: the WAL belongs to another file, or to another state of this one.
+        WalMissingError: the file was open when its WAL was lost.
+        JournalFoundError: SQLite would replay a rollback journal, which no store has.
+        FileIncompleteError: a database without tables.
         CorruptionError: the file was cut short, its link is gone, or recovery would drop commits.
-        NotAStoreError: the log is no regular file.
+        NotAStoreError: the WAL is not a regular file.
+        OSError: a file cannot be read.
     """
     refused = refusal(path)
     if refused is not None:
@@ -52,7 +55,7 @@ def check(path: Path) -> None:
 
 
 def refusal(path: Path) -> StoreError | None:
-    """Why `check` would refuse a file, or None. Raises NotAStoreError and OSError."""
+    """Return why `check` would refuse a file, or None. Raises NotAStoreError and OSError."""
     if is_hot(beside(path, JOURNAL)):
         return _journal_found(path)
     found = file_look.look(path)
@@ -60,7 +63,7 @@ def refusal(path: Path) -> StoreError | None:
         refused = why_refused(path, found)
         if refused is None:
             return None
-        time.sleep(_BETWEEN)
+        time.sleep(file_look.BETWEEN_LOOKS)
         before, found = found, file_look.look(path)
         if found == before:
             return refused
@@ -68,7 +71,7 @@ def refusal(path: Path) -> StoreError | None:
 
 
 def is_hot(journal: Path) -> bool:
-    """Whether SQLite may play this rollback journal back: it has a first byte that is not zero."""
+    """Return whether SQLite may replay this rollback journal: its first byte is not zero."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
         handle = os.open(journal, flags)
@@ -81,13 +84,13 @@ def is_hot(journal: Path) -> bool:
 
 
 def why_refused(path: Path, found: Look) -> StoreError | None:
-    """Why a file must not be opened that looks like this, or None."""
+    """Return why a file in this state must not be opened, or None."""
     if not found.size:
         if found.log is not None and found.log.size:
             return _foreign(path, found, "no_database")
         return None
     if found.state is None:
-        return None  # no database at all: SQLite says so, and touches nothing
+        return None  # not a database: SQLite says so and changes nothing
     if found.state.link is None:
         if found.state.schema >= commit_link.SCHEMA:
             return _link_is_gone()
@@ -104,7 +107,7 @@ def why_refused(path: Path, found: Look) -> StoreError | None:
     return _foreign(path, found, found.reason)
 
 
-# -- What is said of each -------------------------------------------------------------------------
+# -- Errors --------------------------------------------------------------------------------------
 
 
 def _foreign(path: Path, found: Look, reason: str) -> WalForeignError:
@@ -217,7 +220,7 @@ def _damaged_log(found: Look) -> CorruptionError:
 
 
 def _facts(path: Path, found: Look, reason: str) -> dict[str, Any]:
-    """What every `FileStateError` says of both files."""
+    """Return the attributes of a `FileStateError` about both files."""
     link = None if found.state is None else found.state.link
     return {
         "path": str(path),

@@ -1,12 +1,11 @@
-"""Who else can get at a store's files, by the rules of POSIX; on Windows nothing is asked.
+"""Owner and permissions of a store's files, by the rules of POSIX; no checks on Windows.
 
-What a session holds is its owner's: a file that others may open is narrowed to its owner when it is
-opened to be written, and `health_check` says that it was. Refused is what others could have put in
-the place of a file of ours: a file of another user (except by root), one with a second name, whose
-log would then lie in two places, and a log that is no plain file of the same owner.
+Opening to write makes a file accessible to its owner only, and `health_check` reports that it did.
+Files that another user may have planted are refused: a file of another user (except for root), a
+file with several hard links, since each name would have a WAL of its own, and a WAL or index that
+is not a regular file of the same owner.
 
-Everything here goes by the path, with stat and chmod: a descriptor of our own would drop SQLite's
-locks when it is closed.
+Only paths are used, with stat and chmod: closing a descriptor would drop SQLite's locks.
 """
 
 from __future__ import annotations
@@ -21,28 +20,29 @@ from a3s_store.backends.sqlite.format import files_beside
 from a3s_store.errors import StoreUnavailableError
 
 _OTHERS: Final = 0o077
-# The modes of files that others could open until they were opened here.
+# The former modes of files that this process restricted to their owner.
 _NARROWED: Final[dict[Path, int]] = {}
 _POSIX: Final = os.name == "posix"
 
 
 def companions(path: Path) -> tuple[Path, ...]:
-    """The files SQLite makes beside a database."""
+    """Return the files SQLite makes beside a database."""
     return tuple(files_beside.beside(path, suffix) for suffix in files_beside.COMPANIONS)
 
 
 def refuse(path: Path) -> None:
-    """Refuse a file, which must exist, that somebody else could have put there.
+    """Refuse a file, which must exist, that another user may have planted.
 
     Raises:
-        StoreUnavailableError
+        StoreUnavailableError: owner, hard links or the files beside it are not as they must be.
+        OSError: the file cannot be looked at.
     """
     for what, hint in refusals(path):
         raise StoreUnavailableError(what, hint=hint)
 
 
 def refusals(path: Path) -> Iterator[tuple[str, str]]:
-    """Why a file, which must exist, would be refused: what is the matter, and what to do."""
+    """Yield each reason to refuse a file, which must exist, and a hint. Raises OSError."""
     if not _POSIX:
         return
     info = path.lstat()
@@ -55,7 +55,7 @@ def refusals(path: Path) -> Iterator[tuple[str, str]]:
         yield (
             f"the file has {info.st_nlink} names (hard links), and each would have a log of its "
             "own",
-            "Remove the others, or copy it with `backup`",
+            "Remove the other names, or copy the file with `backup`",
         )
     for beside in companions(path):
         try:
@@ -64,16 +64,16 @@ def refusals(path: Path) -> Iterator[tuple[str, str]]:
             continue
         if not stat.S_ISREG(other.st_mode) or other.st_nlink > 1 or other.st_uid != info.st_uid:
             yield (
-                f"{beside.name} beside it is no plain file of the same owner",
-                "See who put it there, and move it away if it is not this store's",
+                f"{beside.name} beside it is not a regular file of the same owner",
+                "Find out where it comes from, and move it away if it is not this store's",
             )
 
 
 def narrow(path: Path) -> None:
-    """Take from others what they may do with the file, and give its log the file's permissions.
+    """Restrict the file to its owner, and give its WAL and index the same permissions.
 
-    SQLite makes the log with those of the file: one that could be read only, for a while, leaves a
-    log that nobody can write to. Where the file system has no permissions, `health_check` says so.
+    SQLite creates the WAL with the permissions of the file: a file that was read-only for a while
+    leaves a WAL that no process can write. Where chmod fails, `health_check` shows the permissions.
     """
     if not _POSIX:
         return
@@ -92,7 +92,7 @@ def narrow(path: Path) -> None:
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """Permissions and owner, of the file and of its folder; nothing on Windows."""
+    """Return permissions and owner of the file and of its folder; {} on Windows."""
     if not _POSIX:
         return {}
     info, folder = path.lstat(), path.parent.stat()
@@ -106,12 +106,12 @@ def facts(path: Path) -> dict[str, Any]:
 
 
 def octal(mode: int) -> str:
-    """Permissions as everybody writes them: `0600`."""
+    """Return permissions as four octal digits: `0600`."""
     return f"{stat.S_IMODE(mode):04o}"
 
 
 def owner_name(uid: int) -> str:
-    """A user by name; the number where there is none."""
+    """Return the name of a user; the number where there is none."""
     try:
         import pwd
 

@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 from a3s_store.backends.sqlite.connection import wal_checkpoint
+from a3s_store.backends.sqlite.connection.retry_busy import RETRY_SECONDS
 from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.errors import StoreBusyError, StoreUnavailableError
 
@@ -56,7 +57,7 @@ def switch_to_wal(conn: sqlite3.Connection, settings: Settings) -> None:
             return
         if time.monotonic() > deadline:
             break
-        time.sleep(0.005)
+        time.sleep(RETRY_SECONDS)
     if mode == "busy":
         raise StoreBusyError("the database is locked by another process", hint="Try again")
     raise StoreUnavailableError(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from a3s_store.backends.sqlite.connection import fork_gate
 from a3s_store.errors import StoreBusyError
 
 T = TypeVar("T")
+
+# Seconds between two attempts.
+RETRY_SECONDS: Final = 0.005
 
 
 def retry_busy(open_file: Callable[[], T], seconds: float, is_unwanted: Callable[[], bool]) -> T:
@@ -29,4 +32,4 @@ def retry_busy(open_file: Callable[[], T], seconds: float, is_unwanted: Callable
         except StoreBusyError:
             if is_unwanted() or time.monotonic() >= until:
                 raise
-        time.sleep(0.005)
+        time.sleep(RETRY_SECONDS)

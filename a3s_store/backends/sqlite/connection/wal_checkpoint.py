@@ -1,11 +1,11 @@
-"""Keeps the write-ahead log short, without the bug that makes checkpoints dangerous.
+"""Checkpoint the WAL into the database, avoiding the bug that makes checkpoints dangerous.
 
 On SQLite 3.7.0 to 3.51.2 (but for 3.44.6 and 3.50.7) a checkpoint beside a commit of another
 connection can damage the file: the WAL-reset bug. Holding the write lock on a second connection
-while checkpointing rules that out, so that is the only way in which this package checkpoints.
+while checkpointing rules that out, so this package checkpoints in no other way.
 
-The log keeps its size while the store is open, since overwriting is quicker than appending; it is
-gone when the last connection closes.
+The WAL file keeps its size while the store is open, since overwriting is faster than appending;
+SQLite removes it when the last connection closes.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from a3s_store.backends.sqlite.format import file_link
 from a3s_store.backends.sqlite.format.files_beside import WAL, beside
 from a3s_store.errors import CorruptionError
 
-# How much of the log is kept as a file when it is begun again: about a thousand pages.
+# Bytes of the WAL file that are kept when it is reset: about a thousand pages.
 LOG_BYTES: Final = 4 * 1024 * 1024
-# Commits into a log of full size after which it is due again.
+# Commits into a WAL of full size after which a checkpoint is due again.
 COMMITS: Final = 100
-# A log this long is not being begun again because somebody always reads: see `throttle_readers`.
+# A WAL this long was not reset for a while, since there is always a reader: `throttle_readers`.
 LONG: Final = 4 * LOG_BYTES
-# How often, in commits, a checkpoint is tried then, and how long a reader waits, in seconds: once
-# for each `LONG` bytes of log, at most so many times.
+# Then a checkpoint is tried every `OFTEN` commits, and a reader waits `PAUSE` seconds for each
+# `LONG` bytes of WAL, at most `PAUSES` times.
 OFTEN: Final = 8
 PAUSE: Final = 0.02
 PAUSES: Final = 10
-# How often a checkpoint tries to come right after its own commit while others commit too.
+# How often a checkpoint tries to be the one after its own commit while others commit too.
 _TRIES: Final = 20
-# An idle store's log is copied once it has so many commits.
+# The WAL of an idle store is copied once it has so many commits.
 WORTH_COPYING: Final = 16
 
 
 class WalCheckpointer:
-    """Decides, on the writer's thread once callers are told, whether it is time to checkpoint.
+    """Decides, on the writer's thread after callers were told, whether to checkpoint, and does it.
 
-    SQLite does not tell how much of the log is in use, and its size says so only while it grows; so
-    a checkpoint is due when the log has grown by `LOG_BYTES`, or after `COMMITS` commits into a log
-    of that size. `error` is what the last checkpoint failed with, None when it did not: the commit
-    before it stands in any case. `failures` is how many failed.
+    SQLite does not report how much of the WAL is in use, and its size shows that only while it
+    grows; so a checkpoint is due when the WAL has grown by `LOG_BYTES`, or after `COMMITS` commits
+    into a WAL of that size. `error`: the error of the last checkpoint, None if it succeeded; the
+    commits before it are not affected. `failures`: how many checkpoints failed.
     """
 
     def __init__(self, database: Path) -> None:
@@ -59,7 +59,7 @@ class WalCheckpointer:
         self.failures = 0
 
     def is_due(self) -> bool:
-        """Whether to checkpoint, now that something more was committed."""
+        """Count a commit, and return whether to checkpoint now."""
         self._commits += 1
         try:
             size = self.size()
@@ -70,9 +70,9 @@ class WalCheckpointer:
         return (size >= LOG_BYTES and self._commits >= often) or size >= self._size + LOG_BYTES
 
     def checkpoint(self, conn: WorkConnection) -> None:
-        """Copy the log into the database, unless another process is writing just now.
+        """Copy the WAL into the database, unless another process is writing.
 
-        Raises neither sqlite3.Error nor OSError nor MemoryError: see `error`.
+        Raises neither sqlite3.Error nor OSError nor MemoryError, but sets `error`.
         """
         try:
             if checkpoint(conn) is not None:
@@ -85,25 +85,25 @@ class WalCheckpointer:
         self.error = None
 
     def has_work(self) -> bool:
-        """Whether a checkpoint of an idle store is worth its syncs."""
+        """Return whether a checkpoint of an idle store is worth its syncs."""
         return self._commits >= WORTH_COPYING
 
     def throttle_readers(self) -> None:
-        """On a reader's thread, before it reads: wait a moment if the log is very long.
+        """Sleep for a moment before a read if the WAL is very long; for the reader's thread.
 
-        The log is begun again only by a commit that finds it copied and nobody reading in it. Where
-        reads follow each other without pause, in this process or another, that never happens. The
-        longer the log has become the longer this waits: slow reads leave fewer moments free.
+        SQLite resets the WAL only at a commit that finds it copied and without readers. If reads
+        follow each other without a pause, in this process or another, that never happens. The
+        longer the WAL, the longer the sleep, since slow reads leave fewer free moments.
         """
         try:
             pauses = self.size() // LONG
         except OSError:
-            return  # whoever writes will meet it, and say so
+            return  # the writer will meet the error, and report it
         if pauses:
             time.sleep(PAUSE * min(pauses, PAUSES))
 
     def size(self) -> int:
-        """Bytes of the log file; 0 when there is none."""
+        """Return the bytes of the WAL file; 0 when there is none."""
         try:
             return self._wal.stat().st_size
         except FileNotFoundError:
@@ -111,16 +111,16 @@ class WalCheckpointer:
 
 
 def follow(conn: sqlite3.Connection) -> None:
-    """Write the commit's link: to be the last statement of every transaction of the writer's."""
+    """Write the commit link, as the last statement of a write transaction. Raises sqlite3.Error."""
     assert isinstance(conn, WorkConnection), "only the writer writes"
     file_link.follow(conn, salt=conn.log_salt())
 
 
 def checkpoint(conn: WorkConnection) -> tuple[int, int] | None:
-    """Copy the log into the database: (pages in the log, pages copied); None when others write.
+    """Copy the WAL into the database; return (pages in the WAL, pages copied).
 
-    The database then says that more may come in a log; a clean closing, by whatever program, copies
-    the newest commit, which does not say so.
+    None when another process is writing. Afterwards the database has the open mark; a clean close,
+    by any program, copies the newest commit, which does not have it. Raises sqlite3.Error.
     """
     copied = _copy_marked(conn)
     unmark(conn)
@@ -129,14 +129,14 @@ def checkpoint(conn: WorkConnection) -> tuple[int, int] | None:
 
 def _copy_marked(conn: WorkConnection) -> tuple[int, int] | None:
     for _ in range(_TRIES):
-        # A commit of its own: the first one in a log does not know the log's salt yet.
+        # A commit of its own: the first commit in a WAL does not know the WAL's salt yet.
         conn.has_marked = True
         _commit_link(conn, open_mark=True)
         with _guarded(conn) as is_held:
             if not is_held:
                 return None
-            # Only a log that ends with the mark may be copied: what comes after it, be it another
-            # process's, is then known to be missing from the database.
+            # Only a WAL that ends with the mark may be copied: then commits after it, also those of
+            # other processes, are known to be missing from the database.
             assert conn.guard is not None, "only the writer checkpoints"
             if file_link.read(conn.guard).open_mark:
                 _, pages, copied = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -145,7 +145,7 @@ def _copy_marked(conn: WorkConnection) -> tuple[int, int] | None:
 
 
 def unmark(conn: WorkConnection) -> None:
-    """Have the newest commit say that nothing comes after it, as all others do."""
+    """Commit without the open mark if the newest commit has it. Raises sqlite3.Error."""
     conn.has_marked = conn.has_marked or file_link.read(conn).open_mark
     if conn.has_marked:
         file_link.unmark(conn, salt=conn.log_salt())
@@ -153,7 +153,7 @@ def unmark(conn: WorkConnection) -> None:
 
 
 def copy_plain(conn: WorkConnection) -> tuple[int, int] | None:
-    """Copy the log as it is, without a commit: where no more may be written."""
+    """Copy the WAL without a commit of its own; returns and raises as `checkpoint` does."""
     with _guarded(conn) as is_held:
         if not is_held:
             return None
@@ -168,7 +168,7 @@ def _commit_link(conn: WorkConnection, *, open_mark: bool = False) -> None:
 
 @contextlib.contextmanager
 def _guarded(conn: WorkConnection) -> Iterator[bool]:
-    """Keep everybody from writing: False where others are at it for longer than the timeout."""
+    """Hold the write lock; False where others held it for longer than the busy timeout."""
     assert conn.guard is not None, "only the writer checkpoints"
     try:
         conn.guard.execute("BEGIN IMMEDIATE")
@@ -184,12 +184,15 @@ def _guarded(conn: WorkConnection) -> Iterator[bool]:
 
 
 def read_wal(conn: WorkConnection, path: Path) -> bytes:
-    """The bytes of the log while nobody writes to it.
+    """Return the bytes of the WAL, read while no process writes to it.
 
-    SQLite locks the database and its index, never the log, so reading it here costs no lock.
-    Raises sqlite3.OperationalError when others go on writing for longer than the busy timeout.
+    SQLite locks the database and its index, never the WAL, so reading it here drops no lock.
+
+    Raises:
+        sqlite3.OperationalError: others went on writing for longer than the busy timeout.
+        OSError: the WAL cannot be read.
     """
-    assert conn.guard is not None, "only the writer may keep others from writing"
+    assert conn.guard is not None, "only the writer has a guard"
     conn.guard.execute("BEGIN IMMEDIATE")
     try:
         return path.read_bytes() if path.exists() else b""
@@ -198,7 +201,7 @@ def read_wal(conn: WorkConnection, path: Path) -> bytes:
 
 
 def has_reset_bug(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
-    """Whether this SQLite release has the WAL-reset bug; a distribution may have patched it."""
+    """Return whether this SQLite release has the WAL-reset bug; distributions may patch it."""
     if version[:2] == (3, 44):
         return version < (3, 44, 6)
     if version[:2] == (3, 50):

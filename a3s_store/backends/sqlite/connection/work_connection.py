@@ -1,4 +1,4 @@
-"""A connection that runs functions on its own thread."""
+"""The connection class of the package."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ class WorkConnection(sqlite3.Connection):
     file: tuple[int, int]
     guard: sqlite3.Connection | None = None
     migrated: migrate.Migrated | None = None
-    # The first salt of the log as it is now, 0 where it is not known.
+    # Returns the first salt of the WAL as it is now, 0 where it is unknown.
     log_salt: Callable[[], int] = staticmethod(lambda: 0)
     is_pinned: bool = False
     row_salt: RowSalt | None = None
     # Whether messages are verified against their chain hashes as they are read.
     prove_chain: bool = False
-    # Whether the newest commit may have the open mark; if the last connection copies that one and
-    # removes the log, the file looks as if it had lost it.
+    # Whether the newest commit may have the open mark. If the last connection copied that commit
+    # and removed the WAL, the file would look as if its WAL were lost.
     has_marked: bool = False
-    # False: of a file that no process has open, which is read without locks.
+    # False: no process has the file open, and it is read without locks.
     takes_locks: bool = True
-    # Where the copy lies that this connection reads, if it does.
+    # The folder of the copy that this connection reads, if it reads a copy.
     folder: tempfile.TemporaryDirectory[str] | None = None
     _handle: int | None = None
     _stamp: tuple[int, int]
 
     def pin(self) -> None:
-        """Have SQLite neither copy nor remove the log when this process closes the file.
+        """Have SQLite neither copy nor remove the WAL when this process closes the file.
 
-        It does that with the last connection, so one that has read is never closed.
+        SQLite does that when the last connection closes, so `guard`, which has read, never closes.
         """
         if self.guard is not None and not self.is_pinned:
             self.is_pinned = True
@@ -59,13 +59,13 @@ class WorkConnection(sqlite3.Connection):
             self.pin()
 
     def watch_for_changes(self, handle: int) -> None:
-        """Have `is_current` tell whether this file, which is read without locks, was changed."""
+        """Have `is_current` compare time and size of this file, which is read without locks."""
         self.takes_locks = False
         self._handle = handle
         self._stamp = self._now()
 
     def is_current(self) -> bool:
-        """Whether what was read so far is of one moment of the file."""
+        """Return whether the file is unchanged, so that all reads so far saw one state of it."""
         return self._handle is None or self._stamp == self._now()
 
     def _now(self) -> tuple[int, int]:

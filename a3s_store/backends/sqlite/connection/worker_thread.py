@@ -45,7 +45,7 @@ MAX_ACCEPTED: Final = 256
 # At exit, how long all forgotten stores together may take to finish what they accepted.
 EXIT_SECONDS: Final = 1.5
 # How often a closing caller looks whether the thread has ended.
-_POLL_SECONDS: Final = 0.002
+POLL_SECONDS: Final = 0.002
 
 
 class _LoopState:
@@ -201,17 +201,7 @@ class WorkerThread:
         return self._thread is not None and self._thread.is_alive() and not self._has_ended
 
     async def _ended(self) -> bool:
-        """Wait until the thread, which was asked to, has ended, even while the loop shuts down.
-
-        Returns whether the caller was cancelled meanwhile.
-        """
-        was_cancelled = False
-        while self._thread is not None and self._thread.is_alive():
-            try:
-                await asyncio.sleep(_POLL_SECONDS)
-            except asyncio.CancelledError:
-                was_cancelled = True
-        return was_cancelled
+        return self._thread is not None and await wait_for_end(self._thread)
 
     # -- On the thread ----------------------------------------------------------------------------
 
@@ -256,6 +246,21 @@ class WorkerThread:
         job_queue.tell(jobs)
         if afterwards is not None:
             afterwards(conn)
+
+
+async def wait_for_end(thread: Thread, each_time: Callable[[], object] = lambda: None) -> bool:
+    """Wait until a thread that was asked to end has ended, even while the loop shuts down.
+
+    `each_time` is called before each look. Returns whether the caller was cancelled meanwhile.
+    """
+    was_cancelled = False
+    while thread.is_alive():
+        each_time()
+        try:
+            await asyncio.sleep(POLL_SECONDS)
+        except asyncio.CancelledError:
+            was_cancelled = True
+    return was_cancelled
 
 
 def _refuse(jobs: Sequence[Job]) -> None:

@@ -1,8 +1,8 @@
-"""Renames that Python has no names for: one that never replaces, and one that swaps two files.
+"""Rename a file without replacing another, and exchange the names of two files.
 
-Both are one step of the file system, so a process that is stopped leaves the state before or after.
-The usual way round, a second name (hard link) and then taking away the first, can be stopped in
-between, and a database with two names is refused when it is opened.
+Python has neither. Both are one step of the file system, so a killed process leaves the state
+before or after. The usual substitute, a hard link and an unlink, can be interrupted in between, and
+a database with two names is refused when it is opened.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-# (never replace, swap), as each system numbers them.
+# The flags of (never replace, exchange) on each system.
 _FLAGS: Final = {"linux": (1, 2), "darwin": (4, 2)}
 _AT_FDCWD: Final = -100
 _UNKNOWN: Final = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -24,9 +24,11 @@ NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, e
 
 
 def rename_new(source: Path, target: Path) -> None:
-    """Rename a file, never in place of something.
+    """Rename a file; never replace another.
 
-    Raises FileExistsError when the name is taken, OSError when it was not renamed.
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: the file was not renamed.
     """
     if sys.platform == "win32":
         source.rename(target)  # refuses to replace there
@@ -38,7 +40,7 @@ def rename_new(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
-        # No such names either: an empty file takes the name first, which is then replaced.
+        # No hard links either: reserve the name with an empty file, then replace that.
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         source.replace(target)
     else:
@@ -46,7 +48,7 @@ def rename_new(source: Path, target: Path) -> None:
 
 
 def exchange(one: Path, two: Path) -> bool:
-    """Let two files have each other's names; False, and nothing done, where that cannot be."""
+    """Exchange the names of two files; False, with nothing done, where that is not supported."""
     return _rename(one, two, 1)
 
 
@@ -64,7 +66,7 @@ def _rename(source: Path, target: Path, which: int) -> bool:
 
 @functools.cache
 def _call() -> Callable[[bytes, bytes, int], int] | None:
-    """The system's own function of two paths and flags; None where there is none."""
+    """Return the system's function of two paths and flags; None where there is none."""
     if sys.platform not in _FLAGS:
         return None
     library = ctypes.CDLL(None, use_errno=True)

@@ -1,12 +1,12 @@
-"""The commit link: a row, alone on its page, by which a database and its log know each other.
+"""The commit link: a row, alone on its page, that ties a WAL to its database.
 
-Every commit of a store rewrites it with a new random nonce and that of the commit before. So a log
-belongs to a database if the database's link comes just before the log's first, or is one of the
-log's. That is told from bytes, before SQLite opens anything (`log_owner`).
+Every commit of a store rewrites it with a new random nonce and the nonce of the commit before. So a
+WAL belongs to a database if the database's link precedes the WAL's first link, or is one of the
+WAL's links. That is decided from bytes, before SQLite opens anything (`log_owner`).
 
-The row lies at the end of its page and has the same length each time, so all that ever changes is
-in one sector of the database: a torn page cannot make it unreadable. In a log it may lie across
-two.
+The row lies at the end of its page and always has the same length, so all changes are within one
+sector of the database, and a torn page cannot make it unreadable. In a WAL it may lie across two
+sectors.
 """
 
 from __future__ import annotations
@@ -29,22 +29,21 @@ _MAGIC: Final = b"a3sLINK1"
 _BODY: Final = struct.Struct(">8sB3x16sQ8s8sIIIQ")
 _SIZE: Final = _BODY.size + 4
 _PAGE: Final = 4096
-# The header of a database is so long.
+# Bytes of the header of a database.
 HEADER: Final = 100
-# The page that it is on: the first that can be a table's. With auto-vacuum page 2 is a pointer map.
+# The page of the row, without and with auto-vacuum, where page 2 is a pointer map.
 PAGES: Final = (2, 3)
 
 
 @attrs.frozen
 class CommitLink:
-    """Which file this is, and which of its commits.
+    """The identity of a file and of its newest commit.
 
-    `open_mark` says that more commits may be in a log: it is set in the database only, never in the
-    newest commit, so a file that is found with it and without a log lacks something. `file_id` is
-    the file's own, another one in each copy that the package makes. `number` counts commits.
-    `salt` is the first salt of the log when the commit was prepared, 0 when it is not known.
-    `cookie` and `previous_cookie` are SQLite's schema cookie as this commit and the one before saw
-    it. `at_ms` is Unix time in milliseconds.
+    `open_mark`: more commits may be in a WAL. It is set in the database only, never in the newest
+    commit, so a file with it and without a WAL has lost commits. `file_id`: the id of the file;
+    each copy that the package makes gets its own. `number` counts commits. `salt`: the first salt
+    of the WAL when the commit was prepared, 0 when unknown. `cookie`, `previous_cookie`: SQLite's
+    schema cookie at this commit and at the one before. `at_ms`: Unix time in milliseconds.
     """
 
     file_id: bytes
@@ -58,7 +57,7 @@ class CommitLink:
     open_mark: bool = False
 
     def pack(self) -> bytes:
-        """The row's value."""
+        """Return the bytes of the row's value."""
         body = _BODY.pack(
             _MAGIC,
             self.open_mark,
@@ -74,7 +73,7 @@ class CommitLink:
         return body + struct.pack(">I", zlib.crc32(body))
 
     def next(self, *, salt: int, cookie: int, open_mark: bool = False) -> CommitLink:
-        """That of the commit after this one."""
+        """Return the link of the commit after this one."""
         return CommitLink(
             file_id=self.file_id,
             number=self.number + 1,
@@ -89,7 +88,7 @@ class CommitLink:
 
 
 def first(cookie: int, previous: bytes = bytes(8)) -> CommitLink:
-    """That of a new file, or of a copy, which is a file of its own."""
+    """Return the first link of a new file or of a copy, with a file id of its own."""
     return CommitLink(
         file_id=os.urandom(16),
         number=1,
@@ -103,7 +102,7 @@ def first(cookie: int, previous: bytes = bytes(8)) -> CommitLink:
 
 
 def unpack(value: object) -> CommitLink | None:
-    """The link in a row's value; None where it is none."""
+    """Return the link in a row's value; None for any other value."""
     if not isinstance(value, bytes) or len(value) != _SIZE or not value.startswith(_MAGIC):
         return None
     if struct.unpack(">I", value[-4:])[0] != zlib.crc32(value[:-4]):
@@ -124,13 +123,13 @@ def unpack(value: object) -> CommitLink | None:
 
 
 def find(page: bytes) -> CommitLink | None:
-    """The link on a page, wherever on it the row lies; None where there is none."""
+    """Return the link on a page, at any offset; None where there is none."""
     at = _place(page)
     return None if at is None else unpack(page[at : at + _SIZE])
 
 
 def mark_at(page: bytes) -> int | None:
-    """Where on a page the open mark is, as bit 0 of a byte; None where none is set."""
+    """Return the offset of the byte with the open mark (bit 0) on a page; None if not set."""
     at = _place(page)
     if at is None or not page[at + len(_MAGIC)]:
         return None
@@ -147,9 +146,9 @@ def _place(page: bytes) -> int | None:
 
 
 def renew(path: Path) -> None:
-    """Make a copy that no connection has open a file of its own, where it has a link.
+    """Give a closed copy a file id of its own, if its schema has a link. Raises OSError.
 
-    The bytes are written in place: SQLite would put a log beside the copy for it.
+    The bytes are written in place; SQLite would create a WAL beside the copy.
     """
     with path.open("r+b") as file:
         header = file.read(HEADER)
@@ -164,7 +163,7 @@ def renew(path: Path) -> None:
 
 
 def page_number(header: bytes) -> int:
-    """The page that the link is on, in a database with this header."""
+    """Return the number of the page with the link, in a database with this header."""
     return PAGES[pointer_map.is_on(header)]
 
 

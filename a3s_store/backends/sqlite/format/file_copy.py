@@ -1,11 +1,11 @@
-"""Copies of a store: how one is made beside others' work, and how it takes its name when whole.
+"""Copy a store while others use it, and give the complete copy its name.
 
-A copy is written under a temporary name in the folder where it will lie, synced and looked
-through there. Only then does it take its name, and never that of something else.
+A copy is written under a temporary name in its final folder, synced and checked there. Only then is
+it renamed, and never over another file.
 
-Invariants: 1. at every moment what lies under a copy's name is nothing, or the whole copy; 2. a
-copy is 0600 before its first byte, whatever the umask; 3. a copy is one file, and no log lies
-beside it that SQLite would take for its own.
+Invariants: 1. at every moment the name of a copy has no file, or the complete copy; 2. a copy is
+0600 before its first byte, whatever the umask; 3. a copy is one file, and there is no WAL beside it
+that SQLite would take for the copy's.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from a3s_store.core.corruption import KEEP
 from a3s_store.core.new_files import longest_name, shortened, sync_folder
 from a3s_store.errors import CorruptionError, StoreUnavailableError
 
-# Told pages copied and pages in all.
+# Called with the pages copied so far and the pages in total.
 Progress = Callable[[int, int], object]
 
-# Pages copied in one go: a megabyte, after which others have their turn at the disk.
+# Pages copied in one step: a megabyte, after which others get to use the disk.
 PAGES: Final = 256
 _COUNTER: Final = itertools.count()
 
 
 def refuse_long(path: Path) -> None:
-    """Raises StoreUnavailableError where SQLite's files beside a database would have no name."""
+    """Raise StoreUnavailableError if the names of SQLite's files beside it would be too long."""
     length, most = len(os.fsencode(path.name)), longest_name(path.parent) - ADDED
     if length > most:
         raise StoreUnavailableError(
@@ -53,18 +53,18 @@ def refuse_long(path: Path) -> None:
 
 
 def refuse_taken(path: Path) -> None:
-    """Raises StoreUnavailableError where something has this name, or SQLite's names beside it."""
+    """Raise StoreUnavailableError if this name, or one of SQLite's names beside it, is taken."""
     for suffix in ("", *COMPANIONS):
         if os.path.lexists(found := beside(path, suffix)):
             raise StoreUnavailableError(
-                "there is something under this name already",
+                "there is already a file of this name",
                 where=str(found),
                 hint="Name a file that is not there yet, or move this one away",
             )
 
 
 def free_name(path: Path, *suffixes: str) -> Path:
-    """This name, or else with .2, .3 ... behind it: one that nothing has, nor with a suffix."""
+    """Return this name, or else with .2, .3 ... appended: a name free also with the suffixes."""
     for number in itertools.count(1):
         name = path if number == 1 else path.with_name(f"{path.name}.{number}")
         if not any(os.path.lexists(beside(name, suffix)) for suffix in ("", *suffixes)):
@@ -74,13 +74,13 @@ def free_name(path: Path, *suffixes: str) -> Path:
 
 @contextlib.contextmanager
 def temporary(final: Path) -> Iterator[Path]:
-    """A new empty file beside `final`, for us alone; gone afterwards whatever happens.
+    """Create an empty 0600 file beside `final`; remove it after the block, whatever happens.
 
-    A killed process leaves it behind, as `NAME.<process>.<number>.partial`: the process by its
-    token of `core.processes`.
+    A killed process leaves it behind as `NAME.<process>.<number>.partial`, with the token of the
+    process (`core.processes`). Raises OSError.
     """
     tail = f".{processes.own_token()}.{next(_COUNTER)}{PARTIAL}"
-    # Room for the names of SQLite's own files as well.
+    # Leave space for the names of SQLite's own files.
     most = longest_name(final.parent) - len(tail) - ADDED
     made = final.with_name(shortened(final.name, most) + tail)
     flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
@@ -92,19 +92,21 @@ def temporary(final: Path) -> Iterator[Path]:
         yield made
     finally:
         for suffix in ("", *COMPANIONS):
-            # What cannot be removed must not hide the error that came first.
+            # An error here must not hide the first one.
             with contextlib.suppress(OSError):
                 if os.path.lexists(left := beside(made, suffix)):
                     left.unlink()
 
 
 def copy(source: sqlite3.Connection, made: Path, progress: Progress | None = None) -> None:
-    """Copy all that `source` sees at one moment into the empty file `made`, and sync it.
+    """Copy one snapshot of `source` into the empty file `made`, and sync it.
 
-    It is a file of its own then: no log of the source's is taken for its own.
-    Others go on writing meanwhile; the log they write to cannot be begun again until this is done.
-    What `progress` raises ends it. Raises sqlite3.Error and OSError; what `made` holds is then of
-    no use.
+    The copy gets a file id of its own, so that no WAL of the source is taken for the copy's.
+    Others go on writing meanwhile, but their WAL cannot be reset until this ends. An exception of
+    `progress` ends it.
+
+    Raises:
+        sqlite3.Error, OSError: `made` is incomplete.
     """
 
     def tell(_: int, remaining: int, total: int) -> None:
@@ -113,10 +115,10 @@ def copy(source: sqlite3.Connection, made: Path, progress: Progress | None = Non
 
     target = sqlite3.connect(f"{made.as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
-        # A copy that fails is thrown away: there is nothing to go back to.
+        # A copy that fails is removed, so it needs no journal.
         target.execute("PRAGMA journal_mode = OFF").close()
         with transaction.read(source):
-            # Only a read fixes the moment; without it each step would be of its own.
+            # Only a read starts the snapshot; without it each step would see its own.
             source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             source.backup(target, pages=PAGES, progress=tell)
     finally:
@@ -127,7 +129,7 @@ def copy(source: sqlite3.Connection, made: Path, progress: Progress | None = Non
 
 @contextlib.contextmanager
 def opened(made: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a copy that nobody else knows of; it leaves no files beside it."""
+    """Open a read-only connection to a copy that no other process uses; it creates no files."""
     conn = sqlite3.connect(f"{made.as_uri()}?immutable=1", uri=True, isolation_level=None)
     try:
         conn.execute("PRAGMA trusted_schema = OFF").close()
@@ -138,7 +140,7 @@ def opened(made: Path) -> Iterator[sqlite3.Connection]:
 
 
 def check_structure(conn: sqlite3.Connection) -> None:
-    """Raises CorruptionError where SQLite finds the structure of the file damaged."""
+    """Raise CorruptionError if SQLite finds the structure of the file damaged."""
     (found,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         what = " ".join(str(found).split())
@@ -146,17 +148,17 @@ def check_structure(conn: sqlite3.Connection) -> None:
 
 
 def place(made: Path, target: Path) -> None:
-    """Give a finished copy its name, for good, and never in place of something.
+    """Give a finished copy its name, and sync the folder; never replace another file.
 
     Raises:
-        StoreUnavailableError: something has that name; it is left as it is.
-        OSError: the name was not given.
+        StoreUnavailableError: the name is taken; that file is left as it is.
+        OSError: the copy did not get the name.
     """
     try:
         atomic_rename.rename_new(made, target)
     except FileExistsError:
         raise StoreUnavailableError(
-            "something took this name meanwhile", where=str(target), hint="Name another file"
+            "another file has got this name meanwhile", where=str(target), hint="Name another file"
         ) from None
     try:
         sync_folder(target.parent)
@@ -167,7 +169,7 @@ def place(made: Path, target: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make the content of a file that no connection has open outlast a power cut."""
+    """Sync a file that no connection has open. Raises OSError."""
     handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         if sys.platform == "darwin":

@@ -1,4 +1,4 @@
-"""The row of the commit link, through a connection. What it says is in `format.commit_link`."""
+"""Read and write the commit link through a connection; `commit_link` has its format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from a3s_store.errors import CorruptionError
 
 
 def read(conn: sqlite3.Connection) -> CommitLink:
-    """The newest commit's link. Raises CorruptionError where it is no link."""
+    """Return the newest commit's link. Raises CorruptionError where it is missing or damaged."""
     row = conn.execute("SELECT value FROM file_link WHERE name = 'link'").fetchone()
     link = None if row is None else commit_link.unpack(row[0])
     if link is None:
@@ -20,21 +20,22 @@ def read(conn: sqlite3.Connection) -> CommitLink:
 
 
 def follow(conn: sqlite3.Connection, *, salt: int, open_mark: bool = False) -> None:
-    """Write the link of the commit that is under way, as its last statement."""
+    """Write the link of the current transaction, as its last statement."""
     now = read(conn)
     link = now.next(salt=salt or now.salt, cookie=_cookie(conn), open_mark=open_mark)
     conn.execute("UPDATE file_link SET value = ? WHERE name = 'link'", (link.pack(),)).close()
 
 
 def touch(conn: sqlite3.Connection) -> None:
-    """Have the commit that is under way count as one that changes a row, so that it gets a link."""
+    """Make the current transaction one that changes a row, so that it gets a link."""
     conn.execute("UPDATE file_link SET value = value WHERE name = 'link'").close()
 
 
 def begin(conn: sqlite3.Connection, previous: bytes = bytes(8)) -> None:
-    """Give the file an id of its own, inside a transaction: a new file, or a copy of one.
+    """Write the first link of a new file or of a copy, inside a transaction.
 
-    `previous` is the nonce of the commit before, made up where the file had no link.
+    `previous` is the nonce of the commit before; for a file that had no link, see
+    `log_owner.before_first`.
     """
     conn.execute("DELETE FROM file_link").close()
     link = commit_link.first(_cookie(conn), previous)
@@ -42,16 +43,16 @@ def begin(conn: sqlite3.Connection, previous: bytes = bytes(8)) -> None:
 
 
 def advance(conn: sqlite3.Connection) -> None:
-    """Commit a link that no log knows, where the file's schema has one."""
+    """Commit a new link, which no existing WAL continues, if the file's schema has one."""
     if _has_link(conn):
         with transaction.write(conn):
             follow(conn, salt=0)
 
 
 def unmark(conn: sqlite3.Connection, *, salt: int = 0) -> None:
-    """Have the newest commit say that nothing comes after it, where it has the open mark.
+    """Commit without the open mark, if the newest commit has it.
 
-    A process that ended between the two commits of a checkpoint leaves it so.
+    A process that ended between the two commits of a checkpoint leaves the mark.
     """
     if _has_link(conn) and read(conn).open_mark:
         with transaction.write(conn):

@@ -1,6 +1,6 @@
-"""Names of the files beside a database: those of SQLite, and the copies that a store makes.
+"""Names of the files beside a database: SQLite's own, and the copies that a store makes.
 
-A copy keeps what was in the database at some moment, whatever is erased from it later.
+Copies keep old content of the database, also content that is erased from it later.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from a3s_store.core.new_files import longest_name, mark, shortened
 WAL: Final = "-wal"
 JOURNAL: Final = "-journal"
 INDEX: Final = "-shm"
-# These may hold what the database itself does not.
+# These may have content that the database does not have.
 LOGS: Final = (WAL, JOURNAL)
-# All that SQLite keeps beside a database.
+# All files of SQLite beside a database.
 COMPANIONS: Final = (*LOGS, INDEX)
 
-# What a restore kept, and what `resolve` took away.
+# The former database of a restore, and a WAL or journal that `resolve` set aside.
 REPLACED: Final = ".replaced"
 SET_ASIDE: Final = ".set-aside"
-# Before the milliseconds of the moment: a copy of a database that was removed while it was open.
+# Before a time in milliseconds: a copy of a database that was removed while it was open.
 RESCUED: Final = ".rescued-"
-# Behind the token of a process and a number: a copy being made, or one that was left behind.
+# After the token of a process and a number: a copy that is being made, or was left behind.
 PARTIAL: Final = ".partial"
-# Of a live session that could not be saved, in the folder its application chose.
+# A live session that could not be saved, in a folder that the application chose.
 RESCUE_FILE: Final = ".rescue.json"
 
-# The longest name that SQLite gives to a file beside a database has this behind the database's.
+# Bytes of the longest suffix that SQLite appends to the name of a database.
 ADDED: Final = len(JOURNAL)
 
 Kind = Literal["replaced", "migration backup", "rescued", "set aside", "partial", "rescue file"]
-# The token is that of `core.processes`; before that it was the id of the process alone.
+# The token of `core.processes`; in older releases the process id alone.
 _WRITER: Final = r"(?P<writer>[0-9a-f]{12}\.\d+\.\w*|\d+)"
 _KINDS: Final[dict[Kind, re.Pattern[str]]] = {
     "replaced": re.compile(rf"{re.escape(REPLACED)}(\.\d+)?"),
@@ -49,12 +49,12 @@ _KINDS: Final[dict[Kind, re.Pattern[str]]] = {
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """The file SQLite would find beside a database: `agent.a3s`, `-wal`."""
+    """Return the path of a file beside a database: `agent.a3s-wal` for `-wal`."""
     return path.with_name(path.name + suffix)
 
 
 def size_bytes(path: Path) -> int:
-    """How many bytes a file has; 0 when there is none."""
+    """Return the size of a file in bytes; 0 when there is none."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -62,23 +62,23 @@ def size_bytes(path: Path) -> int:
 
 
 def aside(path: Path, suffix: str) -> Path:
-    """The name of a copy beside `path`: its name with the suffix, shortened where it must be."""
-    # A number may follow, and what SQLite adds.
+    """Return the path of a copy beside `path`: its name, shortened if needed, and the suffix."""
+    # A number may follow, and a suffix of SQLite.
     most = longest_name(path.parent) - len(suffix) - len(".9999") - ADDED
     return path.with_name(shortened(path.name, most) + suffix)
 
 
 def backup_name(path: Path, version: int) -> Path:
-    """What the copy made before leaving schema `version` is called; numbered if that is taken."""
+    """Return the path of the backup before a migration from schema `version`."""
     return aside(path, f".schema-{version}.backup")
 
 
 @attrs.frozen(kw_only=True)
 class Copy:
-    """A file beside a database that the store itself made.
+    """A file beside a database that the store made.
 
-    `writer` is the process that makes a partial one: its token, or in a name of an older release
-    its id.
+    `writer`: the process that makes a partial copy, by its token, or by its id in a name of an
+    older release; None for other kinds.
     """
 
     path: Path
@@ -87,14 +87,15 @@ class Copy:
 
     @property
     def is_database(self) -> bool:
-        """Whether it is a whole store, which can be opened."""
+        """Whether it is a complete store, which can be opened."""
         return self.kind in ("replaced", "migration backup", "rescued")
 
 
 def find(path: Path) -> tuple[Copy, ...]:
-    """The copies beside a database, by name; the files SQLite keeps of a copy are not named.
+    """Return the copies beside a database, sorted by path, without SQLite's files beside them.
 
-    Raises OSError.
+    Raises:
+        OSError: the folder cannot be read.
     """
     with os.scandir(path.parent) as entries:
         files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
@@ -117,7 +118,7 @@ def _copy(name: str, entry: os.DirEntry[str]) -> Copy | None:
 
 
 def _behind(name: str, found: str) -> str | None:
-    """The part of a file's name behind that of the database, which may be a shortened one."""
+    """Return what follows the name of the database, perhaps shortened, in a file's name."""
     if found.startswith(name):
         return found[len(name) :]
     for ending in ("", *LOGS):

@@ -1,8 +1,8 @@
-"""Whether a database and the log beside it belong together: decided before SQLite opens either.
+"""Decide whether a WAL belongs to the database beside it, before SQLite opens either.
 
-The rules are those of the table in docs/file-and-wal.md. Invariants: 1. what a
-crash or a power cut leaves of a store is never refused; 2. where neither says enough, a log is
-refused rather than replayed.
+The rules are those of the table in ARCHITECTURE.md ("A file and its log"). Invariants: 1. the files
+that a crash or a power cut leaves are never refused; 2. in doubt, a WAL is refused rather than
+replayed.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from a3s_store.backends.sqlite.format import commit_link
 from a3s_store.backends.sqlite.format.commit_link import CommitLink
 from a3s_store.backends.sqlite.format.wal_links import WalContent, header_of
 
-# So often a log may have been reset since the link that is in the database.
+# How often a WAL may have been reset since the commit of the database's link.
 _RESTARTS: Final = 65_536
 # Bytes of a page: a store is made with pages of this size.
 PAGE: Final = 4096
-# Where page 1 says which kind of tree page it is, and how many cells it has.
+# Offsets in page 1: the kind of b-tree page, and the number of cells.
 _TREE: Final = commit_link.HEADER
 _CELLS: Final = slice(_TREE + 3, _TREE + 5)
 _LEAF: Final = b"\x0d"
@@ -41,9 +41,9 @@ Reason = Literal[
 
 @attrs.frozen(kw_only=True)
 class DatabaseState:
-    """What a database file says of itself: its size, its first 100 bytes, its link if it has one.
+    """State of a database file: its size, its 100-byte header, and its link, None if it has none.
 
-    `has_tables` is what page 1 says, which is older than the log.
+    `has_tables`: whether page 1 lists a table; commits in the WAL may be newer.
     """
 
     size: int
@@ -53,7 +53,7 @@ class DatabaseState:
 
     @property
     def schema(self) -> int:
-        """The number of its schema, as the file itself has it."""
+        """The number of its schema, from the header."""
         return int.from_bytes(self.header[60:64], "big")
 
     @property
@@ -63,16 +63,15 @@ class DatabaseState:
 
     @property
     def is_open_mark_set(self) -> bool:
-        """Whether commits may be in a log."""
+        """Whether the link has the open mark: commits may be in a WAL."""
         return self.link is not None and self.link.open_mark
 
 
 def judge(file: DatabaseState, log: WalContent | None, *, is_live: bool) -> Reason | None:
-    """None where the log, or that there is none, is right for the file; else why not.
+    """Return None if the WAL (None: no WAL) belongs to the file; else why not.
 
-    `log` is None where there is none. `is_live` says that another process has the file open: what
-    another program commits there has no link. "unknown" is a log whose file is older than links, or
-    has its link only in there: that pair is to be tried on a copy.
+    `is_live`: another process has the file open; commits of other programs have no link. "unknown":
+    the file is older than links, or has its link only in the WAL; try such a pair on a copy.
     """
     found = _judge(file, log, is_live)
     if found is None and is_cut(file, log):
@@ -81,7 +80,7 @@ def judge(file: DatabaseState, log: WalContent | None, *, is_live: bool) -> Reas
 
 
 def is_cut(file: DatabaseState, log: WalContent | None) -> bool:
-    """Whether pages are missing that neither the file nor the log has."""
+    """Return whether pages are missing that neither the file nor the WAL has."""
     there = file.size // PAGE
     if log is not None and log.commits:
         return any(page not in log.pages for page in range(there + 1, log.database_pages + 1))
@@ -112,7 +111,7 @@ def _judge_without_link(file: DatabaseState, log: WalContent) -> Reason | None:
         return None
     header = header_of(file.header)
     if log.links and (header in log.headers or log.links[0].previous == before_first(file.header)):
-        return None  # the step that makes the link is in the log only
+        return None  # the step that makes the link is in the WAL only
     return "unlinked" if log.links else "unknown"
 
 
@@ -130,9 +129,9 @@ def _judge_links(file: DatabaseState, link: CommitLink, log: WalContent) -> Reas
 
 
 def _is_same_layout(file: DatabaseState, link: CommitLink, log: WalContent) -> bool:
-    """Whether page 1 is that from before the log, or one of the log's.
+    """Return whether page 1 is the one before the WAL, or one of the WAL's versions.
 
-    A copy by VACUUM INTO or a dump has the row, and other pages; its cookie is another one.
+    A copy by VACUUM INTO or a dump has the link, but other pages and another schema cookie.
     """
     cookies = {link.cookie}
     for each in log.links:
@@ -141,17 +140,17 @@ def _is_same_layout(file: DatabaseState, link: CommitLink, log: WalContent) -> b
 
 
 def _continues(link: CommitLink, log: WalContent) -> bool:
-    """Whether the log is the one the link knew, reset some times: each reset adds 1."""
+    """Return whether the WAL is the one of the link's salt, after some resets: each adds 1."""
     return link.salt != 0 and (log.salt - link.salt) & 0xFFFFFFFF <= _RESTARTS
 
 
 def before_first(header: bytes) -> bytes:
-    """What the first link of a file that had none says of the commit before: of its page 1."""
+    """Return the `previous` of a file's first link: a hash of the page 1 before it."""
     return hashlib.sha256(header_of(header)).digest()[:8]
 
 
 def state_of(size: int, first_pages: bytes) -> DatabaseState:
-    """What a database says, given its first three pages (fewer where it has no more)."""
+    """Return the state of a database, given its first three pages (or fewer)."""
     header = first_pages[: commit_link.HEADER]
     at = (commit_link.page_number(header) - 1) * PAGE
     return DatabaseState(

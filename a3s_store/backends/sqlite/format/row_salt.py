@@ -1,9 +1,9 @@
-"""The salt of the checksums of message rows, by which a row knows its file and its branch.
+"""The salt of the checksums of message rows, which ties a row to its file and its branch.
 
-A page of messages of another store, or of another branch, has right CRCs of its own; with the salt
-they are wrong here. Files of an older schema keep their rows: from `first_key` on each row has the
-salt, of those before it either kind is right (keys of deleted rows are given again). It is in one
-row of `meta` with a checksum of its own, and copies of a file have the same.
+A page of messages from another store or branch has valid CRCs there; with the salt they are wrong
+here. Files of an older schema keep their rows: rows from `first_key` on have the salt, and rows
+before it may have it or not (keys of deleted rows are reused). The salt is in one row of `meta`
+with a checksum of its own, and copies of a file have the same salt.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class RowSalt:
     first_key: int
 
     def seed(self, branch_key: int) -> int:
-        """What the CRCs of the rows of a branch begin with."""
+        """Return the initial value of the CRCs of the rows of a branch."""
         return _seed(self.salt, branch_key)
 
     def pack(self) -> bytes:
-        """The value of the row."""
+        """Return the value of the row."""
         body = _BODY.pack(self.salt, self.first_key)
         return body + zlib.crc32(body).to_bytes(4, "big")
 
 
-# That of a file whose rows were all written without one.
+# The salt of a file in which no row has one.
 NONE_YET: Final = RowSalt(bytes(16), 2**63)
 
 
@@ -52,7 +52,7 @@ def _seed(salt: bytes, branch_key: int) -> int:
 
 
 def unpack(value: Any) -> RowSalt | None:
-    """What a value of the row says; None when it is none."""
+    """Return the salt in a row's value; None for any other value."""
     if type(value) is not bytes or len(value) != _BODY.size + 4:
         return None
     body = value[: _BODY.size]
@@ -62,15 +62,15 @@ def unpack(value: Any) -> RowSalt | None:
 
 
 def find(conn: sqlite3.Connection) -> RowSalt | None:
-    """The salt of the file; None where it is missing or damaged."""
+    """Return the salt of the file; None where it is missing or damaged."""
     row = conn.execute("SELECT value FROM meta WHERE name = ?", (NAME,)).fetchone()
     return None if row is None else unpack(row[0])
 
 
 def read(conn: sqlite3.Connection) -> RowSalt:
-    """The salt of the file. Raises CorruptRowError where it is missing or damaged.
+    """Return the salt of the file. Raises CorruptRowError where it is missing or damaged.
 
-    A file has one for good: a connection that has a place for it is asked once.
+    It never changes, so it is cached in the connection if that has an attribute for it.
     """
     found: RowSalt | None = getattr(conn, "row_salt", None)
     if found is None:
@@ -83,11 +83,11 @@ def read(conn: sqlite3.Connection) -> RowSalt:
 
 
 def begin(conn: sqlite3.Connection) -> None:
-    """Make the salt, in the transaction of the step that the schema needs it from."""
+    """Create the salt, in the transaction of the migration step that introduces it."""
     (last,) = conn.execute("SELECT max(message_key) FROM message").fetchone()
     put(conn, RowSalt(os.urandom(16), 1 if last is None else max(last, 0) + 1))
 
 
 def put(conn: sqlite3.Connection, salt: RowSalt) -> None:
-    """Write the salt, in place of another."""
+    """Write the salt, replacing a former one. Raises sqlite3.Error."""
     conn.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NAME, salt.pack()))

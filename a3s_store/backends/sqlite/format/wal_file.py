@@ -1,19 +1,19 @@
-"""Whether a write-ahead log holds commits that recovery would drop without a word.
+"""Detect commits in a WAL that SQLite's recovery would drop silently.
 
-SQLite recovers a log up to the first frame whose checksum is wrong and ignores the rest: right
+SQLite recovers a WAL up to the first frame whose checksum is wrong and ignores the rest: right
 after a crash, silent loss after damage. The two can be told apart:
 
 - A frame's checksum continues the one stored in the frame before it, so frames behind a bad one are
   still recognised. With synchronous=FULL every commit was synced before the next began: a crash
-  leaves at most one commit behind a break, in one unbroken chain. Two were there, and are damaged.
-- The checksum is linear, so it tells whether a frame that is wrong differs from a right one in a
-  single bit. A crash leaves that only where a page was not written and what lay in its place is an
-  older version of it: `broken` is for who can look at the page itself (see `openlog`).
+  leaves at most one commit after a break, in one unbroken chain. Two such commits mean damage.
+- The checksum is linear, so it shows whether a wrong frame differs from a right one in a single
+  bit. A crash leaves such a frame only if a page was not written, and the frame still has an older
+  version of the page: `broken` lets the caller compare the page (see `connection.file_look`).
 - A header is synced before any frame that follows it, so frames behind a wrong one are damage.
 
-Invariants: 1. `audit` answers for any bytes; 2. no log that SQLite left at a crash, with
-synchronous=FULL, is called damaged. Logs of synchronous=NORMAL may be: there, a power cut may keep
-later pages and lose earlier ones.
+Invariants: 1. `audit` returns for any bytes; 2. a WAL that SQLite left at a crash, with
+synchronous=FULL, is never called damaged. With synchronous=NORMAL it may be: there, a power cut may
+keep later pages and lose earlier ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Final, Literal
 
 import attrs
 
-# Bytes of a log's header, and of that of each frame.
+# Bytes of the header of a WAL, and of the header of each frame.
 HEADER: Final = 32
 FRAME: Final = 24
 _MAGIC: Final = 0x377F0682  # the lowest bit says that checksums are of big-endian words
@@ -36,7 +36,7 @@ _PAIRS: Final = {order: struct.Struct(f"{order}2I").iter_unpack for order in "<>
 _FRAME_HEAD: Final = struct.Struct(">2I8s2I").unpack_from
 # Commits a crash may leave behind a break.
 _LEGAL: Final = 1
-# A number of pages no database of ours has: 2 TiB of the smallest.
+# More pages than any database of ours has: 2 TiB of the smallest pages.
 _PAGES: Final = 1 << 28
 
 Sum = tuple[int, int]
@@ -45,39 +45,39 @@ Place = tuple[int, int]
 
 @attrs.frozen(kw_only=True)
 class WalAudit:
-    """What a log holds. A log that was never begun, or is no log, has 0 frames.
+    """The frames and commits of a WAL. An empty WAL, or a file that is not a WAL, has 0 frames.
 
-    `header` "damaged" means that recovery ignores the whole log. `suspects` are places, byte and
-    bit: one of these bits was flipped, and nothing else up to the next damage. The highest bits of
-    words weigh alike in a checksum, so there may be several.
+    `header` "damaged": recovery ignores the whole WAL. `suspects`: positions (byte, bit), one of
+    which was flipped, with no other damage up to the next break. The highest bits of words have
+    the same effect on the checksum, so there may be several.
     """
 
     header: Literal["none", "whole", "damaged"]
     page_size: int = 0
-    frames: int = 0  # of any age: a log that was begun again has old ones behind the new
+    frames: int = 0  # of any age: after a reset, old frames follow the new ones
     good_frames: int = 0  # which recovery will use, up to the last commit among them
     commits: int = 0  # in these
     commits_behind: int = 0  # valid ones that recovery will drop
     chained_behind: int = 0  # the most of those that follow each other
-    broken: int | None = None  # where the first wrong frame of a log with a whole header begins
+    broken: int | None = None  # offset of the first wrong frame, if the header is whole
     suspects: tuple[Place, ...] = ()
 
     @property
     def is_damaged(self) -> bool:
-        """Whether recovery would drop commits that no crash explains, as far as the log tells."""
+        """Whether recovery would drop commits, and no crash explains it."""
         if self.suspects or self.header == "damaged":
             return self.commits_behind > 0
         return self.chained_behind > _LEGAL
 
 
 def audit(data: bytes) -> WalAudit:
-    """Go through the bytes of a log file. Raises nothing, whatever they are."""
+    """Return the audit of the bytes of a WAL file; never raises, whatever they are."""
     if len(data) < HEADER:
         return WalAudit(header="none")
     head = data[:HEADER]
     if _is_header(head):
         return _Walk(data, head).result()
-    # More than one bit may do; the one that was flipped is one the frames go with.
+    # Several bits may make the header valid; the flipped one is one that the frames agree with.
     turned = {place: _turned(head, *place) for place in map(_place, range(8 * HEADER))}
     walked = {
         place: _Walk(data, right, header_is_whole=False).result()
@@ -96,20 +96,20 @@ def audit(data: bytes) -> WalAudit:
 
 
 def page_of(data: bytes, found: WalAudit) -> tuple[int, bytes]:
-    """The number and the content of the page in the first wrong frame."""
-    assert found.broken is not None, "the log has a wrong frame behind a whole header"
+    """Return the number and the content of the page in the first wrong frame."""
+    assert found.broken is not None, "the WAL has a wrong frame after a whole header"
     (number,) = struct.unpack_from(">I", data, found.broken)
     begin = found.broken + FRAME
     return number, data[begin : begin + found.page_size]
 
 
 def corrected(data: bytes, found: WalAudit) -> bytes:
-    """The log with its wrong bit turned back, where it is certain which one is; else as it is."""
+    """Return the WAL with its flipped bit corrected if only one is suspect; else unchanged."""
     return _turned(data, *found.suspects[0]) if len(found.suspects) == 1 else data
 
 
 class _Walk:
-    """One walk over the frames: those recovery will use, then what is valid behind them."""
+    """One pass over the frames: those that recovery uses, then valid ones after them."""
 
     def __init__(self, data: bytes, head: bytes, *, header_is_whole: bool = True) -> None:
         magic, _, self.page_size, _ = struct.unpack_from(">4I", head)
@@ -144,7 +144,7 @@ class _Walk:
         )
 
     def _walk_good(self, start: Sum) -> tuple[int, Sum]:
-        """The number of the first wrong frame, and the sum it should continue."""
+        """Return the number of the first wrong frame, and the sum it should continue."""
         for number, at in enumerate(self._places(0)):
             page, size, salts, own = self._frame(at)
             if salts != self.salts or page == 0 or self._sum(at, start) != own:
@@ -174,11 +174,11 @@ class _Walk:
                 self.chained = max(self.chained, chain)
             else:
                 chain = 0
-            # What is wrong may be the frame, then its stored sum is right, or that sum.
+            # Either the frame is wrong and its stored sum is right, or the sum is wrong.
             before = {own} if fits or salts != self.salts else {own, *sums}
 
     def _suspects(self, at: int, start: Sum) -> Iterator[Place]:
-        """The bits of a wrong frame each of which, turned back, would make it right."""
+        """Yield each bit of a wrong frame that, flipped back, would make it right."""
         _, _, salts, own = self._frame(at)
         computed = self._sum(at, start)
         in_salts = _different(salts, self.salts)
@@ -189,7 +189,7 @@ class _Walk:
         if in_salts:
             return
         for index, bit, rises in _one_bit_changes(computed, own, self.page_size // 4 + 2):
-            # The first two words are the frame's own, the others the page's.
+            # The first two words are of the frame's header, the others of the page.
             word = at + 4 * index + (0 if index < 2 else FRAME - 8)
             place = word + (bit // 8 if self.order == "<" else 3 - bit // 8), bit % 8
             if bool(self.data[place[0]] >> place[1] & 1) == rises:
@@ -199,7 +199,7 @@ class _Walk:
                 yield place
 
     def _frame(self, at: int, turned: Place | None = None) -> tuple[int, int, bytes, Sum]:
-        """Of a frame: its page, the size of the database if it commits, its salts and its sum.
+        """Return of a frame: page number, database size if it commits, salts and sum.
 
         One of its bits may be turned for that.
         """
@@ -220,7 +220,7 @@ class _Walk:
 
 
 def checksum(data: bytes, start: Sum, order: str) -> Sum:
-    """SQLite's checksum of a log, continued from `start`, over words of this byte order."""
+    """SQLite's checksum of a WAL, continued from `start`, over words of this byte order."""
     # Eight words a turn, masked once: the sums stay small enough, and 4 MiB take 70 ms.
     s0, s1 = start
     whole = len(data) & ~31
@@ -242,7 +242,7 @@ def checksum(data: bytes, start: Sum, order: str) -> Sum:
 
 
 def _one_bit_changes(computed: Sum, stored: Sum, words: int) -> Iterator[tuple[int, int, bool]]:
-    """Changes of one bit that lead from one sum to the other: word, bit, whether it must be set.
+    """Yield each one-bit change that leads from one sum to the other: (word, bit, must be set).
 
     A word that changes by d changes the sums by d times two neighbours in Fibonacci's series.
     """
@@ -275,7 +275,7 @@ def _is_header(head: bytes) -> bool:
 
 
 def _looks_like_frames(data: bytes, page_size: int, order: str) -> bool:
-    """Whether one of the first frames continues the one before it."""
+    """Return whether one of the first frames continues the one before it."""
     step = FRAME + page_size
     for at in (HEADER + step, HEADER + 2 * step):
         if at + step > len(data):
@@ -291,14 +291,14 @@ def _looks_like_frames(data: bytes, page_size: int, order: str) -> bool:
 
 
 def _header_for(data: bytes, page_size: int, order: str) -> bytes:
-    """A header under which the frames of a log that lost its own can be gone through."""
+    """Return a header that fits the frames of a WAL with a lost header."""
     magic = _MAGIC | (order == ">")
     salts = data[HEADER + FRAME + page_size + 8 :][:8]
     return struct.pack(">4I8s2I", magic, 0, page_size, 0, salts, 0, 0)
 
 
 def _different(one: bytes, other: bytes) -> list[tuple[int, int]]:
-    """The bits in which two texts of the same length differ, byte and bit."""
+    """Return the bits in which two texts of the same length differ, byte and bit."""
     return [
         (index, bit)
         for index, (a, b) in enumerate(zip(one, other, strict=True))

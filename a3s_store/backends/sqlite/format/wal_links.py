@@ -1,4 +1,4 @@
-"""What a log says of the database it belongs to: the commit links in it, and what it covers."""
+"""Read the commit links in a WAL, and which pages of the database it has."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from a3s_store.backends.sqlite.format.wal_file import FRAME, HEADER, WalAudit
 _SALT: Final = slice(16, 24)
 _FRAME_HEAD: Final = struct.Struct(">2I8s").unpack_from
 _PAGE: Final = 4096
-# Frames read in one go.
+# Frames read at once.
 _CHUNK: Final = 256
 
 
 @attrs.frozen(kw_only=True)
 class WalContent:
-    """A log as recovery will use it: everything is of its valid commits, in order.
+    """A WAL as recovery will use it: its valid commits, in order.
 
-    `headers` are what it has of the database's first 100 bytes from the change counter on, which
-    tell one page 1 from another. `pages` are the numbers of the pages it has, `database_pages` how
-    many the database has after the last commit.
+    `headers`: the versions of page 1 in it, as `header_of` returns them. `pages`: the numbers of
+    its pages. `database_pages`: how many pages the database has after the last commit.
     """
 
     size: int
@@ -39,15 +38,15 @@ class WalContent:
 
     @property
     def holds_a_frame(self) -> bool:
-        """Whether it is long enough for one page."""
+        """Whether it is long enough for one frame."""
         return self.size >= HEADER + FRAME + _PAGE
 
 
 def read(log: BinaryIO, size: int, found: WalAudit) -> WalContent:
-    """Go through a log of `size` bytes that was audited, as far as it was.
+    """Return the content of an audited WAL of `size` bytes, as far as the audit went.
 
-    Behind what was looked at, commits are taken for valid that have the log's salts: a log is that
-    long only beside endless readers, and reading it whole takes seconds.
+    After that, commits with the WAL's salts are taken for valid: a WAL is that long only beside
+    endless readers, and auditing all of it would take seconds.
     """
     log.seek(0)
     head = log.read(HEADER)
@@ -74,7 +73,7 @@ def read(log: BinaryIO, size: int, found: WalAudit) -> WalContent:
 
 
 class _Walk:
-    """Collects frames; what is behind the last commit does not count."""
+    """Collects frames; those after the last commit do not count."""
 
     def __init__(self) -> None:
         self.commits = self.database_pages = 0
@@ -100,12 +99,12 @@ class _Walk:
 
 
 def salt_of(header: bytes) -> int:
-    """The first salt in a log's header; 0 where the log is empty."""
+    """Return the first salt in a WAL's header; 0 where the WAL is empty."""
     return int.from_bytes(header[16:20], "big")
 
 
 def header_of(page: bytes) -> bytes:
-    """What tells one page 1 from another: the header from the change counter on."""
+    """Return the header of page 1 from the change counter on, which identifies its version."""
     return page[24 : commit_link.HEADER]
 
 

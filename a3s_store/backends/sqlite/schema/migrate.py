@@ -1,12 +1,12 @@
-"""Bring a file to the newest schema, or refuse; the only module that knows schema numbers.
+"""Migrate a file to the newest schema, or refuse it; the only module that knows schema numbers.
 
 `PRAGMA application_id` says that a file is ours, `PRAGMA user_version` by which numbered file in
 schema/ it was last changed. Both change inside the transaction that changes the tables.
 
 Invariants: 1. a file that is not ours, or newer, is never written to; 2. after an interruption at
 any moment the file has the schema before or after a step, never between; 3. a file with tables is
-changed only once a checked backup of it lies beside it; 4. nothing of a file is run before its
-tables were found to be those that our steps make (`verify_schema`).
+changed only once there is a verified backup beside it; 4. no SQL of a file is run before its tables
+were compared with those that our steps make (`verify_schema`).
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ from a3s_store.errors import (
 )
 
 APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
-# The oldest schema whose release may read a file, by the first schema for which that holds.
+# The oldest schema whose release may read a file, by the first schema with this value.
 MIN_READERS: Final = {1: 1, 3: 3, 4: 4, 6: 6, 7: 7}
-# Tables of facts about the file itself, which are no part of what is stored.
+# Tables of facts about the file itself; they have no stored values.
 OF_THE_FILE: Final = frozenset({"meta", "file_link"})
-# How long to wait for another process that is at it already, and copies a large file first.
-_PATIENCE_MS: Final = 120_000
-# Steps are synced whatever the store's durability. Several commits that were not look damaged after
-# a power cut, before the file can say that it is written with durability "normal".
+# How long to wait for another process that migrates, and copies a large file first.
+_MIGRATION_WAIT_MS: Final = 120_000
+# Steps are synced whatever the store's durability: several commits without a sync look damaged
+# after a power cut, and the file does not have the note of durability "normal" yet.
 _FULL: Final = 2
 
 
 @functools.cache
 def _files() -> dict[str, str]:
-    """The texts of the schema's SQL files, by name."""
+    """Return the texts of the schema's SQL files, by name."""
     found = _resources.texts("schema", "sqlite")
     if not found:
         raise MigrationError(
@@ -71,7 +71,7 @@ def _files() -> dict[str, str]:
 
 @functools.cache
 def steps() -> dict[int, tuple[str, ...]]:
-    """The statements of each numbered file, by number."""
+    """Return the statements of each numbered file, by number."""
     found = {
         int(name[:4]): tuple(split(text))
         for name, text in _files().items()
@@ -84,7 +84,7 @@ def steps() -> dict[int, tuple[str, ...]]:
 
 @functools.cache
 def _whole() -> dict[int, tuple[str, ...]]:
-    """The statements of each file that has a whole schema, by its number."""
+    """Return the statements of each file that has a whole schema, by its number."""
     return {
         int(found[1]): tuple(split(text))
         for name, text in _files().items()
@@ -93,36 +93,36 @@ def _whole() -> dict[int, tuple[str, ...]]:
 
 
 def scripts(version: int) -> verify_schema.Scripts:
-    """The statements that make schema `version` from nothing: in one script if there is one."""
+    """Return the scripts that create schema `version` in an empty database: one, or all steps."""
     if version in _whole():
         return (_whole()[version],)
     return tuple(statements for number, statements in steps().items() if number <= version)
 
 
 def _next(version: int) -> tuple[int, tuple[str, ...]]:
-    """The schema that follows in a file of schema `version`, and the statements that make it."""
+    """Return the schema that follows schema `version` in a file, and its statements."""
     if version == 0 and newest() in _whole():
         return newest(), _whole()[newest()]
     return version + 1, steps()[version + 1]
 
 
 def newest() -> int:
-    """The schema this release works with."""
+    """Return the schema this release works with."""
     return max(steps())
 
 
 def is_current(conn: sqlite3.Connection) -> bool:
-    """Whether a file has the schema this release works with."""
+    """Return whether a file has the schema this release works with."""
     return _version(conn) == newest()
 
 
 def min_reader(number: int) -> int:
-    """The oldest schema whose release may read a file of schema `number`."""
+    """Return the oldest schema whose release may read a file of schema `number`."""
     return MIN_READERS[max(first for first in MIN_READERS if first <= number)]
 
 
 def split(script: str) -> Iterator[str]:
-    """The statements of a script; `executescript` would commit what is open."""
+    """Yield the statements of a script; `executescript` would commit an open transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -134,7 +134,7 @@ def split(script: str) -> Iterator[str]:
 
 
 def numbers(conn: sqlite3.Connection) -> tuple[int, int, int]:
-    """application_id, user_version, and how many tables there are."""
+    """Return application_id, user_version, and the number of objects (tables, indexes, ...)."""
     (application_id,) = conn.execute("PRAGMA application_id").fetchone()
     (version,) = conn.execute("PRAGMA user_version").fetchone()
     (tables,) = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -142,16 +142,16 @@ def numbers(conn: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 def inspect(conn: sqlite3.Connection) -> bool:
-    """Whether this release may write to the file; nothing is written by asking.
+    """Return whether this release may write to the file, without writing.
 
-    False means that a newer release wrote it and permits reading.
+    False: a newer release wrote it and permits reading.
 
     Raises:
         NotAStoreError: the file is another program's database.
-        SchemaError: its tables are not what its number says, or something in it would run.
+        SchemaError: its tables are not those of its schema, or an object in it would run code.
         SchemaTooNewError: a newer release wrote it and this one cannot read it.
     """
-    with transaction.read(conn):  # all from one moment: another process may be making the tables
+    with transaction.read(conn):  # one snapshot: another process may be creating the tables
         return _may_write(conn)
 
 
@@ -167,7 +167,7 @@ def _may_write(conn: sqlite3.Connection) -> bool:
         verify_schema.check(conn, version, scripts(version))
         return True
     verify_schema.check_meta(conn, scripts(newest()))
-    # The oldest schema whose release may read the file, as the newer release wrote it.
+    # Written by the newer release: the oldest schema whose release may read the file.
     row = conn.execute("SELECT value FROM meta WHERE name = 'min_reader'").fetchone()
     if row is None or type(row[0]) is not int or row[0] > newest():
         raise SchemaTooNewError(
@@ -180,9 +180,9 @@ def _may_write(conn: sqlite3.Connection) -> bool:
 
 @attrs.frozen
 class Migrated:
-    """What `migrate` did: the schema before and after, and the backup made of the former.
+    """The result of `migrate`: the schema before and after, and the backup of the former file.
 
-    Schema 0 is that of a file without tables; there is nothing to keep a backup of.
+    Schema 0 is a file without tables, of which no backup is made.
     """
 
     before: int
@@ -191,14 +191,14 @@ class Migrated:
 
 
 def migrate(conn: sqlite3.Connection, path: Path, read_header: Callable[[], bytes]) -> Migrated:
-    """Apply every step the file at `path` does not have yet, each in a transaction of its own.
+    """Apply every step that the file at `path` lacks, each in a transaction of its own.
 
-    A file without tables gets the whole schema in one. `read_header` returns the first bytes of the
-    file as it lies there, without its log.
+    A file without tables gets the whole schema in one transaction. `read_header` returns the first
+    bytes of the file, without its WAL.
 
-    Before anything changes in a file that has tables, a checked copy is laid beside it. Two
-    processes may do this at once: each looks at the number again once it has the write lock, which
-    it holds while it copies, so the second finds all done.
+    Before a file with tables is changed, a verified backup is made beside it. Two processes may
+    migrate at once: each reads the schema number again under the write lock, which it holds while
+    it copies, so the second finds all steps done.
 
     Raises:
         MigrationError: no backup could be made, or a step failed; the file has the schema it had
@@ -210,7 +210,7 @@ def migrate(conn: sqlite3.Connection, path: Path, read_header: Callable[[], byte
     is_new = made_here = False
     if before < newest():
         with (
-            _set(conn, "busy_timeout", _PATIENCE_MS),
+            _set(conn, "busy_timeout", _MIGRATION_WAIT_MS),
             _set(conn, "synchronous", _FULL),
             _foreign_keys_off(conn),
         ):
@@ -221,7 +221,7 @@ def migrate(conn: sqlite3.Connection, path: Path, read_header: Callable[[], byte
                         if found >= newest():
                             break  # another process was quicker
                         made_here = made_here or found == 0
-                        if not made_here and backup is None and not _is_cared_for(conn, found):
+                        if not made_here and backup is None and not _is_between_steps(conn, found):
                             check = functools.partial(
                                 verify_schema.check, version=found, scripts=scripts(found)
                             )
@@ -232,7 +232,7 @@ def migrate(conn: sqlite3.Connection, path: Path, read_header: Callable[[], byte
                     after = number
             except BaseException:
                 if backup is not None and is_new and after == before and _is_at(conn, before):
-                    # The file is as it was: its backup is no use, and would be made at each try.
+                    # The file is unchanged: a useless backup, and each attempt would make one.
                     with contextlib.suppress(OSError):
                         backup.unlink(missing_ok=True)
                 raise
@@ -240,18 +240,19 @@ def migrate(conn: sqlite3.Connection, path: Path, read_header: Callable[[], byte
 
 
 def make(conn: sqlite3.Connection) -> None:
-    """Make the newest schema in an empty private file, in one transaction."""
+    """Create the newest schema in an empty private file, in one transaction."""
     with transaction.write(conn):
-        # So that a copy which another program lays out anew is not taken for this file.
+        # A random cookie, so that a copy rebuilt by another program is not taken for this file.
         conn.execute(f"PRAGMA schema_version = {int.from_bytes(os.urandom(4), 'big') >> 2}")
         while (version := _version(conn)) < newest():
             _apply(conn, *_next(version))
 
 
 def try_steps(copy: sqlite3.Connection) -> None:
-    """Apply every missing step to a copy that nobody needs, so without a backup.
+    """Apply every missing step to a copy that may be lost, so without a backup.
 
-    Raises MigrationError; the copy has the steps before the one that failed.
+    Raises:
+        MigrationError: a step failed; the copy has the steps before it.
     """
     with _foreign_keys_off(copy):
         while (version := _version(copy)) < newest():
@@ -265,7 +266,7 @@ def _version(conn: sqlite3.Connection) -> int:
 
 
 def _is_at(conn: sqlite3.Connection, version: int) -> bool:
-    """Whether the file surely has this schema: after a failed commit that is to be asked."""
+    """Return whether the file has this schema; False where it cannot be read."""
     try:
         return _version(conn) == version
     except sqlite3.Error:
@@ -284,18 +285,18 @@ def _set(conn: sqlite3.Connection, name: str, value: int) -> Iterator[None]:
 
 
 def _foreign_keys_off(conn: sqlite3.Connection) -> contextlib.AbstractContextManager[None]:
-    """A step may rebuild a table; with foreign keys on, dropping the old one empties others."""
+    """Turn foreign keys off: a step may rebuild a table, and dropping the old one cascades."""
     return _set(conn, "foreign_keys", 0)
 
 
 def _apply(
     conn: sqlite3.Connection, number: int, statements: tuple[str, ...], previous: bytes = bytes(8)
 ) -> None:
-    """Apply a step; `previous` is what the first link says of the commit before it."""
+    """Apply a step; `previous` is the nonce before the first link (`log_owner.before_first`)."""
     version = _version(conn)
     try:
         verify_schema.check_names_free(conn, number, scripts(version), scripts(number))
-        # Rows that refer to none there before are damage, or the user's; `verify` reports ours.
+        # Broken references from before are damage, or of the user's tables; `verify` reports ours.
         before = len(conn.execute("PRAGMA foreign_key_check").fetchall())
         for statement in statements:
             conn.execute(statement).close()
@@ -303,7 +304,7 @@ def _apply(
     except sqlite3.Error as error:
         known = explain(error)
         if isinstance(known, StoreBusyError | StoreFullError | StoreUnavailableError):
-            raise  # the disk's or a neighbour's fault, not the step's
+            raise  # caused by the disk or another process, not by the step
         if isinstance(known, CorruptionError):
             raise migration_backup.damaged(known, version) from error
         raise MigrationError(
@@ -314,7 +315,7 @@ def _apply(
     if len(broken) > before:
         table, _, parent, _ = broken[-1]
         raise MigrationError(
-            f"step {number} failed: a row of {table} refers to one of {parent} not there"
+            f"step {number} failed: a row of {table} refers to a missing row of {parent}"
         )
     conn.execute(
         "INSERT INTO meta (name, value) VALUES ('min_reader', ?) "
@@ -335,17 +336,17 @@ def _apply(
         file_link.follow(conn, salt=0)
 
 
-def _is_cared_for(conn: sqlite3.Connection, version: int) -> bool:
-    """Whether whoever brought the file to this schema was going on, and made a backup if need be.
+def _is_between_steps(conn: sqlite3.Connection, version: int) -> bool:
+    """Return whether a migration is between two steps, and its backup has been made.
 
-    Between two steps of one process another may find the file, and would make a backup too.
+    Another process may open the file at that moment, and would make a backup too.
     """
     row = conn.execute("SELECT value FROM meta WHERE name = 'migrating_at'").fetchone()
     return row is not None and row[0] == version
 
 
 def _note_more(conn: sqlite3.Connection, number: int) -> None:
-    """Say for `_is_cared_for`, in the transaction of a step, whether there are more to come."""
+    """Note for `_is_between_steps`, in the transaction of a step, whether more steps follow."""
     if number < newest():
         conn.execute(
             "INSERT INTO meta (name, value) VALUES ('migrating_at', ?) "

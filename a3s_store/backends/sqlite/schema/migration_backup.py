@@ -1,4 +1,4 @@
-"""The copy of a file that is made before a migration changes it."""
+"""Back up a file before a migration changes it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ from a3s_store.errors import CorruptionError, MigrationError, StoreError, StoreU
 def keep(
     path: Path, version: int, check: Callable[[sqlite3.Connection], None]
 ) -> tuple[Path, bool]:
-    """Lay a copy beside the file, and return whether it is new. The write lock must be held.
+    """Back up the file beside it; return the backup, and whether it is new.
 
-    `check` refuses a copy whose tables are not those of schema `version`.
+    The write lock must be held. `check` refuses a copy whose tables are not those of schema
+    `version`. An equal backup of an earlier, interrupted attempt is used again, so that repeated
+    attempts do not fill the disk.
 
-    An equal one that is there already serves as well: it is from an attempt that was stopped, and
-    one that is stopped again and again must not fill the disk.
+    Raises:
+        MigrationError: no backup could be made.
+        CorruptionError: the file is damaged.
     """
     try:
         name = backup_name(path, version)
         with file_copy.temporary(name) as made:
-            # The connection that holds the write lock cannot be copied from.
+            # A connection in a write transaction cannot be the source of a backup.
             source = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
             try:
                 file_copy.copy(source, made)
@@ -61,13 +64,13 @@ def _place(made: Path, name: Path) -> Path:
             file_copy.place(made, found)
         except StoreUnavailableError:
             if os.path.lexists(found):
-                continue  # taken since we looked
+                continue  # taken meanwhile
             raise
         return found
 
 
 def _earlier(name: Path, made: Path) -> list[Path]:
-    """Backups made under this name before; what killed processes left of theirs is removed.
+    """Return earlier backups of this name; remove partial ones of killed processes.
 
     No other process is making one: that needs the write lock.
     """
@@ -85,7 +88,7 @@ def _earlier(name: Path, made: Path) -> list[Path]:
 def _is_equal(
     conn: sqlite3.Connection, there: Path, check: Callable[[sqlite3.Connection], None]
 ) -> bool:
-    """Whether a backup made earlier has the same rows in the same tables."""
+    """Return whether a backup made earlier has the same rows in the same tables."""
     if there.is_symlink() or not there.is_file() or there.stat().st_size == 0:
         return False
     other = sqlite3.connect(f"{there.as_uri()}?mode=rw", uri=True, isolation_level=None)
@@ -99,7 +102,7 @@ def _is_equal(
             ):
                 return False
             file_copy.check_structure(other)
-            # Which tables are there? Those of ours are the same, others have names of theirs.
+            # Our tables are the same; the user's tables may differ.
             tables = conn.execute(
                 "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name"
             ).fetchall()
@@ -113,7 +116,7 @@ def _is_equal(
             # Each copy has a link of its own.
             return all(_same_rows(conn, other, name) for name, _ in tables if name != "file_link")
     except (StoreError, sqlite3.Error):
-        return False  # damaged, or something else that took the name
+        return False  # damaged, or another file of this name
     finally:
         other.close()
 
@@ -125,7 +128,7 @@ def _same_rows(one: sqlite3.Connection, two: sqlite3.Connection, table: str) -> 
 
 
 def damaged(error: CorruptionError, version: int) -> CorruptionError:
-    """The error of a file that is damaged and therefore stays at its schema."""
+    """Return the error for a damaged file, which is not migrated."""
     return CorruptionError(
         f"the file has schema {version} and is damaged, so it was not migrated: {error.what}",
         part="file",

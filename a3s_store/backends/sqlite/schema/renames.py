@@ -42,5 +42,5 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def first_name(table: str) -> str:
-    """The name that a table was created under."""
+    """Return the name that a table was created under."""
     return TABLES.get(table, table)

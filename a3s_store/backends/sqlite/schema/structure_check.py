@@ -1,4 +1,4 @@
-"""SQLite's own checks of the structure of a file, of our tables only."""
+"""Run SQLite's structure checks on the tables of a store."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Check = Literal["integrity_check", "quick_check"]
 
 
 def problems(conn: sqlite3.Connection, check: Check, most: int) -> Iterator[str]:
-    """What SQLite finds wrong with the structure, at most so many lines for each thing checked.
+    """Yield the problems that SQLite finds in the structure, at most `most` for each check.
 
-    A file without tables of the user's own is checked as a whole. In another each table of ours is
-    checked alone: how large the others are is not known, and pages that no table has, or two have,
-    are not looked for.
+    A file without tables of the user is checked as a whole. Otherwise each table of ours is checked
+    alone, since the user's may be large; then unused pages, and pages with two owners, are not
+    found. Raises sqlite3.Error.
     """
     if not has_others(conn):
         found = conn.execute(f"PRAGMA {check}({most})").fetchall()
@@ -28,7 +28,7 @@ def problems(conn: sqlite3.Connection, check: Check, most: int) -> Iterator[str]
 
 
 def our_tables(conn: sqlite3.Connection) -> list[str]:
-    """The names of the tables that are part of a store, as far as the file has them."""
+    """Return the names of the file's tables that are part of a store."""
     (version,) = conn.execute("PRAGMA user_version").fetchone()
     number = version if version in migrate.steps() else migrate.newest()
     made = verify_schema.made_by(migrate.scripts(number))
@@ -37,7 +37,7 @@ def our_tables(conn: sqlite3.Connection) -> list[str]:
 
 
 def has_others(conn: sqlite3.Connection) -> bool:
-    """Whether there are tables that are no part of a store."""
+    """Return whether the file has tables that are not part of a store."""
     there = {name for (name,) in conn.execute(_TABLES).fetchall()}
     return bool(there - {*our_tables(conn)})
 

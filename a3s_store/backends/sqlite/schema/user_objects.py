@@ -1,9 +1,9 @@
-"""Tables and indexes of the user's own in a store: plain ones are left alone, others refused.
+"""Accept plain tables and indexes of the user in a store, and refuse those that run code.
 
-A foreign key to a table of ours makes sessions that cannot be deleted. An expression in a CHECK, a
-generated column or an index is run by SQLite's check of the whole file, and one that calls a
-function, or sorts by a collation, that only its own program has makes VACUUM fail, so that nothing
-can be erased. (A DEFAULT is run by neither.) Only the text is read; nothing is run.
+A foreign key to a table of ours keeps sessions from being deleted. SQLite's check of the whole file
+runs expressions in a CHECK, a generated column or an index; one that needs a function or a
+collation of another program makes VACUUM fail, so that nothing can be erased. (Neither runs a
+DEFAULT.) Only the text is read; nothing is run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
-# Names that begin so are the user's own: no release gives one to a table, view or index of ours.
+# Names with this prefix are the user's: no release uses one for its own objects.
 PREFIX: Final = "app_"
 
 _TOKEN: Final = re.compile(
@@ -39,7 +39,7 @@ class _Token(NamedTuple):
 
 
 def in_table(sql: str, ours: Collection[str]) -> str | None:
-    """Return what in a table of the user's own runs or binds, None for a plain one.
+    """Return the part of a user's table that runs code or refers to ours; None for a plain table.
 
     `ours` are the names of our tables, in lower case.
     """
@@ -55,7 +55,7 @@ def in_table(sql: str, ours: Collection[str]) -> str | None:
 
 
 def in_index(sql: str) -> str | None:
-    """Return what in an index on a table of the user's own runs or binds, None for a plain one."""
+    """Return the part of an index on a user's table that runs code; None for a plain index."""
     tokens = list(_tokens(sql))
     if ("word", "where") in tokens:
         return "a condition"
@@ -72,7 +72,7 @@ def in_index(sql: str) -> str | None:
 
 
 def _is_column(tokens: Sequence[_Token]) -> bool:
-    """Whether this is a name, perhaps with a collation and an order."""
+    """Return whether this is a name, perhaps with a collation and an order."""
     rest = list(tokens)
     if not rest or not rest.pop(0).is_name:
         return False

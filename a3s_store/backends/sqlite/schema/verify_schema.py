@@ -1,12 +1,11 @@
-"""Verify that a file has exactly the tables, indexes, triggers and views that our steps make.
+"""Verify that a file has exactly the tables, indexes, triggers and views that our steps create.
 
-A database carries code: triggers, views, expressions in indexes. A file from somewhere else may
-carry foreign code, so before any statement that could run some of it, the list of objects is read
-(which runs nothing) and compared. Our objects must be exactly ours, letter by letter but for the
-quotes around plain names, which SQLite adds to renamed tables. Further plain tables and plain views
-belong to the user: no statement of ours names them, and nothing in them runs or binds when ours do
-(`user_objects`). A trigger, a virtual table or an index on one
-of our tables would run inside ours, and is refused.
+A database contains code: triggers, views, expressions in indexes. A file from elsewhere may have
+foreign code, so before any statement that could run it, the list of objects is read (which runs
+nothing) and compared. Our objects must be equal letter by letter, except for the quotes around
+plain names that SQLite adds to renamed tables. Further plain tables and plain views belong to the
+user: no statement of ours names them, and nothing in them runs with ours (`user_objects`). A
+trigger, a virtual table or an index on one of our tables would run with ours, and is refused.
 
 A file of a newer release is opened for reading only, and there no trigger ever runs; further
 objects of any kind are left alone, since that release may need them. The objects that this release
@@ -135,12 +134,12 @@ def _objects(conn: sqlite3.Connection) -> list[_Object]:
     for row in rows:
         texts = all(isinstance(value, str) for value in row[:3])
         if not (texts and isinstance(row[3], int) and isinstance(row[4], str | None)):
-            raise SchemaError("the list of tables is no such list", hint="Restore a backup")
+            raise SchemaError("the list of tables is malformed", hint="Restore a backup")
     return [_Object(*row) for row in rows]
 
 
 def _refuse_shared_pages(found: Iterable[_Object]) -> None:
-    """Two trees with one root, of which a crafted file is made: a write to one changes both."""
+    """Refuse two objects with one root page, as in a crafted file: a write to one changes both."""
     pages: dict[int, str] = {1: "sqlite_schema"}
     for thing in found:
         if thing.page and (other := pages.setdefault(thing.page, thing.name)) != thing.name:
@@ -206,7 +205,7 @@ def _how_to_drop(thing: _Object) -> str:
 
 
 def unquoted(sql: str | None) -> str | None:
-    """The text of a statement without quotes around plain names.
+    """Return the text of a statement without quotes around plain names.
 
     SQLite writes some there when it renames a table. A name means the same with them, unless it is
     a keyword; none of ours is.
@@ -220,7 +219,7 @@ def _shown(name: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def made_by(scripts: Scripts) -> dict[str, tuple[str, str | None]]:
-    """(kind, SQL) by name of everything that these scripts make in an empty database."""
+    """Return (kind, SQL) by name of all objects that these scripts create."""
     conn = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for statements in scripts:

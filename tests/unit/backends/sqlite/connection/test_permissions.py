@@ -221,7 +221,8 @@ def test_what_was_planted_for_the_log_is_refused_and_not_touched(
         os.link(letter, beside)
     else:
         beside.symlink_to(letter if kind == "symlink" else tmp_path / "nowhere")
-    with pytest.raises(StoreUnavailableError, match=f"{beside.name} beside it is no plain file"):
+    refusal = f"{beside.name} beside it is not a regular file"
+    with pytest.raises(StoreUnavailableError, match=refusal):
         with_store(path, nothing)
     assert letter.read_text() == "dear ada"
     assert not (tmp_path / "nowhere").exists()
