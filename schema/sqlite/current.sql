@@ -205,7 +205,7 @@ CREATE TABLE task (
     owner_key INTEGER AS (task_key >> 32),  -- whose
     seq INTEGER AS (task_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     id TEXT NOT NULL,  -- id within the list
-    content TEXT NOT NULL,  -- what is to be done
+    content TEXT NOT NULL,  -- the work to do
     status TEXT NOT NULL,  -- pending, in_progress, completed, failed, skipped or cancelled
     priority TEXT NOT NULL,  -- high, medium or low
     tool TEXT,  -- tool to use
@@ -300,7 +300,7 @@ CREATE TABLE verification_report (
     owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     schema TEXT NOT NULL,  -- a constant of upstream's, not checked
-    subject TEXT NOT NULL,  -- what was checked
+    subject TEXT NOT NULL,  -- the subject that was checked
     status TEXT NOT NULL,  -- passed, failed, needs_review or skipped; as given
     residual_risks TEXT,  -- JSON array; NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
@@ -374,7 +374,7 @@ CREATE TABLE review_finding (
     status TEXT NOT NULL,  -- pending, addressed, accepted or waived
     severity TEXT NOT NULL,  -- info, warning, error or blocker
     category TEXT NOT NULL,  -- of the reviewer
-    claim TEXT NOT NULL,  -- what is wrong
+    claim TEXT NOT NULL,  -- the fault that is claimed
     evidence TEXT NOT NULL,  -- why
     quote TEXT,  -- from the reply; NULL: none
     suggestion TEXT,  -- what to do; NULL: none
