@@ -36,21 +36,21 @@ _COLOURS: Final = (
     "#854d0e",
     "#166534",
 )
-_TONES: Final = {"ours": "#1d4ed8", "kin": "#5b8def", "floor": "#6b7280"}
+_TONES: Final = {"ours": "#1d4ed8", "variant": "#5b8def", "floor": "#6b7280"}
 
 Point = tuple[float, float]
 
 
 @attrs.frozen(kw_only=True)
 class Series:
-    """One line: its points in the order of x, and who it is.
+    """One line of a chart: its points in the order of x, and its role.
 
-    What it is all about is "ours", a variant of it "kin"; floors are dashed and grey.
+    The store of this project is "ours", with other settings a "variant"; floors are dashed, grey.
     """
 
     label: str
     points: tuple[Point, ...]
-    role: Literal["ours", "kin", "floor", "other"] = "other"
+    role: Literal["ours", "variant", "floor", "other"] = "other"
 
 
 @attrs.frozen(kw_only=True)
@@ -187,7 +187,7 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> list
     moved: list[float] = []
     for place in places:
         moved.append(max(place, moved[-1] + gap if moved else low))
-    # What was pushed out at the end pushes back those before it, as far as there is room.
+    # Labels beyond the end are moved back, and push back those before them.
     limit = max(high, low + gap * (len(moved) - 1))
     for index in range(len(moved) - 1, -1, -1):
         moved[index] = min(moved[index], limit)

@@ -29,7 +29,7 @@ _SLOWED: Final = "A3S_BENCHMARKS_SLOWED"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; answers the exit code."""
+    """Run the command line; return the exit code."""
     given = _parser().parse_args(arguments)
     command: Any = given.command
     code: int = command(given)
@@ -137,7 +137,7 @@ def _settings(given: argparse.Namespace) -> Settings:
         if getattr(given, name) is not None:
             changes[name] = getattr(given, name)
     if given.no_counting or given.slow_sync:
-        # Nobody can be traced twice, and the number of syncs does not depend on their time.
+        # A process cannot be traced twice, and the number of syncs does not depend on their time.
         changes["count_syncs"] = False
     return attrs.evolve(SETS[given.set], slow_sync=given.slow_sync, **changes)
 

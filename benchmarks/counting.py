@@ -52,7 +52,7 @@ def strace() -> str | None:
     found = shutil.which("strace")
     if found is None or not sys.platform.startswith("linux"):
         return None
-    # Containers may forbid it; and nobody can be traced twice.
+    # Containers may forbid it, and a traced process cannot be traced again.
     tried = subprocess.run(
         [found, *_QUIETLY, "-o", os.devnull, "true"], capture_output=True, check=False
     )
@@ -84,7 +84,7 @@ def count(
 
 
 def parse(trace: str, saves: int) -> Counted:
-    """What was done between the two marks, per save."""
+    """The system calls between the two marks, per save."""
     counting = False
     syncs = written = 0
     for line in trace.splitlines():
@@ -106,7 +106,7 @@ def parse(trace: str, saves: int) -> Counted:
 async def _saves(
     engine: type[Engine], form: Keeps, length: int, savers: int, turns: int, folder: Path
 ) -> None:
-    """What is counted: each saver saves its turns one after the other, all at once."""
+    """The counted work: each saver saves its turns one after the other, all savers at once."""
     plan = Plan(engines={}, settings=Settings(), folder=folder)
     stories = [
         Story(length, session_id=f"session-{saver:04d}", seed=saver) for saver in range(savers)

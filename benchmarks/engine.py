@@ -59,11 +59,11 @@ class Engine(ABC):
         raise NotImplementedError
 
     async def summaries(self) -> Any:
-        """All sessions with what a list shows of each."""
+        """The summaries of all sessions, as a list of sessions shows them."""
         raise NotImplementedError
 
     async def close(self) -> None:  # noqa: B027
-        """Let go of everything."""
+        """Close the engine and everything it has open."""
 
     def size(self) -> int:
         """Bytes on disk, logs included."""

@@ -53,7 +53,7 @@ class Contender:
 
 @attrs.define
 class Samples:
-    """What was measured of one contender, a value for each of its turns."""
+    """The measurements of one contender, a value for each of its turns."""
 
     seconds: list[float] = attrs.field(factory=list)
     written: list[int] = attrs.field(factory=list)  # handed to the system
@@ -85,7 +85,7 @@ async def take_turns(
 ) -> dict[str, Samples]:
     """Measure all contenders; one that fails keeps the name of its error and leaves the game.
 
-    With `collect` the garbage of whoever came before is collected first, untimed.
+    With `collect` the garbage of earlier contenders is collected first, untimed.
     """
     samples = {contender.name: Samples() for contender in contenders}
     stride = dict.fromkeys(samples, 1)

@@ -27,7 +27,7 @@ _NOTES: Final = {
 
 
 def write(results: Results, folder: Path, name: str) -> list[Path]:
-    """Write NAME.md and the pictures of a run into a folder; answers what was written."""
+    """Write NAME.md and the charts of a run to a folder; return the written paths."""
     pictures = {f"{name}-{what}.svg": chart for what, chart in _charts(results).items()}
     written = []
     for file, chart in pictures.items():
@@ -175,7 +175,7 @@ def _charts(results: Results) -> dict[str, Chart]:
         f"; every sync takes at least {slow}" if slow else ""
     )
     for what, form, kept in (
-        ("turn", "everything", "all families"),
+        ("turn", "everything", "all collections"),
         ("turn-messages", "messages", "messages and usage only"),
     ):
         lines = _series(results, "turn", "median_ms", form, "messages")
@@ -190,7 +190,7 @@ def _charts(results: Results) -> dict[str, Chart]:
     lines = _series(results, "savers", "saves_per_second", "everything", "savers")
     if any(len(line.points) > 1 for line in lines):
         found["savers"] = Chart(
-            title="Turns saved per second, each saver with its own session (all families)",
+            title="Turns saved per second, each saver with its own session (all collections)",
             subtitle=f"Higher is better; * is not durable. {under}",
             x_label="concurrent savers in one store",
             y_label="turns saved per second",
@@ -207,10 +207,10 @@ def _short(label: str) -> str:
     return f"{name} *" if rest.endswith(" *") else name
 
 
-def _role(label: str, engine: str) -> Literal["ours", "kin", "floor", "other"]:
+def _role(label: str, engine: str) -> Literal["ours", "variant", "floor", "other"]:
     if label.startswith("floor"):
         return "floor"
-    return "ours" if engine == _OURS else "kin" if engine.startswith(_OURS) else "other"
+    return "ours" if engine == _OURS else "variant" if engine.startswith(_OURS) else "other"
 
 
 def _series(

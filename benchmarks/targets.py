@@ -21,7 +21,7 @@ _CROWD: Final = 16
 
 @attrs.frozen
 class Target:
-    """`measure` answers the figure to be held against `limit`, None when it was not measured."""
+    """A limit of a figure. `measure` returns the figure, None when it was not measured."""
 
     name: str
     sign: Literal["<=", ">="]

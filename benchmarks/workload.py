@@ -1,4 +1,4 @@
-"""What a workload is: one question, asked of every engine that can answer it."""
+"""The base of workloads: one question, measured with every engine that supports it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Settings:
     repeats: int = 2  # of what is measured as a whole: many savers at once
     sessions: int = 500  # in a list
     long: int = 2000  # messages of the session that holds a loop up
-    patience: float = 3.0  # seconds, for a save beside a loop that is never idle
+    busy_limit: float = 3.0  # seconds, for a save beside a loop that is never idle
     busy_saves: int = 20  # on each kind of busy loop
     processes: tuple[int, ...] = (1, 2)
     process_savers: tuple[int, ...] = (1, 8)
@@ -48,7 +48,7 @@ class Settings:
     profile: tuple[int, ...] = (256, 2560)  # messages; the first is upstream's own
     profile_rounds: int = 20  # upstream's own
     profile_warmups: int = 3
-    counted_turns: int = 20  # under strace; a tenth of that for whoever is slow
+    counted_turns: int = 20  # under strace; a tenth of that for a slow engine
     counted_lengths: tuple[int, ...] = (100,)
     count_syncs: bool = True
     settle: bool = True  # sync the whole system before each case
@@ -77,7 +77,7 @@ SETS: dict[str, Settings] = {
         repeats=3,
         sessions=10_000,
         long=10_000,
-        patience=10.0,
+        busy_limit=10.0,
         process_turns=150,
         process_repeats=3,
         profile=(256, 2560, 25_600),
@@ -172,7 +172,7 @@ class Plan:
             os.sync()
 
     def say(self, text: str) -> None:
-        """Tell whoever waits how far the run is."""
+        """Print the progress of the run."""
         print(f"  {text}", file=sys.stderr, flush=True)
 
 
@@ -188,7 +188,7 @@ class View:
 
 
 class Workload(ABC):
-    """One question. `run` answers with measurements; `views` say how they are shown."""
+    """One question. `run` returns measurements; `views` are the tables that show them."""
 
     # Its name on the command line, and its number in the documents.
     name: ClassVar[str]

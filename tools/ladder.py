@@ -1,10 +1,10 @@
-"""Check that imports go down the layers of ladder.txt, and that none go in a circle.
+"""Check that imports go down the layers of the text file of this name, and form no cycle.
 
-    python -m tools.ladder            # figures of each package; exit 1 with the faults
-    python -m tools.ladder --arrows   # and which unit imports which, how often
+The command prints figures of each package, and exits with 1 and the faults if there are any; with
+`--arrows` it prints which unit imports which, how often.
 
 Every import counts: at the top of a module, in a function and behind TYPE_CHECKING. A unit is a
-module or package directly inside a package of ladder.txt; every one must be named there, `__init__`
+module or package directly inside a package of that file; every one must be named there, `__init__`
 and `__main__` excepted.
 """
 
@@ -22,7 +22,7 @@ from typing import Final
 import attrs
 
 ROOT: Final = Path(__file__).parents[1]
-LADDER: Final = Path(__file__).with_name("ladder.txt")
+LADDER: Final = Path(__file__).with_suffix(".txt")
 
 
 @attrs.frozen
@@ -111,7 +111,7 @@ def read_ladder(path: Path) -> dict[str, list[list[str]]]:
 
 
 def check(root: Path = ROOT, ladder: Path = LADDER) -> Findings:
-    """Compare the imports below `root` with a ladder."""
+    """Compare the imports below `root` with the layers in a file."""
     packages = read_ladder(ladder)
     modules: dict[str, Path] = {}
     for top in sorted({package.split(".")[0] for package in packages}):
@@ -123,8 +123,8 @@ def check(root: Path = ROOT, ladder: Path = LADDER) -> Findings:
     for package, layers in packages.items():
         height = {unit: number for number, layer in enumerate(layers) for unit in layer}
         there = {unit for name in modules if (unit := _unit(name, package))}
-        faults += [f"{package}.{unit} is not on the ladder" for unit in there - height.keys()]
-        faults += [f"{package}.{unit} is on the ladder only" for unit in height.keys() - there]
+        faults += [f"{package}.{unit} is in no layer" for unit in there - height.keys()]
+        faults += [f"{package}.{unit} is in a layer only" for unit in height.keys() - there]
         mine: Counter[tuple[str, str]] = Counter()
         for one in imports:
             above, below = _unit(one.importer, package), _unit(one.imported, package)
@@ -161,7 +161,7 @@ def _circle(modules: dict[str, Path], imports: list[Import]) -> list[str]:
 
 def main() -> int:
     """Print what a check found; return 1 when there are faults."""
-    parser = argparse.ArgumentParser(prog="python -m tools.ladder", description=check.__doc__)
+    parser = argparse.ArgumentParser(description=check.__doc__)
     parser.add_argument("--arrows", action="store_true", help="print which unit imports which")
     chosen = parser.parse_args()
     found = check()

@@ -1,7 +1,7 @@
-"""What the machine can do: the least that any store must spend on a durable turn.
+"""The floors of this machine: the least that any store must spend on a durable turn.
 
 The SQLite floor gets the very rows our store writes, with all parameters ready, and only writes
-them, on the caller's thread: no encoding, no digests, no look at what is there, no other thread.
+them, on the caller's thread: no encoding, no digests, no reading before writing, no other thread.
 The two file floors only make the same payload durable.
 """
 

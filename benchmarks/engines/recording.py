@@ -108,7 +108,7 @@ class Recorder:
         self._log.clear()
 
     def save(self, snapshot: SessionSnapshot) -> list[Statement]:
-        """Save it, and answer everything that was executed for that."""
+        """Save a snapshot and return the statements that were executed for it."""
         self._log.clear()
         if self._form == "messages":
             self._wait(self._store.save(snapshot.session))
@@ -117,7 +117,7 @@ class Recorder:
         return list(self._log)
 
     def summaries(self) -> list[Statement]:
-        """Ask for all summaries, and answer everything that was executed for that."""
+        """Load all summaries and return the statements that were executed for it."""
         self._log.clear()
         self._wait(self._store.summaries())
         return list(self._log)

@@ -2,9 +2,10 @@
 
 `upstream-files` is the file store of 3.3.0 (and the one whose figures upstream published): the
 session's file goes to a temporary name, is synced and renamed, without a sync of the folder; each
-family is a file of its own that is truncated and written in place, unsynced. `upstream-document` is
-the store of later releases: the whole snapshot is one document, and a log gets an entry before and
-after it, synced both times, under a lock. Both write everything again with each save.
+collection is a file of its own that is truncated and written in place, unsynced.
+`upstream-document` is the store of later releases: the whole snapshot is one document, and a log
+gets an entry before and after it, synced both times, under a lock. Both write everything again
+with each save.
 
 Only the steps that touch the disk are upstream's; encoding is this package's, in Python, where
 upstream's is compiled. The bytes and syncs compare exactly, the time of short histories flatters
@@ -36,7 +37,7 @@ from a3s_store.models import (
 from a3s_store.wire import canonical, compact, decode, decode_many, encode, pretty
 from benchmarks.engine import Engine, Keeps
 
-_FAMILIES: dict[str, tuple[str, type[Any]]] = {
+_COLLECTIONS: dict[str, tuple[str, type[Any]]] = {
     "trace_events": ("traces", TraceEvent),
     "run_records": ("runs", RunRecord),
     "verification_reports": ("verification", VerificationReport),
@@ -84,7 +85,7 @@ class UpstreamFiles(_OnThread):
     durable = False  # only the session's content is synced, and no name is
 
     async def open(self) -> None:
-        folders = [folder for folder, _ in _FAMILIES.values()]
+        folders = [folder for folder, _ in _COLLECTIONS.values()]
         for name in (*folders, "artifacts"):
             (self.folder / name).mkdir(exist_ok=True)
 
@@ -96,7 +97,7 @@ class UpstreamFiles(_OnThread):
             own.mkdir(exist_ok=True)
             trees = [encode(value) for value in snapshot.artifacts]
             (own / "artifacts.json").write_bytes(pretty({"artifacts": trees}))
-        for name, (folder, _) in _FAMILIES.items():
+        for name, (folder, _) in _COLLECTIONS.items():
             values = getattr(snapshot, name)
             if values is not None:
                 path = self.folder / folder / f"{session_id}.json"
@@ -108,7 +109,7 @@ class UpstreamFiles(_OnThread):
         if self.form == "messages":
             return session
         found: dict[str, Any] = {}
-        for name, (folder, model) in _FAMILIES.items():
+        for name, (folder, model) in _COLLECTIONS.items():
             path = self.folder / folder / f"{session_id}.json"
             if path.exists():
                 found[name] = tuple(decode_many(model, orjson.loads(path.read_bytes())))
@@ -158,7 +159,7 @@ class UpstreamDocument(_OnThread):
 
         tree = encode(snapshot)
         digest = "sha256:" + hashlib.sha256(canonical(tree)).hexdigest()
-        # The log's own file stands for the lock file, which would take the same two calls.
+        # The log's own file is locked in place of a lock file, which would take the same two calls.
         with self._lock, self._log.open("r+b") as log:
             fcntl.flock(log, fcntl.LOCK_EX)
             # Upstream reads the next number from the log each time; the log is never trimmed.

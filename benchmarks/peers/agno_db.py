@@ -173,7 +173,7 @@ class AgnoAsync(Agno):
 
 
 def _turns(messages: Iterator[Plain]) -> list[list[Plain]]:
-    """Messages by turn: each begins where the user says something that is no tool's answer."""
+    """Messages by turn: each begins with a user message that is no tool result."""
     turns: list[list[Plain]] = []
     for message in messages:
         if not turns or (message.role == "user" and not message.answers):

@@ -73,7 +73,7 @@ class GoogleAdk(Peer):
         return [event]
 
     def _response(self, answer: Answer) -> Any:
-        # An answer names its tool in ADK; ours only names the call.
+        # A tool result names its tool in ADK; ours only names the call.
         response = self._types.FunctionResponse(
             id=answer.call_id,
             name="tool",

@@ -6,7 +6,7 @@ session's time) in WAL mode with `synchronous=FULL`, which is durable: one sync.
 
 The synchronous class does its work in `asyncio.to_thread`, with one connection for each thread and
 a lock for each file; the other has one aiosqlite connection for each session. The SDK's runner
-calls `add_items` more than once in a turn (for the input, then after each answer of the model).
+calls `add_items` more than once in a turn (for the input, then after each reply of the model).
 """
 
 from __future__ import annotations

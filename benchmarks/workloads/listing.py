@@ -17,9 +17,9 @@ from benchmarks.results import Measurement, with_ratios
 from benchmarks.workload import Plan, TooSlowError, View, Workload, story
 
 _MESSAGES: Final = 20
-# After so many it is known whether a peer would need more seconds than this for all.
+# After so many sessions a peer is left out if it would need more seconds than this for all.
 _TRIED: Final = 100
-_PATIENCE: Final = 30.0
+_TIME_LIMIT: Final = 30.0
 _QUERY: Final = "sqlite3-query"
 
 
@@ -75,7 +75,7 @@ async def _fill(plan: Plan, made: Engine) -> None:
         indexes = range(start, min(start + together, number))
         await asyncio.gather(*(made.seed(_session(index)) for index in indexes))
         took = time.perf_counter() - began
-        if made.package and start == _TRIED and took * number / start > _PATIENCE:
+        if made.package and start == _TRIED and took * number / start > _TIME_LIMIT:
             raise TooSlowError
 
 

@@ -100,7 +100,7 @@ async def _round(
 def _run_children(
     name: str, folder: Path, processes: int, savers: int, turns: int
 ) -> list[dict[str, Any]]:
-    """Start the processes, let them go at once when all are ready, and collect their answers."""
+    """Start the processes, let all begin at the same moment, and collect their results."""
     children = [
         subprocess.Popen(
             [

@@ -37,14 +37,14 @@ class Savers(Workload):
     reference = _BATCH
     views = (
         _view(
-            "All families: turns per second, and of raw sqlite3 batches of 16",
+            "All collections: turns per second, and of raw sqlite3 batches of 16",
             "saves_per_second",
             "everything",
             ratio=True,
         ),
-        _view("All families: median of one save", "median_save_ms", "everything"),
-        _view("All families: 99th percentile of one save", "p99_save_ms", "everything"),
-        _view("All families: syncs per save", "syncs", "everything"),
+        _view("All collections: median of one save", "median_save_ms", "everything"),
+        _view("All collections: 99th percentile of one save", "p99_save_ms", "everything"),
+        _view("All collections: syncs per save", "syncs", "everything"),
         _view("Messages and usage: turns per second", "saves_per_second", "messages", ratio=True),
         _view("Messages and usage: syncs per save", "syncs", "messages"),
     )
@@ -102,7 +102,7 @@ class _Crowd:
     _took: dict[str, list[float]] = attrs.field(factory=dict)
 
     def add(self, name: str, engine: type[Engine], drive: Drive) -> None:
-        """One contender more; `drive` saves what was prepared and answers what each save took."""
+        """One contender more; `drive` saves prepared turns and returns the time of each save."""
         stack = AsyncExitStack()
         self._took[name] = []
 

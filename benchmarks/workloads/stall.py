@@ -217,7 +217,7 @@ async def _busy(plan: Plan, engine: type[Engine], pause: float | None) -> Figure
             prepared = made.prepare(told.at(turn), told.at(turn + 1))
             began = time.perf_counter()
             save = asyncio.ensure_future(made.save(prepared))
-            done, _ = await asyncio.wait({save}, timeout=plan.settings.patience)
+            done, _ = await asyncio.wait({save}, timeout=plan.settings.busy_limit)
             took.append(time.perf_counter() - began)
             gave_up = not done
             if gave_up:

@@ -46,7 +46,7 @@ class Turn(Workload):
     number = "W1"
     title = "Durable save of one turn"
     reference = "sqlite3-floor"
-    views = (*_views("everything", "All families"), *_views("messages", "Messages and usage"))
+    views = (*_views("everything", "All collections"), *_views("messages", "Messages and usage"))
 
     async def run(self, plan: Plan) -> list[Measurement]:
         found: list[Measurement] = []
@@ -81,7 +81,7 @@ class Turn(Workload):
             # Of messages alone, only ours is counted once more, beside the peers.
             wanted = form == "everything" or name == "sqlite" or plan.engines[name].package
             if wanted and length in plan.settings.counted_lengths and not sample.error:
-                # Whoever rewrites everything does the same each time, and would take minutes.
+                # An engine that rewrites everything does the same each time, and takes minutes.
                 slow = statistics.median(sample.seconds) > _SLOW
                 turns = max(3, plan.settings.counted_turns // (10 if slow else 1))
                 figures |= counted(plan, name, form, length, turns=turns)

@@ -59,7 +59,7 @@ class UpstreamProfile(Workload):
         rounds, warmups = settings.profile_rounds, settings.profile_warmups
         for length in settings.profile:
             plan.say(f"{length} messages")
-            # Nobody sits a round of the profile itself out; ours go on for too long for that.
+            # In the profile itself every engine has each round; ours take too long for that.
             seconds = 60.0 if length == settings.profile[0] else 3 * settings.seconds
             pace = Pace(rounds, warmups, seconds)
             history = profile_messages(length + 1 + pace.warmups + pace.rounds)

@@ -50,9 +50,9 @@ async def fill(store: SqliteSessionStore) -> None:
     await _one_that_grew(store)
     await _one_that_slid(store)
     await _ones_with_blobs(store)
-    await store.save_trace_events("families only", [samples.trace_event("1")])
-    await store.save_verification_reports("families only", [])
-    await store.save(samples.session("gone", ("nobody will read this",)))
+    await store.save_trace_events("collections only", [samples.trace_event("1")])
+    await store.save_verification_reports("collections only", [])
+    await store.save(samples.session("gone", ("deleted before it is read",)))
     await store.delete("gone")
     await store.save(samples.session("名前 / ünï 🙂", ("an id in many scripts",)))
     await store.save_workflow_checkpoint("flow-1", samples.workflow_checkpoint("flow-1"))
@@ -94,7 +94,7 @@ async def _live_sessions(store: SqliteSessionStore) -> None:
 
 
 async def _memories(store: SqliteSessionStore) -> None:
-    """With every field set, replaced, deleted, under a session's id and under nobody's."""
+    """Memories with every field set, replaced, deleted, of a session's owner and of another."""
     every = [
         MemoryItem(
             id=f"memory {number}",
@@ -172,7 +172,7 @@ async def _ones_with_blobs(store: SqliteSessionStore) -> None:
 
 
 async def describe(store: SqliteSessionStore) -> dict[str, Any]:
-    """All that the store answers, as JSON: what is held against the file in later releases."""
+    """All values of the store as JSON, which later releases compare with the file."""
     inventory = await store.inventory()
     sessions: dict[str, Any] = {}
     for session_id in inventory.sessions:

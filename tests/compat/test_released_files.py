@@ -83,7 +83,7 @@ def test_what_is_expected_of_it_is_what_the_models_say_today(released: Path) -> 
 
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.name)
 def test_it_is_found_whole_and_can_be_backed_up(released: Path, tmp_path: Path) -> None:
-    """Whole: every value is read and held against what is on record of it."""
+    """Every value is read and verified against its checksum or digest."""
     path = file_of(released, tmp_path)
     with_store(path, lambda store: store.list())
     report = backup.take(Settings(path=path), tmp_path / "copy.a3s")

@@ -37,7 +37,7 @@ from a3s_store.wire import (
 
 HERE = Path(__file__).parent.parent / "data" / "upstream"
 FILES = sorted(path.relative_to(HERE).as_posix() for path in HERE.rglob("*.json"))
-SHELVES: dict[str, type[Any]] = {
+COLLECTIONS: dict[str, type[Any]] = {
     "traces": TraceEvent,
     "runs": RunRecord,
     "verification": VerificationReport,
@@ -51,12 +51,12 @@ def values_of(name: str, tree: Any) -> tuple[Any, ...]:
         return (decode(SessionData, tree),)
     if folders[0] == "artifacts":
         return (decode(ArtifactStore, tree),)
-    return decode_many(SHELVES[folders[0]], tree)
+    return decode_many(COLLECTIONS[folders[0]], tree)
 
 
 def tree_of(name: str, values: tuple[Any, ...]) -> Any:
     trees = list(map(encode, values))
-    return trees if name.split("/")[1] in SHELVES else trees[0]
+    return trees if name.split("/")[1] in COLLECTIONS else trees[0]
 
 
 def parts(value: Any) -> list[Any]:

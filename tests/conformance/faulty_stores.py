@@ -117,7 +117,7 @@ class EndsTextAtNul(_Rewriting):
 
 
 @caught_by("saved_empty_is_empty[trace_events]")
-class ForgetsEmptyShelves(MemorySessionStore):
+class ForgetsEmptyCollections(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
         collections = {
             collection: values or None for collection, values in batch.collections.items()
@@ -130,9 +130,9 @@ class TakesNoneForEmpty(MemorySessionStore):
     """As upstream's newest memory store: one entry for all collections of an id."""
 
     async def _fetch(
-        self, op: str, session_id: str, families: Sequence[Collection], *, session: bool
+        self, op: str, session_id: str, wanted: Sequence[Collection], *, session: bool
     ) -> LoadResult:
-        found = await super()._fetch(op, session_id, families, session=session)
+        found = await super()._fetch(op, session_id, wanted, session=session)
         if session_id in self._entries:
             collections = {
                 collection: values or () for collection, values in found.collections.items()
@@ -142,7 +142,7 @@ class TakesNoneForEmpty(MemorySessionStore):
 
 
 @caught_by("a_snapshot_replaces_everything")
-class KeepsFamiliesASnapshotLeavesOut(MemorySessionStore):
+class KeepsCollectionsASnapshotLeavesOut(MemorySessionStore):
     async def _commit(self, batch: Batch) -> bool:
         collections = {
             collection: values
@@ -240,7 +240,7 @@ class SavesWhateverTheDigest(MemorySessionStore):
 
 @caught_by("one_of_many_at_once_wins")
 class ComparesThenSaves(MemorySessionStore):
-    """Two steps, and room for others in between."""
+    """Compares and saves in two steps, between which others may save."""
 
     async def save_snapshot_cas(
         self, snapshot: SessionSnapshot, expected_digest: str | None

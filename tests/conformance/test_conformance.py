@@ -58,7 +58,7 @@ def test_names_are_unique_and_rules_are_sentences() -> None:
 
 
 def test_the_suite_needs_neither_pytest_nor_hypothesis() -> None:
-    """It is imported in a fresh interpreter, where nobody else has imported them."""
+    """It is imported in a fresh interpreter, where no other module has imported them."""
     code = (
         "import sys; from a3s_store.testing import conformance; "
         "print(len(conformance.checks()), {'pytest', 'hypothesis'} & set(sys.modules))"
@@ -109,7 +109,7 @@ def _example(heading: str) -> str:
 
 
 class _Boastful(MemorySessionStore):
-    """Promises what nobody here can check, and what it does not keep."""
+    """Promises a capability that cannot be checked here, and one that it does not keep."""
 
     def capabilities(self) -> Capabilities:
         return Capabilities(watch=True, durable=True)

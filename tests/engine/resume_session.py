@@ -6,7 +6,7 @@ Run it under an interpreter that has one version of the `a3s-code` wheel install
 
 DIRECTORY is laid out as the engine's own file store lays it out, and **the engine saves into it**,
 so give a copy. The driver starts a scripted model server on 127.0.0.1, has the engine resume
-SESSION_ID from DIRECTORY, sends one more prompt, answers it with a fixed text, and has the session
+SESSION_ID from DIRECTORY, sends one more prompt, replies with a fixed text, and has the session
 saved. The workspace named in the session need not exist.
 
 On success it prints one JSON object and exits 0:
@@ -61,7 +61,7 @@ Json = dict[str, Any]
 
 
 class ModelServer(ThreadingHTTPServer):
-    """An OpenAI-compatible model on an ephemeral local port that always answers REPLY."""
+    """An OpenAI-compatible model on an ephemeral local port that always returns REPLY."""
 
     daemon_threads = True
 
@@ -80,7 +80,7 @@ class ModelServer(ThreadingHTTPServer):
 
 
 class ModelHandler(BaseHTTPRequestHandler):
-    """Records each chat request and answers it whole or as a stream, as it asks."""
+    """Records each chat request and replies at once or as a stream, as requested."""
 
     protocol_version = "HTTP/1.1"
 
@@ -225,7 +225,7 @@ def session_options(engine: Any, directory: Path, model: tuple[str, str] | None)
 
 
 def converse(directory: Path, session_id: str, model: tuple[str, str] | None) -> Json:
-    """Resume, send PROMPT, save; answer what the engine and the model server saw."""
+    """Resume, send PROMPT, save; return what the engine and the model server saw."""
     engine = load_engine()
     # The default model is not the session's, so that the request shows which one was restored.
     models = [FALLBACK, model] if model and model != FALLBACK else [FALLBACK]

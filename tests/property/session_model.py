@@ -1,10 +1,10 @@
-"""What live sessions over a store should come to, written a second time on plain dicts and lists.
+"""The reference model of live sessions over a store, on plain dicts and lists.
 
-Nothing here calls the session layer: rules are those of its documents, sums are Python's own. A
-session is a dict (`fresh`), a conversation a list of (role, text), a checkpoint a dict; `live` is
-what is in memory, `unsaved` what was closed and not saved, `stored` and `runs_and_trace` what the
-store should answer, `down` whether it fails. Each method is one call of a manager; those that
-persist append to `told` when they cannot.
+Nothing here calls the session layer: the rules are those of its documents, sums are Python's own. A
+session is a dict (`fresh`), a conversation a list of (role, text), a checkpoint a dict. `live` has
+the sessions in memory, `unsaved` those that were closed and not saved, `stored` and
+`runs_and_trace` the expected content of the store, `down` whether the store fails. Each method is
+one call of a manager; those that persist append to `told` when they cannot.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def fresh(**given: Any) -> dict[str, Any]:
         "policy": None,  # the deny rules of the configuration
         "rules": (),  # those that are live
         "confirms": None,  # what the configuration says of asking
-        "asks": True,  # what is live
+        "asks": True,  # in the live session
         "kept": True,
         "runs": {},
         "trace": [],
@@ -160,7 +160,7 @@ class Model:
     def create(self, one: str, found: dict[str, Any], operation: str = "create") -> None:
         self.live[one] = found
         self.persist(one, operation)
-        # Nobody could listen yet.
+        # There is no listener yet.
         self.told[one] = []
 
     def child(self, parent: str, one: str, found: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""Random programs on a manager of live sessions, held against a plain model after every step.
+"""Random programs on a manager of live sessions, compared with a plain model after every step.
 
 Programs create, talk, fail, are cancelled, crash and go on, over a store that fails now and then
 and is closed and opened again. Four facts are looked at each time: live sessions are the model's,
-and so are those that were closed and not saved; what the store answers is what was last persisted,
+and so are those that were closed and not saved; the store has the last persisted state,
 whatever failed since; a session has something to be saved exactly when the model has; and the
 failures to persist were told, each by its operation, to who listens. After a crash everything that
 was acknowledged is there: in the session, or in the checkpoints of its interrupted runs.
@@ -253,7 +253,7 @@ class SessionMachine(RuleBasedStateMachine):
     def do(self, work: Awaitable[Any]) -> Any:
         async def doing() -> Any:
             loop = asyncio.get_running_loop()
-            # What nobody retrieved is told here, when it is collected.
+            # An exception that was never retrieved arrives here, when its task is collected.
             loop.set_exception_handler(lambda _, told: self.complaints.append(told["message"]))
             return await work
 
@@ -651,7 +651,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(one=ids)
     def several_at_once(self, one: str) -> None:
-        """What is stored in the end has all of it."""
+        """Several changes at once are all in the stored session."""
         if not self.on(one):
             return
         task = Task(id=self.next("t"), content="do", status=TaskStatus.PENDING)

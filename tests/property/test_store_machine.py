@@ -36,8 +36,8 @@ async def _sqlite(place: Path) -> SessionStore:
     return await SqliteSessionStore.open(place / "store.a3s")
 
 
-async def _sqlite_that_forgets(place: Path) -> SessionStore:
-    """Little is remembered, and mostly the wrong session."""
+async def _sqlite_with_a_tiny_cache(place: Path) -> SessionStore:
+    """A store with a tiny session cache, which mostly has the wrong session."""
     return await SqliteSessionStore.open(
         place / "store.a3s", cache_max_sessions=1, cache_max_items=6
     )
@@ -81,7 +81,7 @@ async def _files(place: Path) -> SessionStore:
 _STORES = {
     "memory": _memory,
     "sqlite": _sqlite,
-    "sqlite that forgets": _sqlite_that_forgets,
+    "sqlite that forgets": _sqlite_with_a_tiny_cache,
     "sqlite in turns": _sqlite_in_turns,
     "file": _files,
 }

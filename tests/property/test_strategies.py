@@ -46,8 +46,8 @@ CORNERS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bool]]] = {
         lambda session: len(session.messages) > len(set(session.messages)),
     ),
     "integer beyond 64 bits": (s.json_values(), lambda value: has_huge_integer(value)),
-    "empty shelf": (s.session_snapshot(), lambda snapshot: snapshot.run_records == ()),
-    "shelf never saved": (s.session_snapshot(), lambda snapshot: snapshot.run_records is None),
+    "empty collection": (s.session_snapshot(), lambda snapshot: snapshot.run_records == ()),
+    "collection never saved": (s.session_snapshot(), lambda snapshot: snapshot.run_records is None),
     "retained artifacts": (s.session_snapshot(), lambda one: one.retained_artifact_uris != ()),
 }
 
