@@ -36,11 +36,11 @@ from a3s_store.models import ({models})
 
 
 class CollectionStore(Protocol):
-    """What `SessionStore` promises of each collection."""
+    """The methods of `SessionStore` for each collection."""
 {promised}
 
 class CollectionMethods(ABC):
-    """What `BaseStore` has for each collection."""
+    """The methods of `BaseStore` for each collection."""
 
     @abstractmethod
     async def _save_collection(
@@ -62,8 +62,8 @@ _PROMISED: Final = '''
         The session need not exist. Nothing is evicted: limits are those of the live session.
 
         Raises:
-            InvalidIdError: the id cannot be one.
-            EncodeError: this is no list of such values, or one breaks its rules; nothing was
+            InvalidIdError: the id is not valid.
+            EncodeError: the values are no list, or one breaks a rule of its model; nothing was
                 written.
         """
 

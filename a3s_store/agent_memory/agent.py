@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -80,16 +80,13 @@ class AgentMemory:
             EncodeError: an argument is no text.
         """
         _check_texts(prompt, result, *tools)
-        item = MemoryItem.new(
+        return await self._remember_new(
             f"Success: {prompt}\nTools: {', '.join(tools)}\nResult: {result}",
             importance=0.8,
             tags=("success", "pattern"),
             memory_type=MemoryType.PROCEDURAL,
             metadata={"prompt": prompt, "tools": ",".join(tools)},
-            clock=self._clock,
         )
-        await self.remember(item)
-        return item
 
     async def remember_failure(self, prompt: str, error: str, tools: Sequence[str]) -> MemoryItem:
         """Remember a prompt that failed, and return the item. Upstream: `remember_failure`.
@@ -100,14 +97,16 @@ class AgentMemory:
             EncodeError: an argument is no text.
         """
         _check_texts(prompt, error, *tools)
-        item = MemoryItem.new(
+        return await self._remember_new(
             f"Failure: {prompt}\nError: {error}\nAttempted tools: {', '.join(tools)}",
             importance=0.9,
             tags=("failure", "avoid"),
             memory_type=MemoryType.EPISODIC,
             metadata={"prompt": prompt, "error": error},
-            clock=self._clock,
         )
+
+    async def _remember_new(self, content: str, **fields: Any) -> MemoryItem:
+        item = MemoryItem.new(content, clock=self._clock, **fields)
         await self.remember(item)
         return item
 

@@ -231,7 +231,7 @@ class RankedSearches(ABC):
 class InMemoryMemoryStore(RankedSearches):
     """A `MemoryStore` in memory, the reference for the others; its items end with the process.
 
-    `clock` returns Unix milliseconds. No method yields to other tasks of the loop, so each is atomic.
+    `clock` returns Unix milliseconds. No method lets other tasks run, so each is atomic.
     """
 
     def __init__(self, items: Iterable[MemoryItem] = (), *, clock: Clock = system_clock) -> None:

@@ -96,6 +96,7 @@ class App(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command as click does, and suggest similar names for an unknown one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

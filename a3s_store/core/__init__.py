@@ -1,1 +1,1 @@
-"""What all backends share: protocol, collections, digests, plans, caches. No driver, no SQL."""
+"""Parts shared by all backends: protocol, collections, digests, plans, caches. No driver, no SQL."""

@@ -29,7 +29,7 @@ from a3s_store.models import (
 
 
 class CollectionStore(Protocol):
-    """What `SessionStore` promises of each collection."""
+    """The methods of `SessionStore` for each collection."""
 
     async def save_artifacts(self, session_id: str, values: Sequence[ToolArtifact]) -> None:
         """Store the artifacts in place of those stored before.
@@ -37,8 +37,8 @@ class CollectionStore(Protocol):
         The session need not exist. Nothing is evicted: limits are those of the live session.
 
         Raises:
-            InvalidIdError: the id cannot be one.
-            EncodeError: this is no list of such values, or one breaks its rules; nothing was
+            InvalidIdError: the id is not valid.
+            EncodeError: the values are no list, or one breaks a rule of its model; nothing was
                 written.
         """
 
@@ -51,8 +51,8 @@ class CollectionStore(Protocol):
         The session need not exist. Nothing is evicted: limits are those of the live session.
 
         Raises:
-            InvalidIdError: the id cannot be one.
-            EncodeError: this is no list of such values, or one breaks its rules; nothing was
+            InvalidIdError: the id is not valid.
+            EncodeError: the values are no list, or one breaks a rule of its model; nothing was
                 written.
         """
 
@@ -65,8 +65,8 @@ class CollectionStore(Protocol):
         The session need not exist. Nothing is evicted: limits are those of the live session.
 
         Raises:
-            InvalidIdError: the id cannot be one.
-            EncodeError: this is no list of such values, or one breaks its rules; nothing was
+            InvalidIdError: the id is not valid.
+            EncodeError: the values are no list, or one breaks a rule of its model; nothing was
                 written.
         """
 
@@ -81,8 +81,8 @@ class CollectionStore(Protocol):
         The session need not exist. Nothing is evicted: limits are those of the live session.
 
         Raises:
-            InvalidIdError: the id cannot be one.
-            EncodeError: this is no list of such values, or one breaks its rules; nothing was
+            InvalidIdError: the id is not valid.
+            EncodeError: the values are no list, or one breaks a rule of its model; nothing was
                 written.
         """
 
@@ -99,8 +99,8 @@ class CollectionStore(Protocol):
         The session need not exist. Nothing is evicted: limits are those of the live session.
 
         Raises:
-            InvalidIdError: the id cannot be one.
-            EncodeError: this is no list of such values, or one breaks its rules; nothing was
+            InvalidIdError: the id is not valid.
+            EncodeError: the values are no list, or one breaks a rule of its model; nothing was
                 written.
         """
 
@@ -113,8 +113,8 @@ class CollectionStore(Protocol):
         The session need not exist. Nothing is evicted: limits are those of the live session.
 
         Raises:
-            InvalidIdError: the id cannot be one.
-            EncodeError: this is no list of such values, or one breaks its rules; nothing was
+            InvalidIdError: the id is not valid.
+            EncodeError: the values are no list, or one breaks a rule of its model; nothing was
                 written.
         """
 
@@ -123,7 +123,7 @@ class CollectionStore(Protocol):
 
 
 class CollectionMethods(ABC):
-    """What `BaseStore` has for each collection."""
+    """The methods of `BaseStore` for each collection."""
 
     @abstractmethod
     async def _save_collection(

@@ -1,6 +1,6 @@
 """Decide whether a WAL belongs to the database beside it, before SQLite opens either.
 
-The rules are those of the table in ARCHITECTURE.md ("A file and its log"). Invariants: 1. the files
+The rules are those of the table in docs/file-and-wal.md. Invariants: 1. the files
 that a crash or a power cut leaves are never refused; 2. in doubt, a WAL is refused rather than
 replayed.
 """
