@@ -1,4 +1,4 @@
-"""What has to be written so that a stored list becomes another one: pure functions, no I/O.
+"""Plan the rows to write so that a stored list becomes another one: pure functions, no I/O.
 
 Where the stored values are known, the new ones are compared with those and only the ones that
 differ are encoded. Otherwise all are encoded, and compared by digest: an equal list is left alone,

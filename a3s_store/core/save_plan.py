@@ -1,4 +1,4 @@
-"""What a save has to write, from the session's header, the cache and the batch: pure, no I/O.
+"""Plan a save from the session's header, the cache and the batch: pure functions, no I/O.
 
 A plan has everything but the place of the messages: that is known only once the rows of the message
 log were looked at. `parts` and `cache_entry` say what the save comes to once they are placed.
@@ -51,7 +51,7 @@ class PlannedObject:
 
 @attrs.frozen(kw_only=True)
 class SavePlan:
-    """What a batch changes of a stored session.
+    """The changes of a batch to a stored session.
 
     `session` and `config` are None where the batch has no session. `lists` has the lists of the
     session and the collections of the batch, by name; `removed` the collections it removes.
