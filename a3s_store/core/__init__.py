@@ -1,1 +1,1 @@
-"""Parts shared by all backends: protocol, collections, digests, plans, caches. No driver, no SQL."""
+"""Parts shared by all backends: protocol, collections, digests, plans and caches; no SQL."""
