@@ -1,4 +1,4 @@
-"""Which jobs share a transaction, in which order, and that no job blocks the others."""
+"""Jobs that form a group: each is taken once, in order, and no lane delays the others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROGRAMS = st.lists(st.one_of(PUTS, PUTS, st.just(TAKE)), max_size=25)
 
 
 def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """A job belongs to the event loop of its caller."""
+    """Run the test on an event loop, to which the jobs it makes belong."""
     asyncio.run(test())
 
 
@@ -118,7 +118,7 @@ def test_no_group_is_too_large_nor_has_too_many_of_a_lane(program: list[Put | No
 
 @given(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=120))
 def test_a_group_takes_whoever_may_go_along(lanes: list[str]) -> None:
-    """Every job that can share the transaction does."""
+    """No job is left behind that could have shared the transaction."""
 
     async def test() -> None:
         queue = JobQueue()
@@ -211,7 +211,7 @@ def test_a_caller_who_gives_up_before_there_is_room_has_saved_nothing(tmp_path: 
 
 
 def test_callers_of_two_loops_are_each_told_on_their_own(tmp_path: Path) -> None:
-    """Many jobs of one event loop take no place of another loop."""
+    """The jobs of one loop take none of the other's places."""
 
     async def use(store: SqliteSessionStore) -> None:
         def elsewhere(name: str) -> None:

@@ -124,7 +124,7 @@ def check_newer(conn: sqlite3.Connection, scripts: Scripts) -> None:
 
 
 def _objects(conn: sqlite3.Connection) -> list[_Object]:
-    # What is in the file? Reads one table; nothing of what it names is run.
+    # Reads one table; runs none of the objects listed in it.
     rows = conn.execute(
         "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema LIMIT ?",
         (_MOST_OBJECTS + 1,),

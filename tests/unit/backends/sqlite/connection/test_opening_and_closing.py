@@ -39,7 +39,7 @@ from tests.support import all_rows, checkpoint, messages, session, with_store
 def test_nothing_is_appended_to_a_branch_that_is_there_for_another_ones_sake(
     tmp_path: Path, other: bool
 ) -> None:
-    """No head is on it any more, so what it gets would be nobody's."""
+    """No head points to the branch any more, so messages added to it would belong to no session."""
     path = tmp_path / "agent.a3s"
     kept = {"r3": messages(10)}
     kept |= {run: (*messages(10), Message.user(run)) for run in ("r2", "r1", "r4")}
@@ -252,7 +252,7 @@ def test_the_root_of_all_folders_is_no_store(tmp_path: Path) -> None:
     assert type(caught.value) in {NotAStoreError, StoreUnavailableError}
 
 
-# -- What is remembered ---------------------------------------------------------------------------
+# -- The session cache ----------------------------------------------------------------------------
 
 
 def steps(count: int) -> tuple[WorkflowStepRecord, ...]:
@@ -268,13 +268,13 @@ def tasks(count: int) -> tuple[Task, ...]:
 
 
 @pytest.mark.parametrize("what", ["steps", "tasks"])
-def test_steps_and_tasks_count_among_the_values_remembered(tmp_path: Path, what: str) -> None:
+def test_steps_and_tasks_count_among_the_cached_values(tmp_path: Path, what: str) -> None:
     alive: list[weakref.ref[Any]] = []
 
     async def use(store: SqliteSessionStore) -> int:
         for number in range(6):
             await save(store, f"x{number}")
-        # What is let go of is freed a little later than callers are told.
+        # Evicted values are freed a little later than callers are told.
         assert store._engine.writer is not None
         await store._engine.writer.run(lambda conn: None)
         await store._engine.writer.run(lambda conn: None)

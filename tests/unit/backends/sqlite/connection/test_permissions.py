@@ -1,4 +1,4 @@
-"""What holds session text is its owner's alone, and what somebody put in its place is refused.
+"""A store is accessible to its owner alone, and a file planted in its place is refused.
 
 Modes are made in processes of their own: the umask belongs to all threads of one.
 """
@@ -239,8 +239,8 @@ def test_a_file_with_two_names_is_refused_under_both(tmp_path: Path) -> None:
     with_store(path, nothing)
 
 
-# Somebody without privileges; that there is no such name does no harm.
-NOBODY = 65_534
+# A user without privileges; the id needs no name.
+UNPRIVILEGED = 65_534
 
 
 def as_nobody(path: Path, *, save: bool = False) -> subprocess.CompletedProcess[str]:
@@ -257,7 +257,7 @@ def as_nobody(path: Path, *, save: bool = False) -> subprocess.CompletedProcess[
         # Whatever has to be imported is, as long as the libraries can be read.
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    asyncio.run(ids(folder + '/warm.db'))\n"
-        f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+        f"os.setgroups([]); os.setgid({UNPRIVILEGED}); os.setuid({UNPRIVILEGED})\n"
         "print(asyncio.run(ids(sys.argv[1])))\n"
     )
     root = str(Path(__file__).parents[5])
@@ -273,7 +273,7 @@ def as_nobody(path: Path, *, save: bool = False) -> subprocess.CompletedProcess[
 
 
 needs_root = pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() != 0, reason="only root can be somebody else"
+    os.name != "posix" or os.geteuid() != 0, reason="only root can become another user"
 )
 
 
@@ -297,7 +297,7 @@ def test_another_users_file_is_refused(public_folder: Path) -> None:
     assert "StoreUnavailableError" in done.stderr
     assert "belongs to root" in done.stderr
     assert mode_of(path) == 0o666
-    os.chown(path, NOBODY, NOBODY)
+    os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
     assert as_nobody(path).stdout == "[]\n"
 
 
@@ -310,7 +310,7 @@ def test_root_may_open_a_users_store_and_leaves_it_theirs(public_folder: Path) -
         await store.save(session())
         return {file.stat().st_uid for file in public_folder.iterdir()}
 
-    assert with_store(path, look) == {NOBODY}
+    assert with_store(path, look) == {UNPRIVILEGED}
     assert as_nobody(path).stdout == "['fix-login']\n"
 
 
@@ -320,7 +320,7 @@ def test_another_users_log_beside_our_file_is_refused(public_folder: Path) -> No
     with_store(path, nothing)
     log = path.with_name("s.db-wal")
     log.write_bytes(b"x" * 5_000)
-    os.chown(log, NOBODY, NOBODY)
+    os.chown(log, UNPRIVILEGED, UNPRIVILEGED)
     with pytest.raises(StoreUnavailableError, match="same owner"):
         with_store(path, nothing)
     assert log.read_bytes() == b"x" * 5_000

@@ -1,4 +1,4 @@
-"""The log stays short under load, is copied when nobody saves, and nobody waits for either."""
+"""The WAL stays short under load, is copied when idle, and no caller waits for either."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_log_is_begun_again_while_two_savers_and_two_readers_never_pause(
 
 @pytest.mark.slow
 def test_the_log_is_begun_again_though_there_is_always_a_read_waiting(tmp_path: Path) -> None:
-    """Each reader has its next questions there while it answers one, and they are long ones.
+    """Each reader has further long reads waiting while it runs one.
 
     Without giving way there would hardly be a moment without a read, and the log would hold nearly
     all that is written. How long it becomes is a matter of luck here, so the bound is a wide one.
@@ -144,7 +144,7 @@ def test_the_log_of_an_idle_store_is_copied_into_the_database(tmp_path: Path) ->
 
 
 def test_a_few_saves_are_not_worth_copying(tmp_path: Path) -> None:
-    """A checkpoint has syncs of its own, and would delay whoever saves next."""
+    """A checkpoint has syncs of its own, and would delay the next save."""
 
     async def use(store: SqliteSessionStore) -> None:
         writer = store._engine.writer
@@ -214,7 +214,7 @@ def test_a_save_and_a_load_come_to_an_end_on_a_loop_that_is_never_idle(tmp_path:
 def test_the_loop_lends_its_lock_while_somebody_waits_and_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thread is let go only once the loop has slept for it a few times."""
+    """The thread goes on only once the loop has slept for it a few times."""
     lent: list[float] = []
     sleep = time.sleep
 

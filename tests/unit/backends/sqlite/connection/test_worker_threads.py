@@ -1,4 +1,4 @@
-"""What once went wrong between threads, event loops and processes, each in its smallest form."""
+"""Former bugs between threads, event loops and processes, each in its smallest form."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ class TooMuch(CacheEntry):
         raise MemoryError
 
 
-def test_a_save_that_cannot_be_remembered_is_a_save_all_the_same(tmp_path: Path) -> None:
+def test_a_save_that_cannot_be_cached_is_a_save_all_the_same(tmp_path: Path) -> None:
     def apply(conn: WorkConnection, memory: CacheTransaction) -> str:
         conn.execute("INSERT INTO owner (id) VALUES ('there')")
         memory.put("there", TooMuch())
@@ -296,7 +296,7 @@ def test_loops_that_ended_are_not_kept(tmp_path: Path) -> None:
         for _ in range(8):
             asyncio.run(use())
         gc.collect()
-        # The last one is let go when another comes.
+        # The last one is dropped when another loop comes.
         assert sum(loop() is not None for loop in loops) <= 1
         first.run_until_complete(store.close())
 

@@ -194,7 +194,7 @@ class Program:
 )
 @given(seed=st.integers(0, 2**32))
 def test_no_log_that_sqlite_writes_is_taken_for_damaged(tmp_path: Path, seed: int) -> None:
-    """Begun again with older content behind, rolled back, written before it was committed."""
+    """Reset with older frames after the new ones, rolled back, written before it was committed."""
     chance = random.Random(seed)
     folder = tmp_path / str(seed)
     folder.mkdir(exist_ok=True)
@@ -251,7 +251,7 @@ def flip_log(path: Path) -> bytes:
 
 
 def ids_in(path: Path) -> list[str]:
-    """What is there when the store is opened."""
+    """The sessions found when the store is opened."""
 
     async def read() -> list[str]:
         async with SqliteSessionStore.open(path) as store:

@@ -227,7 +227,7 @@ def test_a_step_that_makes_what_no_step_should_is_refused(path: Path, release: S
 
 
 def test_without_a_backup_nothing_is_migrated(path: Path, release: Steps) -> None:
-    """There is no room for one: no file of this process may be larger than the store is half."""
+    """No space for a backup: no file of this process may be larger than half the store."""
     release("CREATE TABLE later (x TEXT) STRICT;")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, hard))

@@ -1,4 +1,4 @@
-"""What a file says its tables are is held against our own steps before anything in it can run."""
+"""A file's schema is compared with that of our steps before anything in it can run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def change(path: Path, *statements: str) -> None:
-    """What somebody else's program might have done to the file."""
+    """Changes that another program might have made to the file."""
     with database(path) as conn:
         conn.execute("PRAGMA writable_schema = ON")
         for statement in statements:
