@@ -197,7 +197,7 @@ def test_a_link_that_takes_the_files_place_is_refused(tmp_path: Path) -> None:
 
         settings = Settings(path=path)
         path.symlink_to(tmp_path / "other" / "s.db")
-        with pytest.raises(NotAStoreError, match="no regular file"):
+        with pytest.raises(NotAStoreError, match="not a regular file"):
             connect.open_writer(settings)
         async with opening as store:
             assert store.path == tmp_path / "other" / "s.db"
