@@ -1,4 +1,4 @@
-"""What the tests of salvage need: a store with everything, what each page holds, and damage."""
+"""For tests of salvage: a store with everything, the content of each page, and damage."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Salvaged:
 
 
 def salvaged(path: Path) -> Salvaged:
-    """What `salvage` would write, without writing it."""
+    """The values that `salvage` would write."""
     with contextlib.closing(row_recovery.scratch()) as conn:
         damage, _ = salvaging.read(path, conn, threading.Event())
         found = session_recovery.contents(conn)
@@ -167,7 +167,7 @@ def salvaged(path: Path) -> Salvaged:
 
 
 class Layout:
-    """Which owners and checkpoints have rows in a page of a whole file, by page."""
+    """By page of an intact file: the owners and checkpoints with rows in it."""
 
     def __init__(self, path: Path) -> None:
         self.owners: dict[int, set[str]] = collections.defaultdict(set)
@@ -228,7 +228,7 @@ class Layout:
                 overflow, left = int.from_bytes(data[:4], "big"), left - PAGE + 4
 
     def _owners_of_branches(self) -> dict[int, set[str]]:
-        """Whose conversations have messages that lie on a branch."""
+        """The owners with messages on a branch."""
         heads: dict[int, set[str]] = collections.defaultdict(set)
         for key, branch in self._conn.execute("SELECT owner_key, head_branch FROM generation"):
             heads[branch].add(self._ids[key])
@@ -300,20 +300,20 @@ def swapped(data: bytes, one: int, other: int) -> bytes:
 
 
 def flipped(data: bytes, byte: int, bit: int) -> bytes:
-    """With one bit turned."""
+    """With one bit flipped."""
     found = bytearray(data)
     found[byte] ^= 1 << bit
     return bytes(found)
 
 
 def is_part(found: Iterable[Any], saved: Sequence[Any]) -> bool:
-    """Whether these are some of the saved ones, in their order."""
+    """Return whether these are some of the saved values, in their order."""
     rest = iter(saved)
     return all(any(one == value for value in rest) for one in found)
 
 
 class Truth:
-    """What a whole store holds, to hold against what comes back of it once it was damaged."""
+    """The content of an intact store, compared with the values recovered from a damaged copy."""
 
     def __init__(self, path: Path) -> None:
         self.data = path.read_bytes()
@@ -324,7 +324,7 @@ class Truth:
         assert not any(kept.damage for kept in self.whole.owners.values())
 
     def check(self, found: Salvaged, *pages: int) -> None:
-        """What had no row in these pages is whole, and nothing came back that was never saved."""
+        """Values without a row in these pages are intact, and none is new."""
         hurt = {owner for page in pages for owner in self.layout.owners.get(page, ())}
         for name, kept in self.whole.owners.items():
             if name not in hurt:
@@ -350,7 +350,7 @@ class Truth:
                 assert is_part(mine.tasks, session.tasks)
         for name, recovered in found.checkpoints.items():
             if name.startswith(MEMORIES):
-                # Of an owner whose name is damaged nothing comes back but that.
+                # Of an owner with a damaged id only the damage is recovered.
                 was_there = self.whole.checkpoints.get(name)
                 assert is_part(recovered.value, () if was_there is None else was_there.value)
                 continue

@@ -1,4 +1,4 @@
-"""A folder as if it lay on a medium that cannot be written, for root as well."""
+"""A folder that is read-only, for root as well."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Nothing in the folder can be written meanwhile; the test is skipped where that cannot be."""
+    """Make a folder read-only during the block; skip the test where that is not possible."""
     mount = ["mount", "--bind", "-o", "ro", str(folder), str(folder)]
     try:
         if subprocess.run(mount, capture_output=True, check=False).returncode:

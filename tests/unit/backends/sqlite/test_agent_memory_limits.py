@@ -1,4 +1,4 @@
-"""Memories at the edges: many at once, accents apart from letters, too much, and what is none."""
+"""Agent memory at its limits: many items, combining accents, too much text, invalid items."""
 
 from __future__ import annotations
 

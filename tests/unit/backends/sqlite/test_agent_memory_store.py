@@ -1,4 +1,4 @@
-"""Memories in the store's file: with its promises, and without a trace in what surrounds them."""
+"""Agent memory in a SQLite store: with all promises of the store, and apart from its sessions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def items(path: Path, owner: str = "fix-login") -> tuple[MemoryItem, ...]:
 
 
 def changed(path: Path, sql: str, *parameters: object) -> None:
-    """What a careless program does."""
+    """Run a statement as another program would."""
     with database(path) as conn:
         assert conn.execute(sql, parameters).rowcount > 0
         conn.commit()
@@ -138,7 +138,7 @@ def test_deleting_a_session_takes_its_memories_along_and_forking_leaves_them(pat
 
 
 def test_a_memory_is_one_row_and_one_row_on_record(path: Path) -> None:
-    """Cost: nothing else in the file is written."""
+    """No other table is written."""
 
     def done(use: Callable[[Any], Any]) -> dict[str, tuple[int, int, int]]:
         before = all_rows(path)
@@ -181,7 +181,7 @@ def test_many_are_kept_together_or_not_at_all(path: Path) -> None:
 
 
 def test_many_savers_at_once_lose_nothing(path: Path) -> None:
-    """Group commit: memories beside sessions, each told of its own."""
+    """Group commit of memories and sessions: each caller gets its own result."""
 
     async def use(store: SqliteSessionStore) -> None:
         memories = [store.memories(f"agent-{number % 3}") for number in range(30)]
@@ -217,7 +217,7 @@ def test_what_two_processes_store_is_all_there(path: Path) -> None:
 
 
 def test_what_is_redacted_is_never_written(tmp_path: Path) -> None:
-    """The hook is asked about every text of a memory but its ids, type and times."""
+    """The hook gets every text of an item except its ids, type and times."""
     path = tmp_path / "agent.a3s"
     item = memory(1, "the secret is here").evolve(
         tags=("secret tag",), metadata={"prompt": "tell the secret"}, extra={"later": ["secret"]}
@@ -342,7 +342,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_what_is_not_what_was_written_is_not_given_out(path: Path, column: str) -> None:
-    """Whichever way it is looked for, and whether or not it would be found."""
+    """By every search, whether or not the item would be found."""
     changed(
         path,
         f"UPDATE agent_memory SET {column} = {COLUMNS[column]} "
@@ -381,7 +381,7 @@ def test_what_is_not_what_was_written_is_not_given_out(path: Path, column: str) 
     ],
 )
 def test_what_is_lost_is_missed(path: Path, statement: str) -> None:
-    """A lost row is no deleted one."""
+    """A lost row does not count as deleted."""
     changed(path, statement)
 
     async def use(store: SqliteSessionStore) -> None:
@@ -483,7 +483,7 @@ def test_memories_are_in_a_backup_and_come_back_with_it(path: Path, tmp_path: Pa
 
 
 def test_a_backup_of_damaged_memories_is_refused(path: Path, tmp_path: Path) -> None:
-    """As of anything damaged."""
+    """As from any damaged store."""
     changed(path, "UPDATE agent_memory SET content = 'other' WHERE memory_key = 1")
     with pytest.raises(CorruptionError):
         backup.take(Settings(path=path), tmp_path / "copy.a3s")
@@ -551,7 +551,7 @@ def test_no_piece_of_an_erased_memory_is_left_in_any_file(tmp_path: Path) -> Non
 
 
 def _copies(files: list[Path], folder: Path) -> list[Path]:
-    """Copies made by another process: what this one opens and closes would drop locks."""
+    """Copies made by another process: opening and closing the files here would drop locks."""
     (folder / "copies").mkdir(exist_ok=True)
     for file in files:
         subprocess.run(["cp", file, folder / "copies" / file.name], check=True)
@@ -587,7 +587,7 @@ def test_salvage_leaves_out_what_is_damaged_and_names_whose_it_was(path: Path) -
 
 
 def test_salvage_needs_no_record_of_whose_memories_there_are(path: Path) -> None:
-    """Each row says whose it is, and proves it."""
+    """The digest prefix of a row covers its owner."""
     changed(path, "DELETE FROM agent_memory_total")
     report, target = salvaged(path)
     assert {damage.session_id for damage in report.damage} == {"fix-login", "an agent"}
@@ -611,7 +611,7 @@ def test_pages_of_memories_that_nothing_leads_to_are_found(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("lost", ["the header", "the list of free pages", "the root"])
 def test_deleted_memories_are_not_salvaged(tmp_path: Path, lost: str) -> None:
-    """Where the others are all there, what lies about was deleted."""
+    """Where the other rows match the stored total, a stray row was deleted."""
     source = tmp_path / "agent.a3s"
     stay = tuple(memory(number, "stays " * 100) for number in range(100, 110))
     go = tuple(memory(number, "goes " * 100) for number in range(200, 400))
@@ -662,6 +662,6 @@ def test_what_the_file_holds_of_memories_is_rows_and_nothing_else(path: Path) ->
 
 
 def test_a_copied_file_is_as_good(path: Path, tmp_path: Path) -> None:
-    """One file is all of it."""
+    """Everything is in one file."""
     copy = Path(shutil.copy(path, tmp_path / "copy.a3s"))
     assert items(copy) == THREE

@@ -1,4 +1,4 @@
-"""Drafts in a file: claims, damage, salvage, backup, erasing, and how little a rewrite costs."""
+"""Drafts in a file: claims, damage, salvage, backup, erasing, and the cost of a rewrite."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_damaged_draft_is_named_and_its_checkpoint_is_whole(path: Path, column
         for depth in ("quick", "deep"):
             report = await store.verify(depth=depth)
             assert [damage.part for damage in report.damage] == ["draft"]
-        # Writing it anew needs nothing of the damaged row.
+        # Overwriting does not read the damaged row.
         await store.save_draft("run-1", DRAFT)
         assert await store.load_draft("run-1") == DRAFT
 

@@ -36,8 +36,8 @@ from tests.support import session, with_store
 ROOT = Path(__file__).parents[4]
 posix = pytest.mark.skipif(os.name == "nt", reason="these are rules of POSIX")
 
-# What each primary result code is called. SQLITE_OK, ROW and DONE are no failures, NOTICE and
-# WARNING go to a log, and what is left is an error in our SQL or in our use of SQLite.
+# The class of each primary result code. SQLITE_OK, ROW and DONE are no errors, NOTICE and WARNING
+# go to a log, and the others are errors in our SQL or in our use of SQLite.
 NAMED: dict[str, type[StoreError]] = {
     "SQLITE_ABORT": StoreError,
     "SQLITE_AUTH": StoreUnavailableError,
@@ -213,7 +213,7 @@ def test_a_path_that_cannot_be_a_store_is_refused_by_name_and_nothing_is_made(
 def test_a_path_that_looks_like_a_uri_is_a_file_of_that_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite would open a database in memory, and everything would be gone at the end."""
+    """SQLite would open a database in memory, and lose it at the end."""
     monkeypatch.chdir(tmp_path)
     for name in ("file:x?mode=memory", "file::memory:?cache=shared", "a?mode=memory", "a%00b"):
         path = Path(name)

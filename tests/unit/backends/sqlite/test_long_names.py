@@ -1,4 +1,4 @@
-"""Names of files beside the longest that a file system takes: SQLite adds something to them."""
+"""File names near the longest that a file system permits: SQLite appends suffixes to them."""
 
 from __future__ import annotations
 

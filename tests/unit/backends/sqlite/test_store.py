@@ -1,4 +1,4 @@
-"""What the SQLite store has beyond the protocol: generations, forks, settings, damage, privacy."""
+"""The SQLite store beyond the protocol: generations, forks, settings, damage, privacy."""
 
 from __future__ import annotations
 
@@ -426,7 +426,7 @@ def test_a_store_on_a_symlink_is_the_file_it_points_to(tmp_path: Path) -> None:
 
 
 def test_a_changed_value_of_a_collection_is_noticed(tmp_path: Path) -> None:
-    """It decodes as well as the right one; only the digest tells."""
+    """The value decodes; only its digest shows the change."""
     path = tmp_path / "agent.a3s"
 
     async def save(store: SqliteSessionStore) -> None:
@@ -492,7 +492,7 @@ def test_a_file_that_was_moved_or_replaced_is_noticed_before_anything_is_saved(
 
 
 def test_forks_of_forks_go_on_when_what_they_came_from_is_gone(tmp_path: Path) -> None:
-    """Rows behind the last head are collected, though a branch's parts still name them."""
+    """Rows behind the last head are removed, though segments of a branch still include them."""
 
     async def use(store: SqliteSessionStore) -> None:
         await store.save(session("first", messages=messages(8)))

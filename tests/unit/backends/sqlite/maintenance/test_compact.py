@@ -1,4 +1,4 @@
-"""Deleting frees pages, and `compact` gives them back, in steps, beside others."""
+"""`compact` gives free pages back to the file system in steps, while others use the store."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def delete_most(store: SqliteSessionStore) -> None:
 
 
 def emptied(path: Path, **options: Any) -> Path:
-    """A store most of which was deleted."""
+    """A store from which most sessions were deleted."""
 
     async def use(store: SqliteSessionStore) -> None:
         await fill(store)

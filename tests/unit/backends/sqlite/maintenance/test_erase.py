@@ -1,4 +1,4 @@
-"""Erasing leaves no piece of a text behind: looked for in the bytes of the files."""
+"""`erase` leaves no piece of a text in the bytes of the files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ LETTERS = string.ascii_letters + string.digits
 
 
 class Talk:
-    """A session that says random things in every collection, and remembers all it ever said."""
+    """A session with random texts in every collection; it keeps a list of all its texts."""
 
     def __init__(self, rng: random.Random, session_id: str) -> None:
         self.rng = rng
@@ -92,7 +92,7 @@ class Talk:
         return Message(role="user", content=content, reasoning_content=self.say(60))
 
     def go_on(self) -> None:
-        """More of everything; some lists lose their oldest, and the prompt is another one."""
+        """Add to every collection; some lists lose their oldest values, and the prompt changes."""
         old, rng = self.snapshot, self.rng
         more = tuple(self.message() for _ in range(rng.randint(1, 6)))
         self.snapshot = old.evolve(
@@ -109,7 +109,7 @@ class Talk:
         )
 
     def compact(self) -> None:
-        """The conversation becomes a summary and its end."""
+        """Replace the conversation by a summary and its last messages."""
         session = self.snapshot.session
         messages = (Message.user(self.say()), *session.messages[-2:])
         self.snapshot = self.snapshot.evolve(session=session.evolve(messages=messages))
@@ -187,7 +187,7 @@ class Talk:
 
 @attrs.frozen
 class Pieces:
-    """All that could be left of what was said: of the texts, and of their compressed forms.
+    """Every piece of the texts, and of their compressed forms, that could be left.
 
     Of those longer pieces, since of random texts zlib's tables of letters are much alike.
     """
@@ -211,7 +211,7 @@ def _windows(texts: list[bytes], size: int) -> set[bytes]:
 
 
 def left(path: Path, wanted: Pieces) -> dict[str, int]:
-    """How many pieces are in each of the store's files, read by another process."""
+    """The number of pieces in each of the store's files, read by another process."""
     found = {}
     for end in ("", "-wal", "-shm"):
         file = path.with_name(path.name + end)
@@ -225,7 +225,7 @@ def left(path: Path, wanted: Pieces) -> dict[str, int]:
 
 
 async def live(store: SqliteSessionStore, rng: random.Random) -> list[Talk]:
-    """Some sessions that go on by turns, are compacted, have checkpoints; one is deleted."""
+    """Sessions that take turns, are compacted, have checkpoints; one is deleted."""
     talks = [Talk(rng, f"s{number}") for number in range(5)]
     for step in range(25):
         talk = rng.choice(talks)
@@ -246,7 +246,7 @@ async def live(store: SqliteSessionStore, rng: random.Random) -> list[Talk]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_piece_of_an_erased_session_is_left_in_any_file(tmp_path: Path, seed: int) -> None:
-    """While the store is open and after it was closed; what others said is all there."""
+    """With the store open and after closing it; all texts of other sessions are stored."""
     path = tmp_path / "s.db"
     rng = random.Random(seed)
 
@@ -319,7 +319,7 @@ def test_checkpoints_of_a_session_that_was_never_saved_are_erased(tmp_path: Path
 
 @attrs.frozen
 class Stop:
-    """Ends a process that reads."""
+    """Ends the reading process."""
 
     pid: int
     end: Callable[[], None]
@@ -330,7 +330,7 @@ class Stop:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[Stop]:
-    """Another process reads in the store until it is told to stop."""
+    """Another process keeps a read transaction open until it is ended."""
     code = (
         "import sqlite3, sys\n"
         "conn = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
@@ -350,7 +350,7 @@ def reading(path: Path) -> Iterator[Stop]:
 
 
 def test_somebody_who_reads_in_the_log_is_waited_for_and_then_said(tmp_path: Path) -> None:
-    """Pieces may be left in the log then; erasing once more finishes."""
+    """Pieces may be left in the WAL then; erasing again removes them."""
     path = tmp_path / "s.db"
 
     async def use(store: SqliteSessionStore) -> None:
@@ -364,7 +364,7 @@ def test_somebody_who_reads_in_the_log_is_waited_for_and_then_said(tmp_path: Pat
             assert await store.load("a") is None
             wanted = Pieces.of([talk])
             assert sum(left(path, wanted).values()) > 0
-            # Others may be saved meanwhile.
+            # Other sessions can be saved meanwhile.
             await store.save(session("b"))
             stop()
         assert (await erased(store, "a")).found == ()
@@ -378,7 +378,7 @@ def test_somebody_who_reads_in_the_log_is_waited_for_and_then_said(tmp_path: Pat
 def test_a_replicator_is_named_and_each_attempt_leaves_the_log_as_long_as_it_was(
     tmp_path: Path,
 ) -> None:
-    """One that never ends its read transaction; the file is not written anew until it has."""
+    """The file is not rewritten while a process keeps its read transaction open."""
     path = tmp_path / "s.db"
     wal = tmp_path / "s.db-wal"
 
@@ -490,7 +490,7 @@ def test_a_fork_of_no_messages_shares_none(tmp_path: Path) -> None:
 
 
 def test_a_fork_that_was_rewound_past_what_it_shared_still_shares_it(tmp_path: Path) -> None:
-    """Its earlier generations reach there."""
+    """Its earlier generations have the messages."""
 
     async def use(store: SqliteSessionStore) -> None:
         await store.save(session("a"))
@@ -515,7 +515,7 @@ def test_a_checkpoint_of_a_fork_shares_too(tmp_path: Path) -> None:
         )
         await store.save_loop_checkpoint("r", point)
         assert store._engine.writer is not None
-        # As if only the checkpoint were left of it.
+        # Only the checkpoint of the session is left.
         await store._engine.writer.run(lambda conn: conn.execute("DELETE FROM owner WHERE id='b'"))
         with pytest.raises(SharedMessagesError) as caught:
             await erased(store, "a")
@@ -526,7 +526,7 @@ def test_a_checkpoint_of_a_fork_shares_too(tmp_path: Path) -> None:
 
 
 def test_what_another_session_saved_itself_stays_its_own(tmp_path: Path) -> None:
-    """Equal messages lie in rows of their own, an equal large text lies once."""
+    """Equal messages have rows of their own; an equal large text is stored once."""
     large = ToolArtifact(
         artifact_id="a",
         artifact_uri="a",
@@ -548,7 +548,7 @@ def test_what_another_session_saved_itself_stays_its_own(tmp_path: Path) -> None
 
 
 def test_the_log_keeps_its_size_again_afterwards(tmp_path: Path) -> None:
-    """What erasing set for itself is as it was."""
+    """Settings that erasing changes are restored."""
     path = tmp_path / "s.db"
 
     async def use(store: SqliteSessionStore) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Copies that the store itself made beside its file: they are named, and erased in if asked."""
+"""`erase` lists the copies that the store made beside its file, and erases there if asked."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_unfinished_copies_of_dead_processes_are_removed_those_of_living_ones_ke
 
 
 def test_an_unfinished_copy_is_known_by_the_token_of_its_process(tmp_path: Path) -> None:
-    """An id alone may be given to another process, and means nothing in another container."""
+    """A process id may be reused, and means another process in another container."""
     path = tmp_path / "agent.a3s"
     asyncio.run(filled(path))
     place, pid, start = processes.own_token().split(".")
@@ -172,7 +172,7 @@ def test_a_damaged_copy_is_named_and_the_others_are_gone_on_with(tmp_path: Path)
 
 
 def test_a_backup_before_a_migration_is_erased_in(tmp_path: Path) -> None:
-    """It has an older schema; no further copy of it is left."""
+    """The copy has an older schema; its migration leaves no further copy."""
     path = tmp_path / "agent.a3s"
     files = Path(__file__).parents[4] / "compat" / "files"
     path.write_bytes(gzip.decompress((files / "schema-1-0.1.0.a3s.gz").read_bytes()))

@@ -28,7 +28,7 @@ async def health(store: SqliteSessionStore) -> Health:
 
 
 def healthy(**facts: Any) -> dict[str, Any]:
-    """Facts about a store of which there is nothing to be said."""
+    """Measurements for which nothing is recommended."""
     given = {
         "last_verify": {"at": NOW, "depth": "deep", "damage": 0},
         "permissions": "0600",

@@ -1,4 +1,4 @@
-"""Pruning removes what is old enough and nothing else, in small steps, whatever comes between."""
+"""`prune` removes old generations and nothing else, in small steps, whatever happens between."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def grown(store: SqliteSessionStore, count: int, name: str = ID) -> None:
 
 
 async def rewritten(store: SqliteSessionStore, times: int, length: int = 5) -> None:
-    """A session whose first message is another one each time."""
+    """A session saved several times, each time with another first message."""
     for number in range(times):
         await save(store, messages(1, tag=f"first {number}") + messages(length, start=1))
 
@@ -66,7 +66,7 @@ async def numbers(store: SqliteSessionStore, name: str = ID) -> list[int]:
 
 
 def compared(report: PruneReport) -> PruneReport:
-    """Without what differs between a dry run and a real one."""
+    """A report without the fields that differ between a dry run and a real one."""
     return attrs.evolve(report, dry_run=False, bytes_free_pages=None, seconds=0.0)
 
 
@@ -258,7 +258,7 @@ def test_of_a_conversation_that_slid_the_messages_before_the_oldest_kept_go(tmp_
         assert (await store.verify(depth="deep")).ok
 
     in_store(tmp_path / "agent.a3s", use)
-    # Five of the present conversation, and one more of each of the two before it.
+    # Five generations of the present conversation, and one of each of the two earlier ones.
     assert len(all_rows(tmp_path / "agent.a3s")["message"]) == 7
 
 
@@ -325,7 +325,7 @@ def test_a_lost_generation_of_a_pruned_session_is_still_noticed(tmp_path: Path) 
 
 
 def test_a_session_whose_last_save_is_lost_keeps_its_messages(tmp_path: Path) -> None:
-    """Its row has the conversation still; what others do to its branches takes none of it."""
+    """The session's row still has its head, so pruning others removes none of its messages."""
     path = tmp_path / "agent.a3s"
 
     async def fill(store: SqliteSessionStore, _: Clock) -> None:
@@ -389,7 +389,7 @@ _STEPS: Final = st.lists(
 
 
 class Program:
-    """Does what the steps say, and knows what every generation loads as."""
+    """Carries out the steps, and keeps the expected value of every generation."""
 
     def __init__(self, store: SqliteSessionStore, clock: Clock) -> None:
         self.store = store
@@ -428,7 +428,7 @@ class Program:
                 assert await self.everything() == present
 
     async def everything(self) -> dict[Any, Any]:
-        """Sessions and checkpoints as they load."""
+        """All sessions and checkpoints, loaded."""
         ids = await self.store.list()
         runs = ["run-a", "run-b"]
         return {
@@ -437,7 +437,7 @@ class Program:
         }
 
     async def histories(self) -> dict[tuple[str, int], tuple[Message, ...]]:
-        """The conversation of every generation."""
+        """The conversation of every generation, loaded."""
         found = {}
         for name in await self.store.list():
             for generation in await self.store.generations(name):

@@ -1,4 +1,4 @@
-"""Accepting a state that opening refuses: nothing is removed, and a log left out stays left out."""
+"""`resolve` makes refused files openable; no file is removed, no left-out WAL applied later."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def saved(tmp_path: Path) -> Path:
 
 
 def killed(path: Path, name: str) -> Path:
-    """A store whose process was killed with all of it in the log."""
+    """A store whose process was killed with all its data in the WAL."""
     program = (
         "import asyncio, os, sys\n"
         "from a3s_store import SqliteSessionStore\n"
@@ -135,7 +135,7 @@ def test_a_damaged_store_is_kept_byte_for_byte_with_its_log(saved: Path, tmp_pat
 def test_a_store_whose_log_alone_is_damaged_is_kept_byte_for_byte(
     saved: Path, tmp_path: Path
 ) -> None:
-    """SQLite would copy what it understands of the log, and remove it."""
+    """SQLite would copy the readable part of the WAL, and remove the WAL."""
     path = tmp_path / "agent.a3s"
     make(path, "in the database")
     killed(path, "in the log")
@@ -234,7 +234,7 @@ def test_a_store_that_this_process_has_open_is_not_replaced(saved: Path, tmp_pat
 def test_a_damaged_store_that_this_process_has_open_is_not_so_much_as_read(
     saved: Path, tmp_path: Path
 ) -> None:
-    """Its locks would be gone once a file of it that we opened is closed."""
+    """Closing a descriptor of an open database drops its locks."""
     path = make(tmp_path / "agent.a3s", "now")
     write = "import sys; f = open(sys.argv[1], 'r+b'); f.write(sys.argv[2].encode())"
 
@@ -259,7 +259,7 @@ def test_a_plain_reader_of_this_process_is_in_the_way_too(saved: Path, tmp_path:
 def test_whoever_was_about_to_open_the_old_file_is_told_to_try_again(
     saved: Path, tmp_path: Path
 ) -> None:
-    """Its connection has the old file, and would take the new one's log for that file's."""
+    """An open connection would use the new store's WAL with the old database."""
     path = make(tmp_path / "agent.a3s", "now")
     before = kept_files.identity(path)
     settings = Settings(path=path)
@@ -330,7 +330,7 @@ def test_a_symbolic_link_to_a_store_stays_one(saved: Path, tmp_path: Path) -> No
 def test_without_a_swap_of_names_the_restore_goes_another_way(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a file system that knows neither a swap nor a rename that never replaces."""
+    """On a file system without exchange of names and without rename that refuses to replace."""
     monkeypatch.setattr(atomic_rename, "_call", lambda: None)
     path = make(tmp_path / "agent.a3s", "now")
     restore(saved, path, replace=True)

@@ -1,4 +1,4 @@
-"""What only damage explains: a row its index does not know, a blob that is not what it says."""
+"""Rows that an index lost, and blobs with wrong bytes, are reported as damage."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hide_from_index(path: Path, table: str, key: str) -> None:
 
 
 def test_a_session_that_its_index_lost_is_not_taken_for_one_never_saved(tmp_path: Path) -> None:
-    """An application would begin anew, and a second session would stand under the same id."""
+    """Reported as never saved, the id would get a second session."""
     path = tmp_path / "store"
 
     async def main() -> None:
@@ -53,7 +53,7 @@ def test_a_session_that_its_index_lost_is_not_taken_for_one_never_saved(tmp_path
 
 
 def test_a_queue_is_not_taken_for_empty_where_the_index_lost_its_session(tmp_path: Path) -> None:
-    """Its tasks would be forgotten."""
+    """Its tasks would count as never saved."""
     path = tmp_path / "store"
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""A key is found in every text of a store, and its place is told without the key."""
+"""The scan finds a key in every text of a store, and reports the place without the key."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_store_without_keys_has_none(filled: bytes, tmp_path: Path) -> None:
 
 
 def test_every_column_with_texts_is_searched(filled: bytes, tmp_path: Path) -> None:
-    """Of every table, also of one that a later release adds."""
+    """Every table is scanned, also one that a later release adds."""
     path = tmp_path / "agent.a3s"
     path.write_bytes(filled)
     with database(path) as conn:

@@ -1,4 +1,4 @@
-"""A check has an end, and says when it came to it before it was done."""
+"""A check ends at its time limit, and its report says that it was not finished."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_backup_whose_check_was_not_finished_is_refused(
 def test_damage_whose_second_check_was_not_finished_is_told_and_no_failing_disk(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before damage is reported it is looked for again, which may take longer."""
+    """Damage is verified a second time before it is reported, which may take longer."""
     seconds = iter((60.0, 0.0))
 
     def slower(conn: sqlite3.Connection, **options: Any) -> VerifyReport:

@@ -1,4 +1,4 @@
-"""Whatever is changed behind the store's back, `verify` finds it; a damaged load gives the rest."""
+"""`verify` finds every change made outside the store; a damaged load returns the rest."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from a3s_store.testing import samples
 from tests.everything import everything, fill
 from tests.support import database, messages, session, with_store
 
-# What no digest speaks of: for people to read, or written anew whenever it is needed.
+# Columns in no digest: for people to read, or rewritten when needed.
 _UNPROVEN: Final = {
     ("meta", "name"),
     ("meta", "value"),
-    # Nothing hangs on these numbers: they say in which order rows came.
+    # These numbers only give the order in which rows were added.
     ("artifact", "artifact_key"),
     ("message", "message_key"),
     ("queue_entry", "queue_entry_key"),
-    # Advice only: which live session has it, and whether a model made the title.
+    # Informative only: the live session with the claim, and whether a model made the title.
     ("loop_checkpoint", "claimed_by"),
     ("queue_entry", "claimed_by"),
     ("session_config", "name_source"),
@@ -41,7 +41,7 @@ _UNPROVEN: Final = {
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with something in every table."""
+    """A store with rows in every table."""
     path = tmp_path_factory.mktemp("filled") / "agent.a3s"
     with_store(path, fill)
     return path
@@ -49,7 +49,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store_path(filled: Path, tmp_path: Path) -> Path:
-    """A copy of it to damage."""
+    """A copy of that store to damage."""
     return Path(shutil.copy(filled, tmp_path / "agent.a3s"))
 
 
@@ -60,7 +60,7 @@ def verified(path: Path) -> VerifyReport:
 
 
 def changed(path: Path, sql: str, *parameters: object) -> int:
-    """What a careless program does: a statement, without the store's rules."""
+    """Run a statement as another program would, without the store's rules."""
     with database(path) as conn:
         conn.execute("PRAGMA foreign_keys = OFF")
         count = conn.execute(sql, parameters).rowcount
@@ -133,7 +133,7 @@ def _other(value: Any, kind: str) -> Any:
     if isinstance(value, bytes):
         return bytes([value[0] ^ 1]) + value[1:]
     if isinstance(value, str):
-        # JSON stays JSON: only a digest can tell.
+        # Valid JSON stays valid, so that only a digest can show the change.
         swapped = value.replace("1", "2", 1) if "1" in value else value.replace("a", "b", 1)
         return swapped if swapped != value else value + "x"
     if isinstance(value, float):
@@ -141,8 +141,8 @@ def _other(value: Any, kind: str) -> Any:
     return value + 1000
 
 
-# Nothing else in the file speaks of these rows: without one, the file is as if the store had
-# removed it. Of `meta`, the salts are missed.
+# No other row refers to these: without one, the file looks as if the store had removed it. Of
+# `meta`, a lost salt is noticed.
 _SPARED: Final = {
     "meta",
     "tombstone",
@@ -170,7 +170,7 @@ def _rows_of(path: Path, table: str) -> list[tuple[str, tuple[Any, ...]]]:
 
 
 async def _loaded(store: SqliteSessionStore) -> dict[tuple[Any, ...], Any]:
-    """All that loads say of the two sessions, an error by its type."""
+    """Everything that loads return of the two sessions; an error by its type."""
     found: dict[tuple[Any, ...], Any] = {}
     for session_id in ("fix-login", "again"):
         reads: dict[Any, Callable[[str], Awaitable[Any]]] = {
@@ -193,7 +193,7 @@ async def _loaded(store: SqliteSessionStore) -> dict[tuple[Any, ...], Any]:
 
 @pytest.mark.parametrize("table", [table for table in _tables() if table not in _SPARED])
 def test_no_row_of_any_table_vanishes_unseen(store_path: Path, table: str) -> None:
-    """Verify tells of it; a session that is listed loads as before, or says that it is damaged."""
+    """Verify reports it; a listed session loads as before, or raises CorruptionError."""
 
     async def use(store: SqliteSessionStore) -> None:
         listed = await store.list()
@@ -277,7 +277,7 @@ def test_what_was_verified_last_is_on_record(store_path: Path) -> None:
 
 
 def test_a_file_that_stays_locked_is_verified_without_a_note(store_path: Path) -> None:
-    """Damage must be told even if nothing can be written."""
+    """Damage is reported even if nothing can be written."""
     changed(store_path, "UPDATE run SET prompt = 'another'")
 
     async def use(store: SqliteSessionStore) -> VerifyReport:
@@ -332,7 +332,7 @@ async def _delete_all(store: SqliteSessionStore) -> None:
 def test_a_row_that_others_delete_after_it_was_listed_is_no_damage(
     store_path: Path, listing: str, depth: Depth
 ) -> None:
-    """Damage that is gone when the reads are repeated is a failing disk, and ends all saves."""
+    """Damage that a second read does not find shows a failing disk, and ends all saves."""
     deletions: list[str] = []
 
     def delete_once_listed(sql: str) -> None:
@@ -490,7 +490,7 @@ def test_what_is_said_of_damage_has_a_place_and_no_text() -> None:
 
 
 def test_damaged_messages_do_not_come_back_in_the_place_of_others(store_path: Path) -> None:
-    """Two rows that changed places are each whole, and neither is where it was."""
+    """Two rows that changed places are each intact, and in the wrong place."""
     whole = recovered(store_path).value
     assert whole is not None
     (branch, one), (same, other) = row_of(store_path, 1), row_of(store_path, 2)
@@ -513,7 +513,7 @@ def test_damaged_messages_do_not_come_back_in_the_place_of_others(store_path: Pa
 
 
 def test_ids_that_are_no_text_are_named_and_never_listed(tmp_path: Path) -> None:
-    """Where pages of another table stand in the place of ours, a column may have any value."""
+    """Where pages of two tables changed places, a column may have any value."""
     path = tmp_path / "agent.a3s"
 
     async def fill(store: SqliteSessionStore) -> None:

@@ -1,4 +1,4 @@
-"""Lists of sessions: which comes first, and where a session belongs."""
+"""Lists of sessions: their order, and the descendants of a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`prove_chain`, and when a load proves the chain of messages without being asked."""
+"""`prove_chain`, and when a load verifies chain hashes without being asked."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def damaged(path: Path) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Two sessions; a message of the first is not what was saved, and its checksum is right."""
+    """Two sessions; a message of the first was edited, and its checksum recomputed."""
     path = tmp_path / "agent.a3s"
 
     async def fill(store: SqliteSessionStore) -> None:
@@ -139,7 +139,7 @@ def test_whatever_was_saved_is_proven(released: Path, tmp_path: Path) -> None:
 def test_salvage_proves_the_chain_of_rows_without_salt_and_says_what_is_partial(
     tmp_path: Path,
 ) -> None:
-    """A page of a file of an older schema, all of whose checksums are right, in another's place."""
+    """A page in another page's place, in a file of an older schema; all checksums match."""
 
     def old(name: str) -> Path:
         path = tmp_path / name

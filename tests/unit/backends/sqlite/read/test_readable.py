@@ -1,4 +1,4 @@
-"""Ranges of rows are read over what cannot be, in a bounded number of steps."""
+"""Readable rows of a range are read around unreadable ones, in a bounded number of steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from a3s_store.backends.sqlite.read import readable
 def reader(
     present: set[int], broken: set[int], calls: list[int]
 ) -> Callable[[int, int], list[int]]:
-    """A read of a range that fails where one of the broken positions is in it."""
+    """Return a read that fails for ranges with a broken position."""
 
     def read(first: int, last: int) -> list[int]:
         calls.append(1)

@@ -1,4 +1,4 @@
-"""Pages read without SQLite: the same rows where all is well, and an end whatever the bytes are."""
+"""Pages read without SQLite: the same rows from an intact file, and an end for any bytes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_every_row_is_read_as_sqlite_reads_it(whole: Path) -> None:
 
 @pytest.mark.parametrize("page_size", [512, 1024, 65_536])
 def test_a_page_may_have_any_size(tmp_path: Path, page_size: int) -> None:
-    """A file that was vacuumed by another program may have any."""
+    """Another program's VACUUM may choose any page size."""
     path = make(tmp_path / "agent.a3s")
     with contextlib.closing(sqlite3.connect(path)) as own:
         own.execute("PRAGMA journal_mode = DELETE")
@@ -78,7 +78,7 @@ def test_a_page_may_have_any_size(tmp_path: Path, page_size: int) -> None:
 
 
 def test_no_row_fits_into_two_tables() -> None:
-    """So a page that lies about belongs to one; two pairs of keys follow from other rows."""
+    """So a stray page belongs to one table; two pairs of keys follow from other rows."""
     tables = list(all_tables().values())
     for index, one in enumerate(tables):
         for other in tables[index + 1 :]:
@@ -106,7 +106,7 @@ def test_any_bytes_come_to_an_end(tmp_path: Path, whole: Path, data: st.DataObje
     content = bytearray(whole.read_bytes())
     for _ in range(data.draw(st.integers(1, 20))):
         at = data.draw(st.integers(0, len(content) - 1))
-        # Where pages say what they are and what is in them, more often than elsewhere.
+        # The headers of pages are hit more often than other bytes.
         at -= at % PAGE - at % 16 if data.draw(st.booleans()) else 0
         piece = data.draw(st.binary(min_size=1, max_size=8))
         content[at : at + len(piece)] = piece
@@ -165,7 +165,7 @@ def test_overflow_pages_in_a_circle_come_to_an_end(tmp_path: Path, whole: Path) 
 
 
 def test_a_reserved_space_that_is_none_cuts_nothing_off(tmp_path: Path, whole: Path) -> None:
-    """Some builds of SQLite keep bytes at the end of each page; a flipped bit says so as well."""
+    """Some builds of SQLite reserve bytes at the end of each page; a flipped bit may claim it."""
     path = tmp_path / "agent.a3s"
     for bit in range(8):
         path.write_bytes(flipped(whole.read_bytes(), 20, bit))
@@ -205,7 +205,7 @@ def test_a_table_that_is_whole_is_not_added_to(tmp_path: Path, whole: Path) -> N
 
 
 def log_of(turns: int, size: int = 512, order: str = "<") -> bytes:
-    """A log in which page 2 is written in each of so many commits, page 3 in the second frame."""
+    """A WAL with page 2 in each of some commits, and page 3 in the second frame."""
 
     def checksum(data: bytes, before: tuple[int, int]) -> tuple[int, int]:
         first, second = before
@@ -237,7 +237,7 @@ def test_the_last_image_of_a_page_counts(order: str) -> None:
 
 
 def test_what_was_not_committed_does_not_count() -> None:
-    """A crash may cut a log off anywhere: the last commit that is whole counts."""
+    """A crash may cut a WAL off anywhere: the last complete commit counts."""
     whole = log_of(3)
     step = 512 + 24
     for length in range(32, len(whole) + 1, 8):

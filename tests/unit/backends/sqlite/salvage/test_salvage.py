@@ -1,4 +1,4 @@
-"""`salvage`: what no damaged page held comes back whole, and nothing that was never saved."""
+"""`salvage` recovers everything outside damaged pages, and nothing that was never saved."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_no_page_is_missed_by_what_had_nothing_in_it(truth: Truth, tmp_path: Pat
 
 
 def test_pages_in_the_wrong_place_are_found_again(truth: Truth, tmp_path: Path) -> None:
-    """Only a piece of a long value does not say what it is."""
+    """An overflow page alone does not show its table."""
     file = tmp_path / "agent.a3s"
     for page in range(1, truth.pages):
         file.write_bytes(swapped(truth.data, page, page + 1))
@@ -195,7 +195,7 @@ def test_a_wrong_key_beside_an_id_is_put_right(truth: Truth, tmp_path: Path) -> 
 
 
 def test_lost_ids_are_proven_or_made_up_and_named(truth: Truth, tmp_path: Path) -> None:
-    """The digest of a session says whether an id that stands elsewhere is its own."""
+    """The digest of a session shows whether an id in other tables is its own."""
     (page,) = truth.layout.pages("owner")
     (index,) = truth.layout.pages("sqlite_autoindex_owner_1")
     file = tmp_path / "agent.a3s"
@@ -288,7 +288,7 @@ def test_what_was_deleted_does_not_come_back(tmp_path: Path, lost: str) -> None:
 
 
 def test_messages_of_another_conversation_do_not_fill_a_gap(tmp_path: Path) -> None:
-    """Numbers of branches are used again; only the chain tells whose a message is."""
+    """Keys of branches are reused; only the chain hash shows the branch of a message."""
     files = []
     for name in ("stays", "other"):
         path = tmp_path / f"{name}.a3s"
@@ -313,7 +313,7 @@ def test_messages_of_another_conversation_do_not_fill_a_gap(tmp_path: Path) -> N
 
 
 def test_a_session_whose_own_row_is_gone_is_damaged_not_absent(tmp_path: Path) -> None:
-    """Its collections are still there, as if it had never been saved."""
+    """Its collections are stored, as if the session had never been saved."""
     path = make(tmp_path / "agent.a3s")
     conn = sqlite3.connect(path)
     conn.execute("DELETE FROM session")
@@ -362,7 +362,7 @@ asyncio.run(main())
 
 @pytest.fixture(scope="module")
 def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store whose writer was killed: nearly all of it is in the log."""
+    """A store whose writer was killed: nearly all its data is in the WAL."""
     path = tmp_path_factory.mktemp("killed") / "agent.a3s"
     subprocess.run([sys.executable, "-c", _WRITER, str(path)], check=True, timeout=60)
     assert path.with_name("agent.a3s-wal").stat().st_size > 20 * PAGE
@@ -386,7 +386,7 @@ def test_a_log_is_read_and_left_alone(logged: Path, tmp_path: Path) -> None:
 def test_commits_behind_a_damaged_one_in_the_log_come_back(
     logged: Path, tmp_path: Path, damage: str
 ) -> None:
-    """SQLite itself would read none of them, and say nothing."""
+    """SQLite itself would ignore all of them silently."""
     log = logged.with_name("agent.a3s-wal")
     data = bytearray(log.read_bytes())
     step = PAGE + 24
@@ -405,7 +405,7 @@ def test_commits_behind_a_damaged_one_in_the_log_come_back(
 
 
 def test_flipped_bits_in_the_log_cost_nothing(logged: Path) -> None:
-    """A checksum tells which bit it was, or an earlier image of the page will do."""
+    """The bit is found by the checksum, or an earlier image of the page is used."""
     log = logged.with_name("agent.a3s-wal")
     data = log.read_bytes()
     chance = random.Random(4)
@@ -426,7 +426,7 @@ def test_flipped_bits_in_the_log_cost_nothing(logged: Path) -> None:
 def test_a_flipped_bit_in_the_last_frame_costs_one_commit_at_most_and_is_reported(
     logged: Path, tmp_path: Path
 ) -> None:
-    """Two bits may explain the same checksum there, and no later frame tells which it was."""
+    """Two bits may give the same checksum there, and no later frame shows which was flipped."""
     log = logged.with_name("agent.a3s-wal")
     data = log.read_bytes()
     for number in range(8):
@@ -489,7 +489,7 @@ def test_nothing_is_replaced(truth: Truth, tmp_path: Path, taken: str) -> None:
 
 
 def test_a_store_that_is_open_here_is_refused(truth: Truth, tmp_path: Path) -> None:
-    """Closing its file again would drop SQLite's locks in this process."""
+    """Closing a descriptor of an open database drops its locks in this process."""
     path = tmp_path / "old.a3s"
     path.write_bytes(truth.data)
     (tmp_path / "link.a3s").symlink_to(path)
