@@ -5,7 +5,7 @@
 -- misread it; an integer column is NULL, and the number in `extra`, when it is beyond 63 bits; digests
 -- are SHA-256 as described in a3s_store/core/digests.py.
 -- Rows without child rows (trace events, events of a run) have a packed key: the key of their parent times
--- 2^32, plus their `seq`. So they lie together, in order, and need no index.
+-- 2^32, plus their `seq`. So they are stored together, in order, and need no index.
 -- No foreign key leads from a collection to a session: collections may be saved before their session.
 
 -- One row, alone on page 2 (3 with auto-vacuum), rewritten by every commit: it ties a WAL to its file.
@@ -39,7 +39,7 @@ CREATE TABLE tombstone (
 -- Count and digest of each saved collection, also of an empty one; without a row it was never saved. Lists
 -- inside a session and retained artifact URIs have a row too.
 CREATE TABLE collection (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     name TEXT NOT NULL,  -- as in core/collections.py
     count INTEGER NOT NULL,  -- how many values
     digest BLOB NOT NULL,  -- their list digest; SHA-256 for the URIs
@@ -51,12 +51,12 @@ CREATE TABLE branch (
     branch_key INTEGER PRIMARY KEY  -- referred to by heads
 ) STRICT;
 
--- Where the messages of a branch lie, segment by segment: positions start_seq up to end_seq are rows of source_branch.
+-- The rows of the messages of a branch, segment by segment: positions start_seq up to end_seq are rows of source_branch.
 CREATE TABLE branch_segment (
     branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,  -- the branch described
     start_seq INTEGER NOT NULL,  -- first position of the segment
     end_seq INTEGER,  -- one past the last; NULL: open, the branch's own rows
-    source_branch INTEGER NOT NULL REFERENCES branch,  -- the branch whose rows they are
+    source_branch INTEGER NOT NULL REFERENCES branch,  -- the branch of these rows
     source_start INTEGER,  -- seq there of the first, where the rows are another conversation's; NULL: start_seq
     row_checksum INTEGER,  -- CRC-32 of the other columns; NULL: written by schema 6 or older
     PRIMARY KEY (branch_key, start_seq)
@@ -74,7 +74,7 @@ CREATE TABLE branch_chain (
 
 -- The sessions with a head on a branch, in their present or an earlier generation.
 CREATE TABLE branch_owner (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     branch_key INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,  -- the branch
     PRIMARY KEY (owner_key, branch_key)
 ) STRICT, WITHOUT ROWID;
@@ -112,7 +112,7 @@ CREATE TABLE message_blob (
 
 -- The part of a session that changes with every turn. Its conversation is a head: a branch and a length.
 CREATE TABLE session (
-    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- whose
+    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     head_branch INTEGER NOT NULL,  -- branch of its conversation
     head_length INTEGER NOT NULL,  -- number of messages of the branch that are its conversation
     digest BLOB NOT NULL,  -- SHA-256 of the session without configuration, messages, cost records, tasks
@@ -144,7 +144,7 @@ CREATE TABLE session (
 
 -- The configuration of a session, which a turn does not change.
 CREATE TABLE session_config (
-    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- whose
+    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     digest BLOB NOT NULL,  -- SHA-256 of the configuration
     tool_names TEXT NOT NULL,  -- JSON array, in the order of the tool list
     llm_config TEXT,  -- JSON object: provider, model, base_url; never a key
@@ -170,7 +170,7 @@ CREATE TABLE session_config (
 
 -- One row for every save of a session or of its collections: order of saves, and index of time travel.
 CREATE TABLE generation (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     generation INTEGER NOT NULL,  -- from 1, rising by one
     head_branch INTEGER,  -- branch of the conversation then; NULL: no session was saved yet
     head_length INTEGER,  -- its length then
@@ -185,7 +185,7 @@ CREATE TABLE generation (
 -- The cost of one model call of a session.
 CREATE TABLE cost_record (
     cost_record_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
-    owner_key INTEGER AS (cost_record_key >> 32),  -- whose
+    owner_key INTEGER AS (cost_record_key >> 32),  -- the owner it belongs to
     seq INTEGER AS (cost_record_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     model TEXT NOT NULL,  -- model that was called
     provider TEXT NOT NULL,  -- who runs it
@@ -202,7 +202,7 @@ CREATE TABLE cost_record (
 -- One item of a session's task list.
 CREATE TABLE task (
     task_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
-    owner_key INTEGER AS (task_key >> 32),  -- whose
+    owner_key INTEGER AS (task_key >> 32),  -- the owner it belongs to
     seq INTEGER AS (task_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     id TEXT NOT NULL,  -- id within the list
     content TEXT NOT NULL,  -- the work to do
@@ -217,7 +217,7 @@ CREATE TABLE task (
 
 -- Artifacts that upstream's garbage collection must keep.
 CREATE TABLE retained_artifact_uri (
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     seq INTEGER NOT NULL,  -- position
     uri TEXT NOT NULL,  -- the artifact's URI; no foreign key
     PRIMARY KEY (owner_key, seq)
@@ -226,7 +226,7 @@ CREATE TABLE retained_artifact_uri (
 -- A tool's output, too large for the conversation.
 CREATE TABLE artifact (
     artifact_key INTEGER PRIMARY KEY,  -- in order of arrival
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     artifact_id TEXT NOT NULL,  -- opaque
     artifact_uri TEXT NOT NULL,  -- opaque; not unique
@@ -243,7 +243,7 @@ CREATE TABLE artifact (
 -- One execution of a tool or program.
 CREATE TABLE trace_event (
     trace_event_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
-    owner_key INTEGER AS (trace_event_key >> 32),  -- whose
+    owner_key INTEGER AS (trace_event_key >> 32),  -- the owner it belongs to
     seq INTEGER AS (trace_event_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     schema TEXT NOT NULL,  -- a constant of upstream's, not checked
     kind TEXT NOT NULL,  -- tool_execution or program_execution
@@ -262,7 +262,7 @@ CREATE TABLE trace_event (
 -- One run of the agent.
 CREATE TABLE run (
     run_key INTEGER PRIMARY KEY,  -- in order of arrival
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
     id TEXT NOT NULL,  -- upstream's run id; not unique
@@ -284,7 +284,7 @@ CREATE TABLE run (
 -- One run event of a run.
 CREATE TABLE run_event (
     run_event_key INTEGER PRIMARY KEY,  -- run_key * 2^32 + seq
-    run_key INTEGER AS (run_event_key >> 32),  -- whose
+    run_key INTEGER AS (run_event_key >> 32),  -- the parent it belongs to
     seq INTEGER AS (run_event_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     sequence INTEGER,  -- as upstream counted; may repeat
     timestamp_ms INTEGER,  -- Unix milliseconds; may go back
@@ -297,7 +297,7 @@ CREATE TABLE run_event (
 -- A report of the checks of one subject.
 CREATE TABLE verification_report (
     verification_report_key INTEGER PRIMARY KEY,  -- in order of arrival
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     schema TEXT NOT NULL,  -- a constant of upstream's, not checked
     subject TEXT NOT NULL,  -- the subject that was checked
@@ -313,7 +313,7 @@ CREATE TABLE verification_report (
 -- One verification check of a verification report.
 CREATE TABLE verification_check (
     verification_check_key INTEGER PRIMARY KEY,  -- verification_report_key * 2^32 + seq
-    verification_report_key INTEGER AS (verification_check_key >> 32),  -- whose
+    verification_report_key INTEGER AS (verification_check_key >> 32),  -- the parent it belongs to
     seq INTEGER AS (verification_check_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     id TEXT NOT NULL,  -- id within the report
     kind TEXT NOT NULL,  -- free text
@@ -330,7 +330,7 @@ CREATE TABLE verification_check (
 -- A task given to a subagent.
 CREATE TABLE subagent_task (
     subagent_task_key INTEGER PRIMARY KEY,  -- in order of arrival
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose it is
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     seq INTEGER NOT NULL,  -- position; may begin above 0 where the oldest were dropped
     task_id TEXT NOT NULL,  -- id within the list
     parent_session_id TEXT NOT NULL,  -- may be empty
@@ -353,7 +353,7 @@ CREATE TABLE subagent_task (
 -- One subagent progress of a subagent task.
 CREATE TABLE subagent_progress (
     subagent_progress_key INTEGER PRIMARY KEY,  -- subagent_task_key * 2^32 + seq
-    subagent_task_key INTEGER AS (subagent_progress_key >> 32),  -- whose
+    subagent_task_key INTEGER AS (subagent_progress_key >> 32),  -- the parent it belongs to
     seq INTEGER AS (subagent_progress_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     timestamp_ms INTEGER,  -- Unix milliseconds; may go back
     status TEXT NOT NULL,  -- free text
@@ -365,7 +365,7 @@ CREATE TABLE subagent_progress (
 -- One finding of a review.
 CREATE TABLE review_finding (
     review_finding_key INTEGER PRIMARY KEY,  -- owner_key * 2^32 + seq
-    owner_key INTEGER AS (review_finding_key >> 32),  -- whose
+    owner_key INTEGER AS (review_finding_key >> 32),  -- the owner it belongs to
     seq INTEGER AS (review_finding_key & 4294967295),  -- position, in order of finding_id
     schema TEXT NOT NULL,  -- a constant of upstream's, not checked
     finding_id TEXT NOT NULL,  -- names the finding within its session
@@ -384,7 +384,7 @@ CREATE TABLE review_finding (
     addressed_by_run_id TEXT,  -- the run that addressed it; NULL: none
     accepted_by_review_id TEXT,  -- the review that accepted it; NULL: none
     reopen_reason TEXT,  -- why it is pending again; NULL: it was not reopened
-    main_agent_reply TEXT,  -- what the agent said to it; NULL: nothing
+    main_agent_reply TEXT,  -- the reply of the agent to it; NULL: none
     observed_at_ms INTEGER,  -- Unix milliseconds
     updated_at_ms INTEGER,  -- Unix milliseconds
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
@@ -399,7 +399,7 @@ CREATE TABLE loop_checkpoint (
     digest BLOB NOT NULL,  -- SHA-256 of the whole checkpoint, messages included
     schema_version INTEGER NOT NULL,  -- 1; 0: written before the field existed
     run_id TEXT NOT NULL UNIQUE,  -- its key
-    session_id TEXT NOT NULL,  -- whose run it is; no foreign key
+    session_id TEXT NOT NULL,  -- session of the run; no foreign key
     turn INTEGER,  -- tool rounds done
     tool_calls_count INTEGER,  -- tool calls so far
     verification_reports TEXT NOT NULL,  -- JSON array of reports
@@ -440,7 +440,7 @@ CREATE TABLE workflow_checkpoint (
 -- One finished step of a workflow.
 CREATE TABLE workflow_step (
     workflow_step_key INTEGER PRIMARY KEY,  -- workflow_checkpoint_key * 2^32 + seq
-    workflow_checkpoint_key INTEGER AS (workflow_step_key >> 32),  -- whose
+    workflow_checkpoint_key INTEGER AS (workflow_step_key >> 32),  -- the parent it belongs to
     seq INTEGER AS (workflow_step_key & 4294967295),  -- position, from 0 unless the oldest were dropped
     task_id TEXT NOT NULL,  -- id within the list
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
@@ -454,10 +454,10 @@ CREATE TABLE workflow_step (
     digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
 ) STRICT;
 
--- A dead letter or a pending external task of a session's queue: it outlives a crash, not its session.
+-- A dead letter or a pending external task of a session's queue: it survives a crash, and is deleted with its session.
 CREATE TABLE queue_entry (
     queue_entry_key INTEGER PRIMARY KEY,  -- in order of arrival
-    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- whose
+    owner_key INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
     kind TEXT NOT NULL,  -- dead_letter or external_task
     command_id TEXT NOT NULL,  -- id within the queue
     claimed_by TEXT,  -- token of the live session that may write it; NULL: none has claimed it
@@ -470,7 +470,7 @@ CREATE TABLE queue_entry (
 -- last, as in a message.
 CREATE TABLE agent_memory (
     memory_key INTEGER PRIMARY KEY,  -- in order of arrival
-    owner TEXT NOT NULL,  -- whose it is
+    owner TEXT NOT NULL,  -- the owner, an id
     id TEXT NOT NULL,  -- unique for the owner
     timestamp TEXT NOT NULL,  -- when it was made, RFC 3339 in UTC
     importance REAL,  -- from 0 to 1; NULL: negative zero, in extra
@@ -487,7 +487,7 @@ CREATE TABLE agent_memory (
 
 -- The number of memories of an owner; no row without any.
 CREATE TABLE agent_memory_total (
-    owner TEXT NOT NULL PRIMARY KEY,  -- whose
+    owner TEXT NOT NULL PRIMARY KEY,  -- the owner, an id
     count INTEGER NOT NULL,  -- number of rows in agent_memory
     digest_sum INTEGER NOT NULL  -- the sum of their digest prefixes, modulo 2^63
 ) STRICT, WITHOUT ROWID;
