@@ -43,11 +43,9 @@ class MemoryMethods(SqliteStoreBase):
     async def memory_owners(self) -> tuple[str, ...]:
         """See `AgentMemoryStore.memory_owners`."""
         self._check_open("memory_owners")
-        return await self._engine.read(
+        return await self._read_file(
             "memory_owners",
-            str(self._engine.settings.path),
             lambda conn: tuple(owner for (owner,) in conn.execute(_OWNERS).fetchall()),
-            decode.as_is,
         )
 
 

@@ -38,9 +38,7 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
             return conditional.commit(conn, cache, changes, on, merge, self._now_ms())
 
         try:
-            return await self._engine.write(
-                changes.op, self._where(session_id), apply, session_id, session_id=session_id
-            )
+            return await self._write_session(changes.op, session_id, apply)
         except conditional.MergeRaisedError as raised:
             error = raised.error
         raise error
@@ -60,21 +58,15 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
         )
 
     async def _revision(self, session_id: str) -> Revision | None:
-        return await self._engine.read(
-            "revision",
-            self._where(session_id),
-            lambda conn: session_header.revision_of(conn, session_id),
-            decode.as_is,
-            session_id=session_id,
+        return await self._read_session(
+            "revision", session_id, lambda conn: session_header.revision_of(conn, session_id)
         )
 
     async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
-        return await self._engine.read(
+        return await self._read_session(
             "landed",
-            self._where(session_id),
+            session_id,
             lambda conn: session_header.revision_saved_as(conn, session_id, save_id),
-            decode.as_is,
-            session_id=session_id,
         )
 
     async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:

@@ -21,21 +21,13 @@ class GenerationMethods(SqliteStoreBase, GenerationalMethods):
     """Reads generations, forks, rewinds and deletes on the engine; `store` loads a generation."""
 
     async def _generation(self, session_id: str) -> int:
-        return await self._engine.read(
-            "generation",
-            self._where(session_id),
-            lambda conn: session_header.generation_of(conn, session_id),
-            decode.as_is,
-            session_id=session_id,
+        return await self._read_session(
+            "generation", session_id, lambda conn: session_header.generation_of(conn, session_id)
         )
 
     async def _generations(self, session_id: str) -> tuple[Generation, ...]:
-        return await self._engine.read(
-            "generations",
-            self._where(session_id),
-            lambda conn: catalog.generations(conn, session_id),
-            decode.as_is,
-            session_id=session_id,
+        return await self._read_session(
+            "generations", session_id, lambda conn: catalog.generations(conn, session_id)
         )
 
     async def _fork(
@@ -62,9 +54,7 @@ class GenerationMethods(SqliteStoreBase, GenerationalMethods):
             now = self._now_ms()
             return session_changes.rewind(conn, session_id, length, now, expected_generation)
 
-        return await self._engine.write(
-            "rewind", self._where(session_id), apply, session_id, session_id=session_id
-        )
+        return await self._write_session("rewind", session_id, apply)
 
     async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         await self._delete_all(session_id, expected_generation, lambda conn: [session_id])

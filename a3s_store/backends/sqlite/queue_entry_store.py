@@ -42,20 +42,14 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
             elif put:
                 raise session_not_saved()
 
-        where = self._where(session_id)
-        await self._engine.write(
-            "save_queue_entries", where, apply, session_id, session_id=session_id
-        )
+        await self._write_session("save_queue_entries", session_id, apply)
 
     async def _claim_entries(
         self, session_id: str, by: str, may_take: MayTake, life: int | None
     ) -> tuple[QueueEntry, ...]:
-        op, where = "claim_queue_entries", self._where(session_id)
+        op = "claim_queue_entries"
         # Most sessions have none, and a read does not wait for the write lock.
-        has_any = await self._engine.read(
-            op, where, lambda conn: _has_any(conn, session_id), decode.as_is, session_id=session_id
-        )
-        if not has_any:
+        if not await self._read_session(op, session_id, lambda conn: _has_any(conn, session_id)):
             return ()
 
         def apply(conn: WorkConnection, cache: CacheTransaction) -> tuple[QueueEntry, ...]:
@@ -65,7 +59,7 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
             _take_over_checkpoint(conn, cache, session_id, owner_key)
             return queue_entries.claim(conn, owner_key, by, may_take)
 
-        return await self._engine.write(op, where, apply, session_id, session_id=session_id)
+        return await self._write_session(op, session_id, apply)
 
 
 def _has_any(conn: sqlite3.Connection, session_id: str) -> bool:

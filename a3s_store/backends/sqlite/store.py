@@ -280,7 +280,7 @@ class SqliteSessionStore(
         `updated_at` counts seconds; within one, the session saved last comes first.
         """
         self._check_open("summaries")
-        return await self._engine.read("summaries", str(self.path), catalog.summaries, decode.as_is)
+        return await self._read_file("summaries", catalog.summaries)
 
     # -- The port -----------------------------------------------------------------------------
 
@@ -289,10 +289,7 @@ class SqliteSessionStore(
             with fault_named(lambda: refuse_unwritable(batch)):
                 return session_writer.commit(conn, memory, batch, self._now_ms())
 
-        where = self._where(batch.session_id)
-        return await self._engine.write(
-            batch.op, where, apply, batch.session_id, session_id=batch.session_id
-        )
+        return await self._write_session(batch.op, batch.session_id, apply)
 
     async def _fetch(
         self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
@@ -331,16 +328,12 @@ class SqliteSessionStore(
         return list((await self._inventory()).sessions)
 
     async def _exists(self, session_id: str) -> bool:
-        return await self._engine.read(
-            "exists",
-            self._where(session_id),
-            lambda conn: catalog.exists(conn, session_id),
-            decode.as_is,
-            session_id=session_id,
+        return await self._read_session(
+            "exists", session_id, lambda conn: catalog.exists(conn, session_id)
         )
 
     async def _inventory(self) -> Inventory:
-        return await self._engine.read("inventory", str(self.path), catalog.inventory, decode.as_is)
+        return await self._read_file("inventory", catalog.inventory)
 
     async def close(self) -> None:
         """See `SessionStore.close`: accepted saves are committed, and one file is left.

@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.engine import Engine
+from a3s_store.backends.sqlite.read import decode
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import CheckpointKind
+from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import EncodeError
 from a3s_store.printable import short_repr
 
+R = TypeVar("R")
+
 
 class SqliteStoreBase(BaseStore):
-    """The attributes of an open store that its methods use."""
+    """The attributes of an open store, and the common ways to use its engine."""
 
     _engine: Engine
     _clock: Callable[[], float]
+
+    async def _read_file(self, op: str, read: Callable[[WorkConnection], R]) -> R:
+        """Return the result of `read`, run in one read transaction."""
+        return await self._engine.read(op, str(self._engine.settings.path), read, decode.as_is)
+
+    async def _read_session(
+        self, op: str, session_id: str, read: Callable[[WorkConnection], R]
+    ) -> R:
+        """Return the result of `read`, run in one read transaction; errors name the session."""
+        return await self._engine.read(
+            op, self._where(session_id), read, decode.as_is, session_id=session_id
+        )
+
+    async def _write_session(
+        self, op: str, session_id: str, apply: Callable[[WorkConnection, CacheTransaction], R]
+    ) -> R:
+        """Apply a change in the lane of a session; errors name the session."""
+        return await self._engine.write(
+            op, self._where(session_id), apply, session_id, session_id=session_id
+        )
 
     def _where(self, key: str, what: str = "session") -> str:
         """Name a session or run and the file, for errors."""

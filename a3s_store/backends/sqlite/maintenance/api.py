@@ -28,7 +28,7 @@ from a3s_store.backends.sqlite.maintenance import (
     prune,
 )
 from a3s_store.backends.sqlite.maintenance.verify import verify
-from a3s_store.backends.sqlite.read import catalog, decode, notes
+from a3s_store.backends.sqlite.read import catalog, notes
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
@@ -241,7 +241,7 @@ class MaintenanceMethods(SqliteStoreBase):
 
     async def _health(self) -> Health:
         where = str(self._engine.settings.path)
-        facts = await self._engine.read("health_check", where, catalog.facts, decode.as_is)
+        facts = await self._read_file("health_check", catalog.facts)
         if self._engine.writer is not None and self._engine.saves_refused is None:
             await self._engine.write("health_check", where, lambda conn, _: catalog.probe(conn))
         facts |= self._engine.facts()
