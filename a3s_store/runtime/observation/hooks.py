@@ -121,7 +121,8 @@ class HookRunner:
     async def before_prompt(self, prompt: str) -> str:
         """Return the prompt as the hooks changed it. Raises HookDeniedError."""
         said = await self._call("before_prompt", prompt, made=clean_text)
-        return str(self._allowed(said, "the prompt"))
+        allowed: str = self._allowed(said, "the prompt")
+        return allowed
 
     async def before_generation(self, run_id: str, messages: tuple[Message, ...]) -> None:
         """Call the hooks before a run's agent is asked. Raises HookDeniedError."""

@@ -1,4 +1,4 @@
-"""Matches the globs of permission rules, in time that grows with pattern and text, no faster.
+"""Matches the globs of permission rules, in time proportional to pattern and text.
 
 `**` and `**/` match any text without a line break, `*` any text and `?` one character without `/`,
 line breaks included. Every other character matches itself, and the whole text must match. Upstream,
