@@ -11,7 +11,7 @@ from tests.faults.run_campaign import planted
 @pytest.mark.parametrize(
     ("fault", "seen"),
     [
-        ("seals_not_checked", "SILENT"),
+        ("checksums_not_checked", "SILENT"),
         ("digests_not_checked", "SILENT"),
         ("memories_not_checked", "SILENT ('memories'"),
         ("damage_swallowed", "SILENT"),

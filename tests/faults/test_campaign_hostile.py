@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs limits as
 @pytest.mark.parametrize(
     ("fault", "file"),
     [
-        ("schema_not_pinned", "a view without end instead of a table"),
+        ("schema_not_verified", "a view without end instead of a table"),
         ("blobs_unbounded", "a blob that unpacks to more than it says"),
     ],
 )

@@ -30,7 +30,7 @@ from a3s_store.errors import RunClaimedError, SessionNotFoundError, StaleGenerat
 from a3s_store.models import Message
 from tests.support import checkpoint, run, session, trace
 
-_SIZES = {"dev": (40, 30), "ci": (60, 40), "soak": (600, 60)}
+_SIZES = {"dev": (40, 30), "ci": (40, 30), "soak": (600, 60)}
 _PROGRAMS, _STEPS = _SIZES[os.environ.get("A3S_PROFILE", "dev")]
 
 IDS = st.sampled_from(["s", "t"])

@@ -56,7 +56,7 @@ from tests.unit.runtime.windows import (
 )
 
 # (programs on the memory store, on the others, steps of each) by profile.
-_SIZES = {"dev": (60, 15, 30), "ci": (60, 15, 30), "soak": (2000, 200, 60)}
+_SIZES = {"dev": (60, 15, 30), "ci": (30, 10, 30), "soak": (2000, 200, 60)}
 _IN_MEMORY, _ON_DISK, _STEPS = _SIZES[os.environ.get("A3S_PROFILE", "dev")]
 _IN_MEMORY = int(os.environ.get("LIVE_EXAMPLES", _IN_MEMORY))
 _ON_DISK = int(os.environ.get("LIVE_EXAMPLES", _ON_DISK))

@@ -62,7 +62,7 @@ from tests.support import trace
 from tests.unit.runtime.live import crash
 
 # (programs, steps of each) by profile.
-_SIZES = {"dev": (12, 20), "ci": (18, 40), "soak": (1500, 60)}
+_SIZES = {"dev": (12, 20), "ci": (12, 30), "soak": (1500, 60)}
 _PROGRAMS, _STEPS = _SIZES[os.environ.get("A3S_PROFILE", "dev")]
 _SETTINGS = settings(
     max_examples=_PROGRAMS,

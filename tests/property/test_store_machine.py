@@ -18,7 +18,7 @@ from a3s_store.core.reports import Depth, VerifyReport
 from a3s_store.testing.state_machine import store_machine
 
 # (programs, steps of each) by profile; the file and SQLite stores sync every save.
-_SIZES = {"dev": (11, 25), "ci": (11, 40), "soak": (2000, 60)}
+_SIZES = {"dev": (11, 25), "ci": (8, 30), "soak": (2000, 60)}
 _PROGRAMS, _STEPS = _SIZES[os.environ.get("A3S_PROFILE", "dev")]
 _SETTINGS = settings(
     max_examples=_PROGRAMS,
