@@ -97,7 +97,7 @@ def test_a_missing_argument_is_named_and_no_arguments_at_all_give_the_help() -> 
     result = invoke("list")
     assert result.exit_code == 2
     assert result.stderr.endswith("\nError: Missing argument 'STORE'.\n")
-    assert "Look into stores" in invoke().output
+    assert "Inspect, check and repair stores" in invoke().output
 
 
 def test_help_loads_neither_the_store_nor_rich() -> None:
