@@ -1,7 +1,7 @@
-"""What goes to a backend and what comes from it, and how values become JSON trees.
+"""The changes of one save, the result of a load, and their JSON objects.
 
-A batch of frozen values is encoded by `encode_batch` where files are made of it whole, and part by
-part where only what changed is written.
+`encode_batch` encodes a whole batch, for backends that write whole files. Backends with rows encode
+only the values that changed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Batch:
 
     `session` None leaves the session as it is. `collections` has those that change; None removes
     one. `retained_artifact_uris` None leaves them as they are. `expected_digest` and
-    `expected_generation` are conditions; None is none. `save_id` and `name_source` as in
-    `SessionChanges`; None also where a save has none, and then a made name stays a made one.
+    `expected_generation` are conditions, None without one. `save_id` and `name_source` as in
+    `SessionChanges`; None in saves that are not a live session's, which keep the stored source.
     """
 
     op: str
@@ -44,7 +44,10 @@ class Batch:
 @old_attributes
 @attrs.frozen(kw_only=True)
 class LoadResult:
-    """What a fetch found: the session if it was asked for, and the collections that were."""
+    """The result of a load: the session, if it was asked for, and the collections asked for.
+
+    `session` and values of `collections` are None where they are not stored.
+    """
 
     session: SessionData | None
     collections: Mapping[Collection, tuple[Any, ...] | None]

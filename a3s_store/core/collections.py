@@ -77,8 +77,8 @@ class Collection:
     id of its session, None where it does not: a fork changes it, and it is checked; where it
     `may_be_unbound`, it is empty until the item belongs to a session. Both may be paths with dots.
 
-    `folder` and `file` say where upstream keeps it (`{}` stands for the file name made of the id);
-    `wrapped` is the key under which upstream's file holds the array, None when the file is the
+    `folder` and `file` say where upstream stores it (`{}` is replaced by the file name made of the
+    id); `wrapped` is the key under which upstream's file has the array, None when the file is the
     array.
     """
 

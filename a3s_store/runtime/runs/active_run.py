@@ -240,13 +240,16 @@ class RunSaver(Protocol):
     """Saves the checkpoints of a run. `store` may be None; `token` names the live session."""
 
     @property
-    def store(self) -> SessionStore | None: ...
+    def store(self) -> SessionStore | None:
+        """The store of the session; None when it has none."""
 
     @property
-    def token(self) -> str: ...
+    def token(self) -> str:
+        """The claim of this live session on its runs."""
 
     @property
-    def is_stopped(self) -> bool: ...
+    def is_stopped(self) -> bool:
+        """Whether the session saves nothing any more."""
 
     async def keep_run(self, run: ActiveRun) -> bool:
         """Save the run's checkpoint and the session's changes; return False if that failed.

@@ -161,7 +161,7 @@ class RowChecker:
         """Return the rows of a list that can be read, each with its position; note the others."""
         placed = sql.between(", ".join([sql.parent, "seq", sql.head, *sql.columns]))
         try:
-            stored = _of_parent(parent_key, self.conn.execute(placed, sql.stretch(parent_key)))
+            stored = _of_parent(parent_key, self.conn.execute(placed, sql.key_range(parent_key)))
         except sqlite3.Error:
             stored = [*self._readable(placed, sql, parent_key, digest)]
         count = len(stored) if digest is None else digest.count
@@ -185,11 +185,11 @@ class RowChecker:
         count = 0 if digest is None else min(digest.count, bounds.POSITIONS)
         start = 0
         with contextlib.suppress(sqlite3.Error):
-            (end,) = self.conn.execute(sql.next_seq, sql.stretch(parent_key)).fetchone()
+            (end,) = self.conn.execute(sql.next_seq, sql.key_range(parent_key)).fetchone()
             start = max(0, end - count)
 
         def read(first: int, last: int) -> list[tuple[Any, ...]]:
-            rows = self.conn.execute(select, sql.stretch(parent_key, first, last))
+            rows = self.conn.execute(select, sql.key_range(parent_key, first, last))
             found = _of_parent(parent_key, rows)
             # Where pages changed places, a range of keys returns rows of others.
             within = all(first <= row[0] < last for row in found) and _is_in_order(found)

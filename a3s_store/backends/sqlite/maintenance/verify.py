@@ -258,7 +258,7 @@ class _Verification:
         check(found)
         for name, part in _LISTS.items():
             sql = statements.statements(part, "owner_key")
-            (there,) = self.conn.execute(sql.count, sql.stretch(key)).fetchone()
+            (there,) = self.conn.execute(sql.count, sql.key_range(key)).fetchone()
             digest = found.parts.get(name)
             expected = 0 if digest is None else digest.count
             if there != expected:

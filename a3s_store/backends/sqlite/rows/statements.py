@@ -103,7 +103,7 @@ class Statements:
         self.next_seq = f"SELECT coalesce({last} + 1, 0) FROM {table} WHERE {segment}"
 
     def between(self, columns: str) -> str:
-        """The statement that reads columns of the values in a stretch, in order."""
+        """Return the statement that reads these columns of the values in a key range, in order."""
         return self._select.format(columns)
 
     def place(self, parent_key: int, seq: int) -> tuple[int, ...]:
@@ -113,12 +113,12 @@ class Statements:
             bounds.check_parent(parent_key)
         return (parent_key << 32 | seq,) if self._packed else (parent_key, seq)
 
-    def stretch(
+    def key_range(
         self, parent_key: int, start: int = 0, end: int = bounds.POSITIONS
     ) -> tuple[int, ...]:
-        """The parameters that say from where to where; all there is, unless it is said.
+        """Return the parameters for the values from one `seq` up to another; all by default.
 
-        Raises CorruptRowError where that is out of bounds.
+        Raises CorruptRowError: out of bounds.
         """
         bounds.check_positions(start, end)
         if self._packed:
@@ -148,7 +148,7 @@ def fetch_list(
     Raises CorruptRowError when there are not `count` rows, or for a damaged one, with its position.
     """
     sql = statements(rows, parent)
-    stored = conn.execute(sql.select, sql.stretch(parent_key)).fetchall()
+    stored = conn.execute(sql.select, sql.key_range(parent_key)).fetchall()
     if len(stored) != count:
         raise CorruptRowError(f"expected {count} rows, found {len(stored)}", name)
     trees: list[Tree] = []

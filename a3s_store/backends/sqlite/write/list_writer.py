@@ -29,7 +29,7 @@ class Target:
 
     def rows_between(self, *seqs: int) -> tuple[int, ...]:
         """Return the parameters for the rows from one `seq` up to another; all rows by default."""
-        return self.sql.stretch(self.parent_key, *seqs)
+        return self.sql.key_range(self.parent_key, *seqs)
 
 
 def target(rows: TableLayout, parent: str, parent_key: int) -> Target:
@@ -184,7 +184,7 @@ def _own_key(conn: sqlite3.Connection, sql: Statements, key: int) -> int:
 
     def has_rows(key: int) -> bool:
         # Has a list under this key a value?
-        found = (conn.execute(one.next_seq, one.stretch(key)).fetchone() for one in lists)
+        found = (conn.execute(one.next_seq, one.key_range(key)).fetchone() for one in lists)
         return any(following for (following,) in found)
 
     return bounds.key_within(conn, sql.rows.table, key, has_rows)
