@@ -324,9 +324,9 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
         ("UPDATE message SET chain_hash = zeroblob(32) WHERE seq = 0", "messages[0]"),
         ("UPDATE session_config SET workspace = 'elsewhere'", "session"),
         ("UPDATE session SET total_tokens = 7", "session"),
-        ("UPDATE collection SET digest = x'01' WHERE name = 'tasks'", "does not add up"),
-        ("UPDATE session SET head_length = 2", "does not add up"),
-        ("DELETE FROM collection WHERE name = 'tasks'", "does not add up"),
+        ("UPDATE collection SET digest = x'01' WHERE name = 'tasks'", "do not add up"),
+        ("UPDATE session SET head_length = 2", "do not add up"),
+        ("DELETE FROM collection WHERE name = 'tasks'", "do not add up"),
     ],
 )
 def test_damage_is_a_typed_error_that_says_where(tmp_path: Path, sql: str, words: str) -> None:
@@ -359,7 +359,7 @@ def test_a_missing_trace_event_is_noticed(tmp_path: Path) -> None:
     with database(path) as conn:
         conn.execute("DELETE FROM trace_event WHERE seq = 4")
         conn.commit()
-    with pytest.raises(CorruptionError, match="5 rows should be there, 4 are"):
+    with pytest.raises(CorruptionError, match="expected 5 rows, found 4"):
         with_store(path, lambda store: store.load_trace_events("s"))
 
 
@@ -616,5 +616,5 @@ def test_a_collection_that_vanished_is_noticed_when_it_is_loaded_by_itself(tmp_p
     with database(path) as conn:
         conn.execute("DELETE FROM collection WHERE name = 'trace_events'")
         conn.commit()
-    with pytest.raises(CorruptionError, match="does not add up"):
+    with pytest.raises(CorruptionError, match="do not add up"):
         with_store(path, lambda store: store.load_trace_events("fix-login"))
