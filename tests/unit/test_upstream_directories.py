@@ -25,9 +25,9 @@ from a3s_store.interop import (
     export_directory,
     import_directory,
 )
+from a3s_store.testing import samples
 from a3s_store.wire import encode, pretty
 from tests.unit.backends.jsonfiles.file_samples import (
-    FAMILY_NAMES,
     checkpoint,
     files_in,
     run,
@@ -219,7 +219,7 @@ def test_a_bad_file_refuses_its_session_and_no_other(tmp_path: Path, bad: str, k
             assert reason.startswith(f"{bad}: ")
             assert str(tmp_path) not in reason
         assert await store.list() == ["plain"]
-        for collection in FAMILY_NAMES:
+        for collection in samples.MAKERS:
             assert await getattr(store, f"load_{collection}")("a/b") is None
         assert await store.load_loop_checkpoint("r/1") is not None
 
@@ -363,7 +363,7 @@ def test_the_documented_snapshot_with_empty_collections_reads(tmp_path: Path) ->
 
     async def work(store: MemorySessionStore) -> None:
         assert (await import_directory(store, tmp_path)).ok
-        empty: dict[str, Any] = dict.fromkeys(FAMILY_NAMES, ())
+        empty: dict[str, Any] = {key: () for key, value in tree.items() if value == []}
         expected = SessionSnapshot(session=session("demo/1"), **empty)
         assert await store.load_snapshot("demo/1") == expected
 
