@@ -209,7 +209,7 @@ def _print_run(page: Page, run: UnfinishedRun) -> None:
     """Print the id of a run, its messages numbered as in its conversation, and its draft."""
     page.blank()
     if run.is_running:
-        line = f"Run {run.run_id} in progress, not yet part of the conversation"
+        line = f"Run {run.run_id} is in progress, not yet part of the conversation"
     else:
         line = f"Interrupted run {run.run_id}, not yet part of the conversation"
     page.parts((line, "bold yellow"))

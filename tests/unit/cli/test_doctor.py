@@ -284,10 +284,10 @@ def test_copies_beside_the_store_are_named_and_erased_in_when_asked(store: Path)
         {"path": str(copy), "kind": "replaced", "why": None}
     ]
     done = invoke("erase", store, SESSION_ID, "--yes")
-    assert "--copies erases there" in " ".join(done.stderr.split())
+    assert "--copies erases it there" in " ".join(done.stderr.split())
     done = invoke("erase", store, SESSION_ID, "--yes", "--copies")
     assert done.exit_code == 0
-    assert "Erased in" in done.stderr
+    assert "Also erased in" in done.stderr
     assert SESSION_ID.encode() not in copy.read_bytes()
 
 

@@ -251,7 +251,7 @@ def test_images_and_unknown_blocks_are_named(tmp_path: Path) -> None:
     )
     text = invoke("show", make_store(tmp_path / "a.a3s", session), "images").stdout
     assert text.count("[image image/png, 3.0 KiB]") == 2
-    assert "[hologram: a block this release does not know]" in text
+    assert "[hologram: a block that this release does not know]" in text
     assert "seen" in text
     assert "AAAA" not in text
 
@@ -309,7 +309,7 @@ def test_info_says_what_the_file_is(store: Path) -> None:
     assert lines["sessions"] == "1"
     assert lines["messages"].startswith("12 ")
     assert lines["loop checkpoints"] == "1"
-    assert lines["log"] == "empty"
+    assert lines["-wal"] == "empty"
     found = json.loads(invoke("info", store, "--json").stdout)
     assert found["location"] == str(store)
     assert found["counts"]["messages"] == 12

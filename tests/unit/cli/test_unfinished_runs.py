@@ -129,7 +129,7 @@ def test_show_says_that_a_run_is_under_way(store: Path) -> None:
         shown = invoke("show", store, "fix-login").stdout
     finally:
         close_window(token)
-    assert "\nRun run-1 is under way, not yet part of the conversation\n" in shown
+    assert "\nRun run-1 is in progress, not yet part of the conversation\n" in shown
     assert "I read the log" in shown
 
 
