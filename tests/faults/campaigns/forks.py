@@ -56,11 +56,9 @@ class _Life:
     held: bool
 
 
-def run(subject: str, seed: int, size: Size) -> Report:
-    """Run the campaign; see `tests.faults`."""
-    report = Report(campaign="forks", subject=subject, seed=seed)
-    forks.share(report, _attack, [f"{seed}.{number}" for number in range(_ROUNDS[size])])
-    return report
+def run(report: Report, size: Size) -> None:
+    """Run rounds, each with a file of its own."""
+    forks.share(report, _attack, [f"{report.seed}.{number}" for number in range(_ROUNDS[size])])
 
 
 def _attack(report: Report, name: str) -> None:
