@@ -37,7 +37,7 @@ def test_what_is_damaged_is_named_and_exits_with_4(store: Path, tmp_path: Path) 
     assert "messages[2] of 'other'" in done.stdout
     assert "1 session" in done.stdout
     assert "m 2" not in done.stdout + done.stderr, "texts of messages are never printed"
-    assert "keep it" in done.stderr
+    assert "Keep " in done.stderr
     report = json.loads(run("salvage", store, tmp_path / "again.a3s", "--json").stdout)
     assert (report["ok"], report["sessions"], report["partial"]) == (False, [SESSION_ID], ["other"])
     assert [one["position"] for one in report["damage"]] == [2]

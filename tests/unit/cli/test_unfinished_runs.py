@@ -184,7 +184,7 @@ def test_the_doctor_counts_checkpoints_and_writes_nothing(store: Path) -> None:
     assert told["removed_checkpoints"] == []
     said = " ".join(one["text"] for one in told["advice"])
     assert "Interrupted: 1 run." in said
-    assert "Left over by runs that have ended: 1 checkpoint." in said
+    assert "Left over by ended runs: 1 checkpoint." in said
     assert "Of sessions that are not stored: 1 checkpoint." in said
     assert files_under(store.parent) == before
 
