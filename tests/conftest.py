@@ -32,14 +32,15 @@ CAMPAIGN: Final = 960
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test its limit of wall time, and leave fault and property tests out of coverage.
+    """Give each test its limit of wall time, and measure no coverage of those that run long.
 
-    Measuring coverage doubles their time.
+    That is fault, property and Hypothesis tests: measuring would nearly double their time.
     """
     for item in items:
         path = Path(item.path)
         folder, name = path.parent.name, path.name
-        if folder in {"faults", "property"} or name == "test_suite_catches_faults.py":
+        runs_long = folder in {"faults", "property"} or name == "test_suite_catches_faults.py"
+        if runs_long or _is_property(item):
             item.add_marker("no_cover")
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(seconds_for(item)))
@@ -49,9 +50,11 @@ def seconds_for(item: pytest.Item) -> int:
     """Return the limit of wall time of one test."""
     if Path(item.path).parent.name == "faults":
         return CAMPAIGN
-    function = getattr(item, "obj", None)
-    shrinks = getattr(function, "is_hypothesis_test", False)
-    return LIMIT + SHRINKING if shrinks else LIMIT
+    return LIMIT + SHRINKING if _is_property(item) else LIMIT
+
+
+def _is_property(item: pytest.Item) -> bool:
+    return bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
 
 
 def _untracked() -> set[str]:
