@@ -269,7 +269,7 @@ def test_a_session_that_another_store_deleted_is_not_made_again(tmp_path: Path) 
                 await one.save_changes(given(session(count=4)), on=saved.revision, merge=behind)
             assert caught.value.actual_revision is None
             await other.save(session(count=2))
-            with pytest.raises(StaleGenerationError, match="made again") as caught:
+            with pytest.raises(StaleGenerationError, match="created again") as caught:
                 await one.save_changes(given(session(count=4)), on=saved.revision, merge=behind)
             assert caught.value.actual_revision == Revision(3, 3)
 
