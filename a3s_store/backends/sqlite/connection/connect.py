@@ -247,9 +247,8 @@ def _prepare_writer(conn: WorkConnection, settings: Settings, writable: bool) ->
         wal_checkpoint.checkpoint(conn)  # the old schema needs no WAL any more
     # A process may have ended between the two commits of a checkpoint.
     wal_checkpoint.unmark(conn)
-    if settings.durability == "normal" and durability_note.note_normal(conn):
-        # Into the database itself, where it is found without the WAL.
-        wal_checkpoint.checkpoint(conn)
+    if settings.durability == "normal":
+        durability_note.note_normal(conn, settings.path)
 
 
 def _header(path: Path) -> bytes:

@@ -1,18 +1,20 @@
 """Note in a file that it was ever written with durability "normal".
 
 After that, a power cut may leave a WAL that looks damaged, and the file is not refused for it. The
-note is copied into the database before the first such save, so it can be read without the WAL.
+note is copied into the database, and synced, before the first such save of each process, so it can
+be read without the WAL.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import wal_checkpoint
+from a3s_store.backends.sqlite.connection import kept_files, wal_checkpoint
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 
 # The row of `meta` that says that the file was written with durability "normal".
@@ -39,13 +41,18 @@ def says_normal(conn: sqlite3.Connection) -> bool:
     return found is not None
 
 
-def note_normal(conn: WorkConnection) -> bool:
-    """Write the note before the first save with durability "normal"; return whether it is new."""
-    if says_normal(conn):
-        return False
-    with transaction.write(conn, wal_checkpoint.follow):
-        conn.execute("INSERT OR IGNORE INTO meta (name, value) VALUES (?, 1)", (NORMAL,))
-    return True
+def note_normal(conn: WorkConnection, path: Path) -> None:
+    """Have the note in the database before the first save with durability "normal".
+
+    In the database itself, and on the disk: another process may have written the note a moment ago,
+    and not have copied or synced it yet. Raises sqlite3.Error and OSError.
+    """
+    if not says_normal(conn):
+        with transaction.write(conn, wal_checkpoint.follow):
+            conn.execute("INSERT OR IGNORE INTO meta (name, value) VALUES (?, 1)", (NORMAL,))
+    if not is_normal(path):
+        wal_checkpoint.checkpoint(conn)
+    os.fsync(kept_files.descriptor(path))
 
 
 def forget_normal(path: Path) -> None:

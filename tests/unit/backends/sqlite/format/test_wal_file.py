@@ -15,9 +15,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.backends.sqlite.connection import durability_note, opening_check
+from a3s_store.backends.sqlite import SqliteSessionStore, transaction
+from a3s_store.backends.sqlite.connection import (
+    durability_note,
+    opening_check,
+    wal_checkpoint,
+)
 from a3s_store.backends.sqlite.connection.settings import Durability
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.format import wal_file
 from a3s_store.errors import CorruptionError, NotAStoreError
 from a3s_store.testing.samples import session
@@ -326,6 +331,25 @@ def test_with_durability_normal_a_log_may_have_such_a_gap(tmp_path: Path) -> Non
     killed_store(path, "normal")
     flip_log(path)
     assert len(ids_in(path)) < 6
+
+
+def test_a_note_of_another_store_is_in_the_database_before_the_first_save(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+
+    def write_note(conn: WorkConnection) -> None:
+        with transaction.write(conn, wal_checkpoint.follow):
+            conn.execute("INSERT INTO meta VALUES (?, 1)", (durability_note.NORMAL,))
+
+    async def look() -> None:
+        async with SqliteSessionStore.open(path) as other:
+            await other.save(session("s"))
+            assert other._engine.writer is not None
+            await other._engine.writer.run(write_note)  # it is in the WAL alone
+            assert not durability_note.is_normal(path)
+            async with SqliteSessionStore.open(path, durability="normal"):
+                assert durability_note.is_normal(path)
+
+    asyncio.run(look())
 
 
 def test_that_a_file_was_written_with_durability_normal_stays_known(tmp_path: Path) -> None:
