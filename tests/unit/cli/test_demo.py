@@ -74,7 +74,7 @@ def test_the_commands_to_try_next_work(tmp_path: Path) -> None:
     assert lines[3].strip().startswith("sqlite3 ")
 
 
-def test_the_session_has_a_value_of_every_family() -> None:
+def test_the_session_has_a_value_of_every_collection() -> None:
     snapshot = session.snapshot(NOW)
     assert all(snapshot.collections().values())
     assert snapshot.session.cost_records

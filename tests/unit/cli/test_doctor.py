@@ -19,7 +19,7 @@ from tests.unit.cli.cli_runs import SESSION_ID, files_under, invoke, make_store
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """In a folder of its own, which nobody else may write to."""
+    """In a folder of its own, which no other user may write to."""
     folder = tmp_path / "own"
     folder.mkdir(mode=0o700)
     return make_store(folder / "s.db", session("other"))
@@ -236,7 +236,7 @@ def test_an_erased_session_is_in_no_byte_of_the_file(store: Path) -> None:
 def test_erasing_asks_first_and_what_is_declined_is_not_done(store: Path) -> None:
     before = files_under(store.parent)
     assert invoke("erase", store, "other").exit_code == 1
-    assert invoke("erase", store, "nobody").exit_code == 3
+    assert invoke("erase", store, "no-such-user").exit_code == 3
     assert files_under(store.parent) == before
 
 

@@ -18,7 +18,7 @@ from a3s_store.testing import samples
 from a3s_store.testing.samples import numbered
 
 T = TypeVar("T")
-FAMILY_NAMES = (
+COLLECTION_NAMES = (
     "artifacts",
     "trace_events",
     "run_records",
@@ -58,7 +58,7 @@ def values(collection: str, tag: str = "1") -> tuple[Any, ...]:
 
 def snapshot(session_id: str, tag: str = "1", **changes: Any) -> SessionSnapshot:
     """A session with one value in every collection."""
-    collections = {collection: values(collection, tag) for collection in FAMILY_NAMES}
+    collections = {collection: values(collection, tag) for collection in COLLECTION_NAMES}
     return SessionSnapshot(session=session(session_id, tag), **{**collections, **changes})
 
 
@@ -71,11 +71,13 @@ def checkpoint(kind: str, key: str, session_id: str = "s", at: int = 5) -> Any:
     return made.evolve(checkpoint_ms=at)
 
 
-async def save_family(store: Any, collection: str, session_id: str, given: tuple[Any, ...]) -> None:
+async def save_collection(
+    store: Any, collection: str, session_id: str, given: tuple[Any, ...]
+) -> None:
     await getattr(store, f"save_{collection}")(session_id, given)
 
 
-async def load_family(store: Any, collection: str, session_id: str) -> Any:
+async def load_collection(store: Any, collection: str, session_id: str) -> Any:
     return await getattr(store, f"load_{collection}")(session_id)
 
 

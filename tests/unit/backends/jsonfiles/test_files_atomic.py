@@ -20,11 +20,11 @@ from a3s_store.backends.jsonfiles.atomic_write import Changes
 from a3s_store.core.new_files import MAX_FILE_NAME, Temporary, temporary_name, write_new
 from a3s_store.errors import StoreError, StoreUnavailableError
 from tests.unit.backends.jsonfiles.file_samples import (
-    FAMILY_NAMES,
+    COLLECTION_NAMES,
     child,
     files_in,
     run,
-    save_family,
+    save_collection,
     session,
     snapshot,
     values,
@@ -72,7 +72,7 @@ def _generations(directory: Path) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_a_killed_writer_leaves_each_file_old_or_new(tmp_path: Path) -> None:
-    """What was acknowledged is there; the families may be one save ahead, the session is last."""
+    """Every acknowledged save is there; collections may be one save ahead, the session is last."""
     chance = random.Random(20261121)
     acknowledged = -1
     for _ in range(12):
@@ -88,7 +88,7 @@ def test_a_killed_writer_leaves_each_file_old_or_new(tmp_path: Path) -> None:
         writer.stdout.close()
         found = _generations(tmp_path)
         in_order = [found[name] for name in found]
-        assert in_order == sorted(in_order, reverse=True), "families land first, the session last"
+        assert in_order == sorted(in_order, reverse=True), "the session is written last"
         assert found["session"] >= acknowledged
         assert found["artifacts"] <= acknowledged + 1
         for name in files_in(tmp_path):
@@ -209,13 +209,13 @@ def test_temporary_names_are_new_short_enough_and_say_for_what_they_are(name: st
         assert name.startswith(read.head)
 
 
-@pytest.mark.parametrize("collection", FAMILY_NAMES)
+@pytest.mark.parametrize("collection", COLLECTION_NAMES)
 def test_session_snapshot_does_not_write_through_a_familys_symlink(
     tmp_path: Path, collection: str
 ) -> None:
     """Upstream: session_snapshot_does_not_write_through_a_sessions_symlink."""
     store_at, outside = tmp_path / "store", tmp_path / "outside"
-    run(store_at, lambda store: save_family(store, collection, "x", values(collection)))
+    run(store_at, lambda store: save_collection(store, collection, "x", values(collection)))
     (folder,) = store_at.iterdir()
     folder.rename(outside)
     folder.symlink_to(outside)
@@ -223,7 +223,7 @@ def test_session_snapshot_does_not_write_through_a_familys_symlink(
 
     async def work(store: FileSessionStore) -> None:
         for call in (
-            save_family(store, collection, "x", values(collection, "2")),
+            save_collection(store, collection, "x", values(collection, "2")),
             store.save_snapshot(snapshot("x", "2")),
             store.delete("x"),
         ):

@@ -1,4 +1,4 @@
-"""Ids that share a file: the first one owns it, and nobody else reads, writes or removes it."""
+"""Ids that share a file: the first one owns it, and no other id reads, writes or removes it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from a3s_store.errors import DecodeError, IdCollisionError
 from a3s_store.wire import encode, pretty
 from tests.unit.backends.jsonfiles.file_samples import (
     CHECKPOINT_NAMES,
-    FAMILY_NAMES,
+    COLLECTION_NAMES,
     checkpoint,
     files_in,
-    load_family,
+    load_collection,
     run,
-    save_family,
+    save_collection,
     session,
     snapshot,
     values,
@@ -32,8 +32,8 @@ async def _finds_nothing(store: FileSessionStore, session_id: str) -> None:
     assert await store.load(session_id) is None
     assert await store.load_snapshot(session_id) is None
     assert await store.exists(session_id) is False
-    for collection in FAMILY_NAMES:
-        assert await load_family(store, collection, session_id) is None
+    for collection in COLLECTION_NAMES:
+        assert await load_collection(store, collection, session_id) is None
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
@@ -51,9 +51,9 @@ def test_a_session_is_never_given_to_nor_taken_by_another_id(
             await store.save_snapshot(snapshot(second, "2"))
         with pytest.raises(IdCollisionError):
             await store.save_snapshot_cas(snapshot(second, "2"), None)
-        for collection in FAMILY_NAMES:
+        for collection in COLLECTION_NAMES:
             with pytest.raises(IdCollisionError):
-                await save_family(store, collection, second, values(collection, "2"))
+                await save_collection(store, collection, second, values(collection, "2"))
         await _finds_nothing(store, second)
         await store.delete(second)
         assert files_in(tmp_path) == before
@@ -63,29 +63,29 @@ def test_a_session_is_never_given_to_nor_taken_by_another_id(
     run(tmp_path, work)
 
 
-@pytest.mark.parametrize("collection", FAMILY_NAMES)
+@pytest.mark.parametrize("collection", COLLECTION_NAMES)
 @pytest.mark.parametrize(("first", "second"), [("a/b", "a_b"), ("a_b", "a/b"), ("a/b", "a..b")])
-def test_a_shelf_without_a_session_has_one_owner(
+def test_a_collection_without_a_session_has_one_owner(
     tmp_path: Path, collection: str, first: str, second: str
 ) -> None:
     async def work(store: FileSessionStore) -> None:
-        await save_family(store, collection, first, values(collection))
+        await save_collection(store, collection, first, values(collection))
         before = files_in(tmp_path)
-        for other in FAMILY_NAMES:
+        for other in COLLECTION_NAMES:
             with pytest.raises(IdCollisionError):
-                await save_family(store, other, second, values(other, "2"))
+                await save_collection(store, other, second, values(other, "2"))
         with pytest.raises(IdCollisionError):
             await store.save(session(second))
         await _finds_nothing(store, second)
         await store.delete(second)
         assert files_in(tmp_path) == before
-        assert await load_family(store, collection, first) == values(collection)
+        assert await load_collection(store, collection, first) == values(collection)
         inventory = await store.inventory()
         assert (inventory.sessions, inventory.collections_only) == ((), (first,))
         await store.delete(first)
         assert files_in(tmp_path) == {}
-        await save_family(store, collection, second, values(collection, "2"))
-        assert await load_family(store, collection, second) == values(collection, "2")
+        await save_collection(store, collection, second, values(collection, "2"))
+        assert await load_collection(store, collection, second) == values(collection, "2")
 
     run(tmp_path, work)
 
@@ -131,7 +131,7 @@ def test_an_id_that_is_its_own_name_needs_no_claim(tmp_path: Path) -> None:
     assert list(files_in(tmp_path)) == ["traces/a_b.json"]
 
 
-def test_shelves_upstream_left_without_a_session_belong_to_the_id_of_that_name(
+def test_collections_upstream_left_without_a_session_belong_to_the_id_of_that_name(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "traces").mkdir()
@@ -173,7 +173,7 @@ def test_a_damaged_claim_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_copied_file_answers_for_nobody(tmp_path: Path) -> None:
-    """Upstream answers with the other session's data, and saves it back under its id."""
+    """Upstream returns the data of the other session, and saves it back under its id."""
 
     async def work(store: FileSessionStore) -> None:
         await store.save(session("one"))
@@ -187,7 +187,7 @@ def test_a_copied_file_answers_for_nobody(tmp_path: Path) -> None:
 
 
 def test_a_file_system_that_folds_case_makes_a_collision(tmp_path: Path) -> None:
-    """`a.json` found when `A.json` was asked for: as macOS and Windows answer."""
+    """`a.json` found when `A.json` was asked for: as macOS and Windows do."""
     run(tmp_path, lambda store: store.save_snapshot(snapshot("a")))
     os.link(tmp_path / "a.json", tmp_path / "A.json")
     for folder in ("traces", "runs", "verification", "subagent_tasks"):

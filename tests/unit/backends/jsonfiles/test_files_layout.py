@@ -18,12 +18,12 @@ from a3s_store.interop import export_directory, import_directory
 from tests.everything import entry
 from tests.unit.backends.jsonfiles.file_samples import (
     CHECKPOINT_NAMES,
-    FAMILY_NAMES,
+    COLLECTION_NAMES,
     checkpoint,
     files_in,
-    load_family,
+    load_collection,
     run,
-    save_family,
+    save_collection,
     session,
     snapshot,
     values,
@@ -193,10 +193,10 @@ def test_ids_without_a_file_name_are_refused_and_harm_nobody(
             with pytest.raises(InvalidIdError, match="no file can be named") as caught:
                 await save
             assert caught.value.hint
-        for collection in FAMILY_NAMES:
+        for collection in COLLECTION_NAMES:
             with pytest.raises(InvalidIdError):
-                await save_family(store, collection, session_id, values(collection))
-            assert await load_family(store, collection, session_id) is None
+                await save_collection(store, collection, session_id, values(collection))
+            assert await load_collection(store, collection, session_id) is None
         for kind in CHECKPOINT_NAMES:
             with pytest.raises(InvalidIdError):
                 await getattr(store, f"save_{kind}")(session_id, checkpoint(kind, session_id))

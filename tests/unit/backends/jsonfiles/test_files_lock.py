@@ -125,7 +125,7 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
 
 
 def test_a_child_forked_meanwhile_does_not_keep_the_lock(tmp_path: Path) -> None:
-    """It has the open directory too, so closing ours would not have let go."""
+    """It has the open directory too, so closing ours would not have unlocked it."""
     lock = DirectoryLock(tmp_path, 0)
     with lock.exclusive():
         other = subprocess.Popen(

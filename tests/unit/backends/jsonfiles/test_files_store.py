@@ -28,12 +28,12 @@ from a3s_store.models import (
 from a3s_store.wire import encode, pretty
 from tests.unit.backends.jsonfiles.file_samples import (
     CHECKPOINT_NAMES,
-    FAMILY_NAMES,
+    COLLECTION_NAMES,
     checkpoint,
     files_in,
-    load_family,
+    load_collection,
     run,
-    save_family,
+    save_collection,
     session,
     snapshot,
     values,
@@ -55,8 +55,8 @@ def test_file_store_load_nonexistent(tmp_path: Path) -> None:
 def test_load_nonexistent_returns_none(tmp_path: Path) -> None:
     async def work(store: FileSessionStore) -> None:
         assert await store.load_snapshot("none") is None
-        for collection in FAMILY_NAMES:
-            assert await load_family(store, collection, "none") is None
+        for collection in COLLECTION_NAMES:
+            assert await load_collection(store, collection, "none") is None
         for kind in CHECKPOINT_NAMES:
             assert await getattr(store, f"load_{kind}")("none") is None
 
@@ -81,19 +81,19 @@ def test_file_store_delete(tmp_path: Path) -> None:
     run(tmp_path, work)
 
 
-@pytest.mark.parametrize("collection", FAMILY_NAMES)
-def test_file_store_save_and_load_of_a_family(tmp_path: Path, collection: str) -> None:
+@pytest.mark.parametrize("collection", COLLECTION_NAMES)
+def test_file_store_save_and_load_of_a_collection(tmp_path: Path, collection: str) -> None:
     """Upstream: file_store_save_and_load_artifacts, ..._trace_events and so on, one test each."""
 
     async def work(store: FileSessionStore) -> None:
-        await save_family(store, collection, "a/b", values(collection))
-        assert await load_family(store, collection, "a/b") == values(collection)
-        await save_family(store, collection, "a/b", ())
-        assert await load_family(store, collection, "a/b") == ()
+        await save_collection(store, collection, "a/b", values(collection))
+        assert await load_collection(store, collection, "a/b") == values(collection)
+        await save_collection(store, collection, "a/b", ())
+        assert await load_collection(store, collection, "a/b") == ()
         assert await store.exists("a/b") is False
         assert await store.list() == []
         await store.delete("a/b")
-        assert await load_family(store, collection, "a/b") is None
+        assert await load_collection(store, collection, "a/b") is None
 
     run(tmp_path, work)
 
@@ -203,23 +203,23 @@ def test_an_unreadable_session_is_an_error_and_never_missing(tmp_path: Path, tex
     run(tmp_path, work)
 
 
-@pytest.mark.parametrize("collection", FAMILY_NAMES)
+@pytest.mark.parametrize("collection", COLLECTION_NAMES)
 @pytest.mark.parametrize("text", [b"", b"[", b"[{}]", b"[null]", b'{"artifacts": [{}]}', b"null"])
-def test_an_unreadable_shelf_is_an_error_and_never_missing(
+def test_an_unreadable_collection_is_an_error_and_never_missing(
     tmp_path: Path, collection: str, text: bytes
 ) -> None:
     async def work(store: FileSessionStore) -> None:
-        await save_family(store, collection, "x", ())
+        await save_collection(store, collection, "x", ())
         (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
         path.write_bytes(text)
         with pytest.raises(DecodeError) as caught:
-            await load_family(store, collection, "x")
+            await load_collection(store, collection, "x")
         assert caught.value.where == str(path)
 
     run(tmp_path, work)
 
 
-def test_the_place_in_a_shelf_is_named(tmp_path: Path) -> None:
+def test_the_place_in_a_collection_is_named(tmp_path: Path) -> None:
     async def work(store: FileSessionStore) -> None:
         await store.save_trace_events("x", values("trace_events") * 2)
         path = tmp_path / "traces/x.json"
@@ -297,8 +297,8 @@ def test_file_store_load_snapshot_falls_back_to_legacy_fragments(tmp_path: Path)
 
     async def work(store: FileSessionStore) -> None:
         await store.save(session("x", "1"))
-        for collection in FAMILY_NAMES[:3]:
-            await save_family(store, collection, "x", values(collection))
+        for collection in COLLECTION_NAMES[:3]:
+            await save_collection(store, collection, "x", values(collection))
         expected = snapshot("x", verification_reports=None, subagent_tasks=None)
         assert await store.load_snapshot("x") == expected
         await store.save_snapshot(snapshot("x", "2", artifacts=None, run_records=()))
@@ -563,7 +563,7 @@ def test_a_bad_value_changes_no_file(tmp_path: Path) -> None:
     bad_text = session("x").evolve(model_name="\ud800")
     bad_uri = snapshot("x", "2", retained_artifact_uris=("\ud800",))
     (event,) = values("trace_events", "2")
-    bad_shelf = snapshot("x", "2", trace_events=(event, event.evolve(name="\ud800")))
+    bad_collection = snapshot("x", "2", trace_events=(event, event.evolve(name="\ud800")))
 
     async def work(store: FileSessionStore) -> None:
         await store.save_snapshot(snapshot("x"))
@@ -571,11 +571,11 @@ def test_a_bad_value_changes_no_file(tmp_path: Path) -> None:
         with pytest.raises(EncodeError) as caught:
             await store.save(bad_text)
         assert caught.value.path == "model_name"
-        for bad in (bad_uri, bad_shelf, snapshot("x", "2").evolve(session=bad_text)):
+        for bad in (bad_uri, bad_collection, snapshot("x", "2").evolve(session=bad_text)):
             with pytest.raises(EncodeError):
                 await store.save_snapshot(bad)
         with pytest.raises(EncodeError) as caught:
-            await store.save_trace_events("x", bad_shelf.trace_events or ())
+            await store.save_trace_events("x", bad_collection.trace_events or ())
         assert caught.value.path == "trace_events[1].name"
         with pytest.raises(EncodeError):
             await store.save_loop_checkpoint(

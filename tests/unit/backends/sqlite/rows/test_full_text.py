@@ -36,10 +36,10 @@ def item(item_id: str, content: str) -> MemoryItem:
 
 
 def used(path: Path, use: Callable[[SqliteMemoryStore], Awaitable[Any]], **contents: str) -> Any:
-    """Use the memories of somebody who has these, by id."""
+    """Use the memories of an owner who has these, by id."""
 
     async def main(store: SqliteSessionStore) -> Any:
-        memories = store.memories("somebody")
+        memories = store.memories("owner")
         await memories.store_all(item(*one) for one in contents.items())
         await store.memories("another").store(item("x", " ".join(contents.values())))
         return await use(memories)
@@ -106,7 +106,7 @@ WORDS = st.sampled_from(["tabs", "Login", "page", "uses", "fix", "the", "a", "x1
 def test_it_finds_exactly_what_has_one_of_the_words(
     contents: list[str], query: str, limit: int
 ) -> None:
-    """B, FTS5 with BM25: held against looking at each."""
+    """B, FTS5 with BM25: compared with a look at each."""
     index = full_text.Index()
     by_key = dict(enumerate(contents, 5))
     index.bring_up(dict.fromkeys(by_key, 1), lambda keys: ((k, by_key[k]) for k in keys))
@@ -195,12 +195,12 @@ def test_words_are_found_in_writing_without_spaces_and_without_accents(
 
 
 def test_what_was_changed_since_is_found_as_it_is_now(tmp_path: Path) -> None:
-    """B, FTS5: kept in step with the rows, whoever changed them."""
+    """B, FTS5: brought up to date with the rows, in whichever way they changed."""
 
     async def main() -> None:
         path = tmp_path / "agent.a3s"
         async with SqliteSessionStore.open(path) as one, SqliteSessionStore.open(path) as two:
-            reader, writer = one.memories("somebody"), two.memories("somebody")
+            reader, writer = one.memories("owner"), two.memories("owner")
             assert await ids(reader, "tabs") == []
             await writer.store_all([item("a", "use tabs"), item("b", "use spaces")])
             assert await ids(reader, "tabs") == ["a"]
@@ -210,7 +210,7 @@ def test_what_was_changed_since_is_found_as_it_is_now(tmp_path: Path) -> None:
             await writer.delete("b")
             await writer.store(item("c", "tabs again"))
             assert await ids(reader, "tabs") == ["c"]
-            await two.delete("somebody")
+            await two.delete("owner")
             assert await ids(reader, "tabs use") == []
             await writer.store(item("c", "tabs"))
             assert await ids(reader, "tabs") == ["c"]

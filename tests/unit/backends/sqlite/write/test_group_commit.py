@@ -166,19 +166,19 @@ def test_one_that_cannot_be_saved_fails_alone_with_its_own_error(tmp_path: Path)
                 store.save(session("two")),
                 store.save(session("stale", count=9), expected_generation=7),
                 store.save(session("three")),
-                store.rewind("nobody", 1),
+                store.rewind("absent", 1),
                 store.save(session("four")),
             )
         assert said(statements, "COMMIT") == 1
         assert answers.count(None) == 4
-        bad, stale, nobody = answers[1], answers[3], answers[5]
+        bad, stale, absent = answers[1], answers[3], answers[5]
         assert isinstance(bad, EncodeError)
         assert bad.path == "messages[3].content[0].text"
         assert "bad" in str(bad)
         assert isinstance(stale, StaleGenerationError)
         assert (stale.expected, stale.actual) == (7, 1)
-        assert isinstance(nobody, StoreError)
-        assert "nobody" in str(nobody)
+        assert isinstance(absent, StoreError)
+        assert "absent" in str(absent)
         assert await store.list() == ["four", "one", "stale", "three", "two"]
         assert await store.generation("bad") == 0
         assert await store.load("stale") == session("stale", count=1)
