@@ -4,8 +4,9 @@ Three stores have one async protocol, `SessionStore`: `SqliteSessionStore` (one 
 transactions), `MemorySessionStore` and `FileSessionStore` (upstream's directories).
 `a3s_store.stores` has the parts of a store of your own. `a3s_store.runtime` is a session while its
 agent runs; `a3s_store.agent_memory` is the memory of an agent across sessions. Promised names are
-those of this module, of these three, of `a3s_store.models`, `a3s_store.errors`, `a3s_store.pairs`,
-`a3s_store.interop` and `a3s_store.testing`.
+those of this module, of `a3s_store.stores`, `a3s_store.runtime`, `a3s_store.agent_memory`,
+`a3s_store.models`, `a3s_store.errors`, `a3s_store.pairs`, `a3s_store.interop` and
+`a3s_store.testing`.
 
 The names below are imported when they are first used, so that `import a3s_store` is fast.
 """

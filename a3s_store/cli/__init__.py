@@ -7,9 +7,8 @@ runs the package examples/demo.
 
 Invariants: 1. data goes to stdout, everything else to stderr; with `--json` stdout has one JSON
 document; 2. no character of stored text reaches the terminal as a control character, none is taken
-for markup; 3. a command that reads creates and changes no file; only `info` writes a probe, to
-check that the store can be written, and rolls it back; 4. exit codes: 0 done, 1 failed, 2 wrong
-usage, 3 not found, 4 damaged, 130 interrupted, 141 the reader of its output is gone.
+for markup; 3. a command that reads creates and changes no file; 4. exit codes: 0 done, 1 failed, 2
+wrong usage, 3 not found, 4 damaged, 130 interrupted, 141 the reader of its output is gone.
 """
 
 from __future__ import annotations

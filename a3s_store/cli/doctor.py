@@ -63,7 +63,7 @@ def doctor_command(store: Path, fix: bool, secrets: bool, as_json: bool) -> None
     """Diagnose STORE and recommend actions; only --fix writes.
 
     Checks the permissions and the files beside STORE, then its notes and the structure of the file
-    (`verify --deep` checks every value). Unlike `info` it writes no probe. If the store was not
+    (`verify --deep` checks every value). If the store was not
     closed and no program has it open, SQLite applies its -wal, as on every opening.
 
     Conversations are searched for tool calls without result and results without call, which
@@ -293,7 +293,8 @@ def erase_command(
     """Delete sessions, leaving no piece of their texts in STORE.
 
     Deletes everything under their ids, and the loop checkpoints of their runs. Workflow
-    checkpoints, backups and exports are not changed, nor, without --tree, sessions of subagents.
+    checkpoints (except a session's own queue), backups and exports are not changed, nor, without
+    --tree, sessions of subagents.
     The whole file is rewritten, so a large one takes a while. To finish an interrupted erasure,
     erase the same ids again with --yes, even if nothing is stored under them any more.
     """

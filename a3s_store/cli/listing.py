@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a3s_store._deprecated import COLLECTIONS_ONLY_KEY
+from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.cli import output
 from a3s_store.cli.opening import PATH, existing
 from a3s_store.cli.output import cell
@@ -119,7 +121,7 @@ def _fit(columns: dict[str, list[Text]], width: int) -> None:
 def info_command(store: Path, as_json: bool) -> None:
     """Describe the file STORE and its state.
 
-    Opens and reads STORE, and checks that it can be written by a write that is rolled back.
+    Opens and reads STORE; nothing is written.
     """
 
     async def read() -> tuple[Health, Inventory, tuple[SessionSummary, ...]]:
@@ -128,7 +130,6 @@ def info_command(store: Path, as_json: bool) -> None:
             return await opened.health_check(), inventory, summaries
 
     log = store.with_name(store.name + "-wal")
-    # Before it is opened, since the check that it can be written starts a new -wal.
     log_bytes = log.stat().st_size if log.exists() else 0
     health, inventory, summaries = asyncio.run(read())
     facts = {**health.facts, "log_bytes": log_bytes}
@@ -151,18 +152,20 @@ def info_command(store: Path, as_json: bool) -> None:
         )
         return
     console = output.stdout()
-    output.print_table(console, output.facts(_facts(health, facts, counts)))
+    output.print_table(console, output.facts(_facts(store, health, facts, counts)))
     for sentence in health.advice:
         console.print()
         console.print(cell(f"Advice: {sentence}"))
 
 
-def _facts(health: Health, facts: dict[str, Any], counts: dict[str, int]) -> list[tuple[str, Any]]:
+def _facts(
+    store: Path, health: Health, facts: dict[str, Any], counts: dict[str, int]
+) -> list[tuple[str, Any]]:
     found = dict(facts)
     pages, free = found.pop("page_count", 0), found.pop("freelist_count", 0)
     log = found.pop("log_bytes", 0)
     database = found.pop("database_bytes", 0)
-    read_only = found.pop("read_only", False)
+    found.pop("read_only", None)  # of this command, which only reads
     pairs = [
         ("store", health.location),
         ("size", f"{output.size(database)} in {output.amount(pages, 'page')}, {free} of them free"),
@@ -184,5 +187,12 @@ def _facts(health: Health, facts: dict[str, Any], counts: dict[str, int]) -> lis
     ]
     if counts[COLLECTIONS_ONLY_KEY]:
         pairs.append(("without a session", output.amount(counts[COLLECTIONS_ONLY_KEY], "id")))
-    state = "can be read only: a newer release wrote it" if read_only else "can be read and written"
-    return [*pairs, ("state", state)]
+    return [*pairs, ("state", _state(store, facts["schema"]))]
+
+
+def _state(store: Path, schema: int) -> str:
+    if schema > migrate.newest():
+        return "can be read only: a newer release wrote it"
+    if not os.access(store, os.W_OK) or not os.access(store.parent, os.W_OK):
+        return "can be read only: you may not write it or its folder"
+    return "can be read and written"

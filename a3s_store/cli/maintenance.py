@@ -215,8 +215,8 @@ def _print_migrated(report: MigrationReport) -> None:
     "--days",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Also remove older generations with messages of their own (of rewound, edited and "
-    "compacted conversations) after N days.",
+    help="Also remove generations older than N days that have messages of their own (of rewound, "
+    "edited and compacted conversations).",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
 @output.json_option

@@ -54,7 +54,7 @@ class SessionChanges:
     live session took the run over. The checkpoints of `ended_runs` are removed with the changes, if
     the tokens still have the claims.
 
-    `save_id` are 16 random bytes that identify the save (see `ConditionalStore.landed`).
+    `save_id` is 16 random bytes that identify the save (see `ConditionalStore.landed`).
     `uncompacted` are messages that compaction removed and that are stored nowhere; a merge may need
     them.
     """

@@ -31,7 +31,7 @@ class GilYield(Generic[W]):
     def __init__(self, look: Callable[[Sequence[W]], None]) -> None:
         """`look` is called every `LOOK_EVERY` seconds with all that wait, if one waits that long.
 
-        A thread that died tells no caller.
+        This finds callers of a thread that died, which wakes no one.
         """
         self._look = look
         self._looked = 0.0

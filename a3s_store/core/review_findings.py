@@ -116,7 +116,7 @@ def _unfit(finding: ReviewFinding) -> str | None:
         return "its status is accepted, and accepted_by_review_id is missing"
     subject = finding.subject
     if isinstance(subject, TranscriptSubject) and not _is_range(subject):
-        return "char_start is not below char_end"
+        return "char_start and char_end are no range: set both, the first below the second"
     return None
 
 

@@ -1,7 +1,8 @@
 """Plan a save from the session's header, the cache and the batch: pure functions, no I/O.
 
-A plan has everything but the place of the messages: that is known only once the rows of the message
-log were looked at. `parts` and `cache_entry` say what the save comes to once they are placed.
+A plan has everything but the place of the messages, for which rows of the message log have to be
+read. `parts` and `cache_entry` give the digests and the cache entry after the save, once the
+messages are placed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _OF_SESSION: Final = frozenset({"session", "config", "messages", *SESSION_ROWS.l
 
 @attrs.frozen
 class PlannedObject:
-    """The JSON object of a row that is written, None where the stored one is right; its digest."""
+    """The JSON object of a row to write, None where the stored row is equal; and its digest."""
 
     tree: dict[str, Any] | None
     digest: ListDigest

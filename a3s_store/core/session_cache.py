@@ -62,7 +62,9 @@ class CacheEntry:
     def rows(self, name: str, stored: Mapping[str, ListDigest]) -> tuple[RowDigest, ...] | None:
         """Return the digests of the stored values of a list; None when they are not cached."""
         digest, rows = self.row_digests.get(name, (None, ()))
-        return rows if digest is not None and digest == stored.get(name) else None
+        # A list that was loaded and saved unchanged has none: its rows were not looked at.
+        is_known = digest is not None and digest == stored.get(name) and len(rows) == digest.count
+        return rows if is_known else None
 
     def with_conversation(self, name: str, line: CachedConversation) -> CacheEntry:
         """Return the entry with a conversation, in place of an earlier one of that name."""

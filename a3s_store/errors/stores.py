@@ -153,8 +153,8 @@ class StoreClosedError(StoreError, RuntimeError):
 class StoreForkedError(StoreClosedError):
     """The store was opened before fork() and used in the child; open a new one there.
 
-    Raised by opening a store in the child: the process was forked while SQLite was at work in its
-    parent, and cannot use SQLite safely. Start it with "spawn" or "forkserver".
+    Also raised by opening a store in the child, if the parent was inside SQLite when it forked: the
+    child cannot use SQLite safely. Start it with "spawn" or "forkserver".
     """
 
 
@@ -190,7 +190,7 @@ class SchemaTooNewError(SchemaError):
 
 
 class MigrationError(SchemaError):
-    """Migrating the file to this release's schema failed; the file is unchanged."""
+    """Migrating the file failed; it has the schema from before the step that failed."""
 
 
 @old_attributes

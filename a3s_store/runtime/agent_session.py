@@ -56,7 +56,7 @@ class AgentSession(SessionRuns):
             outcome = await self.persistence.save(on_conflict=on_conflict)
             if outcome.kind == "forked" and (on_conflict or self.persistence.on_conflict) == "fork":
                 raise StaleSessionError(
-                    "the session was changed elsewhere; changes made here are another session",
+                    "the session was changed elsewhere; changes made here were saved as another",
                     session_id=self.id,
                     reason="asked",
                     forked_as=outcome.forked_as,

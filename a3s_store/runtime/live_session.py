@@ -1,8 +1,8 @@
 """A live session: the state of one conversation in memory, apart from store and model provider.
 
 It has all that is saved of a session except the collections (runs, trace, artifacts, subagent
-tasks, findings), which have modules of their own. Its methods, other than `compact`, are plain
-functions: between two awaits of the application a session is always consistent.
+tasks, findings), which have modules of their own. Its methods, other than `compact` and
+`call_tool`, are plain functions: between two awaits of the application a session is consistent.
 
 Invariants: 1. an id that could not be a file name is refused before anything else happens; 2.
 every change that upstream counts as one moves `updated_at`, and `restore_from_data` does not; 3.

@@ -325,9 +325,11 @@ class MemorySessionStore(
             entry = self._of_life(session_id, life)
             if entry.session is None:
                 return ()
-            left = self._workflows.pop(WORKFLOW_PREFIX + session_id, None)
+            key = WORKFLOW_PREFIX + session_id
+            left = self._workflows.get(key)
             for claim, one in () if left is None else tuple(entries_of(left)):
                 entry.put_in_queue(claim, one)
+            self._workflows.pop(key, None)  # not before: one that cannot be read stays
             claims = {claim for claim, _ in entry.queue.values()} - {by}
             free = {by, *(claim for claim in claims if may_take(claim))}
             taken = {k: (by, one) for k, (claim, one) in entry.queue.items() if claim in free}

@@ -14,8 +14,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
-from xml.sax.saxutils import escape
+from typing import Any, Protocol
 
 import attrs
 
@@ -25,7 +24,6 @@ from a3s_store.runtime.observation.events import Emit
 from a3s_store.wire import EMPTY, freeze
 
 _log = logging.getLogger("a3s_store.session.context")
-_QUOTES: Final = {'"': "&quot;", "'": "&apos;"}
 
 
 class ContextType(enum.StrEnum):
@@ -79,9 +77,9 @@ class ContextItem:
 
     def to_xml(self) -> str:
         """Return the content in a `<context>` element, escaped. Upstream: `ContextItem::to_xml`."""
-        source = "" if self.source is None else f' source="{escape(self.source, _QUOTES)}"'
+        source = "" if self.source is None else f' source="{_attribute(self.source)}"'
         kind = self.context_type.value
-        return f'<context{source} type="{kind}">\n{escape(self.content)}\n</context>'
+        return f'<context{source} type="{kind}">\n{_text(self.content)}\n</context>'
 
 
 @attrs.frozen(kw_only=True)
@@ -169,3 +167,12 @@ async def turn_complete(
                 provider.name,
                 type(error).__name__,
             )
+
+
+# `xml.sax.saxutils` would import an HTTP client; `html.escape` writes apostrophes otherwise.
+def _text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _attribute(text: str) -> str:
+    return _text(text).replace('"', "&quot;").replace("'", "&apos;")

@@ -268,7 +268,7 @@ def _kept_value(written: Any, ours: Any, live: Any, stored: Any) -> Any:
 
 
 def part_of(error: EncodeError) -> str | None:
-    """Return the part of a session that an error is about; None for messages and the id."""
+    """Return the part of a session that an error is about; None for messages and anything else."""
     path = error.path.partition(".")[0].partition("[")[0]
     if error.model not in ("", "SessionData") or path in ("", "messages", "id"):
         return None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 
+from a3s_store._deprecated import warn
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.changes import Stored
 from a3s_store.core.protocol import SessionStore
@@ -190,6 +191,11 @@ class SessionPersistence(WindowBesideOthers):
                 "snapshot": encode(snapshot),
             }
         )
+
+    def told_failed(self, operation: str, error: Exception, *, part: str | None = None) -> Outcome:
+        """Deprecated: `report_failure`."""
+        warn("SessionPersistence.told_failed", "SessionPersistence.report_failure", stacklevel=2)
+        return self.report_failure(operation, error, part=part)
 
     def report_failure(self, op: str, error: Exception, *, part: str | None = None) -> Outcome:
         """Warn and send an event that a save failed, or that `part` was not saved."""

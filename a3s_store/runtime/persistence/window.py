@@ -222,7 +222,9 @@ class SessionWindow(WindowState):
             f"Failed to save session {self.session.id}: {error}",
             op="save",
             where=f"session {self.session.id}",
-            hint="The stored session is unchanged",
+            hint="It may have been saved all the same"
+            if self.is_unsure
+            else "The stored session is unchanged",
         )
 
     def _committed(self, attempt: Attempt, committed: Committed) -> Outcome:

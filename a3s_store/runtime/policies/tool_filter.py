@@ -23,7 +23,7 @@ class ToolFilter:
         self._allowed: dict[str, frozenset[str] | None] = {}
 
     def activate(self, skill: str, allowed: Iterable[str] | None = None) -> None:
-        """Make a skill active, with the names of the tools it allows; None allows all tools.
+        """Make a skill active, with the names of the tools it allows; None restricts nothing.
 
         An active skill of this name is replaced. Names have no patterns; upper and lower case are
         the same, as in permission rules. Raises InvalidArgumentError for a text as `allowed`.

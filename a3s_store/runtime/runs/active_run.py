@@ -14,6 +14,7 @@ from typing import Protocol
 
 import attrs
 
+from a3s_store._deprecated import warn
 from a3s_store.core.clean import Cleaner
 from a3s_store.core.merging.history import begins_with
 from a3s_store.core.protocol import SessionStore
@@ -106,6 +107,11 @@ class ActiveRun:
         self._over = over
         if over:
             self._draft.stop()
+
+    def tell_end(self) -> None:
+        """Deprecated: `report_end`."""
+        warn("ActiveRun.tell_end", "ActiveRun.report_end", stacklevel=2)
+        self.report_end()
 
     def report_end(self) -> None:
         """Send the session's telemetry how the run ended, and how long it took."""

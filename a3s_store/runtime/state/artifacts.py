@@ -84,7 +84,7 @@ class ArtifactCollection:
         return self._artifacts.get(uri)
 
     def artifacts(self) -> tuple[ToolArtifact, ...]:
-        """Return all artifacts, the one put first first."""
+        """Return all artifacts in the order in which they were last put, the oldest first."""
         if self._listed is None:
             self._listed = tuple(self._artifacts.values())
         return self._listed

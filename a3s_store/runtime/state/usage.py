@@ -107,7 +107,7 @@ def context_percent(used: int, maximum: int) -> float:
     """
     if maximum == 0:
         return 0.0
-        # Two 32-bit floats divided in 64 bits and rounded give the quotient of 32-bit division.
+    # Two 32-bit floats divided in 64 bits and rounded give the quotient of 32-bit division.
     return to_f32(to_f32(used) / to_f32(maximum))
 
 

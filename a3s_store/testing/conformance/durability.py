@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.protocol import SessionStore
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import StoreClosedError
 from a3s_store.testing import samples
 from a3s_store.testing.conformance.expect import (
@@ -90,3 +92,30 @@ async def close_finishes_what_was_begun(store: SessionStore, maker: StoreMaker) 
     for one, result in zip(snapshots, results, strict=True):
         found = await store.load_snapshot(one.session.id)
         same(one if result is None else None, found, f"{one.session.id}, its save: {result!r}")
+
+
+@required_by(
+    _GROUP,
+    capability="durable",
+    reopens=True,
+    cases=tuple((collection.name, collection.name) for collection in COLLECTIONS),
+)
+async def a_loaded_collection_can_be_changed(
+    store: SessionStore, collection: str, maker: StoreMaker
+) -> None:
+    """After reopening, a session is loaded, saved unchanged, and saved with changed lists."""
+    if not keeps(store, "collections"):
+        return
+    first, *others = items(collection, "1", "2", "3")
+    whole = SessionSnapshot(session=session("s")).evolve(**{collection: (first, *others)})
+    await store.save_snapshot(whole)
+    for values in ((*others, first), tuple(others), (first.evolve(extra={"new": 1}),)):
+        store = await maker.reopen()
+        loaded = await store.load_snapshot("s")
+        holds(loaded is not None, "the session was saved")
+        assert loaded is not None, "it was just compared"
+        await store.save_snapshot(loaded)
+        changed = loaded.evolve(**{collection: values})
+        await store.save_snapshot(changed)
+        store = await maker.reopen()
+        same(changed, await store.load_snapshot("s"), "after the change")

@@ -129,6 +129,14 @@ def test_row_digests_are_looked_up_once_and_only_for_changed_lists_that_need_the
     assert [*lists_to_look_up(batch, before.header, before.entry)] == []
 
 
+def test_a_save_of_a_list_whose_rows_are_not_known_does_not_make_them_known() -> None:
+    snapshot = samples.rich_snapshot("s")
+    before = saved(snapshot, UNSAVED, NO_ENTRY)
+    loaded = attrs.evolve(before.entry, row_digests={})
+    unchanged = saved(snapshot, before.header, loaded)
+    assert unchanged.entry.rows("run_records", unchanged.header.parts) is None
+
+
 def test_row_digests_of_another_list_than_the_stored_one_are_not_used() -> None:
     before = saved(samples.rich_snapshot("s"), UNSAVED, NO_ENTRY)
     other = {**before.header.parts, "run_records": ListDigest(1, b"x" * 32)}

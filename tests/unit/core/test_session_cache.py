@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.write.group_commit import Change, commit
+from a3s_store.core.collections import COLLECTIONS, Collection
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.session_cache import NO_ENTRY, CacheEntry, CacheTransaction, SessionCache
 from a3s_store.errors import EncodeError, StaleGenerationError
@@ -28,6 +29,7 @@ from a3s_store.models import (
     TextBlock,
     TraceEvent,
 )
+from a3s_store.testing import samples
 from a3s_store.testing._pairs import copied
 from a3s_store.wire.codec import Codec, codec_for
 from tests.support import (
@@ -78,6 +80,41 @@ async def seen_afresh(path: Path, session_id: str = "fix-login") -> SessionSnaps
     """Load the session by a store without cached values."""
     async with SqliteSessionStore.open(path, cache_max_sessions=0) as store:
         return await store.load_snapshot(session_id)
+
+
+# -- After a load ---------------------------------------------------------------------------------
+
+CHANGES: dict[str, Any] = {
+    "drop the first": lambda old: old[1:],
+    "drop the last": lambda old: old[:-1],
+    "replace the first": lambda old: (old[0].evolve(extra={"changed": 1}), *old[1:]),
+    "append, then replace": lambda old: (old[0].evolve(extra={"changed": 2}), *old[1:], old[0]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda one: one.name)
+def test_what_was_loaded_and_saved_unchanged_can_be_changed(
+    tmp_path: Path, collection: Collection, change: str
+) -> None:
+    """A save of unchanged lists knows no more of their rows than the load did."""
+    path = tmp_path / "agent.a3s"
+    kept = samples.items(collection.name, "1", "2", "3")
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await store.save_snapshot(samples.rich_snapshot("s").evolve(**{collection.name: kept}))
+        async with SqliteSessionStore.open(path) as store:
+            found = await store.load_snapshot("s")
+            assert found is not None
+            await store.save_snapshot(found)
+            values = CHANGES[change](getattr(found, collection.name))
+            changed = found.evolve(**{collection.name: values})
+            await store.save_snapshot(changed)
+            assert await seen_afresh(path, "s") == changed
+            assert (await store.verify(depth="deep")).ok
+
+    asyncio.run(main())
 
 
 # -- Two stores of one file -----------------------------------------------------------------------

@@ -40,6 +40,7 @@ from a3s_store.runtime.persistence.restore import restore_session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.policies.tool_calls import Tool, ToolOutput, guarded_call
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
+from a3s_store.testing import samples
 from tests.everything import report
 from tests.support import messages, trace
 from tests.unit.runtime.live import Echo, Hang, Moody, Summaries, Ticks, crash, usage
@@ -230,7 +231,7 @@ def test_cancelling_answers_every_question_asked_of_a_human() -> None:
 
 
 def test_a_failed_save_leaves_the_checkpoint() -> None:
-    """K3, with its reason: what it holds is nowhere else."""
+    """K3, P17: the rounds since the last save are in the checkpoint alone."""
 
     async def main() -> None:
         store = Moody()
@@ -244,6 +245,22 @@ def test_a_failed_save_leaves_the_checkpoint() -> None:
         checkpoint = await store.load_loop_checkpoint(run.id)
         assert checkpoint is not None
         assert checkpoint.messages == result.messages[:3]
+
+    asyncio.run(main())
+
+
+def test_the_end_of_a_run_removes_its_checkpoint_and_no_other() -> None:
+    """P17: each run has a checkpoint of its own."""
+
+    async def main() -> None:
+        store = MemorySessionStore()
+        live = make(store)
+        other = samples.loop_checkpoint("other", live.id)
+        await store.save_loop_checkpoint("other", other)
+        await live.send("hello", Echo(rounds=1))
+        (run,) = live.session.runs.snapshots()
+        assert await store.load_loop_checkpoint(run.id) is None
+        assert await store.load_loop_checkpoint("other") == other
 
     asyncio.run(main())
 
@@ -640,7 +657,7 @@ def test_usage_and_tool_calls_go_on_counting() -> None:
 def test_a_checkpoint_of_another_session_or_none_begins_no_run(
     owner: str | None, text: str
 ) -> None:
-    """K6, section 1.8: rejects foreign session."""
+    """K6, K7, section 1.8: rejects foreign session."""
 
     async def main() -> None:
         store = MemorySessionStore()
