@@ -114,7 +114,8 @@ def plan_list(layout: TableLayout, place: Place, values: Values, stored: StoredL
     """
     if stored.values is values:
         return ListPlan(digest=stored.digest, rows=stored.rows, keep=stored.digest.count)
-    if stored.values is None:
+    knows_rows = not layout.lists or len(stored.rows) == stored.digest.count
+    if stored.values is None or not knows_rows:
         return plan_rows(_new_rows(layout, place, values, 0), stored.digest)
     return _plan_changes(layout, place, values, stored.values, stored)
 

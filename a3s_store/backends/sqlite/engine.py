@@ -75,8 +75,8 @@ class Engine:
         self._closing: concurrent.futures.Future[None] | None = None
         self._closing_on: asyncio.AbstractEventLoop
         # Threads of a store that is dropped without closing must end.
-        workers = [worker for worker in (writer, reader) if worker is not None]
-        self._forgotten = weakref.finalize(self, _abandon, workers, str(settings.path))
+        self._workers = [worker for worker in (writer, reader) if worker is not None]
+        self._forgotten = weakref.finalize(self, _abandon, self._workers, str(settings.path))
         self._forgotten.atexit = False  # the workers' own hook gives them time
 
     @classmethod
@@ -215,6 +215,7 @@ class Engine:
         reader: Worker = WorkerThread(self._reads.opened)
         await reader.start()
         if self.reader is former:
+            self._workers[self._workers.index(former)] = reader
             self.reader, reader = reader, former
         await reader.close()  # the former one, or the new one if another caller was quicker
 

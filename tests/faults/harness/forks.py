@@ -179,8 +179,26 @@ def share(
                 _add(report, one)
         if report.is_enough:
             for one in running:
+                _kill_tree(one.child.pid)
                 one.child.kill()
             return
+
+
+def _kill_tree(pid: int) -> None:
+    """Kill a process and all it has started: each may have the pipe that is read to its end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        for child in _children(pid):
+            _kill_tree(child)
+        os.kill(pid, signal.SIGKILL)
+
+
+def _children(pid: int) -> Iterator[int]:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            _, parent, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(parent) == pid:
+                yield int(stat.parent.name)
 
 
 def _reported(

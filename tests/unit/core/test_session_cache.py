@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,28 @@ def test_what_was_loaded_and_saved_unchanged_can_be_changed(
             await store.save_snapshot(changed)
             assert await seen_afresh(path, "s") == changed
             assert (await store.verify(depth="deep")).ok
+
+    asyncio.run(main())
+
+
+def test_a_save_beside_a_lost_row_changes_no_other_value(tmp_path: Path) -> None:
+    """Digests of rows that are not as many as the list has values are of no use."""
+    path = tmp_path / "agent.a3s"
+    values = tuple(samples.verification_report(name) for name in "abcd")
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await store.save_verification_reports("s", values)
+        async with SqliteSessionStore.open(path) as store:
+            first, second, *others = await store.load_verification_reports("s") or ()
+            with contextlib.closing(sqlite3.connect(path)) as conn, conn:
+                conn.execute("DELETE FROM verification_report WHERE seq = 0")
+            changed = second.evolve(checks=(*second.checks, *second.checks))
+            after = (first, changed, *others)
+            await store.save_verification_reports("s", after)
+            assert (await store.verify(depth="deep")).ok
+        async with SqliteSessionStore.open(path) as store:
+            assert await store.load_verification_reports("s") == after
 
     asyncio.run(main())
 

@@ -40,7 +40,6 @@ from a3s_store.runtime.persistence.restore import restore_session
 from a3s_store.runtime.persistence.save import SessionPersistence
 from a3s_store.runtime.policies.tool_calls import Tool, ToolOutput, guarded_call
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
-from a3s_store.testing import samples
 from tests.everything import report
 from tests.support import messages, trace
 from tests.unit.runtime.live import Echo, Hang, Moody, Summaries, Ticks, crash, usage
@@ -245,22 +244,6 @@ def test_a_failed_save_leaves_the_checkpoint() -> None:
         checkpoint = await store.load_loop_checkpoint(run.id)
         assert checkpoint is not None
         assert checkpoint.messages == result.messages[:3]
-
-    asyncio.run(main())
-
-
-def test_the_end_of_a_run_removes_its_checkpoint_and_no_other() -> None:
-    """P17: each run has a checkpoint of its own."""
-
-    async def main() -> None:
-        store = MemorySessionStore()
-        live = make(store)
-        other = samples.loop_checkpoint("other", live.id)
-        await store.save_loop_checkpoint("other", other)
-        await live.send("hello", Echo(rounds=1))
-        (run,) = live.session.runs.snapshots()
-        assert await store.load_loop_checkpoint(run.id) is None
-        assert await store.load_loop_checkpoint("other") == other
 
     asyncio.run(main())
 

@@ -7,17 +7,23 @@ in one function that runs there, so a cancelled caller leaves nothing open.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import aiosqlite
 
 from a3s_store.backends.sqlite.connection import fork_gate
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.connection.worker_thread import POLL_SECONDS, wait_for_end
+from a3s_store.backends.sqlite.connection.worker_thread import (
+    EXIT_SECONDS,
+    POLL_SECONDS,
+    wait_for_end,
+)
 
 R = TypeVar("R")
 
@@ -39,6 +45,7 @@ async def run_aside(
     )
     maker.start()
     maker.join()
+    _RUNNING.add(work)
     try:
         async with made[0]:
             return work.values[0]
@@ -48,8 +55,11 @@ async def run_aside(
                 await asyncio.sleep(POLL_SECONDS)  # started, but it has not come to the work yet
         raise
     finally:
-        if work.thread is not None and await wait_for_end(work.thread, work.interrupt):
-            raise asyncio.CancelledError
+        try:
+            if work.thread is not None and await wait_for_end(work.thread, work.interrupt):
+                raise asyncio.CancelledError
+        finally:
+            _RUNNING.discard(work)
 
 
 class _Work(Generic[R]):
@@ -81,3 +91,19 @@ class _Work(Generic[R]):
         if self._conn is not None:
             with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
                 self._conn.interrupt()
+
+
+# At exit work aside ends before the stores do: the last connection to close copies the WAL.
+_RUNNING: Final[set[_Work[Any]]] = set()
+
+
+def _end_all() -> None:
+    for work in list(_RUNNING):
+        work.interrupt()
+        if work.thread is not None:
+            work.thread.join(EXIT_SECONDS / len(_RUNNING))
+
+
+atexit.register(_end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_RUNNING.clear)

@@ -8,14 +8,15 @@ be read without the WAL.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import kept_files, wal_checkpoint
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.format import file_copy
 
 # The row of `meta` that says that the file was written with durability "normal".
 NORMAL: Final = "durability_normal"
@@ -45,14 +46,16 @@ def note_normal(conn: WorkConnection, path: Path) -> None:
     """Have the note in the database before the first save with durability "normal".
 
     In the database itself, and on the disk: another process may have written the note a moment ago,
-    and not have copied or synced it yet. Raises sqlite3.Error and OSError.
+    and not have copied or synced it yet. Not where a reader, or a writer, of another process keeps
+    the WAL from being copied for longer than the busy timeout. Raises sqlite3.Error and OSError.
     """
     if not says_normal(conn):
         with transaction.write(conn, wal_checkpoint.follow):
             conn.execute("INSERT OR IGNORE INTO meta (name, value) VALUES (?, 1)", (NORMAL,))
     if not is_normal(path):
         wal_checkpoint.checkpoint(conn)
-    os.fsync(kept_files.descriptor(path))
+    if sys.platform != "win32":  # there a descriptor that only reads cannot be synced
+        file_copy.sync(kept_files.descriptor(path))
 
 
 def forget_normal(path: Path) -> None:

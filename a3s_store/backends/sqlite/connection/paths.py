@@ -21,7 +21,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
     text = os.fspath(path)
     if not isinstance(text, str) or not text or text == ":memory:" or "\0" in text:
         raise StoreUnavailableError(
-            "invalid database path: empty, `:memory:` or contains NUL",
+            "invalid database path: not a str, empty, `:memory:` or contains NUL",
             op="open",
             hint="Use MemorySessionStore() to keep nothing",
         )

@@ -277,7 +277,7 @@ def _raise(error: BaseException) -> NoReturn:
     raise error
 
 
-# Stores that are open. Weak: a store that is dropped without closing is collected as ever.
+# Workers that run. Weak: one that has ended leaves by itself.
 _WORKERS: weakref.WeakSet[WorkerThread] = weakref.WeakSet()
 # In a forked child, the inherited workers: it uses none, and must not close their connections.
 _INHERITED: list[WorkerThread] = []

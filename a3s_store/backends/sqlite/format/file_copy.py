@@ -158,7 +158,7 @@ def place(made: Path, target: Path) -> None:
         atomic_rename.rename_new(made, target)
     except FileExistsError:
         raise StoreUnavailableError(
-            "another file has got this name meanwhile", where=str(target), hint="Name another file"
+            "another file took this name meanwhile", where=str(target), hint="Name another file"
         ) from None
     try:
         sync_folder(target.parent)
@@ -172,11 +172,16 @@ def sync_file(path: Path) -> None:
     """Sync a file that no connection has open. Raises OSError."""
     handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
-        if sys.platform == "darwin":
-            import fcntl
-
-            # There fsync alone does not reach the disk.
-            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
-        os.fsync(handle)
+        sync(handle)
     finally:
         os.close(handle)
+
+
+def sync(handle: int) -> None:
+    """Sync an open file. Raises OSError; on Windows also for a read-only descriptor."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        # There fsync alone does not reach the disk.
+        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+    os.fsync(handle)

@@ -136,7 +136,7 @@ def _known(
         shared = next((p.start for p in parts if p.source_start is not None), 0)
         found = chain_hash_if_stored(conn, parts, shared) if shared else EMPTY_CHAIN
     if found is None:
-        raise CorruptRowError("it is missing from the log", "messages", shared - 1)
+        raise CorruptRowError("it is missing from the message log", "messages", shared - 1)
     return shared, found
 
 
@@ -153,7 +153,7 @@ def _append(conn: sqlite3.Connection, part: Segment, hashes: ChainHashes, start:
         (part.source, part.seq(start) - 1),
     ).fetchone()
     if row is None:
-        raise CorruptRowError("it is missing from the log", "messages", start - 1)
+        raise CorruptRowError("it is missing from the message log", "messages", start - 1)
     _insert(conn, part.source, part.offset, hashes, range(start, len(hashes)), row[0])
 
 

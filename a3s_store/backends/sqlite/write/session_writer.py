@@ -16,7 +16,6 @@ from a3s_store.core.base.generational import refuse_other
 from a3s_store.core.batch import Batch
 from a3s_store.core.collections import CONFIG_ROWS, SESSION_ROWS
 from a3s_store.core.conversation import CachedConversation, Head
-from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.list_plan import array
 from a3s_store.core.save_plan import SavePlan, lists_to_look_up, plan_save
@@ -90,11 +89,8 @@ def _with_row_digests(
     """Return the cache entry with the row digests that planning this batch needs."""
     found = dict(cached.row_digests)
     for name, layout in lists_to_look_up(batch, before, cached):
-        digest = before.parts[name]
-        rows = list_writer.stored_digests(conn, list_writer.target(layout, "owner_key", before.key))
-        if len(rows) != digest.count:
-            raise CorruptRowError(f"expected {digest.count} rows, found {len(rows)}", name)
-        found[name] = digest, rows
+        to = list_writer.target(layout, "owner_key", before.key)
+        found[name] = before.parts[name], list_writer.stored_digests(conn, to)
     return attrs.evolve(cached, row_digests=found)
 
 

@@ -27,6 +27,7 @@ from a3s_store.core.job_queue import Job
 from a3s_store.core.session_cache import CacheEntry, CacheTransaction
 from a3s_store.errors import StoreClosedError
 from a3s_store.models import Message
+from tests.programs import output_of
 from tests.support import database, session, with_store
 
 P = ParamSpec("P")
@@ -353,3 +354,66 @@ def test_a_save_does_not_wait_for_another_loop_that_is_blocked(
         assert in_time == [True]
         assert loop.run_until_complete(store.list()) == ["ours", "theirs"]
         loop.run_until_complete(store.close())
+
+
+# -- Stores that are left open --------------------------------------------------------------------
+
+
+_DROPS_ITS_STORE = """
+import asyncio, gc, sys, threading, warnings
+warnings.simplefilter("ignore")
+from a3s_store import SqliteSessionStore
+from a3s_store.models import SessionData
+
+async def save(name):
+    async with SqliteSessionStore.open(sys.argv[1]) as store:
+        await store.save(SessionData(id=name, created_at=1, updated_at=1))
+
+async def main():
+    await save("one")
+    store = await SqliteSessionStore.open(sys.argv[1], read_only=True)
+    print(await store.list())
+    await save("two")
+    print(await store.list())
+    del store
+    for _ in range(100):
+        gc.collect()
+        await asyncio.sleep(0.05)
+        left = [thread.name for thread in threading.enumerate() if thread.name == "a3s-store"]
+        if not left:
+            break
+    print(left)
+
+asyncio.run(main())
+"""
+
+
+def test_a_reader_that_took_the_place_of_another_ends_with_its_dropped_store(
+    tmp_path: Path,
+) -> None:
+    """A store that only reads opens its reader again once another process writes."""
+    printed = output_of(_DROPS_ITS_STORE, tmp_path / "agent.a3s")
+    assert printed.splitlines() == ["['one']", "['one', 'two']", "[]"]
+
+
+_EXITS_BESIDE_WORK = """
+import asyncio, sys, time, warnings
+warnings.simplefilter("ignore")
+from a3s_store import SqliteSessionStore
+
+async def begin():
+    store = await SqliteSessionStore.open(sys.argv[1])
+    work = store._engine.aside("wait", "", lambda conn: time.sleep(0.3), lambda found: False)
+    task = asyncio.ensure_future(work)
+    await asyncio.sleep(0.1)
+    return store, task
+
+kept = asyncio.new_event_loop().run_until_complete(begin())
+"""
+
+
+def test_work_aside_ends_before_its_store_at_exit(tmp_path: Path) -> None:
+    """The last connection to close copies the WAL and removes it."""
+    path = tmp_path / "agent.a3s"
+    output_of(_EXITS_BESIDE_WORK, path)
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
