@@ -46,13 +46,15 @@ NOW: Final = 1_800_000_000.0
 
 async def fill(store: SqliteSessionStore) -> None:
     """Save everything, in the order in which an engine might."""
-    await store.save_snapshot(samples.rich_snapshot("rich"))
+    rich = samples.rich_snapshot("rich")
+    # Texts of the released file, which never change.
+    await store.save_snapshot(rich.evolve(session=rich.session.evolve(parent_id="nobody")))
     await _one_that_grew(store)
     await _one_that_slid(store)
     await _ones_with_blobs(store)
-    await store.save_trace_events("collections only", [samples.trace_event("1")])
-    await store.save_verification_reports("collections only", [])
-    await store.save(samples.session("gone", ("deleted before it is read",)))
+    await store.save_trace_events("families only", [samples.trace_event("1")])
+    await store.save_verification_reports("families only", [])
+    await store.save(samples.session("gone", ("nobody will read this",)))
     await store.delete("gone")
     await store.save(samples.session("名前 / ünï 🙂", ("an id in many scripts",)))
     await store.save_workflow_checkpoint("flow-1", samples.workflow_checkpoint("flow-1"))

@@ -11,7 +11,7 @@ from tests.faults.run_campaign import attack
     ("fault", "seen"),
     [
         ("links_not_compared", "is opened, and has the rows of neither"),
-        ("never_marked_as_open", "with the log of nothing is opened, and has the rows of neither"),
+        ("never_marked_as_open", "is opened, and has the rows of neither"),
         ("marked_in_every_commit", "WalMissingError"),
         ("layout_not_compared", "vacuumed at"),
     ],

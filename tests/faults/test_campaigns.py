@@ -36,8 +36,6 @@ _LEAST = {
         "acknowledged_turns": 66,
         "kept_rounds": 100,
         "idle_closes": 40,
-        "forks": 2,
-        "refused": 2,
     },
     "powercut": {
         "images": 2_300,

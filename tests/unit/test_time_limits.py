@@ -62,5 +62,5 @@ def test_shrinking_ends_before_the_limit(request: pytest.FixtureRequest, drawn: 
 
 def test_a_test_that_waits_for_a_campaign_waits_longer_than_the_campaign_may_take() -> None:
     text = (conftest.ROOT / "tests" / "faults" / "run_campaign.py").read_text(encoding="utf-8")
-    assert "_PATIENCE = 900" in text
+    assert "_TIME_LIMIT: Final = 900" in text
     assert conftest.CAMPAIGN > 900

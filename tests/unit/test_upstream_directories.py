@@ -599,7 +599,7 @@ def test_a_store_that_cannot_tell_all_it_holds_is_gone_through_by_its_list(tmp_p
         report = await export_directory(store, tmp_path)
         assert report.ok
         assert len(report.notes) == 1
-        assert "were not looked for" in report.notes[0]
+        assert "were not searched for" in report.notes[0]
         assert "loop_checkpoints/run-1.json" in outcomes(report)
         assert "loop_checkpoints/run-9.json" not in outcomes(report)
         assert not (await export_directory(inner, tmp_path)).notes

@@ -35,7 +35,7 @@ from tests.faults.harness.runtime_turns import JOURNALS, LIVE, MEMORIES
 from tests.faults.harness.workload import BrokenPromiseError, state
 
 # How many kills, and how many of them one file sees.
-_KILLS: Final[Mapping[Size, int]] = {"short": 150, "long": 100_000}
+_KILLS: Final[Mapping[Size, int]] = {"short": 300, "long": 100_000}
 _EACH: Final = 25
 # How many sessions a process saves at once.
 _AT_ONCE: Final = 4

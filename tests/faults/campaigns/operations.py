@@ -29,7 +29,7 @@ from tests.faults.harness.shim import CrashHow
 unavailable = shim.available
 
 # One operation in so many.
-_EVERY: Final[Mapping[Size, int]] = {"short": 32, "long": 1}
+_EVERY: Final[Mapping[Size, int]] = {"short": 16, "long": 1}
 # Faults of one process.
 _SHARE: Final = 25
 

@@ -26,7 +26,7 @@ NOT_JSON: list[tuple[Any, str, str]] = [
     ({"a": "x\ud800"}, "a", "a lone surrogate at character 1"),
     ({"a": {"\udfff": 1}}, "a", "a lone surrogate at character 0"),
     ({"a": {1: 2}}, "a", "a key is of type int, not str"),
-    ({None: 1}, "", "a key is NoneType, not str"),
+    ({None: 1}, "", "a key is of type NoneType, not str"),
     ({"a": (1, b"x")}, "a[1]", "bytes is not a JSON type"),
     ([{1, 2}], "[0]", "set is not a JSON type"),
     ({"a": object()}, "a", "object is not a JSON type"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def test_sixteen_saves_at_once_are_one_commit_and_all_there(tmp_path: Path) -> N
 
     async def use(store: SqliteSessionStore) -> None:
         async with traced(store) as statements:
+            hold_writer(store)
             await asyncio.gather(*map(store.save, sessions))
         assert said(statements, "BEGIN") == 1
         assert said(statements, "COMMIT") == 1
@@ -103,11 +105,20 @@ def test_sixteen_savers_that_go_on_share_few_commits(tmp_path: Path) -> None:
     with_store(path, use)
 
 
+def hold_writer(store: SqliteSessionStore) -> None:
+    """Have the writer do nothing for a moment, so that the saves that follow wait together."""
+    gate = threading.Event()
+    assert store._engine.writer is not None
+    store._engine.writer.run_later(lambda _: gate.wait(10))
+    asyncio.get_running_loop().call_later(0.05, gate.set)
+
+
 def test_five_saves_of_one_session_at_once_are_five_generations_and_the_last_wins(
     tmp_path: Path,
 ) -> None:
     async def use(store: SqliteSessionStore) -> None:
         async with traced(store) as statements:
+            hold_writer(store)
             await asyncio.gather(*(store.save(session(count=n)) for n in (3, 9, 1, 7, 5)))
         assert said(statements, "COMMIT") == 1
         assert [g.length for g in await store.generations("fix-login")] == [3, 9, 1, 7, 5]
@@ -130,6 +141,7 @@ def test_a_group_of_all_kinds_of_saves_keeps_them_all(tmp_path: Path) -> None:
 
     async def use(store: SqliteSessionStore) -> None:
         async with traced(store) as statements:
+            hold_writer(store)
             await asyncio.gather(
                 store.save(session(count=4)),
                 store.save_loop_checkpoint("run-1", checkpoint(messages(6))),
@@ -160,6 +172,7 @@ def test_one_that_cannot_be_saved_fails_alone_with_its_own_error(tmp_path: Path)
     async def use(store: SqliteSessionStore) -> None:
         await store.save(session("stale", count=1))
         async with traced(store) as statements:
+            hold_writer(store)
             answers = await all_of(
                 store.save(session("one")),
                 store.save(session("bad", messages=(*messages(3), BAD))),
