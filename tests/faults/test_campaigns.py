@@ -33,9 +33,9 @@ _LEAST = {
     },
     "two_windows": {
         "kills": 80,
-        "acknowledged_turns": 66,
-        "kept_rounds": 100,
-        "idle_closes": 40,
+        "acknowledged_turns": 40,
+        "kept_rounds": 60,
+        "idle_closes": 25,
     },
     "powercut": {
         "images": 2_300,

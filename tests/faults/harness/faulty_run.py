@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import attrs
 
+import a3s_store
 from a3s_store.errors import StoreError, StoreUnavailableError
 from tests.faults.harness import shim, store_under_test
 from tests.faults.harness.check_after import in_child
@@ -86,6 +87,15 @@ def check(report: Report, folder: Path) -> str:
             await store_under_test.check(
                 store, str(report.seed), progress.acknowledged, progress.begun
             )
+
+    return in_child(main)
+
+
+def resolve(folder: Path) -> str:
+    """Accept the WAL of the store of a run; return why that failed, "" when it did not."""
+
+    async def main() -> None:
+        a3s_store.resolve(folder / WATCHED / STORE, "with-wal")
 
     return in_child(main)
 
