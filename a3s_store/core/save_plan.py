@@ -40,6 +40,7 @@ from a3s_store.wire import encode_without
 _NOT_OF_CONFIG: Final = CONFIG_ROWS.elsewhere - {"extra"}
 _NOT_OF_SESSION: Final = frozenset({"messages", *SESSION_ROWS.lists, *CONFIG_PARTS})
 _OF_SESSION: Final = frozenset({"session", "config", "messages", *SESSION_ROWS.lists})
+_NO_URIS: Final = uris_digest(())
 
 
 @attrs.frozen
@@ -55,7 +56,8 @@ class SavePlan:
     """The changes of a batch to a stored session.
 
     `session` and `config` are None where the batch has no session. `lists` has the lists of the
-    session and the collections of the batch, by name; `removed` the collections it removes.
+    session and the collections of the batch, by name; `removed` the collections it removes. `uris`
+    is the digest of the retained artifact URIs, None where the batch leaves them as they are.
     """
 
     batch: Batch
@@ -65,6 +67,7 @@ class SavePlan:
     config: PlannedObject | None
     lists: Mapping[str, tuple[TableLayout, ListPlan]]
     removed: tuple[str, ...]
+    uris: ListDigest | None
     writes_uris: bool
 
     def parts(self, messages: ListDigest | None) -> dict[str, ListDigest]:
@@ -76,10 +79,10 @@ class SavePlan:
                 found[name] = part.digest
         if messages is not None:
             found["messages"] = messages
-        if self.batch.retained_artifact_uris:
-            found[URIS] = uris_digest(self.batch.retained_artifact_uris)
-        elif self.batch.retained_artifact_uris is not None:
-            found.pop(URIS, None)
+        if self.uris is not None:
+            found[URIS] = self.uris
+        if self.uris == _NO_URIS:
+            del found[URIS]
         return {name: part for name, part in found.items() if name not in self.removed}
 
     def cache_entry(
@@ -148,7 +151,7 @@ def plan_save(batch: Batch, header: SessionHeader, cached: CacheEntry) -> SavePl
     session, config, lists = None, None, dict[str, tuple[TableLayout, ListPlan]]()
     if batch.session is not None:
         config = _plan_config(batch.session, header, cached)
-        session = _plan_object(batch.session, _NOT_OF_SESSION, header.parts.get("session"))
+        session = _plan_session(batch.session, header.parts.get("session"))
         for name, layout in SESSION_ROWS.lists.items():
             values = array(getattr(batch.session, name), "SessionData", name)
             place = Place("SessionData", name)
@@ -156,7 +159,8 @@ def plan_save(batch: Batch, header: SessionHeader, cached: CacheEntry) -> SavePl
     for collection, items in batch.collections.items():
         if items is not None or collection.name in header.parts:
             lists[collection.name] = collection.rows, _plan(collection, items, header, cached)
-    uris = batch.retained_artifact_uris
+    retained = batch.retained_artifact_uris
+    uris = None if retained is None else uris_digest(retained)
     return SavePlan(
         batch=batch,
         header=header,
@@ -165,8 +169,8 @@ def plan_save(batch: Batch, header: SessionHeader, cached: CacheEntry) -> SavePl
         config=config,
         lists=lists,
         removed=tuple(one.name for one, items in batch.collections.items() if items is None),
-        writes_uris=uris is not None
-        and uris_digest(uris) != header.parts.get(URIS, uris_digest(())),
+        uris=uris,
+        writes_uris=uris is not None and uris != header.parts.get(URIS, _NO_URIS),
     )
 
 
@@ -206,9 +210,7 @@ def _plan_config(session: SessionData, header: SessionHeader, cached: CacheEntry
     return PlannedObject(None if digest == before else tree, digest)
 
 
-def _plan_object(
-    session: SessionData, without: frozenset[str], before: ListDigest | None
-) -> PlannedObject:
-    tree = encode_without(session, without)
+def _plan_session(session: SessionData, before: ListDigest | None) -> PlannedObject:
+    tree = encode_without(session, _NOT_OF_SESSION)
     digest = scalar_digest(tree)
     return PlannedObject(None if digest == before else tree, digest)

@@ -87,11 +87,13 @@ def _with_row_digests(
     conn: sqlite3.Connection, batch: Batch, before: SessionHeader, cached: CacheEntry
 ) -> CacheEntry:
     """Return the cache entry with the row digests that planning this batch needs."""
-    found = dict(cached.row_digests)
+    found = {}
     for name, layout in lists_to_look_up(batch, before, cached):
         to = list_writer.target(layout, "owner_key", before.key)
         found[name] = before.parts[name], list_writer.stored_digests(conn, to)
-    return attrs.evolve(cached, row_digests=found)
+    if not found:
+        return cached
+    return attrs.evolve(cached, row_digests={**cached.row_digests, **found})
 
 
 def _write_messages(conn: sqlite3.Connection, plan: SavePlan) -> CachedConversation:
