@@ -48,11 +48,14 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "a3s_store.testing.strategies": {"shelves": "collections"},
 }
 
-# New parameter by old parameter of `SqliteSessionStore.open`.
-CACHE_PARAMETERS: Final[Mapping[str, str]] = {
-    "remembered_sessions": "cache_max_sessions",
-    "remembered_values": "cache_max_items",
-}
+# Parameters of `SqliteSessionStore.open` that bounded the session cache by numbers of sessions and
+# of values. 0 still turns the cache off; another number has no effect.
+CACHE_COUNTS: Final = (
+    "cache_max_sessions",
+    "cache_max_items",
+    "remembered_sessions",
+    "remembered_values",
+)
 
 
 def warn(old: str, new: str, *, stacklevel: int) -> None:
@@ -101,6 +104,22 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return call
 
     return wrap
+
+
+def cache_by_counts(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function that takes `cache_bytes` take the keywords of `CACHE_COUNTS` too."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in CACHE_COUNTS:
+            if name in kwargs:
+                warn(f"{name}=", "cache_bytes=", stacklevel=2)
+                count = kwargs.pop(name)
+                if count == 0:
+                    kwargs["cache_bytes"] = 0
+        return function(*args, **kwargs)
+
+    return call
 
 
 # New attribute by old attribute of classes of 0.1.0.

@@ -6,9 +6,11 @@ has them beside the package.
 
 from __future__ import annotations
 
-import importlib.resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 _PACKAGE = "a3s_store"
 
@@ -23,6 +25,8 @@ def texts(*folder: str) -> dict[str, str]:
 
 
 def _folder(*names: str) -> Traversable:
+    import importlib.resources
+
     package = importlib.resources.files(_PACKAGE)
     packed = package.joinpath(*names)
     if not packed.is_dir() and isinstance(package, Path):

@@ -20,6 +20,8 @@ import attrs
 from benchmarks import counting, report, results
 from benchmarks.engines import engines
 from benchmarks.machine import is_in_memory, machine, versions
+from benchmarks.ratios.scale import LONG, SHORT
+from benchmarks.ratios.table import PARTS, measured, table
 from benchmarks.results import Measurement, Results
 from benchmarks.workload import SETS, Plan, Settings
 from benchmarks.workloads import WORKLOADS
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="list | run | report")
+    commands = parser.add_subparsers(required=True, metavar="list | run | ratios | report")
     listing = commands.add_parser("list", help="name workloads and engines")
     listing.set_defaults(command=_list)
     run = commands.add_parser("run", help="measure, and write JSON, Markdown and pictures")
@@ -53,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, default=Path("benchmarks/results/latest"))
     run.add_argument("--slow-sync", metavar="2ms", help="make every sync take that long at least")
     run.add_argument("--no-counting", action="store_true", help="do not count syncs with strace")
+    ratios = commands.add_parser("ratios", help="a table of ratios to the least possible")
+    ratios.set_defaults(command=_ratios)
+    ratios.add_argument("--long", action="store_true", help="1 000 000 messages, more rounds")
+    ratios.add_argument("--parts", type=_words, help=f"{','.join(PARTS)} (default: all)")
+    ratios.add_argument(
+        "--folder", type=Path, help="where stores are made: the disk to be measured"
+    )
+    ratios.add_argument("--out", type=Path, help="a file for the table, too")
     again = commands.add_parser("report", help="write Markdown and pictures of a JSON file again")
     again.set_defaults(command=_report)
     again.add_argument("results", type=Path)
@@ -158,6 +168,16 @@ def _run_slowed(duration: str) -> int:
     return subprocess.run(
         [*command, *again], env={**os.environ, _SLOWED: "1"}, check=False
     ).returncode
+
+
+def _ratios(given: argparse.Namespace) -> int:
+    parts = _chosen("part", PARTS, given.parts)
+    scale = LONG if given.long else SHORT
+    text = table(asyncio.run(measured(tuple(parts), scale, given.folder)))
+    print(text, end="")
+    if given.out is not None:
+        given.out.write_text(text, encoding="utf-8")
+    return 0
 
 
 def _report(given: argparse.Namespace) -> int:

@@ -1,17 +1,24 @@
-"""Hypothesis profiles, limits of wall time, and the check that tests leave no files behind.
+"""Hypothesis profiles, limits of wall time, the order of tests, and the minutes of each folder.
+
+A run whose tests leave files in the checkout fails.
 
 A3S_PROFILE chooses the profile: `dev` (the default), `ci`, or `soak` with many more examples.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import subprocess
+from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import settings
+
+import a3s_store
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=50, deadline=None, print_blob=True)
@@ -34,8 +41,10 @@ CAMPAIGN: Final = 960
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test its limit of wall time, and measure no coverage of those that run long.
 
-    That is fault, property and Hypothesis tests: measuring would nearly double their time.
+    That is fault, property and Hypothesis tests: measuring would nearly double their time. Slow
+    tests come first, so that no worker of pytest-xdist is left alone with one at the end.
     """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         path = Path(item.path)
         folder, name = path.parent.name, path.name
@@ -73,12 +82,35 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.stash[_BEFORE] = _untracked()
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Import every module of the package, where coverage is measured.
+
+    A module is imported once a process. A test that is not measured could be the first to use one,
+    and its definitions would then count as never executed.
+    """
+    if session.config.getoption("cov_source", None):
+        for module in pkgutil.walk_packages(a3s_store.__path__, "a3s_store."):
+            if not module.name.endswith("__main__"):  # it runs the program
+                importlib.import_module(module.name)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run whose tests left files in the checkout."""
     before = session.config.stash.get(_BEFORE, None)
     if before is not None and (left := sorted(_untracked() - before)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print(f"\nthe tests left files in the checkout: {', '.join(left)}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many minutes the tests of each folder took, those of several workers added up."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds["/".join(Path(report.location[0]).parts[:2])] += report.duration
+    for folder, spent in sorted(seconds.items()):
+        terminalreporter.write_line(f"{folder}: {spent / 60:.1f} min")
 
 
 _BEFORE: Final = pytest.StashKey[set[str]]()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.collections import (
     ARTIFACTS,
@@ -14,6 +16,7 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.drafts import Draft
 from a3s_store.core.snapshot import SessionSnapshot
+from a3s_store.core.streams.values import NewItem
 from a3s_store.models import Message
 from a3s_store.testing import samples
 from a3s_store.testing.samples.numbered import (
@@ -78,7 +81,8 @@ async def fill(store: SqliteSessionStore) -> SessionSnapshot:
     "fix-login" was compacted once, so it has two branches; "again" is a fork of it with messages of
     its own. The run "run-1" has a draft and a checkpoint with more messages than the session has;
     "release" is a workflow. "fix-login" has three memory items and three queue entries, and the
-    owner "an agent", for which there is no session, has two memory items.
+    owner "an agent", for which there is no session, has two memory items. "fix-login" has a label,
+    metadata and a mark, and a stream; "log" is a stream of no session.
     """
     first = everything(count=12)
     await store.save_snapshot(first)
@@ -103,4 +107,12 @@ async def fill(store: SqliteSessionStore) -> SessionSnapshot:
     await store.delete("deleted")
     await store.memories("fix-login").store_all(memory(n) for n in range(1, 4))
     await store.memories("an agent").store_all(memory(n) for n in range(1, 3))
+    await store.stream("host\x1ftied", session="fix-login").append(
+        NewItem({"a": 1}, id="first", labels={"of": "run-1"}, metadata={"m": 1}),
+        NewItem(b"bytes", id="second", ttl=timedelta(days=40_000)),
+        {"large": "x" * LARGE},
+        metadata={"version": 1},
+    )
+    await store.stream("log").append(b"y" * LARGE, "plain")
+    await store.update("fix-login", labels={"kind": "bug"}, metadata={"since": [1]}, pinned=True)
     return compacted

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from a3s_store.backends.sqlite import SqliteSessionStore
+from a3s_store.core.conversation import Bound
+from a3s_store.core.retention import RetentionPolicy
 from a3s_store.testing.samples.numbered import (
     artifact,
     checkpoint,
@@ -29,7 +31,9 @@ __all__ = [
     "changes",
     "checkpoint",
     "database",
+    "in_chunks",
     "messages",
+    "policy",
     "run",
     "session",
     "statements_changed",
@@ -38,6 +42,13 @@ __all__ = [
 ]
 
 R = TypeVar("R")
+
+
+def policy(newest: int | None = 100, days: int | None = None, **more: Any) -> RetentionPolicy:
+    """Return a policy that deletes no session, and by default loses no message."""
+    return RetentionPolicy(
+        **{"keep_generations": newest, "keep_branches_days": days, "trash_days": None, **more}
+    )
 
 
 def with_store(path: Path, use: Callable[[SqliteSessionStore], Awaitable[R]], **options: Any) -> R:
@@ -91,6 +102,26 @@ def changes(before: Rows, after: Rows) -> dict[str, tuple[int, int, int]]:
         removed = len(old.keys() - rows.keys())
         if inserted or changed or removed:
             found[table] = (inserted, changed, removed)
+    return found
+
+
+def in_chunks(store: SqliteSessionStore, most: int = 2, chunk: int = 2) -> SqliteSessionStore:
+    """Have saves with more new messages than `most` write `chunk` of them in each transaction."""
+    states = store._engine.writing.states
+    states.most_new, states.chunk = Bound(most, 1 << 20), Bound(chunk, 1 << 18)
+    return store
+
+
+async def executed(
+    store: SqliteSessionStore, step: Awaitable[Any], *, reads: bool = False
+) -> list[str]:
+    """The statements that the writer, or the reader, executes while the step is awaited."""
+    found: list[str] = []
+    worker = store._engine.reader if reads else store._engine.writer
+    assert worker is not None
+    await worker.run(lambda conn: conn.set_trace_callback(found.append))
+    await step
+    await worker.run(lambda conn: conn.set_trace_callback(None))
     return found
 
 

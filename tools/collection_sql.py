@@ -60,6 +60,7 @@ def _statements(rows: TableLayout, parent: str) -> list[str]:
         lines.append("digest_prefix INTEGER NOT NULL")
     if rows.blob:
         lines.append("blob_key INTEGER REFERENCES blob")
+    lines.append("checksum INTEGER")
     if not packed:
         lines.append(f"UNIQUE ({parent}_key, seq)")
     body = ",\n".join(f"    {line}" for line in lines)

@@ -3,9 +3,10 @@
 The command prints figures of each package, and exits with 1 and the faults if there are any; with
 `--arrows` it prints which unit imports which, how often.
 
-Every import counts: at the top of a module, in a function and behind TYPE_CHECKING. A unit is a
-module or package directly inside a package of that file; every one must be named there, `__init__`
-and `__main__` excepted.
+Every import counts: at the top of a module, in a function and behind TYPE_CHECKING; but not those
+of `a3s_store._changes`, which is about models and which they name, for type checkers alone. A unit
+is a module or package directly inside a package of that file; every one must be named there,
+`__init__` and `__main__` excepted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import attrs
 
 ROOT: Final = Path(__file__).parents[1]
 LADDER: Final = Path(__file__).with_suffix(".txt")
+FOR_CHECKERS: Final = frozenset({"a3s_store._changes"})
 
 
 @attrs.frozen
@@ -94,7 +96,8 @@ def _imported(node: ast.AST, name: str, path: Path, modules: dict[str, Path]) ->
         targets = [target if target in modules else base for target in whole]
     else:
         return
-    yield from (target for target in targets if target in modules and target != name)
+    there = (target for target in targets if target in modules and target not in FOR_CHECKERS)
+    yield from (target for target in there if target != name)
 
 
 def read_ladder(path: Path) -> dict[str, list[list[str]]]:

@@ -11,7 +11,7 @@ import enum
 import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from a3s_store.core.clean import clean_json
 from a3s_store.core.clock import EPOCH, Clock, system_clock, timestamp
@@ -35,6 +35,11 @@ from a3s_store.wire import (
     model,
 )
 from a3s_store.wire.limits import current, in_force
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 IMPORTANCE: Final = 0.5
 # The weights in the relevance.
@@ -113,6 +118,10 @@ class MemoryItem(Model):
             access_count=min(self.access_count + 1, _MOST_ACCESSES),
             last_accessed=timestamp(clock()),
         )
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.MemoryItemChanges]) -> Self: ...
 
 
 def relevance(item: MemoryItem, now_ms: int) -> float:

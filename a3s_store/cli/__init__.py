@@ -1,9 +1,9 @@
 """The command line `a3s-store`.
 
 `app` has the table of commands, `failures` their exit codes, `output` consoles and tables,
-`opening` opens an existing store. The commands are in `listing`, `show` (with `transcript` and
-`collection_printers`), `transfer`, `doctor` (with `doctor_parts`), `maintenance`, and `demo`, which
-runs the package examples/demo.
+`opening` opens an existing store. The commands are in `listing`, `organize`, `show` (with
+`transcript` and `collection_printers`), `transfer`, `doctor` (with `doctor_parts`), `maintenance`,
+and `demo`, which runs the package examples/demo.
 
 Invariants: 1. data goes to stdout, everything else to stderr; with `--json` stdout has one JSON
 document; 2. no character of stored text reaches the terminal as a control character, none is taken

@@ -10,6 +10,7 @@ import click
 from a3s_store.errors import (
     CorruptionError,
     FileStateError,
+    InvalidArgumentError,
     SessionNotFoundError,
     StoreError,
     explain,
@@ -34,6 +35,12 @@ class Damaged(Failure):
     exit_code = DAMAGED
 
 
+class Misuse(Failure):
+    """The command was called with a value that is refused: exit code 2."""
+
+    exit_code = 2
+
+
 class NotFound(Failure):
     """A named file or session does not exist: exit code 3."""
 
@@ -46,6 +53,8 @@ def failure_of(error: StoreError | OSError) -> Failure | None:
         return NotFound(str(error))
     if isinstance(error, CorruptionError | FileStateError):
         return Damaged(str(error))
+    if isinstance(error, InvalidArgumentError):
+        return Misuse(str(error))
     if isinstance(error, StoreError):
         return Failure(str(error))
     if error.errno == errno.EPIPE:

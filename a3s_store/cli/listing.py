@@ -6,48 +6,131 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import attrs
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from a3s_store._deprecated import COLLECTIONS_ONLY_KEY
+from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.schema import migrate
-from a3s_store.cli import output
+from a3s_store.cli import moments, output
 from a3s_store.cli.opening import PATH, existing
 from a3s_store.cli.output import cell
-from a3s_store.core.protocol import Health, Inventory, SessionSummary
+from a3s_store.core.listing.values import ORDERS, SessionFilter, SessionOrder, SessionSummary
+from a3s_store.core.protocol import Health, Inventory
 
+_PAGE: Final = 1000
 _GAP: Final = 2
 _ID_WIDTH: Final = 40
 _PARENT_WIDTH: Final = 20
 _NARROWEST: Final = 10
+_PROMPT: Final = 60
 
 
 @click.command("list")
 @click.argument("store", type=PATH)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many.")
+@click.option("--sort", type=click.Choice(ORDERS), default="updated", help="The order.")
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option("--since", metavar="WHEN", help="Updated since a date, or since so long: 7d, 12h.")
+@click.option("--text", help="With this text in the name or the first prompt.")
+@click.option("--label", "labels", multiple=True, metavar="KEY[=VALUE]", help="With this label.")
+@click.option("--all", "is_all", is_flag=True, help="Archived sessions and the trash, too.")
 @output.json_option
-def list_command(store: Path, as_json: bool) -> None:
+def list_command(
+    store: Path,
+    limit: int | None,
+    sort: SessionOrder,
+    reverse: bool,
+    since: str | None,
+    text: str | None,
+    labels: tuple[str, ...],
+    is_all: bool,
+    as_json: bool,
+) -> None:
     """List the sessions in STORE, the last updated first.
 
     `12 (+6 interrupted)`: 12 messages, and 6 more of interrupted runs, which are not in the
-    conversation. `12 (1 running)`: a run is in progress.
+    conversation. `12 (1 running)`: a run is in progress. Archived sessions and those in the trash
+    are left out without --all.
     """
+    where = SessionFilter(
+        text=text,
+        labels=wanted_labels(labels),
+        updated_since=None if since is None else moments.since(since),
+        archived=None if is_all else False,
+        trashed=None if is_all else False,
+    )
+    is_filtered = bool(text or labels or since)
+    # Names are read from A on, numbers and times from the largest.
+    descending = (sort != "name") is not reverse
 
-    async def read() -> tuple[SessionSummary, ...]:
+    async def read() -> Listed:
         async with existing(store) as opened:
-            return await opened.summaries()
+            return await _listed(opened, where, sort, descending, limit)
 
     found = asyncio.run(read())
     if as_json:
-        output.print_json([summary._asdict() for summary in found])
-    elif found:
+        output.print_json([summary._asdict() for summary in found.rows])
+    elif found.rows:
         console = output.stdout()
-        output.print_table(console, sessions_table(console, found))
-    else:
-        output.note(f"There are no sessions in {store}.")
+        output.print_table(console, sessions_table(console, found.rows))
+    elif not found.hidden:
+        output.note(f"There are no {'such ' if is_filtered else ''}sessions in {store}.")
+    if found.hidden:
+        hidden = output.amount(found.hidden, "session is", "sessions are")
+        output.note(f"{hidden} archived or in the trash: --all shows them.")
+    if found.is_partial:
+        output.note(f"Some sessions cannot be listed: run a3s-store verify {store}")
+
+
+class Listed(NamedTuple):
+    """The rows of a list, the number of archived and trashed ones left out, and whether any fail.
+
+    `is_partial`: rows may be missing since they could not be read.
+    """
+
+    rows: list[SessionSummary]
+    hidden: int
+    is_partial: bool
+
+
+async def _listed(
+    store: SqliteSessionStore,
+    where: SessionFilter,
+    order: SessionOrder,
+    descending: bool,
+    limit: int | None,
+) -> Listed:
+    rows: list[SessionSummary] = []
+    after: str | None = None
+    is_partial = False
+    while limit is None or len(rows) < limit:
+        most = _PAGE if limit is None else min(_PAGE, limit - len(rows))
+        page = await store.sessions(
+            where, order=order, descending=descending, limit=most, after=after
+        )
+        rows += page
+        is_partial |= page.partial
+        after = page.next
+        if after is None:
+            break
+    everything = attrs.evolve(where, archived=None, trashed=None)
+    hidden = await store.count_sessions(everything) - await store.count_sessions(where)
+    return Listed(rows, hidden, is_partial)
+
+
+def wanted_labels(labels: Sequence[str]) -> dict[str, str | None]:
+    """Return the labels that a filter asks for: `key=value`, or `key` for any value."""
+    found: dict[str, str | None] = {}
+    for label in labels:
+        key, has_value, value = label.partition("=")
+        found[key] = value if has_value else None
+    return found
 
 
 def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
@@ -55,7 +138,7 @@ def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
     moment = output.short_moment if console.is_terminal else output.moment
     columns: dict[str, list[Text]] = {
         "id": [cell(summary.id) for summary in found],
-        "name": [cell(summary.name) for summary in found],
+        "name": [cell(_title(summary)) for summary in found],
         "parent": [cell(summary.parent_id) for summary in found],
         "state": [cell(s.state, output.state_style(s.state)) for s in found],
         "msgs": [cell(_messages(summary)) for summary in found],
@@ -82,6 +165,21 @@ def sessions_table(console: Console, found: Sequence[SessionSummary]) -> Table:
     for row in zip(*columns.values(), strict=True):
         made.add_row(*row)
     return made
+
+
+def _title(summary: SessionSummary) -> str:
+    """Return the name of a session with its marks; without a name the first prompt."""
+    marks = [
+        mark
+        for mark, is_set in (
+            ("pinned", summary.pinned),
+            ("archived", summary.archived),
+            ("trash", summary.trashed_at_ms is not None),
+        )
+        if is_set
+    ]
+    title = summary.name or (summary.first_prompt or "")[:_PROMPT]
+    return f"[{', '.join(marks)}] {title}" if marks else title
 
 
 def _messages(summary: SessionSummary) -> str:

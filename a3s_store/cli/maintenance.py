@@ -1,4 +1,4 @@
-"""`backup`, `restore`, `verify`, `migrate`, `prune`, `compact`, `resolve` and `salvage`."""
+"""`backup`, `restore`, `verify`, `migrate`, `resolve` and `salvage`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from a3s_store.cli.failures import DAMAGED, NotFound
 from a3s_store.cli.opening import PATH, existing, may_be_noted, require_store
 from a3s_store.cli.output import bar, cell
 from a3s_store.core.reports import (
-    CompactReport,
     Damage,
     Depth,
     MigrationReport,
-    PruneReport,
     SalvageReport,
     VerifyReport,
 )
@@ -41,7 +39,7 @@ def backup_command(store: Path, new: Path, as_json: bool) -> None:
 
     require_store(store)
     settings = Settings(path=paths.resolve(store))
-    with bar("Copying", pages=True) as progress:
+    with bar("Copying", pages=True, hidden=as_json) as progress:
         report = backup.take(settings, new, progress)
     if as_json:
         output.print_json(report.as_json())
@@ -65,7 +63,7 @@ def restore_command(backup: Path, store: Path, replace: bool, as_json: bool) -> 
 
     if not backup.exists():
         raise NotFound(f"there is no backup at {backup}")
-    with bar("Copying", pages=True) as progress:
+    with bar("Copying", pages=True, hidden=as_json) as progress:
         report = restore.restore(backup, store, replace=replace, progress=progress)
     if as_json:
         output.print_json(report.as_json())
@@ -92,13 +90,14 @@ def verify_command(store: Path, deep: bool, as_json: bool) -> None:
     """
     depth: Depth = "deep" if deep else "quick"
 
-    async def read() -> VerifyReport:
+    async def read(progress: output.Progress) -> VerifyReport:
         # The store notes the time of the verification, if it can be written.
         async with existing(store, read_only=not may_be_noted(store)) as opened:
-            return await opened.verify(depth=depth)
+            return await opened.verify(depth=depth, on_progress=progress)
 
     try:
-        report = asyncio.run(read())
+        with bar("Verifying", hidden=as_json) as progress:
+            report = asyncio.run(read(progress))
     except CorruptionError as error:
         # Too damaged to be opened.
         report = _not_opened(store, depth, error)
@@ -201,85 +200,6 @@ def _print_migrated(report: MigrationReport) -> None:
         output.note(f"Backup of the store before the migration: {report.backup}")
 
 
-@click.command("prune")
-@click.argument("store", type=PATH)
-@click.option(
-    "--keep",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    metavar="N",
-    help="Keep the newest N generations of each session.",
-)
-@click.option(
-    "--days",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Also remove generations older than N days that have messages of their own (of rewound, "
-    "edited and compacted conversations).",
-)
-@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
-@output.json_option
-def prune_command(store: Path, keep: int, days: int | None, dry_run: bool, as_json: bool) -> None:
-    """Remove old generations from STORE; without --days no message is lost.
-
-    Without --days, a generation is removed only if its conversation is the beginning of one that is
-    kept. Generations of the last day and all present conversations are always kept. Other programs
-    can use STORE meanwhile. The file keeps its size; `compact` shrinks it.
-    """
-
-    async def prune() -> PruneReport:
-        async with existing(store, read_only=dry_run) as opened:
-            return await opened.prune(keep_generations=keep, keep_days=days, dry_run=dry_run)
-
-    report = asyncio.run(prune())
-    if as_json:
-        output.print_json(report.as_json())
-        return
-    generations = output.amount(report.generations, "generation")
-    messages = output.amount(report.messages, "message")
-    blobs = output.amount(report.blobs, "blob")
-    size = output.size(report.bytes_logical)
-    what = "Would remove" if report.dry_run else "Removed"
-    click.echo(f"{what} {generations}, {messages} and {blobs} ({size}).")
-    for skipped in report.skipped:
-        output.note(f"Not removed: {skipped}.")
-    if report.bytes_free_pages:
-        output.note(f"{output.size(report.bytes_free_pages)} of the file are free pages.")
-
-
-@click.command("compact")
-@click.argument("store", type=PATH)
-@click.option(
-    "--target-free",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.1,
-    show_default=True,
-    metavar="SHARE",
-    help="Leave this share of the pages free, for later saves.",
-)
-@click.option("--full", is_flag=True, help="Rewrite the whole file; saves wait meanwhile.")
-@output.json_option
-def compact_command(store: Path, target_free: float, full: bool, as_json: bool) -> None:
-    """Return the free pages of STORE to the file system.
-
-    Other programs can use STORE meanwhile. A file of an older release can only be shrunk by --full.
-    """
-
-    async def compact() -> CompactReport:
-        async with existing(store, read_only=False) as opened:
-            return await opened.compact(target_free=target_free, full=full)
-
-    report = asyncio.run(compact())
-    if as_json:
-        output.print_json(report.as_json())
-        return
-    before, after = (output.size(size) for size in (report.bytes_before, report.bytes_after))
-    click.echo(f"{before} before, {after} now.")
-    if report.advice is not None:
-        output.note(f"{report.advice[0].upper()}{report.advice[1:]}.")
-
-
 @click.command("resolve")
 @click.argument("store", type=PATH)
 @click.option(
@@ -345,7 +265,7 @@ def salvage_command(store: Path, new: Path, as_json: bool) -> None:
     from a3s_store.backends.sqlite.salvage.run import salvage
 
     require_store(store)
-    with bar("Salvaging") as progress:
+    with bar("Salvaging", hidden=as_json) as progress:
         report = asyncio.run(salvage(store, new, on_progress=progress))
     if as_json:
         output.print_json(report.as_json())

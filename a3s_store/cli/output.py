@@ -16,13 +16,15 @@ from typing import Any, Final
 
 import attrs
 import click
+import orjson
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from a3s_store.errors import EncodeError
 from a3s_store.printable import clean, json_safe, one_line
-from a3s_store.wire import pretty
+from a3s_store.wire import compact, orjson_memory, pretty
 
 _UNCUT: Final = 100_000
 _STATES: Final = {
@@ -45,7 +47,23 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def print_json(tree: Any) -> None:
     """Print one JSON document in UTF-8, whatever the encoding of the terminal."""
-    click.echo(json_safe(pretty(tree).decode("utf-8")).encode("utf-8"))
+    click.echo(json_safe(_json_text(pretty, tree, orjson.OPT_INDENT_2)).encode("utf-8"))
+
+
+def print_json_line(tree: Any) -> None:
+    """Print a JSON document on one line, at once: one of many."""
+    click.echo(json_safe(_json_text(compact, tree, 0)).encode("utf-8"))
+
+
+def _json_text(write: Callable[[Any], bytes], tree: Any, option: int) -> str:
+    try:
+        return write(tree).decode()
+    except EncodeError as error:
+        # A value stored with as many levels as orjson writes has more in a document around it.
+        try:
+            return orjson_memory.in_pieces(tree, option, orjson_memory.EACH).decode()
+        except TypeError:
+            raise error from None
 
 
 def stdout() -> Console:
@@ -161,10 +179,10 @@ def dollars(cost: float | None) -> str:
     return f"${cost:.2f}" if abs(cost) >= 1 else f"${cost:.4f}"
 
 
-def moment(seconds: float) -> str:
+def moment(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
     """Return Unix seconds as local time; as a number if they are outside of the calendar."""
     try:
-        return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+        return datetime.datetime.fromtimestamp(seconds).strftime(form)
     except (OverflowError, ValueError, OSError):
         return str(seconds)
 
@@ -269,35 +287,43 @@ def fold(text: str, lines: int, tail: int = 0) -> tuple[str, str, str]:
 
 
 _PAGE: Final = 4096
+# Called with how much is done, and how much there is to do.
+Progress = Callable[[int, int], object]
 
 
 @contextmanager
-def bar(title: str, *, pages: bool = False) -> Iterator[Callable[[int, int], object]]:
-    """Show a progress bar inside the block; yield a function of (done, total) that updates it.
+def bar(title: str, *, pages: bool = False, hidden: bool = False) -> Iterator[Progress]:
+    """Show a progress bar on stderr inside the block; yield a function that updates it.
 
-    With `pages` these are pages of a database, and shown as bytes.
+    It has the rate and the time that is left. Nothing is shown where stderr is no terminal, and
+    with `hidden`. With `pages` the numbers are pages of a database, and shown as bytes.
     """
     # Imported here, so that other commands do not wait for it.
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich import progress
 
     console = stderr()
-    shown = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True) if pages else MofNCompleteColumn(),
-        TimeElapsedColumn(),
+    shown = progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        *(
+            (progress.DownloadColumn(binary_units=True), progress.TransferSpeedColumn())
+            if pages
+            else (progress.MofNCompleteColumn(), progress.TextColumn("{task.fields[rate]}"))
+        ),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=hidden or not console.is_terminal,
     )
     unit = _PAGE if pages else 1
     with shown:
-        task = shown.add_task(title, total=None)
-        yield lambda done, total: shown.update(task, completed=done * unit, total=total * unit)
+        task = shown.add_task(title, total=None, rate="")
+
+        def update(done: int, total: int) -> None:
+            speed = shown.tasks[task].speed
+            rate = "" if speed is None else f"{speed:,.0f}/s".replace(",", " ")
+            shown.update(task, completed=done * unit, total=total * unit, rate=rate)
+
+        yield update

@@ -73,7 +73,7 @@ def import_command(
                 opened, directory, on_conflict=on_conflict, repair=repair_pairs, progress=tell
             )
 
-    with bar("Importing") as progress:
+    with bar("Importing", hidden=as_json) as progress:
         report = asyncio.run(read(lambda now: progress(now.done, now.total)))
     _finish(report, as_json)
 
@@ -119,7 +119,7 @@ def export_command(
                 progress=tell,
             )
 
-    with bar("Exporting") as progress:
+    with bar("Exporting", hidden=as_json) as progress:
         report = asyncio.run(write(lambda now: progress(now.done, now.total)))
     _finish(report, as_json)
 

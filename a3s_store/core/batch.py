@@ -6,17 +6,23 @@ only the values that changed.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Collection as Names
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from a3s_store._deprecated import old_attributes
 from a3s_store.core.collections import CHECKPOINTS, CONFIG_PARTS, SESSION_ROWS, Collection
 from a3s_store.errors import EncodeError
-from a3s_store.models import SessionData
 from a3s_store.wire import Limits, canonical, check_size, encode
+
+if TYPE_CHECKING:
+    from a3s_store.models import SessionData
+
+# The source of a name that no person gave.
+MADE: Final = "made"
 
 
 @old_attributes
@@ -166,3 +172,13 @@ def _try_to_write(tree: Any, model: str, place: str) -> None:
         canonical(tree)
     except EncodeError as error:
         raise error.inside(model, place) from None
+
+
+@contextlib.contextmanager
+def fault_named(name: Callable[[], None]) -> Iterator[None]:
+    """After an EncodeError in the block, call `name`, which raises one with the value's path."""
+    try:
+        yield
+    except (EncodeError, UnicodeEncodeError):
+        name()
+        raise

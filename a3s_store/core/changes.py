@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import attrs
 
 from a3s_store.core.batch import Batch
-from a3s_store.core.collections import Collection
 from a3s_store.core.revision import Revision, Versioned
-from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.models import LoopCheckpoint, Message, SessionData
+
+if TYPE_CHECKING:
+    from a3s_store.core.collections import Collection
+    from a3s_store.core.snapshot import SessionSnapshot
+    from a3s_store.models import LoopCheckpoint, Message, SessionData
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +90,7 @@ class SessionChanges:
         return on.life == actual.life
 
 
-Stored: TypeAlias = Versioned[SessionSnapshot]
+Stored: TypeAlias = "Versioned[SessionSnapshot]"
 # Given our changes (redacted, if the store redacts) and the stored session, returns the changes to
 # save instead, which are saved as they are. It may be called more than once, on another thread; an
 # error that it raises is raised to the caller of the save, and nothing is written.

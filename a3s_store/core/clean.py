@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from a3s_store.errors import EncodeError, InvalidArgumentError
-from a3s_store.wire import Model, freeze
+from a3s_store.wire import Model, evolved, freeze
 from a3s_store.wire.values import MAX_DEPTH, FrozenDict, FrozenList
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ class Cleaner:
             after = self._part(before)
             if after is not before:
                 changes[name] = after
-        return value.evolve(**changes) if changes else value
+        return evolved(value, changes) if changes else value
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from a3s_store.core.collections import (
     ARTIFACTS,
@@ -18,14 +18,16 @@ from a3s_store.core.collections import (
     VERIFICATION_REPORTS,
     Collection,
 )
-from a3s_store.models import (
-    ReviewFinding,
-    RunRecord,
-    SubagentTaskSnapshot,
-    ToolArtifact,
-    TraceEvent,
-    VerificationReport,
-)
+
+if TYPE_CHECKING:
+    from a3s_store.models import (
+        ReviewFinding,
+        RunRecord,
+        SubagentTaskSnapshot,
+        ToolArtifact,
+        TraceEvent,
+        VerificationReport,
+    )
 
 
 class CollectionStore(Protocol):

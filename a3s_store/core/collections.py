@@ -12,58 +12,59 @@ docs/adding-a-collection.md shows it step by step.
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
 
+from a3s_store import models
 from a3s_store.errors import InvalidIdError
-from a3s_store.models import (
-    LlmCostRecord,
-    LoopCheckpoint,
-    Message,
-    ReviewFinding,
-    RunEventRecord,
-    RunRecord,
-    SessionData,
-    SubagentProgressEntry,
-    SubagentTaskSnapshot,
-    Task,
-    ToolArtifact,
-    TraceEvent,
-    VerificationCheck,
-    VerificationReport,
-    WorkflowCheckpoint,
-    WorkflowStepRecord,
-)
 
 MAX_ID_BYTES: Final = 1024
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, slots=False)
 class TableLayout:
     """How the values of one model lie in a table.
 
-    `flat` names attributes that are models themselves: their fields are columns of this table, with
-    the prefix given. `tagged` names one that is a union: its `type` is a column, and the rest of it
-    another one, `payload`. `lists` has the attributes that are rows of their own, `elsewhere` those
-    stored in other tables. Every other attribute is one column: a scalar as it is, anything nested
-    as JSON. Unknown keys are in `extra`, unless another table of the same model has them
-    (`keeps_extra`). `blob` names a text that may lie in the blob table.
+    `find` returns the model, whose module is imported when it is first needed. `flat` names
+    attributes that are models themselves: their fields are columns of this table, with the prefix
+    given. `tagged` names one that is a union: its `type` is a column, and the rest of it another
+    one, `payload`. `lists` has the attributes that are rows of their own, `elsewhere` those stored
+    in other tables; with `only` all others are. Every other attribute is one column: a scalar as it
+    is, anything nested as JSON. Unknown keys are in `extra`, unless another table of the same model
+    has them (`keeps_extra`). `blob` names a text that may lie in the blob table. `added` has those
+    added to a table that has row checksums, in the order of the table.
     """
 
-    model: type
+    find: Callable[[], type]
     table: str
     flat: dict[str, str] = attrs.field(factory=dict)
     tagged: str | None = None
     lists: dict[str, TableLayout] = attrs.field(factory=dict)
     elsewhere: frozenset[str] = frozenset()
+    only: tuple[str, ...] | None = None
     blob: str | None = None
     keeps_extra: bool = True
+    added: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def model(self) -> type:
+        """The model."""
+        return self.find()
+
+    @functools.cached_property
+    def in_other_tables(self) -> frozenset[str]:
+        """The attributes that other tables have, lists apart."""
+        if self.only is None:
+            return self.elsewhere
+        names = (field.name for field in attrs.fields(self.model))
+        return frozenset(name for name in names if name not in self.only)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, slots=False)
 class Collection:
     """One kind of list kept for a session.
 
@@ -84,7 +85,6 @@ class Collection:
 
     name: str
     word: str
-    model: type
     rows: TableLayout
     since: int = 1
     identity: str | None = None
@@ -94,6 +94,11 @@ class Collection:
     folder: str
     file: str = "{}.json"
     wrapped: str | None = None
+
+    @functools.cached_property
+    def model(self) -> type:
+        """The model of its values."""
+        return self.rows.model
 
     def identity_of(self, item: Any) -> Any:
         """Return the identity of an item. The collection must have an `identity`."""
@@ -123,7 +128,7 @@ def _with_attribute(value: Any, path: list[str], new: Any) -> Any:
     return value.evolve(**{name: _with_attribute(getattr(value, name), rest, new) if rest else new})
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, slots=False)
 class CheckpointKind:
     """One kind of checkpoint: a single value under the id of a run or a workflow.
 
@@ -131,44 +136,45 @@ class CheckpointKind:
     """
 
     name: str
-    model: type
     key: str
     rows: TableLayout
     folder: str
 
+    @functools.cached_property
+    def model(self) -> type:
+        """The model of the checkpoints."""
+        return self.rows.model
 
-MESSAGE_ROWS: Final = TableLayout(model=Message, table="message")
+
+MESSAGE_ROWS: Final = TableLayout(find=lambda: models.Message, table="message")
 
 # Attributes of a session that a turn does not change. Their JSON keys have the same names.
 CONFIG_PARTS: Final = ("config", "llm_config", "tool_names")
 
 SESSION_ROWS: Final = TableLayout(
-    model=SessionData,
+    find=lambda: models.SessionData,
     table="session",
     flat={"context_usage": "", "total_usage": ""},
     lists={
-        "cost_records": TableLayout(model=LlmCostRecord, table="cost_record"),
-        "tasks": TableLayout(model=Task, table="task"),
+        "cost_records": TableLayout(find=lambda: models.LlmCostRecord, table="cost_record"),
+        "tasks": TableLayout(find=lambda: models.Task, table="task"),
     },
     # The id is in `owner`, messages are in the message log, the rest is in `session_config`.
     elsewhere=frozenset({"id", "messages", *CONFIG_PARTS}),
 )
 
 CONFIG_ROWS: Final = TableLayout(
-    model=SessionData,
+    find=lambda: models.SessionData,
     table="session_config",
     flat={"config": ""},
     keeps_extra=False,
-    elsewhere=frozenset(
-        field.name for field in attrs.fields(SessionData) if field.name not in CONFIG_PARTS
-    ),
+    only=CONFIG_PARTS,
 )
 
 ARTIFACTS: Final = Collection(
     name="artifacts",
     word="artifacts",
-    model=ToolArtifact,
-    rows=TableLayout(model=ToolArtifact, table="artifact", blob="content"),
+    rows=TableLayout(find=lambda: models.ToolArtifact, table="artifact", blob="content"),
     identity="artifact_uri",
     folder="artifacts",
     file="{}/artifacts.json",
@@ -177,19 +183,21 @@ ARTIFACTS: Final = Collection(
 TRACE_EVENTS: Final = Collection(
     name="trace_events",
     word="traces",
-    model=TraceEvent,
-    rows=TableLayout(model=TraceEvent, table="trace_event"),
+    rows=TableLayout(find=lambda: models.TraceEvent, table="trace_event"),
     folder="traces",
 )
 RUN_RECORDS: Final = Collection(
     name="run_records",
     word="runs",
-    model=RunRecord,
     rows=TableLayout(
-        model=RunRecord,
+        find=lambda: models.RunRecord,
         table="run",
         flat={"snapshot": ""},
-        lists={"events": TableLayout(model=RunEventRecord, table="run_event", tagged="event")},
+        lists={
+            "events": TableLayout(
+                find=lambda: models.RunEventRecord, table="run_event", tagged="event"
+            )
+        },
     ),
     identity="snapshot.id",
     unique=True,
@@ -199,22 +207,26 @@ RUN_RECORDS: Final = Collection(
 VERIFICATION_REPORTS: Final = Collection(
     name="verification_reports",
     word="verification",
-    model=VerificationReport,
     rows=TableLayout(
-        model=VerificationReport,
+        find=lambda: models.VerificationReport,
         table="verification_report",
-        lists={"checks": TableLayout(model=VerificationCheck, table="verification_check")},
+        lists={
+            "checks": TableLayout(find=lambda: models.VerificationCheck, table="verification_check")
+        },
     ),
     folder="verification",
 )
 SUBAGENT_TASKS: Final = Collection(
     name="subagent_tasks",
     word="subagents",
-    model=SubagentTaskSnapshot,
     rows=TableLayout(
-        model=SubagentTaskSnapshot,
+        find=lambda: models.SubagentTaskSnapshot,
         table="subagent_task",
-        lists={"progress": TableLayout(model=SubagentProgressEntry, table="subagent_progress")},
+        lists={
+            "progress": TableLayout(
+                find=lambda: models.SubagentProgressEntry, table="subagent_progress"
+            )
+        },
     ),
     identity="task_id",
     session_id="parent_session_id",
@@ -224,8 +236,7 @@ SUBAGENT_TASKS: Final = Collection(
 REVIEW_FINDINGS: Final = Collection(
     name="review_findings",
     word="findings",
-    model=ReviewFinding,
-    rows=TableLayout(model=ReviewFinding, table="review_finding", tagged="subject"),
+    rows=TableLayout(find=lambda: models.ReviewFinding, table="review_finding", tagged="subject"),
     since=8,
     identity="finding_id",
     unique=True,
@@ -245,10 +256,9 @@ COLLECTIONS: Final = (
 
 LOOP_CHECKPOINTS: Final = CheckpointKind(
     name="loop_checkpoint",
-    model=LoopCheckpoint,
     key="run_id",
     rows=TableLayout(
-        model=LoopCheckpoint,
+        find=lambda: models.LoopCheckpoint,
         table="loop_checkpoint",
         flat={"total_usage": ""},
         elsewhere=frozenset({"messages"}),
@@ -257,14 +267,15 @@ LOOP_CHECKPOINTS: Final = CheckpointKind(
 )
 WORKFLOW_CHECKPOINTS: Final = CheckpointKind(
     name="workflow_checkpoint",
-    model=WorkflowCheckpoint,
     key="workflow_id",
     rows=TableLayout(
-        model=WorkflowCheckpoint,
+        find=lambda: models.WorkflowCheckpoint,
         table="workflow_checkpoint",
         lists={
             "steps": TableLayout(
-                model=WorkflowStepRecord, table="workflow_step", flat={"outcome": "outcome_"}
+                find=lambda: models.WorkflowStepRecord,
+                table="workflow_step",
+                flat={"outcome": "outcome_"},
             )
         },
     ),

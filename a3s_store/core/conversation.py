@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Self
 
-import attrs
-
-from a3s_store.core.digests import EMPTY_CHAIN, chain, message_digest
+from a3s_store.core.cache_weight import VALUE_BYTES
+from a3s_store.core.digests import EMPTY_CHAIN, linked, message_digest, sized_digest
 from a3s_store.core.list_diff import Run, common, shared_runs
+from a3s_store.core.revision import Position
 from a3s_store.errors import EncodeError
 from a3s_store.models import Message
 from a3s_store.wire import encode
 
 
-@attrs.frozen
-class Head:
+class Head(NamedTuple):
     """The first `length` messages of a branch."""
 
     branch: int
     length: int
 
 
-@attrs.frozen
-class CachedConversation:
+class CachedConversation(NamedTuple):
     """Messages that were read or written at a head; `chain_hash` is their chain hash.
 
     They may have been removed since: before use, compare `chain_hash` with the one stored there.
+    `size` is what they weigh in the session cache, None where it is not known.
     """
 
     messages: tuple[Message, ...]
     head: Head
     chain_hash: bytes
+    size: int | None = None
 
 
 def best_of(
@@ -50,11 +50,57 @@ def best_of(
     return best, shared
 
 
+class EncodedMessage(NamedTuple):
+    """A message as a JSON object, its digest, and the bytes that this was made of."""
+
+    tree: dict[str, Any]
+    digest: bytes
+    size: int
+
+
+def encode_messages(messages: tuple[Message, ...], start: int = 0) -> list[EncodedMessage]:
+    """Encode messages; errors count their positions from `start`. Raises EncodeError."""
+    found = []
+    for index, message in enumerate(messages, start):
+        tree = _encode_message(index, message)
+        found.append(EncodedMessage(tree, *sized_digest(tree)))
+    return found
+
+
+class Bound(NamedTuple):
+    """How many messages, and bytes of them, are encoded before `LargeSaveError` is raised."""
+
+    messages: int
+    bytes: int
+
+    def without(self, used: Bound) -> Bound:
+        """Return what is left after some were encoded."""
+        return Bound(max(0, self.messages - used.messages), max(0, self.bytes - used.bytes))
+
+
+class LargeSaveError(Exception):
+    """More messages have to be encoded than a bound permits; `hashes` keeps what was computed.
+
+    They belong to the session `session_id`, and branches to look at first for them are `first`;
+    the rows of new ones get the time `now_ms`. Where a unit raised it, `conversations` has the
+    messages of all its saves, each with the id of its session.
+    """
+
+    def __init__(self, hashes: ChainHashes) -> None:
+        super().__init__("more messages are new than one transaction takes")
+        self.hashes = hashes
+        self.session_id = ""
+        self.first: list[int] = []
+        self.now_ms = 0
+        self.conversations: Sequence[tuple[str, tuple[Message, ...]]] = ()
+
+
 class ChainHashes:
     """The chain hashes of a conversation that is to be stored, computed where they are asked for.
 
     The first `start` messages are stored, with `chain_hash` at their end; only messages after them
-    are encoded, unless a chain hash among them is asked for and `stored` returns None for it.
+    are encoded, unless a chain hash among them is asked for and `stored` returns None for it. Where
+    `bound` does not permit another one to be encoded, LargeSaveError is raised; None: no bound.
     """
 
     def __init__(
@@ -63,16 +109,33 @@ class ChainHashes:
         start: int,
         chain_hash: bytes,
         stored: Callable[[int], bytes | None] = lambda _: None,
+        bound: Bound | None = None,
     ) -> None:
         self.messages = messages
         self.start = start
+        self._length = len(messages)
         self._stored = stored
         self._known = {0: EMPTY_CHAIN, start: chain_hash}
-        self._trees: dict[int, dict[str, Any]] = {}
-        self._digests: dict[int, bytes] = {}
+        # Those whose JSON objects are at hand, and the digest and bytes of those that were freed.
+        self._encoded: dict[int, EncodedMessage] = {}
+        self._freed: dict[int, tuple[bytes, int]] = {}
+        self._encoded_size = 0
+        self._bound = bound
+
+    @classmethod
+    def behind(cls, position: Position, added: list[EncodedMessage]) -> Self:
+        """Return the hashes of a conversation that goes on after a position with these messages.
+
+        Those before it are not at hand.
+        """
+        made = cls((), position.length, position.chain_hash)
+        made._length = position.length + len(added)
+        made._encoded = dict(enumerate(added, position.length))
+        made._encoded_size = sum(one.size + VALUE_BYTES for one in added)
+        return made
 
     def __len__(self) -> int:
-        return len(self.messages)
+        return self._length
 
     def at(self, length: int) -> bytes:
         """Return the chain hash of the first `length` messages. Raises EncodeError."""
@@ -84,34 +147,100 @@ class ChainHashes:
             first = length
             while first not in self._known:
                 first -= 1
+            known = self._known[first]
             for index in range(first, length):
-                (self._known[index + 1],) = chain([self.digest(index)], self._known[index])
-            return self._known[length]
+                known = self._known[index + 1] = linked(known, self.digest(index))
+            return known
         self._known[length] = known
         return known
 
-    def tree(self, index: int) -> dict[str, Any]:
-        """Return the JSON object of a message. Raises EncodeError."""
-        if index not in self._trees:
-            self._trees[index] = _encode_message(index, self.messages[index])
-        return self._trees[index]
+    def note(self, length: int, chain_hash: bytes) -> None:
+        """Keep the chain hash of the first `length` messages, which was computed elsewhere."""
+        self._known[length] = chain_hash
+
+    def encoded(self, positions: range) -> list[EncodedMessage]:
+        """Return messages that follow each other. Raises EncodeError."""
+        known = self._encoded
+        return [known.get(index) or self._encode(index) for index in positions]
+
+    def _encode(self, index: int) -> EncodedMessage:
+        if self._bound is not None and (
+            len(self._encoded) >= self._bound.messages or self._encoded_size > self._bound.bytes
+        ):
+            raise LargeSaveError(self)
+        tree = _encode_message(index, self.messages[index])
+        digested = self._freed.pop(index, None)
+        if digested is None:
+            digested = sized_digest(tree)
+            self._encoded_size += digested[1] + VALUE_BYTES
+        found = self._encoded[index] = EncodedMessage(tree, *digested)
+        return found
+
+    @property
+    def encoded_so_far(self) -> Bound:
+        """How many messages, and bytes of them, were encoded."""
+        return Bound(len(self._encoded) + len(self._freed), self._encoded_size)
+
+    def permit(self, more: Bound | None) -> None:
+        """Permit so many more messages to be encoded than now; None: any number."""
+        self._bound = more and Bound(
+            len(self._encoded) + more.messages, self._encoded_size + more.bytes
+        )
+
+    def free(self) -> None:
+        """Free the JSON objects of messages: those that are asked for again are encoded again."""
+        self._freed |= {index: (one.digest, one.size) for index, one in self._encoded.items()}
+        self._encoded.clear()
 
     def digest(self, index: int) -> bytes:
         """Return the digest of a message. Raises EncodeError."""
-        if index not in self._digests:
-            self._digests[index] = message_digest(self.tree(index))
-        return self._digests[index]
+        return self._digested(index)[0]
+
+    def bytes_of(self, index: int) -> int:
+        """Return the bytes of a message's JSON. Raises EncodeError."""
+        return self._digested(index)[1]
+
+    def _digested(self, index: int) -> tuple[bytes, int]:
+        freed = self._freed.get(index)
+        if freed is not None:
+            return freed
+        found = self._encoded.get(index) or self._encode(index)
+        return found.digest, found.size
+
+    def size(self, line: CachedConversation | None) -> int | None:
+        """Return what the messages weigh; those that were not encoded as those of `line` do."""
+        others = len(self) - len(self._encoded) - len(self._freed)
+        if not others:
+            return self._encoded_size
+        if line is None or line.size is None or not line.messages:
+            return None
+        return self._encoded_size + line.size * others // len(line.messages)
 
     def runs_in(self, old: CachedConversation, shared: int) -> list[Run]:
         """Return which messages after the first `shared` are in another conversation, too.
 
-        Messages are compared by identity; where that finds fewer than half of them, by digest.
+        Messages are compared by identity; where that finds fewer than half of them, by digest,
+        those after the first `shared` of both, unless the other conversation has far more of these.
         """
         runs = shared_runs([*map(id, old.messages)], [*map(id, self.messages)], shared)
-        if 2 * sum(run.count for run in runs) >= len(self) - shared:
+        left = len(self) - shared
+        if 2 * sum(run.count for run in runs) >= left:
             return runs
-        digests = [message_digest(encode(message)) for message in old.messages]
-        return shared_runs(digests, [self.digest(index) for index in range(len(self))], shared)
+        if len(old.messages) - shared > most_compared(left):
+            return runs
+        before = [message_digest(encode(message)) for message in old.messages[shared:]]
+        after = [self.digest(index) for index in range(shared, len(self))]
+        found = shared_runs(before, after, 0)
+        return [Run(run.new + shared, run.old + shared, run.count) for run in found]
+
+
+def most_compared(new: int) -> int:
+    """Return how many stored messages may be read and encoded to find `new` ones among them.
+
+    To write a message costs about as much. The constant number is not noticed in a save, and keeps
+    what a compaction left from being written again.
+    """
+    return 256 + 8 * new
 
 
 def _encode_message(index: int, message: Message) -> dict[str, Any]:

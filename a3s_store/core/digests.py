@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import attrs
-
-from a3s_store.core.collections import COLLECTIONS, CONFIG_PARTS, SESSION_ROWS, TableLayout
+from a3s_store.core.collections import CONFIG_PARTS, SESSION_ROWS, TableLayout
 from a3s_store.wire import canonical
-
-_DOMAIN: Final = b"a3s_store.session-snapshot.v1\0"
-
 
 _PRIME: Final = 2**255 - 19
 
@@ -27,30 +22,14 @@ EMPTY_CHAIN: Final = bytes(32)
 URIS: Final = "retained_artifact_uris"
 
 
-# The parts of every snapshot: one that is absent enters by its name. Collections of later schemas
-# enter only where they are present: else each would change the digest of every stored session.
-_ALWAYS: Final = frozenset(
-    {
-        "messages",
-        "session",
-        "config",
-        *SESSION_ROWS.lists,
-        *(collection.name for collection in COLLECTIONS if collection.since == 1),
-        URIS,
-    }
-)
-_IN_ORDER: Final = sorted(_ALWAYS)
-
-
-@attrs.frozen
-class ListDigest:
+class ListDigest(NamedTuple):
     """The length and the digest of a list; a value that is no list has length 1.
 
     The digest of a collection is rolling, that of a conversation is its chain hash. The methods
     below are for rolling digests.
     """
 
-    count: int
+    count: int  # type: ignore[assignment] # not the method of tuples
     digest: bytes
 
     def appended(self, hashes: Sequence[bytes]) -> ListDigest:
@@ -86,7 +65,13 @@ EMPTY_LIST: Final = ListDigest(0, bytes(32))
 
 def message_digest(tree: Mapping[str, Any]) -> bytes:
     """Return the digest of a message, given its JSON object: chain hashes are made of these."""
-    return hashlib.sha256(canonical(tree)).digest()
+    return sized_digest(tree)[0]
+
+
+def sized_digest(tree: Mapping[str, Any]) -> tuple[bytes, int]:
+    """Return the digest of a message as `message_digest` does, and the bytes it was made of."""
+    text = canonical(tree)
+    return hashlib.sha256(text).digest(), len(text)
 
 
 def item_digest(tree: Mapping[str, Any], rows: TableLayout) -> bytes:
@@ -118,11 +103,15 @@ def list_digest(trees: Iterable[Mapping[str, Any]], rows: TableLayout) -> ListDi
 def chain(hashes: Iterable[bytes], onto: bytes = EMPTY_CHAIN) -> list[bytes]:
     """Return the chain hash at each further length, for messages with these digests."""
     found: list[bytes] = []
-    link = onto
     for item in hashes:
-        link = hashlib.sha256(link + item).digest()
-        found.append(link)
+        onto = linked(onto, item)
+        found.append(onto)
     return found
+
+
+def linked(before: bytes, digest: bytes) -> bytes:
+    """Return the chain hash of a message with this digest, given the one before it."""
+    return hashlib.sha256(before + digest).digest()
 
 
 def session_parts(tree: Mapping[str, Any]) -> dict[str, ListDigest]:
@@ -141,23 +130,15 @@ def session_parts(tree: Mapping[str, Any]) -> dict[str, ListDigest]:
 
 def scalar_digest(tree: Any) -> ListDigest:
     """Return the digest of a value that is no list, given its JSON object."""
-    return ListDigest(1, hashlib.sha256(canonical(tree)).digest())
+    return text_digest(canonical(tree))
+
+
+def text_digest(text: bytes) -> ListDigest:
+    """Return the digest of a value that is no list, given its canonical JSON."""
+    return ListDigest(1, hashlib.sha256(text).digest())
 
 
 def uris_digest(uris: Iterable[str]) -> ListDigest:
     """Return the digest of the retained artifact URIs."""
     listed = list(uris)
     return ListDigest(len(listed), hashlib.sha256(canonical(listed)).digest())
-
-
-def snapshot_digest_of_parts(parts: Mapping[str, ListDigest]) -> str:
-    """Return the digest of a snapshot, given the digest of each of its parts.
-
-    A collection that is not among them is absent; without URIs there are none.
-    """
-    whole = hashlib.sha256(_DOMAIN)
-    for name in _IN_ORDER if parts.keys() <= _ALWAYS else sorted(_ALWAYS.union(parts)):
-        part = parts.get(name)
-        whole.update(name.encode() + b"\0")
-        whole.update(b"\0" if part is None else b"\1" + part.count.to_bytes(8, "big") + part.digest)
-    return "sha256:" + whole.hexdigest()

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
 
-@attrs.frozen
-class Plan:
+class Plan(NamedTuple):
     """How to turn stored rows into a new list.
 
     The first `drop_front` rows are removed. The next `keep` rows have the first `keep` new values,
@@ -65,7 +64,7 @@ def recognise(old: tuple[Any, ...], new: tuple[Any, ...]) -> Plan:
     if 2 * len(found.replace) > found.keep:
         return plan(old, new)
     changed = tuple(i for i in found.replace if old[found.drop_front + i] != new[i])
-    return attrs.evolve(found, replace=changed)
+    return found._replace(replace=changed)
 
 
 def plan(old: Sequence[Any], new: Sequence[Any]) -> Plan:

@@ -11,21 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import attrs
-
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.columns import shape
 from a3s_store.core.digests import EMPTY_LIST, ListDigest, digest_with, item_digest
 from a3s_store.core.list_diff import Plan, recognise
 from a3s_store.errors import EncodeError
-from a3s_store.wire import encode_without
+from a3s_store.wire import encode, encode_without
 from a3s_store.wire.limits import in_force
 
 Values = tuple[Any, ...]
 
 
-@attrs.frozen
-class Place:
+class Place(NamedTuple):
     """Where a caller has put values, for errors: the model that has them, and their path in it."""
 
     model: str
@@ -64,8 +61,7 @@ class PlannedRow(NamedTuple):
         return RowDigest(self.digest, tuple(plan.digest for plan in self.lists))
 
 
-@attrs.frozen(kw_only=True)
-class ListPlan:
+class ListPlan(NamedTuple):
     """The rows of a list to remove, replace and add.
 
     The first `drop_front` rows and the last `drop_back` go, `keep` rows stay between them.
@@ -91,8 +87,7 @@ class ListPlan:
         return bool(self.compare or self.drop_front or self.drop_back or self.replace or self.added)
 
 
-@attrs.frozen
-class StoredList:
+class StoredList(NamedTuple):
     """A stored list: its digest, and its values and their digests where they are known.
 
     `values` are None where they are not known. `rows` as in `ListPlan`; needed with `values`.
@@ -116,7 +111,7 @@ def plan_list(layout: TableLayout, place: Place, values: Values, stored: StoredL
         return ListPlan(digest=stored.digest, rows=stored.rows, keep=stored.digest.count)
     knows_rows = not layout.lists or len(stored.rows) == stored.digest.count
     if stored.values is None or not knows_rows:
-        return plan_rows(_new_rows(layout, place, values, 0), stored.digest)
+        return plan_rows(new_rows(layout, place, values, 0), stored.digest)
     return _plan_changes(layout, place, values, stored.values, stored)
 
 
@@ -178,10 +173,10 @@ def _plan_changes(
             before = was.digest
         else:
             (before,) = _stored_digests(layout, place, old, stored, at, at + 1)
-            (row,) = _new_rows(layout, place, (values[position],), position)
+            (row,) = new_rows(layout, place, (values[position],), position)
         digest = digest.replaced(position, before, row.digest)
         replace.append((position, row))
-    added = _new_rows(layout, place, values[steps.keep :], steps.keep)
+    added = new_rows(layout, place, values[steps.keep :], steps.keep)
     return ListPlan(
         digest=digest.appended([row.digest for row in added]),
         rows=(*rows, *_row_digests(added)),
@@ -213,15 +208,19 @@ def _stored_digests(
     if layout.lists:
         return [row.digest for row in stored.rows[start:end]]
     with in_force(None):  # stored values may be larger than what may be written today
-        return [row.digest for row in _new_rows(layout, place, old[start:end], start)]
+        return [row.digest for row in new_rows(layout, place, old[start:end], start)]
 
 
 def _row_digests(rows: Sequence[PlannedRow]) -> tuple[RowDigest, ...]:
     return tuple(row.row_digest for row in rows if row.lists)
 
 
-def _new_rows(layout: TableLayout, place: Place, values: Values, start: int) -> list[PlannedRow]:
-    """Encode values; `start` is the position of the first, for errors."""
+def new_rows(layout: TableLayout, place: Place, values: Values, start: int) -> list[PlannedRow]:
+    """Return the rows of values; `start` is the position of the first, for errors.
+
+    Raises:
+        EncodeError: a value breaks its rules.
+    """
     if layout.lists:
         return [
             plan_value(layout, place, value, None, None, position)
@@ -241,6 +240,8 @@ def _encode(layout: TableLayout, place: Place, value: Any, position: int | None)
         what = f"expected a {layout.model.__name__}, found {type(value).__name__}"
         raise place.refuse(EncodeError(what), position)
     try:
+        if not layout.lists:
+            return encode(value)
         return encode_without(value, shape(layout).lists)
     except EncodeError as error:
         raise place.refuse(error, position) from None

@@ -7,7 +7,7 @@ window is open is advice only: the claim itself decides, inside the transaction,
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Final
 
 from a3s_store.core import processes
@@ -18,7 +18,7 @@ _open: Final[set[str]] = set()
 
 def open_window() -> str:
     """Return a new token, open until `close_window` is called with it or this process ends."""
-    token = f"{processes.own_token(processes.boot())}.{secrets.token_hex(8)}"
+    token = f"{processes.own_token(processes.boot())}.{os.urandom(8).hex()}"
     _open.add(token)
     return token
 

@@ -12,14 +12,11 @@ import itertools
 import logging
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from a3s_store.core import processes
 
@@ -77,8 +74,7 @@ def _head(name: str, tail: str) -> str:
     return os.fsencode(name)[: MAX_FILE_NAME - len(tail)].decode("utf-8", "ignore")
 
 
-@attrs.frozen
-class Temporary:
+class Temporary(NamedTuple):
     """A parsed temporary name.
 
     `head`: the final name of the file, perhaps cut; empty in names of an older release. `writer`:
@@ -158,6 +154,8 @@ def is_left_behind(writer: str | None, path: Path, *, alone: bool) -> bool:
 def remove(path: Path) -> None:
     """Remove a file, a link, or a folder with all that is in it. Raises OSError."""
     if path.is_dir() and not path.is_symlink():
+        import shutil  # here, since it is rarely needed and imports much
+
         shutil.rmtree(path)
     else:
         path.unlink()

@@ -6,6 +6,7 @@ None of them has message text. The command line prints their `as_json` with `--j
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 import attrs
@@ -155,9 +156,10 @@ class EraseReport(_Report):
 class PruneReport(_Report):
     """The result of `prune`, or of a dry run. `seconds` is the time it took.
 
-    `sessions` counts the sessions that lost generations. `bytes_logical` is the size of the removed
-    messages and blobs; `bytes_free_pages` is the size of all free pages of the file afterwards,
-    None in a dry run. `skipped` lists generations that are old enough and were kept, and why.
+    `sessions` counts the sessions that lost generations. `deleted` are the ids of the sessions that
+    were deleted. `bytes_logical` is the size of the removed messages and blobs, and of the lists of
+    deleted sessions; `bytes_free_pages` is the size of all free pages of the file afterwards, None
+    in a dry run and without a file. `skipped` lists what is old enough and was kept, and why.
     """
 
     location: str
@@ -171,14 +173,71 @@ class PruneReport(_Report):
     bytes_free_pages: int | None
     seconds: float
     skipped: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         what = "would be removed" if self.dry_run else "removed"
         text = (
-            f"{self.generations} generations of {self.sessions} sessions, {self.messages} messages "
-            f"and {self.blobs} blobs ({self.bytes_logical} bytes) {what}"
+            f"{len(self.deleted)} sessions, {self.generations} generations of {self.sessions} "
+            f"others, {self.messages} messages and {self.blobs} blobs ({self.bytes_logical} bytes) "
+            f"{what}"
         )
         return one_line("; ".join([text, *self.skipped]))
+
+
+@attrs.frozen(kw_only=True)
+class SessionSize(Printable):
+    """The bytes of a session: its present conversation with images, its lists, and its streams.
+
+    Its streams are those that are tied to it, byte artifacts among them.
+
+    Messages that several sessions share count for each.
+    """
+
+    session_id: str
+    bytes: int
+    messages: int
+
+
+@attrs.frozen(kw_only=True)
+class StoreStats(_Report):
+    """The result of `stats`: what is stored, and how many bytes it takes.
+
+    `bytes_by` has the bytes of each part: `sessions`, `messages` (all stored ones, those of earlier
+    generations too), `generations`, each collection and list of sessions by name, `checkpoints`,
+    `blobs` (large texts and images), `agent_memory`, `search`, `commit_log`, `indexes` and `other`.
+    With `is_measured` they are those of whole pages, and together with `bytes_free_pages` the whole
+    file; otherwise the sum of the lengths of all values. `largest` are the largest sessions, at
+    most 20. `bytes_wal` is the size of the write-ahead log. `seconds` is the time it took.
+    """
+
+    location: str
+    sessions: int
+    generations: int
+    messages: int
+    blobs: int
+    commits: int
+    bytes_database: int
+    bytes_wal: int
+    bytes_free_pages: int
+    bytes_by: Mapping[str, int]
+    is_measured: bool
+    largest: tuple[SessionSize, ...]
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class TrashReport(_Report):
+    """The result of `empty_trash`, or of a dry run, by ids.
+
+    `changed` are sessions that stay in the trash, since they were changed after they were put
+    there. `without_parent` are sessions whose parent is among the deleted ones; they are kept.
+    """
+
+    dry_run: bool
+    deleted: tuple[str, ...]
+    changed: tuple[str, ...] = ()
+    without_parent: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -273,8 +332,9 @@ class SalvageReport(_Finding):
 
     `sessions` are the ids that were recovered completely; `partial` are the ids with something
     missing, including ids with collections only. `messages` counts the messages of the recovered
-    sessions, `memories` the items of agent memory. `seconds` is the time it took. `damage` is in
-    the order of sessions; damage outside of sessions is last.
+    sessions, `memories` the items of agent memory, `streams` the streams with their items.
+    `seconds` is the time it took. `damage` is in the order of sessions; damage outside of sessions
+    is last.
     """
 
     source: str
@@ -285,6 +345,7 @@ class SalvageReport(_Finding):
     messages: int
     seconds: float
     memories: int = 0
+    streams: int = 0
     damage: tuple[Damage, ...] = ()
 
     @property
@@ -298,3 +359,15 @@ class SalvageReport(_Finding):
         back = {*self.sessions, *self.partial}
         named = {one.session_id for one in self.damage if one.session_id is not None}
         return tuple(sorted(named - back))
+
+
+@attrs.frozen(kw_only=True)
+class ImportReport(_Report):
+    """The result of `import_many`: sessions that were saved, in so many commits.
+
+    `bytes_estimated` is about the size of their JSON, by which they were put into batches.
+    """
+
+    sessions: int
+    batches: int
+    bytes_estimated: int

@@ -17,7 +17,7 @@ They are built so that a store can keep them up to date without reading history 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from a3s_store import models
 from a3s_store._deprecated import renamed, warn
@@ -30,12 +30,17 @@ from a3s_store.core.digests import (
     list_digest,
     message_digest,
     session_parts,
-    snapshot_digest_of_parts,
     uris_digest,
 )
+from a3s_store.core.parts import snapshot_digest_of_parts
 from a3s_store.errors import EncodeError, InvalidSnapshotError
 from a3s_store.models import RunRecord, RunStatus, SessionData
-from a3s_store.wire import U32, FrozenDict, Model, encode, field, model
+from a3s_store.wire import U32, FrozenDict, Model, encode, evolved, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 SNAPSHOT_VERSION: Final = 1
 ENDED: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
@@ -101,20 +106,33 @@ class SessionSnapshot(Model):
         config = self.session.config
         if workspace is not None:
             config = config.evolve(workspace=workspace)
-        return self.evolve(
-            session=self.session.evolve(id=session_id, config=config),
-            **{
-                one.name: one.bound_to(session_id, values)
-                for one, values in self.collections().items()
-            },
+        bound = {one.name: one.bound_to(session_id, to) for one, to in self.collections().items()}
+        return evolved(
+            self, {"session": self.session.evolve(id=session_id, config=config), **bound}
         )
 
+    if TYPE_CHECKING:
 
-def with_ended_runs(snapshot: SessionSnapshot) -> SessionSnapshot:
-    """Return the snapshot with runs that have not ended as cancelled ones.
+        def evolve(self, **changes: Unpack[_changes.SessionSnapshotChanges]) -> Self: ...
 
-    In a copy of a session such a run would never end.
+
+def forked(snapshot: SessionSnapshot, new_id: str) -> SessionSnapshot:
+    """Return the copy that a fork saves under another id.
+
+    Runs that have not ended are cancelled in it, since it would never see their end. Cost records
+    name the session that they were made for, so that `usage` counts each once. Raises
+    InvalidIdError.
     """
+    session = snapshot.session
+    costs = tuple(
+        one if one.session_id is not None else one.evolve(session_id=session.id)
+        for one in session.cost_records
+    )
+    named = snapshot.evolve(session=session.evolve(cost_records=costs))
+    return _with_ended_runs(named.fork(new_id))
+
+
+def _with_ended_runs(snapshot: SessionSnapshot) -> SessionSnapshot:
     runs = snapshot.run_records
     if runs is None or all(run.snapshot.status in ENDED for run in runs):
         return snapshot

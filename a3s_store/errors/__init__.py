@@ -8,12 +8,19 @@
         DecodeError                                 a text that is not the expected JSON
       InvalidSnapshotError          (ValueError)    parts that do not belong together
       StaleGenerationError                          the session was saved since it was read
+      ConflictError                                 a transaction's reads changed; .session_ids,
+                                                    .stream_names
+      TransactionTooLargeError      (ValueError)    too many calls, or too large values
+      TransactionStateError         (RuntimeError)  used outside of its block
+      StaleItemError                                a stream or byte artifact differs; .current
       RunClaimedError                               another live session has the run; .run_id
       SessionNotFoundError          (LookupError)   fork and rewind need one; load returns None
         GenerationGoneError                         it was pruned; .generation
       InvalidArgumentError          (ValueError, TypeError)  .argument has a value that is refused
+        InvalidCursorError                          a page's cursor that is damaged, or another's
       NotOpenedError                (AttributeError, TypeError)  `open` was not awaited, or called
       NoEventLoopError              (RuntimeError)  no asyncio event loop is running here
+      EventLoopRunningError         (RuntimeError)  a blocking call would block a running event loop
       UnknownFieldError             (TypeError)     evolve: a model has no such field; .fields
       StoreClosedError              (RuntimeError)
         StoreForkedError                            opened before fork(), used after it; or the
@@ -22,6 +29,7 @@
       StoreFullError                (OSError)       no space left; nothing written
       StoreReadOnlyError                            it was opened for reading only
       UnsupportedError                              not supported by this store; .capability
+      SearchUnavailableError                        this Python's SQLite has no full-text search
       StoreUnavailableError         (OSError)       cannot open, read-only, I/O failure
         NotAStoreError                              the file is something else
         StoreReplacedError                          its files were changed while open; .rescued
@@ -103,6 +111,7 @@ from a3s_store.errors.sessions import (
 )
 from a3s_store.errors.stores import (
     CodecError,
+    ConflictError,
     CorruptionError,
     DecodeError,
     EncodeError,
@@ -116,9 +125,11 @@ from a3s_store.errors.stores import (
     RunClaimedError,
     SchemaError,
     SchemaTooNewError,
+    SearchUnavailableError,
     SessionNotFoundError,
     SharedMessagesError,
     StaleGenerationError,
+    StaleItemError,
     StoreBusyError,
     StoreClosedError,
     StoreError,
@@ -126,13 +137,17 @@ from a3s_store.errors.stores import (
     StoreFullError,
     StoreReadOnlyError,
     StoreUnavailableError,
+    TransactionStateError,
+    TransactionTooLargeError,
     UnsupportedError,
 )
 
 # Errors that an older release pickled name it here.
 from a3s_store.errors.stores import _rebuild as _rebuild
 from a3s_store.errors.usage import (
+    EventLoopRunningError,
     InvalidArgumentError,
+    InvalidCursorError,
     NoEventLoopError,
     NotOpenedError,
     UnknownFieldError,
@@ -143,11 +158,13 @@ __all__ = [
     "CodecError",
     "CommandTimeoutError",
     "CompactionError",
+    "ConflictError",
     "CorruptionError",
     "DecodeError",
     "Driver",
     "EncodeError",
     "ErasureIncompleteError",
+    "EventLoopRunningError",
     "ExternalTaskError",
     "FileIncompleteError",
     "FileStateError",
@@ -158,6 +175,7 @@ __all__ = [
     "IdCollisionError",
     "InterruptedRunError",
     "InvalidArgumentError",
+    "InvalidCursorError",
     "InvalidIdError",
     "InvalidSnapshotError",
     "InvalidTransitionError",
@@ -172,6 +190,7 @@ __all__ = [
     "RunClaimedError",
     "SchemaError",
     "SchemaTooNewError",
+    "SearchUnavailableError",
     "SessionBusyError",
     "SessionClosedError",
     "SessionConfigError",
@@ -182,6 +201,7 @@ __all__ = [
     "SessionPausedError",
     "SharedMessagesError",
     "StaleGenerationError",
+    "StaleItemError",
     "StaleSessionError",
     "StoreBusyError",
     "StoreClosedError",
@@ -191,6 +211,8 @@ __all__ = [
     "StoreReadOnlyError",
     "StoreReplacedError",
     "StoreUnavailableError",
+    "TransactionStateError",
+    "TransactionTooLargeError",
     "UnknownFieldError",
     "UnsavedSessionsError",
     "UnsupportedError",

@@ -103,7 +103,9 @@ class StaleGenerationError(StoreError):
 
     Nothing was written. Load it again, apply the change, save again. `expected_revision` and
     `actual_revision` are set if the condition was a `Revision`; for a deleted session
-    `actual_revision` is None and `actual` is 0.
+    `actual_revision` is None and `actual` is 0. `current` is the value found in place of the one in
+    the condition: the generation, the position if the condition was a `Position` (then
+    `expected_position` is set, and `expected` is `actual`), or the sequence of a run's last event.
     """
 
     def __init__(
@@ -114,6 +116,8 @@ class StaleGenerationError(StoreError):
         actual: int,
         expected_revision: tuple[int, int] | None = None,
         actual_revision: tuple[int, int] | None = None,
+        expected_position: tuple[int, bytes] | None = None,
+        current: int | tuple[int, bytes] | None = None,
         **where: str,
     ) -> None:
         super().__init__(what, **where)
@@ -121,6 +125,52 @@ class StaleGenerationError(StoreError):
         self.actual = actual
         self.expected_revision = expected_revision
         self.actual_revision = actual_revision
+        self.expected_position = expected_position
+        self.current = actual if current is None else current
+
+
+class ConflictError(StoreError):
+    """A session or stream that a transaction read has changed since; nothing was written.
+
+    `session_ids` are the sessions, and `stream_names` the streams, that others changed or deleted.
+    Run the transaction again, as `run_transaction` does.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        session_ids: tuple[str, ...] = (),
+        stream_names: tuple[str, ...] = (),
+        **where: str,
+    ) -> None:
+        super().__init__(what, **where)
+        self.session_ids = session_ids
+        self.stream_names = stream_names
+
+
+class TransactionTooLargeError(StoreError, ValueError):
+    """A transaction would have too many calls, or too large values; this call was not added."""
+
+
+class TransactionStateError(StoreError, RuntimeError):
+    """A transaction is used before its block, after it, or twice."""
+
+
+class StaleItemError(StoreError):
+    """A stream, an item of it, or a byte artifact is not as the caller expected; nothing written.
+
+    `expected` is the condition and `current` the value found in its place: a version (0: none is
+    stored), the `seq` of a stream's next item, the number of its last change, or the id of the
+    session that it is tied to.
+    """
+
+    def __init__(
+        self, what: str, *, expected: int | str | None, current: int | str, **where: str
+    ) -> None:
+        super().__init__(what, **where)
+        self.expected = expected
+        self.current = current
 
 
 class RunClaimedError(StoreError):
@@ -147,7 +197,7 @@ class GenerationGoneError(SessionNotFoundError):
 
 
 class StoreClosedError(StoreError, RuntimeError):
-    """The store was closed; open it again."""
+    """The store, or the block of a reader, was closed; open it again."""
 
 
 class StoreForkedError(StoreClosedError):
@@ -175,6 +225,10 @@ class StoreUnavailableError(StoreError, OSError):
 
     `errno` is the system's error number, None where it is not known.
     """
+
+
+class SearchUnavailableError(StoreError):
+    """This Python's SQLite cannot search (it has no FTS5); everything else works."""
 
 
 class NotAStoreError(StoreUnavailableError):

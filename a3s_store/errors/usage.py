@@ -24,9 +24,17 @@ class NoEventLoopError(StoreError, RuntimeError):
     """No asyncio event loop is running here; under trio there is none."""
 
 
+class EventLoopRunningError(StoreError, RuntimeError):
+    """A blocking method was called on a thread whose event loop runs; nothing was done."""
+
+
 class UnknownFieldError(StoreError, TypeError):
     """A model has no fields of these names: `fields`, in the order of the call."""
 
     def __init__(self, what: str, *, fields: tuple[str, ...] = (), **where: str) -> None:
         super().__init__(what, **where)
         self.fields = fields
+
+
+class InvalidCursorError(InvalidArgumentError):
+    """A cursor is damaged, or belongs to another list or another store; nothing was read."""

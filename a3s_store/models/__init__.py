@@ -2,170 +2,189 @@
 
 Every model keeps unknown keys in `extra` and is written back with them. An unknown text of an
 enumeration is read as an `UnknownVariant`, a str, and written back unchanged.
+
+The modules of the names below are imported when one of them is first used.
 """
 
-from a3s_store.models.artifact import (
-    ArtifactStore,
-    ToolArtifact,
-)
-from a3s_store.models.checkpoint import (
-    CHECKPOINT_VERSION,
-    LoopCheckpoint,
-    StepOutcome,
-    WorkflowCheckpoint,
-    WorkflowStepRecord,
-)
-from a3s_store.models.event import (
-    AgentEnd,
-    AgentError,
-    AgentEvent,
-    AgentModeChanged,
-    AgentStart,
-    BudgetThresholdHit,
-    CommandDeadLettered,
-    CommandRetry,
-    ConfirmationReceived,
-    ConfirmationRequired,
-    ConfirmationTimeout,
-    ContextCompacted,
-    ContextResolved,
-    ContextResolving,
-    ExternalTaskCompleted,
-    ExternalTaskPending,
-    PassivationRequested,
-    PeerInvocation,
-    PermissionDenied,
-    PersistenceFailed,
-    QueueAlert,
-    ReasoningDelta,
-    TaskUpdated,
-    TextDelta,
-    ToolEnd,
-    ToolInputDelta,
-    ToolOutputDelta,
-    ToolStart,
-    TurnEnd,
-    TurnStart,
-    UnknownEvent,
-)
-from a3s_store.models.message import (
-    ContentBlock,
-    ImageBlock,
-    ImageSource,
-    LlmResponseMeta,
-    Message,
-    TextBlock,
-    TokenUsage,
-    ToolDefinition,
-    ToolResultBlock,
-    ToolResultContent,
-    ToolResultImage,
-    ToolResultText,
-    ToolUseBlock,
-    UnknownBlock,
-)
-from a3s_store.models.planning import (
-    AgentGoal,
-    Complexity,
-    ExecutionPlan,
-    Task,
-    TaskPriority,
-    TaskStatus,
-)
-from a3s_store.models.policy import (
-    ClassificationRule,
-    ConfirmationPolicy,
-    FeatureToggles,
-    LaneHandlerConfig,
-    PermissionDecision,
-    PermissionPolicy,
-    PermissionRule,
-    PriorityBoostConfig,
-    RateLimitConfig,
-    RedactionStrategy,
-    RetryPolicyConfig,
-    SecurityConfig,
-    SensitivityLevel,
-    SessionLane,
-    SessionQueueConfig,
-    TaskHandlerMode,
-    TimeoutAction,
-)
-from a3s_store.models.review import (
-    FindingSeverity,
-    FindingStatus,
-    FindingSubject,
-    OpaqueSubject,
-    ReviewFinding,
-    TranscriptSubject,
-    UnknownSubject,
-)
-from a3s_store.models.run import (
-    RunEventRecord,
-    RunRecord,
-    RunSnapshot,
-    RunStatus,
-)
-from a3s_store.models.session import (
-    DEFAULT_AUTO_COMPACT_THRESHOLD,
-    AutoDelegationConfig,
-    ContextUsage,
-    LlmConfigData,
-    LlmCostRecord,
-    PlanningMode,
-    SessionConfig,
-    SessionData,
-    SessionState,
-    StorageBackend,
-    tool_names_from_definitions,
-)
-from a3s_store.models.subagent import (
-    SubagentProgressEntry,
-    SubagentStatus,
-    SubagentTaskSnapshot,
-)
-from a3s_store.models.tool_error import (
-    HookDenied,
-    InvalidArgument,
-    NotFound,
-    PartialFailure,
-    RateLimited,
-    RemoteGitConflict,
-    ToolCancelled,
-    ToolErrorKind,
-    ToolTimeout,
-    TransportError,
-    UnknownToolErrorKind,
-    Unsupported,
-    VersionConflict,
-)
-from a3s_store.models.trace import (
-    TraceEvent,
-    TraceEventKind,
-)
-from a3s_store.models.verification import (
-    VerificationCheck,
-    VerificationReport,
-    VerificationStatus,
-    VerificationSummary,
-)
-from a3s_store.models.work_event import (
-    GoalAchieved,
-    GoalExtracted,
-    GoalProgress,
-    MemoriesSearched,
-    MemoryCleared,
-    MemoryRecalled,
-    MemoryStored,
-    PlanningEnd,
-    PlanningStart,
-    StepEnd,
-    StepStart,
-    SubagentEnd,
-    SubagentProgress,
-    SubagentStart,
-)
-from a3s_store.wire import UnknownVariant
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from a3s_store.models.artifact import (
+        ArtifactStore,
+        ToolArtifact,
+    )
+    from a3s_store.models.call_event import (
+        CommandDeadLettered,
+        CommandRetry,
+        ConfirmationReceived,
+        ConfirmationRequired,
+        ConfirmationTimeout,
+        ExternalTaskCompleted,
+        ExternalTaskPending,
+        PermissionDenied,
+        QueueAlert,
+    )
+    from a3s_store.models.checkpoint import (
+        CHECKPOINT_VERSION,
+        LoopCheckpoint,
+        StepOutcome,
+        WorkflowCheckpoint,
+        WorkflowStepRecord,
+    )
+    from a3s_store.models.event import (
+        AgentEnd,
+        AgentError,
+        AgentEvent,
+        AgentModeChanged,
+        AgentStart,
+        BudgetThresholdHit,
+        ContextCompacted,
+        ContextResolved,
+        ContextResolving,
+        PassivationRequested,
+        PeerInvocation,
+        PersistenceFailed,
+        ReasoningDelta,
+        TaskUpdated,
+        TextDelta,
+        ToolEnd,
+        ToolInputDelta,
+        ToolOutputDelta,
+        ToolStart,
+        TurnEnd,
+        TurnStart,
+        UnknownEvent,
+    )
+    from a3s_store.models.message import (
+        ContentBlock,
+        ImageBlock,
+        ImageSource,
+        LlmResponseMeta,
+        Message,
+        TextBlock,
+        TokenUsage,
+        ToolDefinition,
+        ToolResultBlock,
+        ToolResultContent,
+        ToolResultImage,
+        ToolResultText,
+        ToolUseBlock,
+        UnknownBlock,
+    )
+    from a3s_store.models.planning import (
+        AgentGoal,
+        Complexity,
+        ExecutionPlan,
+        Task,
+        TaskPriority,
+        TaskStatus,
+    )
+    from a3s_store.models.policy import (
+        ClassificationRule,
+        ConfirmationPolicy,
+        FeatureToggles,
+        LaneHandlerConfig,
+        PermissionDecision,
+        PermissionPolicy,
+        PermissionRule,
+        PriorityBoostConfig,
+        RateLimitConfig,
+        RedactionStrategy,
+        RetryPolicyConfig,
+        SecurityConfig,
+        SensitivityLevel,
+        SessionLane,
+        SessionQueueConfig,
+        TaskHandlerMode,
+        TimeoutAction,
+    )
+    from a3s_store.models.review import (
+        FindingSeverity,
+        FindingStatus,
+        FindingSubject,
+        OpaqueSubject,
+        ReviewFinding,
+        TranscriptSubject,
+        UnknownSubject,
+    )
+    from a3s_store.models.run import (
+        RunEventRecord,
+        RunRecord,
+        RunSnapshot,
+        RunStatus,
+    )
+    from a3s_store.models.session import (
+        DEFAULT_AUTO_COMPACT_THRESHOLD,
+        AutoDelegationConfig,
+        ContextUsage,
+        LlmConfigData,
+        LlmCostRecord,
+        PlanningMode,
+        SessionConfig,
+        SessionData,
+        SessionState,
+        StorageBackend,
+        tool_names_from_definitions,
+    )
+    from a3s_store.models.subagent import (
+        SubagentProgressEntry,
+        SubagentStatus,
+        SubagentTaskSnapshot,
+    )
+    from a3s_store.models.tool_error import (
+        HookDenied,
+        InvalidArgument,
+        NotFound,
+        PartialFailure,
+        RateLimited,
+        RemoteGitConflict,
+        ToolCancelled,
+        ToolErrorKind,
+        ToolTimeout,
+        TransportError,
+        UnknownToolErrorKind,
+        Unsupported,
+        VersionConflict,
+    )
+    from a3s_store.models.trace import (
+        TraceEvent,
+        TraceEventKind,
+    )
+    from a3s_store.models.verification import (
+        VerificationCheck,
+        VerificationReport,
+        VerificationStatus,
+        VerificationSummary,
+    )
+    from a3s_store.models.work_event import (
+        GoalAchieved,
+        GoalExtracted,
+        GoalProgress,
+        MemoriesSearched,
+        MemoryCleared,
+        MemoryRecalled,
+        MemoryStored,
+        PlanningEnd,
+        PlanningStart,
+        StepEnd,
+        StepStart,
+        SubagentEnd,
+        SubagentProgress,
+        SubagentStart,
+    )
+    from a3s_store.wire import UnknownVariant, thaw
+else:
+    # Written by `python -m tools.generate` from the imports above.
+    from a3s_store._forks import load as _load
+    from a3s_store.models._homes import HOMES
+
+    def __getattr__(name: str) -> Any:
+        home = HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(_load(home), name)
+        return value
+
 
 __all__ = [
     "CHECKPOINT_VERSION",
@@ -301,5 +320,10 @@ __all__ = [
     "VersionConflict",
     "WorkflowCheckpoint",
     "WorkflowStepRecord",
+    "thaw",
     "tool_names_from_definitions",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

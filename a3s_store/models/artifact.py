@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from a3s_store.wire import Model, USize, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 
 @model()
@@ -19,6 +26,10 @@ class ToolArtifact(Model):
     original_bytes: USize
     shown_bytes: USize
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolArtifactChanges]) -> Self: ...
+
 
 @model()
 class ArtifactStore(Model):
@@ -29,3 +40,7 @@ class ArtifactStore(Model):
 
     artifacts: tuple[ToolArtifact, ...]
     retained_uris: tuple[str, ...] = field(default=(), read="def", write="omit")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ArtifactStoreChanges]) -> Self: ...

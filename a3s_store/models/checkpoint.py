@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from a3s_store.models.message import Message, TokenUsage
 from a3s_store.models.verification import VerificationReport
 from a3s_store.wire import U32, U64, Model, USize, Value, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 CHECKPOINT_VERSION = 1
 
@@ -27,6 +34,10 @@ class LoopCheckpoint(Model):
     verification_reports: tuple[VerificationReport, ...] = field(default=(), read="def")
     checkpoint_ms: U64
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.LoopCheckpointChanges]) -> Self: ...
+
 
 @model()
 class StepOutcome(Model):
@@ -39,6 +50,10 @@ class StepOutcome(Model):
     success: bool
     structured: Value | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.StepOutcomeChanges]) -> Self: ...
+
 
 @model()
 class WorkflowStepRecord(Model):
@@ -46,6 +61,10 @@ class WorkflowStepRecord(Model):
 
     task_id: str
     outcome: StepOutcome
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.WorkflowStepRecordChanges]) -> Self: ...
 
 
 @model()
@@ -59,3 +78,7 @@ class WorkflowCheckpoint(Model):
     workflow_id: str
     steps: tuple[WorkflowStepRecord, ...]
     checkpoint_ms: U64
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.WorkflowCheckpointChanges]) -> Self: ...

@@ -5,11 +5,21 @@ An event of an unknown type is kept unchanged as `UnknownEvent`; upstream would 
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from a3s_store.models.call_event import (
+    CommandDeadLettered,
+    CommandRetry,
+    ConfirmationReceived,
+    ConfirmationRequired,
+    ConfirmationTimeout,
+    ExternalTaskCompleted,
+    ExternalTaskPending,
+    PermissionDenied,
+    QueueAlert,
+)
 from a3s_store.models.message import LlmResponseMeta, TokenUsage
 from a3s_store.models.planning import Task
-from a3s_store.models.policy import SessionLane
 from a3s_store.models.tool_error import ToolErrorKind
 from a3s_store.models.verification import VerificationSummary
 from a3s_store.models.work_event import (
@@ -28,7 +38,12 @@ from a3s_store.models.work_event import (
     SubagentProgress,
     SubagentStart,
 )
-from a3s_store.wire import F32, I32, U32, U64, Model, USize, Value, field, model
+from a3s_store.wire import F32, I32, U64, Model, USize, Value, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 
 @model(opaque=True)
@@ -38,12 +53,20 @@ class UnknownEvent(Model):
     type: str
     body: Value
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.UnknownEventChanges]) -> Self: ...
+
 
 @model(tag="agent_start")
 class AgentStart(Model):
     """A run began. Upstream: `AgentEvent::Start`."""
 
     prompt: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.AgentStartChanges]) -> Self: ...
 
 
 @model(tag="agent_mode_changed")
@@ -54,12 +77,20 @@ class AgentModeChanged(Model):
     agent: str
     description: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.AgentModeChangedChanges]) -> Self: ...
+
 
 @model(tag="turn_start")
 class TurnStart(Model):
     """A turn began; the same number may come again. Upstream: `AgentEvent::TurnStart`."""
 
     turn: USize
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TurnStartChanges]) -> Self: ...
 
 
 @model(tag="text_delta")
@@ -68,12 +99,20 @@ class TextDelta(Model):
 
     text: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TextDeltaChanges]) -> Self: ...
+
 
 @model(tag="reasoning_delta")
 class ReasoningDelta(Model):
     """More reasoning text. Upstream: `AgentEvent::ReasoningDelta`."""
 
     text: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ReasoningDeltaChanges]) -> Self: ...
 
 
 @model(tag="tool_start")
@@ -83,12 +122,20 @@ class ToolStart(Model):
     id: str
     name: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolStartChanges]) -> Self: ...
+
 
 @model(tag="tool_input_delta")
 class ToolInputDelta(Model):
     """More of a tool call's input. Upstream: `AgentEvent::ToolInputDelta`."""
 
     delta: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolInputDeltaChanges]) -> Self: ...
 
 
 @model(tag="tool_end")
@@ -102,6 +149,10 @@ class ToolEnd(Model):
     metadata: Value | None = field(default=None, write="omit")
     error_kind: ToolErrorKind | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolEndChanges]) -> Self: ...
+
 
 @model(tag="tool_output_delta")
 class ToolOutputDelta(Model):
@@ -111,6 +162,10 @@ class ToolOutputDelta(Model):
     name: str
     delta: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolOutputDeltaChanges]) -> Self: ...
+
 
 @model(tag="turn_end")
 class TurnEnd(Model):
@@ -118,6 +173,10 @@ class TurnEnd(Model):
 
     turn: USize
     usage: TokenUsage
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TurnEndChanges]) -> Self: ...
 
 
 @model(tag="agent_end")
@@ -129,6 +188,10 @@ class AgentEnd(Model):
     verification_summary: VerificationSummary
     meta: LlmResponseMeta | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.AgentEndChanges]) -> Self: ...
+
 
 @model(tag="error")
 class AgentError(Model):
@@ -136,66 +199,9 @@ class AgentError(Model):
 
     message: str
 
+    if TYPE_CHECKING:
 
-@model(tag="confirmation_required")
-class ConfirmationRequired(Model):
-    """A human must confirm a call. Upstream: `AgentEvent::ConfirmationRequired`."""
-
-    tool_id: str
-    tool_name: str
-    args: Value
-    timeout_ms: U64
-
-
-@model(tag="confirmation_received")
-class ConfirmationReceived(Model):
-    """A human replied. Upstream: `AgentEvent::ConfirmationReceived`."""
-
-    tool_id: str
-    approved: bool
-    reason: str | None = field(default=None, write="null")
-
-
-@model(tag="confirmation_timeout")
-class ConfirmationTimeout(Model):
-    """No reply came in time; `action_taken` is `rejected` or `auto_approved`.
-
-    Upstream: `AgentEvent::ConfirmationTimeout`.
-    """
-
-    tool_id: str
-    action_taken: str
-
-
-@model(tag="external_task_pending")
-class ExternalTaskPending(Model):
-    """A task waits for an external handler. Upstream: `AgentEvent::ExternalTaskPending`."""
-
-    task_id: str
-    session_id: str
-    lane: SessionLane
-    command_type: str
-    payload: Value
-    timeout_ms: U64
-
-
-@model(tag="external_task_completed")
-class ExternalTaskCompleted(Model):
-    """An external handler finished. Upstream: `AgentEvent::ExternalTaskCompleted`."""
-
-    task_id: str
-    session_id: str
-    success: bool
-
-
-@model(tag="permission_denied")
-class PermissionDenied(Model):
-    """A policy denied a call. Upstream: `AgentEvent::PermissionDenied`."""
-
-    tool_id: str
-    tool_name: str
-    args: Value
-    reason: str
+        def evolve(self, **changes: Unpack[_changes.AgentErrorChanges]) -> Self: ...
 
 
 @model(tag="context_resolving")
@@ -203,6 +209,10 @@ class ContextResolving(Model):
     """Context is being gathered. Upstream: `AgentEvent::ContextResolving`."""
 
     providers: tuple[str, ...]
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ContextResolvingChanges]) -> Self: ...
 
 
 @model(tag="context_resolved")
@@ -212,39 +222,9 @@ class ContextResolved(Model):
     total_items: USize
     total_tokens: USize
 
+    if TYPE_CHECKING:
 
-@model(tag="command_dead_lettered")
-class CommandDeadLettered(Model):
-    """A command failed finally; here `lane` is free text.
-
-    Upstream: `AgentEvent::CommandDeadLettered`.
-    """
-
-    command_id: str
-    command_type: str
-    lane: str
-    error: str
-    attempts: U32
-
-
-@model(tag="command_retry")
-class CommandRetry(Model):
-    """A command is tried again; here `lane` is free text. Upstream: `AgentEvent::CommandRetry`."""
-
-    command_id: str
-    command_type: str
-    lane: str
-    attempt: U32
-    delay_ms: U64
-
-
-@model(tag="queue_alert")
-class QueueAlert(Model):
-    """The queue raised an alert. Upstream: `AgentEvent::QueueAlert`."""
-
-    level: str
-    alert_type: str
-    message: str
+        def evolve(self, **changes: Unpack[_changes.ContextResolvedChanges]) -> Self: ...
 
 
 @model(tag="task_updated")
@@ -253,6 +233,10 @@ class TaskUpdated(Model):
 
     session_id: str
     tasks: tuple[Task, ...]
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TaskUpdatedChanges]) -> Self: ...
 
 
 @model(tag="context_compacted")
@@ -263,6 +247,10 @@ class ContextCompacted(Model):
     before_messages: USize
     after_messages: USize
     percent_before: F32
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ContextCompactedChanges]) -> Self: ...
 
 
 @model(tag="persistence_failed")
@@ -279,6 +267,10 @@ class PersistenceFailed(Model):
     part: str | None = field(default=None, write="omit")
     outcome_unknown: bool | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PersistenceFailedChanges]) -> Self: ...
+
 
 @model(tag="budget_threshold_hit")
 class BudgetThresholdHit(Model):
@@ -290,6 +282,10 @@ class BudgetThresholdHit(Model):
     limit: float
     message: str | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.BudgetThresholdHitChanges]) -> Self: ...
+
 
 @model(tag="passivation_requested")
 class PassivationRequested(Model):
@@ -297,6 +293,10 @@ class PassivationRequested(Model):
 
     reason: str
     deadline_ms: U64 | None = field(default=None, write="omit")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PassivationRequestedChanges]) -> Self: ...
 
 
 @model(tag="peer_invocation")
@@ -306,6 +306,10 @@ class PeerInvocation(Model):
     from_session_id: str
     from_tenant_id: str | None = field(default=None, write="omit")
     correlation_id: str | None = field(default=None, write="omit")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PeerInvocationChanges]) -> Self: ...
 
 
 AgentEvent: TypeAlias = (

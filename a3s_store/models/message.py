@@ -5,9 +5,15 @@ A message has no id and no time; it is identified by its position in the convers
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
-from a3s_store.wire import U64, Model, USize, Value, field, model
+from a3s_store.wire import U64, Model, USize, Value, field, lazy, model
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from a3s_store import _changes
 
 
 @model()
@@ -20,6 +26,10 @@ class TokenUsage(Model):
     cache_read_tokens: USize | None = field(default=None, write="null")
     cache_write_tokens: USize | None = field(default=None, write="null")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TokenUsageChanges]) -> Self: ...
+
 
 @model()
 class ToolDefinition(Model):
@@ -28,6 +38,10 @@ class ToolDefinition(Model):
     name: str
     description: str
     parameters: Value
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolDefinitionChanges]) -> Self: ...
 
 
 @model()
@@ -43,6 +57,10 @@ class LlmResponseMeta(Model):
     first_token_ms: U64 | None = field(default=None, write="omit")
     duration_ms: U64 | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.LlmResponseMetaChanges]) -> Self: ...
+
 
 @model()
 class ImageSource(Model):
@@ -51,6 +69,10 @@ class ImageSource(Model):
     source_type: str = field(default="base64", key="type")
     media_type: str
     data: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ImageSourceChanges]) -> Self: ...
 
 
 @model(opaque=True)
@@ -63,6 +85,10 @@ class UnknownBlock(Model):
     type: str
     body: Value
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.UnknownBlockChanges]) -> Self: ...
+
 
 @model(tag="text")
 class ToolResultText(Model):
@@ -70,12 +96,20 @@ class ToolResultText(Model):
 
     text: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolResultTextChanges]) -> Self: ...
+
 
 @model(tag="image")
 class ToolResultImage(Model):
     """An image inside a tool's result. Upstream: `ToolResultContent::Image`."""
 
     source: ImageSource
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolResultImageChanges]) -> Self: ...
 
 
 ToolResultContent: TypeAlias = ToolResultText | ToolResultImage | UnknownBlock
@@ -87,12 +121,20 @@ class TextBlock(Model):
 
     text: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TextBlockChanges]) -> Self: ...
+
 
 @model(tag="image")
 class ImageBlock(Model):
     """An image in a message. Upstream: `ContentBlock::Image`."""
 
     source: ImageSource
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ImageBlockChanges]) -> Self: ...
 
 
 @model(tag="tool_use")
@@ -102,6 +144,10 @@ class ToolUseBlock(Model):
     id: str
     name: str
     input: Value
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolUseBlockChanges]) -> Self: ...
 
 
 @model(tag="tool_result")
@@ -115,12 +161,51 @@ class ToolResultBlock(Model):
     content: str | tuple[ToolResultContent, ...]
     is_error: bool | None = field(default=None, write="null")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolResultBlockChanges]) -> Self: ...
+
 
 ContentBlock: TypeAlias = TextBlock | ImageBlock | ToolUseBlock | ToolResultBlock | UnknownBlock
 
 
-@model()
-class Message(Model):
+class _Stored(Model):
+    """A model whose values may know how they are stored, which is no part of the value.
+
+    `_origin` is for `core.origins`, the other two for the field that is decoded when it is first
+    read (`wire.lazy`). They are no fields, so that a changed or pickled value is one without them.
+    Values are frozen: a copy is the value itself.
+    """
+
+    __slots__ = ("_decoder", "_origin", "_text")
+
+    if not TYPE_CHECKING:
+        __getattr__ = lazy.decoded
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+# Read and set the origin of a message; reading raises AttributeError where it has none, and
+# TypeError for what is no message.
+origin_of: Final[Callable[[Any], int]] = vars(_Stored)["_origin"].__get__
+set_origin: Final[Callable[[Any, int], None]] = vars(_Stored)["_origin"].__set__
+_text_of: Final[Callable[[Any], bytes | None]] = vars(_Stored)["_text"].__get__
+
+
+def stored_text_of(message: Any) -> bytes | None:
+    """Return the JSON of a message's content that is not decoded yet; None: it is decoded."""
+    try:
+        return _text_of(message)
+    except AttributeError:
+        return None
+
+
+@model(lazy="content")
+class Message(_Stored):
     """One message of a conversation. `role` is free text. Upstream: `Message`."""
 
     role: str
@@ -147,3 +232,7 @@ class Message(Model):
     def text(self) -> str:
         """The text blocks joined; empty when there are none. Upstream: `Message::text`."""
         return "".join(block.text for block in self.content if isinstance(block, TextBlock))
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.MessageChanges]) -> Self: ...

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 from a3s_store.wire import F32, I64, Model, USize, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 
 class TaskStatus(enum.StrEnum):
@@ -38,6 +44,10 @@ class Task(Model):
     dependencies: tuple[str, ...] = field(default=(), read="def", write="omit")
     success_criteria: str | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TaskChanges]) -> Self: ...
+
 
 class Complexity(enum.StrEnum):
     """Upstream: `Complexity`."""
@@ -58,6 +68,10 @@ class ExecutionPlan(Model):
     required_tools: tuple[str, ...]
     estimated_steps: USize
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ExecutionPlanChanges]) -> Self: ...
+
 
 @model()
 class AgentGoal(Model):
@@ -69,3 +83,7 @@ class AgentGoal(Model):
     achieved: bool
     created_at: I64
     achieved_at: I64 | None = field(default=None, write="null")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.AgentGoalChanges]) -> Self: ...

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from a3s_store.wire import EMPTY, U32, U64, Model, USize, field, model
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from a3s_store import _changes
 
 
 class SessionLane(enum.StrEnum):
@@ -33,6 +38,10 @@ class LaneHandlerConfig(Model):
     mode: TaskHandlerMode = field(default=TaskHandlerMode.INTERNAL)
     timeout_ms: U64 = field(default=60_000)
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.LaneHandlerConfigChanges]) -> Self: ...
+
 
 @model(camel=True)
 class RetryPolicyConfig(Model):
@@ -46,6 +55,10 @@ class RetryPolicyConfig(Model):
     initial_delay_ms: U64 = field(default=100, read="def")
     fixed_delay_ms: U64 | None = field(default=None, write="null")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.RetryPolicyConfigChanges]) -> Self: ...
+
 
 @model(camel=True)
 class RateLimitConfig(Model):
@@ -57,6 +70,10 @@ class RateLimitConfig(Model):
     limit_type: str
     max_operations: U64 | None = field(default=None, write="null")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.RateLimitConfigChanges]) -> Self: ...
+
 
 @model(camel=True)
 class PriorityBoostConfig(Model):
@@ -67,6 +84,10 @@ class PriorityBoostConfig(Model):
 
     strategy: str
     deadline_ms: U64 | None = field(default=None, write="null")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PriorityBoostConfigChanges]) -> Self: ...
 
 
 @model(camel=True)
@@ -93,6 +114,10 @@ class SessionQueueConfig(Model):
     priority_boost: PriorityBoostConfig | None = field(default=None, write="null")
     pressure_threshold: USize | None = field(default=None, write="null")
     lane_timeouts: Mapping[SessionLane, U64] = field(default=EMPTY, read="def")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SessionQueueConfigChanges]) -> Self: ...
 
 
 class TimeoutAction(enum.StrEnum):
@@ -124,6 +149,10 @@ class ConfirmationPolicy(Model):
         """Return the policy with this timeout and the action after it."""
         return self.evolve(default_timeout_ms=timeout_ms, timeout_action=action)
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ConfirmationPolicyChanges]) -> Self: ...
+
 
 class PermissionDecision(enum.StrEnum):
     """Upstream: `PermissionDecision`."""
@@ -141,6 +170,10 @@ class PermissionRule(Model):
     """
 
     rule: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PermissionRuleChanges]) -> Self: ...
 
 
 @model()
@@ -180,6 +213,10 @@ class PermissionPolicy(Model):
             ask=(*self.ask, *_rules(ask)),
         )
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PermissionPolicyChanges]) -> Self: ...
+
 
 def _rules(texts: str | Iterable[str]) -> tuple[PermissionRule, ...]:
     # A str is an iterable of texts, too: a deny rule would become one rule for each letter.
@@ -214,6 +251,10 @@ class ClassificationRule(Model):
     level: SensitivityLevel
     description: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ClassificationRuleChanges]) -> Self: ...
+
 
 @model()
 class FeatureToggles(Model):
@@ -223,6 +264,10 @@ class FeatureToggles(Model):
     taint_tracking: bool
     tool_interceptor: bool
     injection_defense: bool
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.FeatureTogglesChanges]) -> Self: ...
 
 
 @model()
@@ -235,3 +280,7 @@ class SecurityConfig(Model):
     network_whitelist: tuple[str, ...]
     dangerous_commands: tuple[str, ...]
     features: FeatureToggles
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SecurityConfigChanges]) -> Self: ...

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from a3s_store.wire import U64, Model, USize, Value, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 
 class FindingStatus(enum.StrEnum):
@@ -35,6 +40,10 @@ class TranscriptSubject(Model):
     char_start: USize | None = field(default=None, write="omit")
     char_end: USize | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TranscriptSubjectChanges]) -> Self: ...
+
 
 @model(tag="opaque", camel=True)
 class OpaqueSubject(Model):
@@ -43,6 +52,10 @@ class OpaqueSubject(Model):
     kind: str
     uri: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.OpaqueSubjectChanges]) -> Self: ...
+
 
 @model(opaque=True)
 class UnknownSubject(Model):
@@ -50,6 +63,10 @@ class UnknownSubject(Model):
 
     type: str
     body: Value
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.UnknownSubjectChanges]) -> Self: ...
 
 
 FindingSubject: TypeAlias = TranscriptSubject | OpaqueSubject | UnknownSubject
@@ -83,3 +100,7 @@ class ReviewFinding(Model):
     main_agent_reply: str | None = field(default=None, write="omit")
     observed_at_ms: U64
     updated_at_ms: U64
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ReviewFindingChanges]) -> Self: ...

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
-from a3s_store.models.event import AgentEvent
-from a3s_store.wire import U64, Model, USize, field, model
+from a3s_store.wire import U64, Model, USize, field, later, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
+    from a3s_store.models.event import AgentEvent
+else:
+    # More than half of all models are events, and few programs look into them.
+    AgentEvent = later("a3s_store.models.event", "AgentEvent")
 
 
 class RunStatus(enum.StrEnum):
@@ -37,6 +46,10 @@ class RunSnapshot(Model):
     error: str | None = field(default=None, write="omit")
     event_count: USize = field(default=0)
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.RunSnapshotChanges]) -> Self: ...
+
 
 @model()
 class RunEventRecord(Model):
@@ -49,6 +62,10 @@ class RunEventRecord(Model):
     timestamp_ms: U64
     event: AgentEvent
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.RunEventRecordChanges]) -> Self: ...
+
 
 @model()
 class RunRecord(Model):
@@ -56,3 +73,7 @@ class RunRecord(Model):
 
     snapshot: RunSnapshot
     events: tuple[RunEventRecord, ...] = field(default=())
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.RunRecordChanges]) -> Self: ...

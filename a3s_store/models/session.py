@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from a3s_store.models.message import Message, TokenUsage, ToolDefinition
 from a3s_store.models.planning import Task
@@ -15,6 +15,11 @@ from a3s_store.models.policy import (
     SessionQueueConfig,
 )
 from a3s_store.wire import F32, I64, U32, Model, Timestamp, USize, dropped_field, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 # The fields of a session that are labels of the application.
 LABELS: Final = ("tenant_id", "principal", "agent_template_id", "correlation_id")
@@ -69,6 +74,10 @@ class ContextUsage(Model):
     percent: F32 = field(default=0.0)
     turns: USize = field(default=0)
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ContextUsageChanges]) -> Self: ...
+
 
 @model(camel=True)
 class AutoDelegationConfig(Model):
@@ -78,6 +87,10 @@ class AutoDelegationConfig(Model):
     auto_parallel: bool = field(default=True, read="def", also="auto_parallel")
     min_confidence: F32 = field(default=0.72, read="def")
     max_tasks: USize = field(default=4, read="def")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.AutoDelegationConfigChanges]) -> Self: ...
 
 
 @model(dropped=("hook_engine",))
@@ -101,6 +114,10 @@ class SessionConfig(Model):
     planning_mode: PlanningMode = field(default=PlanningMode.AUTO, read="def")
     goal_tracking: bool = field(default=False, read="def")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SessionConfigChanges]) -> Self: ...
+
 
 @model(dropped=("api_key",))
 class LlmConfigData(Model):
@@ -114,6 +131,10 @@ class LlmConfigData(Model):
     model: str
     base_url: str | None = field(default=None, write="null")
     api_key: str | None = dropped_field(default=None)
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.LlmConfigDataChanges]) -> Self: ...
 
 
 @model()
@@ -131,6 +152,10 @@ class LlmCostRecord(Model):
     cost_usd: float | None = field(default=None, write="null")
     timestamp: Timestamp
     session_id: str | None = field(default=None, write="null")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.LlmCostRecordChanges]) -> Self: ...
 
 
 @model()
@@ -162,6 +187,10 @@ class SessionData(Model):
     principal: str | None = field(default=None, write="omit")
     agent_template_id: str | None = field(default=None, write="omit")
     correlation_id: str | None = field(default=None, write="omit")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SessionDataChanges]) -> Self: ...
 
 
 def tool_names_from_definitions(tools: Iterable[ToolDefinition]) -> tuple[str, ...]:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 from a3s_store.wire import U64, Model, Value, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 
 class SubagentStatus(enum.StrEnum):
@@ -23,6 +29,10 @@ class SubagentProgressEntry(Model):
     timestamp_ms: U64
     status: str
     metadata: Value
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SubagentProgressEntryChanges]) -> Self: ...
 
 
 @model()
@@ -44,3 +54,7 @@ class SubagentTaskSnapshot(Model):
     output: str | None = field(default=None, write="omit")
     success: bool | None = field(default=None, write="omit")
     progress: tuple[SubagentProgressEntry, ...] = field(default=())
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SubagentTaskSnapshotChanges]) -> Self: ...

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from a3s_store.wire import U64, Model, USize, Value, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 
 @model(opaque=True)
@@ -13,6 +18,10 @@ class UnknownToolErrorKind(Model):
 
     type: str
     body: Value
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.UnknownToolErrorKindChanges]) -> Self: ...
 
 
 @model(tag="version_conflict")
@@ -23,6 +32,10 @@ class VersionConflict(Model):
     expected: str
     actual: str | None = field(default=None, write="null")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.VersionConflictChanges]) -> Self: ...
+
 
 @model(tag="remote_git_conflict")
 class RemoteGitConflict(Model):
@@ -31,12 +44,20 @@ class RemoteGitConflict(Model):
     code: str
     message: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.RemoteGitConflictChanges]) -> Self: ...
+
 
 @model(tag="not_found")
 class NotFound(Model):
     """Upstream: `ToolErrorKind::NotFound`."""
 
     path: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.NotFoundChanges]) -> Self: ...
 
 
 @model(tag="invalid_argument")
@@ -45,12 +66,20 @@ class InvalidArgument(Model):
 
     message: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.InvalidArgumentChanges]) -> Self: ...
+
 
 @model(tag="unsupported")
 class Unsupported(Model):
     """Upstream: `ToolErrorKind::Unsupported`."""
 
     message: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.UnsupportedChanges]) -> Self: ...
 
 
 @model(tag="timeout")
@@ -59,6 +88,10 @@ class ToolTimeout(Model):
 
     op: str
     duration_ms: U64
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolTimeoutChanges]) -> Self: ...
 
 
 @model(tag="hook_denied")
@@ -69,6 +102,10 @@ class HookDenied(Model):
     retryable: bool
     retry_after_ms: U64 | None = field(default=None, write="omit")
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.HookDeniedChanges]) -> Self: ...
+
 
 @model(tag="transport")
 class TransportError(Model):
@@ -76,12 +113,20 @@ class TransportError(Model):
 
     op: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TransportErrorChanges]) -> Self: ...
+
 
 @model(tag="cancelled")
 class ToolCancelled(Model):
     """Written by releases after 3.3.0. Upstream: `ToolErrorKind::Cancelled`."""
 
     op: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ToolCancelledChanges]) -> Self: ...
 
 
 @model(tag="partial_failure")
@@ -91,12 +136,20 @@ class PartialFailure(Model):
     failed: USize
     total: USize
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PartialFailureChanges]) -> Self: ...
+
 
 @model(tag="rate_limited")
 class RateLimited(Model):
     """Written by releases after 3.3.0. Upstream: `ToolErrorKind::RateLimited`."""
 
     retry_after_ms: U64 | None = field(default=None, write="omit")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.RateLimitedChanges]) -> Self: ...
 
 
 ToolErrorKind: TypeAlias = (

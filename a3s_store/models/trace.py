@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 from a3s_store.wire import I32, U64, Model, USize, Value, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 
 class TraceEventKind(enum.StrEnum):
@@ -28,3 +34,7 @@ class TraceEvent(Model):
     metadata_keys: tuple[str, ...] = field(default=(), read="def", write="omit")
     artifact_uris: tuple[str, ...] = field(default=(), read="def", write="omit")
     details: Value | None = field(default=None, write="omit")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.TraceEventChanges]) -> Self: ...

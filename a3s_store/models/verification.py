@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from a3s_store.wire import Model, USize, field, model
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from a3s_store import _changes
 
 
 class VerificationStatus(enum.StrEnum):
@@ -56,6 +61,10 @@ class VerificationCheck(Model):
         """Return the check with this status."""
         return self.evolve(status=status)
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.VerificationCheckChanges]) -> Self: ...
+
 
 @model()
 class VerificationReport(Model):
@@ -86,6 +95,10 @@ class VerificationReport(Model):
         made, risks = tuple(checks), tuple(residual_risks)
         return cls(subject=subject, status=_status(made, risks), checks=made, residual_risks=risks)
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.VerificationReportChanges]) -> Self: ...
+
 
 def _status(checks: tuple[VerificationCheck, ...], risks: tuple[str, ...]) -> VerificationStatus:
     if any(check.status == VerificationStatus.FAILED for check in checks):
@@ -108,3 +121,7 @@ class VerificationSummary(Model):
     residual_risk_count: USize
     pending_subjects: tuple[str, ...] = field(default=(), read="def", write="omit")
     failed_subjects: tuple[str, ...] = field(default=(), read="def", write="omit")
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.VerificationSummaryChanges]) -> Self: ...

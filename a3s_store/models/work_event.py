@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from a3s_store.models.planning import AgentGoal, ExecutionPlan, TaskStatus
 from a3s_store.wire import F32, I64, U64, Model, USize, Value, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 
 @model(tag="memory_stored")
@@ -15,6 +22,10 @@ class MemoryStored(Model):
     importance: F32
     tags: tuple[str, ...]
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.MemoryStoredChanges]) -> Self: ...
+
 
 @model(tag="memory_recalled")
 class MemoryRecalled(Model):
@@ -24,6 +35,10 @@ class MemoryRecalled(Model):
     content: str
     relevance: F32
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.MemoryRecalledChanges]) -> Self: ...
+
 
 @model(tag="memories_searched")
 class MemoriesSearched(Model):
@@ -32,6 +47,10 @@ class MemoriesSearched(Model):
     query: str | None = field(default=None, write="null")
     tags: tuple[str, ...]
     result_count: USize
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.MemoriesSearchedChanges]) -> Self: ...
 
 
 @model(tag="memory_cleared")
@@ -44,6 +63,10 @@ class MemoryCleared(Model):
     tier: str
     count: U64
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.MemoryClearedChanges]) -> Self: ...
+
 
 @model(tag="subagent_start")
 class SubagentStart(Model):
@@ -55,6 +78,10 @@ class SubagentStart(Model):
     agent: str
     description: str
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SubagentStartChanges]) -> Self: ...
+
 
 @model(tag="subagent_progress")
 class SubagentProgress(Model):
@@ -64,6 +91,10 @@ class SubagentProgress(Model):
     session_id: str
     status: str
     metadata: Value
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SubagentProgressChanges]) -> Self: ...
 
 
 @model(tag="subagent_end")
@@ -76,12 +107,20 @@ class SubagentEnd(Model):
     output: str
     success: bool
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.SubagentEndChanges]) -> Self: ...
+
 
 @model(tag="planning_start")
 class PlanningStart(Model):
     """Planning began. Upstream: `AgentEvent::PlanningStart`."""
 
     prompt: str
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PlanningStartChanges]) -> Self: ...
 
 
 @model(tag="planning_end")
@@ -90,6 +129,10 @@ class PlanningEnd(Model):
 
     plan: ExecutionPlan
     estimated_steps: USize
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.PlanningEndChanges]) -> Self: ...
 
 
 @model(tag="step_start")
@@ -101,6 +144,10 @@ class StepStart(Model):
     step_number: USize
     total_steps: USize
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.StepStartChanges]) -> Self: ...
+
 
 @model(tag="step_end")
 class StepEnd(Model):
@@ -111,12 +158,20 @@ class StepEnd(Model):
     step_number: USize
     total_steps: USize
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.StepEndChanges]) -> Self: ...
+
 
 @model(tag="goal_extracted")
 class GoalExtracted(Model):
     """A goal was found; here `goal` is an object. Upstream: `AgentEvent::GoalExtracted`."""
 
     goal: AgentGoal
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.GoalExtractedChanges]) -> Self: ...
 
 
 @model(tag="goal_progress")
@@ -128,6 +183,10 @@ class GoalProgress(Model):
     completed_steps: USize
     total_steps: USize
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.GoalProgressChanges]) -> Self: ...
+
 
 @model(tag="goal_achieved")
 class GoalAchieved(Model):
@@ -136,3 +195,7 @@ class GoalAchieved(Model):
     goal: str
     total_steps: USize
     duration_ms: I64
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.GoalAchievedChanges]) -> Self: ...

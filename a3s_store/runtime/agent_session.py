@@ -1,6 +1,7 @@
 """An agent's session: runs prompts, saves, resumes after a crash, and closes.
 
-`session_runs` has its methods for runs. Upstream: `AgentSession` (runtime 1.7).
+`session_runs` and `session_turns` have its methods for runs. Upstream: `AgentSession` (runtime
+1.7).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from a3s_store.runtime.live_session import Session
 from a3s_store.runtime.options import OnConflict
 from a3s_store.runtime.persistence.outcome import Outcome
 from a3s_store.runtime.persistence.save import SessionPersistence
-from a3s_store.runtime.session_runs import SessionRuns
+from a3s_store.runtime.session_turns import SessionTurns
 from a3s_store.runtime.state.compaction import Summarizer
 
 _log = logging.getLogger("a3s_store.session")
@@ -33,7 +34,7 @@ _SETTLE_S: Final = 1.0
 _HOOKS_S: Final = 5.0
 
 
-class AgentSession(SessionRuns):
+class AgentSession(SessionTurns):
     """A live session and its persistence, to which an application sends prompts."""
 
     def __init__(self, session: Session, persistence: SessionPersistence) -> None:

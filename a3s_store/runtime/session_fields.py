@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from a3s_store.core.batch import MADE
 from a3s_store.core.clock import Clock
-from a3s_store.core.merging.sessions import MADE
 from a3s_store.models import (
     ContextUsage,
     LlmConfigData,

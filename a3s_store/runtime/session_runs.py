@@ -90,6 +90,10 @@ class SessionRuns(InterruptedRuns):
 
     async def _prepare(self, op: str, prompt: str) -> str:
         """Take in changes of others and interrupted runs; return the prompt as hooks changed it."""
+        await self._take_in(op)
+        return await self._hooked(op, prompt)
+
+    async def _take_in(self, op: str) -> None:
         self._check_guard(op)
         await self._refresh(op)
         for run in await self._interrupted_or_none(op):
@@ -111,6 +115,8 @@ class SessionRuns(InterruptedRuns):
                 # The next save or the next `send` keeps the run that could not be kept now.
                 self.persistence.report_failure(op, error)
         self._check_guard(op)  # a configuration saved by others may ask for one
+
+    async def _hooked(self, op: str, prompt: str) -> str:
         prompt = await self.session.hook_runner.before_prompt(prompt)
         self.admission.check_open(op)
         return prompt

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from a3s_store.core.collections import COLLECTIONS
-from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
+from a3s_store.core.snapshot import SessionSnapshot, forked
 from a3s_store.testing._pairs import NUMBERS, Pair, do_nothing, load_at
 from a3s_store.testing._pairs_machine import NEW, PairsMachine
 from a3s_store.testing.conformance.expect import load_collection
+
+_HAS = ("generations",)
 
 
 class GenerationRules(PairsMachine):
@@ -40,7 +43,37 @@ class GenerationRules(PairsMachine):
             if session is not None and length <= len(session.messages):
                 await store.save(session.evolve(messages=session.messages[:length]))
 
-        self.change("rewind", plainly, one, generations=lambda store: store.rewind(one, length))
+        self.change(
+            "rewind", plainly, one, special=lambda store: store.rewind(one, length), needs=_HAS
+        )
+
+    @rule(one=ids, back=NUMBERS, ahead=st.sampled_from((0, 0, 0, 1)))
+    def switch_branch(self, one: str, back: int, ahead: int) -> None:
+        """Go back to an older conversation, then list the branches."""
+
+        async def switch(store: Any) -> int:
+            now = await store.generation(one)
+            given = {"expected_generation": now + ahead}
+            number: int = await store.switch_branch(one, now - back, **given)
+            return number
+
+        self.change("switch branch", do_nothing, one, special=switch, needs=("branches",))
+        self.look_at_branches(one)
+
+    @rule(one=ids)
+    def look_at_branches(self, one: str) -> None:
+        """List the turns and the branches of a session."""
+
+        async def look(store: Any) -> Any:
+            # Each store has a clock of its own.
+            turns = [attrs.evolve(turn, at_ms=None) for turn in await store.turns(one)]
+            return turns, [attrs.evolve(branch, at_ms=0) for branch in await store.branches(one)]
+
+        async def work(pair: Pair) -> None:
+            if pair.promises("branches"):
+                await pair.read(f"branches of {one!r}", look)
+
+        self.each(work)
 
     @rule(one=ids, other=ids, at=st.none() | NUMBERS)
     def fork(self, one: str, other: str, at: int | None) -> None:
@@ -58,14 +91,19 @@ class GenerationRules(PairsMachine):
         async def plainly(store: Any) -> None:
             found = await source(store)
             if found is not None:
-                copied = with_ended_runs(found.fork(other))
+                copied = forked(found, other)
                 kept = copied.session.messages if at is None else copied.session.messages[:at]
                 await store.save_snapshot(
                     copied.evolve(session=copied.session.evolve(messages=kept))
                 )
 
         self.change(
-            "fork", plainly, one, other, generations=lambda store: store.fork(one, other, at)
+            "fork",
+            plainly,
+            one,
+            other,
+            special=lambda store: store.fork(one, other, at),
+            needs=_HAS,
         )
 
     @rule(
@@ -97,4 +135,4 @@ class GenerationRules(PairsMachine):
                     return await store.fork(one, other, length, expected_generation=expected)
             return await store.delete(one, tree=tree, expected_generation=expected)
 
-        self.change(f"{what} at a generation", do_nothing, one, other, generations=step)
+        self.change(f"{what} at a generation", do_nothing, one, other, special=step, needs=_HAS)

@@ -43,7 +43,11 @@ class Pair:
     @property
     def has_generations(self) -> bool:
         """Return whether the store promises generations; the model always does."""
-        return bool(self.store.capabilities().generations)
+        return self.promises("generations")
+
+    def promises(self, *capabilities: str) -> bool:
+        """Return whether the store promises all of these; the model does."""
+        return all(getattr(self.store.capabilities(), name) for name in capabilities)
 
     async def open(self) -> None:
         """Open the store at its place."""

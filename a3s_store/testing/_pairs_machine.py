@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
@@ -24,6 +24,7 @@ from a3s_store.testing._pairs import (
     take_snapshot,
 )
 
+Names: TypeAlias = Collection[str]
 NEW: Final = SessionData(id="new", created_at=0, updated_at=0)
 
 
@@ -56,17 +57,20 @@ class PairsMachine(RuleBasedStateMachine):
 
         self.runner.run(all_of_them())
 
-    def change(self, what: str, step: Step, *ids: str, generations: Step | None = None) -> None:
+    def change(
+        self, what: str, step: Step, *ids: str, special: Step | None = None, needs: Names = ()
+    ) -> None:
         """Run a step that writes, then compare everything stored under these ids.
 
-        Stores with generations run the step `generations` instead, if there is one; their
-        generations are compared with the model's, so that a write has the same number in both.
+        Stores that promise all the capabilities `needs` run the step `special` instead, if there is
+        one. The generations of stores that have them are compared with the model's, so that a write
+        has the same number in both.
         """
         self.used.update(ids)
 
         async def work(pair: Pair) -> None:
-            special = generations if pair.has_generations else None
-            await pair.write(f"{what} {ids}", special or step)
+            chosen = step if special is None or not pair.promises(*needs) else special
+            await pair.write(f"{what} {ids}", chosen)
             for one in ids:
                 await pair.read(f"load_snapshot {one!r} after {what}", take_snapshot(one))
                 if pair.has_generations:

@@ -40,7 +40,6 @@ from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import LoopCheckpoint, Message, SessionData
 from a3s_store.testing import strategies
-from a3s_store.testing._generation_rules import GenerationRules
 from a3s_store.testing._pairs import (
     COLLECTION_VALUES,
     COSTS,
@@ -58,6 +57,7 @@ from a3s_store.testing._pairs import (
     with_unknown_key,
 )
 from a3s_store.testing._pairs_machine import NEW
+from a3s_store.testing._stream_rules import StreamRules
 from a3s_store.testing.conformance.expect import load_collection, save_collection
 
 
@@ -78,10 +78,10 @@ def store_machine(
     return Machine
 
 
-class StoreMachine(GenerationRules):
+class StoreMachine(StreamRules):
     """The rules of the machine; `store_machine` makes a subclass for given stores."""
 
-    ids = GenerationRules.ids
+    ids = StreamRules.ids
     digests = Bundle("digests")
 
     # -- Sessions -----------------------------------------------------------------------------

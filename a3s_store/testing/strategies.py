@@ -34,6 +34,7 @@ from a3s_store.wire import (
     UnknownVariant,
     Wired,
     codec_for,
+    evolved,
     kinds,
     model_kinds,
 )
@@ -169,7 +170,7 @@ def collections(
 def _with_repeat(items: list[Any], again: bool, size: int) -> tuple[Any, ...]:
     if again and items and len(items) < size:
         # Equal and not identical, so that a store cannot recognise the two by identity.
-        return (*items, items[0].evolve() if isinstance(items[0], Model) else items[0])
+        return (*items, evolved(items[0], {}) if isinstance(items[0], Model) else items[0])
     return tuple(items)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import types
 import typing
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias, Union
-
-import attrs
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union
 
 from a3s_store.wire.kinds import (
     Bool,
@@ -25,15 +24,31 @@ from a3s_store.wire.kinds import (
     TextOrMany,
     Time,
 )
-from a3s_store.wire.model_kinds import One, Tagged, codec_of
+from a3s_store.wire.model_kinds import LaterTagged, One, Tagged, codec_of
 from a3s_store.wire.values import Json
 
 
-@attrs.frozen
-class Mark:
+class Mark(NamedTuple):
     """Names the JSON form in an annotation with a Python type of several JSON forms."""
 
     name: Literal["f32", "value", "timestamp"]
+
+
+class Later(NamedTuple):
+    """Names a union by its module, which is imported when a member is first needed."""
+
+    module: str
+    name: str
+
+    def members(self) -> tuple[Mapping[str, type], type | None]:
+        """Return the members of the union by their tags, and the class for unknown ones."""
+        union = getattr(importlib.import_module(self.module), self.name)
+        return _members(typing.get_args(union))
+
+
+def later(module: str, name: str) -> Any:
+    """Return the annotation of a union of another module that is not imported for it."""
+    return Annotated[Any, Later(module, name)]
 
 
 U32: TypeAlias = Annotated[int, IntRange(0, 2**32 - 1)]
@@ -83,9 +98,11 @@ def _single(annotation: Any) -> Kind:
     raise TypeError(f"{annotation!r} has no JSON form")
 
 
-def _marked(mark: IntRange | Mark) -> Kind:
+def _marked(mark: IntRange | Mark | Later) -> Kind:
     if isinstance(mark, IntRange):
         return Int(mark)
+    if isinstance(mark, Later):
+        return LaterTagged(mark.members)
     return {"f32": Float32, "value": OpaqueValue, "timestamp": Time}[mark.name]()
 
 
@@ -95,7 +112,10 @@ def _union(parts: list[Any]) -> Kind:
     if str in parts:
         (array,) = (part for part in parts if part is not str)
         return TextOrMany(kind_of(typing.get_args(array)[0])[0])
+    return Tagged(*_members(parts))
+
+
+def _members(parts: Iterable[Any]) -> tuple[dict[str, type], type | None]:
     rules = {cls: codec_of(cls).rule for cls in parts}
     members = {rule.tag: cls for cls, rule in rules.items() if rule.tag is not None}
-    unknown = next((cls for cls, rule in rules.items() if rule.opaque), None)
-    return Tagged(members, unknown)
+    return members, next((cls for cls, rule in rules.items() if rule.opaque), None)

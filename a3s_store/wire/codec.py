@@ -1,7 +1,7 @@
 """The codec of a model, and encoding and decoding of values.
 
-A codec has one function that decodes the model and one that encodes it. Both are made as source
-text from the model's rules (`decoder`, `encoder`) and compiled once per class, at their first use.
+A codec has one function that decodes the model and one that encodes it. `python -m tools.generate`
+writes both from the model's rules (`tools/codecs/`); they are loaded at their first use.
 
 Invariants: 1. decode accepts parsed JSON only, coerces nothing and raises NotJsonError with a path;
 2. encode returns dicts, lists, scalars and orjson fragments, in declaration order;
@@ -11,15 +11,14 @@ Invariants: 1. decode accepts parsed JSON only, coerces nothing and raises NotJs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
 from a3s_store.errors import DecodeError, EncodeError
-from a3s_store.wire import decoder, encoder
+from a3s_store.wire import partial
 from a3s_store.wire.declared import ModelRule
-from a3s_store.wire.decoder import decode_function
-from a3s_store.wire.encoder import encode_function
+from a3s_store.wire.generated import generated
 from a3s_store.wire.kinds import MISSING, wrong
 from a3s_store.wire.model_kinds import Wired, codec_of
 from a3s_store.wire.text import exact
@@ -32,7 +31,7 @@ M = TypeVar("M")
 
 
 class Codec(Generic[M]):
-    """Decodes and encodes one model; each direction is compiled at its first use."""
+    """Decodes and encodes one model; the function of each direction is loaded at its first use."""
 
     def __init__(self, cls: type[M], rule: ModelRule, fields: tuple[Wired, ...]) -> None:
         self.cls = cls
@@ -52,21 +51,21 @@ class Codec(Generic[M]):
             self.decode, self.encode = self._decode_opaque, self._encode_opaque
 
     def _first_decode(self, tree: Any) -> M:
-        return self.compiled_decode()(tree)
+        return self.decode_function()(tree)
 
-    def compiled_decode(self) -> Callable[[Any], M]:
-        """Return the function behind `decode`, compiled; calling it saves one step."""
+    def decode_function(self) -> Callable[[Any], M]:
+        """Return the function behind `decode`, loaded; calling it saves one step."""
         if self.decode == self._first_decode:
-            self.decode = decode_function(self)
+            self.decode = generated("decoders", self.cls)(self)
         return self.decode
 
     def _first_encode(self, value: M) -> dict[str, Any]:
-        return self.compiled_encode()(value)
+        return self.encode_function()(value)
 
-    def compiled_encode(self) -> Callable[[M], dict[str, Any]]:
-        """Return the function behind `encode`, compiled; calling it saves one step."""
+    def encode_function(self) -> Callable[[M], dict[str, Any]]:
+        """Return the function behind `encode`, loaded; calling it saves one step."""
         if self.encode == self._first_encode:
-            self.encode = encode_function(self, frozenset())
+            self.encode = generated("encoders", self.cls)(self)
         return self.encode
 
     def encode_without(self, value: M, attributes: frozenset[str]) -> dict[str, Any]:
@@ -82,7 +81,7 @@ class Codec(Generic[M]):
             if unknown or self.rule.opaque:
                 names = ", ".join(sorted(unknown)) or "anything"
                 raise TypeError(f"{self.cls.__name__} cannot be encoded without {names}")
-            write = self._partial[attributes] = encode_function(self, attributes)
+            write = self._partial[attributes] = partial.encoder(self, attributes)
         return write(value)
 
     def _decode_opaque(self, tree: Any) -> M:
@@ -102,10 +101,6 @@ class Codec(Generic[M]):
         if value.extra != EMPTY:
             raise NotJsonError("an opaque member has all its keys in the body").at("extra")
         return {"type": value.type, **exact(value.body)}
-
-    def source(self, name: Literal["decode", "encode"]) -> str:
-        """Return the source text of the compiled function."""
-        return decoder.source(self) if name == "decode" else encoder.source(self)
 
 
 def codec_for(cls: type[M]) -> Codec[M]:
@@ -165,7 +160,7 @@ def decode_many(cls: type[M], tree: Any) -> tuple[M, ...]:
     Raises:
         DecodeError: as `decode` does, or the tree is no array.
     """
-    read = codec_of(cls).compiled_decode()
+    read = codec_of(cls).decode_function()
     done: list[M] = []
     if type(tree) is not list:
         raise DecodeError(wrong("an array", tree).what, model=cls.__name__)

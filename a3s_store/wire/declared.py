@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-import attrs
+from typing import Any, Literal, NamedTuple
 
 # An argument that was not given. attrs.NOTHING does not serve: attrs takes it for "no default".
 UNSET: Any = object()
@@ -12,8 +10,7 @@ Read = Literal["req", "opt", "def"]
 Write = Literal["always", "null", "omit"]
 
 
-@attrs.frozen(kw_only=True)
-class FieldRule:
+class FieldRule(NamedTuple):
     """The arguments of `field(...)`; None where the annotation decides."""
 
     key: str | None = None
@@ -23,8 +20,7 @@ class FieldRule:
     absent: Any = UNSET
 
 
-@attrs.frozen(kw_only=True)
-class ModelRule:
+class ModelRule(NamedTuple):
     """The arguments of `@model(...)`."""
 
     tag: str | None = None
@@ -32,3 +28,4 @@ class ModelRule:
     text_form: str | None = None
     dropped: tuple[str, ...] = ()
     opaque: bool = False
+    lazy: str | None = None

@@ -16,9 +16,8 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-import attrs
 import orjson
 
 from a3s_store.wire.numbers import f32_text, f64_text, is_plain, to_f32
@@ -49,8 +48,7 @@ def wrong(expected: str, value: Any) -> NotJsonError:
     )
 
 
-@attrs.frozen
-class IntRange:
+class IntRange(NamedTuple):
     """The range of a machine integer, in an int annotation."""
 
     low: int
@@ -212,7 +210,7 @@ class OpaqueValue(Kind):
 
     fast = "type(v) is str"
     same = "alike(x, y)"
-    written_fast = "type(v) is str or type(v) is FrozenDict and v.plain"
+    written_fast = "type(v) is str or (type(v) is FrozenDict and v.plain)"
     name = "a JSON value"
 
     def convert(self, value: Any) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import sys
-from collections.abc import Iterator
 from typing import Any, Final
 
 import attrs
@@ -65,22 +63,26 @@ NO_LIMITS: Final = Limits(value_size=sys.maxsize, file_bytes=sys.maxsize)
 _in_force: contextvars.ContextVar[Limits | None] = contextvars.ContextVar("limits", default=None)
 
 
-@contextlib.contextmanager
-def in_force(limits: Limits | None) -> Iterator[None]:
+class in_force:  # noqa: N801 - used as a function; each save enters one
     """Apply limits to all encoding of this thread inside the block; None applies no limit.
 
     Stores use it while they save; digests of stored values are computed without limits.
     """
-    token = _in_force.set(limits)
-    try:
-        yield
-    finally:
-        _in_force.reset(token)
+
+    __slots__ = ("_limits", "_token")
+
+    def __init__(self, limits: Limits | None) -> None:
+        self._limits = limits
+
+    def __enter__(self) -> None:
+        self._token = _in_force.set(self._limits)
+
+    def __exit__(self, *_: object) -> None:
+        _in_force.reset(self._token)
 
 
-def current() -> Limits | None:
-    """Return the limits in force; None means no limit."""
-    return _in_force.get()
+# Returns the limits in force; None means no limit. Each encoded value asks.
+current: Final = _in_force.get
 
 
 def check_size(size: int, limits: Limits) -> None:

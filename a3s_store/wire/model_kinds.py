@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
-
-import attrs
+from typing import Any, NamedTuple, Protocol
 
 from a3s_store.wire.declared import ModelRule, Read, Write
 from a3s_store.wire.kinds import MISSING, Kind, wrong
 from a3s_store.wire.values import NotJsonError
 
 
-@attrs.frozen(kw_only=True)
-class Wired:
+class Wired(NamedTuple):
     """One field of a model, with its rules for the codec, the columns and test strategies."""
 
     attribute: str
@@ -50,11 +47,11 @@ class ModelCodec(Protocol):
     def encode(self) -> Callable[[Any], dict[str, Any]]:
         """The function from a value to a JSON object for orjson. It raises NotJsonError."""
 
-    def compiled_decode(self) -> Callable[[Any], Any]:
-        """Return the function behind `decode`, compiled."""
+    def decode_function(self) -> Callable[[Any], Any]:
+        """Return the function behind `decode`, loaded."""
 
-    def compiled_encode(self) -> Callable[[Any], dict[str, Any]]:
-        """Return the function behind `encode`, compiled."""
+    def encode_function(self) -> Callable[[Any], dict[str, Any]]:
+        """Return the function behind `encode`, loaded."""
 
     @property
     def fields(self) -> tuple[Wired, ...]:
@@ -134,3 +131,17 @@ class Tagged(Kind):
         if value.type in self.members:
             raise NotJsonError("an unknown type must not have the name of a known one").at("type")
         return tree
+
+
+class LaterTagged(Tagged):
+    """A union whose members are imported when one is first needed (`annotations.later`)."""
+
+    def __init__(self, find: Callable[[], tuple[Mapping[str, type], type | None]]) -> None:
+        self.name = "an object"
+        self._find = find
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("members", "classes", "unknown"):
+            raise AttributeError(name)
+        super().__init__(*self._find())
+        return getattr(self, name)

@@ -5,6 +5,7 @@ Floats are the only values for which Python's JSON text differs from upstream's 
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 
@@ -33,9 +34,14 @@ def f64_text(x: float) -> str:
 
 def f32_text(x: float) -> str:
     """Return a number, already rounded to 32 bits, as serde_json writes an f32."""
+    # Zero and negative zero are one key of a cache.
+    return f64_text(x) if x == 0.0 else _f32_text(x)
+
+
+# A configuration has few different numbers, and each takes 50 microseconds.
+@functools.lru_cache(256)
+def _f32_text(x: float) -> str:
     size = abs(x)
-    if size == 0.0:
-        return f64_text(x)
     # The shortest text. Most numbers need seven digits; numbers written by people need few.
     precision = 6
     found = _near(size, precision)

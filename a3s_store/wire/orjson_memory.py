@@ -28,7 +28,11 @@ SMALL: Final = 16_384
 _FOR_EACH: Final = 96
 # Texts are written in pieces of this many characters.
 _PIECE: Final = 16_384
+# The size of an empty list or object, for `in_pieces`.
+EACH: Final = _SCALAR
 _CONTAINERS: Final = frozenset({dict, FrozenDict, list, FrozenList, tuple})
+# The bytes of small texts that were parsed since the last check.
+_unchecked: Final = [0]
 _PRIVATE: Final[Mapping[str, int]] = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 )
@@ -41,12 +45,16 @@ def size_of(tree: Any) -> int:
         return len(tree)
     size = _SCALAR
     if kind is dict or kind is FrozenDict:
-        for key, item in tree.items():
-            size += len(key)
-            size += len(item) if type(item) is str else size_of(item)
-    elif kind is list or kind is FrozenList or kind is tuple:
-        for item in tree:
-            size += len(item) if type(item) is str else size_of(item)
+        size += sum(map(len, tree))
+        tree = tree.values()
+    elif kind not in _CONTAINERS:
+        return size
+    for item in tree:
+        kind = type(item)
+        if kind is str:
+            size += len(item)
+        else:
+            size += size_of(item) if kind in _CONTAINERS else _SCALAR
     return size
 
 
@@ -86,23 +94,41 @@ def require_memory() -> None:
         raise MemoryError
 
 
-def in_pieces(tree: Any, option: int) -> bytes:
+def require_memory_for(text: bytes) -> None:
+    """Check as `require_memory` does, once for small texts of `SMALL` bytes in all.
+
+    For callers that parse one text at a time, each without knowing of the others.
+
+    Raises:
+        MemoryError: there is too little.
+    """
+    # Two threads may count as one: the check is for several times as many bytes.
+    _unchecked[0] += len(text)
+    if _unchecked[0] > SMALL:
+        _unchecked[0] = 0
+        require_memory()
+
+
+def in_pieces(tree: Any, option: int, whole: int = _PIECE) -> bytes:
     """Return the bytes that `orjson.dumps` returns, made with little memory besides.
+
+    orjson writes lists and objects of a size up to `whole`. With `EACH` it writes none that has
+    another inside, so that the 254 levels that it can write are no limit.
 
     Raises:
         TypeError, MemoryError: as `dumps` does.
     """
-    return b"".join(_pieces(tree, option, b""))
+    return b"".join(_pieces(tree, option, b"", whole))
 
 
-def _pieces(tree: Any, option: int, margin: bytes) -> Iterator[bytes]:
+def _pieces(tree: Any, option: int, margin: bytes, whole: int) -> Iterator[bytes]:
     kind = type(tree)
     if kind is str:
         yield b'"'
         for start in range(0, len(tree), _PIECE):
             yield _dumped(tree[start : start + _PIECE], 0)[1:-1]
         yield b'"'
-    elif kind not in _CONTAINERS or size_of(tree) <= _PIECE:
+    elif kind not in _CONTAINERS or size_of(tree) <= whole:
         # Each line feed is layout: inside a text it is written as an escape.
         yield _dumped(tree, option).replace(b"\n", b"\n" + margin)
     else:
@@ -111,7 +137,7 @@ def _pieces(tree: Any, option: int, margin: bytes) -> Iterator[bytes]:
         before, end = (b"{", b"}") if isinstance(tree, dict) else (b"[", b"]")
         for key, item in _items(tree, option):
             yield before + line + key
-            yield from _pieces(item, option, inner)
+            yield from _pieces(item, option, inner, whole)
             before = b","
         yield line.removesuffix(b"  ") + end
 
@@ -125,7 +151,7 @@ def _items(tree: Any, option: int) -> Iterator[tuple[bytes, Any]]:
     colon = b": " if option & orjson.OPT_INDENT_2 else b":"
     # Python sorts by characters, orjson by the bytes of UTF-8: the order is the same.
     for key in sorted(tree) if option & orjson.OPT_SORT_KEYS else tree:
-        yield b"".join(_pieces(key, 0, b"")) + colon, tree[key]
+        yield b"".join(_pieces(key, 0, b"", _PIECE)) + colon, tree[key]
 
 
 def _dumped(tree: Any, option: int) -> bytes:

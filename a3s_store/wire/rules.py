@@ -32,6 +32,7 @@ from a3s_store.wire.values import EMPTY
 
 _RULE = "a3s_wire"
 T = TypeVar("T", bound=type)
+M = TypeVar("M", bound="Model")
 
 
 def field(
@@ -73,14 +74,23 @@ def model(
     text_form: str | None = None,
     dropped: tuple[str, ...] = (),
     opaque: bool = False,
+    lazy: str | None = None,
 ) -> typing.Callable[[T], T]:
     """Make a class a model, with a codec and an exact `__eq__`.
 
     `tag` is its `type` in a tagged union. `text_form` names a field: a bare string is read as a
     model with that field. `dropped` are keys that are read and not kept. `opaque` marks the class
-    for members of a union that this release does not know.
+    for members of a union that this release does not know. `lazy` names the field that may be
+    decoded when it is first read, see `wire.lazy`.
     """
-    rule = ModelRule(tag=tag, camel=camel, text_form=text_form, dropped=dropped, opaque=opaque)
+    rule = ModelRule(
+        tag=tag,
+        camel=camel,
+        text_form=text_form,
+        dropped=dropped,
+        opaque=opaque,
+        lazy=lazy,
+    )
 
     def wrap(cls: T) -> T:
         kinds = _kinds(cls)
@@ -88,12 +98,15 @@ def model(
             # The hash of attrs, but not its `__eq__`, for which True equals 1: see `equality`.
             eq=False,
             unsafe_hash=True,
+            repr=False,  # that of `Model`: one made for each class takes a tenth of the import
             kw_only=True,
             field_transformer=lambda _, fields: [
                 _with_converter(f, *kinds[f.name]) for f in fields
             ],
         )
         made = make(cls)
+        # attrs has Any for every field that converts its argument.
+        made.__init__.__annotations__ |= {f.name: f.type for f in attrs.fields(made)}  # type: ignore[misc]
         codec: Codec[Any] = Codec(made, rule, _wired(made, rule, kinds))
         made.__a3s_codec__ = codec  # type: ignore[attr-defined]
         add_equality(codec)
@@ -157,23 +170,40 @@ class Model:
     if typing.TYPE_CHECKING:
         __attrs_attrs__: typing.ClassVar[tuple[attrs.Attribute[Any], ...]]
 
-    def evolve(self, **changes: Any) -> typing.Self:
-        """Return a copy with these fields changed.
+    def __repr__(self) -> str:
+        from a3s_store.wire.shown import shown  # here, since few programs need it
 
-        Type checkers do not see the names; a value of a wrong type is refused when it is saved.
+        return shown(self)
 
-        Raises:
-            UnknownFieldError: the model has no field of a name; the hint names similar fields.
-        """
-        model: typing.Any = self
-        try:
-            changed: typing.Self = attrs.evolve(model, **changes)
-        except TypeError:
-            if (refusal := _unknown_fields(type(model), changes)) is None:
-                raise
-        else:
-            return changed
-        raise refusal
+    if not typing.TYPE_CHECKING:  # each model declares its own, which names its fields
+
+        def evolve(self, **changes: Any) -> typing.Self:
+            """Return a copy with these fields changed.
+
+            Type checkers know the fields of each model and the types of their values. At run time a
+            value of a wrong type is refused when it is saved.
+
+            Raises:
+                UnknownFieldError: the model has no field of a name; the hint names similar fields.
+            """
+            return evolved(self, changes)
+
+
+def evolved(model: M, changes: typing.Mapping[str, Any]) -> M:
+    """Return a copy of a model of any class with these fields changed, like its `evolve`.
+
+    Raises:
+        UnknownFieldError: the model has no field of a name; the hint names similar fields.
+    """
+    copied: Any = model
+    try:
+        changed: M = attrs.evolve(copied, **changes)
+    except TypeError:
+        if (refusal := _unknown_fields(type(model), changes)) is None:
+            raise
+    else:
+        return changed
+    raise refusal
 
 
 def _unknown_fields(model: type, given: typing.Iterable[str]) -> UnknownFieldError | None:

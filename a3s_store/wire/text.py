@@ -66,9 +66,8 @@ def parse(text: bytes | str, *, model: str = "") -> Any:
     _check_nesting(source, model)
     if refused:
         # The last one is enclosed by none: an object is reported after the objects inside it.
-        mark = refused[-1]
-        place = _find(value, lambda part: part is mark) or ""
-        raise DecodeError(mark.what, model=model, path=place)
+        place = _find(value, lambda part: part is refused[-1]) or ""
+        raise DecodeError(refused[-1].what, model=model, path=place)
     if suspect or _SURROGATE_ESCAPE.search(source):
         _check_texts(value, model)
     return value
@@ -156,8 +155,7 @@ def _check_nesting(source: str, model: str) -> None:
 
 
 def _check_texts(value: Any, model: str) -> None:
-    place = _find(value, _unwritable)
-    if place is not None:
+    if (place := _find(value, _unwritable)) is not None:
         raise DecodeError("a lone surrogate is not Unicode text", model=model, path=place)
 
 
@@ -190,6 +188,11 @@ def own_text(tree: Any) -> str:
     # A leading blank marks text that orjson would not read exactly: integers beyond 64 bits become
     # floats. Searching for them when reading costs a third of the time of parsing.
     return " " + text if _has_fragment((tree,)) else text
+
+
+def small_text(tree: Any) -> str | None:
+    """Return what `own_text` does for a small tree; None where it would have a blank."""
+    return None if _has_fragment((tree,)) else orjson.dumps(tree).decode()
 
 
 def parse_own(text: str | bytes) -> Any:
@@ -228,8 +231,7 @@ def _has_fragment(parts: Iterable[Any]) -> bool:
     for part in parts:
         kind = type(part)
         if kind is str or kind is FrozenDict or kind is FrozenList:
-            # A frozen value in an encoded tree is plain: see `exact`.
-            continue
+            continue  # a frozen value in an encoded tree is plain: see `exact`
         if kind is dict:
             if _has_fragment(part.values()):
                 return True
@@ -248,6 +250,28 @@ def compact(tree: Any) -> bytes:
         EncodeError: a lone surrogate, a value larger than the limits in force, or nested too deep.
     """
     return _dump(tree, 0, limits.current())
+
+
+def row_text(columns: tuple[Any, ...]) -> bytes:
+    """Return the columns of a row as a JSON array in one line without spaces, bytes as hex.
+
+    Raises:
+        UnicodeEncodeError: a text holds a lone surrogate.
+    """
+    size = 0
+    for item in columns:
+        if type(item) is str:
+            size += len(item)
+    try:
+        if size <= orjson_memory.SMALL:
+            return orjson.dumps(columns, default=bytes.hex)
+        row = [item.hex() if type(item) is bytes else item for item in columns]
+        return orjson_memory.dumps(row, 0, orjson_memory.size_of(row))
+    except TypeError:
+        for item in columns:
+            if type(item) is str:
+                item.encode()
+        raise MemoryError from None  # orjson had none for the UTF-8 of a text
 
 
 def pretty(tree: Any) -> bytes:
@@ -309,6 +333,8 @@ def _dump(tree: Any, option: int, permitted: Limits | None) -> bytes:
         size = orjson_memory.size_of(tree)
         if permitted is not None and size > permitted.value_size:
             _check_size(tree, size, permitted)
+        if size <= orjson_memory.SMALL:
+            return orjson.dumps(tree, option=option)
         return orjson_memory.dumps(tree, option, size)
     except RecursionError:
         raise EncodeError("nested too deep to encode") from None

@@ -174,6 +174,16 @@ def freeze(value: Any) -> Any:
         raise EncodeError(error.what, model="value", path=error.place) from None
 
 
+def thaw(value: Any) -> Any:
+    """Return a JSON value as plain dicts and lists, which may be changed; the value stays as it is.
+
+    Dicts and lists at every level are copied; all other values are returned themselves.
+    """
+    if isinstance(value, dict):
+        return {key: thaw(part) for key, part in value.items()}
+    return [thaw(part) for part in value] if isinstance(value, list) else value
+
+
 def freeze_part(value: Any, depth: int) -> tuple[Any, bool]:
     """Return a value frozen, and whether orjson writes it as upstream does.
 

@@ -74,9 +74,10 @@ class SqliteFloor(Engine):
             self._conn.close()
 
 
-def transact(conn: sqlite3.Connection, statements: list[Statement]) -> None:
-    """Do all of it in one transaction."""
-    conn.execute("BEGIN IMMEDIATE")
+def transact(conn: sqlite3.Connection, statements: list[Statement], *, begin: bool = True) -> None:
+    """Do all of it in one transaction, which the caller began where `begin` is False."""
+    if begin:
+        conn.execute("BEGIN IMMEDIATE")
     for statement in statements:
         statement.replay(conn)
     conn.execute("COMMIT")

@@ -109,17 +109,20 @@ class Recorder:
 
     def save(self, snapshot: SessionSnapshot) -> list[Statement]:
         """Save a snapshot and return the statements that were executed for it."""
-        self._log.clear()
         if self._form == "messages":
-            self._wait(self._store.save(snapshot.session))
-        else:
-            self._wait(self._store.save_snapshot(snapshot))
-        return list(self._log)
+            return self.note(lambda store: store.save(snapshot.session))
+        return self.note(lambda store: store.save_snapshot(snapshot))
 
     def summaries(self) -> list[Statement]:
         """Load all summaries and return the statements that were executed for it."""
+        return self.note(lambda store: store.summaries())
+
+    def note(
+        self, call: Callable[[SqliteSessionStore], Coroutine[Any, Any, Any]]
+    ) -> list[Statement]:
+        """Make a call of the store and return the statements that were executed for it."""
         self._log.clear()
-        self._wait(self._store.summaries())
+        self._wait(call(self._store))
         return list(self._log)
 
     def like_the_writer(self, statements: list[Statement], path: Path) -> sqlite3.Connection:

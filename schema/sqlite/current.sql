@@ -6,6 +6,9 @@
 -- are SHA-256 as described in a3s_store/core/digests.py.
 -- Rows without child rows (trace events, events of a run) have a packed key: the key of their parent times
 -- 2^32, plus their `seq`. So they are stored together, in order, and need no index.
+-- `checksum` of a row of a list is the CRC-32 of a compact JSON array in UTF-8: the packed key, or the
+-- parent's key and `seq`, then the other stored columns in order, without `checksum` itself; digests in
+-- lower-case hex.
 -- No foreign key leads from a collection to a session: collections may be saved before their session.
 
 -- One row, alone on page 2 (3 with auto-vacuum), rewritten by every commit: it ties a WAL to its file.
@@ -16,7 +19,7 @@ CREATE TABLE file_link (
 
 -- Settings of the file, and results of the last maintenance.
 CREATE TABLE meta (
-    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal; salt: of the hashes in tombstone; row_salt: of the checksums in message
+    name TEXT NOT NULL PRIMARY KEY,  -- min_reader: oldest schema that may read this file; last_verify, last_erase; durability_normal; salt: of the hashes in tombstone; row_salt: of the checksums in message; rows_without_checksum: the list table and key up to which older rows have got theirs; log_first_available: where commit_log begins since it was trimmed
     value ANY  -- its value
 ) STRICT, WITHOUT ROWID;
 
@@ -45,6 +48,33 @@ CREATE TABLE collection (
     digest BLOB NOT NULL,  -- their list digest; SHA-256 for the URIs
     PRIMARY KEY (owner_key, name)
 ) STRICT, WITHOUT ROWID;
+
+-- The changes of sessions, streams and agent memory, in the order of their commits.
+CREATE TABLE commit_log (
+    sequence INTEGER PRIMARY KEY,  -- from 1, without gaps; the newest row is never removed
+    kind TEXT NOT NULL,  -- session, bytes, stream or memory
+    subject TEXT NOT NULL,  -- id of the session or owner, or name of the stream, that changed; after erase `erased:` and a hash
+    op TEXT NOT NULL,  -- as in core/commit_log.py: save, rewind, fork, delete, checkpoint, ...
+    generation INTEGER,  -- the session's generation after it; NULL: it has none
+    digest BLOB,  -- SHA-256 of the session's snapshot after it; NULL: it has none
+    committed_at_ms INTEGER NOT NULL,  -- Unix milliseconds by this machine's clock
+    save_id BLOB,  -- as in generation
+    row_checksum INTEGER NOT NULL  -- CRC-32 of the other columns
+) STRICT;
+
+-- How complete the full-text index is; without a row there is none to be used. The index itself, the FTS5
+-- table search_index, is made by an idle writer (backends/sqlite/rows/search_index.py).
+CREATE TABLE search_state (
+    words_version INTEGER NOT NULL PRIMARY KEY,  -- version of the words in it (core/search/words.py)
+    watermark INTEGER NOT NULL  -- key of the last message in it
+) STRICT;
+
+-- Branches whose rows are removed or added in several transactions, so that others save meanwhile.
+CREATE TABLE unfinished (
+    branch_key INTEGER PRIMARY KEY REFERENCES branch ON DELETE CASCADE,  -- of these rows
+    kind TEXT NOT NULL,  -- delete: rows that no head needs are removed; otherwise the name of a save that adds rows
+    started_at_ms INTEGER NOT NULL  -- Unix milliseconds by this machine's clock; of a save, its last transaction
+) STRICT;
 
 -- A line of messages. It may begin with segments of other branches; it only grows at its end.
 CREATE TABLE branch (
@@ -91,6 +121,7 @@ CREATE TABLE message (
     reasoning_content TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
     content TEXT NOT NULL,  -- JSON array of content blocks; large images are {"$blob": hash}
+    added_at_ms INTEGER,  -- Unix milliseconds when it was first stored; NULL: by schema 8 or older
     UNIQUE (branch_key, seq)
 ) STRICT;
 
@@ -139,7 +170,10 @@ CREATE TABLE session (
     total_tokens INTEGER,  -- as the provider counted; not checked
     cache_read_tokens INTEGER,  -- tokens read from the provider's cache; NULL: not said
     cache_write_tokens INTEGER,  -- tokens written to it; NULL: not said
-    total_usage_extra TEXT  -- as extra, of the usage
+    total_usage_extra TEXT,  -- as extra, of the usage
+    commit_sequence INTEGER NOT NULL DEFAULT 0,  -- row of commit_log with its last change
+    changed_at_ms INTEGER NOT NULL DEFAULT 0,  -- Unix milliseconds of that change by this machine's clock; never goes back
+    last_message_at_ms INTEGER  -- added_at_ms of its last message; NULL: none, or not known
 ) STRICT;
 
 -- The configuration of a session, which a turn does not change.
@@ -165,8 +199,29 @@ CREATE TABLE session_config (
     planning_mode TEXT NOT NULL,  -- Auto, Disabled or Enabled
     goal_tracking INTEGER NOT NULL,  -- 0 or 1
     config_extra TEXT,  -- as extra, of the configuration
-    name_source TEXT  -- made: the name was made by a model or a fork; NULL: by a person, or unknown
+    name_source TEXT,  -- made: the name was made by a model or a fork; NULL: by a person, or unknown
+    first_prompt TEXT,  -- beginning of the conversation's first prompt; NULL: it has none
+    search_text TEXT  -- name and first prompt, case folded; NULL: not made yet, in rows of older releases
 ) STRICT;
+
+-- What a host keeps with a session beside it; no row when that is nothing.
+CREATE TABLE session_host (
+    owner_key INTEGER PRIMARY KEY REFERENCES owner ON DELETE CASCADE,  -- the owner it belongs to
+    metadata TEXT,  -- any JSON; NULL: none
+    pinned INTEGER NOT NULL,  -- 0 or 1
+    archived INTEGER NOT NULL,  -- 0 or 1
+    trashed_at_ms INTEGER,  -- Unix milliseconds; NULL: it is not in the trash
+    trashed_sequence INTEGER,  -- row of commit_log that put it there
+    row_checksum INTEGER NOT NULL  -- CRC-32 of the other columns and the labels, as a JSON array
+) STRICT;
+
+-- The labels of a session.
+CREATE TABLE session_label (
+    owner_key INTEGER NOT NULL REFERENCES session_host ON DELETE CASCADE,  -- the owner it belongs to
+    key TEXT NOT NULL,  -- 1 to 128 characters
+    value TEXT NOT NULL,  -- up to 512 characters
+    PRIMARY KEY (owner_key, key)
+) STRICT, WITHOUT ROWID;
 
 -- One row for every save of a session or of its collections: order of saves, and index of time travel.
 CREATE TABLE generation (
@@ -196,7 +251,8 @@ CREATE TABLE cost_record (
     timestamp TEXT NOT NULL,  -- RFC 3339, UTC
     session_id TEXT,  -- as the record says; no foreign key
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    checksum INTEGER  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
 ) STRICT;
 
 -- One item of a session's task list.
@@ -212,7 +268,8 @@ CREATE TABLE task (
     dependencies TEXT,  -- JSON array of task ids; NULL: none
     success_criteria TEXT,  -- when it is done
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    checksum INTEGER  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
 ) STRICT;
 
 -- Artifacts that upstream's garbage collection must keep.
@@ -237,6 +294,7 @@ CREATE TABLE artifact (
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
     digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
     blob_key INTEGER REFERENCES blob,  -- the text, when it is large
+    checksum INTEGER,  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
     UNIQUE (owner_key, seq)
 ) STRICT;
 
@@ -256,7 +314,8 @@ CREATE TABLE trace_event (
     artifact_uris TEXT,  -- JSON array; NULL: none
     details TEXT,  -- any JSON; NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    checksum INTEGER  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
 ) STRICT;
 
 -- One run of the agent.
@@ -278,6 +337,7 @@ CREATE TABLE run (
     digest BLOB NOT NULL,  -- SHA-256 of the whole value, lists included
     events_count INTEGER NOT NULL,  -- how many rows of run_event belong to it
     events_digest BLOB NOT NULL,  -- their rolling digest
+    checksum INTEGER,  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
     UNIQUE (owner_key, seq)
 ) STRICT;
 
@@ -291,7 +351,8 @@ CREATE TABLE run_event (
     type TEXT NOT NULL,  -- kind of event
     payload TEXT,  -- JSON object: the event's other keys; NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    checksum INTEGER  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
 ) STRICT;
 
 -- A report of the checks of one subject.
@@ -307,6 +368,7 @@ CREATE TABLE verification_report (
     digest BLOB NOT NULL,  -- SHA-256 of the whole value, lists included
     checks_count INTEGER NOT NULL,  -- how many rows of verification_check belong to it
     checks_digest BLOB NOT NULL,  -- their rolling digest
+    checksum INTEGER,  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
     UNIQUE (owner_key, seq)
 ) STRICT;
 
@@ -324,7 +386,8 @@ CREATE TABLE verification_check (
     evidence_uris TEXT,  -- JSON array; NULL: none
     residual_risk TEXT,  -- NULL: none
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    checksum INTEGER  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
 ) STRICT;
 
 -- A task given to a subagent.
@@ -347,6 +410,7 @@ CREATE TABLE subagent_task (
     digest BLOB NOT NULL,  -- SHA-256 of the whole value, lists included
     progress_count INTEGER NOT NULL,  -- how many rows of subagent_progress belong to it
     progress_digest BLOB NOT NULL,  -- their rolling digest
+    checksum INTEGER,  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
     UNIQUE (owner_key, seq)
 ) STRICT;
 
@@ -359,7 +423,8 @@ CREATE TABLE subagent_progress (
     status TEXT NOT NULL,  -- free text
     metadata TEXT NOT NULL,  -- any JSON
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    checksum INTEGER  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
 ) STRICT;
 
 -- One finding of a review.
@@ -388,7 +453,8 @@ CREATE TABLE review_finding (
     observed_at_ms INTEGER,  -- Unix milliseconds
     updated_at_ms INTEGER,  -- Unix milliseconds
     extra TEXT,  -- JSON object: keys this release does not know, and values a column cannot hold exactly
-    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    checksum INTEGER  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
 ) STRICT;
 
 -- A run after one of its tool rounds. Its messages are a head, not a copy.
@@ -451,7 +517,8 @@ CREATE TABLE workflow_step (
     outcome_success INTEGER NOT NULL,  -- 0 or 1
     outcome_structured TEXT,  -- any JSON; NULL: none
     outcome_extra TEXT,  -- as extra, of the outcome
-    digest_prefix INTEGER NOT NULL  -- first 32 bits of the value's digest: tells which of a list is damaged
+    digest_prefix INTEGER NOT NULL,  -- first 32 bits of the value's digest: tells which of a list is damaged
+    checksum INTEGER  -- CRC-32 of the row; NULL: not made yet, in rows of older releases
 ) STRICT;
 
 -- A dead letter or a pending external task of a session's queue: it survives a crash, and is deleted with its session.
@@ -485,6 +552,44 @@ CREATE TABLE agent_memory (
     UNIQUE (owner, id)
 ) STRICT;
 
+-- A stream of a host or an adapter, by its name; its items are rows of stream_item.
+CREATE TABLE stream (
+    stream_key INTEGER PRIMARY KEY,  -- referred to by other tables
+    name TEXT NOT NULL UNIQUE,  -- 1 to 1024 bytes; of byte artifacts: NUL, bytes, NUL, and the id of their session
+    owner_key INTEGER REFERENCES owner ON DELETE CASCADE,  -- the session it is deleted with; NULL: none
+    next_seq INTEGER NOT NULL,  -- seq of its next item; never goes back
+    changed_at_ms INTEGER NOT NULL,  -- Unix milliseconds of its last change by this machine's clock; never goes back
+    commit_sequence INTEGER NOT NULL,  -- row of commit_log with its last change
+    metadata TEXT,  -- any JSON; NULL: none
+    row_checksum INTEGER NOT NULL  -- CRC-32 of the other columns, as a JSON array
+) STRICT;
+
+-- An item of a stream. Its value comes last, as in a message.
+CREATE TABLE stream_item (
+    item_key INTEGER PRIMARY KEY,  -- referred to by its labels
+    stream_key INTEGER NOT NULL REFERENCES stream ON DELETE CASCADE,  -- the stream
+    seq INTEGER NOT NULL,  -- place in the stream, from 0; removed items leave holes
+    item_id TEXT,  -- unique in the stream, 1 to 1024 bytes; NULL: none
+    version INTEGER NOT NULL,  -- number of writes under the id, from 1
+    at_ms INTEGER NOT NULL,  -- Unix milliseconds of the last write, as changed_at_ms
+    expires_at_ms INTEGER,  -- from then on it is gone; NULL: never
+    labels TEXT,  -- JSON object of texts, in the order of keys; NULL: none
+    metadata TEXT,  -- any JSON; NULL: none
+    blob_key INTEGER REFERENCES blob,  -- the blob with its value; NULL: it is in json or bytes
+    row_checksum INTEGER NOT NULL,  -- stream_key + CRC-32 of seq, item_id, version, at_ms, expires_at_ms, labels, metadata, blob_key, json, bytes, as a JSON array
+    json TEXT,  -- the value; empty: JSON in the blob; NULL: the value is bytes
+    bytes BLOB,  -- the value; empty with blob_key: bytes in the blob; NULL: the value is JSON
+    UNIQUE (stream_key, seq)
+) STRICT;
+
+-- The labels of items, for finding them; they are in stream_item, too.
+CREATE TABLE stream_item_label (
+    key TEXT NOT NULL,  -- 1 to 128 characters
+    value TEXT NOT NULL,  -- up to 512 characters
+    item_key INTEGER NOT NULL REFERENCES stream_item ON DELETE CASCADE,  -- the item
+    PRIMARY KEY (key, value, item_key)
+) STRICT, WITHOUT ROWID;
+
 -- The number of memories of an owner; no row without any.
 CREATE TABLE agent_memory_total (
     owner TEXT NOT NULL PRIMARY KEY,  -- the owner, an id
@@ -492,11 +597,36 @@ CREATE TABLE agent_memory_total (
     digest_sum INTEGER NOT NULL  -- the sum of their digest prefixes, modulo 2^63
 ) STRICT, WITHOUT ROWID;
 
+-- For pages of sessions: the ones updated last.
+CREATE INDEX session_by_updated ON session (updated_at, commit_sequence);
+
+-- For pages of sessions with a label, and for emptying the trash.
+CREATE INDEX session_label_by_value ON session_label (key, value);
+
+CREATE INDEX session_host_by_trash ON session_host (trashed_at_ms)
+WHERE trashed_at_ms IS NOT NULL;
+
 -- For removing a blob: which rows still refer to it?
 CREATE INDEX artifact_by_blob ON artifact (blob_key)
 WHERE blob_key IS NOT NULL;
 
 CREATE INDEX message_blob_by_blob ON message_blob (blob_key);
+
+CREATE INDEX stream_item_by_blob ON stream_item (blob_key)
+WHERE blob_key IS NOT NULL;
+
+-- For reading items by id, and for removing expired ones.
+CREATE UNIQUE INDEX stream_item_by_id ON stream_item (stream_key, item_id)
+WHERE item_id IS NOT NULL;
+
+CREATE INDEX stream_item_by_expiry ON stream_item (expires_at_ms)
+WHERE expires_at_ms IS NOT NULL;
+
+-- For removing an item, and the streams of a session.
+CREATE INDEX stream_item_label_by_item ON stream_item_label (item_key);
+
+CREATE INDEX stream_by_owner ON stream (owner_key)
+WHERE owner_key IS NOT NULL;
 
 -- For removing a branch: which heads and segments still need it?
 CREATE INDEX branch_segment_by_source ON branch_segment (source_branch);

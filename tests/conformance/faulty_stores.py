@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from collections.abc import Collection as AnyCollection
 from typing import Any
 
 import attrs
 
 from a3s_store.agent_memory.session_stores import Change, OwnedMemoryStore
 from a3s_store.backends.memory import MemorySessionStore
+from a3s_store.core.base.appending import RangeOf
+from a3s_store.core.base.appends import Append, Update
 from a3s_store.core.base.generational import not_saved, refuse_other
+from a3s_store.core.base.unit_reads import Reads, StreamRead
+from a3s_store.core.base.units import Unit
+from a3s_store.core.base.watch import CommitWatch
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges
 from a3s_store.core.collections import (
@@ -19,10 +25,15 @@ from a3s_store.core.collections import (
     CheckpointKind,
     Collection,
 )
+from a3s_store.core.commit_log import CommitPage, LogPosition
+from a3s_store.core.list_pages import Appended, MessagePage
 from a3s_store.core.protocol import Capabilities, Generation
+from a3s_store.core.reports import PruneReport
+from a3s_store.core.retention import RetentionPolicy
 from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import EncodeError, UnsupportedError
+from a3s_store.core.streams.requests import InfoQuery, ItemQuery
+from a3s_store.errors import EncodeError, StaleGenerationError, UnsupportedError
 from a3s_store.models import Message, SessionData, SubagentTaskSnapshot
 from a3s_store.wire import encode
 
@@ -172,6 +183,30 @@ class DeletesTheRunOfThatName(MemorySessionStore):
     async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         await super()._delete(session_id, expected_generation)
         self._runs.drop(session_id)
+
+
+@caught_by("pruning_takes_nothing_of_the_last_day")
+class PrunesWhateverTheAge(MemorySessionStore):
+    async def prune(self, policy: RetentionPolicy | None = None, **given: Any) -> PruneReport:
+        clock = self._clock
+        self._clock = lambda: clock() + 1e6
+        try:
+            return await super().prune(policy, **given)
+        finally:
+            self._clock = clock
+
+
+@caught_by("pruning_empties_the_trash_of_a_policy")
+class EmptiesTheTrashInDryRuns(MemorySessionStore):
+    async def prune(
+        self,
+        policy: RetentionPolicy | None = None,
+        *,
+        session: str | None = None,
+        dry_run: bool = False,
+    ) -> PruneReport:
+        report = await super().prune(policy, session=session)
+        return attrs.evolve(report, dry_run=dry_run)
 
 
 @caught_by("a_tree_is_deleted_with_all_below_it")
@@ -466,7 +501,7 @@ class CountsSavesOfTheSessionOnly(MemorySessionStore):
         saved = await super()._commit(batch)
         if batch.session is None and saved:
             self._entries[batch.session_id].generation -= 1
-            self._entries[batch.session_id].saves.pop()
+            self._entries[batch.session_id].saves.popitem()
         return saved
 
 
@@ -551,7 +586,7 @@ class RewindsByForgetting(MemorySessionStore):
     async def _rewind(self, session_id: str, length: int, expected_generation: int | None) -> int:
         number = await super()._rewind(session_id, length, expected_generation)
         saves = self._entries[session_id].saves
-        saves[:] = saves[-1:] * len(saves)
+        saves.update(dict.fromkeys(saves, saves[number]))
         return number
 
 
@@ -617,14 +652,17 @@ class TakesTrueForAGeneration(MemorySessionStore):
         return await self._rewind(session_id, length, expected_generation)
 
 
-@caught_by("messages_rebuilt_from_json_are_the_same_history")
-class NumbersEqualSavesOnce(MemorySessionStore):
-    """A save of what is stored already is no generation."""
+@caught_by("a_save_that_changes_nothing_is_no_generation")
+class NumbersEqualSaves(MemorySessionStore):
+    """A save of what is stored already is a generation."""
 
     async def _commit(self, batch: Batch) -> bool:
         found = await self._fetch("load", batch.session_id, (), session=True)
         if batch.session is not None and batch.session == found.session:
-            return True
+            other = batch.session.evolve(updated_at=batch.session.updated_at + 1)
+            if not await super()._commit(attrs.evolve(batch, session=other)):
+                return False
+            batch = attrs.evolve(batch, expected_generation=None, expected_digest=None)
         return await super()._commit(batch)
 
 
@@ -656,3 +694,130 @@ class RefusesWhatItPromises(MemorySessionStore):
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         raise UnsupportedError("no checkpoints", capability="checkpoints")
+
+
+@caught_by("after_is_where_the_conversation_must_end")
+class AppendsWhereverItEnds(MemorySessionStore):
+    async def _append(self, append: Append) -> Appended:
+        return await super()._append(attrs.evolve(append, after=None))
+
+
+@caught_by("after_is_where_the_conversation_must_end")
+class TakesTheLengthForThePosition(MemorySessionStore):
+    async def _append(self, append: Append) -> Appended:
+        end = self._entry(append.session_id).conversation.position
+        if append.after is not None and append.after.length == end.length:
+            append = attrs.evolve(append, after=end)
+        return await super()._append(append)
+
+
+@caught_by("a_repeated_append_is_applied_once")
+class RefusesRepeatedAppends(MemorySessionStore):
+    async def _append(self, append: Append) -> Appended:
+        found = await super()._append(append)
+        if found.already:
+            raise StaleGenerationError("no", expected=0, actual=found.generation)
+        return found
+
+
+@caught_by("a_save_id_names_one_append")
+class ForgetsSaveIdsOfAppends(MemorySessionStore):
+    async def _append(self, append: Append) -> Appended:
+        return await super()._append(attrs.evolve(append, save_id=None))
+
+
+@caught_by("an_iteration_is_of_one_conversation")
+class IteratesOverWhatIsThereNow(MemorySessionStore):
+    async def _message_page(
+        self, session_id: str, range_of: RangeOf, generation: int | None
+    ) -> MessagePage | None:
+        return await super()._message_page(session_id, range_of, None)
+
+
+@caught_by("an_update_is_load_evolve_and_save")
+class UpdatesTheTimeToo(MemorySessionStore):
+    async def _update(self, update: Update) -> int:
+        fields = {"updated_at": 1_800_000_000, **update.fields}
+        return await super()._update(attrs.evolve(update, fields=fields))
+
+
+class _Watched(MemorySessionStore):
+    """Reads the log in another way."""
+
+    async def _commits(
+        self, after: int | LogPosition, limit: int, subjects: frozenset[str] | None
+    ) -> CommitPage:
+        return self._page(await super()._commits(after, limit, subjects))
+
+    def _page(self, page: CommitPage) -> CommitPage:
+        return page
+
+
+@caught_by("a_watch_returns_each_commit_once_and_in_order")
+class ReturnsNewestCommitsFirst(_Watched):
+    def _page(self, page: CommitPage) -> CommitPage:
+        return attrs.evolve(page, entries=page.entries[::-1])
+
+
+@caught_by("a_place_of_another_log_is_one_gap_of_a_watch")
+class TakesAnyPlaceForItsOwn(_Watched):
+    def _page(self, page: CommitPage) -> CommitPage:
+        return attrs.evolve(page, gap=None)
+
+
+@caught_by("without_a_place_a_watch_begins_now")
+class WatchesFromTheBeginning(MemorySessionStore):
+    def watch(
+        self,
+        *,
+        after: int | LogPosition | None = None,
+        subjects: AnyCollection[str] | None = None,
+    ) -> CommitWatch:
+        return super().watch(after=0 if after is None else after, subjects=subjects)
+
+
+@caught_by("a_watch_of_some_subjects_passes_the_others")
+class WatchesEverySubject(MemorySessionStore):
+    def watch(
+        self,
+        *,
+        after: int | LogPosition | None = None,
+        subjects: AnyCollection[str] | None = None,
+    ) -> CommitWatch:
+        return super().watch(after=after)
+
+
+@caught_by("a_stream_that_was_read_is_checked")
+class ChecksSessionsThatUnitsReadOnly(MemorySessionStore):
+    async def _commit_unit(self, unit: Unit) -> tuple[Any, ...]:
+        reads = attrs.evolve(unit.reads, streams={})
+        return await super()._commit_unit(attrs.evolve(unit, reads=reads))
+
+
+@caught_by("a_unit_that_fails_leaves_streams_as_they_were")
+class KeepsStreamsOfFailedUnits(MemorySessionStore):
+    def _copied(self, unit: Unit) -> Callable[[], None]:
+        put_back = super()._copied(unit)
+
+        def without_streams() -> None:
+            streams = self._streams
+            put_back()
+            self._streams = streams
+
+        return without_streams
+
+
+@caught_by("changes_of_streams_are_made_in_order")
+class LogsEachChangeOfAStream(MemorySessionStore):
+    """Also in a unit, where there is to be one entry for all of them."""
+
+    def _log_stream(self, name: str, op: str, now_ms: int) -> int:
+        return self._log.add("stream", name, "update", now_ms)
+
+
+@caught_by("reads_of_streams_and_sessions_are_of_one_moment")
+class ReadsStreamsOfAnyMoment(MemorySessionStore):
+    async def _read_stream_for_unit(
+        self, op: str, query: InfoQuery | ItemQuery, reads: Reads
+    ) -> StreamRead:
+        return await super()._read_stream_for_unit(op, query, Reads())

@@ -15,6 +15,7 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.protocol import Capabilities, SessionStore
 from a3s_store.errors import StoreError
 from a3s_store.testing import conformance
+from tests import sync_adapter
 
 
 async def open_memory(place: Path) -> SessionStore:
@@ -29,7 +30,23 @@ async def open_files(place: Path) -> SessionStore:
     return await FileSessionStore.open(place / "store")
 
 
-STORES = {"memory": open_memory, "sqlite": open_sqlite, "file": open_files}
+async def open_sync(place: Path) -> SessionStore:
+    return await sync_adapter.open_sync(place / "store.a3s")
+
+
+async def open_in_memory(place: Path) -> SessionStore:
+    return await SqliteSessionStore.open(":memory:")
+
+
+STORES = {
+    "memory": open_memory,
+    "sqlite": open_sqlite,
+    "file": open_files,
+    "in_memory": open_in_memory,
+    "sync": open_sync,
+}
+# What stores call themselves, where that is another name.
+NAMES = {"in_memory": "sqlite", "sync": "sqlite"}
 
 
 @pytest.fixture(params=STORES)
@@ -46,7 +63,7 @@ def test_conformance(check: conformance.Check, maker: conformance.StoreMaker) ->
 def test_every_capability_of_ours_has_a_check() -> None:
     for name, open_store in STORES.items():
         report = asyncio.run(conformance.run_conformance(open_store, only=()))
-        assert report.backend == name
+        assert report.backend == NAMES.get(name, name)
         assert report.untested == ()
 
 
@@ -112,7 +129,7 @@ class _Boastful(MemorySessionStore):
     """Promises a capability that cannot be checked here, and one that it does not keep."""
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(watch=True, durable=True)
+        return Capabilities(lease_fencing=True, durable=True)
 
 
 def test_a_report_says_what_failed_and_what_nobody_checked() -> None:
@@ -122,9 +139,9 @@ def test_a_report_says_what_failed_and_what_nobody_checked() -> None:
     report = asyncio.run(conformance.run_conformance(open_store))
     assert not report.ok
     assert {one.check.capability for one in report.failed} == {"durable"}
-    assert report.untested == ("watch",)
+    assert report.untested == ("lease_fencing",)
     text = str(report)
-    assert "watch: promised, and not checked here" in text
+    assert "lease_fencing: promised, and not checked here" in text
     assert "everything_is_there_after_reopening" in text
     assert "not promised" in text
 

@@ -16,6 +16,7 @@ CAMPAIGNS: Final[dict[str, str]] = {
     "kill": "writers are killed at random moments, recovery too",
     "histories": "several processes save, some are killed; every session has a legal history",
     "two_windows": "several processes talk in one session and are killed; no turn is lost",
+    "write_states": "two writers save without reading first; statements and jobs fail",
     "powercut": "every image a power cut may leave of a run is opened and checked",
     "failing_sync": "each sync fails once and its pages are forgotten",
     "failing_reads": "each read fails, once or for good",

@@ -17,10 +17,10 @@ from typing import Any
 
 import attrs
 
+from a3s_store import _forks
 from a3s_store.backends.sqlite import SqliteSessionStore, transaction, writing
 from a3s_store.backends.sqlite.connection import (
     failing_reads,
-    fork_gate,
     kept_files,
     pragmas,
     wal_checkpoint,
@@ -30,7 +30,8 @@ from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import session_header
-from a3s_store.backends.sqlite.write import group_commit, session_writer
+from a3s_store.backends.sqlite.write import group_commit, session_writer, write_states
+from a3s_store.backends.sqlite.write.write_states import WriteStates, WriteTransaction
 from a3s_store.core import job_queue
 from a3s_store.core.batch import Batch
 from a3s_store.core.job_queue import Job
@@ -56,12 +57,20 @@ def plant(target: object, name: str, broken: object) -> None:
 
 
 def acknowledged_before_commit(path: Path) -> Any:
-    """A save is acknowledged before it is committed."""
+    """A snapshot is acknowledged before it is committed; other changes are committed as ever."""
+    correct = writing.Writing.commit_group
 
     def commit_group(self: Any, conn: WorkConnection, jobs: Sequence[Job]) -> Any:
+        if {job.work.op for job in jobs} != {"save_snapshot"}:
+            return correct(self, conn, jobs)
         for job in jobs:
             job.settle(lambda: True)
-        return lambda conn: group_commit.commit(conn, self.cache, [job.work for job in jobs])
+
+        def commit_later(conn: WorkConnection) -> None:
+            time.sleep(0.02)  # long enough for kills to meet it
+            group_commit.commit(conn, self.cache, self.states, [job.work for job in jobs])
+
+        return commit_later
 
     plant(writing.Writing, "commit_group", commit_group)
     return SqliteSessionStore.open(path)
@@ -75,8 +84,7 @@ def keeps_what_it_inherited(path: Path) -> Any:
 
 def forks_without_waiting(path: Path) -> Any:
     """A fork does not wait for the work in progress."""
-    plant(fork_gate, "_enter", lambda: None)
-    plant(fork_gate, "_leave", lambda: None)
+    plant(_forks, "_UNIT", contextlib.nullcontext())
     return SqliteSessionStore.open(path)
 
 
@@ -126,7 +134,7 @@ def conditions_not_looked_at(path: Path) -> Any:
 
 def error_swallowed(path: Path) -> Any:
     """A failed save is acknowledged."""
-    plant(writing, "_result", lambda change, outcome: outcome.answer or True)
+    plant(writing, "_result", lambda change, outcome: outcome.value or True)
     return SqliteSessionStore.open(path)
 
 
@@ -165,6 +173,50 @@ def goes_on_after_a_failed_read(path: Path) -> Any:
     return SqliteSessionStore.open(path)
 
 
+# -- What the writer knows -----------------------------------------------------------------------
+
+
+def ignores_other_writers(path: Path) -> Any:
+    """Headers stay confirmed whatever other connections write."""
+    plant(write_states.WriteStates, "is_confirmed", lambda self, name: self.known(name) is not None)
+    return SqliteSessionStore.open(path)
+
+
+def confirms_any_header(path: Path) -> Any:
+    """The row that confirms a header is not compared with it."""
+    plant(session_header, "confirmed", lambda conn, name, known: known)
+    return SqliteSessionStore.open(path)
+
+
+def ignores_other_changes(path: Path) -> Any:
+    """Changes other than saves, in the same transaction, are not noticed."""
+    plant(write_states.WriteTransaction, "_notice_others", lambda self: None)
+    return SqliteSessionStore.open(path)
+
+
+def takes_every_head_for_an_end(path: Path) -> Any:
+    """A conversation goes on at its head, though its branch has further messages."""
+    plant(write_states.WriteTransaction, "is_end", lambda self, conn, head: True)
+    return SqliteSessionStore.open(path)
+
+
+def keeps_what_a_failed_job_said(path: Path) -> Any:
+    """The header after a job that failed in a group is used by the next one."""
+    plant(write_states.WriteTransaction, "back_to", lambda self, mark: None)
+    return SqliteSessionStore.open(path)
+
+
+def forgets_changes_before_a_failed_job(path: Path) -> Any:
+    """What other changes did before a job that failed in a group is not noticed."""
+
+    def careless(self: Any) -> object:
+        headers, ends = dict(self._headers), dict(self._ends)
+        return write_states._Mark(CacheTransaction.mark(self), headers, ends, self._sequence)
+
+    plant(write_states.WriteTransaction, "mark", careless)
+    return SqliteSessionStore.open(path)
+
+
 # -- Cancellation and exit ------------------------------------------------------------------------
 
 
@@ -175,7 +227,9 @@ class _InSteps(SqliteSessionStore):
         await writer.run(lambda conn: conn.execute("BEGIN IMMEDIATE"))
         try:
             await writer.run(
-                lambda conn: session_writer.commit(conn, CacheTransaction(where), batch, 0)
+                lambda conn: session_writer.commit(
+                    conn, WriteTransaction(where, WriteStates()), batch, 0
+                )
             )
             await writer.run(lambda conn: conn.execute("COMMIT"))
         except Exception:  # CancelledError is none

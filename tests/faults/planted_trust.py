@@ -16,9 +16,8 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.connection import opening_check, wal_checkpoint
 from a3s_store.backends.sqlite.connection.file_watch import FileWatch
 from a3s_store.backends.sqlite.format import log_owner, wal_file
-from a3s_store.backends.sqlite.read import decode
-from a3s_store.backends.sqlite.read import messages as conversation
-from a3s_store.backends.sqlite.rows import agent_memory, blobs, bounds
+from a3s_store.backends.sqlite.read import decode, message_rows
+from a3s_store.backends.sqlite.rows import agent_memory, blobs, bounds, list_rows
 from a3s_store.backends.sqlite.salvage import session_recovery
 from a3s_store.backends.sqlite.schema import verify_schema
 from a3s_store.core.snapshot import SessionSnapshot
@@ -40,14 +39,21 @@ class _LikeAnything(list[int]):
 
 def checksums_not_checked(path: Path) -> Any:
     """Messages are not verified against their row checksums."""
-    plant(conversation, "message_checksums", lambda *columns: _LikeAnything())
+    plant(message_rows, "message_checksums", lambda *columns: _LikeAnything())
+    return SqliteSessionStore.open(path)
+
+
+def list_checksums_not_checked(path: Path) -> Any:
+    """Rows of lists are not verified against their row checksums."""
+    plant(list_rows, "_refuse_changed", lambda *what: (True, 0))
     return SqliteSessionStore.open(path)
 
 
 def digests_not_checked(path: Path) -> Any:
-    """Nothing but messages is verified against its digest."""
+    """Nothing but messages is verified against its digest or row checksum."""
+    plant(list_rows, "_refuse_changed", lambda *what: (True, 0))
     for name in ("check_session", "check_collection", "check_checkpoint"):
-        plant(decode, name, lambda *what: None)
+        plant(decode, name, lambda *what, **how: None)
     return SqliteSessionStore.open(path)
 
 

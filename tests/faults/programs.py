@@ -16,9 +16,9 @@ from pathlib import Path
 
 import attrs
 
-from a3s_store import SessionSnapshot, SqliteSessionStore
+from a3s_store import Commit, SessionSnapshot, SqliteSessionStore
 from a3s_store.core.changes import SessionChanges, Stored
-from a3s_store.errors import StoreForkedError
+from a3s_store.errors import StaleGenerationError, StoreForkedError
 from a3s_store.models import Message, TextDelta
 from a3s_store.runtime import ActiveRun, AgentResult, SessionManager
 from tests.support import messages, session, trace
@@ -50,6 +50,31 @@ def save_on(path: str, session_id: str, start: str) -> None:
                 await store.save_snapshot(_snapshot(session_id, length))
                 sys.stdout.write(f"{length}\n")
                 sys.stdout.flush()
+
+    asyncio.run(main())
+
+
+def watch_on(path: str, after: str) -> None:
+    """Watch the commits of a store for ever, printing the sequence of each."""
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path, read_only=True) as store:
+            async for commit in store.watch(after=int(after)):
+                assert isinstance(commit, Commit)
+                sys.stdout.write(f"{commit.sequence}\n")
+                sys.stdout.flush()
+
+    asyncio.run(main())
+
+
+def watch_and_forget(path: str) -> None:
+    """Leave watches that wait, and a store that was never closed, on a loop that ends."""
+
+    async def main() -> None:
+        store = await SqliteSessionStore.open(path)
+        waiting = [asyncio.ensure_future(anext(store.watch())) for _ in range(3)]
+        await asyncio.wait(waiting, timeout=0.2)
+        sys.stdout.write(f"{sum(one.done() for one in waiting)} done\n")
 
     asyncio.run(main())
 
@@ -93,6 +118,66 @@ def merge_turns(path: str, name: str, turns: str) -> None:
         print(merged)
 
     asyncio.run(main())
+
+
+def append(path: str, name: str, count: str) -> None:
+    """Append so many messages to a session, beside the process of the other name."""
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await asyncio.to_thread(_wait_for_both, Path(path), name)
+            for number in range(int(count)):
+                await store.append("shared", [Message.user(f"{name} {number}")])
+
+    asyncio.run(main())
+
+
+def append_after(path: str, name: str, count: str) -> None:
+    """Append as `append` does, each message after the last one read; print how often refused."""
+
+    async def main() -> None:
+        refused = 0
+        async with SqliteSessionStore.open(path) as store:
+            await asyncio.to_thread(_wait_for_both, Path(path), name)
+            for number in range(int(count)):
+                message = Message.user(f"{name} {number}")
+                save_id = secrets.token_bytes(16)
+                while True:
+                    page = await store.messages("shared", last=0)
+                    assert page is not None
+                    try:
+                        await store.append("shared", [message], after=page.end, save_id=save_id)
+                        break
+                    except StaleGenerationError:
+                        refused += 1
+        print(refused)
+
+    asyncio.run(main())
+
+
+def append_on(path: str, start: str) -> None:
+    """Append one message after another, printing each number before its append and after it.
+
+    The save id is made of the number, so that another process can repeat an append.
+    """
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            page = await store.messages("shared", last=0)
+            assert page is not None
+            end = page.end
+            for number in itertools.count(int(start)):
+                print(f"{number} {end.length} {end.chain_hash.hex()}", flush=True)
+                message = Message.user(str(number))
+                done = await store.append("shared", [message], after=end, save_id=save_id(number))
+                end = done.position
+
+    asyncio.run(main())
+
+
+def save_id(number: int) -> bytes:
+    """Return the id of the append with this number."""
+    return number.to_bytes(16, "big")
 
 
 def compete(path: str, name: str, seconds: str) -> None:
@@ -239,12 +324,17 @@ def _in_child(store: SqliteSessionStore) -> int:
 
 
 PROGRAMS: dict[str, Callable[..., None]] = {
+    "append": append,
+    "append_after": append_after,
+    "append_on": append_on,
     "save_on": save_on,
     "save_one": save_one,
     "compete": compete,
     "merge_turns": merge_turns,
     "forget": forget,
     "stream": stream,
+    "watch_on": watch_on,
+    "watch_and_forget": watch_and_forget,
     "fork": fork,
 }
 

@@ -12,6 +12,7 @@ from tests.faults.run_campaign import planted
     ("fault", "seen"),
     [
         ("checksums_not_checked", "SILENT"),
+        ("list_checksums_not_checked", "SILENT"),
         ("digests_not_checked", "SILENT"),
         ("memories_not_checked", "SILENT ('memories'"),
         ("damage_swallowed", "SILENT"),

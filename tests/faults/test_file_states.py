@@ -51,7 +51,9 @@ def log_of(path: Path) -> Path:
 
 def content(folder: Path) -> dict[str, bytes]:
     return {
-        each.name: each.read_bytes() for each in folder.iterdir() if not each.name.endswith("-shm")
+        each.name: each.read_bytes()
+        for each in folder.iterdir()
+        if not each.name.endswith(("-shm", "-queue"))
     }
 
 
@@ -329,5 +331,7 @@ def test_what_is_done_under_an_open_store(
         # Nothing is copied into a file that is another one, by the closing either.
         assert path.read_bytes() == before
         return
-    stores = [each for each in path.parent.iterdir() if not each.name.endswith(("-wal", "-shm"))]
+    stores = [
+        each for each in path.parent.iterdir() if not each.name.endswith(("-wal", "-shm", "-queue"))
+    ]
     assert "a b c" in {opened(each) for each in stores}

@@ -72,7 +72,7 @@ class ConditionalMachine(RuleBasedStateMachine):
 
     async def _open(self) -> SqliteSessionStore:
         path = Path(self.folder.name, "store.a3s")
-        return await SqliteSessionStore.open(path, durability="normal", cache_max_sessions=1)
+        return await SqliteSessionStore.open(path, durability="normal", cache_bytes=20_000)
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):

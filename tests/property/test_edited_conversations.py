@@ -1,7 +1,8 @@
 """Conversations whose messages are dropped, changed, put in and out of order, against a plain list.
 
-Two stores on one file, one of which forgets everything at once; every generation is loaded again,
-the file verifies at the end, and after the deletion of everything no message is left in it.
+Three stores on one file, with a session cache of the usual size, a tiny one and none: so messages
+are recognised in the cache, by their origins, and by what is stored. Every generation is loaded
+again, the file verifies at the end, and after the deletion of everything no message is left in it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from a3s_store import SqliteSessionStore
 from a3s_store.models import Message
 from a3s_store.testing import samples
+from tests.support import policy
 
 _IDS = ("one", "two")
 _PLACE = st.integers(0, 30)
@@ -30,7 +32,7 @@ def _steps(draw: st.DrawFn) -> tuple[Any, ...]:
             [
                 *("append", "slide", "system", "change", "insert", "cut", "swap", "back"),
                 *("rewind", "fork", "delete", "checkpoint", "drop checkpoint"),
-                *("prune", "prune tips"),
+                *("prune", "prune tips", "load", "load back"),
             ]
         )
     )
@@ -39,7 +41,7 @@ def _steps(draw: st.DrawFn) -> tuple[Any, ...]:
         draw(st.sampled_from(_IDS)),
         draw(_PLACE),
         draw(st.integers(1, 4)),
-        draw(st.booleans()),
+        draw(st.integers(0, 2)),
         draw(st.booleans()),
     )
 
@@ -47,11 +49,10 @@ def _steps(draw: st.DrawFn) -> tuple[Any, ...]:
 class _Program:
     """The conversations saved under each id, by generation, and the stores that have them."""
 
-    def __init__(
-        self, warm: SqliteSessionStore, cold: SqliteSessionStore, clock: list[float]
-    ) -> None:
-        self.stores = (warm, cold)
+    def __init__(self, stores: tuple[SqliteSessionStore, ...], clock: list[float]) -> None:
+        self.stores = stores
         self.clock = clock
+        self.constants = tuple(map(Message.user, ("ok", "go on")))
         self.saved: dict[str, dict[int, tuple[Message, ...]]] = {one: {} for one in _IDS}
         self.checkpoints: dict[str, tuple[Message, ...]] = {}  # by session, of one run
         self.number = 0
@@ -64,7 +65,7 @@ class _Program:
         self.number += count
         # A few texts occur again and again, as they do in life.
         return tuple(
-            Message.user(f"message {n}" if n % 5 else "ok")
+            self.constants[n % 2] if n % 4 == 0 else Message.user(f"message {n}" if n % 5 else "ok")
             for n in range(self.number - count, self.number)
         )
 
@@ -90,9 +91,9 @@ class _Program:
                 return old + new
 
     async def step(
-        self, kind: str, session_id: str, at: int, count: int, cold: bool, rebuilt: bool
+        self, kind: str, session_id: str, at: int, count: int, which: int, rebuilt: bool
     ) -> None:
-        store = self.stores[cold]
+        store = self.stores[which]
         saved, old = self.saved[session_id], self.now(session_id)
         if kind == "delete":
             await store.delete(session_id)
@@ -102,7 +103,7 @@ class _Program:
             # Everything is old by then; what goes is looked up, which go is for the tests of prune.
             self.clock[0] += 86_400 * 3
             days = 1 if kind == "prune tips" else None
-            await store.prune(keep_generations=count, keep_days=days)
+            await store.prune(policy(count, days))
             for one, generations in self.saved.items():
                 kept = {entry.number for entry in await store.generations(one)}
                 assert max(generations, default=None) == max(kept, default=None)
@@ -115,6 +116,15 @@ class _Program:
             value = samples.loop_checkpoint("run-1", session_id).evolve(messages=messages)
             await store.save_loop_checkpoint("run-1", value)
             self.checkpoints = {session_id: messages}
+        elif kind.startswith("load"):
+            # The application goes on with the loaded messages.
+            if saved:
+                chosen = max(saved) if kind == "load" else sorted(saved)[at % len(saved)]
+                given = None if kind == "load" else chosen
+                found = await store.load(session_id, generation=given)
+                assert found is not None
+                assert found.messages == saved[chosen]
+                saved[chosen] = found.messages
         elif kind == "rewind":
             if saved:
                 length = at % (len(old) + 1)
@@ -161,9 +171,10 @@ def test_a_conversation_edited_anywhere_is_loaded_as_saved_in_every_generation(
         clock = [1_800_000_000.0]
         async with (
             SqliteSessionStore.open(path, clock=lambda: clock[0]) as warm,
-            SqliteSessionStore.open(path, clock=lambda: clock[0], cache_max_sessions=0) as cold,
+            SqliteSessionStore.open(path, clock=lambda: clock[0], cache_bytes=9_000) as tiny,
+            SqliteSessionStore.open(path, clock=lambda: clock[0], cache_bytes=0) as cold,
         ):
-            program = _Program(warm, cold, clock)
+            program = _Program((warm, tiny, cold), clock)
             for step in steps:
                 await program.step(*step)
                 conversation = _conversations(path)

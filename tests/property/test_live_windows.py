@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from a3s_store.core.protocol import ConditionalStore
 from a3s_store.core.tool_pairs import check_pairs
+from a3s_store.core.turns import turns
 from a3s_store.errors import (
     RunCancelledError,
     RunClaimedError,
@@ -480,6 +481,27 @@ class Machine(RuleBasedStateMachine):
                 self._forget(before)
 
         self.do(self.attempt(number, clear, compares=True))
+
+    @rule(number=WINDOWS, count=st.integers(1, 2))
+    def undo(self, number: int, count: int) -> None:
+        async def undo(window: Window) -> None:
+            before = window.live.session.messages
+            prompts = [one for one in turns(before) if one.index]
+            if window.running is not None or len(prompts) < count:
+                return
+            stored = await self._stored_texts()
+            try:
+                undone = await window.live.undo_turn(count)
+            except StaleSessionError:
+                raise
+            except BaseException:
+                # It may be done or not.
+                self._forget(set(texts(before)) | stored)
+                raise
+            assert window.live.session.messages + undone == before
+            self._forget(set(texts(undone)))
+
+        self.do(self.attempt(number, undo, compares=True))
 
     def _forget(self, before: set[str]) -> None:
         self.acknowledged.texts -= before

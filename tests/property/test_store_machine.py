@@ -16,6 +16,7 @@ from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.protocol import Capabilities, Inventory, SessionStore
 from a3s_store.core.reports import Depth, VerifyReport
 from a3s_store.testing.state_machine import store_machine
+from tests.support import in_chunks
 
 # (programs, steps of each) by profile; the file and SQLite stores sync every save.
 _SIZES = {"dev": (11, 25), "ci": (8, 30), "soak": (2000, 60)}
@@ -36,11 +37,18 @@ async def _sqlite(place: Path) -> SessionStore:
     return await SqliteSessionStore.open(place / "store.a3s")
 
 
+async def _sqlite_in_memory(place: Path) -> SessionStore:
+    return await SqliteSessionStore.open(":memory:")
+
+
 async def _sqlite_with_a_tiny_cache(place: Path) -> SessionStore:
     """A store with a tiny session cache, which mostly has the wrong session."""
-    return await SqliteSessionStore.open(
-        place / "store.a3s", cache_max_sessions=1, cache_max_items=6
-    )
+    return await SqliteSessionStore.open(place / "store.a3s", cache_bytes=10_000)
+
+
+async def _sqlite_in_chunks(place: Path) -> SessionStore:
+    """A store in which nearly every save takes several transactions."""
+    return in_chunks(await SqliteSessionStore.open(place / "store.a3s"))
 
 
 class _InTurns:
@@ -71,6 +79,7 @@ class _InTurns:
 async def _sqlite_in_turns(place: Path) -> SessionStore:
     path = place / "store.a3s"
     stores = [await SqliteSessionStore.open(path) for _ in range(2)]
+    in_chunks(stores[1])
     return cast(SessionStore, _InTurns(*stores))
 
 
@@ -81,7 +90,9 @@ async def _files(place: Path) -> SessionStore:
 _STORES = {
     "memory": _memory,
     "sqlite": _sqlite,
+    "sqlite in memory": _sqlite_in_memory,
     "sqlite that forgets": _sqlite_with_a_tiny_cache,
+    "sqlite in chunks": _sqlite_in_chunks,
     "sqlite in turns": _sqlite_in_turns,
     "file": _files,
 }
@@ -89,6 +100,6 @@ _STORES = {
 
 @pytest.mark.slow
 class TestStores(store_machine(_STORES, may_refuse={"file"}).TestCase):  # type: ignore[misc]
-    """The SQLite and the memory store take every id; the file store may refuse one."""
+    """The SQLite stores and the memory store take every id; the file store may refuse one."""
 
     settings = _SETTINGS

@@ -31,7 +31,11 @@ from a3s_store.wire import (
 )
 
 CLASSES = [
-    *(cls for cls in vars(models).values() if isinstance(cls, type) and issubclass(cls, Model)),
+    *(
+        cls
+        for name in models.__all__
+        if isinstance(cls := getattr(models, name), type) and issubclass(cls, Model)
+    ),
     SessionSnapshot,
 ]
 # Nearly a hundred models make up for it.

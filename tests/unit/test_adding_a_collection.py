@@ -24,6 +24,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> SourceCopy:
     made.write("a3s_store/models/rating.py", MODEL)
     for difference in blocks(PAGE, "diff"):
         made.apply(difference.replace("NNNN", str(number)))
+    made.run("-m", "tools.generate")
     sql = made.run("-m", "tools.collection_sql", "ratings")
     assert sql.strip() == STATEMENTS.strip()
     made.write(f"schema/sqlite/{number:04}_ratings.sql", sql)

@@ -15,7 +15,7 @@ import pytest
 
 import a3s_store
 from a3s_store import SessionSnapshot, SqliteSessionStore, _deprecated, errors
-from a3s_store._deprecated import MODULES, NAMES
+from a3s_store._deprecated import CACHE_COUNTS, MODULES, NAMES
 from a3s_store.core import reports
 from a3s_store.core.collections import COLLECTIONS, TRACE_EVENTS
 from a3s_store.errors import CorruptionError
@@ -160,24 +160,26 @@ def test_a_damage_error_pickled_by_the_older_release_is_read() -> None:
     assert read.part == "run_records"
 
 
-def test_older_keywords_of_open_work_and_warn(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [0, 1, 100_000])
+@pytest.mark.parametrize("name", CACHE_COUNTS)
+def test_of_the_former_bounds_of_the_cache_only_0_has_a_meaning(
+    tmp_path: Path, name: str, number: int
+) -> None:
+    given: dict[str, Any] = {name: number}
+
     async def main() -> None:
-        with pytest.warns(DeprecationWarning, match="cache_max_sessions="):
-            opening = SqliteSessionStore.open(
-                tmp_path / "agent.a3s",
-                remembered_sessions=0,  # type: ignore[call-arg]
-            )
+        with pytest.warns(DeprecationWarning, match=f"{name}= is .* use cache_bytes="):
+            opening = SqliteSessionStore.open(tmp_path / "agent.a3s", **given)
         async with opening as store:
-            assert store._engine.settings.cache_max_sessions == 0
+            assert store._engine.settings.cache_bytes == (0 if number == 0 else 64 << 20)
 
     asyncio.run(main())
 
 
-def test_both_spellings_of_a_keyword_at_once_are_refused(tmp_path: Path) -> None:
-    both: dict[str, Any] = {"remembered_values": 1, "cache_max_items": 1}
-    with pytest.raises(TypeError, match="remembered_values is the old name of cache_max_items"):
-        SqliteSessionStore.open(tmp_path / "agent.a3s", **both)
-    assert list(tmp_path.iterdir()) == []
+def test_both_spellings_of_a_keyword_at_once_are_refused() -> None:
+    function = _deprecated.renamed(old="new")(lambda **given: given)
+    with pytest.raises(TypeError, match="old is the old name of new"):
+        function(old=1, new=1)
 
 
 def test_the_part_of_damage_has_its_older_name_too() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_the_other_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "sessions.md").read_text(encoding="utf-8")
     programs = re.findall(r"```python\n(.*?)```", text, re.S)
-    talking, beside, crashing, closing, asking, hooked, remembering = programs
+    talking, beside, crashing, closing, turning, asking, hooked, adding_up, remembering = programs
     for messages in (2, 4):
         assert _said_by(talking, tmp_path) == f"The login fails, you say? {messages}\n"
     assert _said_by(beside, tmp_path).splitlines() == [
@@ -108,6 +109,11 @@ def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
     told = "Auto-save failed for session login"
     assert _said_by(closing, tmp_path, logged=told) == "login not_saved\n"
     assert (tmp_path / "login.rescue.json").is_file()
+    assert _said_by(turning, tmp_path).splitlines() == [
+        "['hello', 'pardon?']",
+        "hello or pardon? after 2",
+        "['hello', 'what?']",
+    ]
     assert _said_by(asking, tmp_path).splitlines() == [
         "ls src: done",
         "make: done",
@@ -118,6 +124,7 @@ def test_the_program_about_sessions_runs_and_goes_on(tmp_path: Path) -> None:
         "settings.py: password = [redacted]",
         "Tool 'read' is not allowed by any active skill.",
     ]
+    assert _said_by(adding_up, tmp_path).split() == ["fix-login", "2", "26", "$0.0000", "2"]
     assert _said_by(remembering, tmp_path) == "['indent'] True\n"
 
 
@@ -147,6 +154,21 @@ def test_the_programs_about_maintenance_run_one_after_the_other(tmp_path: Path) 
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert said in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("appends", "now 2 messages\n1 hi 2\n"),
+        ("commit-log", "append fix-login 1\n1\n"),
+        ("transactions", "['a', 'b'] 1 1\n1.5\n1000 4\n"),
+        ("sync", "0 hi\n1 and the logout\n['fix-login'] 0\n"),
+    ],
+)
+def test_the_program_of_a_page_runs(page: str, said: str, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert _said_by(program, tmp_path) == said
 
 
 def test_every_campaign_is_in_the_page_about_what_was_tried() -> None:
@@ -198,6 +220,12 @@ def _anchors(page: str) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page, re.M)
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+def test_no_nine_words_occur_twice_in_the_readme() -> None:
+    words = re.sub(r"```.*?```", "", README, flags=re.S).split()
+    found = Counter(" ".join(words[at : at + 9]) for at in range(len(words) - 8))
+    assert [words for words, count in found.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -37,6 +37,7 @@ from a3s_store.errors import (
     RunClaimedError,
     SessionNotSavedError,
     StaleGenerationError,
+    StaleItemError,
     StaleSessionError,
     StoreBusyError,
     StoreError,
@@ -68,6 +69,8 @@ def made(cls: type[StoreError]) -> StoreError:
         more = {"expected": 1, "actual": 2}
     if issubclass(cls, StaleSessionError):
         more |= {"session_id": "x", "reason": "rewritten"}
+    if cls is StaleItemError:
+        more = {"expected": 1, "current": 2}
     if cls is RunClaimedError:
         more = {"run_id": "run-1"}
     if cls is GenerationGoneError:
@@ -119,8 +122,7 @@ def refusals(folder: Path) -> dict[str, Callable[[SqliteSessionStore], Any]]:
     """Return calls with an invalid argument, by the argument's name."""
     path = folder / "other.a3s"
     return {
-        "keep_generations": lambda store: store.prune(keep_generations=0),
-        "keep_days": lambda store: store.prune(keep_days=LONG),
+        "policy": lambda store: store.prune(LONG),
         "target_free": lambda store: store.compact(target_free=1),
         "depth": lambda store: store.verify(depth=LONG),
         "time_limit": lambda store: store.verify(time_limit=-1),

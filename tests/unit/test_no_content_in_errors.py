@@ -40,7 +40,7 @@ from a3s_store.models import (
     WorkflowStepRecord,
 )
 from a3s_store.models.checkpoint import StepOutcome
-from a3s_store.wire import Model, decode
+from a3s_store.wire import Model, decode, evolved
 from tests.support import artifact, checkpoint, database, run, session, trace, with_store
 
 MARK = "tell-no-one-4711"
@@ -170,7 +170,7 @@ def spoilt(value: Any, bad: Any) -> Iterator[Any]:
             before = getattr(value, field.name)
             for part in [*spoilt(before, bad), bad]:
                 try:
-                    yield value.evolve(**{field.name: part})
+                    yield evolved(value, {field.name: part})
                 except StoreError as error:
                     assert_silent(error)  # refused at once
     elif type(value) is tuple:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,14 +108,23 @@ def inventory(layout: Layout) -> Inventory:
     )
 
 
-def loop_checkpoints_of(layout: Layout, session_id: str) -> Iterator[Path]:
-    """Yield the files of the loop checkpoints of a session's runs."""
+def loop_checkpoints_of(layout: Layout, session_id: str) -> list[Path]:
+    """Return the files of the loop checkpoints of a session's runs."""
+    return loop_checkpoints(layout).get(session_id, [])
+
+
+def loop_checkpoints(layout: Layout) -> dict[str, list[Path]]:
+    """Return the files of all loop checkpoints, by the ids of their sessions."""
+    found: defaultdict[str, list[Path]] = defaultdict(list)
     for path in _files_in(layout.folder(LOOP_CHECKPOINTS)):
         try:
-            if identity(path, "session_id", layout.file_bytes) == session_id:
-                yield path
+            session_id = identity(path, "session_id", layout.file_bytes)
         except DecodeError as error:
-            _log.warning("%s stays, since its session cannot be read: %s", path, error.what)
+            _log.warning("%s is left out, since its session cannot be read: %s", path, error.what)
+            continue
+        if session_id is not None:
+            found[session_id].append(path)
+    return dict(found)
 
 
 def _sessions(layout: Layout, *, damaged: bool) -> dict[str, str]:

@@ -10,9 +10,10 @@ reappears when the id is used again; 4. a claim exists only while there is no se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from a3s_store.backends.jsonfiles import claims, content, left_behind
 from a3s_store.backends.jsonfiles.atomic_write import Changes, present, read
@@ -39,19 +40,25 @@ from a3s_store.core.batch import (
     refuse_too_large,
     refuse_too_large_value,
 )
+from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.collections import (
     COLLECTIONS,
+    RUN_RECORDS,
     WORKFLOW_CHECKPOINTS,
     CheckpointKind,
     Collection,
 )
+from a3s_store.core.listing.conditions import Listed
+from a3s_store.core.listing.rows import listed
 from a3s_store.core.new_files import temporary_name, write_new
 from a3s_store.core.protocol import Inventory
 from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import IdCollisionError, StoreUnavailableError
-from a3s_store.models import SessionData
+from a3s_store.errors import DecodeError, IdCollisionError, StoreUnavailableError
+from a3s_store.models import LoopCheckpoint, SessionData
 from a3s_store.wire import DEFAULT_LIMITS, Limits, encode
 from a3s_store.wire.limits import in_force
+
+_log: Final = logging.getLogger("a3s_store.files")
 
 
 class Directory:
@@ -70,25 +77,48 @@ class Directory:
     def commit(self, batch: Batch) -> bool:
         """Write a batch, see `BaseStore._commit`; after a crash some of its files may be old."""
         name = require_name(batch.session_id)
+        trees = self._trees(batch)
+        with self._lock.exclusive():
+            return self._write(batch, trees, name)
+
+    def change(
+        self,
+        session_id: str,
+        collections: Sequence[Collection],
+        change: Callable[[LoadResult], Batch | None],
+    ) -> None:
+        """Write the batch that `change` returns for what is stored, read and written at one moment.
+
+        None writes nothing. What it raises is raised, and nothing is written.
+        """
+        name = require_name(session_id)
+        with self._lock.exclusive():
+            batch = change(self._fetch(name, session_id, collections, session=True))
+            if batch is not None:
+                self._write(batch, self._trees(batch), name)
+
+    def _trees(self, batch: Batch) -> Trees:
         with in_force(self.limits):
             trees = encode_batch(batch)
         refuse_too_large(trees, self.limits)
-        with self._lock.exclusive():
-            owner = claims.owner(self.layout, name, batch.session_id)
-            if owner not in {None, batch.session_id}:
-                raise IdCollisionError(
-                    "another session has the file of this id",
-                    where=str(self.layout.session(name)),
-                    hint="Ids that differ in / \\ and .. only share a file; choose another id",
-                )
-            if batch.expected_digest is not None and (
-                owner is None or self._digest(name) != batch.expected_digest
-            ):
-                return False
-            with Changes(self.root) as changes:
-                self._stage(batch, trees, name, changes)
-                changes.land()
-            self._tidy()
+        return trees
+
+    def _write(self, batch: Batch, trees: Trees, name: str) -> bool:
+        owner = claims.owner(self.layout, name, batch.session_id)
+        if owner not in {None, batch.session_id}:
+            raise IdCollisionError(
+                "another session has the file of this id",
+                where=str(self.layout.session(name)),
+                hint="Ids that differ in / \\ and .. only share a file; choose another id",
+            )
+        if batch.expected_digest is not None and (
+            owner is None or self._digest(name) != batch.expected_digest
+        ):
+            return False
+        with Changes(self.root) as changes:
+            self._stage(batch, trees, name, changes)
+            changes.land()
+        self._tidy()
         return True
 
     def _stage(self, batch: Batch, trees: Trees, name: str, changes: Changes) -> None:
@@ -136,9 +166,19 @@ class Directory:
         """Return stored values, see `BaseStore._fetch`."""
         name = name_of(session_id)
         with self._lock.shared():
-            if name is None or claims.owner(self.layout, name, session_id) != session_id:
-                return LoadResult(session=None, collections=dict.fromkeys(collections))
-            return self._read(name, collections, session=session)
+            return self._fetch(name, session_id, collections, session=session)
+
+    def _fetch(
+        self,
+        name: str | None,
+        session_id: str,
+        collections: Sequence[Collection],
+        *,
+        session: bool,
+    ) -> LoadResult:
+        if name is None or claims.owner(self.layout, name, session_id) != session_id:
+            return LoadResult(session=None, collections=dict.fromkeys(collections))
+        return self._read(name, collections, session=session)
 
     def _read(self, name: str, collections: Sequence[Collection], *, session: bool) -> LoadResult:
         files = {collection: self._read_collection(collection, name) for collection in collections}
@@ -262,6 +302,30 @@ class Directory:
         """Return the ids of the sessions, sorted."""
         with self._lock.shared():
             return claims.session_ids(self.layout)
+
+    def listed(self) -> tuple[list[Listed], bool]:
+        """Return the sessions as lists have them, each read whole, and whether all can be read."""
+        found: list[Listed] = []
+        is_whole = True
+        with self._lock.shared():
+            checkpoints = claims.loop_checkpoints(self.layout)
+            for session_id in claims.session_ids(self.layout):
+                try:
+                    found += self._listed(session_id, checkpoints.get(session_id, []))
+                except DecodeError as error:
+                    _log.warning("session %r is not listed: %s", session_id, error)
+                    is_whole = False
+        return found, is_whole
+
+    def _listed(self, session_id: str, checkpoints: Sequence[Path]) -> Iterator[Listed]:
+        runs = [
+            RunCheckpoint(checkpoint=content.read_value(LoopCheckpoint, data, path))
+            for path in checkpoints
+            if (data := read(path, self.limits.file_bytes)) is not None
+        ]
+        stored = self._read(require_name(session_id), (RUN_RECORDS,) if runs else (), session=True)
+        if stored.session is not None:
+            yield listed(stored.session, stored.collections.get(RUN_RECORDS) or (), runs)
 
     def inventory(self) -> Inventory:
         """Return all ids, including damaged sessions, so that an export reports their errors."""

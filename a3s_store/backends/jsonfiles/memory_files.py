@@ -5,6 +5,8 @@ A file has its owner and all items, the oldest first; each change replaces the w
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from a3s_store.agent_memory.item import MemoryItem, unfit
 from a3s_store.agent_memory.session_stores import Change, session_deleted
 from a3s_store.backends.jsonfiles import claims, content
@@ -15,6 +17,11 @@ from a3s_store.core.collections import check_id
 from a3s_store.errors import DecodeError, InvalidIdError
 from a3s_store.wire import Model, encode, field, model
 
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
+
 
 @model()
 class MemoryFile(Model):
@@ -22,6 +29,10 @@ class MemoryFile(Model):
 
     owner: str
     items: tuple[MemoryItem, ...] = field(default=())
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.MemoryFileChanges]) -> Self: ...
 
 
 class MemoryFiles:

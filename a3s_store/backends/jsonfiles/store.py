@@ -1,16 +1,10 @@
-"""`FileSessionStore`: runs the operations of `Directory` on worker threads, one function each.
-
-Invariants: 1. the event loop waits for no file and no lock; 2. after a cancelled await the function
-still runs to its end, so that no operation stops half way; 3. changes to one owner's memories, or
-to one session's queue, are made in the order of the calls.
-"""
+"""`FileSessionStore`: which operation of `Directory` each method runs."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,17 +12,25 @@ from typing import Any, TypeVar
 from a3s_store.agent_memory.item import MemoryItem
 from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change
 from a3s_store.backends.jsonfiles import left_behind
+from a3s_store.backends.jsonfiles.append_methods import FileAppends
 from a3s_store.backends.jsonfiles.atomic_write import make_folder
+from a3s_store.backends.jsonfiles.commit_log_methods import NoCommitLog
 from a3s_store.backends.jsonfiles.directory import Directory
 from a3s_store.backends.jsonfiles.layout import Layout
+from a3s_store.backends.jsonfiles.listing_methods import FileListing
+from a3s_store.backends.jsonfiles.retention_methods import NoRetention
+from a3s_store.backends.jsonfiles.store_base import named
+from a3s_store.backends.jsonfiles.stream_methods import NoStreams
+from a3s_store.backends.jsonfiles.unit_methods import NoTransactions
 from a3s_store.core.base.opening import Opening, not_constructed
 from a3s_store.core.base.queue_entries import EntryKey, MayTake, QueueEntry, QueueEntryMethods
+from a3s_store.core.base.usage import UsageMethods
 from a3s_store.core.batch import Batch, LoadResult
 from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction.credential_names import CredentialNames
 from a3s_store.core.redaction.redactor import BUILT_IN, Redact, Redactor
-from a3s_store.errors import InvalidArgumentError, StoreForkedError, during
+from a3s_store.errors import InvalidArgumentError, during
 from a3s_store.printable import short_repr
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
@@ -36,7 +38,17 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 10.0
 
 
-class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
+class FileSessionStore(
+    FileAppends,
+    FileListing,
+    NoCommitLog,
+    NoRetention,
+    NoTransactions,
+    NoStreams,
+    UsageMethods,
+    BaseMemoryMethods,
+    QueueEntryMethods,
+):
     """A `SessionStore` on a directory with the files of upstream's 3.3.0.
 
     It can be used beside upstream's engines, and sessions can be read with any tool. Each file is
@@ -44,7 +56,8 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
     them some are new and some old (collections first, the session last), so `capabilities()` does
     not promise `atomic_session_snapshots`. Every save rewrites its files, so that a turn of a long
     conversation costs more than one of a short conversation; `SqliteSessionStore` has neither
-    limit.
+    limit. `append`, `update` and reads of parts read the whole file, too; `sessions` and `usage`
+    read every session.
 
     Ids that differ only in `/`, `\\` and `..` share a file; the second one is refused with
     IdCollisionError. Ids of more than 250 bytes, and the id `.`, cannot be saved.
@@ -64,16 +77,7 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         """Not for callers, who use `open`; a path raises NotOpenedError."""
         if not isinstance(directory, Directory):
             raise not_constructed(type(self).__name__)
-        self._directory = directory
-        self._redactor = redactor or Redactor()
-        self._clock = clock
-        self._limits = directory.limits
-        self._running: set[asyncio.Task[Any]] = set()
-        # The last task of each lane, as long as it runs.
-        self._lanes: weakref.WeakValueDictionary[str, asyncio.Task[Any]] = (
-            weakref.WeakValueDictionary()
-        )
-        self._process = os.getpid()
+        super().__init__(directory, redactor or Redactor(), clock)
 
     @classmethod
     def open(
@@ -120,13 +124,16 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
             aggregate_cas=True,
             collections=True,
             checkpoints=True,
+            append=True,
+            pages=True,
+            usage=True,
             durable=True,
             shared_by_processes=True,
             agent_memory=True,
         )
 
     async def _commit(self, batch: Batch) -> bool:
-        return await self._run(batch.op, _named(batch.session_id), self._directory.commit, batch)
+        return await self._run(batch.op, named(batch.session_id), self._directory.commit, batch)
 
     async def _fetch(
         self, op: str, session_id: str, collections: Sequence[Collection], *, session: bool
@@ -134,30 +141,30 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         def fetch() -> LoadResult:
             return self._directory.fetch(session_id, collections, session=session)
 
-        return await self._run(op, _named(session_id), fetch)
+        return await self._run(op, named(session_id), fetch)
 
     async def _delete(self, session_id: str) -> None:
         # After memories that are being stored: one of a cancelled call would stay otherwise.
         work, lane = self._directory.delete, _memories(session_id)
-        await self._run("delete", _named(session_id), work, session_id, lane=lane)
+        await self._run("delete", named(session_id), work, session_id, lane=lane)
 
     async def _ids(self) -> list[str]:
         return await self._run("list", "sessions", self._directory.ids)
 
     async def _exists(self, session_id: str) -> bool:
-        return await self._run("exists", _named(session_id), self._directory.exists, session_id)
+        return await self._run("exists", named(session_id), self._directory.exists, session_id)
 
     async def _put_checkpoint(self, kind: CheckpointKind, key: str, value: Any) -> None:
         work = self._directory.put_checkpoint
-        await self._run(f"save_{kind.name}", _named(key, kind.key), work, kind, key, value)
+        await self._run(f"save_{kind.name}", named(key, kind.key), work, kind, key, value)
 
     async def _get_checkpoint(self, kind: CheckpointKind, key: str) -> Any | None:
         work = self._directory.get_checkpoint
-        return await self._run(f"load_{kind.name}", _named(key, kind.key), work, kind, key)
+        return await self._run(f"load_{kind.name}", named(key, kind.key), work, kind, key)
 
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
         work = self._directory.drop_checkpoint
-        await self._run(f"delete_{kind.name}", _named(key, kind.key), work, kind, key)
+        await self._run(f"delete_{kind.name}", named(key, kind.key), work, kind, key)
 
     async def _load_memories(self, op: str, owner: str) -> tuple[MemoryItem, ...]:
         return await self._run(op, _memories(owner), self._directory.memories.load, owner)
@@ -187,7 +194,7 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         work, now = self._directory.queues.save, self._now_ms()
         given = (session_id, claimed_by, put, remove, now)
         lane = f"queue {session_id}"
-        await self._run("save_queue_entries", _named(session_id), work, *given, lane=lane)
+        await self._run("save_queue_entries", named(session_id), work, *given, lane=lane)
 
     async def _claim_entries(
         self, session_id: str, by: str, may_take: MayTake, life: int | None
@@ -195,7 +202,7 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         work, now = self._directory.queues.claim, self._now_ms()
         given = (session_id, by, may_take, now)
         op, lane = "claim_queue_entries", f"queue {session_id}"
-        return await self._run(op, _named(session_id), work, *given, lane=lane)
+        return await self._run(op, named(session_id), work, *given, lane=lane)
 
     async def _inventory(self) -> Inventory:
         return await self._run("inventory", "all ids", self._directory.inventory)
@@ -209,35 +216,6 @@ class FileSessionStore(BaseMemoryMethods, QueueEntryMethods):
         running = [task for task in tuple(self._running) if task.get_loop() is loop]
         if running:
             await asyncio.wait(running)
-
-    async def _run(
-        self, op: str, what: str, work: Callable[..., T], *given: Any, lane: str = ""
-    ) -> T:
-        """Run a function on a thread; functions of one lane run in the order of the calls."""
-        if os.getpid() != self._process:
-            raise StoreForkedError(
-                "the store was opened before fork()", op=op, hint="Open another one in the child"
-            )
-
-        def named() -> T:
-            with during(op, f"{what} in {self._directory.root}"):
-                return work(*given)
-
-        async def in_turn(before: asyncio.Task[Any] | None) -> T:
-            if before is not None and before.get_loop() is asyncio.get_running_loop():
-                await asyncio.wait([before])
-            return await asyncio.to_thread(named)
-
-        task = asyncio.ensure_future(in_turn(self._lanes.get(lane) if lane else None))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        if lane:
-            self._lanes[lane] = task
-        return await asyncio.shield(task)
-
-
-def _named(key: str, what: str = "session") -> str:
-    return f"{what} {key!r}"
 
 
 def _memories(owner: str) -> str:

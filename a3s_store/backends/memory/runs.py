@@ -18,6 +18,12 @@ class Runs:
         self._runs: dict[str, RunCheckpoint] = {}
         self._drafts: dict[str, Draft] = {}
 
+    def copy(self) -> Runs:
+        """Return the same runs, whose changes leave these as they are."""
+        made = Runs()
+        made._runs, made._drafts = dict(self._runs), dict(self._drafts)
+        return made
+
     def ids(self) -> list[str]:
         """Return the ids of all runs with a checkpoint, sorted."""
         return sorted(self._runs)
@@ -45,15 +51,17 @@ class Runs:
         else:
             self.put(attrs.evolve(before, checkpoint=checkpoint))
 
-    def drop(self, run_id: str) -> None:
-        """Remove a run with its draft, if there is one."""
-        self._runs.pop(run_id, None)
+    def drop(self, run_id: str) -> RunCheckpoint | None:
+        """Remove a run with its draft, and return it; None if there is none."""
         self._drafts.pop(run_id, None)
+        return self._runs.pop(run_id, None)
 
-    def drop_of(self, session_id: str) -> None:
-        """Remove the runs of a session."""
-        for run in self.of_session(session_id):
+    def drop_of(self, session_id: str) -> tuple[RunCheckpoint, ...]:
+        """Remove the runs of a session, and return them."""
+        gone = self.of_session(session_id)
+        for run in gone:
             self.drop(run.run_id)
+        return gone
 
     def claimed_by(self, run_id: str) -> tuple[str | None] | None:
         """Return the claim of a run in a tuple; None when the run has no checkpoint."""

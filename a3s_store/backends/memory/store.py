@@ -7,17 +7,18 @@ last write, so each is atomic for all tasks of a loop; a lock does the same for 
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from a3s_store.agent_memory.item import MemoryItem
-from a3s_store.agent_memory.session_stores import BaseMemoryMethods, Change, session_deleted
-from a3s_store.backends.memory.branches import Conversation
-from a3s_store.backends.memory.entry import Entry
-from a3s_store.backends.memory.runs import Runs
+from a3s_store.backends.memory.agent_memory_methods import MemoriesOfOwners
+from a3s_store.backends.memory.queue_methods import MemoryQueueEntries
+from a3s_store.backends.memory.retention_methods import MemoryRetention
+from a3s_store.backends.memory.stream_methods import MemoryStreams
+from a3s_store.backends.memory.unit_methods import MemoryUnits
 from a3s_store.core import session_tree
+from a3s_store.core.base.branches import BranchMethods
+from a3s_store.core.base.commit_log import CommitLogMethods
 from a3s_store.core.base.conditional import (
     ConditionalMethods,
     ask,
@@ -26,50 +27,49 @@ from a3s_store.core.base.conditional import (
 )
 from a3s_store.core.base.drafts import BaseDraftStore
 from a3s_store.core.base.generational import (
-    GenerationalMethods,
     not_saved,
     refuse_beyond,
     refuse_other,
     refuse_used,
 )
-from a3s_store.core.base.queue_entries import (
-    WORKFLOW_PREFIX,
-    EntryKey,
-    MayTake,
-    QueueEntry,
-    QueueEntryMethods,
-    entries_of,
-    session_not_saved,
-)
+from a3s_store.core.base.usage import UsageMethods
 from a3s_store.core.batch import Batch, LoadResult
+from a3s_store.core.branches import Branch
 from a3s_store.core.changes import Committed, Merge, RunCheckpoint, SessionChanges, Stored, batch_of
-from a3s_store.core.clock import unix_ms
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind, Collection
+from a3s_store.core.commit_log import CommitPage, LogPosition
 from a3s_store.core.drafts import Draft
 from a3s_store.core.protocol import Capabilities, Generation, Health, Inventory
 from a3s_store.core.redaction.credential_names import CredentialNames
 from a3s_store.core.redaction.redactor import BUILT_IN, Redact
 from a3s_store.core.revision import Revision, Versioned
+from a3s_store.core.usage import UsageQuery, UsageRow, calls_of, usage_rows
 from a3s_store.errors import during
-from a3s_store.models import SessionData, WorkflowCheckpoint
+from a3s_store.models import SessionData
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 from a3s_store.wire.limits import in_force
 
-# The entry of an id under which nothing is stored.
-_NOTHING: Final = Entry(0, 1)
-
 
 class MemorySessionStore(
-    GenerationalMethods, ConditionalMethods, QueueEntryMethods, BaseDraftStore, BaseMemoryMethods
+    MemoryUnits,
+    MemoryRetention,
+    MemoryQueueEntries,
+    MemoriesOfOwners,
+    MemoryStreams,
+    BranchMethods,
+    ConditionalMethods,
+    CommitLogMethods,
+    UsageMethods,
+    BaseDraftStore,
 ):
     """A `SessionStore` in memory; its content ends with the process.
 
     `redact`, `credentials` and `limits` as in `SqliteSessionStore.open`. `clock` returns Unix
     seconds, for `saved_at_ms` and the relevance of memories.
 
-    Every save is a generation until its session is deleted; nothing is pruned. A message that
-    generations share is stored once. Messages that were dropped from a conversation stay in memory
-    with the older generations.
+    Every save is a generation until its session is deleted, or `prune` is called: nothing is pruned
+    by itself. A message that generations share is stored once. Messages that were dropped from a
+    conversation stay in memory with the older generations.
     """
 
     backend_name = "memory"
@@ -82,15 +82,7 @@ class MemorySessionStore(
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(redact=redact, credentials=credentials, limits=limits)
-        self._clock = clock
-        self._entries: dict[str, Entry] = {}
-        # The last generation of each id with a deleted session.
-        self._last: dict[str, int] = {}
-        self._runs = Runs()
-        self._workflows: dict[str, WorkflowCheckpoint] = {}
-        self._memories: dict[str, dict[str, MemoryItem]] = {}
-        self._lock = threading.Lock()
+        super().__init__(redact=redact, credentials=credentials, limits=limits, clock=clock)
 
     def __repr__(self) -> str:
         return f"<MemorySessionStore of {len(self._entries)} ids>"
@@ -106,31 +98,24 @@ class MemorySessionStore(
             conditional_writes=True,
             run_claims=True,
             drafts=True,
+            commit_log=True,
+            watch=True,
+            append=True,
+            pages=True,
+            search=True,
+            host_metadata=True,
+            branches=True,
+            retention=True,
+            usage=True,
+            transactions=True,
+            streams=True,
             agent_memory=True,
         )
 
     async def _commit(self, batch: Batch) -> bool:
         self._refuse_unwritable(batch)
         with self._lock, during(batch.op, f"session {batch.session_id!r}"):
-            entry = self._entry(batch.session_id)
-            refuse_other(batch.expected_generation, entry.generation)
-            if batch.expected_digest is not None:
-                stored = entry.snapshot()
-                if stored is None or stored.digest() != batch.expected_digest:
-                    return False
-            self._apply(batch)
-        return True
-
-    def _apply(self, batch: Batch, shared: Conversation | None = None) -> Entry:
-        """Write a checked batch; `shared` is the conversation of a new fork."""
-        now_ms = unix_ms(self._clock())
-        entry = self._entries.get(batch.session_id)
-        if entry is None:
-            last = self._last.get(batch.session_id, 0)
-            entry = Entry(last, last + 1, conversation=shared or Conversation())
-        entry.apply(batch, now_ms)
-        self._entries[batch.session_id] = entry
-        return entry
+            return self._commit_now(batch)
 
     # -- Generations ---------------------------------------------------------------------------
 
@@ -159,7 +144,8 @@ class MemorySessionStore(
             refuse_beyond(at, len(source.session.messages))
             kept = entry.conversation.first(len(source.session.messages) if at is None else at)
             session = source.session.evolve(messages=kept.messages)
-            self._apply(self._fork_batch(source.evolve(session=session), new_id), kept)
+            fork = self._apply(self._fork_batch(source.evolve(session=session), new_id), kept)
+            fork.host = entry.host.of_fork()
 
     async def _rewind(self, session_id: str, length: int, expected_generation: int | None) -> int:
         with self._lock, during("rewind", f"session {session_id!r}"):
@@ -170,6 +156,23 @@ class MemorySessionStore(
             refuse_beyond(length, len(entry.session.messages))
             session = entry.session.evolve(messages=entry.session.messages[:length])
             batch = Batch(op="rewind", session_id=session_id, session=session)
+            return self._apply(batch).generation
+
+    async def _branches(self, session_id: str) -> tuple[Branch, ...]:
+        with self._lock:
+            return self._entry(session_id).branches()
+
+    async def _switch_branch(
+        self, session_id: str, generation: int, expected_generation: int | None
+    ) -> int:
+        with self._lock, during("switch_branch", f"session {session_id!r}"):
+            entry = self._entry(session_id)
+            refuse_other(expected_generation, entry.generation)
+            if entry.session is None:
+                raise not_saved()
+            entry.turn_to(generation)
+            session = entry.session.evolve(messages=entry.conversation.messages)
+            batch = Batch(op="switch_branch", session_id=session_id, session=session)
             return self._apply(batch).generation
 
     # -- Conditional saves and runs ------------------------------------------------------------
@@ -187,12 +190,14 @@ class MemorySessionStore(
                 changes = ask(merge, changes, theirs, self._claimed_by)
             with in_force(self._limits):
                 refuse_unwritable_changes(changes)
+            now_ms = self._now_ms()
             if changes.changes_session:
                 self._apply(batch_of(changes))
-            for claim in changes.ended_runs:
-                self._runs.drop(claim.run_id)
+            ended = [self._runs.drop(claim.run_id) for claim in changes.ended_runs]
             if changes.checkpoint is not None:
                 self._runs.put(changes.checkpoint)
+            if not changes.changes_session and (changes.checkpoint is not None or any(ended)):
+                self._log_change(changes.session_id, "checkpoint", now_ms)
             revision = self._entry(changes.session_id).revision()
             return Committed(revision=revision or Revision(0, 0), changes=changes, theirs=theirs)
 
@@ -217,8 +222,8 @@ class MemorySessionStore(
     async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
         with self._lock:
             entry = self._entry(session_id)
-            number = entry.save_ids.get(save_id)
-            return None if number is None else Revision(number, entry.life)
+            found = entry.save_ids.get(save_id)
+            return None if found is None else Revision(found[0], entry.life)
 
     async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
         with self._lock:
@@ -226,7 +231,10 @@ class MemorySessionStore(
 
     async def _claim_run(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
         with self._lock:
-            return self._runs.claim(run_id, seen, by)
+            now_ms = self._now_ms()
+            run = self._runs.claim(run_id, seen, by)
+            self._log_change(run.checkpoint.session_id, "checkpoint", now_ms)
+            return run
 
     # -- The port -----------------------------------------------------------------------------
 
@@ -243,8 +251,7 @@ class MemorySessionStore(
 
     async def _delete(self, session_id: str, expected_generation: int | None = None) -> None:
         with self._lock, during("delete", f"session {session_id!r}"):
-            refuse_other(expected_generation, self._entry(session_id).generation)
-            self._remove(session_id)
+            self._delete_now(session_id, expected_generation)
 
     async def _delete_tree(self, session_id: str, expected_generation: int | None = None) -> None:
         with self._lock, during("delete", f"session {session_id!r}"):
@@ -253,18 +260,13 @@ class MemorySessionStore(
             for one in session_tree.below(session_id, parents):
                 self._remove(one)
 
-    def _remove(self, session_id: str) -> None:
-        entry = self._entries.pop(session_id, None)
-        if entry is not None:
-            # The deletion takes a number, so that none is used twice.
-            self._last[session_id] = entry.generation + 1
-        self._workflows.pop(WORKFLOW_PREFIX + session_id, None)
-        self._runs.drop_of(session_id)
-        self._memories.pop(session_id, None)
-
     async def _ids(self) -> list[str]:
         with self._lock:
-            return sorted(i for i, entry in self._entries.items() if entry.session is not None)
+            return sorted(
+                i
+                for i, entry in self._entries.items()
+                if entry.session is not None and entry.host.trashed_at_ms is None
+            )
 
     async def _exists(self, session_id: str) -> bool:
         with self._lock:
@@ -274,7 +276,9 @@ class MemorySessionStore(
         self._refuse_unwritable_checkpoint(value)
         with self._lock:
             if kind is LOOP_CHECKPOINTS:
+                now_ms = self._now_ms()
                 self._runs.put_checkpoint(value)
+                self._log_change(value.session_id, "checkpoint", now_ms)
             else:
                 self._workflows[key] = value
 
@@ -288,53 +292,12 @@ class MemorySessionStore(
     async def _drop_checkpoint(self, kind: CheckpointKind, key: str) -> None:
         with self._lock:
             if kind is LOOP_CHECKPOINTS:
-                self._runs.drop(key)
+                now_ms = self._now_ms()
+                run = self._runs.drop(key)
+                if run is not None:
+                    self._log_change(run.checkpoint.session_id, "checkpoint", now_ms)
             else:
                 self._workflows.pop(key, None)
-
-    def _entry(self, session_id: str) -> Entry:
-        """Return everything stored under an id; an empty entry for an unused one."""
-        return self._entries.get(session_id, _NOTHING)
-
-    def _of_life(self, session_id: str, life: int | None) -> Entry:
-        entry = self._entry(session_id)
-        return _NOTHING if life is not None and life != entry.life else entry
-
-    async def _save_entries(
-        self,
-        session_id: str,
-        claimed_by: str | None,
-        put: Sequence[QueueEntry],
-        remove: Sequence[EntryKey],
-        life: int | None,
-    ) -> None:
-        with self._lock:
-            entry = self._of_life(session_id, life)
-            if put and entry.session is None:
-                raise session_not_saved().locate("save_queue_entries", f"session {session_id!r}")
-            for key in remove:
-                if key in entry.queue and entry.queue[key][0] == claimed_by:
-                    del entry.queue[key]
-            for one in put:
-                entry.put_in_queue(claimed_by, one)
-
-    async def _claim_entries(
-        self, session_id: str, by: str, may_take: MayTake, life: int | None
-    ) -> tuple[QueueEntry, ...]:
-        with self._lock:
-            entry = self._of_life(session_id, life)
-            if entry.session is None:
-                return ()
-            key = WORKFLOW_PREFIX + session_id
-            left = self._workflows.get(key)
-            for claim, one in () if left is None else tuple(entries_of(left)):
-                entry.put_in_queue(claim, one)
-            self._workflows.pop(key, None)  # not before: one that cannot be read stays
-            claims = {claim for claim, _ in entry.queue.values()} - {by}
-            free = {by, *(claim for claim in claims if may_take(claim))}
-            taken = {k: (by, one) for k, (claim, one) in entry.queue.items() if claim in free}
-            entry.queue.update(taken)
-            return tuple(one for _, one in taken.values())
 
     async def _put_draft(self, run_id: str, draft: Draft, claimed_by: str | None) -> None:
         with self._lock:
@@ -348,32 +311,28 @@ class MemorySessionStore(
         with self._lock:
             self._runs.drop_draft(run_id, claimed_by)
 
-    async def _load_memories(self, op: str, owner: str) -> tuple[MemoryItem, ...]:
+    async def _commits(
+        self, after: int | LogPosition, limit: int, subjects: frozenset[str] | None
+    ) -> CommitPage:
         with self._lock:
-            return tuple(self._memories.get(owner, {}).values())
+            return self._log.page(after, limit, subjects)
 
-    async def _change_memories(self, op: str, owner: str, change: Change) -> None:
+    async def _latest_sequence(self) -> int:
         with self._lock:
-            self._apply_to_memories(owner, change)
+            return self._log.latest
 
-    async def _change_memories_of(
-        self, op: str, owner: str, life: int | None, change: Change
-    ) -> None:
+    async def _usage(self, query: UsageQuery) -> tuple[UsageRow, ...]:
         with self._lock:
-            if self._of_life(owner, life).session is None:
-                is_recreated = self._entry(owner).session is not None
-                error = session_deleted(owner, is_recreated=is_recreated)
-                raise error.locate(op, f"session {owner!r}")
-            self._apply_to_memories(owner, change)
+            stored = [(self._entries[one.summary.id].session, one) for one in self._listed()]
+        return usage_rows(
+            call
+            for session, one in stored
+            if session is not None
+            for call in calls_of(query, session, one)
+        )
 
-    def _apply_to_memories(self, owner: str, change: Change) -> None:
-        change(self._memories.setdefault(owner, {}))
-        if not self._memories[owner]:
-            del self._memories[owner]
-
-    async def _memory_owners(self) -> Iterable[str]:
-        with self._lock:
-            return tuple(self._memories)
+    async def _commit_after(self, sequence: int) -> None:
+        await self._log.signal.wait(sequence)
 
     async def _inventory(self) -> Inventory:
         with self._lock:
@@ -391,7 +350,10 @@ class MemorySessionStore(
         return Health(backend=self.backend_name, location=None)
 
     async def _close(self) -> None:
+        self._log.signal.end()
         self._entries.clear()
         self._runs.clear()
         self._workflows.clear()
         self._memories.clear()
+        self._streams.clear()
+        self._log.clear()

@@ -7,49 +7,26 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.agent_memory.item import check_item, redacted_for
 from a3s_store.agent_memory.protocol import Rank, Searchable, check_limit, check_text
 from a3s_store.agent_memory.session_stores import OwnedMemories, session_deleted
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.format import commit_row
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.rows import agent_memory, session_header
 from a3s_store.backends.sqlite.rows.agent_memory import MemoryRow
-from a3s_store.backends.sqlite.rows.full_text import Indexes
-from a3s_store.backends.sqlite.store_base import SqliteStoreBase
+from a3s_store.backends.sqlite.store_base import MemoryStoreBase
+from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.collections import check_id
+from a3s_store.core.commit_log import CommitOp
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
-from a3s_store.core.redaction.redactor import Redactor
-from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import EncodeError
 from a3s_store.printable import short_repr
 
-# The owners of at least one item.
-_OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
 
-
-class MemoryMethods(SqliteStoreBase):
-    """The methods of `SqliteSessionStore` for agent memory: `AgentMemoryStore`."""
-
-    _indexes: Indexes
-    _redactor: Redactor
-
-    def memories(self, owner: str) -> SqliteMemoryStore:
-        """See `AgentMemoryStore.memories`; `erase` removes those of a session too."""
-        return SqliteMemoryStore(self, check_id(owner, "memory owner"))
-
-    async def memory_owners(self) -> tuple[str, ...]:
-        """See `AgentMemoryStore.memory_owners`."""
-        self._check_open("memory_owners")
-        return await self._read_file(
-            "memory_owners",
-            lambda conn: tuple(owner for (owner,) in conn.execute(_OWNERS).fetchall()),
-        )
-
-
-class SqliteMemoryStore(OwnedMemories[MemoryMethods]):
+class SqliteMemoryStore(OwnedMemories[MemoryStoreBase]):
     """A `TiedMemoryStore` in a SQLite store's file, made by `SqliteSessionStore.memories`.
 
     All methods also raise what the store's own do: CorruptionError, StoreBusyError,
@@ -79,7 +56,7 @@ class SqliteMemoryStore(OwnedMemories[MemoryMethods]):
                 self._check(op, item)
             agent_memory.put(conn, self._owner, items)
 
-        await self._write(op, apply)
+        await self._write(op, "save", apply)
 
     def _check(self, op: str, item: MemoryItem) -> None:
         try:
@@ -92,7 +69,7 @@ class SqliteMemoryStore(OwnedMemories[MemoryMethods]):
         op = "delete a memory"
         self._store._check_open(op)
         check_id(item_id, "memory id")
-        await self._write(op, lambda conn: agent_memory.drop(conn, self._owner, item_id))
+        await self._write(op, "delete", lambda conn: agent_memory.drop(conn, self._owner, item_id))
 
     async def clear(self) -> None:
         """See `MemoryStore.clear`. Damaged items are removed too."""
@@ -102,7 +79,7 @@ class SqliteMemoryStore(OwnedMemories[MemoryMethods]):
         def apply(conn: WorkConnection) -> None:
             agent_memory.clear(conn, self._owner)
 
-        await self._write(op, apply)
+        await self._write(op, "delete", apply)
 
     # -- Reading ----------------------------------------------------------------------------------
 
@@ -188,11 +165,16 @@ class SqliteMemoryStore(OwnedMemories[MemoryMethods]):
             op, self._where(), fetch, _to_items, session_id=self._owner
         )
 
-    async def _write(self, op: str, change: Callable[[WorkConnection], None]) -> None:
-        def apply(conn: WorkConnection, _: CacheTransaction) -> None:
+    async def _write(
+        self, op: str, logged: CommitOp, change: Callable[[WorkConnection], None]
+    ) -> None:
+        def apply(conn: WorkConnection, _: WriteTransaction) -> None:
             if self._tie is not None:
                 self._refuse_deleted(conn, *self._tie)
+            before = conn.total_changes
             change(conn)
+            if conn.total_changes != before:
+                commit_row.add(conn, "memory", self._owner, logged, self._now_ms())
 
         await self._store._engine.write(
             op, self._where(), apply, self._owner, session_id=self._owner

@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.read import decode
-from a3s_store.backends.sqlite.read import fetch as fetching
-from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
-from a3s_store.backends.sqlite.rows import session_header
+from typing import TYPE_CHECKING
+
+from a3s_store.backends.sqlite import read, rows, write
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase, checkpoint_lane
-from a3s_store.backends.sqlite.write import conditional, run_checkpoints
 from a3s_store.core.base.conditional import ConditionalMethods, run_taken
 from a3s_store.core.changes import (
     Committed,
@@ -22,8 +19,12 @@ from a3s_store.core.changes import (
     Stored,
 )
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
-from a3s_store.core.revision import Revision
-from a3s_store.core.session_cache import CacheTransaction
+
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+    from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
+    from a3s_store.backends.sqlite.write.write_states import WriteTransaction
+    from a3s_store.core.revision import Revision
 
 
 class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
@@ -33,8 +34,9 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
         self, changes: SessionChanges, on: Revision | None, merge: Merge | None
     ) -> Committed:
         session_id = changes.session_id
+        conditional = write.conditional  # imported before the transaction, not inside it
 
-        def apply(conn: WorkConnection, cache: CacheTransaction) -> Committed:
+        def apply(conn: WorkConnection, cache: WriteTransaction) -> Committed:
             return conditional.commit(conn, cache, changes, on, merge, self._now_ms())
 
         try:
@@ -44,14 +46,15 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
         raise error
 
     async def _fetch_versioned(self, session_id: str, *, collections: bool) -> Stored | None:
-        cache = self._engine.cache
+        cache, content = self._engine.cache, self._content_of(session_id)
         wanted = COLLECTIONS if collections else ()
 
-        def fetch(conn: WorkConnection) -> fetching.FetchedRows:
-            return fetching.fetch(conn, cache.get(session_id), session_id, wanted, session=True)
+        def fetch(conn: WorkConnection) -> read.fetch.FetchedRows:
+            return read.fetch.fetch(conn, cache.get(session_id), session_id, wanted, session=True)
 
-        def build(conn: WorkConnection, rows: fetching.FetchedRows) -> Stored | None:
-            return conditional.versioned(rows, decode.load(conn, rows, cache, session_id))
+        def build(conn: WorkConnection, stored: read.fetch.FetchedRows) -> Stored | None:
+            found = read.decode.load(conn, stored, cache, session_id, content)
+            return write.conditional.versioned(stored, found)
 
         return await self._engine.read(
             "load_versioned", self._where(session_id), fetch, build, session_id=session_id
@@ -59,14 +62,14 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
 
     async def _revision(self, session_id: str) -> Revision | None:
         return await self._read_session(
-            "revision", session_id, lambda conn: session_header.revision_of(conn, session_id)
+            "revision", session_id, lambda conn: rows.session_header.revision_of(conn, session_id)
         )
 
     async def _landed(self, session_id: str, save_id: bytes) -> Revision | None:
         return await self._read_session(
             "landed",
             session_id,
-            lambda conn: session_header.revision_saved_as(conn, session_id, save_id),
+            lambda conn: rows.saved_as.revision(conn, session_id, save_id),
         )
 
     async def _run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
@@ -74,8 +77,8 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
 
         def fetch(conn: WorkConnection) -> list[FetchedCheckpoint | None]:
             return [
-                run_checkpoints.get(conn, cache, LOOP_CHECKPOINTS, run_id)
-                for run_id in conditional.run_ids(conn, session_id)
+                write.run_checkpoints.get(conn, cache, LOOP_CHECKPOINTS, run_id)
+                for run_id in write.conditional.run_ids(conn, session_id)
             ]
 
         def build(
@@ -90,11 +93,13 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
     async def _claim_run(self, run_id: str, seen: str | None, by: str) -> RunCheckpoint:
         cache = self._engine.cache
 
-        def apply(conn: WorkConnection, _: CacheTransaction) -> RunCheckpoint:
-            conditional.claim(conn, RunClaim(run_id, by), seen)
-            found = run_checkpoints.get(conn, cache, LOOP_CHECKPOINTS, run_id)
+        def apply(conn: WorkConnection, _: WriteTransaction) -> RunCheckpoint:
+            write.conditional.claim(conn, RunClaim(run_id, by), seen)
+            found = write.run_checkpoints.get(conn, cache, LOOP_CHECKPOINTS, run_id)
             if found is None:
                 raise run_taken(run_id)
+            session_id = found.tree["session_id"]
+            rows.commit_log.add_change(conn, session_id, "checkpoint", self._now_ms())
             return _run(conn, found)
 
         where = self._where(run_id, LOOP_CHECKPOINTS.key)
@@ -103,7 +108,7 @@ class ConditionalWrites(SqliteStoreBase, ConditionalMethods):
 
 
 def _run(conn: WorkConnection, found: FetchedCheckpoint) -> RunCheckpoint:
-    checkpoint = decode.to_checkpoint(conn, LOOP_CHECKPOINTS, found)
+    checkpoint = read.decode.to_checkpoint(conn, LOOP_CHECKPOINTS, found)
     assert checkpoint is not None, "it was found"
     return RunCheckpoint(
         checkpoint=checkpoint, base_length=found.base_length, claimed_by=found.claimed_by

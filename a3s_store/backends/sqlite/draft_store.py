@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
+from typing import TYPE_CHECKING
 
-from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.read import decode
-from a3s_store.backends.sqlite.rows import drafts
+from a3s_store.backends.sqlite import read, rows
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase, checkpoint_lane
 from a3s_store.core.base.drafts import BaseDraftStore
 from a3s_store.core.collections import LOOP_CHECKPOINTS
-from a3s_store.core.drafts import Draft
-from a3s_store.core.session_cache import CacheTransaction
+
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+    from a3s_store.backends.sqlite.write.write_states import WriteTransaction
+    from a3s_store.core.drafts import Draft
 
 
 class DraftMethods(SqliteStoreBase, BaseDraftStore):
@@ -21,21 +22,21 @@ class DraftMethods(SqliteStoreBase, BaseDraftStore):
     """
 
     async def _put_draft(self, run_id: str, draft: Draft, claimed_by: str | None) -> None:
-        def apply(conn: WorkConnection, _: CacheTransaction) -> None:
-            drafts.put(conn, run_id, draft, claimed_by)
+        def apply(conn: WorkConnection, _: WriteTransaction) -> None:
+            rows.drafts.put(conn, run_id, draft, claimed_by)
 
         await self._engine.write("save_draft", self._where(run_id, "run_id"), apply, _lane(run_id))
 
     async def _get_draft(self, run_id: str) -> Draft | None:
-        def read(conn: sqlite3.Connection) -> Draft | None:
-            return drafts.get(conn, run_id)
+        def get(conn: WorkConnection) -> Draft | None:
+            return rows.drafts.get(conn, run_id)
 
         where = self._where(run_id, "run_id")
-        return await self._engine.read("load_draft", where, read, decode.as_is)
+        return await self._engine.read("load_draft", where, get, read.decode.as_is)
 
     async def _drop_draft(self, run_id: str, claimed_by: str | None) -> None:
-        def apply(conn: WorkConnection, _: CacheTransaction) -> None:
-            drafts.drop(conn, run_id, claimed_by)
+        def apply(conn: WorkConnection, _: WriteTransaction) -> None:
+            rows.drafts.drop(conn, run_id, claimed_by)
 
         await self._engine.write(
             "delete_draft", self._where(run_id, "run_id"), apply, _lane(run_id)

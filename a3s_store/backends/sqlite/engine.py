@@ -10,45 +10,46 @@ import asyncio
 import concurrent.futures
 import contextlib
 import functools
-import time
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import (
     connect,
-    failing_reads,
     file_facts,
     integrity_check,
     opening,
 )
-from a3s_store.backends.sqlite.connection.aside import run_aside
-from a3s_store.backends.sqlite.connection.settings import Settings
-from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.connection.worker import Worker
+from a3s_store.backends.sqlite.connection.work_connection import ChangedError, of_one_moment
 from a3s_store.backends.sqlite.connection.worker_thread import WorkerThread
 from a3s_store.backends.sqlite.errors import corruption_named, during
+from a3s_store.backends.sqlite.idle_work import IdleWork
 from a3s_store.backends.sqlite.read import decode
 from a3s_store.backends.sqlite.write.group_commit import Change
 from a3s_store.backends.sqlite.writing import Writing
 from a3s_store.core.corruption import StaleReadError
 from a3s_store.core.gil_yield import LOOK_EVERY
-from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import (
     CorruptionError,
     SchemaTooNewError,
+    StoreClosedError,
     StoreReadOnlyError,
     StoreUnavailableError,
 )
 from a3s_store.wire.limits import in_force
 from a3s_store.wire.orjson_memory import require_memory
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.connection.settings import Settings
+    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+    from a3s_store.backends.sqlite.connection.worker import Worker
+    from a3s_store.backends.sqlite.log_poll import LogPoll
+    from a3s_store.backends.sqlite.write.write_states import WriteTransaction
+    from a3s_store.core.job_queue import Lane
 
-# Seconds without a save after which the WAL is copied into the database.
-IDLE: Final = 1.0
+R = TypeVar("R")
 
 
 class Engine:
@@ -62,27 +63,31 @@ class Engine:
         self.reader = reader
         self.cache = writing.cache
         self._checkpointer = writing.checkpointer
-        self._writing = writing
+        self.writing = writing
         self._watch = writing.watch
-        self._reads = failing_reads.ReadRetry(
-            settings.path,
-            lambda: connect.open_reader(settings),
-            lambda error: writing.note_failure("read", error),
-        )
+        self._reads = writing.reads()
         self._proves_chain = settings.prove_chain
-        self._wrote = 0.0
-        self._idle: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        self._poll: LogPoll | None = None
+        self.idle = None if writer is None else IdleWork(writing, writer)
         self._closing: concurrent.futures.Future[None] | None = None
         self._closing_on: asyncio.AbstractEventLoop
         # Threads of a store that is dropped without closing must end.
-        self._workers = [worker for worker in (writer, reader) if worker is not None]
+        self._workers = [worker for worker in dict.fromkeys((writer, reader)) if worker is not None]
         self._forgotten = weakref.finalize(self, _abandon, self._workers, str(settings.path))
         self._forgotten.atexit = False  # the workers' own hook gives them time
 
     @classmethod
     async def start(cls, settings: Settings) -> Engine:
-        """Open the file and start both workers. Raises what `connect.open_writer` does."""
+        """Open the file and start both workers. Raises what `connect.open_writer` does.
+
+        In memory one worker writes and reads.
+        """
         writing = Writing(settings)
+        if settings.in_memory:
+            from a3s_store.backends.sqlite.connection import in_memory
+
+            worker = await in_memory.start(settings, writing.opened, writing.commit_group)
+            return cls(settings, writing, worker, worker)
         was_unchecked = integrity_check.is_required(settings.path)
         writer: Worker | None = None
         if not settings.read_only and await opening.may_write(settings):
@@ -107,6 +112,8 @@ class Engine:
             raise
         engine = cls(settings, writing, writer, reader)
         engine._proves_chain |= was_unchecked
+        if engine.idle is not None:
+            engine.idle.begin()
         return engine
 
     def _note_damage(self) -> None:
@@ -119,10 +126,11 @@ class Engine:
         self,
         op: str,
         where: str,
-        apply: Callable[[WorkConnection, CacheTransaction], R],
-        lane: str | None = None,
+        apply: Callable[[WorkConnection, WriteTransaction], R],
+        lane: Lane = None,
         *,
         session_id: str | None = None,
+        is_idle_work: bool = False,
     ) -> R:
         """Run `apply` in a write transaction, perhaps with other waiting changes; return its value.
 
@@ -134,28 +142,49 @@ class Engine:
             StoreClosedError, StoreForkedError: as `Worker.run` does.
             StoreError: of this change, naming `op`, `where` and `session_id`; nothing was written.
         """
-        with during(op, where):
-            if self.settings.read_only:
-                raise StoreReadOnlyError(
-                    "the store was opened for reading only", hint="Open it without `read_only`"
-                )
-            if self.writer is None:
-                raise SchemaTooNewError(
-                    "the file was written by a newer release and is open for reading only",
-                    hint="Install that release to write to it",
-                )
-            self.writer.check_alive()
-            self._note_write()
+        try:
+            return await self._write(op, where, apply, lane, session_id, is_idle_work)
+        except Exception:
+            with during(op, where):  # only here, since few changes fail
+                raise
 
-            def prepared(conn: WorkConnection, cache: CacheTransaction) -> R:
-                conn.prove_chain = self._proves_chain
-                require_memory()
-                with in_force(self.settings.limits):
-                    return apply(conn, cache)
+    async def _write(
+        self,
+        op: str,
+        where: str,
+        apply: Callable[[WorkConnection, WriteTransaction], R],
+        lane: Lane,
+        session_id: str | None,
+        is_idle_work: bool,
+    ) -> R:
+        if self.settings.read_only:
+            raise StoreReadOnlyError(
+                "the store was opened for reading only", hint="Open it without `read_only`"
+            )
+        if self.writer is None or self.idle is None:
+            raise SchemaTooNewError(
+                "the file was written by a newer release and is open for reading only",
+                hint="Install that release to write to it",
+            )
+        self.writer.check_alive()
+        if not is_idle_work:
+            self.idle.put_off()
 
-            change = Change(op, where, prepared, session_id)
-            answer: R = await self.writer.run_batchable(change, lane)
-        return answer
+        def prepared(conn: WorkConnection, cache: WriteTransaction) -> R:
+            conn.prove_chain = self._proves_chain
+            require_memory()
+            with in_force(self.settings.limits):
+                return apply(conn, cache)
+
+        change = Change(op, where, prepared, session_id)
+        self.idle.saving += 1
+        try:
+            result: R = await self.writer.run_batchable(change, lane)
+        finally:
+            self.idle.saving -= 1
+            if self.writing.has_unfinished or self.writing.large_saves:
+                self.idle.put_off()  # rows may be left to remove, perhaps later than that
+        return result
 
     async def read(
         self,
@@ -206,8 +235,8 @@ class Engine:
             while True:
                 reader = self.reader
                 try:
-                    return await reader.run(functools.partial(_of_one_moment, run))
-                except _ChangedError:
+                    return await reader.run(functools.partial(of_one_moment, run))
+                except ChangedError:
                     # Another process writes now: the next connection takes locks.
                     await self._replace_reader(reader)
 
@@ -242,6 +271,7 @@ class Engine:
 
         A cancelled await interrupts it. `shows_damage`, and errors, as in `read`.
         """
+        from a3s_store.backends.sqlite.connection.aside import run_aside
 
         def run(conn: WorkConnection) -> R:
             found = self._reads.run(conn, function, shows_damage)
@@ -250,37 +280,31 @@ class Engine:
             return found
 
         with during(op, where):
+            if self.settings.in_memory:  # no other connection sees it
+                return await self.reader.run(run)
             while True:
-                with contextlib.suppress(_ChangedError):
+                with contextlib.suppress(ChangedError):
                     return await run_aside(
-                        self._reads.opened, functools.partial(_of_one_moment, run)
+                        self._reads.opened, functools.partial(of_one_moment, run)
                     )
+
+    async def wait_for_commit(self, sequence: int) -> None:
+        """See `CommitLogMethods._commit_after`."""
+        from a3s_store.backends.sqlite.log_poll import LogPoll
+
+        self._poll = self._poll or LogPoll(self.writing.signal, self._watch)
+        self._poll.begin(self)
+        await self.writing.signal.wait(sequence)
+
+    def read_later(self, function: Callable[[WorkConnection], object]) -> None:
+        """Run a function on the reader's thread, without waiting. Raises StoreClosedError."""
+        self.reader.check_alive()
+        self.reader.run_later(function)
 
     def _collector(self) -> contextlib.AbstractContextManager[None]:
         if self.settings.pause_gc:
             return decode.COLLECTOR_PAUSE
         return contextlib.nullcontext()
-
-    def _note_write(self) -> None:
-        """Have the WAL copied once no save has come for `IDLE` seconds."""
-        self._wrote = time.monotonic()
-        loop = asyncio.get_running_loop()
-        # A timer of another loop may never fire: that loop may have ended.
-        if self._idle is None or self._idle[0] is not loop:
-            self._wait_for_idle(loop, IDLE)
-
-    def _wait_for_idle(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        self._idle = loop, loop.call_later(seconds, _when_idle, weakref.ref(self), loop)
-
-    def _checkpoint_if_idle(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._idle = None
-        left = self._wrote + IDLE - time.monotonic()
-        if self._closing is not None or self.writer is None:
-            return
-        if left > 0:
-            self._wait_for_idle(loop, left)
-        elif self._checkpointer.has_work():
-            self.writer.run_later(self._checkpointer.checkpoint)
 
     async def close(self) -> None:
         """Run what was accepted, checkpoint and close, which leaves one file; twice is fine.
@@ -304,14 +328,21 @@ class Engine:
 
     async def _close(self) -> None:
         self._forgotten.detach()
-        if self._idle is not None and self._idle[0] is asyncio.get_running_loop():
-            self._idle[1].cancel()  # another loop's timer finds the engine closing
-        self._writing.closing()
+        self.writing.signal.end()
+        if self.idle is not None:
+            self.idle.end()
+            await self.idle.ended()
+        self.writing.closing()
         # If this is cancelled in the middle, the rest is still done.
         try:
-            await self.reader.close()
+            if self.reader is not self.writer:
+                await self.reader.close()
         finally:
             if self.writer is not None:
+                with contextlib.suppress(StoreClosedError):  # by a fork, too
+                    self.writer.check_alive()
+                    if self.idle is not None:
+                        self.writer.run_later(self.idle.jobs.trim_log_at_close)
                 await self.writer.close()
             if self._watch is not None:
                 self._watch.close()
@@ -319,7 +350,7 @@ class Engine:
     def facts(self) -> dict[str, Any]:
         """Return facts about the store that need no connection, by name (`health_check`)."""
         error = self._checkpointer.error
-        found = file_facts.read(self.settings.path)
+        found = self._file_facts()
         if found["journal_mode"] == "unknown":
             self._reads.note(StoreUnavailableError("the file's header could not be read"))
         return {
@@ -333,34 +364,18 @@ class Engine:
             "saves_refused": self.saves_refused,
         }
 
+    def _file_facts(self) -> dict[str, Any]:
+        if self.settings.in_memory:
+            from a3s_store.backends.sqlite.connection import in_memory
+
+            return in_memory.facts()
+        return file_facts.read(self.settings.path)
+
     @property
     def saves_refused(self) -> str | None:
         """Why saves are refused since the disk failed; None if they are not."""
-        failure = self._writing.failure
+        failure = self.writing.failure
         return None if failure is None else f"an earlier {failure[0]} met an I/O error"
-
-
-class _ChangedError(Exception):
-    """A file that is read without locks was changed meanwhile."""
-
-
-def _of_one_moment(run: Callable[[WorkConnection], R], conn: WorkConnection) -> R:
-    """Return what `run` returns. Raises _ChangedError if the file changed while it was read."""
-    try:
-        found = run(conn)
-    except Exception:
-        if conn.is_current():
-            raise
-        raise _ChangedError from None
-    if not conn.is_current():
-        raise _ChangedError
-    return found
-
-
-def _when_idle(store: weakref.ref[Engine], loop: asyncio.AbstractEventLoop) -> None:
-    engine = store()
-    if engine is not None:
-        engine._checkpoint_if_idle(loop)
 
 
 def _abandon(workers: list[Worker], path: str) -> None:

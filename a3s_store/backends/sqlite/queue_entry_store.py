@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.read import decode
-from a3s_store.backends.sqlite.rows import queue_entries, session_header
+from a3s_store.backends.sqlite import read, rows, write
 from a3s_store.backends.sqlite.store_base import SqliteStoreBase
-from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.base.queue_entries import (
     WORKFLOW_PREFIX,
     EntryKey,
@@ -20,7 +17,10 @@ from a3s_store.core.base.queue_entries import (
     session_not_saved,
 )
 from a3s_store.core.collections import WORKFLOW_CHECKPOINTS
-from a3s_store.core.session_cache import CacheTransaction, SessionCache
+
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+    from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 
 
 class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
@@ -34,11 +34,11 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
         remove: Sequence[EntryKey],
         life: int | None,
     ) -> None:
-        def apply(conn: WorkConnection, _: CacheTransaction) -> None:
-            owner_key = session_header.owner_of(conn, session_id, life)
+        def apply(conn: WorkConnection, _: WriteTransaction) -> None:
+            owner_key = rows.session_header.owner_of(conn, session_id, life)
             if owner_key is not None:
-                queue_entries.remove(conn, owner_key, claimed_by, remove)
-                queue_entries.put(conn, owner_key, claimed_by, put)
+                rows.queue_entries.remove(conn, owner_key, claimed_by, remove)
+                rows.queue_entries.put(conn, owner_key, claimed_by, put)
             elif put:
                 raise session_not_saved()
 
@@ -52,19 +52,19 @@ class SqliteQueueEntryMethods(SqliteStoreBase, QueueEntryMethods):
         if not await self._read_session(op, session_id, lambda conn: _has_any(conn, session_id)):
             return ()
 
-        def apply(conn: WorkConnection, cache: CacheTransaction) -> tuple[QueueEntry, ...]:
-            owner_key = session_header.owner_of(conn, session_id, life)
+        def apply(conn: WorkConnection, cache: WriteTransaction) -> tuple[QueueEntry, ...]:
+            owner_key = rows.session_header.owner_of(conn, session_id, life)
             if owner_key is None:
                 return ()
             _take_over_checkpoint(conn, cache, session_id, owner_key)
-            return queue_entries.claim(conn, owner_key, by, may_take)
+            return rows.queue_entries.claim(conn, owner_key, by, may_take)
 
         return await self._write_session(op, session_id, apply)
 
 
-def _has_any(conn: sqlite3.Connection, session_id: str) -> bool:
+def _has_any(conn: WorkConnection, session_id: str) -> bool:
     """Return whether a session has queue entries, or a checkpoint of an older release with some."""
-    owner_key = session_header.owner_of(conn, session_id)
+    owner_key = rows.session_header.owner_of(conn, session_id)
     if owner_key is None:
         return False
     (found,) = conn.execute(
@@ -76,14 +76,16 @@ def _has_any(conn: sqlite3.Connection, session_id: str) -> bool:
 
 
 def _take_over_checkpoint(
-    conn: sqlite3.Connection, cache: CacheTransaction, session_id: str, owner_key: int
+    conn: WorkConnection, cache: WriteTransaction, session_id: str, owner_key: int
 ) -> None:
     """Move entries out of the workflow checkpoint in which older releases kept the queue."""
+    from a3s_store.core.session_cache import SessionCache
+
     kind, key = WORKFLOW_CHECKPOINTS, WORKFLOW_PREFIX + session_id
-    stored = run_checkpoints.get(conn, SessionCache(0, 0), kind, key)
-    checkpoint = decode.to_checkpoint(conn, kind, stored)
+    stored = write.run_checkpoints.get(conn, SessionCache(0), kind, key)
+    checkpoint = read.decode.to_checkpoint(conn, kind, stored)
     if checkpoint is None:
         return
     for claimed_by, entry in entries_of(checkpoint):
-        queue_entries.put(conn, owner_key, claimed_by, (entry,))
-    run_checkpoints.drop(conn, cache, kind, key)
+        rows.queue_entries.put(conn, owner_key, claimed_by, (entry,))
+    write.run_checkpoints.drop(conn, cache, kind, key)

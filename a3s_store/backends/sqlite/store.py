@@ -6,54 +6,63 @@ thread, each call in one transaction.
 
 from __future__ import annotations
 
-import sqlite3
+import functools
 import time
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Coroutine, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Any
 
-from a3s_store._deprecated import CACHE_PARAMETERS, renamed
-from a3s_store.backends.sqlite.agent_memory_store import MemoryMethods
+from a3s_store import _forks
+from a3s_store._deprecated import cache_by_counts
+from a3s_store.backends.sqlite import read, write
+from a3s_store.backends.sqlite.branch_methods import Branches
 from a3s_store.backends.sqlite.checkpoint_methods import CheckpointMethods
+from a3s_store.backends.sqlite.commit_log_methods import CommitLogReads
 from a3s_store.backends.sqlite.conditional_methods import ConditionalWrites
-from a3s_store.backends.sqlite.connection import paths
-from a3s_store.backends.sqlite.connection.settings import Durability, Settings
-from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.draft_store import DraftMethods
-from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.generation_methods import GenerationMethods
-from a3s_store.backends.sqlite.maintenance import partial_read
 from a3s_store.backends.sqlite.maintenance.api import MaintenanceMethods
+from a3s_store.backends.sqlite.memory_methods import MemoryMethods
 from a3s_store.backends.sqlite.queue_entry_store import SqliteQueueEntryMethods
-from a3s_store.backends.sqlite.read import catalog, decode
-from a3s_store.backends.sqlite.read import fetch as fetching
-from a3s_store.backends.sqlite.read.fetch import FetchedRows
-from a3s_store.backends.sqlite.rows.full_text import Indexes
-from a3s_store.backends.sqlite.store_base import fault_named
-from a3s_store.backends.sqlite.write import session_writer
-from a3s_store.core.base.generational import check_count
+from a3s_store.backends.sqlite.search_methods import MessageSearch
+from a3s_store.backends.sqlite.store_base import stream_lane
+from a3s_store.backends.sqlite.unit_methods import UnitsOfCalls
 from a3s_store.core.base.opening import Opening, not_constructed
+from a3s_store.core.base.streams import StreamMethods
 from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable
-from a3s_store.core.collections import COLLECTIONS, Collection, check_id
-from a3s_store.core.protocol import Capabilities, Inventory, SessionSummary
-from a3s_store.core.redaction.credential_names import CredentialNames
+from a3s_store.core.clock import unix_ms
+from a3s_store.core.collections import Collection
+from a3s_store.core.protocol import Capabilities, Inventory
 from a3s_store.core.redaction.redactor import BUILT_IN, Redact, Redactor
-from a3s_store.core.reports import Recovered
-from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.core.snapshot import SessionSnapshot
-from a3s_store.errors import InvalidArgumentError
-from a3s_store.models import SessionData
+from a3s_store.errors import EncodeError, InvalidArgumentError
 from a3s_store.printable import short_repr
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.connection.settings import Durability
+    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+    from a3s_store.backends.sqlite.engine import Engine
+    from a3s_store.backends.sqlite.read.fetch import FetchedRows
+    from a3s_store.backends.sqlite.write.write_states import WriteTransaction
+    from a3s_store.core.redaction.credential_names import CredentialNames
+    from a3s_store.core.retention import RetentionPolicy
+    from a3s_store.core.streams.requests import Read, Write
+    from a3s_store.models import SessionData
+
 
 class SqliteSessionStore(
+    UnitsOfCalls,
     GenerationMethods,
+    MessageSearch,
+    Branches,
     ConditionalWrites,
+    CommitLogReads,
     CheckpointMethods,
     DraftMethods,
     MemoryMethods,
+    StreamMethods,
     SqliteQueueEntryMethods,
     MaintenanceMethods,
 ):
@@ -68,24 +77,27 @@ class SqliteSessionStore(
         redactor: Redactor | None = None,
     ) -> None:
         """Use `SqliteSessionStore.open` instead. Raises NotOpenedError for a path."""
+        from a3s_store.backends.sqlite.engine import Engine
+
         if not isinstance(engine, Engine):
             raise not_constructed(type(self).__name__)
         self._engine = engine
         self._clock = clock
         self._redactor = redactor or Redactor()
         self._limits = engine.settings.limits
-        self._indexes = Indexes()
+        if engine.idle is not None:
+            engine.idle.prune = functools.partial(_idle_prune, weakref.ref(self))
+            engine.idle.jobs.now_ms = lambda: unix_ms(clock())
 
     @classmethod
-    @renamed(**CACHE_PARAMETERS)
+    @cache_by_counts
     def open(
         cls,
         path: str | PathLike[str],
         *,
         durability: Durability = "full",
         busy_timeout_ms: int = 10_000,
-        cache_max_sessions: int = 32,
-        cache_max_items: int = 100_000,
+        cache_bytes: int = 64 << 20,
         pause_gc: bool = False,
         clock: Callable[[], float] = time.time,
         redact: Redact | None = None,
@@ -95,20 +107,31 @@ class SqliteSessionStore(
         limits: Limits = DEFAULT_LIMITS,
         auto_vacuum: bool = True,
         prove_chain: bool = False,
+        log_rows: int = 100_000,
+        log_days: int = 7,
+        decode_all: bool = False,
+        retention: RetentionPolicy | None = None,
     ) -> Opening[SqliteSessionStore]:
         """Open a store, or create one where there is no file (0600, in a folder that exists).
 
         Use `async with SqliteSessionStore.open(path) as store`, or `await` it and close the store.
+        The text ":memory:" opens a new store in memory, which ends when it is closed and is seen by
+        no other opening. Backup, restore, migration and `read_only` need a file: UnsupportedError.
 
         `durability="full"` syncs every save before it is acknowledged; "normal" does not, and a
         power cut may lose the last saves, each as a whole. `busy_timeout_ms` is how long a save
         waits while other processes write. `clock` gives Unix seconds for `saved_at_ms`.
 
         The session cache keeps the values last saved or loaded, so that a save encodes only the
-        changes, and an unchanged session is loaded at once. It has the objects themselves, of at
-        most `cache_max_sessions` sessions and `cache_max_items` messages and other values in all; a
-        session that does not fit is encoded and compared whole each time. 0 turns it off.
-        `pause_gc` pauses the garbage collector during loads, which is faster with a large heap.
+        changes, and an unchanged session is loaded at once. It has the objects themselves, of
+        `cache_bytes` in all (64 MiB by default), counted as the bytes of their JSON and 200 for
+        each value. A session that takes more than half of that is kept without its messages.
+        Messages that the store saved or loaded are recognised though they are not cached, as long
+        as the application keeps the objects; messages rebuilt equal, and lists, are then encoded
+        and compared whole. 0 turns the cache off.
+        `cache_max_sessions` and `cache_max_items`, the bounds of 0.1.0, are deprecated: 0 turns the
+        cache off, another number has no effect. `pause_gc` pauses the garbage collector during
+        loads, which is faster with a large heap.
 
         `redact` is called with every text except roles, types and images, once for each value, on
         the caller's thread; the text it returns is saved in place of the other. Loads return that
@@ -127,9 +150,8 @@ class SqliteSessionStore(
 
         A file that other users may open gets permissions 0600. A file of another user is refused,
         one with several hard links, and one on a network file system, unless `network_mount` says
-        that only one machine ever uses it. Where other machines may share the file system
-        (virtiofs, FUSE, folders of a virtual machine's host) a FileSystemWarning is issued,
-        unless `network_mount`.
+        that only one machine ever uses it. Where others may share the file system (virtiofs, FUSE,
+        folders of a virtual machine's host) a FileSystemWarning is issued, unless `network_mount`.
 
         `auto_vacuum` applies when a file is created, and stays with the file: False saves the
         writes that let `compact` give pages back in small steps (a tenth of a save's bytes).
@@ -138,6 +160,17 @@ class SqliteSessionStore(
         `prove_chain` it also verifies the chain hashes, up to the one in the session's digest: a
         message that was edited together with its checksum is refused. A load then takes half as
         long again (docs/trust.md). It is turned on once damage was found in this opening.
+
+        The commit log keeps its newest `log_rows` entries, and all that were committed within
+        `log_days` before the newest one. A writer trims it when it is idle, and when it closes.
+
+        `retention` is the policy by which an idle writer prunes the file, at most once a day, and
+        that of `prune`. None removes only generations that lose no message, `LOSSLESS`; a
+        policy without any number removes nothing.
+
+        The content of a loaded message is decoded when it is first read. Stored text that is no
+        content, which only another program can have written, is a CorruptionError there; with
+        `decode_all`, and with `prove_chain`, a load decodes all messages.
 
         With `read_only` nothing is written, created or migrated, and a save raises
         StoreReadOnlyError: a closed file may be in a folder, or on a medium, that cannot be
@@ -153,20 +186,35 @@ class SqliteSessionStore(
             CorruptionError, MigrationError, StoreBusyError, StoreUnavailableError
         """
         _check_durability(durability)
+        _check_retention(retention)
 
         async def make() -> SqliteSessionStore:
+            with _forks.unit():  # a child could never import what is being imported here
+                from a3s_store.backends.sqlite.connection import paths
+                from a3s_store.backends.sqlite.connection.settings import Settings
+                from a3s_store.backends.sqlite.engine import Engine
+
+            in_memory = path == ":memory:"
+            if in_memory and read_only:
+                from a3s_store.backends.sqlite.connection.in_memory import refuse
+
+                refuse("open")
             settings = Settings(
-                path=paths.resolve(path),
+                path=Path(path) if in_memory else paths.resolve(path),
+                in_memory=in_memory,
                 durability=durability,
                 busy_timeout_ms=busy_timeout_ms,
-                cache_max_sessions=cache_max_sessions,
-                cache_max_items=cache_max_items,
+                cache_bytes=cache_bytes,
                 pause_gc=pause_gc,
                 network_mount=network_mount,
                 read_only=read_only,
                 limits=limits,
                 auto_vacuum=auto_vacuum,
                 prove_chain=prove_chain,
+                log_rows=log_rows,
+                log_days=log_days,
+                decode_all=decode_all,
+                retention=retention,
             )
             redactor = Redactor(redact, names=credentials)
             return cls(await Engine.start(settings), clock, redactor)
@@ -188,106 +236,48 @@ class SqliteSessionStore(
         return self._engine.writer is None
 
     def capabilities(self) -> Capabilities:
-        """Return the capabilities of this store; `durable` only with `durability="full"`."""
+        """Return the capabilities of this store.
+
+        It is `durable` with `durability="full"`, but not in memory.
+        """
+        in_memory = self._engine.settings.in_memory
         return Capabilities(
             atomic_session_snapshots=True,
             aggregate_cas=True,
             collections=True,
             checkpoints=True,
-            durable=self._engine.settings.durability == "full",
-            shared_by_processes=True,
+            durable=self._engine.settings.durability == "full" and not in_memory,
+            shared_by_processes=not in_memory,
             generations=True,
             conditional_writes=True,
             run_claims=True,
             drafts=True,
+            append=True,
+            pages=True,
+            search=True,
+            host_metadata=True,
+            branches=True,
+            retention=True,
+            usage=True,
+            transactions=True,
+            commit_log=True,
+            append_only_event_log=not in_memory,
+            watch=True,
+            streams=True,
             agent_memory=True,
         )
-
-    # -- Beyond `SessionStore` ----------------------------------------------------------------
-
-    @overload
-    async def load(
-        self,
-        session_id: str,
-        *,
-        generation: int | None = None,
-        on_damage: Literal["raise"] = "raise",
-    ) -> SessionData | None: ...
-    @overload
-    async def load(
-        self, session_id: str, *, generation: int | None = None, on_damage: Literal["report"]
-    ) -> Recovered[SessionData]: ...
-    async def load(
-        self,
-        session_id: str,
-        *,
-        generation: int | None = None,
-        on_damage: Literal["raise", "report"] = "raise",
-    ) -> SessionData | Recovered[SessionData] | None:
-        """See `GenerationalStore.load`.
-
-        With `on_damage="report"` damage is not raised: the result has every value that verifies,
-        and lists the damage.
-        """
-        if not _reports("load", on_damage):
-            return await super().load(session_id, generation=generation)
-        self._check_open("load")
-        if generation is not None:
-            check_count("load", "generation", generation)
-        rest = await self._recover("load", check_id(session_id), (), generation)
-        session = None if rest.value is None else rest.value.session
-        return Recovered(value=session, damage=rest.damage)
-
-    @overload
-    async def load_snapshot(
-        self, session_id: str, *, on_damage: Literal["raise"] = "raise"
-    ) -> SessionSnapshot | None: ...
-    @overload
-    async def load_snapshot(
-        self, session_id: str, *, on_damage: Literal["report"]
-    ) -> Recovered[SessionSnapshot]: ...
-    async def load_snapshot(
-        self, session_id: str, *, on_damage: Literal["raise", "report"] = "raise"
-    ) -> SessionSnapshot | Recovered[SessionSnapshot] | None:
-        """See `SessionStore.load_snapshot`; `on_damage` as in `load`."""
-        if not _reports("load_snapshot", on_damage):
-            return await super().load_snapshot(session_id)
-        self._check_open("load_snapshot")
-        return await self._recover("load_snapshot", check_id(session_id), COLLECTIONS)
-
-    async def _recover(
-        self,
-        op: str,
-        session_id: str,
-        collections: Sequence[Collection],
-        generation: int | None = None,
-    ) -> Recovered[SessionSnapshot]:
-        def read(conn: sqlite3.Connection) -> Recovered[SessionSnapshot]:
-            return partial_read.recover(conn, session_id, collections, generation)
-
-        return await self._engine.read(
-            op,
-            self._where(session_id),
-            read,
-            decode.as_is,
-            session_id=session_id,
-            shows_damage=lambda found: bool(found.damage),
-        )
-
-    async def summaries(self) -> tuple[SessionSummary, ...]:
-        """Return a summary of every saved session, those updated last first, in one short query.
-
-        `updated_at` counts seconds; within one, the session saved last comes first.
-        """
-        self._check_open("summaries")
-        return await self._read_file("summaries", catalog.summaries)
 
     # -- The port -----------------------------------------------------------------------------
 
     async def _commit(self, batch: Batch) -> bool:
-        def apply(conn: WorkConnection, memory: CacheTransaction) -> bool:
-            with fault_named(lambda: refuse_unwritable(batch)):
-                return session_writer.commit(conn, memory, batch, self._now_ms())
+        writer = write.session_writer  # imported before the transaction, not inside it
+
+        def apply(conn: WorkConnection, memory: WriteTransaction) -> bool:
+            try:
+                return writer.commit(conn, memory, batch, self._now_ms())
+            except (EncodeError, UnicodeEncodeError):
+                refuse_unwritable(batch)  # raises with the whole path
+                raise
 
         return await self._write_session(batch.op, batch.session_id, apply)
 
@@ -307,33 +297,52 @@ class SqliteSessionStore(
         session: bool,
         generation: int | None = None,
     ) -> LoadResult:
-        cache = self._engine.cache
+        cache, content = self._engine.cache, self._content_of(session_id)
 
-        def fetch(conn: sqlite3.Connection) -> FetchedRows:
+        def fetch(conn: WorkConnection) -> FetchedRows:
             known = cache.get(session_id)
-            return fetching.fetch(
+            return read.fetch.fetch(
                 conn, known, session_id, collections, session=session, generation=generation
             )
 
-        def build(conn: sqlite3.Connection, stored: FetchedRows) -> LoadResult:
-            if generation is not None:
-                return decode.to_found(conn, stored)
-            return decode.load(conn, stored, cache, session_id)
+        def build(conn: WorkConnection, stored: FetchedRows) -> LoadResult:
+            return read.decode.load(
+                conn, stored, cache, session_id, content, is_latest=generation is None
+            )
 
         return await self._engine.read(
             op, self._where(session_id), fetch, build, session_id=session_id
         )
 
     async def _ids(self) -> list[str]:
-        return list((await self._inventory()).sessions)
+        return await self._read_file("list", read.catalog.listed)
 
     async def _exists(self, session_id: str) -> bool:
         return await self._read_session(
-            "exists", session_id, lambda conn: catalog.exists(conn, session_id)
+            "exists", session_id, lambda conn: read.catalog.exists(conn, session_id)
         )
 
     async def _inventory(self) -> Inventory:
-        return await self._read_file("inventory", catalog.inventory)
+        return await self._read_file("inventory", read.catalog.inventory)
+
+    async def _write_stream(self, op: str, name: str, request: Write) -> Any:
+        from a3s_store.core.streams.requests import expires  # with streams alone
+
+        execute = write.streams.execute
+
+        def apply(conn: WorkConnection, changes: WriteTransaction) -> Any:
+            return execute(conn, changes, request, self._now_ms())
+
+        done = await self._engine.write(op, self._where(name, "stream"), apply, stream_lane(name))
+        if expires(request):
+            self._note_expiry()
+        return done
+
+    async def _read_stream(self, op: str, name: str, query: Read) -> Any:
+        def fetch(conn: WorkConnection) -> Any:
+            return read.streams.read(conn, query, self._now_ms())
+
+        return await self._engine.read(op, self._where(name, "stream"), fetch, read.decode.as_is)
 
     async def close(self) -> None:
         """See `SessionStore.close`: accepted saves are committed, and one file is left.
@@ -345,7 +354,26 @@ class SqliteSessionStore(
 
     async def _close(self) -> None:
         await self._engine.close()
-        self._indexes.close()
+        self._close_indexes()
+
+
+def _idle_prune(
+    dropped: weakref.ref[SqliteSessionStore],
+) -> Coroutine[Any, Any, None] | None:
+    store = dropped()
+    if store is None:
+        return None
+    from a3s_store.backends.sqlite.maintenance import idle_prune
+    from a3s_store.core.retention import LOSSLESS
+
+    return idle_prune.run(store, store._engine.settings.retention or LOSSLESS)
+
+
+def _check_retention(value: object) -> None:
+    if value is not None:
+        from a3s_store.core.retention import LOSSLESS, policy_of
+
+        policy_of("open", "retention", value, LOSSLESS)
 
 
 def _check_durability(value: object) -> None:
@@ -355,13 +383,3 @@ def _check_durability(value: object) -> None:
             argument="durability",
             op="open",
         )
-
-
-def _reports(op: str, on_damage: str) -> bool:
-    if on_damage not in ("raise", "report"):
-        raise InvalidArgumentError(
-            f"on_damage is 'raise' or 'report', not {short_repr(on_damage)}",
-            argument="on_damage",
-            op=op,
-        )
-    return on_damage == "report"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.backends.sqlite.engine import Engine
-from a3s_store.backends.sqlite.read import decode
+from a3s_store.backends.sqlite import read, rows
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.clock import unix_ms
-from a3s_store.core.collections import CheckpointKind
-from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.errors import EncodeError
 from a3s_store.printable import short_repr
+
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+    from a3s_store.backends.sqlite.engine import Engine
+    from a3s_store.backends.sqlite.rows.full_text import Indexes
+    from a3s_store.backends.sqlite.write.write_states import WriteTransaction
+    from a3s_store.core.collections import CheckpointKind
+    from a3s_store.core.stored_content import StoredContent
 
 R = TypeVar("R")
 
@@ -25,29 +27,53 @@ class SqliteStoreBase(BaseStore):
     _engine: Engine
     _clock: Callable[[], float]
 
-    async def _read_file(self, op: str, read: Callable[[WorkConnection], R]) -> R:
-        """Return the result of `read`, run in one read transaction."""
-        return await self._engine.read(op, str(self._engine.settings.path), read, decode.as_is)
+    async def _read_file(self, op: str, fetch: Callable[[WorkConnection], R]) -> R:
+        """Return the result of `fetch`, run in one read transaction."""
+        return await self._engine.read(
+            op, str(self._engine.settings.path), fetch, read.decode.as_is
+        )
 
     async def _read_session(
-        self, op: str, session_id: str, read: Callable[[WorkConnection], R]
+        self, op: str, session_id: str, fetch: Callable[[WorkConnection], R]
     ) -> R:
-        """Return the result of `read`, run in one read transaction; errors name the session."""
+        """Return the result of `fetch`, run in one read transaction; errors name the session."""
         return await self._engine.read(
-            op, self._where(session_id), read, decode.as_is, session_id=session_id
+            op, self._where(session_id), fetch, read.decode.as_is, session_id=session_id
         )
 
     async def _write_session(
-        self, op: str, session_id: str, apply: Callable[[WorkConnection, CacheTransaction], R]
+        self, op: str, session_id: str, apply: Callable[[WorkConnection, WriteTransaction], R]
     ) -> R:
         """Apply a change in the lane of a session; errors name the session."""
         return await self._engine.write(
             op, self._where(session_id), apply, session_id, session_id=session_id
         )
 
+    async def _remove_rest(self, op: str, where: str) -> None:
+        """Remove the rows that deletions have left, in steps between which others save."""
+
+        def step(conn: WorkConnection, _: WriteTransaction) -> bool:
+            return rows.unfinished.step(conn)
+
+        while await self._engine.write(op, where, step, "delete\0"):
+            pass
+
+    def _note_expiry(self) -> None:
+        """Have the writer look again when the next item of a stream expires."""
+        if self._engine.idle is not None:
+            self._engine.idle.jobs.next_expiry = 0
+
     def _where(self, key: str, what: str = "session") -> str:
         """Name a session or run and the file, for errors."""
         return f"{what} {short_repr(key)} in {self._engine.settings.path}"
+
+    def _content_of(self, session_id: str) -> StoredContent | None:
+        """Return what a load makes messages of a session with; None: it decodes them."""
+        if self._engine.settings.decode_all:
+            return None
+        from a3s_store.core.stored_content import StoredContent  # for loads alone
+
+        return StoredContent(session_id, self._where(session_id))
 
     def _now_ms(self) -> int:
         """Return the time of the store's clock, in Unix milliseconds."""
@@ -56,16 +82,29 @@ class SqliteStoreBase(BaseStore):
         return unix_ms(self._clock())
 
 
+class MemoryStoreBase(SqliteStoreBase):
+    """A store with full-text indexes of the memories of a few owners, made at the first search."""
+
+    _made_indexes: Indexes | None = None
+
+    @property
+    def _indexes(self) -> Indexes:
+        from a3s_store.backends.sqlite.rows.full_text import Indexes
+
+        if self._made_indexes is None:
+            self._made_indexes = Indexes()
+        return self._made_indexes
+
+    def _close_indexes(self) -> None:
+        if self._made_indexes is not None:
+            self._made_indexes.close()
+
+
 def checkpoint_lane(kind: CheckpointKind, key: str) -> str:
     """Return the lane of a checkpoint and its draft: they are written in the order of calls."""
     return f"{kind.name}\0{key}"
 
 
-@contextlib.contextmanager
-def fault_named(name: Callable[[], None]) -> Iterator[None]:
-    """After an EncodeError in the block, call `name`, which raises one with the value's path."""
-    try:
-        yield
-    except (EncodeError, UnicodeEncodeError):
-        name()
-        raise
+def stream_lane(name: str) -> str:
+    """Return the lane of a stream: its changes are made in the order of calls."""
+    return f"stream\0{name}"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
 
+from a3s_store import models
 from a3s_store.core.base.store import BaseStore, check_checkpoint
-from a3s_store.core.batch import refuse_unwritable, refuse_unwritable_value
+from a3s_store.core.batch import MADE, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.changes import (
     Committed,
     Merge,
@@ -21,11 +22,12 @@ from a3s_store.core.changes import (
     batch_of,
 )
 from a3s_store.core.collections import LOOP_CHECKPOINTS, check_id
-from a3s_store.core.merging.sessions import MADE
 from a3s_store.core.revision import Revision, Versioned
-from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError, RunClaimedError, StaleGenerationError
-from a3s_store.models import LoopCheckpoint, SessionData
+
+if TYPE_CHECKING:
+    from a3s_store.core.snapshot import SessionSnapshot
+    from a3s_store.models import SessionData
 
 _SAVE_ID_BYTES: Final = 16
 
@@ -97,7 +99,7 @@ class ConditionalMethods(BaseStore):
     async def landed(self, session_id: str, save_id: bytes) -> Revision | None:
         """See `ConditionalStore.landed`."""
         self._check_open("landed")
-        _check_save_id(save_id, "landed")
+        check_save_id(save_id, "landed")
         return await self._landed(check_id(session_id), save_id)
 
     async def run_checkpoints(self, session_id: str) -> tuple[RunCheckpoint, ...]:
@@ -117,11 +119,11 @@ class ConditionalMethods(BaseStore):
 def _check_changes(changes: SessionChanges) -> None:
     """Refuse values of other types and invalid ids."""
     check_id(changes.session_id)
-    _check_save_id(changes.save_id, changes.op)
+    check_save_id(changes.save_id, changes.op)
     if changes.name_source not in (None, MADE):
         raise EncodeError(f"expected None or {MADE!r}", op=changes.op, path="name_source")
     session = changes.session
-    if session is not None and type(session) is not SessionData:
+    if session is not None and type(session) is not models.SessionData:
         what = f"expected a SessionData, found {type(session).__name__}"
         raise EncodeError(what, op=changes.op)
     if session is not None and session.id != changes.session_id:
@@ -142,7 +144,7 @@ def _check_changes(changes: SessionChanges) -> None:
 
 def _check_run(changes: SessionChanges, run: RunCheckpoint) -> None:
     checkpoint = run.checkpoint
-    if type(checkpoint) is not LoopCheckpoint:
+    if type(checkpoint) is not models.LoopCheckpoint:
         what = f"expected a LoopCheckpoint, found {type(checkpoint).__name__}"
         raise EncodeError(what, op=changes.op, path="checkpoint")
     run_id = check_id(checkpoint.run_id, LOOP_CHECKPOINTS.key)
@@ -158,7 +160,12 @@ def _check_run(changes: SessionChanges, run: RunCheckpoint) -> None:
         check_id(run.claimed_by, "token")
 
 
-def _check_save_id(save_id: object, op: str) -> None:
+def check_save_id(save_id: object, op: str) -> None:
+    """Check the id of a save.
+
+    Raises:
+        EncodeError: it is not 16 bytes.
+    """
     if type(save_id) is not bytes or len(save_id) != _SAVE_ID_BYTES:
         raise EncodeError(f"expected {_SAVE_ID_BYTES} bytes", op=op, path="save_id")
 

@@ -8,14 +8,22 @@ its transaction.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from a3s_store.core.base.store import BaseStore
-from a3s_store.core.batch import Batch
 from a3s_store.core.collections import check_id
-from a3s_store.core.protocol import Generation
-from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
-from a3s_store.errors import EncodeError, SessionNotFoundError, StaleGenerationError
-from a3s_store.models import SessionData
+from a3s_store.errors import (
+    EncodeError,
+    GenerationGoneError,
+    SessionNotFoundError,
+    StaleGenerationError,
+)
+
+if TYPE_CHECKING:
+    from a3s_store.core.batch import Batch
+    from a3s_store.core.protocol import Generation
+    from a3s_store.core.snapshot import SessionSnapshot
+    from a3s_store.models import SessionData
 
 
 class GenerationalMethods(BaseStore):
@@ -136,7 +144,9 @@ class GenerationalMethods(BaseStore):
 
     def _fork_batch(self, source: SessionSnapshot, new_id: str) -> Batch:
         """Return the batch that saves a copy of a stored session, which needs no redaction."""
-        return self._snapshot_batch("fork", with_ended_runs(source.fork(new_id)))
+        from a3s_store.core.snapshot import forked
+
+        return self._snapshot_batch("fork", forked(source, new_id))
 
 
 def _check_integer(op: str, name: str, value: int) -> None:
@@ -219,4 +229,13 @@ def not_there(generation: int, newest: int) -> SessionNotFoundError:
     return SessionNotFoundError(
         f"there is no conversation of generation {generation}",
         hint=f"The session is at generation {newest}",
+    )
+
+
+def pruned(generation: int) -> GenerationGoneError:
+    """Return the error for a generation that was pruned."""
+    return GenerationGoneError(
+        f"generation {generation} was pruned",
+        generation=generation,
+        hint="`generations()` names those that are kept",
     )

@@ -10,17 +10,19 @@ save one, because a run could not be resumed from it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.batch import Batch, LoadResult
-from a3s_store.core.collections import CheckpointKind, Collection
 from a3s_store.core.protocol import Capabilities, Health, Inventory
-from a3s_store.core.redaction.credential_names import CredentialNames
 from a3s_store.core.redaction.redactor import BUILT_IN, Redact
 from a3s_store.errors import CorruptionError, UnsupportedError, during
-from a3s_store.models import SessionData
 from a3s_store.wire import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from a3s_store.core.collections import CheckpointKind, Collection
+    from a3s_store.core.redaction.credential_names import CredentialNames
+    from a3s_store.models import SessionData
 
 # The id that a health check asks for, to find out whether the backend can be read.
 _PROBE: Final = "a3s_store.health"

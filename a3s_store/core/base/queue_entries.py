@@ -14,15 +14,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
+from a3s_store import models
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.collections import check_id
 from a3s_store.errors import DecodeError, EncodeError, SessionNotFoundError, during
-from a3s_store.models import StepOutcome, WorkflowCheckpoint, WorkflowStepRecord
 from a3s_store.wire import FrozenDict, check_opaque, freeze
+
+if TYPE_CHECKING:
+    from a3s_store.models import WorkflowCheckpoint, WorkflowStepRecord
 
 # The id of the workflow checkpoint of a queue is this followed by the session id.
 WORKFLOW_PREFIX: Final = "a3s_store.queue/"
@@ -178,8 +181,10 @@ def session_not_saved() -> SessionNotFoundError:
 
 def blank_step(session_id: str) -> WorkflowStepRecord:
     """Return an empty step of a session's queue, for `step_of`."""
-    outcome = StepOutcome(task_id="", session_id=session_id, agent="", output="", success=False)
-    return WorkflowStepRecord(task_id="", outcome=outcome)
+    outcome = models.StepOutcome(
+        task_id="", session_id=session_id, agent="", output="", success=False
+    )
+    return models.WorkflowStepRecord(task_id="", outcome=outcome)
 
 
 def step_of(

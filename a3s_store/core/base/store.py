@@ -12,19 +12,13 @@ import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import attrs
 
-from a3s_store.core import session_tree
+from a3s_store import models
 from a3s_store.core.base.opening import Opening as Opening
-from a3s_store.core.batch import (
-    Batch,
-    LoadResult,
-    refuse_unwritable,
-    refuse_unwritable_value,
-)
-from a3s_store.core.changes import SessionChanges
+from a3s_store.core.batch import Batch, LoadResult, refuse_unwritable, refuse_unwritable_value
 from a3s_store.core.collection_methods import CollectionMethods
 from a3s_store.core.collections import (
     COLLECTIONS,
@@ -34,16 +28,18 @@ from a3s_store.core.collections import (
     Collection,
     check_id,
 )
-from a3s_store.core.protocol import Capabilities, Health, Inventory
 from a3s_store.core.redaction.batch import redacted_batch, redacted_changes
-from a3s_store.core.redaction.credential_names import CredentialNames
 from a3s_store.core.redaction.redactor import BUILT_IN, Redact, Redactor
-from a3s_store.core.snapshot import SessionSnapshot, check_snapshot
 from a3s_store.errors import EncodeError, InvalidSnapshotError, StoreClosedError, during
-from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint
-from a3s_store.models.checkpoint import CHECKPOINT_VERSION
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 from a3s_store.wire.limits import in_force
+
+if TYPE_CHECKING:
+    from a3s_store.core.changes import SessionChanges
+    from a3s_store.core.protocol import Capabilities, Health, Inventory
+    from a3s_store.core.redaction.credential_names import CredentialNames
+    from a3s_store.core.snapshot import SessionSnapshot
+    from a3s_store.models import LoopCheckpoint, SessionData, WorkflowCheckpoint
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 T = TypeVar("T")
@@ -143,7 +139,7 @@ class BaseStore(CollectionMethods):
         """Return the snapshot digest, which `_commit` compares; None without a session."""
         if found.session is None:
             return None
-        return _snapshot_of(found.session, found).digest()
+        return snapshot_of(found.session, found).digest()
 
     # -- Sessions -----------------------------------------------------------------------------
 
@@ -165,11 +161,13 @@ class BaseStore(CollectionMethods):
 
     async def _delete_tree(self, session_id: str) -> None:
         """Remove a session and its descendants one by one; some backends do it in one commit."""
+        from a3s_store.core.session_tree import below
+
         parents = {}
         for one in await self._ids():
             found = await self._fetch("delete", one, (), session=True)
             parents[one] = None if found.session is None else found.session.parent_id
-        for one in session_tree.below(session_id, parents):
+        for one in below(session_id, parents):
             await self._delete(one)
 
     async def list(self) -> list[str]:
@@ -222,7 +220,7 @@ class BaseStore(CollectionMethods):
         found = await self._fetch("load_snapshot", check_id(session_id), COLLECTIONS, session=True)
         if found.session is None:
             return None
-        return _snapshot_of(found.session, found)
+        return snapshot_of(found.session, found)
 
     async def save_snapshot_cas(
         self, snapshot: SessionSnapshot, expected_digest: str | None
@@ -290,9 +288,7 @@ class BaseStore(CollectionMethods):
         """Return the snapshot as it would be saved: see `redaction`. Raises EncodeError."""
         batch = self._redacted(self._snapshot_batch("redact", snapshot))
         assert batch.session is not None, "a snapshot has one"
-        return SessionSnapshot.of(
-            batch.session, batch.collections, batch.retained_artifact_uris or ()
-        )
+        return snapshot_of(batch.session, batch)
 
     def redacted_value(self, value: T) -> T:
         """Return a checkpoint, or values of a collection, as it would be saved: see `redacted`."""
@@ -308,11 +304,13 @@ class BaseStore(CollectionMethods):
         return redacted_batch(self._redactor, batch)
 
     def _session_batch(self, op: str, session: SessionData, **conditions: Any) -> Batch:
-        if type(session) is not SessionData:
+        if type(session) is not models.SessionData:
             raise EncodeError(f"expected a SessionData, found {type(session).__name__}", op=op)
         return Batch(op=op, session_id=check_id(session.id), session=session, **conditions)
 
     def _snapshot_batch(self, op: str, snapshot: SessionSnapshot, **conditions: Any) -> Batch:
+        from a3s_store.core.snapshot import check_snapshot
+
         with during(op, ""):
             check_snapshot(snapshot)
         return Batch(
@@ -369,8 +367,11 @@ class BaseStore(CollectionMethods):
         await self._drop_checkpoint(kind, check_id(key, kind.key))
 
 
-def _snapshot_of(session: SessionData, found: LoadResult) -> SessionSnapshot:
-    return SessionSnapshot.of(session, found.collections, found.retained_artifact_uris)
+def snapshot_of(session: SessionData, rest: LoadResult | Batch) -> SessionSnapshot:
+    """Return the snapshot of a session with the collections of a load or a batch."""
+    from a3s_store.core.snapshot import SessionSnapshot
+
+    return SessionSnapshot.of(session, rest.collections, rest.retained_artifact_uris or ())
 
 
 def check_checkpoint(kind: CheckpointKind, key: str, value: Any, op: str) -> None:
@@ -380,10 +381,10 @@ def check_checkpoint(kind: CheckpointKind, key: str, value: Any, op: str) -> Non
         InvalidSnapshotError: the version is newer than this release, or the id differs.
     """
     version = value.schema_version
-    if type(version) is int and version > CHECKPOINT_VERSION:
+    if type(version) is int and version > models.CHECKPOINT_VERSION:
         raise InvalidSnapshotError(
             f"the {kind.name} has schema version {version if version < 2**64 else 'beyond 2^64'}, "
-            f"this release supports at most {CHECKPOINT_VERSION}",
+            f"this release supports at most {models.CHECKPOINT_VERSION}",
             op=op,
             where=f"{kind.key} {key!r}",
             hint="Open it with the release that wrote it",

@@ -6,10 +6,11 @@ Pure functions. The function of each part has its rule for changes of both sides
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from a3s_store.core.batch import MADE
 from a3s_store.core.merging.collections import merge_collections
 from a3s_store.core.merging.lists import (
     added_to,
@@ -23,7 +24,6 @@ from a3s_store.core.merging.lists import (
     merge_value,
     same,
 )
-from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import (
     PermissionPolicy,
     SessionConfig,
@@ -35,7 +35,9 @@ from a3s_store.models import (
 from a3s_store.models.session import LABELS
 from a3s_store.wire import Model, freeze
 
-MADE: Final = "made"
+if TYPE_CHECKING:
+    from a3s_store.core.snapshot import SessionSnapshot
+
 # The order of task states; all final ones come after these.
 _PROGRESS: Final = {TaskStatus.PENDING: 0, TaskStatus.IN_PROGRESS: 1}
 _RULES: Final = ("deny", "ask", "allow")

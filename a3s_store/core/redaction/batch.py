@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
-from a3s_store.core.batch import Batch
 from a3s_store.core.changes import SessionChanges, batch_of
 from a3s_store.core.collections import LOOP_CHECKPOINTS
-from a3s_store.core.redaction.redactor import Redactor
 from a3s_store.errors import during
+
+if TYPE_CHECKING:
+    from a3s_store.core.batch import Batch
+    from a3s_store.core.redaction.redactor import Redactor
 
 
 def redacted_batch(redactor: Redactor, batch: Batch) -> Batch:

@@ -20,8 +20,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-import attrs
-
 from a3s_store.core.redaction.credential_names import CredentialNames, Match, is_headers
 from a3s_store.models import (
     ClassificationRule,
@@ -31,7 +29,7 @@ from a3s_store.models import (
     SessionConfig,
     SessionData,
 )
-from a3s_store.wire import Model, codec_for, freeze
+from a3s_store.wire import Model, codec_for, evolved, freeze
 from a3s_store.wire.kinds import EnumMap, Kind, Many
 from a3s_store.wire.model_kinds import One
 from a3s_store.wire.values import frozen_dict
@@ -115,7 +113,7 @@ class _Blanker:
             extra = self._object(value.extra, None, headers=False)
             if extra is not value.extra:
                 changed["extra"] = freeze(extra)
-        return value.evolve(**changed) if changed else value
+        return evolved(value, changed) if changed else value
 
     def _part(self, value: Any) -> Any:
         if type(value) is str:
@@ -155,7 +153,7 @@ class _Blanker:
         kind = value.get("type")
         if secret is not None and isinstance(kind, str) and kind in _JSON_TYPES:
             # In a JSON schema, texts describe a value, except examples.
-            secret = attrs.evolve(secret, many=False)
+            secret = secret._replace(many=False)
         labelled = self._labelled(value, headers)
         made: dict[str, Any] = {}
         for key, item in value.items():

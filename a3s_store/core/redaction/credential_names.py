@@ -11,7 +11,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -87,8 +87,7 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORDS.findall(name[:_LONGEST]))
 
 
-@attrs.frozen(kw_only=True)
-class Match:
+class Match(NamedTuple):
     """The match of a name with those of credentials.
 
     `many`: all texts in the value are credentials. `numbers`: a number is a credential, too.

@@ -24,27 +24,22 @@ import functools
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
+from a3s_store import models
+from a3s_store.core import redaction
 from a3s_store.core.collections import CHECKPOINTS, layouts
-from a3s_store.core.redaction.blanking import CONFIGURATION, blanked
 from a3s_store.core.redaction.credential_names import CredentialNames
 from a3s_store.errors import EncodeError, InvalidIdError
-from a3s_store.models import (
-    ImageSource,
-    LlmConfigData,
-    Message,
-    SessionConfig,
-    SessionData,
-    ToolResultBlock,
-    ToolUseBlock,
-)
 from a3s_store.wire import Model, codec_for, freeze
 from a3s_store.wire.kinds import EnumMap, Kind, Many, OpaqueValue
 from a3s_store.wire.model_kinds import One, Tagged
 from a3s_store.wire.values import frozen_dict
+
+if TYPE_CHECKING:
+    from a3s_store.models import SessionData
 
 # Takes a text before it is saved and returns the text to save instead.
 Redact: TypeAlias = Callable[[str], str]
@@ -59,19 +54,20 @@ _WORDS_END: Final = "_type"
 _WITH_TEXT: Final = (EnumMap, Many, One, Tagged, OpaqueValue)
 # The attributes by which values are found.
 _FOUND_BY: Final = ("id", "session_id", "run_id", "workflow_id")
-# The blocks of a message that make pairs, and the attribute with the id of the pair.
-_PAIRED: Final[dict[Any, str]] = {ToolUseBlock: "id", ToolResultBlock: "tool_use_id"}
 
 
-# The models whose results are cached. Parts of a message are cached with the message.
-_LASTING: Final = frozenset(
-    {
-        Message,
-        SessionConfig,
-        LlmConfigData,
-        *(rows.model for rows in layouts()),
-    }
-).difference({SessionData, *(kind.model for kind in CHECKPOINTS)})
+@functools.cache
+def _paired() -> dict[Any, str]:
+    """Return the blocks of a message that make pairs: the attributes with the id of the pair."""
+    return {models.ToolUseBlock: "id", models.ToolResultBlock: "tool_use_id"}
+
+
+@functools.cache
+def _lasting() -> frozenset[type]:
+    """Return the models whose results are cached. Parts of a message are cached with it."""
+    configuration = (models.SessionConfig, models.LlmConfigData)
+    stored = {models.Message, *configuration, *(rows.model for rows in layouts())}
+    return frozenset(stored - {models.SessionData, *(kind.model for kind in CHECKPOINTS)})
 
 
 class _RefusedError(Exception):
@@ -182,14 +178,14 @@ class Redactor:
     def _without_credentials(self, value: Any) -> Any:
         """Return a session, or a part of its configuration, blanked; other values unchanged."""
         cls = type(value)
-        if self._names is None or cls not in CONFIGURATION:
+        if self._names is None or cls not in redaction.blanking.CONFIGURATION:
             return value
-        if cls is not SessionData:
+        if cls is not models.SessionData:
             return self._cached(value, lambda value: self._blanked(value))
-        parts = {name: getattr(value, name) for name in ("config", "llm_config")}
-        made = {name: self._without_credentials(part) for name, part in parts.items()}
-        changed = {name: part for name, part in made.items() if part is not parts[name]}
-        value = attrs.evolve(value, **changed) if changed else value
+        config = self._without_credentials(value.config)
+        llm_config = self._without_credentials(value.llm_config)
+        if config is not value.config or llm_config is not value.llm_config:
+            value = attrs.evolve(value, config=config, llm_config=llm_config)
         return self._with_known_extra(value) if value.extra else value
 
     def _with_known_extra(self, session: SessionData) -> SessionData:
@@ -204,9 +200,9 @@ class Redactor:
         return session if known[1] is extra else session.evolve(extra=known[1])
 
     def _blanked(self, value: Any) -> Any:
-        if self._names is None or type(value) not in CONFIGURATION:
+        if self._names is None or type(value) not in redaction.blanking.CONFIGURATION:
             return value
-        return blanked(value, self._names)
+        return redaction.blanking.blanked(value, self._names)
 
     def _any(self, value: Any) -> Any:
         if isinstance(value, Model):
@@ -252,12 +248,12 @@ class Redactor:
             raise error.at(f"[{len(found)}]") from None
         if same:
             return values
-        if self._has_renamed and isinstance(values[0], Message):
+        if self._has_renamed and isinstance(values[0], models.Message):
             _refuse_lost_pairs(values, found)
         return tuple(found)
 
     def _model(self, value: Model) -> Any:
-        if type(value) not in _LASTING:
+        if type(value) not in _lasting():
             return self._fields(self._blanked(value))
         return self._cached(value, lambda value: self._fields(self._blanked(value)))
 
@@ -280,7 +276,7 @@ class Redactor:
                 raise error.at(name) from None
             if after is not before:
                 changed[name] = after
-        self._has_renamed = self._has_renamed or _PAIRED.get(cls) in changed
+        self._has_renamed = self._has_renamed or _paired().get(cls) in changed
         return attrs.evolve(value, **changed) if changed else value
 
     def _opaque(self, value: Any) -> Any:
@@ -355,7 +351,7 @@ def _refuse_lost_pairs(before: tuple[Any, ...], after: list[Any]) -> None:
     origins: dict[str, str] = {}
     for place, (old, new) in enumerate(zip(before, after, strict=True)):
         for one, other in zip(old.content, new.content, strict=True):
-            name = _PAIRED.get(type(one))
+            name = _paired().get(type(one))
             if name is not None and type(other) is type(one):
                 text = getattr(one, name)
                 if origins.setdefault(getattr(other, name), text) != text:
@@ -373,7 +369,7 @@ def _asked(cls: Any) -> tuple[str, ...]:
             if type(field.kind) is Kind or isinstance(field.kind, _WITH_TEXT)
             if field.attribute not in _WORDS
             if not field.attribute.endswith(_WORDS_END)
-            if (cls, field.attribute) != (ImageSource, "data")
+            if (cls, field.attribute) != (models.ImageSource, "data")
         ),
         "extra",
     )

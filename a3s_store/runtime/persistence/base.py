@@ -21,7 +21,7 @@ from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError, SessionDeletedError
 from a3s_store.models import LlmConfigData, SessionData
-from a3s_store.wire import Model, freeze
+from a3s_store.wire import Model, evolved, freeze
 
 M = TypeVar("M", bound=Model)
 _COLLECTION_NAMES: Final = frozenset(one.name for one in COLLECTIONS)
@@ -239,7 +239,7 @@ def _kept_fields(written: M, ours: M, live: M, stored: M) -> M:
         for field in attrs.fields(type(ours))
         if field.name not in _NO_CHANGE
     }
-    return written.evolve(**kept)
+    return evolved(written, kept)
 
 
 def _kept_value(written: Any, ours: Any, live: Any, stored: Any) -> Any:

@@ -12,11 +12,12 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from a3s_store.core.batch import MADE
 from a3s_store.core.changes import Stored
 from a3s_store.core.merging.history import History
-from a3s_store.core.merging.sessions import MADE, Sides
+from a3s_store.core.merging.sessions import Sides
 from a3s_store.core.revision import Revision
-from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
+from a3s_store.core.snapshot import SessionSnapshot, forked
 from a3s_store.errors import (
     SessionConfigError,
     SessionDeletedError,
@@ -342,11 +343,8 @@ def fork_id(session_id: str, save_id: bytes) -> str:
 
 
 def fork_of(snapshot: SessionSnapshot, new_id: str, *, made: bool) -> SessionSnapshot:
-    """Return the snapshot under another id. `made` adds "(fork)" to the name.
-
-    Runs that have not ended are cancelled in it, since their end would not be saved there.
-    """
-    copy = with_ended_runs(snapshot.fork(new_id))
+    """Return the fork of a snapshot under another id; `made` adds "(fork)" to the name."""
+    copy = forked(snapshot, new_id)
     if made:
         config = copy.session.config
         config = config.evolve(name=f"{config.name} (fork)".strip())

@@ -25,6 +25,7 @@ from a3s_store.core.protocol import ConditionalStore, SessionStore, conditional
 from a3s_store.core.revision import Position, Revision, Versioned
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import RunClaimedError, SessionConfigError, StoreBusyError
+from a3s_store.wire import evolved
 
 # How often a store that cannot merge is tried, and the longest pause between two tries.
 _TRIES: Final = 16
@@ -158,7 +159,7 @@ class PlainWriter:
     def _advance(self, name: str, values: object) -> None:
         """Note that one step of a save was made, so that it is no change by others."""
         if self._seen is not None:
-            self._seen = _Seen(self._seen.snapshot.evolve(**{name: values}), None)
+            self._seen = _Seen(evolved(self._seen.snapshot, {name: values}), None)
 
     async def revision(self, session_id: str) -> Revision | None:
         """See `SessionWriter.revision`: the whole session is read and compared."""

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from a3s_store.models import CommandDeadLettered
 from a3s_store.wire import U32, Model, Timestamp, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 # Characters of an error's text; a tool may put all that it read into its error.
 ERROR_CHARS: Final = 4_000
@@ -41,6 +46,10 @@ class DeadLetter(Model):
             error=self.error,
             attempts=self.attempts,
         )
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.DeadLetterChanges]) -> Self: ...
 
 
 class DeadLetters:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
@@ -23,6 +23,11 @@ from a3s_store.errors import CommandTimeoutError, ExternalTaskError, QueueClosed
 from a3s_store.models import ExternalTaskCompleted, ExternalTaskPending, SessionLane
 from a3s_store.runtime.observation.events import Emit
 from a3s_store.wire import U64, Model, Value, freeze, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 SHUTTING_DOWN: Final = "Session queue is shutting down"
 TASK_FAILED: Final = "External task failed"
@@ -57,6 +62,10 @@ class ExternalTask(Model):
             payload=self.payload,
             timeout_ms=self.timeout_ms,
         )
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.ExternalTaskChanges]) -> Self: ...
 
 
 @attrs.define(eq=False)

@@ -13,13 +13,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from a3s_store.models import QueueAlert, SessionLane, TaskHandlerMode
 from a3s_store.runtime.queue.lane_config import lane_id
 from a3s_store.wire import EMPTY, Model, USize, field, model
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from a3s_store import _changes
 
 SAMPLES: Final = 1024
 
@@ -185,6 +190,10 @@ class LaneStatus(Model):
     max_concurrency: USize
     handler_mode: TaskHandlerMode
 
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.LaneStatusChanges]) -> Self: ...
+
 
 @model()
 class QueueStats(Model):
@@ -194,3 +203,7 @@ class QueueStats(Model):
     total_active: USize = field(default=0)
     external_pending: USize = field(default=0)
     lanes: Mapping[SessionLane, LaneStatus] = field(default=EMPTY)
+
+    if TYPE_CHECKING:
+
+        def evolve(self, **changes: Unpack[_changes.QueueStatsChanges]) -> Self: ...

@@ -23,6 +23,7 @@ import attrs
 
 from a3s_store.core.clean import Cleaner
 from a3s_store.core.clock import Clock, clamped, system_clock
+from a3s_store.core.list_pages import RunEventPage as RunEventPage
 from a3s_store.core.snapshot import ENDED
 from a3s_store.errors import EncodeError
 from a3s_store.models import (
@@ -76,24 +77,6 @@ class RunReservation:
 
     snapshot: RunSnapshot
     created: bool
-
-
-@attrs.frozen(kw_only=True)
-class RunEventPage:
-    """Some events of a run in order, and their place among all of its events.
-
-    `first_available` is the sequence of the oldest event kept, None when there is none;
-    `latest_exclusive` is one more than the newest sequence. `next_after` is the `after` of the next
-    page, `retention_gap` says that requested events were dropped, `has_more` that more follow.
-    Upstream: `RunEventPage`.
-    """
-
-    events: tuple[RunEventRecord, ...]
-    first_available: int | None
-    latest_exclusive: int
-    next_after: int | None
-    retention_gap: bool
-    has_more: bool
 
 
 class RunStore:

@@ -19,6 +19,7 @@ from a3s_store.testing.conformance.expect import (
 )
 from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import items, session
+from a3s_store.wire import evolved
 
 _GROUP = "collections"
 _EACH = tuple((collection.name, collection.name) for collection in COLLECTIONS)
@@ -28,12 +29,12 @@ _EACH = tuple((collection.name, collection.name) for collection in COLLECTIONS)
 async def a_collection_is_kept_or_refused(store: SessionStore, collection: str) -> None:
     """A collection is saved and loaded, or refused with UnsupportedError; it is never lost."""
     whole = SessionSnapshot(session=session("s"))
-    await store.save_snapshot(whole.evolve(**{collection: ()}))
+    await store.save_snapshot(evolved(whole, {collection: ()}))
     await save_collection(store, collection, "s", ())
     before = await store.load_snapshot("s")
     holds(not await load_collection(store, collection, "s"), "saved empty, and loaded with values")
     values = items(collection, "1", "2")
-    full = whole.evolve(session=session("s", ("new",)), **{collection: values})
+    full = evolved(whole, {"session": session("s", ("new",)), collection: values})
     for act, after in (
         (functools.partial(save_collection, store, collection, "s", values), values),
         (functools.partial(store.save_snapshot, full), full),
@@ -137,7 +138,7 @@ async def a_collection_is_saved_alone(store: SessionStore, collection: str) -> N
     await store.save_snapshot(snapshot)
     values = items(collection, "other")
     await save_collection(store, collection, "s", values)
-    same(snapshot.evolve(**{collection: values}), await store.load_snapshot("s"), "load_snapshot")
+    same(evolved(snapshot, {collection: values}), await store.load_snapshot("s"), "load_snapshot")
 
 
 @required_by(_GROUP, capability="collections")

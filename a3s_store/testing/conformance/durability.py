@@ -22,6 +22,7 @@ from a3s_store.testing.conformance.expect import (
 )
 from a3s_store.testing.conformance.suite import StoreMaker, required_by
 from a3s_store.testing.samples import items, rich_snapshot, session, small_snapshot
+from a3s_store.wire import evolved
 
 _GROUP = "durability"
 
@@ -107,7 +108,7 @@ async def a_loaded_collection_can_be_changed(
     if not keeps(store, "collections"):
         return
     first, *others = items(collection, "1", "2", "3")
-    whole = SessionSnapshot(session=session("s")).evolve(**{collection: (first, *others)})
+    whole = evolved(SessionSnapshot(session=session("s")), {collection: (first, *others)})
     await store.save_snapshot(whole)
     for values in ((*others, first), tuple(others), (first.evolve(extra={"new": 1}),)):
         store = await maker.reopen()
@@ -115,7 +116,7 @@ async def a_loaded_collection_can_be_changed(
         holds(loaded is not None, "the session was saved")
         assert loaded is not None, "it was just compared"
         await store.save_snapshot(loaded)
-        changed = loaded.evolve(**{collection: values})
+        changed = evolved(loaded, {collection: values})
         await store.save_snapshot(changed)
         store = await maker.reopen()
         same(changed, await store.load_snapshot("s"), "after the change")

@@ -24,9 +24,7 @@ def same(expected: Any, actual: Any, what: str) -> None:
 
 def _difference(expected: Any, actual: Any) -> str:
     """Return both values; of long ones the text around the first difference."""
-    one, other = repr(expected), repr(actual)
-    if one == other:  # only their JSON differs
-        one, other = str(bits(expected)), str(bits(actual))
+    one, other = str(bits(expected)), str(bits(actual))
     if max(len(one), len(other)) <= 400:
         return f"expected {one}, got {other}"
     pairs = enumerate(zip(one, other, strict=False))

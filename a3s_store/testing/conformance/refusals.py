@@ -78,12 +78,12 @@ _SESSIONS: Final[dict[str, Callable[[], Any]]] = {
     ),
     "unknown key that is known": lambda: session("s", extra={"messages": []}),
     "extra that is no object": lambda: session("s", extra=[1]),
-    "a message that is none": lambda: session("s").evolve(messages=("hello",)),
+    "a message that is none": lambda: session("s").evolve(messages=("hello",)),  # type: ignore[arg-type]
     "a block that is none": lambda: _blocks("hello"),
     "a known block kept whole": lambda: _blocks(UnknownBlock(type="text", body={"text": "x"})),
     "an unknown block with a type": lambda: _blocks(UnknownBlock(type="x", body={"type": "y"})),
     "a wrong tool result": lambda: _blocks(ToolResultBlock(tool_use_id="c", content=(1,))),  # type: ignore[arg-type]
-    "messages that can be read once": lambda: session("s").evolve(messages=iter(())),
+    "messages that can be read once": lambda: session("s").evolve(messages=iter(())),  # type: ignore[arg-type]
 }
 
 
@@ -139,7 +139,7 @@ _ITEMS: Final[dict[str, Callable[[], Any]]] = {
     "trace_events: infinity": lambda: samples.trace_event(details=[math.inf]),
     "run_records: unknown status": lambda: samples.run_record(status="new"),
     "run_records: surrogate": lambda: samples.run_record(prompt=_SURROGATE),
-    "run_records: a wrong event": lambda: samples.run_record().evolve(events=(Message.user("x"),)),
+    "run_records: a wrong event": lambda: samples.run_record().evolve(events=(Message.user("x"),)),  # type: ignore[arg-type]
     "verification_reports: a wrong check": lambda: samples.verification_report(checks=({},)),
     "subagent_tasks: int for bool": lambda: samples.subagent_task(success=1),
     "subagent_tasks: below 0": lambda: samples.subagent_task(started_ms=-1),

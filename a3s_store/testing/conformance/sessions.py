@@ -268,7 +268,7 @@ async def what_was_saved_cannot_be_changed_from_outside(store: SessionStore) -> 
     texts, arguments, extra = [TextBlock(text="a")], {"paths": ["x"]}, {"list": [1]}
     call = ToolUseBlock(id="c", name="n", input=arguments)
     messages = [Message(role="user", content=[*texts, call])]  # type: ignore[arg-type]
-    saved = session("s").evolve(messages=messages, extra=extra)
+    saved = session("s").evolve(messages=messages, extra=extra)  # type: ignore[arg-type]
     values = [samples.trace_event(details=arguments)]
     await store.save(saved)
     if keeps(store, "collections"):

@@ -22,6 +22,7 @@ from a3s_store.testing.conformance.expect import (
 )
 from a3s_store.testing.conformance.suite import required_by
 from a3s_store.testing.samples import items, rich_snapshot, session, small_snapshot
+from a3s_store.wire import evolved
 
 _GROUP = "snapshots"
 
@@ -56,7 +57,7 @@ async def a_snapshot_is_put_together_from_parts(store: SessionStore) -> None:
 async def a_snapshot_replaces_everything(store: SessionStore) -> None:
     """A collection that is None is removed, an empty one is emptied, and no URI stays retained."""
     bare = SessionSnapshot(session=session("s", ("a",)))
-    empty = bare.evolve(**dict.fromkeys(samples.MAKERS, ()))
+    empty = evolved(bare, dict.fromkeys(samples.MAKERS, ()))
     full = rich_snapshot("s")
     for saved in (bare, full, bare, full, empty, bare, empty, full, small_snapshot("s", "x"), bare):
         await store.save_snapshot(saved)
@@ -138,14 +139,14 @@ def _refused() -> dict[str, Any]:
         "schema version True": good.evolve(schema_version=True),
         "extra keys of its own": good.evolve(extra={"x": 1}),
         "retained without artifacts": good.evolve(artifacts=None, retained_artifact_uris=("a",)),
-        "retained that is a str": good.evolve(retained_artifact_uris="uri"),
-        "retained that are no str": good.evolve(retained_artifact_uris=(1,)),
+        "retained that is a str": good.evolve(retained_artifact_uris="uri"),  # type: ignore[arg-type]
+        "retained that are no str": good.evolve(retained_artifact_uris=(1,)),  # type: ignore[arg-type]
         "retained with a surrogate": good.evolve(retained_artifact_uris=("\ud800",)),
-        "a wrong item in a collection": good.evolve(trace_events=(samples.artifact(),)),
-        "a collection that is a str": good.evolve(trace_events="text"),
-        "a collection that is a number": good.evolve(trace_events=3),
-        "a collection that is an iterator": good.evolve(trace_events=iter(good.trace_events or ())),
-        "a session that is none": good.evolve(session=good),
+        "a wrong item in a collection": good.evolve(trace_events=(samples.artifact(),)),  # type: ignore[arg-type]
+        "a collection that is a str": good.evolve(trace_events="text"),  # type: ignore[arg-type]
+        "a collection that is a number": good.evolve(trace_events=3),  # type: ignore[arg-type]
+        "a collection that is an iterator": good.evolve(trace_events=iter(good.trace_events or ())),  # type: ignore[arg-type]
+        "a session that is none": good.evolve(session=good),  # type: ignore[arg-type]
         "a session with an empty id": good.evolve(session=session("")),
         "a bad last subagent task": good.evolve(
             subagent_tasks=(samples.subagent_task("1"), samples.subagent_task("2", output="\ud800"))

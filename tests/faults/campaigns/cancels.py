@@ -21,7 +21,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from a3s_store.core.snapshot import with_ended_runs
+from a3s_store.core.snapshot import forked
 from a3s_store.errors import StoreClosedError, StoreError
 from tests.faults.harness import forks
 from tests.faults.harness import store_under_test as subjects
@@ -226,7 +226,7 @@ class _Attack:
         ended = await self._cut_off(self._store.fork(session_id(number), new_id))
         await self._settled()
         found = await self._store.load_snapshot(new_id)
-        expected = with_ended_runs(state(self.name, number, self._turns[number]).fork(new_id))
+        expected = forked(state(self.name, number, self._turns[number]), new_id)
         if found not in (None, expected):
             raise BrokenPromiseError(f"half a fork of session {number}")
         self._judge(int(found is not None), 0, 1, ended)

@@ -30,10 +30,10 @@ from tests.faults.harness.store_under_test import Open, find
 
 VALUES: Final = (2**63 - 1, -(2**63), 2**31, 2**32 + 5, 2**48, -1)
 # How many are tried.
-_JOBS: Final = {"short": 24, "long": 100_000}
+_JOBS: Final = {"short": 12, "long": 100_000}
 # How long one may take, in seconds of computing and of waiting.
 _COMPUTING: Final = 10.0
-_WAITING: Final = 60.0
+_WAITING: Final = 300.0
 
 
 class Job(NamedTuple):

@@ -144,7 +144,7 @@ class _Scenario:
             # A file without tables is a store yet to be created. It is not removed: another process
             # may be creating it just now. Nor does SQLite remove a wal-index without space.
             left = {found.name: found.stat().st_size for found in self._path.parent.iterdir()}
-            names = {f"{self._path.name}{end}" for end in ("", "-wal", "-shm")}
+            names = {f"{self._path.name}{end}" for end in ("", "-wal", "-shm", "-queue")}
             if not set(left) <= names or any(size > _PAGE for size in left.values()):
                 self._send("broken", f"a store that could not be created leaves {left}")
         else:

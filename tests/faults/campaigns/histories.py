@@ -3,8 +3,8 @@
 Four processes share one store. Each has a session of its own, which it saves, rewinds and forks,
 and all compete for shared ones: they save if the session did not change since they loaded it (by
 digest, by generation), save unconditionally, load, delete, and save under a deleted id. Now and
-then a save is cancelled, and every second or so a process is killed and replaced. Each operation is
-logged before it begins and when it has ended, with the system's monotonic clock.
+then a save is cancelled, and after some hundred operations a process is killed and replaced. Each
+operation is logged before it begins and when it has ended, with the system's monotonic clock.
 
 Afterwards each session's operations must be explained by one order of them that agrees with their
 results and with the clock: an operation that ended before another began comes before it. A killed
@@ -30,31 +30,31 @@ from typing import Any, Final
 
 import attrs
 
-from a3s_store.core.snapshot import SessionSnapshot, with_ended_runs
+from a3s_store.core.snapshot import SessionSnapshot, forked
 from a3s_store.errors import StaleGenerationError
 from a3s_store.models import Message, SessionData
 from tests.faults.harness import forks, store_under_test
-from tests.faults.harness.forks import Child
+from tests.faults.harness.forks import Child, Send
 from tests.faults.harness.history_checker import Kind, Operation, Outcome, explain
 from tests.faults.harness.report import Report, Size
 
-# Seconds in all, and of one round: a round has a file of its own and is checked by itself.
-_SECONDS: Final[Mapping[Size, int]] = {"short": 10, "long": 3600}
-_ROUND: Final = 10.0
+# How many rounds: each has a file of its own and is checked by itself. Kills of a round.
+_ROUNDS: Final[Mapping[Size, int]] = {"short": 1, "long": 360}
+_KILLS: Final = 14
 _PROCESSES: Final = 4
 _SHARED: Final = ("shared-0", "shared-1", "shared-2")
-# Seconds between one process being killed and the next.
-_BETWEEN_KILLS: Final = (0.1, 0.8)
+# How many operations are done between one process being killed and the next.
+_BETWEEN_KILLS: Final = range(200)
 # How often a save of a shared session is cancelled, and how many messages it copies.
 _CANCELLED: Final = 0.03
 _MESSAGES: Final = 20
-# Seconds in which the last process has to end.
+# Seconds that an operation may take, and the last process.
 _TIME_LIMIT: Final = 60.0
 
 
 def run(report: Report, size: Size) -> None:
-    """Let processes compete for `_SECONDS`, in rounds."""
-    for number in range(round(_SECONDS[size] / _ROUND)):
+    """Let processes compete, in rounds."""
+    for number in range(_ROUNDS[size]):
         _round(report, f"{report.seed}.{number}")
         if report.failures:
             break
@@ -72,7 +72,7 @@ def _round(report: Report, name: str) -> None:
             log = folder / f"log-{place}-{report.counts['processes']}"
             report.add(processes=1)
             process = _Process(open_store, path, log, f"{name}/{log.name}")
-            running[place] = Child(lambda send: process.run(f"own-{place}")), log
+            running[place] = Child(lambda send: process.run(f"own-{place}", send)), log
 
         def end(place: int) -> None:
             child, log = running.pop(place)
@@ -84,12 +84,16 @@ def _round(report: Report, name: str) -> None:
 
         for place in range(_PROCESSES):
             start(place)
-        ends = time.monotonic() + _ROUND
-        while time.monotonic() < ends and not report.failures:
-            time.sleep(chance.uniform(*_BETWEEN_KILLS))
+        for _ in range(_KILLS):
+            done = chance.choice(_BETWEEN_KILLS)
+            children = [child for child, _ in running.values()]
+            if not forks.wait_for(children, "done", done, chance, _TIME_LIMIT):
+                report.fail(f"round {name}: no operation was done for {_TIME_LIMIT:.0f} s")
             place = chance.randrange(_PROCESSES)
             end(place)
             start(place)
+            if report.failures:
+                break
         for place in list(running):
             end(place)
         log = folder / "log-final"
@@ -165,9 +169,11 @@ class _Process:
         self._chance = random.Random(name)
         self._made = 0
         self._lines = itertools.count()
+        self._send: Send = _unsent
 
-    def run(self, own: str) -> None:
+    def run(self, own: str, send: Send) -> None:
         """Save on until killed."""
+        self._send = send
 
         async def main() -> None:
             async with self._open(self._path) as store:
@@ -221,7 +227,7 @@ class _Process:
                 known = now
             elif what < 0.9:
                 to = self._chance.choice(_SHARED)
-                copy = with_ended_runs(known.fork(to))
+                copy = forked(known, to)
                 await self._do("fork", to, store.fork(session, to), **_facts(copy))
                 # Saved again, so that no two forks are the same.
                 known = await self._save(store, session, known)
@@ -322,9 +328,14 @@ class _Process:
 
     def _end(self, line: int, ended: float, outcome: Outcome, **facts: Any) -> None:
         self._write(line, {"ended": ended, "outcome": outcome, **facts})
+        self._send("done")
 
     def _write(self, line: int, facts: dict[str, Any]) -> None:
         os.write(self._file, json.dumps([line, facts]).encode() + b"\n")
+
+
+def _unsent(*values: Any) -> None:
+    """Send nothing: only a process that is to be killed tells what it has done."""
 
 
 def _facts(

@@ -347,7 +347,7 @@ _BY_ARGUMENT: Final[dict[str, Callable[[_Attack, Any], Awaitable[Any]]]] = {
     ),
     "open's durability": lambda it, odd: it.open_with(durability=odd),
     "open's timeout": lambda it, odd: it.open_with(busy_timeout_ms=odd),
-    "open's cache": lambda it, odd: it.open_with(cache_max_sessions=odd),
+    "open's cache": lambda it, odd: it.open_with(cache_bytes=odd),
     "open's path": lambda it, odd: it.open_at(odd),
 }
 # Of these every refusal has to be a StoreError.

@@ -1,13 +1,15 @@
 """Writers are killed at random moments, and so are the processes that recover their files.
 
 A child opens the store and saves several sessions at once, so that saves share commits, together
-with turns of a live session, of memories and of a queue's journal (`runtime_turns`); it sends a
+with turns of a live session, of memories, of a queue's journal (`runtime_turns`) and with
+transactions over three sessions (`unit_turns`); it sends a
 line for each turn it begins and for each acknowledgement. It is killed: a quarter of the time while
 it opens, which for all but the first is a recovery, else after its first save began, at a random
 moment or just when the file is written to. Then another process opens the file and compares it with
 those lines; now and then that process is killed first. The next child goes on with the same file.
-Two processes save into every fifth file at once. Every tenth time no child is killed: the store is
-closed, and a single file must be left.
+Two processes save into every fifth file at once. Saves and deletions take several transactions in
+every second file. Every tenth time no child is killed: the store is closed, and a single file must
+be left.
 
 A kill does not lose pages that were written and not synced; a power cut does: see `powercut`.
 """
@@ -27,16 +29,18 @@ from typing import Any, Final
 
 import attrs
 
-from tests.faults.harness import forks, store_under_test
+from tests.faults.harness import forks, scenarios, store_under_test
 from tests.faults.harness.forks import Child, Send
 from tests.faults.harness.progress import Progress
 from tests.faults.harness.report import Report, Size
-from tests.faults.harness.runtime_turns import JOURNALS, LIVE, MEMORIES
+from tests.faults.harness.runtime_turns import JOURNALS, LIVE, MEMORIES, UNITS
 from tests.faults.harness.workload import BrokenPromiseError, state
 
 # How many kills, and how many of them one file sees.
 _KILLS: Final[Mapping[Size, int]] = {"short": 300, "long": 100_000}
 _EACH: Final = 25
+# Turns of other kinds, beside snapshots of sessions.
+_KINDS: Final = (LIVE, MEMORIES, JOURNALS, UNITS)
 # How many sessions a process saves at once.
 _AT_ONCE: Final = 4
 # One file in so many has two processes; one time in so many the store is closed instead.
@@ -74,7 +78,7 @@ def _attack(report: Report, name: str) -> None:
     open_store = store_under_test.find(report.subject)
     processes = 2 if int(name.rpartition(".")[2]) % _TWO == _TWO - 1 else 1
     sessions = tuple(
-        (*range(at, processes * _AT_ONCE, processes), LIVE + at, MEMORIES + at, JOURNALS + at)
+        (*range(at, processes * _AT_ONCE, processes), *(kind + at for kind in _KINDS))
         for at in range(processes)
     )
     with forks.scratch() as folder:
@@ -214,6 +218,8 @@ def _save_on(
     open_store: store_under_test.Open, life: _Life, own: tuple[int, ...], send: Send
 ) -> None:
     """Save turn after turn of these sessions, all of them at once, until SIGUSR1."""
+    if int(life.seed.rpartition(".")[2]) % 2:
+        scenarios.in_chunks()
     closing = False
 
     async def save(store: Any, number: int) -> None:

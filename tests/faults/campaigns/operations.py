@@ -65,6 +65,12 @@ HARMLESS: Final[Sequence[Harmless]] = (
         "the last process to close removes them; a file that stays is read, or made anew",
     ),
     Harmless(
+        r"(create|open|unlink) store\.db-queue",
+        ".*",
+        False,
+        "fair waiting only; without the file writers poll",
+    ),
+    Harmless(
         r"sync folder \.",
         "open|save",
         True,

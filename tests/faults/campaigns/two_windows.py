@@ -4,7 +4,9 @@ Each process opens the same stored session in one of the modes of `on_conflict`,
 rounds of tool calls, renames it, closes it idle and opens it again, and abandons or resumes runs
 that killed processes left. Once `send` has returned and nothing is unsaved, the process writes the
 turn's texts, run and cost to a log of its own, which is synced; so it does with the texts of a
-round once its checkpoint was saved. Now and then a process is killed and replaced.
+round once its checkpoint was saved. When the processes have noted some more, one of them is killed
+and replaced. In the end two live sessions of one process have turns of which each begins before the
+other one ends.
 
 Afterwards everything in the logs must be in the session, in one of its forks, or in the checkpoint
 of an interrupted run; no text, cost or run may be twice in a session, totals must be the sums of
@@ -21,7 +23,6 @@ import logging
 import os
 import random
 import signal
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -45,11 +46,12 @@ from tests.faults.harness.report import Report, Size
 from tests.faults.harness.workload import BrokenPromiseError
 
 # How many files, each attacked by itself by so many processes at once; how many kills each sees.
-_FILES: Final[Mapping[Size, int]] = {"short": 6, "long": 600}
+_FILES: Final[Mapping[Size, int]] = {"short": 3, "long": 600}
 _PROCESSES: Final = (3, 1, 2)
-_KILLS: Final = 12
-# Seconds between one process being killed and the next; seconds that anything else may take.
-_BETWEEN_KILLS: Final = (0.05, 0.5)
+_KILLS: Final = 10
+# How many lines the processes write to their logs between one kill and the next.
+_BETWEEN_KILLS: Final = range(10)
+# Seconds that anything may take.
 _TIME_LIMIT: Final = 60.0
 _ID: Final = "shared"
 # How many runs a session keeps.
@@ -84,12 +86,18 @@ def _attack(report: Report, name: str) -> None:
             return
         running = [start("talk") for _ in range(processes)]
         for _ in range(_KILLS):
-            time.sleep(chance.uniform(*_BETWEEN_KILLS))
+            lines = chance.choice(_BETWEEN_KILLS)
+            if not forks.wait_for(running, "noted", lines, chance, _TIME_LIMIT):
+                report.fail(f"file {name}: nothing was noted for {_TIME_LIMIT:.0f} s")
+                break
             place = chance.randrange(processes)
             _end(report, name, running[place])
             running[place] = start("talk")
         for child in running:
             _end(report, name, child)
+        both = start("overlap")
+        if both.finish(_TIME_LIMIT) != 0:
+            report.fail(f"file {name}: {both.sent('error')}")
         noted = _noted(logs)
         report.add(files=1, acknowledged_turns=len(noted.runs), kept_rounds=noted.rounds)
         last = Child(lambda send: _judge(open_store, path, noted, send))
@@ -159,6 +167,20 @@ class _Agent:
         return AgentResult(text=reply.text, messages=(*messages, reply), usage=run.usage)
 
 
+class _Waiting(_Agent):
+    """An agent that has begun and goes on when it may."""
+
+    def __init__(self, window: _Window) -> None:
+        super().__init__(window, 1)
+        self.begun = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def run(self, run: ActiveRun) -> AgentResult:
+        self.begun.set()
+        await self.may_go_on.wait()
+        return await super().run(run)
+
+
 class _Window:
     """One live session in a process of its own, until the process is killed."""
 
@@ -173,7 +195,8 @@ class _Window:
     def run(self, work: str, send: Send) -> None:
         self._send = send
         self._file = os.open(self._log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        asyncio.run(self._make() if work == "make" else self._talk())
+        works = {"make": self._make, "talk": self._talk, "overlap": self._overlap}
+        asyncio.run(works[work]())
 
     def next(self, word: str) -> str:
         """A text that no other process and no other call has."""
@@ -189,6 +212,7 @@ class _Window:
         """Write acknowledged facts to the log, which survives this process."""
         os.write(self._file, json.dumps(facts).encode() + b"\n")
         os.fsync(self._file)
+        self._send("noted")
 
     async def _make(self) -> None:
         async with self._open(self._path) as store:
@@ -213,6 +237,28 @@ class _Window:
                 if clean and outcome.kind != "unchanged":
                     raise BrokenPromiseError(f"an idle close returned {outcome}")
                 self._send("seen", "idle_closes" if clean else "closes")
+
+    async def _overlap(self) -> None:
+        """Have two live sessions whose turns overlap, so that one save is merged at least.
+
+        Twice, so that there is a usage before the last of these merges.
+        """
+        options = SessionOptions(auto_save=True, on_conflict="merge")
+        async with self._open(self._path) as store:
+            for _ in range(2):
+                first, second = [
+                    AgentSession(*await restore_session(store, _ID, options)) for _ in range(2)
+                ]
+                slow, quick = _Waiting(self), _Agent(self, 1)
+                turn = asyncio.create_task(second.send(self.next("prompt"), slow))
+                await slow.begun.wait()
+                await first.send(self.next("prompt"), quick)
+                await self._ended(first, quick)
+                slow.may_go_on.set()
+                await turn
+                await self._ended(second, slow)
+                await first.close()
+                await second.close()
 
     async def _act(self, live: AgentSession) -> None:
         what = self.chance.random()
@@ -277,7 +323,6 @@ def _judge(open_store: store_under_test.Open, path: Path, noted: _Noted, send: S
             options = SessionOptions(auto_save=True)
             live = AgentSession(*await restore_session(store, _ID, options))
             window = _Window(open_store, path, path.with_name("log-last"), "last")
-            window._file = os.open(window._log, os.O_CREAT | os.O_WRONLY, 0o600)
             await live.send("the last prompt", _Agent(window, 0))
             await live.close()
             counts = await _compare(store, noted, with_checkpoints=False)

@@ -30,7 +30,8 @@ import attrs
 from tests.faults.harness.shim import Kind, Operation
 
 SECTOR: Final = 512
-_INDEX: Final = "-shm"
+# Their content is rebuilt, or there is none.
+_WITHOUT_CONTENT: Final = ("-shm", "-queue")
 
 # The content of each file by its name, relative to the folder.
 Image = dict[str, bytes]
@@ -93,7 +94,7 @@ class Disk:
     def apply(self, operation: Operation) -> bool:
         """Follow one operation; return whether a power cut may leave other images than before."""
         name = self._name(operation.path)
-        if name is None or name.endswith(_INDEX) or operation.is_marks:
+        if name is None or name.endswith(_WITHOUT_CONTENT) or operation.is_marks:
             return False
         kind = operation.kind
         if kind in (Kind.UNLINK, Kind.RENAME, Kind.LINK):

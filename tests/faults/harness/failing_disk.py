@@ -30,7 +30,7 @@ async def _reads(path: Path, name: str, sticky: bool) -> dict[str, str]:
     async with SqliteSessionStore.open(path) as store:
         await store.save_artifacts("big", [artifact(number, 9000) for number in range(400)])
     outcome = {}
-    store = await SqliteSessionStore.open(path, cache_max_sessions=0)
+    store = await SqliteSessionStore.open(path, cache_bytes=0)
     # After the first save a checkpoint copies the WAL; the second save is in the WAL alone.
     for session_id in ("r", "s"):
         await store.save(session(session_id))
@@ -60,7 +60,7 @@ async def _reports(path: Path, sticky: bool) -> dict[str, str]:
         await store.save(session("s", count=2000))
     outcome = {}
     for name in ("verify", "load"):
-        store = await SqliteSessionStore.open(path, cache_max_sessions=0)
+        store = await SqliteSessionStore.open(path, cache_bytes=0)
         shim.fail_now("read", at=3, sticky=sticky, name=_STORE)
         reported: Awaitable[Any] = (
             _verified(store) if name == "verify" else store.load("s", on_damage="report")

@@ -13,6 +13,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import sys
@@ -24,6 +25,7 @@ from typing import Any
 
 import attrs
 
+from a3s_store import backends, core, models, wire
 from tests.faults.harness import shim
 from tests.faults.harness.json_child import JsonProcess
 
@@ -70,7 +72,15 @@ class ForkServer(JsonProcess):
         return Ended(status, result, tuple(stray))
 
 
+def _import_store() -> None:
+    """Import the modules that a store imports at its first calls, once for all children."""
+    for package in (wire, models, core, backends):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+
+
 def _serve() -> None:
+    _import_store()
     gc.freeze()
     for line in sys.stdin:
         function, arguments, environment, seconds = json.loads(line)

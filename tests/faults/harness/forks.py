@@ -13,6 +13,7 @@ import contextlib
 import json
 import math
 import os
+import random
 import select
 import shutil
 import signal
@@ -104,6 +105,34 @@ class Child:
             os.close(self._said)
         *whole, self._unread = (self._unread + received).split(b"\n")
         self.lines += map(json.loads, whole)
+
+
+def wait_for(
+    children: Sequence[Child], what: str, count: int, chance: random.Random, seconds: float
+) -> bool:
+    """Wait until the children have sent so many more lines of a kind, and then to a random moment.
+
+    That moment is before the next such line, as far as their pace tells: what was done by then
+    depends on the seed and not on the speed of the machine. The end of a child ends the wait.
+
+    Returns: False when there was no line at all for so many seconds.
+    """
+    before = _sent(children, what)
+    began = time.monotonic()
+    while (found := _sent(children, what) - before) < count:
+        if any(child.ended for child in children):
+            return True
+        ready, _, _ = select.select(children, [], [], seconds)
+        if not ready:
+            return False
+        for child in ready:
+            child.receive(0)
+    time.sleep(chance.random() * (time.monotonic() - began) / max(1, found))
+    return True
+
+
+def _sent(children: Sequence[Child], what: str) -> int:
+    return sum(len(child.sent(what)) for child in children)
 
 
 def _be_child(work: Callable[[Send], object], read_end: int, write_end: int) -> None:

@@ -46,7 +46,7 @@ class Original:
     def write(self, path: Path, **changed: bytes) -> None:
         """Write the files to a path, some of them changed: `db=...` or `wal=...`."""
         new = {"": changed.get("db"), "-wal": changed.get("wal")}
-        for suffix in (*SUFFIXES, "-shm"):
+        for suffix in (*SUFFIXES, "-shm", "-queue"):
             name = path.with_name(path.name + suffix)
             name.unlink(missing_ok=True)
             data = new.get(suffix) or self.files.get(suffix)

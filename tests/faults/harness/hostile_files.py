@@ -308,6 +308,8 @@ HANDMADE: Final[Mapping[str, Make]] = {
     "a log that is a link": lambda path: _with_suffix(path, "-wal").symlink_to("/etc/hostname"),
     "a log that is garbage": lambda path: _replace(_with_suffix(path, "-wal"), os.urandom(200_000)),
     "an index that is a folder": lambda path: _with_suffix(path, "-shm").mkdir(),
+    "a queue that is a pipe": lambda path: os.mkfifo(_with_suffix(path, "-queue")),
+    "a queue that is a link": lambda path: _with_suffix(path, "-queue").symlink_to("/etc/hostname"),
     "a journal that is garbage": lambda path: _replace(
         _with_suffix(path, "-journal"), b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(2000)
     ),

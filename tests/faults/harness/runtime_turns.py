@@ -3,8 +3,8 @@
 The campaigns count turns of numbered sessions. The number decides the kind of turn: from `LIVE` on
 a prompt is sent to a live session, and its agent has a round with a checkpoint; from `MEMORIES` on
 a memory is stored, and now and then an older one is deleted; from `JOURNALS` on a queue's journal
-is saved. The stored state is a function of the number and the turn. Sessions below `LIVE` are saved
-as snapshots.
+is saved; from `UNITS` on a transaction changes three sessions (`unit_turns`). The stored state is a
+function of the number and the turn. Sessions below `LIVE` are saved as snapshots.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ from a3s_store.runtime.queue.dead_letters import DeadLetter
 from a3s_store.runtime.queue.handlers import ExternalTask
 from a3s_store.runtime.queue.journal import Kept
 from a3s_store.runtime.runs.active_run import ActiveRun, AgentResult
+from tests.faults.harness import unit_turns
 from tests.faults.harness.workload import BrokenPromiseError, session_id
 
 LIVE: Final = 100
 MEMORIES: Final = 200
 JOURNALS: Final = 300
+UNITS: Final = 400
 
 # One turn in so many deletes a memory; how many dead letters a queue keeps.
 _FORGET: Final = 3
@@ -53,6 +55,8 @@ async def save_turn(store: Any, number: int, turn: int) -> None:
         await _talk(store, number, turn)
     elif number < JOURNALS:
         await _store_memory(store, number, turn)
+    elif number >= UNITS:
+        await unit_turns.save_turn(store, number, turn)
     else:
         await _keep_queue(store, number, turn)
 
@@ -63,6 +67,8 @@ async def stored_turns(store: Any, number: int) -> int:
         return await _said(store, number)
     if number < JOURNALS:
         return await _stored_memories(store, number)
+    if number >= UNITS:
+        return await unit_turns.stored_turns(store, number)
     return await _kept_queue(store, number)
 
 

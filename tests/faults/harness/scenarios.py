@@ -5,8 +5,8 @@ recording shows at each moment which turns have to be stored: `B session turn` a
 for a save begun and acknowledged, `D session 0` and `G session 0` for a deletion. It calls only the
 public methods of the store.
 
-Checkpoints are rare in a small store, since its WAL has 4 MiB before one is due. `checkpoints=
-"often"` lowers those figures in the child: module attributes of `wal_checkpoint` and `connect`.
+Checkpoints are rare in a small store, since its WAL has 4 MiB before one is due, and deletions and
+saves have one step. `often` and `in_chunks` lower those figures in the child: module attributes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from a3s_store.backends.sqlite.connection import wal_checkpoint
+from a3s_store.backends.sqlite.rows import unfinished
+from a3s_store.backends.sqlite.write import large_saves, write_states
+from a3s_store.core.conversation import Bound
 from tests.faults.harness import shim, store_under_test
 from tests.faults.harness.workload import session_id
 
@@ -55,15 +58,28 @@ class Marks:
 
 
 def often() -> None:
-    """Make the store checkpoint, and restart its WAL, every few saves. For this process."""
+    """Make the store checkpoint every few saves, and delete in small steps. For this process."""
     small = 64 * 1024
     for module, name, value in (
         (wal_checkpoint, "LOG_BYTES", small),
         (wal_checkpoint, "LONG", 4 * small),
         (wal_checkpoint, "COMMITS", 3),
         (wal_checkpoint, "OFTEN", 2),
+        (unfinished, "ROWS", 2),
     ):
         assert hasattr(module, name), name  # else checkpoints would be rare without a failure
+        setattr(module, name, value)
+
+
+def in_chunks() -> None:
+    """Have saves and deletions take several transactions, and copy the WAL. For this process."""
+    often()
+    for module, name, value in (
+        (write_states, "MOST_NEW", Bound(2, 1 << 20)),
+        (write_states, "CHUNK", Bound(2, 1 << 20)),
+        (large_saves, "COPIED", 1000),
+    ):
+        assert hasattr(module, name), name
         setattr(module, name, value)
 
 
@@ -145,6 +161,25 @@ def removing(
             await asyncio.gather(
                 player.save(second, (1, 2)), player.save(other, range(turns + 3, turns + 5))
             )
+
+    player.play(main())
+
+
+def chunked(folder: str, subject_name: str, seed: str, sessions: Sequence[int], turns: int) -> None:
+    """Sessions of some length are saved for the first time and deleted, again and again."""
+    in_chunks()
+    player = _Player(folder, subject_name, seed)
+    *others, kept = sessions
+
+    async def main() -> None:
+        for cycle in range(2):
+            async with player.opened() as store:
+                # The first save of a session here, with all messages of so many turns.
+                await asyncio.gather(
+                    *(player.save(number, (turns,)) for number in others),
+                    player.save(kept, (1 + cycle,)),
+                )
+                await asyncio.gather(*(player.remove(number, store.delete) for number in others))
 
     player.play(main())
 

@@ -103,7 +103,8 @@ async def _sqlite_beside_another(folder: Path, clock: Callable[[], int]) -> Open
     """Another owner in the same file has the same ids."""
     opened = await _sqlite(folder, clock)
     assert isinstance(opened.store, SqliteMemoryStore)
-    await opened.store._store.memories("another").store_all([item("a", "use tabs"), item("b")])
+    sessions = cast("SqliteSessionStore", opened.store._store)
+    await sessions.memories("another").store_all([item("a", "use tabs"), item("b")])
     return opened
 
 

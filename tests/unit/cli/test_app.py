@@ -43,9 +43,11 @@ def test_each_command_is_documented_and_takes_json(name: str) -> None:
     assert found.name == name
     assert found.help
     assert found.help.split("\n\n")[0].replace("\n", " ") == COMMANDS[name][1]
-    options = [option for option in found.params if isinstance(option, click.Option)]
-    assert "--json" in {name for option in options for name in option.opts}
-    assert all(option.help for option in options)
+    for one in found.commands.values() if isinstance(found, click.Group) else (found,):
+        assert one.help
+        options = [option for option in one.params if isinstance(option, click.Option)]
+        assert "--json" in {name for option in options for name in option.opts}
+        assert all(option.help for option in options)
 
 
 def test_help_names_every_command() -> None:

@@ -23,7 +23,7 @@ def test_demo_is_quick_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert time.monotonic() - began < 10
     assert (done.returncode, done.stderr) == (0, "")
     assert list(tmp_path.iterdir()) == []
-    for part in ("1. A whole agent session", "5 rows written", "Integrity check: ok", "Try next"):
+    for part in ("1. A whole agent session", "6 rows written", "Integrity check: ok", "Try next"):
         assert part in done.stdout
     assert "a3s-store demo --keep demo.a3s" in done.stdout
 
@@ -35,8 +35,8 @@ def test_demo_keeps_a_store_that_works(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert found["kept"] == str(kept)
     assert found["saved"]["loaded_equal"] is True
-    assert found["two_more"]["inserted"] == {"generation": 1, "message": 2}
-    assert found["two_more"]["rows_written"] == 5
+    assert found["two_more"]["inserted"] == {"generation": 1, "message": 2, "commit_log": 1}
+    assert found["two_more"]["rows_written"] == 6
     assert "message" not in found["fork"]["inserted"]
     assert found["crash"]["integrity"] == "ok"
     assert found["crash"]["state"] in {"before", "after"}

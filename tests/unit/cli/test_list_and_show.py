@@ -14,7 +14,7 @@ from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.cli.collection_printers import COLLECTION_WORDS
 from a3s_store.cli.listing import sessions_table
 from a3s_store.cli.output import fold
-from a3s_store.core.protocol import SessionSummary
+from a3s_store.core.listing.values import SessionSummary
 from a3s_store.models import (
     ImageBlock,
     ImageSource,

@@ -93,9 +93,10 @@ def test_the_bar_is_on_stderr_and_only_on_a_terminal(directory: Path, tmp_path: 
     quiet = run("import", tmp_path / "a.a3s", directory)
     assert quiet.stderr == ""
     forced = {"FORCE_COLOR": "1", "TERM": "xterm"}
-    shown = run("import", tmp_path / "b.a3s", directory, "--json", env=forced)
-    assert "Importing" in shown.stderr
-    assert json.loads(shown.stdout)["ok"] is True
+    assert "Importing" in run("import", tmp_path / "b.a3s", directory, env=forced).stderr
+    with_json = run("import", tmp_path / "c.a3s", directory, "--json", env=forced)
+    assert with_json.stderr == ""
+    assert json.loads(with_json.stdout)["ok"] is True
 
 
 def test_messages_have_a_console_of_their_own() -> None:

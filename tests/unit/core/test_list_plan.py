@@ -139,9 +139,9 @@ def test_emptying_a_list_of_which_only_the_digest_is_known_is_compared_with_its_
     ("wrong", "path"),
     [
         ((TRACES[0], "text"), "list[1]"),
-        ((TRACES[0], TRACES[1].evolve(kind="\ud800")), "list[1]"),
-        ((RUNS[0].evolve(events=[1]),), "list[0].events"),
-        ((RUNS[0].evolve(events=(1,)),), "list[0].events[0]"),
+        ((TRACES[0], TRACES[1].evolve(kind="\ud800")), "list[1]"),  # type: ignore[arg-type]
+        ((RUNS[0].evolve(events=[1]),), "list[0].events"),  # type: ignore[arg-type]
+        ((RUNS[0].evolve(events=(1,)),), "list[0].events[0]"),  # type: ignore[arg-type]
     ],
 )
 def test_the_error_of_a_value_names_its_place(wrong: tuple[Any, ...], path: str) -> None:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a3s_store.core.batch import MADE
 from a3s_store.core.collections import COLLECTIONS
-from a3s_store.core.merging.sessions import MADE, Merged, Sides, merge_snapshots
+from a3s_store.core.merging.sessions import Merged, Sides, merge_snapshots
 from a3s_store.core.snapshot import ENDED, SessionSnapshot, check_snapshot
 from a3s_store.models import (
     ContextUsage,
@@ -39,6 +40,7 @@ from a3s_store.models import (
 )
 from a3s_store.runtime.state.invariants import validate_snapshot
 from a3s_store.testing import samples, strategies
+from a3s_store.wire import evolved
 from tests.support import artifact, run, session, trace
 
 ID: Final = "fix-login"
@@ -422,7 +424,7 @@ def test_what_has_no_identity_is_theirs_then_ours(name: str) -> None:
     def of(*values: Any) -> SessionSnapshot:
         if name == "cost_records":
             return with_session(cost_records=values)
-        return PLAIN.evolve(**{name: values})
+        return evolved(PLAIN, {name: values})
 
     merged = merge(of(a, b), of(b, o), of(a, b, t)).snapshot
     assert merged == of(b, t, o)

@@ -22,6 +22,7 @@ from a3s_store.errors import (
 from a3s_store.models import LlmConfigData, SessionData
 from a3s_store.runtime import SessionManager
 from a3s_store.testing import samples
+from a3s_store.wire import evolved
 from tests.unit.runtime.live import Echo
 
 BARE = SessionSnapshot(session=samples.session("s", ("hello",)))
@@ -81,8 +82,8 @@ def test_a_collection_with_values_is_refused_in_upstreams_words(collection: str)
         assert await load("s") is None
         for act in (
             save("s", values),
-            store.save_snapshot(BARE.evolve(**{collection: values})),
-            store.save_snapshot_cas(BARE.evolve(**{collection: values}), None),
+            store.save_snapshot(evolved(BARE, {collection: values})),
+            store.save_snapshot_cas(evolved(BARE, {collection: values}), None),
         ):
             error = await refused(act)
             assert (error.what, error.capability) == (said, "collections")

@@ -103,5 +103,5 @@ def test_evolve_names_the_fields_that_are_like_an_unknown_one() -> None:
         assert isinstance(caught.value, TypeError)
         assert f"{type(value).__name__} has no field '{name}'" in str(caught.value)
     with pytest.raises(UnknownFieldError) as caught:
-        given.evolve(titel="x", state=None, nmae="y")
+        given.evolve(titel="x", state=None, nmae="y")  # type: ignore[arg-type, call-arg]
     assert caught.value.fields == ("titel", "nmae")

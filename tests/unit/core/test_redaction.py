@@ -40,7 +40,7 @@ from a3s_store.models import (
 from a3s_store.models.session import LABELS
 from a3s_store.pairs import check_pairs
 from a3s_store.testing import strategies
-from a3s_store.wire import Model, UnknownVariant, freeze
+from a3s_store.wire import Model, UnknownVariant, evolved, freeze
 from tests.support import artifact, checkpoint, run, session, statements_changed, trace
 
 SECRET = "sk-live-9f8e7d6c5b4a"
@@ -95,7 +95,7 @@ def everywhere(value: Any, change: Callable[[str], str], name: str = "") -> Any:
             known -= {"data"}
         known = {n for n in known if not KEPT.fullmatch(n)}
         known -= set(FOUND_BY.get(type(value), "").split())
-        return value.evolve(**{n: everywhere(getattr(value, n), change, n) for n in sorted(known)})
+        return evolved(value, {n: everywhere(getattr(value, n), change, n) for n in sorted(known)})
     if isinstance(value, tuple):
         return tuple(everywhere(item, change) for item in value)
     if isinstance(value, dict) and all(type(key) is str for key in value):
@@ -207,7 +207,7 @@ def test_roles_types_and_images_are_not_asked_about_ids_labels_and_keys_are() ->
 @pytest.mark.parametrize("label", LABELS)
 def test_labels_are_redacted(tmp_path: Path, label: str) -> None:
     async def use(store: BaseStore) -> None:
-        await store.save(session().evolve(**{label: SECRET}))
+        await store.save(evolved(session(), {label: SECRET}))
         loaded = await store.load("fix-login")
         assert getattr(loaded, label) == MASK
 

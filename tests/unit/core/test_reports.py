@@ -85,7 +85,8 @@ def _hostile(hint: Any) -> Any:
 @pytest.mark.parametrize("cls", _reports(), ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
 def test_every_report_prints_hostile_text_escaped_on_lines_of_its_own(cls: type) -> None:
     text = str(_hostile(cls))
-    assert "written all.json" in text or "Outcome" in cls.__name__
+    has_text = set(typing.get_type_hints(cls).values()) != {int}
+    assert "written all.json" in text or "Outcome" in cls.__name__ or not has_text
     for line in text.split("\n"):
         assert one_line(line) == line
         assert not line.startswith("written all.json")

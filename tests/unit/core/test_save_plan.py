@@ -18,7 +18,7 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conversation import CachedConversation, Head
 from a3s_store.core.digests import EMPTY_CHAIN, ListDigest, chain, message_digest
-from a3s_store.core.digests import snapshot_digest_of_parts as digest_of_parts
+from a3s_store.core.parts import snapshot_digest_of_parts as digest_of_parts
 from a3s_store.core.save_plan import SavePlan, lists_to_look_up, plan_save
 from a3s_store.core.session_cache import NO_ENTRY, CacheEntry
 from a3s_store.core.session_header import SessionHeader
@@ -117,7 +117,7 @@ def test_a_batch_without_a_session_leaves_its_parts_alone() -> None:
 def test_row_digests_are_looked_up_once_and_only_for_changed_lists_that_need_them() -> None:
     snapshot = samples.rich_snapshot("s")
     before = saved(snapshot, UNSAVED, NO_ENTRY)
-    fresh = attrs.evolve(before.entry, row_digests={})  # as after a load
+    fresh = before.entry._replace(row_digests={})  # as after a load
     assert snapshot.run_records is not None
     changed: dict[Collection, tuple[Any, ...] | None] = {
         **snapshot.collections(),
@@ -132,7 +132,7 @@ def test_row_digests_are_looked_up_once_and_only_for_changed_lists_that_need_the
 def test_a_save_of_a_list_whose_rows_are_not_known_does_not_make_them_known() -> None:
     snapshot = samples.rich_snapshot("s")
     before = saved(snapshot, UNSAVED, NO_ENTRY)
-    loaded = attrs.evolve(before.entry, row_digests={})
+    loaded = before.entry._replace(row_digests={})
     unchanged = saved(snapshot, before.header, loaded)
     assert unchanged.entry.rows("run_records", unchanged.header.parts) is None
 

@@ -693,6 +693,11 @@ def test_a_hook_engine_in_a_file_is_read_past() -> None:
     assert "hook_engine" not in again(session)["config"]
 
 
+def test_the_repr_of_a_small_value_can_be_read_back() -> None:
+    made = Message.user("hello")
+    assert eval(repr(made)) == made
+
+
 def test_unknown_keys_do_not_show_in_a_repr() -> None:
     """Unknown keys may hold secrets of a later release."""
     assert SECRET not in repr(read({**SESSION, "new_token": SECRET}))

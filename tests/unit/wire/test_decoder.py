@@ -1,9 +1,8 @@
-"""The compiled decoders: values built without the constructor equal those of the constructor."""
+"""The generated decoders: values built without the constructor equal those of the constructor."""
 
 from __future__ import annotations
 
 import pickle
-import traceback
 import weakref
 from typing import Any
 
@@ -27,9 +26,8 @@ from a3s_store.models import (
     ToolUseBlock,
     UnknownBlock,
 )
-from a3s_store.wire import EMPTY, FrozenDict, codec_for, compact, decode, encode, parse
-from a3s_store.wire.decoder import draft
-from a3s_store.wire.values import NotJsonError
+from a3s_store.wire import EMPTY, FrozenDict, compact, decode, encode, parse
+from a3s_store.wire.parts import draft_of
 
 TEXT = {"type": "text", "text": "a"}
 CALL = {"type": "tool_use", "id": "c", "name": "n", "input": {"n": 1, "s": "é", "b": None}}
@@ -73,11 +71,11 @@ def test_a_value_that_was_read_is_frozen() -> None:
 
 def test_a_draft_has_its_slots_where_the_model_has_them() -> None:
     """Otherwise Python refuses to assign the one's class to the other."""
-    made: Any = draft(TextBlock)()
+    made: Any = draft_of(TextBlock)()
     made.text, made.extra = "a", EMPTY
     made.__class__ = TextBlock
     assert made == TextBlock(text="a")
-    assert not issubclass(draft(TextBlock), TextBlock)
+    assert not issubclass(draft_of(TextBlock), TextBlock)
 
 
 def test_one_block_or_several_are_read_alike() -> None:
@@ -202,18 +200,3 @@ def test_what_is_absent_is_as_the_constructor_has_it() -> None:
     llm = decode(LlmConfigData, {"provider": "p", "model": "m", "api_key": "secret"})
     assert llm.api_key is None
     assert decode(PermissionRule, "Read") == decode(PermissionRule, {"rule": "Read"})
-
-
-def test_the_text_of_a_reader_and_of_a_writer_can_be_seen() -> None:
-    codec = codec_for(Message)
-    assert "v0 = o['role']" in codec.source("decode")
-    assert "if tag == 'text' and len(o) == 2:" in codec.source("decode")
-    assert "o = {'role': v0, 'content': v1}" in codec.source("encode")
-
-
-def test_a_traceback_shows_the_lines_of_a_compiled_function() -> None:
-    with pytest.raises(NotJsonError) as caught:
-        codec_for(Message).compiled_decode()({"role": 1})
-    shown = "".join(traceback.format_tb(caught.tb))
-    assert 'File "<decode of Message>"' in shown
-    assert "raise located(error, key, done) from None" in shown

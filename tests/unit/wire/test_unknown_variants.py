@@ -41,15 +41,15 @@ from a3s_store.runtime import SessionManager
 from a3s_store.runtime.observation.results import summarise
 from a3s_store.runtime.policies.confirmation import ConfirmationManager, number_of
 from a3s_store.runtime.policies.permissions import decide
-from a3s_store.wire import Model, codec_for, compact, decode, encode, freeze, parse, pretty
+from a3s_store.wire import Model, codec_for, compact, decode, encode, evolved, freeze, parse, pretty
 from a3s_store.wire.kinds import EnumMap, EnumOf, EnumSet, Kind
 from tests.everything import everything
 
 ENUMS = sorted(
     {
         value
-        for value in vars(models).values()
-        if isinstance(value, type) and issubclass(value, enum.Enum)
+        for name in models.__all__
+        if isinstance(value := getattr(models, name), type) and issubclass(value, enum.Enum)
     },
     key=lambda cls: cls.__name__,
 )
@@ -67,7 +67,7 @@ def newer(value: Any) -> Any:
         return UnknownVariant(f"new:{value.value}")
     if isinstance(value, Model):
         names = [field.attribute for field in codec_for(type(value)).fields]
-        return value.evolve(**{name: newer(getattr(value, name)) for name in names})
+        return evolved(value, {name: newer(getattr(value, name)) for name in names})
     if isinstance(value, tuple):
         return tuple(map(newer, value))
     if isinstance(value, frozenset):
@@ -128,7 +128,7 @@ def test_an_unknown_text_of_any_enumeration_is_read_and_written_back(
 
 def test_every_enumeration_of_a_model_is_read_by_the_same_rule() -> None:
     assert len(ENUMS) >= 16
-    classes = [cls for cls in vars(models).values() if isinstance(cls, type)]
+    classes = [cls for name in models.__all__ if isinstance(cls := getattr(models, name), type)]
     fields = [
         kind for cls in classes if issubclass(cls, Model) and cls is not Model
         for kind in kinds_of(cls)
@@ -207,11 +207,11 @@ def test_a_file_with_them_is_whole_after_reopening_and_lists_say_what_is_there(
 def test_a_live_session_keeps_what_it_does_not_know() -> None:
     async def main() -> None:
         given = everything("s").evolve(run_records=None)
-        config = given.session.config.evolve(storage_type=UnknownVariant("sqlite"))
+        config = evolved(given.session.config, {"storage_type": UnknownVariant("sqlite")})
         asleep = UnknownVariant("Hibernating")
         store = MemorySessionStore()
         await store.save_snapshot(
-            given.evolve(session=given.session.evolve(config=config, state=asleep))
+            given.evolve(session=evolved(given.session, {"config": config, "state": asleep}))
         )
         async with SessionManager().with_store(store) as manager:
             live = await manager.restore_session_by_id("s")

@@ -72,17 +72,21 @@ class _Work(Generic[R]):
         self._conn: WorkConnection | None = None
         self._is_unwanted = False
         self.thread: threading.Thread | None = None
+        self.has_ended = threading.Event()
 
     def run(self) -> sqlite3.Connection:
         """On aiosqlite's thread: open the connection, do the work, close it and return it."""
         self.thread = threading.current_thread()
-        with fork_gate.inside():
-            self._conn = conn = self._connect()
-            try:
-                if not self._is_unwanted:
-                    self.values.append(self._function(conn))
-            finally:
-                conn.close()
+        try:
+            with fork_gate.inside():
+                self._conn = conn = self._connect()
+                try:
+                    if not self._is_unwanted:
+                        self.values.append(self._function(conn))
+                finally:
+                    conn.close()
+        finally:
+            self.has_ended.set()
         return conn
 
     def interrupt(self) -> None:
@@ -100,8 +104,8 @@ _RUNNING: Final[set[_Work[Any]]] = set()
 def _end_all() -> None:
     for work in list(_RUNNING):
         work.interrupt()
-        if work.thread is not None:
-            work.thread.join(EXIT_SECONDS / len(_RUNNING))
+        # Its thread does not end, since no loop tells it to.
+        work.has_ended.wait(EXIT_SECONDS / len(_RUNNING))
 
 
 atexit.register(_end_all)

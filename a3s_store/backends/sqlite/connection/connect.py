@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 from pathlib import Path
 from typing import Final, Literal
@@ -31,6 +29,7 @@ from a3s_store.backends.sqlite.connection import (
     wal_checkpoint,
 )
 from a3s_store.backends.sqlite.connection.kept_files import identity, is_open_here
+from a3s_store.backends.sqlite.connection.queue_lock import QueueLock
 from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import during
@@ -64,7 +63,7 @@ def open_writer(settings: Settings) -> WorkConnection:
         StoreUnavailableError: it cannot be written, or this Python's SQLite is too old.
     """
     with during("open", str(settings.path)):
-        _check_library()
+        check_library()
         while paths.is_vacant(settings.path):
             if creation.create(settings.path, auto_vacuum=settings.auto_vacuum):
                 break
@@ -89,7 +88,7 @@ def open_reader(settings: Settings) -> WorkConnection:
     `open_writer` does.
     """
     with during("open", str(settings.path)):
-        _check_library()
+        check_library()
         if paths.is_vacant(settings.path):
             raise NotAStoreError(
                 "there is no store at this path", hint="Open it to write, which creates one"
@@ -112,7 +111,7 @@ def may_write(settings: Settings) -> bool:
     Reads through a connection of its own and writes nothing. Raises as `open_writer` does.
     """
     with during("open", str(settings.path)):
-        _check_library()
+        check_library()
         file_copy.refuse_long(settings.path)
         network_mounts.refuse(settings.path, permitted=settings.network_mount)
         if paths.is_vacant(settings.path):
@@ -141,7 +140,8 @@ def require_current(conn: WorkConnection) -> None:
         )
 
 
-def _check_library() -> None:
+def check_library() -> None:
+    """Raise StoreUnavailableError if this Python's SQLite is too old."""
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreUnavailableError(
             f"this Python has SQLite {sqlite3.sqlite_version}",
@@ -168,6 +168,9 @@ def _connect_to_read(settings: Settings) -> WorkConnection:
     if mode != "ro" or os.access(path.parent, os.W_OK) or index.exists():
         return _connect(path, settings, mode)
     opening_check.check(path)
+    import shutil
+    import tempfile
+
     folder = tempfile.TemporaryDirectory(prefix="a3s-store-")
     try:
         made = Path(folder.name) / path.name
@@ -234,10 +237,13 @@ def _prepare_writer(conn: WorkConnection, settings: Settings, writable: bool) ->
     pragmas.switch_to_wal(conn, settings)
     pragmas.set_common(conn, settings)
     integrity_check.run_if_required(conn, settings.path)
+    turn = QueueLock(settings.path, settings.busy_timeout_ms)
+    conn.take_turns(turn)
     conn.log_salt = functools.partial(_log_salt, settings.wal)
     conn.migrated = migrate.migrate(conn, settings.path, lambda: _header(settings.path))
     conn.guard = _connect(settings.path, settings)
     conn.guard.execute("PRAGMA wal_autocheckpoint = 0").close()
+    conn.guard.take_turns(turn)
     # Prepared now and kept: later there may be no memory for it, and the lock would stay held.
     # Since it has read, it has SQLite's lock of an open file.
     conn.guard.execute("BEGIN").close()

@@ -14,9 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
-
-import attrs
+from typing import Final, NamedTuple, TypeVar
 
 from a3s_store.backends.sqlite.connection import integrity_check, kept_files, lost_header
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
@@ -38,8 +36,7 @@ _CHUNK: Final = 1024 * 1024
 READ_SECONDS: Final = 10.0
 
 
-@attrs.frozen
-class FileReading:
+class FileReading(NamedTuple):
     """The result of reading a file: the error, if any, and whether the end was reached in time."""
 
     error: OSError | None = None

@@ -11,9 +11,7 @@ import stat
 import struct
 import sys
 from pathlib import Path
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from a3s_store.backends.sqlite.connection import kept_files
 from a3s_store.backends.sqlite.format import (
@@ -38,8 +36,7 @@ _LOCKS_AT: Final = 0x40000002
 _LOCKS: Final = 510
 
 
-@attrs.frozen(kw_only=True)
-class Look:
+class Look(NamedTuple):
     """A database and its WAL as found at a path.
 
     `size`: bytes of the database, None without a file. `state`: its header and commit link, None
@@ -124,7 +121,7 @@ def _log(path: Path) -> tuple[WalContent | None, WalAudit, int]:
         audit = wal_file.audit(data)
         content = wal_links.read(file, info.st_size, audit)
     if audit.suspects and (_is_torn_mark(data, audit) or _is_older_page(path, data, audit)):
-        audit = attrs.evolve(audit, suspects=())
+        audit = audit._replace(suspects=())
     return content, audit, info.st_mtime_ns
 
 

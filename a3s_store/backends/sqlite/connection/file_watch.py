@@ -2,7 +2,7 @@
 
 Cleaners remove WALs, users copy backups over an open file, tools truncate files; SQLite notices
 none of it and goes on acknowledging commits. So the three files are checked before every
-transaction and again before it is acknowledged: three `stat` calls, and a read of changed files.
+transaction and again before it is acknowledged: three `stat` calls, and a read of a changed file.
 
 Invariants: 1. a file that is not the opened one any more is never saved to; 2. the WAL is then
 copied into the database, unless the database is no longer the one the WAL belongs to: nothing is
@@ -45,7 +45,7 @@ _NAMES: Final[tuple[tuple[Which, str], ...]] = (
 )
 # A file changed less than this ago may change again with the same modification time.
 _TICK_NS: Final = 20_000_000
-_SALT: Final = slice(16, 20)
+_LOG_HEAD: Final = 32
 # In the head of the WAL's index: the count of committed frames, in the machine's byte order.
 _INDEX_HEAD: Final = 48
 _FRAMES: Final = slice(16, 20)
@@ -61,20 +61,26 @@ class FileWatch:
         self._path = path
         self._lock = threading.Lock()
         self.refusal: StoreReplacedError | None = None
-        self._identities = [kept_files.identity(beside(path, end)) for _, end in _NAMES]
+        # Texts, since each commit looks at them twice.
+        self._paths = [str(beside(path, end)) for _, end in _NAMES]
+        self._identities = [kept_files.identity(one) for one in self._paths]
         self._database = kept_files.descriptor(path)
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
         self._log = os.open(beside(path, WAL), flags)
-        self.close: Final = weakref.finalize(self, os.close, self._log)
-        self.close.atexit = False  # accepted saves are made at exit, and looked at
-        self._log_size = 0
-        self._log_salt = b""
+        self._close = weakref.finalize(self, os.close, self._log)
+        self._close.atexit = False  # accepted saves are made at exit, and looked at
+        # The bytes of the WAL when it was last looked at.
+        self.log_size = 0
         self._seen: tuple[int, int] | None = None
         self._state: DatabaseState | None = None
 
+    def close(self) -> None:
+        """Close the WAL; twice is fine."""
+        self._close()
+
     def salt(self) -> int:
         """Return the first salt of the WAL; 0 where it is empty."""
-        return wal_links.salt_of(self._log_header())
+        return wal_links.salt_of(kept_files.read(self._log, 0, _LOG_HEAD))
 
     @property
     def is_marked(self) -> bool:
@@ -89,8 +95,33 @@ class FileWatch:
 
     def look_at_database(self) -> StoreReplacedError | None:
         """Return why the database is no longer the opened one, or None. Raises OSError."""
+        return self._look_at_database(os.fstat(self._database))
+
+    # -- What is seen ---------------------------------------------------------------------------
+
+    def _look(self, conn: WorkConnection) -> None:
+        found = []
+        for path, identity, (which, _) in zip(self._paths, self._identities, _NAMES, strict=True):
+            try:
+                info = os.stat(path)  # noqa: PTH116 - as in `kept_files.identity`
+            except FileNotFoundError:
+                self._refuse(conn, which, "gone")
+                return
+            if (info.st_dev, info.st_ino) != identity:
+                self._refuse(conn, which, "replaced")
+                return
+            found.append(info)
+        database, log, _ = found
+        size = log.st_size
+        is_cut = size < self.log_size and self._lacks_commits() and not self._is_copied(conn)
+        self.log_size = size
+        if is_cut:
+            self._refuse(conn, "log", "cut")
+        elif self._look_at_database(database) is not None:
+            conn.pin()
+
+    def _look_at_database(self, info: os.stat_result) -> StoreReplacedError | None:
         with self._lock:
-            info = os.fstat(self._database)
             seen = info.st_mtime_ns, info.st_size
             if self.refusal is None and seen != self._seen:
                 kind = self._changed()
@@ -103,50 +134,18 @@ class FileWatch:
             refusal = self.refusal
         return refusal if refusal is not None and _is_another(refusal) else None
 
-    # -- What is seen ---------------------------------------------------------------------------
-
-    def _look(self, conn: WorkConnection) -> None:
-        for (which, end), identity in zip(_NAMES, self._identities, strict=True):
-            try:
-                found = kept_files.identity(beside(self._path, end))
-            except FileNotFoundError:
-                self._refuse(conn, which, "gone")
-                return
-            if found != identity:
-                self._refuse(conn, which, "replaced")
-                return
-        if self._is_log_cut(conn):
-            self._refuse(conn, "log", "cut")
-        elif self.look_at_database() is not None:
-            conn.pin()
-
-    def _is_log_cut(self, conn: WorkConnection) -> bool:
-        """Return whether the WAL was truncated, and not by SQLite itself.
-
-        SQLite truncates it after a reset: it writes the new header, commits, then truncates, so an
-        earlier check may have seen the new header with the old size.
-        """
-        size = os.fstat(self._log).st_size
-        salt = self._log_header()[_SALT]
-        cut = (
-            size < self._log_size
-            and salt in (b"", self._log_salt)
-            and self._lacks_commits()
-            and not self._is_copied(conn)
-        )
-        self._log_size, self._log_salt = size, salt
-        return cut
-
     def _lacks_commits(self) -> bool:
-        """Return whether the WAL is shorter than the commits in its index."""
-        index = kept_files.read(kept_files.descriptor(beside(self._path, INDEX)), 0, _INDEX_HEAD)
-        frames = int.from_bytes(index[_FRAMES], sys.byteorder)
-        # Read after the index: others go on writing, frames first.
-        size = os.fstat(self._log).st_size
-        return size < wal_file.HEADER + frames * (wal_file.FRAME + PAGE)
+        """Return whether the WAL is shorter than the commits in its index.
 
-    def _log_header(self) -> bytes:
-        return kept_files.read(self._log, 0, 32)
+        SQLite itself truncates the WAL once it has begun it anew, which it notes in the index
+        first. So the index is read before and after the size.
+        """
+        handle = kept_files.descriptor(beside(self._path, INDEX))
+        head = kept_files.read(handle, 0, _INDEX_HEAD)
+        size = os.fstat(self._log).st_size
+        frames = int.from_bytes(head[_FRAMES], sys.byteorder)
+        is_short = size < wal_file.HEADER + frames * (wal_file.FRAME + PAGE)
+        return is_short and kept_files.read(handle, 0, _INDEX_HEAD) == head
 
     def _is_copied(self, conn: WorkConnection) -> bool:
         """Return whether the newest commit is in the database."""

@@ -18,7 +18,7 @@ import weakref
 from pathlib import Path
 from typing import Final, Protocol
 
-from a3s_store.backends.sqlite.connection import fork_gate
+from a3s_store import _forks
 from a3s_store.errors import NotAStoreError
 
 # Device and inode, which tell a file from another that takes its name later.
@@ -73,9 +73,9 @@ def is_open(file: FileIdentity) -> bool:
     return any(conn.file == file for conn in connections())
 
 
-def identity(path: Path) -> FileIdentity:
+def identity(path: Path | str) -> FileIdentity:
     """Return device and inode of a file. Raises OSError."""
-    info = path.stat()
+    info = os.stat(path)  # noqa: PTH116 - a Path would be made for each commit
     return info.st_dev, info.st_ino
 
 
@@ -190,7 +190,7 @@ def _after_fork() -> None:
     """In a forked child: close what it inherited, or keep it from being closed."""
     global _LOCK
     _LOCK = threading.Lock()  # another thread of the parent may have held it
-    if fork_gate.was_quiet():
+    if _forks.was_quiet():
         _close_inherited()
     else:
         _INHERITED.extend(connections())  # some are in the middle of something

@@ -12,9 +12,7 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from a3s_store.errors import FileSystemWarning, StoreUnavailableError
 
@@ -86,8 +84,7 @@ _UNSURE: Final = frozenset(
 )
 
 
-@attrs.frozen
-class Mount:
+class Mount(NamedTuple):
     """One mounted file system: its mount point and its type."""
 
     point: str

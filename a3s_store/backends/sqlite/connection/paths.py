@@ -8,22 +8,29 @@ from pathlib import Path
 
 from a3s_store.backends.sqlite.connection import opening_check, permissions
 from a3s_store.backends.sqlite.errors import during
-from a3s_store.errors import NotAStoreError, StoreUnavailableError
+from a3s_store.errors import NotAStoreError, StoreUnavailableError, UnsupportedError
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:
     """Return the absolute path of a store, symbolic links resolved once.
 
     Raises:
-        StoreUnavailableError: empty, `:memory:`, with a NUL, not encodable, or a circle of links.
+        UnsupportedError: `:memory:`, which is no file; `open` alone takes it.
+        StoreUnavailableError: empty, with a NUL, not encodable, or a circle of links.
         NotAStoreError: the root folder.
     """
     text = os.fspath(path)
-    if not isinstance(text, str) or not text or text == ":memory:" or "\0" in text:
-        raise StoreUnavailableError(
-            "invalid database path: not a str, empty, `:memory:` or contains NUL",
+    if text == ":memory:":
+        raise UnsupportedError(
+            "a store in memory has no file",
             op="open",
-            hint="Use MemorySessionStore() to keep nothing",
+            hint='`SqliteSessionStore.open(":memory:")` opens one; here give the path of a file',
+        )
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise StoreUnavailableError(
+            "invalid database path: not a str, empty or contains NUL",
+            op="open",
+            hint='`SqliteSessionStore.open(":memory:")` keeps nothing',
         )
     with during("open", ascii(text)):
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
@@ -12,7 +12,18 @@ from a3s_store.errors import InvalidArgumentError
 from a3s_store.printable import short_repr
 from a3s_store.wire import DEFAULT_LIMITS, Limits
 
+if TYPE_CHECKING:
+    from a3s_store.core.retention import RetentionPolicy
+
 Durability = Literal["full", "normal"]
+
+# Each number with its least value, and the bits of its greatest one. Save ids are found for a day.
+_NUMBERS: Final = (
+    ("busy_timeout_ms", 0, 31),
+    ("cache_bytes", 0, 63),
+    ("log_rows", 1, 63),
+    ("log_days", 1, 31),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -26,21 +37,26 @@ class Settings:
     path: Path
     durability: Durability = "full"
     busy_timeout_ms: int = 10_000
-    cache_max_sessions: int = 32
-    cache_max_items: int = 100_000
+    cache_bytes: int = 64 << 20
     pause_gc: bool = False
     network_mount: bool = False
     read_only: bool = False
     limits: Limits = DEFAULT_LIMITS
     auto_vacuum: bool = True
     prove_chain: bool = False
+    log_rows: int = 100_000
+    log_days: int = 7
+    decode_all: bool = False
+    retention: RetentionPolicy | None = None
+    in_memory: bool = False
 
     def __attrs_post_init__(self) -> None:
-        for name in ("busy_timeout_ms", "cache_max_sessions", "cache_max_items"):
+        for name, least, bits in _NUMBERS:
             setting = getattr(self, name)
-            if type(setting) is not int or not 0 <= setting < 2**31:
+            if type(setting) is not int or not least <= setting < 2**bits:
+                most = 2**bits - 1
                 raise InvalidArgumentError(
-                    f"{name} is an integer from 0 to {2**31 - 1}, not {short_repr(setting)}",
+                    f"{name} is an integer from {least} to {most}, not {short_repr(setting)}",
                     argument=name,
                     op="open",
                     where=str(self.path),

@@ -11,6 +11,7 @@ SQLite removes it when the last connection closes.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import no_room
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.format import file_link
+from a3s_store.backends.sqlite.format.commit_link import CommitLink
 from a3s_store.backends.sqlite.format.files_beside import WAL, beside
 from a3s_store.errors import CorruptionError
 
@@ -52,20 +54,15 @@ class WalCheckpointer:
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        self._wal = beside(database, WAL)
+        self._wal = str(beside(database, WAL))  # a text: each read asks for its size
         self._commits = 0
         self._size = 0
         self.error: sqlite3.Error | OSError | MemoryError | CorruptionError | None = None
         self.failures = 0
 
-    def is_due(self) -> bool:
-        """Count a commit, and return whether to checkpoint now."""
+    def is_due(self, size: int) -> bool:
+        """Count a commit, and return whether to checkpoint now; `size`: bytes of the WAL."""
         self._commits += 1
-        try:
-            size = self.size()
-        except OSError as error:
-            self.error = error
-            return False
         often = OFTEN if size >= LONG else COMMITS
         return (size >= LOG_BYTES and self._commits >= often) or size >= self._size + LOG_BYTES
 
@@ -105,15 +102,21 @@ class WalCheckpointer:
     def size(self) -> int:
         """Return the bytes of the WAL file; 0 when there is none."""
         try:
-            return self._wal.stat().st_size
+            return os.stat(self._wal).st_size  # noqa: PTH116 - as in `kept_files.identity`
         except FileNotFoundError:
             return 0
 
 
-def follow(conn: sqlite3.Connection) -> None:
-    """Write the commit link, as the last statement of a write transaction. Raises sqlite3.Error."""
+def follow(conn: sqlite3.Connection, last: CommitLink | None = None) -> CommitLink | None:
+    """Write the commit link, as the last statement of a write transaction, and return it.
+
+    `last` is the link of the commit before, None if that is not known. A database in memory has
+    no link. Raises sqlite3.Error.
+    """
     assert isinstance(conn, WorkConnection), "only the writer writes"
-    file_link.follow(conn, salt=conn.log_salt())
+    if not conn.has_wal:
+        return None
+    return file_link.follow(conn, salt=conn.log_salt(), last=last)
 
 
 def checkpoint(conn: WorkConnection) -> tuple[int, int] | None:
@@ -122,8 +125,13 @@ def checkpoint(conn: WorkConnection) -> tuple[int, int] | None:
     None when another process is writing. Afterwards the database has the open mark; a clean close,
     by any program, copies the newest commit, which does not have it. Raises sqlite3.Error.
     """
-    copied = _copy_marked(conn)
-    unmark(conn)
+    if not conn.has_wal:
+        return 0, 0
+    assert conn.turn is not None, "only the writer checkpoints"
+    # Otherwise others commit between the mark and the lock, and it is tried again and again.
+    with conn.turn.kept():
+        copied = _copy_marked(conn)
+        unmark(conn)
     return copied
 
 
@@ -171,7 +179,7 @@ def _guarded(conn: WorkConnection) -> Iterator[bool]:
     """Hold the write lock; False where others held it for longer than the busy timeout."""
     assert conn.guard is not None, "only the writer checkpoints"
     try:
-        conn.guard.execute("BEGIN IMMEDIATE")
+        transaction.lock(conn.guard)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
             yield False
@@ -192,8 +200,10 @@ def read_wal(conn: WorkConnection, path: Path) -> bytes:
         sqlite3.OperationalError: others went on writing for longer than the busy timeout.
         OSError: the WAL cannot be read.
     """
+    if not conn.has_wal:
+        return b""
     assert conn.guard is not None, "only the writer has a guard"
-    conn.guard.execute("BEGIN IMMEDIATE")
+    transaction.lock(conn.guard)
     try:
         return path.read_bytes() if path.exists() else b""
     finally:

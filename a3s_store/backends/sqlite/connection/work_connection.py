@@ -5,18 +5,25 @@ from __future__ import annotations
 import ctypes
 import os
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
+from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import fork_gate, kept_files
+from a3s_store.backends.sqlite.connection.queue_lock import QueueLock
 from a3s_store.backends.sqlite.format import file_link
 from a3s_store.backends.sqlite.format.row_salt import RowSalt
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.errors import StoreError
 
+if TYPE_CHECKING:
+    import tempfile
 
-class WorkConnection(sqlite3.Connection):
+R = TypeVar("R")
+
+
+class WorkConnection(transaction.Connection):
     """A connection of the package, with the state of the file that it has open.
 
     `closed` is set once it is closed. `guard` is a second connection that takes the write lock
@@ -25,11 +32,14 @@ class WorkConnection(sqlite3.Connection):
 
     closed: threading.Event
     file: tuple[int, int]
-    guard: sqlite3.Connection | None = None
+    guard: WorkConnection | None = None
+    turn: QueueLock | None = None
     migrated: migrate.Migrated | None = None
     # Returns the first salt of the WAL as it is now, 0 where it is unknown.
     log_salt: Callable[[], int] = staticmethod(lambda: 0)
     is_pinned: bool = False
+    # False: a database in memory, which has neither a WAL nor commit links.
+    has_wal: bool = True
     row_salt: RowSalt | None = None
     # Whether messages are verified against their chain hashes as they are read.
     prove_chain: bool = False
@@ -75,18 +85,44 @@ class WorkConnection(sqlite3.Connection):
 
     def set_busy_timeout(self, milliseconds: int) -> None:
         """Set how long statements wait for the locks of others."""
-        for conn in (self, self.guard):
-            if conn is not None:
-                conn.execute(f"PRAGMA busy_timeout = {milliseconds}").close()
+        if self.turn is not None:
+            self.turn.milliseconds = milliseconds
+        else:
+            self.execute(f"PRAGMA busy_timeout = {milliseconds}").close()
+
+    def take_turns(self, turn: QueueLock) -> None:
+        """Wait for the write lock in the queue of all processes, and no longer as SQLite does."""
+        self.turn = turn
+        self.execute("PRAGMA busy_timeout = 0").close()
 
     def close(self) -> None:
         with fork_gate.inside():
             if self.has_marked and not self.is_pinned:
                 self._unmark()
             if self.guard is not None and not self.is_pinned:
+                self.guard.turn = None  # it is closed with this connection
                 self.guard.close()
             super().close()
+            if self.turn is not None:
+                self.turn.close()
             self.closed.set()
         if self.folder is not None:
             self.folder.cleanup()
         kept_files.release()
+
+
+class ChangedError(Exception):
+    """A file that is read without locks was changed meanwhile."""
+
+
+def of_one_moment(run: Callable[[WorkConnection], R], conn: WorkConnection) -> R:
+    """Return what `run` returns. Raises ChangedError if the file changed while it was read."""
+    try:
+        found = run(conn)
+    except Exception:
+        if conn.is_current():
+            raise
+        raise ChangedError from None
+    if not conn.is_current():
+        raise ChangedError
+    return found

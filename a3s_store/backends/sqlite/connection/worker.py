@@ -17,12 +17,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
-from a3s_store.core.job_queue import Job
+from a3s_store.core.job_queue import Job, Lane
 
 R = TypeVar("R")
 # Called on the thread once the callers have been told.
 Afterwards = Callable[[WorkConnection], None]
-# Runs jobs that may share a transaction, settles each, and returns what to do afterwards.
+# Runs jobs that may share a transaction, settles each, and returns what to do afterwards. Jobs that
+# it leaves unsettled are run again: `JobQueue.put_back`.
 RunGroup = Callable[[WorkConnection, Sequence[Job]], Afterwards | None]
 
 
@@ -46,8 +47,8 @@ class Worker(Protocol):
             StoreForkedError: in a forked child.
         """
 
-    async def run_batchable(self, work: Any, lane: str | None) -> Any:
-        """Have the worker's `RunGroup` do this with others that wait, in order within a lane.
+    async def run_batchable(self, work: Any, lane: Lane) -> Any:
+        """Have the worker's `RunGroup` do this with others that wait, in order within lanes.
 
         None: alone, after all jobs accepted before it. Cancelled and raises as `run` does.
         """

@@ -35,7 +35,7 @@ from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.connection.worker import RunGroup
 from a3s_store.core import job_queue
 from a3s_store.core.gil_yield import GilYield
-from a3s_store.core.job_queue import Job, JobQueue
+from a3s_store.core.job_queue import Job, JobQueue, Lane
 from a3s_store.errors import StoreClosedError, StoreForkedError
 
 R = TypeVar("R")
@@ -109,13 +109,12 @@ class WorkerThread:
         result: R = await self._result(Job(function, None))
         return result
 
-    async def run_batchable(self, work: Any, lane: str | None) -> Any:
-        """Have `run_group` do this with others that wait, in order among those of the same lane.
+    async def run_batchable(self, work: Any, lane: Lane) -> Any:
+        """Have `run_group` do this with others that wait, in order among those of the same lanes.
 
         With no lane it is run alone, after all that came before it and before all that come after
         it. Cancelled and raises as in `run`.
         """
-        self.check_alive()
         return await self._result(Job(work, lane, batchable=True))
 
     def run_later(self, function: Callable[[WorkConnection], object]) -> None:
@@ -140,6 +139,11 @@ class WorkerThread:
         state.gil_yield.begin(job)
         try:
             return await job.result()
+        except asyncio.CancelledError:
+            given_up = job_queue.GIVEN_UP.get(None)
+            if given_up is not None:
+                given_up(job)
+            raise
         finally:
             state.gil_yield.end(job)
 
@@ -220,8 +224,9 @@ class WorkerThread:
         del opening
         try:
             # One unit each: forks would wait in vain for a thread that always has more to do.
+            quiet = contextlib.suppress(Exception)
             while jobs := self._queue.take_or_wait():
-                with contextlib.suppress(Exception), fork_gate.inside():
+                with quiet, fork_gate.inside():
                     self._run(conn, jobs)
                 del jobs  # an idle thread keeps no job, nor the event loop of one
         finally:
@@ -243,6 +248,10 @@ class WorkerThread:
                     job.settle(functools.partial(_raise, error))
         else:
             jobs[0].settle(functools.partial(jobs[0].work, conn))
+        left = [job for job in jobs if not job.is_settled]
+        if left:
+            self._queue.put_back(left)
+            jobs = [job for job in jobs if job.is_settled]
         job_queue.tell(jobs)
         if afterwards is not None:
             afterwards(conn)
@@ -290,7 +299,8 @@ def _finish_all() -> None:
         interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         each = EXIT_SECONDS / max(1, len(_WORKERS))
-        for worker in list(_WORKERS):
+        # Writers last: only they copy the WAL when they are the last to close.
+        for worker in sorted(_WORKERS, key=lambda one: one._run_group is not None):
             if not worker._is_stopped:
                 warnings.warn(f"{worker!r} was never closed", ResourceWarning, stacklevel=1)
             worker.finish(each)

@@ -16,9 +16,7 @@ import struct
 import time
 import zlib
 from pathlib import Path
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from a3s_store.backends.sqlite.format import pointer_map
 
@@ -35,8 +33,7 @@ HEADER: Final = 100
 PAGES: Final = (2, 3)
 
 
-@attrs.frozen
-class CommitLink:
+class CommitLink(NamedTuple):
     """The identity of a file and of its newest commit.
 
     `open_mark`: more commits may be in a WAL. It is set in the database only, never in the newest

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.format import atomic_rename, commit_link
+from a3s_store.backends.sqlite.format import atomic_rename, commit_link, files_beside
 from a3s_store.backends.sqlite.format.files_beside import (
     ADDED,
     COMPANIONS,
@@ -96,6 +96,7 @@ def temporary(final: Path) -> Iterator[Path]:
             with contextlib.suppress(OSError):
                 if os.path.lexists(left := beside(made, suffix)):
                     left.unlink()
+        files_beside.remove_queue(made)
 
 
 def copy(source: sqlite3.Connection, made: Path, progress: Progress | None = None) -> None:

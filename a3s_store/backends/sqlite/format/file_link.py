@@ -19,11 +19,19 @@ def read(conn: sqlite3.Connection) -> CommitLink:
     return link
 
 
-def follow(conn: sqlite3.Connection, *, salt: int, open_mark: bool = False) -> None:
-    """Write the link of the current transaction, as its last statement."""
-    now = read(conn)
-    link = now.next(salt=salt or now.salt, cookie=_cookie(conn), open_mark=open_mark)
+def follow(
+    conn: sqlite3.Connection, *, salt: int, open_mark: bool = False, last: CommitLink | None = None
+) -> CommitLink:
+    """Write the link of the current transaction, as its last statement, and return it.
+
+    `last` is the link of the commit before this one, if nothing was changed since, tables included;
+    None: it is read.
+    """
+    now = last or read(conn)
+    cookie = now.cookie if last is not None else _cookie(conn)
+    link = now.next(salt=salt or now.salt, cookie=cookie, open_mark=open_mark)
     conn.execute("UPDATE file_link SET value = ? WHERE name = 'link'", (link.pack(),)).close()
+    return link
 
 
 def touch(conn: sqlite3.Connection) -> None:

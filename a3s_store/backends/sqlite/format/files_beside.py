@@ -5,12 +5,12 @@ Copies keep old content of the database, also content that is erased from it lat
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 from pathlib import Path
-from typing import Final, Literal
-
-import attrs
+from typing import Final, Literal, NamedTuple
 
 from a3s_store.core.new_files import longest_name, mark, shortened
 
@@ -21,6 +21,8 @@ INDEX: Final = "-shm"
 LOGS: Final = (WAL, JOURNAL)
 # All files of SQLite beside a database.
 COMPANIONS: Final = (*LOGS, INDEX)
+# An empty file whose lock is the queue of the writers; it is there as long as the WAL.
+QUEUE: Final = "-queue"
 
 # The former database of a restore, and a WAL or journal that `resolve` set aside.
 REPLACED: Final = ".replaced"
@@ -53,6 +55,15 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
+def remove_queue(path: Path) -> None:
+    """Remove the queue lock beside a database; whatever else has its name stays."""
+    queue = beside(path, QUEUE)
+    with contextlib.suppress(OSError):
+        info = queue.lstat()
+        if stat.S_ISREG(info.st_mode) and info.st_size == 0:
+            queue.unlink()
+
+
 def size_bytes(path: Path) -> int:
     """Return the size of a file in bytes; 0 when there is none."""
     try:
@@ -73,8 +84,7 @@ def backup_name(path: Path, version: int) -> Path:
     return aside(path, f".schema-{version}.backup")
 
 
-@attrs.frozen(kw_only=True)
-class Copy:
+class Copy(NamedTuple):
     """A file beside a database that the store made.
 
     `writer`: the process that makes a partial copy, by its token, or by its id in a name of an

@@ -8,9 +8,7 @@ replayed.
 from __future__ import annotations
 
 import hashlib
-from typing import Final, Literal
-
-import attrs
+from typing import Final, Literal, NamedTuple
 
 from a3s_store.backends.sqlite.format import commit_link
 from a3s_store.backends.sqlite.format.commit_link import CommitLink
@@ -39,8 +37,7 @@ Reason = Literal[
 ]
 
 
-@attrs.frozen(kw_only=True)
-class DatabaseState:
+class DatabaseState(NamedTuple):
     """State of a database file: its size, its 100-byte header, and its link, None if it has none.
 
     `has_tables`: whether page 1 lists a table; commits in the WAL may be newer.

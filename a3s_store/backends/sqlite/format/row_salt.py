@@ -13,9 +13,7 @@ import os
 import sqlite3
 import struct
 import zlib
-from typing import Any, Final
-
-import attrs
+from typing import Any, Final, NamedTuple
 
 from a3s_store.core.corruption import CorruptRowError
 
@@ -25,8 +23,7 @@ NAME: Final = "row_salt"
 _BODY: Final = struct.Struct(">16sQ")
 
 
-@attrs.frozen
-class RowSalt:
+class RowSalt(NamedTuple):
     """The salt, and the key of the first message row from which on every row has it."""
 
     salt: bytes

@@ -21,9 +21,7 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Iterator
-from typing import Final, Literal
-
-import attrs
+from typing import Final, Literal, NamedTuple
 
 # Bytes of the header of a WAL, and of the header of each frame.
 HEADER: Final = 32
@@ -43,8 +41,7 @@ Sum = tuple[int, int]
 Place = tuple[int, int]
 
 
-@attrs.frozen(kw_only=True)
-class WalAudit:
+class WalAudit(NamedTuple):
     """The frames and commits of a WAL. An empty WAL, or a file that is not a WAL, has 0 frames.
 
     `header` "damaged": recovery ignores the whole WAL. `suspects`: positions (byte, bit), one of
@@ -86,7 +83,7 @@ def audit(data: bytes) -> WalAudit:
     }
     suspects = [place for place, found in walked.items() if found.commits_behind]
     if suspects:
-        return attrs.evolve(walked[suspects[0]], suspects=tuple(suspects))
+        return walked[suspects[0]]._replace(suspects=tuple(suspects))
     for page_size in _PAGE_SIZES:
         for order in "<>":
             if _looks_like_frames(data, page_size, order):

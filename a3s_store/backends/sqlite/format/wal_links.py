@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, Final
-
-import attrs
+from typing import BinaryIO, Final, NamedTuple
 
 from a3s_store.backends.sqlite.format import commit_link
 from a3s_store.backends.sqlite.format.commit_link import CommitLink
@@ -19,8 +17,7 @@ _PAGE: Final = 4096
 _CHUNK: Final = 256
 
 
-@attrs.frozen(kw_only=True)
-class WalContent:
+class WalContent(NamedTuple):
     """A WAL as recovery will use it: its valid commits, in order.
 
     `headers`: the versions of page 1 in it, as `header_of` returns them. `pages`: the numbers of

@@ -1,7 +1,7 @@
 """The maintenance methods of an open store.
 
 Saves and loads go on beside all of them. `salvage`, `restore` and `resolve` are functions instead:
-they need no open store.
+they need no open store. Each method imports what it runs, which few programs call.
 """
 
 from __future__ import annotations
@@ -9,50 +9,47 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import attrs
 
-from a3s_store.backends.sqlite.connection import durability_note, file_facts, wal_checkpoint
-from a3s_store.backends.sqlite.errors import during
-from a3s_store.backends.sqlite.format import wal_file
-from a3s_store.backends.sqlite.maintenance import (
-    backup,
-    compact,
-    erase,
-    erase_copies,
-    health,
-    prune,
-)
-from a3s_store.backends.sqlite.maintenance.verify import verify
-from a3s_store.backends.sqlite.read import catalog, notes
-from a3s_store.backends.sqlite.store_base import SqliteStoreBase
+from a3s_store.backends.sqlite import read
+from a3s_store.backends.sqlite.listing_methods import SessionLists
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
-from a3s_store.core.reports import (
-    BackupReport,
-    CompactReport,
-    Damage,
-    Depth,
-    EraseReport,
-    PruneReport,
-    VerifyReport,
-)
-from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.errors import InvalidArgumentError, StoreBusyError, StoreError
+from a3s_store.errors import InvalidArgumentError, StoreError
 from a3s_store.printable import short_repr
 
-Progress = Callable[[int, int], None]
+if TYPE_CHECKING:
+    import sqlite3
+
+    from a3s_store.core.reports import (
+        BackupReport,
+        CompactReport,
+        Depth,
+        EraseReport,
+        PruneReport,
+        StoreStats,
+        VerifyReport,
+    )
+    from a3s_store.core.retention import RetentionPolicy
+    from a3s_store.core.session_cache import CacheTransaction
+
+Progress = Callable[[int, int], object]
 
 
-class MaintenanceMethods(SqliteStoreBase):
+class MaintenanceMethods(SessionLists):
     """The maintenance methods of `SqliteSessionStore`."""
 
     async def verify(
-        self, *, depth: Depth = "quick", time_limit: float | None = None
+        self,
+        *,
+        depth: Depth = "quick",
+        time_limit: float | None = None,
+        on_progress: Progress | None = None,
     ) -> VerifyReport:
         """Verify the file against its stored checksums and digests, and report the damage.
 
@@ -68,7 +65,8 @@ class MaintenanceMethods(SqliteStoreBase):
         interrupted, nor are waits for locks (the busy timeout each) and a WAL checkpoint at the
         end: with a WAL of gigabytes it takes longer. Where damage is found, the files are read for
         up to ten seconds and the checks are repeated, for as long again. Tables of your own in the
-        file are not checked.
+        file are not checked. `on_progress` is called on the event loop with how much is verified of
+        sessions, messages, checkpoints and blobs together, and their number; some times a second.
 
         Raises:
             InvalidArgumentError: `depth` or `time_limit` is no valid value.
@@ -89,44 +87,37 @@ class MaintenanceMethods(SqliteStoreBase):
                 op="verify",
             )
         self._check_open("verify")
+        from a3s_store.backends.sqlite.maintenance import wal_check
+        from a3s_store.backends.sqlite.maintenance.verify import verify
+
         where = str(self._engine.settings.path)
         began = time.monotonic()
         skipped: list[str] = []
-        log = await self._audit_log(where, skipped)
+        log = await wal_check.audit(self._engine, where, skipped)
         if time_limit is not None:
             time_limit = max(0.0, time_limit - (time.monotonic() - began))
         report = await self._engine.aside(
             "verify",
             where,
-            _repeatable(functools.partial(verify, location=where, depth=depth, seconds=time_limit)),
+            _repeatable(
+                functools.partial(
+                    verify,
+                    location=where,
+                    depth=depth,
+                    seconds=time_limit,
+                    on_progress=_on_loop(on_progress),
+                )
+            ),
             lambda found: bool(found.damage),
         )
         report = attrs.evolve(
             report,
             log_frames=log.good_frames,
-            damage=report.damage + _damage_of(log),
+            damage=report.damage + wal_check.damage_of(log),
             skipped=(*skipped, *report.skipped),
         )
         await self._note_verified(where, report)
         return report
-
-    async def _audit_log(self, where: str, skipped: list[str]) -> wal_file.WalAudit:
-        writer = self._engine.writer
-        wal_path = self._engine.settings.wal
-        if writer is None:
-            skipped.append("the WAL: the store is open for reading only")
-            return wal_file.WalAudit(header="none")
-        try:
-            with during("verify", where):
-                data = await writer.run(lambda conn: wal_checkpoint.read_wal(conn, wal_path))
-        except StoreBusyError as error:
-            skipped.append(f"the WAL: {error.what}")
-            return wal_file.WalAudit(header="none")
-        found = await asyncio.to_thread(wal_file.audit, data)
-        if found.is_damaged and await writer.run(_says_normal):
-            skipped.append("damage in the WAL: a power cut may have left it like this")
-            return wal_file.WalAudit(header="none")
-        return found
 
     async def _note_verified(self, where: str, report: VerifyReport) -> None:
         if self._engine.writer is None or self._engine.saves_refused is not None:
@@ -136,10 +127,10 @@ class MaintenanceMethods(SqliteStoreBase):
         note = {"at": int(self._clock()), "depth": report.depth, "damage": len(report.damage)}
 
         def apply(conn: sqlite3.Connection, _: CacheTransaction) -> None:
-            notes.keep(conn, notes.VERIFIED, note)
+            read.notes.keep(conn, read.notes.VERIFIED, note)
 
         try:
-            await self._engine.write("verify", where, apply)
+            await self._engine.write("verify", where, apply, "verify\0")
         except StoreError:
             # A damaged file may refuse the write; its report must reach the caller all the same.
             if report.ok:
@@ -160,6 +151,12 @@ class MaintenanceMethods(SqliteStoreBase):
             StoreFullError, StoreClosedError
         """
         self._check_open("backup")
+        if self._engine.settings.in_memory:
+            from a3s_store.backends.sqlite.connection import in_memory
+
+            in_memory.refuse("backup")
+        from a3s_store.backends.sqlite.maintenance import backup
+
         return await backup.run(self._engine.settings, target, on_progress)
 
     async def erase(
@@ -188,48 +185,88 @@ class MaintenanceMethods(SqliteStoreBase):
         """
         self._check_open("erase")
         ids: Sequence[str] = [check_id(session_id) for session_id in session_ids]
+        from a3s_store.backends.sqlite.maintenance import erase, erase_copies
+
+        if self._engine.settings.in_memory:  # no copies lie beside it
+            return await erase.erase(self._engine, ids, self._clock, tree=tree)
         elsewhere = await erase_copies.in_copies(self._engine, ids) if copies else ()
         report = await erase.erase(self._engine, ids, self._clock, tree=tree, elsewhere=elsewhere)
         return await erase_copies.report_copies(
             report, self._engine.settings, self._clock, erase_there=copies
         )
 
-    async def prune(
-        self,
-        *,
-        keep_generations: int = 100,
-        keep_days: int | None = None,
-        dry_run: bool = False,
-    ) -> PruneReport:
-        """Remove old generations, and the messages that only they have.
+    async def rebuild_search(self) -> int:
+        """Make the search index again from the messages; return how many it has.
 
-        The newest `keep_generations` of each session stay, and all of the last day. By default no
-        message is lost: an older generation is removed if one that stays begins with its
-        conversation, so that `rewind` and `fork` still reach it. With `keep_days`, every generation
-        saved more days ago is removed, also those of rewound, edited and compacted histories.
-
-        Saves and loads go on: each step holds the write lock for some milliseconds. The present
-        conversation, run checkpoints, drafts and other sessions lose nothing. Free pages stay in
-        the file and are used again. With `dry_run` nothing is written, and the report counts the
-        rows that would be removed, if no one saves meanwhile.
+        It is made by itself, and again where damage in it was noticed. This is for damage that
+        `verify(depth="deep")` found. In steps of 64 messages, between which others save: about
+        90 microseconds for each message. Searches meanwhile compare messages one by one.
 
         Raises:
-            InvalidArgumentError: a number is below 1.
-            StoreBusyError, StoreReadOnlyError, StoreClosedError: generations removed before that
-                stay removed; prune again to go on.
+            SearchUnavailableError: this Python's SQLite has no full-text search.
         """
-        self._check_open("prune")
-        keep = prune.rule(keep_generations, keep_days, self._now_ms())
-        return await prune.prune(self._engine, keep, dry_run=dry_run)
+        self._check_open("rebuild_search")
+        from a3s_store.backends.sqlite.maintenance.steps import Steps
+        from a3s_store.backends.sqlite.rows import search_index
 
-    async def compact(self, *, target_free: float = 0.1, full: bool = False) -> CompactReport:
+        await self._read_file("rebuild_search", search_index.require)
+        steps = Steps(self._engine, "rebuild_search")
+        await steps.run(search_index.drop)
+        while await steps.run(search_index.step):
+            pass
+        return await self._read_file("rebuild_search", search_index.count)
+
+    async def prune(
+        self,
+        policy: RetentionPolicy | None = None,
+        *,
+        session: str | None = None,
+        dry_run: bool = False,
+        on_progress: Progress | None = None,
+    ) -> PruneReport:
+        """See `RetentionStore.prune`.
+
+        Saves and loads go on: each step removes at most 256 rows, in some milliseconds with the
+        write lock. Free pages stay in the file and are used again: see `compact`. `on_progress` is
+        called on the event loop with how much is done, and how much there is to do.
+        """
+        from a3s_store.backends.sqlite.maintenance.prune import Pruning
+        from a3s_store.backends.sqlite.maintenance.steps import Steps
+        from a3s_store.core.base import retention
+        from a3s_store.core.retention import LOSSLESS, policy_of
+
+        self._check_open("prune")
+        own = self._engine.settings.retention or LOSSLESS
+        policy = policy_of("prune", "policy", policy, own)
+        steps = Steps(self._engine, "prune")
+        port = Pruning(self, steps, dry_run=dry_run, on_progress=on_progress)
+        return await retention.prune(port, policy, session, dry_run=dry_run)
+
+    async def stats(self) -> StoreStats:
+        """See `RetentionStore.stats`. It reads the whole file, on a connection of its own."""
+        self._check_open("stats")
+        from a3s_store.backends.sqlite.maintenance import stats
+
+        settings = self._engine.settings
+        return await self._engine.aside(
+            "stats", str(settings.path), lambda conn: stats.stats(conn, settings), lambda _: False
+        )
+
+    async def compact(
+        self,
+        *,
+        target_free: float = 0.1,
+        full: bool = False,
+        on_progress: Progress | None = None,
+    ) -> CompactReport:
         """Give free pages back to the file system, until a share of `target_free` pages is free.
 
         Saves and loads go on: each step holds the write lock for some milliseconds. A file that was
         made without auto-vacuum (by an older release, or with `auto_vacuum=False`) has to be
         rewritten: only `full` does that, while other savers wait; without it the report's `advice`
         says for how long. The file is truncated by the WAL checkpoint at the end, or by a later one
-        where others read from the WAL.
+        where others read from the WAL. `on_progress` is called on the event loop with the pages
+        given back, and those to give back.
 
         Raises:
             InvalidArgumentError: `target_free` is not from 0 to below 1.
@@ -237,21 +274,45 @@ class MaintenanceMethods(SqliteStoreBase):
                 compact again to go on.
         """
         self._check_open("compact")
-        return await compact.compact(self._engine, target_free, full=full)
+        from a3s_store.backends.sqlite.maintenance import compact
+
+        return await compact.compact(self._engine, target_free, full=full, on_progress=on_progress)
 
     async def _health(self) -> Health:
+        from a3s_store.backends.sqlite.connection import file_facts
+        from a3s_store.backends.sqlite.maintenance import health
+
         where = str(self._engine.settings.path)
-        facts = await self._read_file("health_check", catalog.facts)
+        facts = await self._read_file("health_check", read.catalog.facts)
         if self._engine.writer is not None and self._engine.saves_refused is None:
-            await self._engine.write("health_check", where, lambda conn, _: catalog.probe(conn))
+            await self._engine.write(
+                "health_check",
+                where,
+                lambda conn, _: read.catalog.probe(conn),
+                "health_check\0",
+            )
         facts |= self._engine.facts()
-        facts["copies"] = await asyncio.to_thread(file_facts.copies, self._engine.settings.path)
+        if not self._engine.settings.in_memory:
+            facts["copies"] = await asyncio.to_thread(file_facts.copies, self._engine.settings.path)
         return Health(
             backend=self.backend_name,
             location=where,
             facts=facts,
             advice=tuple(said.text for said in health.recommendations(facts, self._clock())),
         )
+
+
+def _on_loop(on_progress: Progress | None) -> Progress | None:
+    """Return a function for other threads, which has this one called on the running loop."""
+    if on_progress is None:
+        return None
+    loop = asyncio.get_running_loop()
+
+    def tell(done: int, total: int) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no one waits
+            loop.call_soon_threadsafe(on_progress, done, total)
+
+    return tell
 
 
 def _repeatable(
@@ -273,16 +334,3 @@ def _repeatable(
         return found
 
     return checked
-
-
-def _says_normal(conn: sqlite3.Connection) -> bool:
-    with contextlib.suppress(sqlite3.Error):  # the verification reports that damage
-        return durability_note.says_normal(conn)
-    return False
-
-
-def _damage_of(log: wal_file.WalAudit) -> tuple[Damage, ...]:
-    if not log.is_damaged:
-        return ()
-    what = f"recovery would drop {log.commits_behind} commits that follow a damaged page"
-    return (Damage(part="wal", what=what, position=log.good_frames),)

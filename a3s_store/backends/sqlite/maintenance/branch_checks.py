@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
-from a3s_store.backends.sqlite.rows import message_log
+from a3s_store.backends.sqlite.rows import message_log, unfinished
 from a3s_store.core.corruption import NOT_WRITTEN
 from a3s_store.core.digests import EMPTY_CHAIN
 from a3s_store.core.segments import Segment, merged, segment_at
@@ -40,6 +40,8 @@ def check(checker: RowChecker, branch: int, counts: Counter[str], *, deep: bool)
     Inside a read transaction. With `deep` every message is read.
     """
     conn = checker.conn
+    if unfinished.is_being_added(conn, branch):
+        return
     read = functools.partial(message_log.segments_of, conn, branch, None)
     parts = checker.attempt("messages", read) or []
     for part in parts:

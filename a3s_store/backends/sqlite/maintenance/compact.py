@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import wal_checkpoint
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.errors import during
@@ -54,18 +56,18 @@ def vacuum(conn: sqlite3.Connection) -> None:
     # VACUUM builds its copy in an attached database, in memory (temp_store).
     conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)
     try:
-        conn.execute("VACUUM").close()
+        transaction.lock(conn, "VACUUM")
     finally:
         conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
 
 
-def give_back(conn: sqlite3.Connection, target_free: float) -> bool:
-    """Remove some free pages, inside a transaction; return whether there are more to remove."""
+def give_back(conn: sqlite3.Connection, target_free: float) -> int:
+    """Remove some free pages, inside a transaction; return how many more there are to remove."""
     until = time.monotonic() + steps.SECONDS
     before = pages(conn)
     excess = before.excess(target_free)
     if not excess:
-        return False
+        return 0
     file_link.touch(conn)  # no row changes, and the commit needs its link all the same
     for _ in range(min(excess, PAGES)):
         # Through Python's cursor it frees one page, whatever number is given.
@@ -73,12 +75,19 @@ def give_back(conn: sqlite3.Connection, target_free: float) -> bool:
         if time.monotonic() > until:
             break
     after = pages(conn)
-    return after.free < before.free and after.excess(target_free) > 0
+    return after.excess(target_free) if after.free < before.free else 0
 
 
-async def compact(engine: Engine, target_free: float, *, full: bool) -> CompactReport:
+async def compact(
+    engine: Engine,
+    target_free: float,
+    *,
+    full: bool,
+    on_progress: Callable[[int, int], object] | None = None,
+) -> CompactReport:
     """Give free pages back in steps, or with `full` by rewriting the file.
 
+    `on_progress` is called after each step with the pages given back, and those to give back.
     Raises InvalidArgumentError, and as `Engine.write`. Pages given back before an error stay so.
     """
     if not isinstance(target_free, int | float) or not 0 <= target_free < 1:
@@ -98,8 +107,12 @@ async def compact(engine: Engine, target_free: float, *, full: bool) -> CompactR
     if full:
         await _rewrite(engine, where)
     elif before.auto_vacuum:
-        while await work.run(give_back, target_free):
-            pass
+        total = before.excess(target_free)
+        left = total
+        while left:
+            left = await work.run(give_back, target_free)
+            if on_progress is not None:
+                on_progress(total - left, total)
         await _checkpoint(engine, where)
     elif before.excess(target_free):
         seconds = max(1, round((before.total - before.free) * before.size / _VACUUMED))

@@ -43,12 +43,20 @@ from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format.files_beside import INDEX, WAL, beside
 from a3s_store.backends.sqlite.maintenance import compact
 from a3s_store.backends.sqlite.read import catalog, notes
-from a3s_store.backends.sqlite.rows import message_log, tombstones
+from a3s_store.backends.sqlite.rows import (
+    commit_log,
+    message_log,
+    search_index,
+    streams,
+    tombstones,
+    unfinished,
+)
 from a3s_store.backends.sqlite.write import session_changes
+from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
+from a3s_store.core.clock import unix_ms
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.segments import Segment
-from a3s_store.core.session_cache import CacheTransaction
 from a3s_store.errors import ErasureIncompleteError, SessionNotFoundError, SharedMessagesError
 from a3s_store.printable import short_repr
 
@@ -82,9 +90,10 @@ async def erase(
     begun = time.monotonic()
     where = f"{_named(session_ids)} in {engine.settings.path}"
 
-    def remove_all(conn: WorkConnection, known: CacheTransaction) -> tuple[str, ...]:
+    def remove_all(conn: WorkConnection, known: WriteTransaction) -> tuple[str, ...]:
         below = [one for each in session_ids for one in catalog.below(conn, each)]
-        return remove(conn, known, below if tree else session_ids, elsewhere=elsewhere)
+        wanted = below if tree else session_ids
+        return remove(conn, known, wanted, unix_ms(now()), elsewhere=elsewhere)
 
     found = await engine.write("erase", where, remove_all)
     writer = engine.writer
@@ -109,8 +118,9 @@ async def erase(
 
 def remove(
     conn: sqlite3.Connection,
-    memory: CacheTransaction,
+    memory: WriteTransaction,
     session_ids: Sequence[str],
+    now_ms: int,
     *,
     elsewhere: Collection[str] = (),
 ) -> tuple[str, ...]:
@@ -133,7 +143,12 @@ def remove(
             hint="Erase them all in one call, or delete() the others first",
         )
     for session_id in wanted:
-        session_changes.delete(conn, memory, session_id)
+        tied = streams.of_session(conn, session_id)
+        session_changes.delete(conn, memory, session_id, now_ms)
+        commit_log.forget(conn, session_id)
+        for _, name in tied:
+            commit_log.forget(conn, name, is_stream=True)
+    unfinished.finish(conn)
     notes.forget_salvaged(conn, wanted)
     return stored
 
@@ -231,6 +246,8 @@ def scrub(conn: WorkConnection, path: Path, timeout: float, now: float) -> int:
         try:
             # Readers that do not end are noticed before the WAL has grown by the whole file.
             _reset_wal(conn, path, timeout, None)
+            with transaction.write(conn, wal_checkpoint.follow):
+                search_index.optimize(conn)
             compact.vacuum(conn)
             (pages,) = conn.execute("PRAGMA page_count").fetchone()
             _reset_wal(conn, path, timeout, {"at": int(now)})
@@ -258,6 +275,8 @@ def _reset_wal(
     SQLite resets a WAL only in a commit that finds all of it copied and no process reading from it,
     so this is repeated until then. The number of pages in the WAL and its size show the reset.
     """
+    if not conn.has_wal:
+        return
     (page_size,) = conn.execute("PRAGMA page_size").fetchone()
     deadline = time.monotonic() + timeout
     while True:

@@ -162,6 +162,7 @@ def _remove_partial(copy: Copy) -> str | None:
     if why is None:
         for suffix in ("", *COMPANIONS):
             beside(copy.path, suffix).unlink(missing_ok=True)
+        files_beside.remove_queue(copy.path)
     return why
 
 

@@ -36,14 +36,8 @@ from a3s_store.core.collections import (
 )
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
-from a3s_store.core.digests import (
-    URIS,
-    ListDigest,
-    digest_with,
-    session_parts,
-    snapshot_digest_of_parts,
-    uris_digest,
-)
+from a3s_store.core.digests import URIS, ListDigest, digest_with, session_parts, uris_digest
+from a3s_store.core.parts import snapshot_digest_of_parts
 from a3s_store.core.reports import Recovered
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.models import Message, SessionData

@@ -7,6 +7,7 @@ compacted); only `tips_before_ms` prunes it.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -18,6 +19,7 @@ from a3s_store.backends.sqlite.rows import message_log, session_header
 from a3s_store.backends.sqlite.rows.session_header import StoredGeneration
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import CorruptRowError
+from a3s_store.core.retention import Kept
 from a3s_store.core.segments import Segment
 from a3s_store.printable import short_repr
 
@@ -26,17 +28,16 @@ _MOST: Final = 20_000
 _OWNERS: Final = 256
 
 
-@attrs.frozen(kw_only=True)
-class Rule:
-    """Keep the newest `newest` generations of a session, and those saved since `since_ms`.
+@attrs.frozen
+class Wanted:
+    """The generations to prune: those that `kept` does not keep, of `only`; None: of all sessions.
 
-    Times are Unix milliseconds. Tips saved before `tips_before_ms` are pruned too; None: all tips
-    stay.
+    `without` are sessions that count as deleted, as in a dry run.
     """
 
-    newest: int
-    since_ms: int
-    tips_before_ms: int | None
+    kept: Kept
+    only: str | None = None
+    without: frozenset[str] = frozenset()
 
 
 class Doomed(NamedTuple):
@@ -64,7 +65,15 @@ class SessionPlan:
     damage: str | None = None
 
 
-def read(conn: sqlite3.Connection, after: int, rule: Rule) -> tuple[list[SessionPlan], int | None]:
+def count(conn: sqlite3.Connection) -> int:
+    """Return the number of owners."""
+    (found,) = conn.execute("SELECT count(*) FROM owner").fetchone()
+    return int(found)
+
+
+def read(
+    conn: sqlite3.Connection, after: int, wanted: Wanted
+) -> tuple[list[SessionPlan], int | None]:
     """Decide for sessions with a key above `after`, each in a read transaction of its own.
 
     Returns their plans and the key to continue after; None at the end.
@@ -79,7 +88,12 @@ def read(conn: sqlite3.Connection, after: int, rule: Rule) -> tuple[list[Session
         if not owners:
             return plans, None
         for after, session_id, life in owners:
-            plan, rows = _of_session(conn, after, session_id, life, rule)
+            if session_id in wanted.without:
+                continue
+            kept = wanted.kept
+            if wanted.only is not None and wanted.only != session_id:
+                kept = attrs.evolve(kept, newest=None)
+            plan, rows = _of_session(conn, after, session_id, life, kept)
             plans.append(plan)
             count += rows
             if count >= _MOST:
@@ -88,14 +102,14 @@ def read(conn: sqlite3.Connection, after: int, rule: Rule) -> tuple[list[Session
 
 
 def _of_session(
-    conn: sqlite3.Connection, key: int, session_id: str, life: int, rule: Rule
+    conn: sqlite3.Connection, key: int, session_id: str, life: int, kept: Kept
 ) -> tuple[SessionPlan, int]:
     with transaction.read(conn):
         try:
             session_header.generation_of(conn, session_id)
             saves = session_header.all_saves(conn, key)
             doomed, tips, heads = choose(
-                saves, rule, lambda head: message_log.segments_of(conn, head.branch, head.length)
+                saves, kept, lambda head: message_log.segments_of(conn, head.branch, head.length)
             )
         except CorruptRowError as error:
             damage = f"session {short_repr(session_id)}: {error}"
@@ -107,7 +121,7 @@ def _of_session(
 
 
 def choose(
-    saves: Sequence[StoredGeneration], rule: Rule, segments_of: Callable[[Head], list[Segment]]
+    saves: Sequence[StoredGeneration], rule: Kept, segments_of: Callable[[Head], list[Segment]]
 ) -> tuple[tuple[Doomed, ...], int, dict[int, int]]:
     """Return which of these generations to prune, how many tips stay, and the heads that stay.
 
@@ -119,8 +133,9 @@ def choose(
     kept = _Conversations(segments_of)
     doomed: list[Doomed] = []
     old: list[StoredGeneration] = []
+    newest = len(saves) if rule.newest is None else rule.newest
     for index, save in enumerate(saves):
-        if index >= len(saves) - rule.newest or save.saved_at_ms > rule.since_ms:
+        if index >= len(saves) - newest or save.saved_at_ms > rule.since_ms:
             kept.put(save)
         elif rule.tips_before_ms is not None and save.saved_at_ms < rule.tips_before_ms:
             doomed.append(Doomed(save.number, None))
@@ -203,8 +218,31 @@ def _end(part: Segment) -> int:
     return part.end
 
 
-def checkpoint_heads(conn: sqlite3.Connection) -> Iterable[tuple[int, int]]:
-    """Return the longest head of a run checkpoint on each branch that has one."""
-    return conn.execute(
-        "SELECT head_branch, max(head_length) FROM loop_checkpoint GROUP BY head_branch"
-    ).fetchall()
+_CHECKPOINTS: Final = """
+SELECT head_branch, max(head_length) FROM loop_checkpoint
+WHERE session_id NOT IN (SELECT value FROM json_each(?)) GROUP BY head_branch
+"""
+_HEADS: Final = """
+SELECT head_branch, max(head_length) FROM (
+    SELECT owner_key, head_branch, head_length FROM generation
+    UNION ALL SELECT owner_key, head_branch, head_length FROM session
+)
+WHERE head_branch IS NOT NULL AND owner_key NOT IN (
+    SELECT owner_key FROM owner WHERE id IN (SELECT value FROM json_each(?))
+) GROUP BY head_branch
+"""
+
+
+def checkpoint_heads(
+    conn: sqlite3.Connection, without: Iterable[str] = ()
+) -> list[tuple[int, int]]:
+    """Return the longest head on each branch among the run checkpoints of the other sessions."""
+    return conn.execute(_CHECKPOINTS, (json.dumps(sorted(without)),)).fetchall()
+
+
+def all_heads(conn: sqlite3.Connection, without: Iterable[str] = ()) -> dict[int, int]:
+    """Return the longest head on each branch, of all generations of the other sessions."""
+    found = dict(conn.execute(_HEADS, (json.dumps(sorted(without)),)).fetchall())
+    for branch, length in checkpoint_heads(conn, without):
+        found[branch] = max(length, found.get(branch, 0))
+    return found

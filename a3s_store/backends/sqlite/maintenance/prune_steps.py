@@ -11,7 +11,7 @@ import functools
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -20,6 +20,7 @@ from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.maintenance import steps
 from a3s_store.backends.sqlite.maintenance.prune_plan import Doomed, SessionPlan
 from a3s_store.backends.sqlite.rows import blobs, message_log, pruned_generations
+from a3s_store.core.retention import Removed
 
 # The most rows that one step removes.
 ROWS: Final = 256
@@ -34,25 +35,6 @@ _MEASURE: Final = (
     "+ coalesce(length(CAST(extra AS BLOB)), 0)), 0) "
     "FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?"
 )
-
-
-@attrs.define(kw_only=True)
-class Removed:
-    """How many rows were removed or would be, and the bytes of their messages and blobs."""
-
-    generations: int = 0
-    branches: int = 0
-    messages: int = 0
-    blobs: int = 0
-    bytes: int = 0
-
-    def add(self, other: Removed) -> None:
-        """Add the counts of another step."""
-        self.generations += other.generations
-        self.branches += other.branches
-        self.messages += other.messages
-        self.blobs += other.blobs
-        self.bytes += other.bytes
 
 
 # -- Generations ----------------------------------------------------------------------------------
@@ -109,8 +91,13 @@ class Unneeded:
     removed: Removed
 
 
-def unneeded(conn: sqlite3.Connection, heads: Mapping[int, int]) -> Unneeded:
-    """Find the branches and rows that no head needs; `heads` has the longest head by branch."""
+def unneeded(
+    conn: sqlite3.Connection, heads: Mapping[int, int], without: Collection[str] = ()
+) -> Unneeded:
+    """Find the branches and rows that no head needs; `heads` has the longest head by branch.
+
+    `without` are sessions that count as deleted, with their artifacts.
+    """
     headless: list[int] = []
     excess: list[int] = []
     removed = Removed()
@@ -121,7 +108,7 @@ def unneeded(conn: sqlite3.Connection, heads: Mapping[int, int]) -> Unneeded:
                 headless.append(branch)
             if _measure(conn, branch, heads, removed, references):
                 excess.append(branch)
-    _measure_blobs(conn, references, removed)
+    _measure_blobs(conn, references, _artifact_blobs(conn, without), removed)
     return Unneeded(headless=tuple(headless), excess=tuple(excess), removed=removed)
 
 
@@ -154,15 +141,28 @@ def _measure(
     return bool(found) or is_unused
 
 
-def _measure_blobs(conn: sqlite3.Connection, gone: Counter[int], removed: Removed) -> None:
-    """Count the blobs that only the removed references refer to."""
+def _artifact_blobs(conn: sqlite3.Connection, session_ids: Collection[str]) -> Counter[int]:
+    """Return how many artifacts of these sessions have each blob."""
+    sql = "SELECT blob_key FROM artifact JOIN owner USING (owner_key) WHERE id = ?"
+    found: Counter[int] = Counter()
+    for session_id in session_ids:
+        rows = conn.execute(f"{sql} AND blob_key IS NOT NULL", (session_id,))
+        found.update(key for (key,) in rows)
+    return found
+
+
+def _measure_blobs(
+    conn: sqlite3.Connection, gone: Counter[int], artifacts: Counter[int], removed: Removed
+) -> None:
+    """Count the blobs that only the removed messages and artifacts refer to."""
     with transaction.read(conn):
-        for key, count in gone.items():
+        for key in sorted({*gone, *artifacts}):
             row = conn.execute(
                 "SELECT length(data) FROM blob WHERE blob_key = :key "
-                "AND NOT EXISTS (SELECT 1 FROM artifact WHERE blob_key = :key) "
-                "AND (SELECT count(*) FROM message_blob WHERE blob_key = :key) = :count",
-                {"key": key, "count": count},
+                "AND (SELECT count(*) FROM artifact WHERE blob_key = :key) = :artifacts "
+                "AND (SELECT count(*) FROM message_blob WHERE blob_key = :key) = :messages "
+                "AND NOT EXISTS (SELECT 1 FROM stream_item WHERE blob_key = :key)",
+                {"key": key, "messages": gone[key], "artifacts": artifacts[key]},
             ).fetchone()
             if row is not None:
                 removed.blobs += 1

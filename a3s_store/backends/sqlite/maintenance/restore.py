@@ -225,6 +225,7 @@ def _swap(old: Path, made: Path) -> tuple[Path, ...]:
         # process may open it at once and create a WAL.
         for suffix in COMPANIONS:
             beside(old, suffix).unlink(missing_ok=True)
+        files_beside.remove_queue(old)
         sync_folder(old.parent)
         if not atomic_rename.exchange(kept, old):
             atomic_rename.rename_new(kept, made)
@@ -256,6 +257,7 @@ def _set_aside(old: Path, made: Path, there: bool) -> tuple[Path, ...]:
                 undo.append(functools.partial(atomic_rename.rename_new, aside, here))
             sync_folder(old.parent)
         beside(old, INDEX).unlink(missing_ok=True)
+        files_beside.remove_queue(old)
         file_copy.place(made, old)
         undo.clear()
     return tuple(aside for _, aside in pairs)

@@ -23,15 +23,19 @@ from a3s_store.backends.sqlite.read import readable
 from a3s_store.backends.sqlite.read.messages import OneMessage
 from a3s_store.backends.sqlite.rows import (
     agent_memory,
-    blobs,
     bounds,
+    list_rows,
     message_log,
     queue_entries,
+    session_host,
     statements,
+    stream_items,
+    streams,
 )
 from a3s_store.backends.sqlite.rows.statements import Statements
+from a3s_store.backends.sqlite.rows.stream_items import ItemRow
+from a3s_store.backends.sqlite.rows.streams import StreamRow
 from a3s_store.core.base.queue_entries import QueueEntry
-from a3s_store.core.checksums import digest_prefix
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
 from a3s_store.core.digests import (
@@ -39,15 +43,15 @@ from a3s_store.core.digests import (
     EMPTY_LIST,
     ListDigest,
     chain,
-    digest_with,
-    item_digest,
     message_digest,
 )
+from a3s_store.core.host_data import NO_HOST_DATA, HostData
 from a3s_store.core.reports import Damage
 from a3s_store.core.segments import Segment
+from a3s_store.core.streams.requests import Body
 from a3s_store.errors import CodecError, CorruptionError
 from a3s_store.models import Message
-from a3s_store.wire import decode, encode, encode_without
+from a3s_store.wire import encode
 
 R = TypeVar("R")
 
@@ -134,22 +138,15 @@ class RowChecker:
 
         Raises CorruptRowError, or any error of decoding a damaged column.
         """
-        columns = row[1:]
-        tree = sql.shape.tree(columns[: len(sql.shape.names)])
-        if sql.rows.blob and columns[-1] is not None:
-            tree[sql.rows.blob] = blobs.get(self.conn, columns[-1])
-        value: Any = decode(sql.rows.model, {**tree, **{inner: [] for inner in sql.lists}})
-        digests = {inner: statements.digest_in(sql, inner, columns) for inner in sql.rows.lists}
-        digest = (
-            digest_with(encode_without(value, sql.lists), digests)
-            if digests
-            else item_digest(encode(value), sql.rows)
-        )
-        if digest_prefix(digest) != statements.mark_in(sql, row):
+        if row[sql.proven] is not None and not list_rows.is_written(sql, row):
             raise CorruptRowError(NOT_WRITTEN)
+        value, digest = list_rows.value_of(self.conn, sql, row)
         parts = {
             inner: self.values(
-                f"{name}.{inner}", statements.statements(part, sql.key), row[0], digests[inner]
+                f"{name}.{inner}",
+                statements.statements(part, sql.key),
+                row[-1],
+                list_rows.digest_in(sql, inner, row),
             )
             for inner, part in sql.rows.lists.items()
         }
@@ -159,7 +156,7 @@ class RowChecker:
         self, name: str, sql: Statements, parent_key: int, digest: ListDigest | None
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Return the rows of a list that can be read, each with its position; note the others."""
-        placed = sql.between(", ".join([sql.parent, "seq", sql.head, *sql.columns]))
+        placed = sql.between(", ".join([sql.parent, "seq", *sql.selected]))
         try:
             stored = _of_parent(parent_key, self.conn.execute(placed, sql.key_range(parent_key)))
         except sqlite3.Error:
@@ -199,7 +196,13 @@ class RowChecker:
 
         yield from readable.in_ranges(read, start, min(start + count, bounds.POSITIONS))
 
-    # -- Queue entries and agent memory -----------------------------------------------------------
+    # -- Host data, queue entries and agent memory ------------------------------------------------
+
+    def host(self, owner_key: int) -> HostData:
+        """Return what a host keeps with a session; nothing where it does not verify."""
+        found = self.attempt(session_host.PART, lambda: session_host.find(self.conn, owner_key))
+        self.values_read += found is not None and found != NO_HOST_DATA
+        return found or NO_HOST_DATA
 
     def queue(self, owner_key: int) -> tuple[QueueEntry, ...]:
         """Return the queue entries of a session that verify, oldest first."""
@@ -222,6 +225,32 @@ class RowChecker:
             item = self.attempt(agent_memory.PART, row.item)
             if item is not None:
                 yield row.key, item
+
+    # -- Streams ----------------------------------------------------------------------------------
+
+    def stream(self, stream_key: int) -> StreamRow | None:
+        """Return the row of a stream, if it verifies."""
+        return self.attempt(streams.PART, lambda: streams.with_key(self.conn, stream_key))
+
+    def stream_items(
+        self, stream_key: int, *, by_labels: bool = True
+    ) -> Iterator[tuple[ItemRow, Body]]:
+        """Yield the items of a stream that verify, expired ones too, with their values, in order.
+
+        Rows are read one by one: those behind a page that cannot be read may be whole. `by_labels`:
+        an item that its labels do not lead to is damaged.
+        """
+        seqs = self.attempt(streams.PART, lambda: stream_items.seqs(self.conn, stream_key))
+        for seq in seqs or ():
+            read = functools.partial(stream_items.at, self.conn, stream_key, seq, by_labels)
+            row = self.attempt(streams.PART, read, seq)
+            body = None if row is None else self.attempt(streams.PART, row.body, seq)
+            self.values_read += 1
+            if row is None or body is None:
+                continue
+            item = self.attempt(streams.PART, row.item, seq)
+            if item is not None:
+                yield row, body
 
     # -- Messages ---------------------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ _OWNER: Final = "(SELECT id FROM owner WHERE owner_key = t.owner_key)"
 _OF_RUN: Final = (
     "(SELECT session_id FROM loop_checkpoint WHERE loop_checkpoint_key = t.loop_checkpoint_key)"
 )
+_OF_STREAM: Final = (
+    "(SELECT id FROM owner JOIN stream USING (owner_key) WHERE stream_key = t.stream_key)"
+)
 _SESSIONS: Final[dict[str, str]] = {
     "owner": "t.id",
     "session": _OWNER,
@@ -35,12 +38,23 @@ _SESSIONS: Final[dict[str, str]] = {
     "task": _OWNER,
     "retained_artifact_uri": _OWNER,
     "queue_entry": _OWNER,
+    "session_host": _OWNER,
+    "session_label": _OWNER,
     "loop_checkpoint": "t.session_id",
     "draft": _OF_RUN,
     "workflow_checkpoint": "NULL",
     "workflow_step": "NULL",
     "agent_memory": "t.owner",
+    "commit_log": "t.subject",
+    "stream": _OWNER,
+    "stream_item": _OF_STREAM,
+    "stream_item_label": (
+        "(SELECT id FROM owner JOIN stream USING (owner_key) JOIN stream_item USING (stream_key) "
+        "WHERE item_key = t.item_key)"
+    ),
 }
+# Columns that repeat the name of a session and its first prompt.
+_REPEATED: Final = {"first_prompt", "search_text"}
 _NAMES: Final = {"message": "messages", "task": "tasks", "cost_record": "cost_records"}
 # How many levels of nested JSON are searched.
 _LEVELS: Final = 200
@@ -126,13 +140,20 @@ class _Scan:
 
     def _texts(self, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for name, value in row.items():
-            if isinstance(value, str):
+            if isinstance(value, str) and name not in _REPEATED:
                 yield name, value
+        raw = row.get("bytes")
         if row.get("blob_key") is not None:
             try:
-                yield "content", blobs.get(self._conn, row["blob_key"])
+                found = blobs.get_bytes(self._conn, row["blob_key"])
+                if raw is None:
+                    yield "content", found.decode()
+                else:
+                    raw = found
             except (ValueError, TypeError):
                 self._unreadable += 1
+        if isinstance(raw, bytes):  # of an item of a stream; others than texts have no keys
+            yield "bytes", raw.decode(errors="replace")
 
     def _keys(self, name: str, text: str) -> Iterator[tuple[str, str]]:
         """Yield path and shape of each key in the text of a column, each once."""

@@ -22,12 +22,13 @@ class Steps:
     """Runs the steps of one maintenance operation on the writer's thread, in order.
 
     `op` names the operation in errors. Steps share a lane of their own: no save waits behind them
-    for its turn.
+    for its turn. With `when_idle` a step waits until no save has come for a second.
     """
 
-    def __init__(self, engine: Engine, op: str) -> None:
+    def __init__(self, engine: Engine, op: str, *, when_idle: bool = False) -> None:
         self._engine = engine
         self._op = op
+        self._when_idle = when_idle
         self._where = str(engine.settings.path)
 
     async def run(
@@ -42,7 +43,11 @@ class Steps:
         def apply(conn: WorkConnection, _: CacheTransaction) -> R:
             return step(conn, *args, **kwargs)
 
+        if self._when_idle and self._engine.idle is not None:
+            await self._engine.idle.until_idle()
         began = time.monotonic()
-        done = await self._engine.write(self._op, self._where, apply, f"{self._op}\0")
+        done = await self._engine.write(
+            self._op, self._where, apply, f"{self._op}\0", is_idle_work=self._when_idle
+        )
         await asyncio.sleep(time.monotonic() - began)
         return done

@@ -21,7 +21,7 @@ import attrs
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.format import file_link, row_salt
-from a3s_store.backends.sqlite.maintenance import branch_checks, partial_read
+from a3s_store.backends.sqlite.maintenance import branch_checks, partial_read, search_check
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
 from a3s_store.backends.sqlite.maintenance.time_limit import (
     OutOfTimeError,
@@ -31,14 +31,17 @@ from a3s_store.backends.sqlite.maintenance.time_limit import (
 from a3s_store.backends.sqlite.rows import (
     agent_memory,
     blobs,
+    commit_log,
     drafts,
     message_log,
     pruned_generations,
     session_header,
     statements,
+    streams,
     tombstones,
 )
 from a3s_store.backends.sqlite.schema import structure_check
+from a3s_store.backends.sqlite.write import session_texts
 from a3s_store.core.collections import (
     CHECKPOINTS,
     COLLECTIONS,
@@ -53,6 +56,8 @@ from a3s_store.core.session_header import check
 
 # How many findings of one kind are reported.
 _REPORTED: Final = 100
+# Seconds between two calls that tell how far it is.
+_TELL_SECONDS: Final = 0.1
 _LISTS: Final = {
     **SESSION_ROWS.lists,
     **{collection.name: collection.rows for collection in COLLECTIONS},
@@ -66,18 +71,21 @@ def verify(
     depth: Depth,
     seconds: float | None = None,
     stop: Callable[[], bool] | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
 ) -> VerifyReport:
     """Verify the database, without its WAL, at this depth; return a report of the damage.
 
     It ends after `seconds`, or once `stop` returns true, with a report that is not `finished`.
-    `seconds=None` allows many times what a file of this size needs.
+    `seconds=None` allows many times what a file of this size needs. `on_progress` is called some
+    times a second with how many sessions, messages, checkpoints and blobs are verified, and their
+    number.
 
     Raises:
         sqlite3.OperationalError: it was interrupted from outside.
     """
     began = time.monotonic()
     limit = TimeLimit(seconds_for(conn) if seconds is None else seconds, stop)
-    work = _Verification(conn, depth, limit)
+    work = _Verification(conn, depth, limit, on_progress)
     finished = True
     try:
         with limit.over(conn):
@@ -119,8 +127,19 @@ class _Listed:
 class _Verification:
     """One run: the counts and the damage found so far."""
 
-    def __init__(self, conn: sqlite3.Connection, depth: Depth, limit: TimeLimit) -> None:
+    def __init__(
+        self,
+        conn: sqlite3.Connection,
+        depth: Depth,
+        limit: TimeLimit,
+        on_progress: Callable[[int, int], object] | None,
+    ) -> None:
         self.conn = conn
+        self._on_progress = on_progress
+        # The rows of each branch, and how many rows there are to verify; only if it is told.
+        self._branch_rows: dict[int, int] = {}
+        self._done = self._total = 0
+        self._told = time.monotonic()
         self.limit = limit
         self.skipped: list[str] = []
         self.deep = depth == "deep"
@@ -128,13 +147,17 @@ class _Verification:
         self.damage: list[Damage] = []
 
     def run(self) -> None:
+        if self._on_progress is not None:
+            self._look("file", self._count)
         self._look("file", self._structure)
         self._look("file", self._references)
         self._look("file", self._commit_link)
         self._look("file", self._row_salt)
         self._look("generation", lambda _: tombstones.check(self.conn))
+        self._look(commit_log.PART, self._commit_log)
         for listed in self._all("SELECT owner_key, id FROM owner"):
             key, session_id = listed.row
+            self._tell(1)
             if type(session_id) is not str:
                 self._look("session", self._no_id, "owner", key, listed=listed)
                 continue
@@ -145,10 +168,12 @@ class _Verification:
         for listed in self._all(branch_checks.BRANCHES, "SELECT branch_key FROM branch"):
             branch, session_id = listed.row
             self._look("messages", self._branch, branch, listed=listed, session_id=session_id)
+            self._tell(self._branch_rows.pop(branch, 0))
         for kind in CHECKPOINTS:
             table = kind.rows.table
             for listed in self._all(f"SELECT {table}_key, {kind.key} FROM {table}"):
                 row_key, key = listed.row
+                self._tell(1)
                 if type(key) is not str:
                     self._look(kind.name, self._no_id, table, row_key, listed=listed)
                     continue
@@ -157,8 +182,27 @@ class _Verification:
         for listed in self._all(agent_memory.OWNERS):
             (owner,) = listed.row
             self._look(agent_memory.PART, self._memories, owner, listed=listed, session_id=owner)
+        for listed in self._all("SELECT stream_key FROM stream"):
+            self._look(streams.PART, self._stream, *listed.row, listed=listed)
         for listed in self._all("SELECT blob_key, hash FROM blob"):
             self._look("blob", self._blob, *listed.row, listed=listed)
+            self._tell(1)
+        if self.deep:
+            self._look(search_check.PART, lambda _: search_check.check(self.conn))
+
+    def _count(self, _: RowChecker) -> None:
+        """Count what there is to verify."""
+        sql = "SELECT branch_key, count(*) FROM message GROUP BY branch_key"
+        self._branch_rows = dict(self.conn.execute(sql).fetchall())
+        tables = ["owner", "blob", *(kind.rows.table for kind in CHECKPOINTS)]
+        counts = [self.conn.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables]
+        self._total = sum(counts) + sum(self._branch_rows.values())
+
+    def _tell(self, more: int) -> None:
+        self._done += more
+        if self._on_progress is not None and time.monotonic() - self._told > _TELL_SECONDS:
+            self._told = time.monotonic()
+            self._on_progress(self._done, max(self._done, self._total))
 
     def _all(self, sql: str, still_there: str | None = None) -> list[_Listed]:
         """List the rows to verify; none, and a damage, when they cannot be read.
@@ -213,6 +257,12 @@ class _Verification:
     def _row_salt(self, checker: RowChecker) -> None:
         row_salt.read(self.conn)
 
+    def _commit_log(self, checker: RowChecker) -> None:
+        def note(error: CorruptRowError) -> None:
+            checker.note(commit_log.PART, error.what, error.position)
+
+        self.counts["values"] += commit_log.check(self.conn, note)
+
     def _references(self, checker: RowChecker) -> None:
         broken = [
             found
@@ -239,7 +289,7 @@ class _Verification:
     def _blob(self, _: RowChecker, blob_key: int, digest: bytes) -> None:
         self.counts["blobs"] += 1
         if self.deep:
-            blobs.get(self.conn, blob_key)
+            blobs.get_bytes(self.conn, blob_key)
         elif len(digest) != hashlib.sha256().digest_size:
             raise CorruptRowError(f"blob {blob_key} has no hash")
 
@@ -249,7 +299,9 @@ class _Verification:
         self.counts["sessions"] += 1
         self._generations(checker, key)
         checker.queue(key)
+        checker.host(key)
         if self.deep:
+            checker.attempt("config", lambda: session_texts.check(self.conn, key))
             partial_read.session(checker, session_id, messages=False)
             return
         found = session_header.find(self.conn, session_id)
@@ -311,6 +363,13 @@ class _Verification:
             return
         for _ in checker.memories(owner):
             pass
+
+    def _stream(self, checker: RowChecker, stream_key: int) -> None:
+        self.counts["values"] += 1
+        checker.stream(stream_key)
+        if self.deep:
+            for _ in checker.stream_items(stream_key):
+                pass
 
     def _branch(self, checker: RowChecker, branch: int) -> None:
         branch_checks.check(checker, branch, self.counts, deep=self.deep)

@@ -1,4 +1,4 @@
-"""Lists of sessions, generations and ids, and measurements of the file.
+"""Lists of generations and ids, and measurements of the file.
 
 Plain functions of a connection, each inside a read transaction that the caller opened.
 """
@@ -7,49 +7,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, Final
 
-from a3s_store.backends.sqlite.read import notes, run_states
+from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import session_header
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core import session_tree
 from a3s_store.core.collections import CHECKPOINTS
-from a3s_store.core.protocol import Generation, Inventory, SessionSummary
+from a3s_store.core.protocol import Generation, Inventory
 
 # Whether a session was saved under an id: its row is stored, or it is lost and the last generation
 # has a digest. Such a session is listed, so that loading it reports the damage.
-_WAS_SAVED: Final = """
+WAS_SAVED: Final = """
 CASE WHEN s.owner_key IS NOT NULL THEN 1 ELSE coalesce((
     SELECT digest IS NOT NULL FROM generation
     WHERE owner_key = o.owner_key ORDER BY generation DESC LIMIT 1
 ), 0) END"""
-# The fields of `SessionSummary` without those of runs, the parent first. `updated_at` counts
-# seconds; within one, the session saved last comes first.
-_SUMMARIES: Final = f"""
-SELECT
-    s.parent_id,
-    o.id,
-    coalesce(c.name, ''),
-    coalesce(s.state, 'Unknown'),
-    coalesce(c.workspace, ''),
-    s.model_name,
-    coalesce(s.head_length, 0),
-    s.total_tokens,
-    coalesce(s.total_cost, 0.0),
-    coalesce(s.created_at, 0),
-    coalesce(s.updated_at, 0),
-    coalesce(g.generation, 0)
-FROM owner AS o
-LEFT JOIN session AS s USING (owner_key)
-LEFT JOIN session_config AS c USING (owner_key)
-LEFT JOIN generation AS g ON g.owner_key = o.owner_key AND g.generation = (
-    SELECT max(generation) FROM generation WHERE owner_key = o.owner_key
-)
-WHERE typeof(o.id) = 'text' AND {_WAS_SAVED}
-ORDER BY s.updated_at DESC, g.saved_at_ms DESC, o.id
-"""
-_NO_RUNS: Final = (0, 0, 0, False)
 
 
 def generations(conn: sqlite3.Connection, session_id: str) -> tuple[Generation, ...]:
@@ -76,15 +49,6 @@ def exists(conn: sqlite3.Connection, session_id: str) -> bool:
     return session_header.revision_of(conn, session_id) is not None
 
 
-def summaries(conn: sqlite3.Connection) -> tuple[SessionSummary, ...]:
-    """Return a summary of every saved session, those updated last first."""
-    unfinished = run_states.of_sessions(conn)
-    found = conn.execute(_SUMMARIES).fetchall()
-    # `SessionSummary._make` counts the fields of every row again.
-    make = partial(tuple.__new__, SessionSummary)
-    return tuple([make((*row[1:], *unfinished.get(row[1], _NO_RUNS), row[0])) for row in found])
-
-
 def below(conn: sqlite3.Connection, session_id: str) -> list[str]:
     """Return a session and all its descendants, each after its own descendants."""
     parents = conn.execute(
@@ -98,10 +62,20 @@ def _ids(found: Iterable[Any]) -> tuple[str, ...]:
     return tuple(one for one in found if type(one) is str)
 
 
+def listed(conn: sqlite3.Connection) -> list[str]:
+    """Return the ids of all sessions that are not in the trash, sorted."""
+    rows = conn.execute(
+        f"SELECT id FROM owner AS o LEFT JOIN session AS s USING (owner_key) "
+        f"LEFT JOIN session_host AS h USING (owner_key) "
+        f"WHERE {WAS_SAVED} AND h.trashed_at_ms IS NULL ORDER BY id"
+    ).fetchall()
+    return [*_ids(row[0] for row in rows)]
+
+
 def inventory(conn: sqlite3.Connection) -> Inventory:
     """Return every id in the file."""
     owners = conn.execute(
-        f"SELECT id, {_WAS_SAVED} FROM owner AS o LEFT JOIN session AS s USING (owner_key) "
+        f"SELECT id, {WAS_SAVED} FROM owner AS o LEFT JOIN session AS s USING (owner_key) "
         "ORDER BY id"
     ).fetchall()
     loops, workflows = (

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 VERIFIED: Final = "last_verify"
 ERASED: Final = "last_erase"
+# The last complete run of `prune` by an idle store.
+PRUNED: Final = "last_prune"
 # The salvage that made this file: "at", "source", "whole" (how many sessions), "partial" and "lost"
 # (their ids), "damage" (sentences).
 SALVAGED: Final = "salvaged"
@@ -19,6 +21,16 @@ def notes(conn: sqlite3.Connection) -> dict[str, Any]:
     """Return the last note under each name; None for never, or for one that cannot be read."""
     rows = conn.execute("SELECT name, value FROM meta WHERE name IN (?, ?, ?)", _NAMES).fetchall()
     return dict.fromkeys(_NAMES) | {name: _note(value) for name, value in rows}
+
+
+def pruned_at_ms(conn: sqlite3.Connection, policy: Sequence[Any]) -> int | None:
+    """Return when an idle store was pruned last, in Unix milliseconds.
+
+    None if it never was, or by a policy with other numbers than these.
+    """
+    row = conn.execute("SELECT value FROM meta WHERE name = ?", (PRUNED,)).fetchone()
+    note = None if row is None else _note(row[0])
+    return None if note is None or note.get("policy") != [*policy] else note["at"] * 1000
 
 
 def keep(conn: sqlite3.Connection, name: str, note: Mapping[str, Any]) -> None:

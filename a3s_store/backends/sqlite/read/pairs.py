@@ -29,7 +29,7 @@ def _of_session(conn: sqlite3.Connection, session_id: str) -> tuple[PairProblem,
         header = session_header.find(conn, session_id)
         if header is None or header.head is None:
             return ()
-        messages = conversation.read(conn, conversation.find(conn, header.head))
+        messages = conversation.read(conn, conversation.find(conn, header.head)).messages
     except (ValueError, StoreError):
         return ()
     return check_pairs(messages)

@@ -28,7 +28,7 @@ SUM_IS_WRONG: Final = (
     "all row checksums are right, but their total is not: a row was added, removed or is from an "
     "older save"
 )
-ROWS: Final = TableLayout(model=MemoryItem, table="memory")
+ROWS: Final = TableLayout(find=lambda: MemoryItem, table="memory")
 _SHAPE: Final = shape(ROWS)
 _COLUMNS: Final = ", ".join(_SHAPE.names)
 _AT: Final = {name: place for place, name in enumerate(_SHAPE.names)}

@@ -1,9 +1,10 @@
 """Large texts and images, kept once by the hash of their bytes (design decision D7).
 
 A text above `THRESHOLD` bytes goes to the table `blob`, compressed when that saves an eighth of
-it. In a message the data of an image is replaced by `{"$blob": "<hash>"}`, which no upstream file
-can hold there, since the data of an image is a string. Blobs are reclaimed by asking who still
-refers to them, never by a counter: a counter that is wrong once stays wrong.
+it; values of streams do from fewer bytes on, and are compressed when the stream asks for that.
+In a message the data of an image is replaced by `{"$blob": "<hash>"}`, which no upstream file can
+hold there, since the data of an image is a string. Blobs are reclaimed by asking who still refers
+to them, never by a counter: a counter that is wrong once stays wrong.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ MOST_BYTES: Final = 512 * 1024 * 1024
 _TRUSTED_BYTES: Final = 4 * 1024 * 1024
 _PIECE: Final = 16 * 1024  # packed; it unpacks to a thousand times as much at most
 _REFERENCE: Final = "$blob"
+# The text of that key in a row; text of a message has a backslash before each quote.
+REFERENCE: Final = b'"$blob"'
 
 
 def is_large(text: str) -> bool:
@@ -38,10 +41,17 @@ def put(conn: sqlite3.Connection, text: str) -> int:
 
     Raises EncodeError when it is larger than `MOST_BYTES`.
     """
-    raw = text.encode("utf-8")
+    return put_bytes(conn, text.encode("utf-8"), compress=True)
+
+
+def put_bytes(conn: sqlite3.Connection, raw: bytes, *, compress: bool) -> int:
+    """Return the key of the blob with these bytes, as `put` does; `compress` if that saves enough.
+
+    Raises EncodeError when they are more than `MOST_BYTES`.
+    """
     if len(raw) > MOST_BYTES:
         raise EncodeError(
-            f"a text of {len(raw)} bytes is too large",
+            f"a value of {len(raw)} bytes is too large",
             hint="Keep such a large value outside the store",
         )
     digest = hashlib.sha256(raw).digest()
@@ -49,7 +59,7 @@ def put(conn: sqlite3.Connection, text: str) -> int:
     row = conn.execute("SELECT blob_key FROM blob WHERE hash = ?", (digest,)).fetchone()
     if row is not None:
         return int(row[0])
-    packed = zlib.compress(raw, 1)
+    packed = zlib.compress(raw, 1) if compress else raw
     smaller = len(packed) <= len(raw) - len(raw) // 8
     encoding, data = ("zlib", packed) if smaller else ("raw", raw)
     cursor = conn.execute(
@@ -62,17 +72,25 @@ def put(conn: sqlite3.Connection, text: str) -> int:
 
 def get(conn: sqlite3.Connection, blob_key: int) -> str:
     """Return the text of a blob. Raises ValueError when its bytes do not have its hash."""
+    return get_bytes(conn, blob_key).decode("utf-8")
+
+
+def get_bytes(conn: sqlite3.Connection, blob_key: int) -> bytes:
+    """Return the bytes of a blob. Raises ValueError when they do not have its hash."""
     row = conn.execute(
         "SELECT hash, size_bytes, encoding, data FROM blob WHERE blob_key = ?", (blob_key,)
     ).fetchone()
     if row is None:
         raise ValueError(f"blob {blob_key} is missing")
-    digest, size, encoding, data = row
+    return unpacked(blob_key, *row)
+
+
+def unpacked(blob_key: int, digest: bytes, size: int, encoding: str, data: bytes) -> bytes:
+    """Return the bytes of a row. Raises ValueError when they do not have its hash."""
     raw = _unpack(data, size, digest) if encoding == "zlib" else data
     if len(raw) != size or hashlib.sha256(raw).digest() != digest:
         raise ValueError(f"blob {blob_key} does not have its hash")
-    text: str = raw.decode("utf-8")
-    return text
+    return raw
 
 
 def _unpack(data: bytes, size: int, digest: bytes) -> bytes:
@@ -172,6 +190,7 @@ def reclaim(conn: sqlite3.Connection, blob_keys: Iterable[int]) -> list[int]:
             "DELETE FROM blob WHERE blob_key = :key "
             "AND NOT EXISTS (SELECT 1 FROM artifact WHERE blob_key = :key) "
             "AND NOT EXISTS (SELECT 1 FROM message_blob WHERE blob_key = :key) "
+            "AND NOT EXISTS (SELECT 1 FROM stream_item WHERE blob_key = :key) "
             "RETURNING length(data)",
             {"key": key},
         ).fetchall()

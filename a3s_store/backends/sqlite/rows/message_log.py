@@ -84,6 +84,32 @@ def _segment_checksum(part: Segment) -> int:
     return row_checksum(*attrs.astuple(part))
 
 
+def added_at(conn: sqlite3.Connection, head: Head) -> int | None:
+    """Return when the last message of a head was stored; None without one, or if not known."""
+    part = segment_at(segments_of(conn, head.branch, head.length), head.length)
+    if part is None:
+        return None
+    row = conn.execute(
+        "SELECT added_at_ms FROM message WHERE branch_key = ? AND seq = ?",
+        (part.source, part.seq(head.length - 1)),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def last_own_row(conn: sqlite3.Connection, head: Head) -> tuple[int, bytes] | None:
+    """Return `seq` and chain hash of the last row of a head's branch.
+
+    None unless the branch is open behind its own rows.
+    """
+    row: tuple[int, bytes] | None = conn.execute(
+        "SELECT seq, chain_hash FROM message WHERE branch_key = :branch AND EXISTS "
+        "(SELECT 1 FROM branch_segment WHERE branch_key = :branch AND source_branch = :branch "
+        "AND end_seq IS NULL AND start_seq < :length) ORDER BY seq DESC LIMIT 1",
+        {"branch": head.branch, "length": head.length},
+    ).fetchone()
+    return row
+
+
 def put_segments(conn: sqlite3.Connection, branch: int, parts: Iterable[Segment]) -> None:
     """Store the segments of a branch; a `source` of 0 is the branch itself."""
     made = [attrs.evolve(part, branch=branch, source=part.source or branch) for part in parts]
@@ -174,7 +200,8 @@ def store_chain_hash(
 
 
 # The longest prefix of a branch that a head refers to. This is the only list of the kinds of head.
-# The head of a session is that of its last generation, unless the row of that one is lost.
+# The head of a session is that of its last generation, unless the row of that one is lost. A save
+# that adds rows in several transactions will need all of its branch (`unfinished`).
 _NEEDED = """
 SELECT max(needed) FROM (
     SELECT max(head_length) AS needed
@@ -184,6 +211,10 @@ SELECT max(needed) FROM (
     FROM branch_owner JOIN session USING (owner_key)
     WHERE branch_key = :branch AND head_branch = :branch
     UNION ALL SELECT max(head_length) FROM loop_checkpoint WHERE head_branch = :branch
+    UNION ALL SELECT max(
+        (SELECT max(start_seq) FROM branch_segment WHERE branch_key = :branch),
+        coalesce((SELECT max(seq) + 1 FROM message WHERE branch_key = :branch), 0)
+    ) FROM unfinished WHERE branch_key = :branch AND kind <> 'delete'
 )
 """
 
@@ -196,29 +227,47 @@ def needed(conn: sqlite3.Connection, branch: int) -> int | None:
 
 def collect(conn: sqlite3.Connection, branches: Iterable[int]) -> None:
     """Remove rows that no head needs, of these branches and of the sources of their segments."""
+    for source in sorted(release(conn, branches)):
+        trim(conn, source)
+
+
+def release(conn: sqlite3.Connection, branches: Iterable[int]) -> set[int]:
+    """Remove the segments of those of these branches that have no head.
+
+    Returns the branches whose rows may be needed no more, for `trim`.
+    """
     sources: set[int] = set()
     for branch in set(branches):
-        parts = segments_of(conn, branch, None)
-        sources.update(part.source for part in parts)
+        sources.update(part.source for part in segments_of(conn, branch, None))
         if needed(conn, branch) is None:
             sources.add(branch)
             drop_headless(conn, branch)
-    blob_keys: list[int] = []
-    for source in sorted(sources):
-        blob_keys += _trim(conn, source)
-    blobs.reclaim(conn, blob_keys)
+    return sources
 
 
-def _trim(conn: sqlite3.Connection, source: int) -> list[int]:
-    """Remove the rows of a branch that no head reaches; returns the blobs they referred to."""
+def trim(conn: sqlite3.Connection, source: int, most: int | None = None) -> int | None:
+    """Remove the rows of a branch that no head reaches, the last first, and their blobs.
+
+    At most `most` of them; returns how many, and None when there are more. The branch goes with
+    its last row.
+    """
+    gone = 0
     blob_keys: list[int] = []
     gaps = unneeded(conn, source, functools.partial(needed, conn))
     close_before_gaps(conn, source, gaps)
-    for start, end in gaps:
-        blob_keys += blob_references(conn, source, start, end)
-        remove_rows(conn, source, start, end)
+    is_done = True
+    for start, end in reversed(gaps):
+        first = start if most is None else max(start, end - (most - gone))
+        blob_keys += blob_references(conn, source, first, end)
+        gone += remove_rows(conn, source, first, end)
+        if first > start:
+            is_done = False
+            break
+    blobs.reclaim(conn, blob_keys)
+    if not is_done:
+        return None
     drop_if_unused(conn, source)
-    return blob_keys
+    return gone
 
 
 def blob_references(conn: sqlite3.Connection, branch: int, start: int, end: int) -> list[int]:
@@ -232,11 +281,17 @@ def blob_references(conn: sqlite3.Connection, branch: int, start: int, end: int)
 
 
 def remove_rows(conn: sqlite3.Connection, branch: int, start: int, end: int) -> int:
-    """Remove these rows of a branch, whose blobs stay; how many those were."""
-    return conn.execute(
+    """Remove these rows of a branch and their words, whose blobs stay; how many those were."""
+    from a3s_store.backends.sqlite.rows import search_index
+
+    is_indexed = search_index.remove(conn, branch, start, end)
+    gone = conn.execute(
         "DELETE FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
         (branch, start, end),
     ).rowcount
+    if is_indexed:
+        search_index.lower(conn)
+    return gone
 
 
 def unneeded(

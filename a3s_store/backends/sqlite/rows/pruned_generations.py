@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from a3s_store.core.base import generational
 from a3s_store.core.corruption import CorruptRowError
-from a3s_store.errors import GenerationGoneError, SessionNotFoundError
+from a3s_store.errors import SessionNotFoundError
 
 # The part that damage of a generation is reported under.
 PART: Final = "generation"
@@ -85,9 +85,5 @@ def not_there(
     ):
         if pruned is None or number > pruned.through:
             return CorruptRowError("it is missing", PART, number)
-        return GenerationGoneError(
-            f"generation {number} was pruned",
-            generation=number,
-            hint="`generations()` names those that are kept",
-        )
+        return generational.pruned(number)
     return generational.not_there(number, newest)

@@ -8,25 +8,46 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
+import attrs
+
+from a3s_store.backends.sqlite.format import commit_row
 from a3s_store.backends.sqlite.rows import bounds, message_log, pruned_generations, tombstones
 from a3s_store.core.checksums import row_checksum
+from a3s_store.core.commit_log import CommitOp
 from a3s_store.core.conversation import Head
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
-from a3s_store.core.digests import ListDigest, snapshot_digest_of_parts
+from a3s_store.core.digests import ListDigest
+from a3s_store.core.parts import Parts
 from a3s_store.core.revision import Revision
 from a3s_store.core.session_header import SessionHeader
 
 _HEADER = """
 SELECT o.owner_key, g.generation, g.head_branch, g.head_length, g.digest, g.saved_at_ms, g.holder,
     g.save_id, g.row_checksum, o.life, s.head_branch, s.head_length, s.digest, c.digest,
-    c.name_source
+    c.name_source, s.changed_at_ms, c.first_prompt,
+    (SELECT group_concat(name || ' ' || count || ' ' || hex(digest), ',')
+        FROM collection WHERE owner_key = o.owner_key),
+    (SELECT chain_hash FROM message WHERE branch_key = s.head_branch AND seq = s.head_length - 1)
+    {more}
 FROM owner AS o
 LEFT JOIN generation AS g ON g.owner_key = o.owner_key
 LEFT JOIN session AS s ON s.owner_key = o.owner_key
 LEFT JOIN session_config AS c ON c.owner_key = o.owner_key
+WHERE o.id = ?
+ORDER BY g.generation DESC
+LIMIT 1
+"""
+# Columns before `more`.
+_WIDTH: Final = 19
+# What changes with every save of a session; times of its last change may be changed by others.
+_CONFIRM = """
+SELECT o.owner_key, o.life, g.generation, g.digest, g.head_branch, g.head_length, s.changed_at_ms
+FROM owner AS o
+JOIN generation AS g ON g.owner_key = o.owner_key
+LEFT JOIN session AS s ON s.owner_key = o.owner_key
 WHERE o.id = ?
 ORDER BY g.generation DESC
 LIMIT 1
@@ -49,22 +70,33 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
 
     Raises CorruptRowError when the rows contradict each other, or one is missing.
     """
-    row = conn.execute(_HEADER, (session_id,)).fetchone()
+    found = find_with(conn, session_id, "")
+    return None if found is None else found[0]
+
+
+def find_with(
+    conn: sqlite3.Connection, session_id: str, more: str
+) -> tuple[SessionHeader, tuple[Any, ...]] | None:
+    """Return the header of a session id, and the values of further columns, in one statement.
+
+    `more` is SQL that begins with a comma, or empty: expressions with the tables `o` (owner), `s`
+    (session) and `c` (session_config). Otherwise as `find`.
+    """
+    row = conn.execute(_HEADER.format(more=more), (session_id,)).fetchone()
     if row is None:
         refuse_lost(conn, "owner", "id", session_id, "session")
         return None
-    *save, checksum, life, branch, length, session, config, name_source = row
+    own, others = row[:_WIDTH], row[_WIDTH:]
+    *save, checksum, life, branch, length, session, config, name_source = own[:-4]
+    changed_at_ms, first_prompt, listed, chain_hash = own[-4:]
     key, generation, _, _, digest, _, _, _ = save
     _refuse_none(generation)
     if _checksum(*save) != checksum:
         raise CorruptRowError(NOT_WRITTEN, "generation", generation)
-    # Which lists does it have?
-    parts = {
-        name: ListDigest(count, list_digest)
-        for name, count, list_digest in conn.execute(
-            "SELECT name, count, digest FROM collection WHERE owner_key = ?", (key,)
-        ).fetchall()
-    }
+    parts: dict[str, ListDigest] = {}
+    for one in listed.split(",") if listed else ():
+        name, count, list_digest = one.split(" ")
+        parts[name] = ListDigest(int(count), bytes.fromhex(list_digest))
     head = None
     if branch is not None:
         if session is None or config is None:
@@ -72,8 +104,30 @@ def find(conn: sqlite3.Connection, session_id: str) -> SessionHeader | None:
         head = Head(branch, length)
         parts["session"] = ListDigest(1, session)
         parts["config"] = ListDigest(1, config)
-        parts["messages"] = ListDigest(length, message_log.chain_hash_at(conn, head))
-    return SessionHeader(key, generation, digest, head, parts, life, name_source)
+        if chain_hash is None:
+            chain_hash = message_log.chain_hash_at(conn, head)
+        parts["messages"] = ListDigest(length, chain_hash)
+    header = SessionHeader(
+        key, generation, digest, head, parts, life, name_source, changed_at_ms or 0, first_prompt
+    )
+    return header, others
+
+
+def confirmed(
+    conn: sqlite3.Connection, session_id: str, known: SessionHeader
+) -> SessionHeader | None:
+    """Return a known header if it is that of the session's last save, else None.
+
+    One row is read: whatever changes a session makes a generation.
+    """
+    row = conn.execute(_CONFIRM, (session_id,)).fetchone()
+    head = (None, None) if known.head is None else (known.head.branch, known.head.length)
+    if row is None or row[:6] != (known.key, known.life, known.generation, known.digest, *head):
+        return None
+    changed_at_ms = row[6] or 0
+    if changed_at_ms == known.changed_at_ms:
+        return known
+    return attrs.evolve(known, changed_at_ms=changed_at_ms)
 
 
 def refuse_lost(
@@ -124,33 +178,92 @@ def add_owner(conn: sqlite3.Connection, session_id: str) -> SessionHeader:
     return SessionHeader(key, last, None, None, {}, last + 1)
 
 
+def next_after(
+    before: SessionHeader,
+    head: Head | None,
+    parts: Parts,
+    fields: bytes | None,
+    now_ms: int,
+    prompt: str | None,
+    *,
+    again: bool = False,
+) -> SessionHeader:
+    """Return the header of a session after its next save, at this time by the store's clock.
+
+    `fields` as in `SessionHeader`. `again`: the save goes on with the last generation, which is of
+    the same unit.
+    """
+    # Not by `attrs.evolve`, which takes as long as a statement.
+    return SessionHeader(
+        before.key,
+        before.generation if again else before.generation + 1,
+        None if head is None else parts.digest(),
+        head,
+        parts,
+        before.life,
+        before.name_source,
+        max(now_ms, before.changed_at_ms),
+        prompt,
+        fields,
+    )
+
+
+def log(
+    conn: sqlite3.Connection,
+    session_id: str,
+    after: SessionHeader,
+    op: CommitOp,
+    save_id: bytes | None = None,
+    last: int | None = None,
+    instead_of: int | None = None,
+) -> int:
+    """Add the save that made this header to the commit log, as `commit_row.add` does."""
+    return commit_row.add(
+        conn,
+        "session",
+        session_id,
+        op,
+        after.changed_at_ms,
+        generation=after.generation,
+        digest=after.digest,
+        save_id=save_id,
+        last=last,
+        instead_of=instead_of,
+    )
+
+
 def write(
     conn: sqlite3.Connection,
     before: SessionHeader,
-    head: Head | None,
-    parts: Mapping[str, ListDigest],
+    after: SessionHeader,
     now_ms: int,
     save_id: bytes | None = None,
-) -> SessionHeader:
-    """Write the digests of a save and its generation; return the header after it.
+) -> None:
+    """Write the digests of a save and its generation.
 
     The rows of the session and its configuration have their digests already.
     """
-    digest = None if head is None else snapshot_digest_of_parts(parts)
-    after = SessionHeader(before.key, before.generation + 1, digest, head, parts, before.life)
     _write_collections(conn, before, after)
+    head = after.head
     if head is not None and (before.head is None or before.head.branch != head.branch):
         conn.execute(
             "INSERT OR IGNORE INTO branch_owner (owner_key, branch_key) VALUES (?, ?)",
             (after.key, head.branch),
         )
-    add_generation(conn, after.key, after.generation, head, digest, now_ms, save_id)
-    return after
+    if after.generation == before.generation:
+        conn.execute(
+            "DELETE FROM generation WHERE owner_key = ? AND generation = ?",
+            (after.key, after.generation),
+        )
+    add_generation(conn, after.key, after.generation, head, after.digest, now_ms, save_id)
 
 
 # In the order in which the row checksum is made of them.
 _GENERATION = (
     "owner_key, generation, head_branch, head_length, digest, saved_at_ms, holder, save_id"
+)
+_ADD_GENERATION = (
+    f"INSERT INTO generation ({_GENERATION}, row_checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -172,10 +285,7 @@ def add_generation(
     """Add the row of a generation: the head of its conversation, and the snapshot's digest."""
     branch, length = (None, None) if head is None else (head.branch, head.length)
     columns = (key, number, branch, length, digest, saved_at_ms, None, save_id)
-    conn.execute(
-        f"INSERT INTO generation ({_GENERATION}, row_checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*columns, _checksum(*columns)),
-    )
+    conn.execute(_ADD_GENERATION, (*columns, _checksum(*columns)))
 
 
 class StoredGeneration(NamedTuple):
@@ -228,17 +338,19 @@ _ELSEWHERE = frozenset({"session", "config", "messages"})
 def _write_collections(
     conn: sqlite3.Connection, before: SessionHeader, after: SessionHeader
 ) -> None:
-    conn.executemany(
-        "INSERT INTO collection (owner_key, name, count, digest) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET count = excluded.count, digest = excluded.digest",
-        [
-            (after.key, name, digest.count, digest.digest)
-            for name, digest in after.parts.items()
-            if name not in _ELSEWHERE and digest != before.parts.get(name)
-        ],
-    )
-    for name in before.parts:
-        if name not in after.parts:
+    changed = [
+        (after.key, name, *after.parts[name])
+        for name in after.parts.differing(before.parts)
+        if name not in _ELSEWHERE
+    ]
+    if changed:
+        conn.executemany(
+            "INSERT INTO collection (owner_key, name, count, digest) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET count = excluded.count, digest = excluded.digest",
+            changed,
+        )
+    for name in before.parts.lacking(after.parts):
+        if name not in _ELSEWHERE:
             conn.execute(
                 "DELETE FROM collection WHERE owner_key = ? AND name = ?", (after.key, name)
             )
@@ -283,13 +395,3 @@ def _newest(conn: sqlite3.Connection, session_id: str) -> tuple[Revision, bool] 
     if not is_of_session:
         raise CorruptRowError("the last one is missing or damaged", "generation")
     return Revision(generation, life), bool(has_session)
-
-
-def revision_saved_as(conn: sqlite3.Connection, session_id: str, save_id: bytes) -> Revision | None:
-    """Return the revision that the save with this id made; None when there is none."""
-    row = conn.execute(
-        "SELECT generation, life FROM generation JOIN owner USING (owner_key) "
-        "WHERE id = ? AND save_id = ? ORDER BY generation DESC LIMIT 1",
-        (session_id, save_id),
-    ).fetchone()
-    return None if row is None else Revision(*row)

@@ -7,18 +7,18 @@ which need not begin at 0: dropping the oldest moves nothing.
 from __future__ import annotations
 
 import functools
+import operator
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
-from a3s_store.backends.sqlite.rows import blobs, bounds
-from a3s_store.core.checksums import digest_prefix
+from a3s_store.backends.sqlite.rows import bounds
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, SESSION_ROWS, TableLayout
-from a3s_store.core.columns import Shape, shape
-from a3s_store.core.corruption import CorruptRowError
-from a3s_store.core.digests import ListDigest
+from a3s_store.core.columns import SQL_TYPES, Shape, shape
 
 Tree = dict[str, Any]
+
+_PREFIX: Final = "digest_prefix"
 
 
 def is_packed(rows: TableLayout) -> bool:
@@ -53,7 +53,13 @@ def _packed_lists(rows: TableLayout) -> Iterator[tuple[str, str, str]]:
 
 
 class Statements:
-    """The statements of one table under one parent column."""
+    """The statements of one table under one parent column.
+
+    `columns` are those of a value, in the order of the table: the value's own, its digests, the key
+    of its blob, and columns that a later schema added. Rows of `select` begin with their place (the
+    packed key; or the parent's key and `seq`); then come `columns`, the row checksum, and the key
+    of the row where it is the parent of lists.
+    """
 
     def __init__(self, rows: TableLayout, parent: str) -> None:
         self.rows = rows
@@ -61,15 +67,14 @@ class Statements:
         self.shape: Shape = shape(rows)
         self.key = f"{rows.table}_key"
         self.lists = frozenset(rows.lists)
-        self.columns = [*self.shape.names]
         # The columns of the digest of each list inside a value.
         self.extents = [f"{name}_{what}" for name in rows.lists for what in ("count", "digest")]
-        # A damaged value of a list is found by its digest, or the first bits of it.
-        self.columns += ["digest", *self.extents] if rows.lists else ["digest_prefix"]
+        made = [*self.shape.names, *(["digest", *self.extents] if rows.lists else [_PREFIX])]
         if rows.blob:
-            self.columns.append("blob_key")
-        # The place of that column in the rows that `select` returns, which begin with the key.
-        self.mark = 1 + len(self.shape.names)
+            made.append("blob_key")
+        self.columns = [*(name for name in made if name not in rows.added), *rows.added]
+        # Puts values in the order of `made` into that of `columns`.
+        self.arranged = _picked([made.index(name) for name in self.columns])
         table = rows.table
         # Rows with keys of their own are found by two columns; in others both are packed into the
         # key: the parent's key, then seq.
@@ -82,19 +87,29 @@ class Statements:
             place, at = [parent, "seq"], f"{parent} = ? AND seq = ?"
             segment = f"{parent} = ? AND seq >= ? AND seq < ?"
             last = "max(seq)"
-        every = [*place, *self.columns]
+        every = [*place, *self.columns, "checksum"]
+        # The index of the first column, and of the checksum, in the rows that `select` returns.
+        self.first, self.proven = len(place), len(place) + len(self.columns)
+        self._original = self.proven - len(rows.added)
+        # The index of the digest prefix, or of the digest that it is made of.
+        self.mark = self.first + self.columns.index("digest" if rows.lists else _PREFIX)
+        self.values = _picked([self.first + self.columns.index(name) for name in self.shape.names])
+        self.texts = [
+            self.first + self.columns.index(column.name)
+            for column in self.shape.columns
+            if SQL_TYPES[column.kind] == "TEXT"
+        ]
         # A new value at a place.
         self.insert = (
             f"INSERT INTO {table} ({', '.join(every)}) VALUES ({', '.join('?' * len(every))})"
         )
         # Another value at the same place.
-        changes = ", ".join(f"{name} = ?" for name in self.columns)
+        changes = ", ".join(f"{name} = ?" for name in every[self.first :])
         self.update = f"UPDATE {table} SET {changes} WHERE {at}"
         # Values in order; the columns are put in between.
         self._select = "SELECT {} " + f"FROM {table} WHERE {segment} ORDER BY {place[-1]}"
-        # All columns of the values, with the key that is the parent of lists inside them.
-        self.head = self.key if rows.lists else "seq"
-        self.select = self.between(", ".join([self.head, *self.columns]))
+        self.selected = [*every, self.key] if rows.lists else every
+        self.select = self.between(", ".join(self.selected))
         # Values that are no longer in the list.
         self.delete = f"DELETE FROM {table} WHERE {segment}"
         # How many values are there?
@@ -106,12 +121,64 @@ class Statements:
         """Return the statement that reads these columns of the values in a key range, in order."""
         return self._select.format(columns)
 
-    def place(self, parent_key: int, seq: int) -> tuple[int, ...]:
-        """Return the parameters that find a row. Raises CorruptRowError: out of bounds."""
-        bounds.check_positions(seq + 1)
+    def between_parents(self, name: str) -> str:
+        """Return the statement that reads the list `name` of all values in a key range, in order.
+
+        Its rows are packed; they are those that `select` of that list returns.
+        """
+        part = self.rows.lists[name]
+        inner = statements(part, self.key)
+        columns = ", ".join(f"i.{column}" for column in inner.selected)
+        return (
+            f"SELECT {columns} FROM {self.rows.table} AS o CROSS JOIN {part.table} AS i "
+            f"ON i.{inner.key} >= o.{self.key} << 32 AND i.{inner.key} < (o.{self.key} + 1) << 32 "
+            f"WHERE o.{self.parent} = ? AND o.seq >= ? AND o.seq < ? ORDER BY o.seq, i.{inner.key}"
+        )
+
+    def checked(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what the row checksum is made of: the place and the columns.
+
+        Not the added columns behind the last one that is not NULL: older rows do not have them.
+        """
+        end = self.proven
+        while end > self._original and row[end - 1] is None:
+            end -= 1
+        return row[:end]
+
+    def is_there(self, parent: str) -> str:
+        """Return the SQL expression whether a row has any values, given its table's alias."""
+        within = f"{self.parent} = {parent}.{self.parent}"
+        if self._packed:
+            key = f"{parent}.{self.parent}"
+            within = f"{self.key} >= {key} << 32 AND {self.key} < ({key} + 1) << 32"
+        return f"EXISTS (SELECT 1 FROM {self.rows.table} WHERE {within})"
+
+    def seq_of(self, row: tuple[Any, ...]) -> int:
+        """Return the `seq` of a row of `select`."""
+        seq: int = row[0] & bounds.POSITIONS if self._packed else row[1]
+        return seq
+
+    def select_where(self, condition: str) -> str:
+        """Return the statement of all columns of the values in a key range that meet a condition.
+
+        Its parameters are the key range, those of the condition, and the most values to read.
+        """
+        order = f" ORDER BY {self.key if self._packed else 'seq'}"
+        before, after = self.select.split(order)
+        assert not after, "the order is the end of the statement"
+        return f"{before} AND {condition}{order} LIMIT ?"
+
+    def places(self, parent_key: int, seq: int, count: int) -> list[tuple[int, ...]]:
+        """Return the parameters that find each of some rows. Raises CorruptRowError: as `place`."""
+        bounds.check_positions(seq + count)
         if self._packed:
             bounds.check_parent(parent_key)
-        return (parent_key << 32 | seq,) if self._packed else (parent_key, seq)
+            return [(parent_key << 32 | one,) for one in range(seq, seq + count)]
+        return [(parent_key, one) for one in range(seq, seq + count)]
+
+    def place(self, parent_key: int, seq: int) -> tuple[int, ...]:
+        """Return the parameters that find a row. Raises CorruptRowError: out of bounds."""
+        return self.places(parent_key, seq, 1)[0]
 
     def key_range(
         self, parent_key: int, start: int = 0, end: int = bounds.POSITIONS
@@ -127,74 +194,54 @@ class Statements:
         return parent_key, start, end
 
 
+def _picked(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return the function that takes the values at these places out of a tuple, in that order."""
+    start, end = places[0], places[-1] + 1
+    if [*places] == [*range(start, end)]:
+        return operator.itemgetter(slice(start, end))
+    return operator.itemgetter(*places)
+
+
 @functools.cache
 def statements(rows: TableLayout, parent: str) -> Statements:
     """Return the statements of a table, made once."""
     return Statements(rows, parent)
 
 
-class FetchedList(NamedTuple):
-    """The JSON objects of a list, and the stored digest prefix of each."""
-
-    trees: list[Tree]
-    marks: list[int]
-
-
-def fetch_list(
-    conn: sqlite3.Connection, name: str, rows: TableLayout, parent: str, parent_key: int, count: int
-) -> FetchedList:
-    """Return the JSON objects of the list `name` under a parent, in order.
-
-    Raises CorruptRowError when there are not `count` rows, or for a damaged one, with its position.
-    """
-    sql = statements(rows, parent)
-    stored = conn.execute(sql.select, sql.key_range(parent_key)).fetchall()
-    if len(stored) != count:
-        raise CorruptRowError(f"expected {count} rows, found {len(stored)}", name)
-    trees: list[Tree] = []
-    for position, row in enumerate(stored):
-        try:
-            trees.append(tree_of(conn, sql, row))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise CorruptRowError(_reason(error), name, position) from error
-    return FetchedList(trees, [mark_in(sql, row) for row in stored])
-
-
-def tree_of(conn: sqlite3.Connection, sql: Statements, stored: tuple[Any, ...]) -> Tree:
-    """Return the JSON object of a row of `Statements.select`. Raises ValueError if damaged."""
-    values = stored[1:]
-    tree = sql.shape.tree(values[: len(sql.shape.names)])
-    if sql.rows.blob and values[-1] is not None:
-        tree[sql.rows.blob] = blobs.get(conn, values[-1])
-    for name, part in sql.rows.lists.items():
-        digest = digest_in(sql, name, values)
-        tree[name] = fetch_list(conn, name, part, sql.key, stored[0], digest.count).trees
-    return tree
-
-
-def mark_in(sql: Statements, stored: tuple[Any, ...]) -> int:
-    """Return the stored digest prefix of a row of `Statements.select`."""
-    found = stored[sql.mark]
-    return digest_prefix(found) if sql.lists else found
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-
-
-def digest_in(sql: Statements, name: str, values: tuple[Any, ...]) -> ListDigest:
-    """Return the digest of a list inside a value, from the columns of the value's row."""
-    place = sql.columns.index(f"{name}_count")
-    return ListDigest(values[place], values[place + 1])
-
-
 def put_one(
     conn: sqlite3.Connection, rows: TableLayout, key: str, row: dict[str, Any], tree: Tree
 ) -> None:
     """Write a row found by its `key` column; `row` has the columns that `tree` does not."""
-    names = [*row, *shape(rows).names]
-    values = (*row.values(), *shape(rows).row(tree))
-    conn.execute(upsert(rows.table, key, tuple(names)), values)
+    row = row | columns(rows, tree)
+    conn.execute(upsert(rows.table, key, tuple(row)), tuple(row.values()))
+
+
+def columns(rows: TableLayout, tree: Tree) -> dict[str, Any]:
+    """Return the columns of a JSON object, by name."""
+    return dict(zip(shape(rows).names, shape(rows).row(tree), strict=True))
+
+
+def insert_one(conn: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    """Add a row with these columns."""
+    conn.execute(_insert(table, tuple(row)), tuple(row.values()))
+
+
+def change_one(
+    conn: sqlite3.Connection, table: str, key: str, value: int, row: dict[str, Any]
+) -> None:
+    """Change these columns of the row with this key."""
+    conn.execute(_update(table, key, tuple(row)), (*row.values(), value))
+
+
+@functools.cache
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+
+@functools.cache
+def _update(table: str, key: str, names: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{name} = ?" for name in names)
+    return f"UPDATE {table} SET {changes} WHERE {key} = ?"
 
 
 @functools.cache

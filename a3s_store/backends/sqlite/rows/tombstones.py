@@ -45,16 +45,20 @@ def _checked(id_hash: bytes, last: int, checksum: int) -> int:
 
 def put(conn: sqlite3.Connection, session_id: str, last: int) -> None:
     """Store the last generation of an id, in place of an earlier one."""
-    # The salt is made with the first deletion.
-    conn.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('salt', randomblob(16))")
-    salt = _salt(conn)
-    assert salt is not None, "it was just made"
-    hashed = _hash(salt, session_id)
+    hashed = hash_of(conn, session_id)
     conn.execute(
         "INSERT OR REPLACE INTO tombstone (id_hash, last_generation, row_checksum) "
         "VALUES (?, ?, ?)",
         (hashed, last, row_checksum(hashed.hex(), last)),
     )
+
+
+def hash_of(conn: sqlite3.Connection, session_id: str) -> bytes:
+    """Return the hash of an id; the salt is made with the first one."""
+    conn.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('salt', randomblob(16))")
+    salt = _salt(conn)
+    assert salt is not None, "it was just made"
+    return _hash(salt, session_id)
 
 
 def remember(conn: sqlite3.Connection, session_id: str) -> None:

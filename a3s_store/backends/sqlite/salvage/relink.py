@@ -45,6 +45,8 @@ _OWNED: Final = (
     "branch_owner",
     "retained_artifact_uri",
     "queue_entry",
+    "session_host",
+    "session_label",
     *(one.rows.table for one in COLLECTIONS if not statements.is_packed(one.rows)),
 )
 # Columns of other tables with ids of sessions.
@@ -339,7 +341,11 @@ def _find_heads(conn: sqlite3.Connection, damage: list[Damage]) -> None:
         "SELECT head_branch, head_length FROM generation WHERE head_branch IS NOT NULL UNION "
         "SELECT head_branch, head_length FROM loop_checkpoint"
     ).fetchall()
-    ends = conn.execute("SELECT branch_key, max(seq) + 1 FROM message GROUP BY 1").fetchall()
+    # Rows that an interrupted deletion left are not lost.
+    ends = conn.execute(
+        "SELECT branch_key, max(seq) + 1 FROM message WHERE branch_key IN (SELECT branch_key "
+        "FROM branch_owner) OR branch_key NOT IN (SELECT branch_key FROM unfinished) GROUP BY 1"
+    ).fetchall()
     # A branch may continue after its own rows, with rows of other branches.
     lengths = dict(conn.execute("SELECT branch_key, max(length) FROM branch_chain GROUP BY 1"))
     reach = _reach(conn, heads)

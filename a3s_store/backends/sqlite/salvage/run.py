@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection import durability_note, fork_gate, kept_files, paths
@@ -31,14 +31,19 @@ from a3s_store.backends.sqlite.maintenance import backup
 from a3s_store.backends.sqlite.read import notes
 from a3s_store.backends.sqlite.rows import drafts
 from a3s_store.backends.sqlite.rows.agent_memory import PART as MEMORIES
-from a3s_store.backends.sqlite.salvage import row_recovery, session_recovery
+from a3s_store.backends.sqlite.salvage import (
+    file_damage,
+    row_recovery,
+    session_recovery,
+    stream_recovery,
+)
 from a3s_store.backends.sqlite.salvage.page_reader import Image
 from a3s_store.backends.sqlite.salvage.relink import relink
 from a3s_store.backends.sqlite.salvage.session_recovery import Kept
-from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.backends.sqlite.store import SqliteSessionStore
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.drafts import Draft
+from a3s_store.core.host_data import HostData
 from a3s_store.core.reports import Damage, Recovered, SalvageReport
 from a3s_store.errors import (
     CodecError,
@@ -50,8 +55,10 @@ from a3s_store.errors import (
 )
 from a3s_store.wire.limits import NO_LIMITS
 
-# How many lost pages of a table the report names.
-_MOST_NAMED: Final = 20
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+    from a3s_store.backends.sqlite.write.write_states import WriteTransaction
+
 # How many damages are recorded in the new file.
 _MOST_KEPT: Final = 1000
 R = TypeVar("R")
@@ -69,12 +76,12 @@ async def salvage(
 
     The report lists the damage; damaged indexes lose nothing and are not looked at. `source` and
     its WAL are only read; it must be closed in this process, and no process may write to it.
-    Sessions, collections, checkpoints and agent memory come back as they were; of a damaged one,
-    every value that verifies. Earlier generations with a complete conversation with which the
-    present one does not begin are saved before it, in order, so that they can still be loaded.
-    Generations are numbered anew, also under the ids of deleted sessions. Save ids, claims of runs,
-    and the source of a session's name are not recovered. Sessions with a lost id are called
-    `recovered-...`.
+    Sessions, collections, checkpoints, streams and agent memory come back as they were; of a
+    damaged one, every value that verifies. Earlier generations with a complete conversation with
+    which the present one does not begin are saved before it, in order, so that they can still be
+    loaded. Generations are numbered anew, also under the ids of deleted sessions. Save ids, claims
+    of runs, and the source of a session's name are not recovered. Sessions and streams with a lost
+    id or name are called `recovered-...`.
 
     `on_progress` is called with the number of owners and checkpoints recovered and the number of
     all; an exception it raises ends the salvage. When this raises, there is no file under `target`.
@@ -173,7 +180,7 @@ def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> Found:
             raise NotAStoreError(
                 "the file has no rows of a store", hint="Name another, or restore a backup"
             )
-        damage = [*_of_file(image), *_of_tables(recovered)]
+        damage = [*file_damage.of_file(image), *file_damage.of_tables(recovered)]
         if row_salt.find(conn) is None:
             what = (
                 "the salt of the row checksums is lost: messages are verified against their chain "
@@ -181,31 +188,6 @@ def read(path: Path, conn: sqlite3.Connection, stop: threading.Event) -> Found:
             )
             damage.append(Damage(part="file", what=what))
     return Found([*damage, *relink(conn, recovered)], image.auto_vacuum)
-
-
-def _of_file(image: Image) -> list[Damage]:
-    damage = []
-    if not image.has_header():
-        damage.append(Damage(part="file", what="its header is damaged"))
-    elif (version := int.from_bytes((image.page(1) or b"")[60:64], "big")) > migrate.newest():
-        what = f"its header says schema {version}, this release knows up to {migrate.newest()}"
-        damage.append(Damage(part="schema", what=what))
-    if image.log.is_damaged:
-        what = f"it is damaged; {image.log.lost} committed pages in it are lost"
-        damage.append(Damage(part="wal", what=what))
-    return damage
-
-
-def _of_tables(recovered: row_recovery.RecoveredRows) -> list[Damage]:
-    damage = []
-    for table, pages in recovered.lost_pages.items():
-        known = [str(page) for page in sorted(pages) if page]
-        named = f"pages {', '.join(known[:_MOST_NAMED])}" if known else "its first page"
-        more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
-        damage.append(Damage(part="file", what=f"table {table}: {named}{more} cannot be read"))
-    for table, count in recovered.lost_rows.items():
-        damage.append(Damage(part="file", what=f"table {table}: {count} rows cannot be read"))
-    return damage
 
 
 class _Writing:
@@ -226,6 +208,7 @@ class _Writing:
         self._messages = 0
         self._checkpoints = 0
         self._memories = 0
+        self._streams = 0
         self._whole: list[str] = []
         self._partial: list[str] = []
 
@@ -239,6 +222,7 @@ class _Writing:
             checkpoints=self._checkpoints,
             messages=self._messages,
             memories=self._memories,
+            streams=self._streams,
             seconds=seconds,
             damage=tuple(self._damage),
         )
@@ -246,7 +230,8 @@ class _Writing:
     async def write(self) -> None:
         """Save everything; none of it has to be durable before the file has its name."""
         found = await _in_thread(lambda _: session_recovery.contents(self._conn))
-        total = len(found.owners) + len(found.checkpoints) + len(found.memories)
+        counts = (*map(len, (found.owners, found.checkpoints, found.memories, found.streams)),)
+        total = sum(counts)
         if lost := await _in_thread(lambda _: drafts.without_run(self._conn)):
             what = f"the run checkpoints of {lost} drafts are missing"
             self._damage.append(Damage(part=drafts.PART, what=what))
@@ -264,9 +249,12 @@ class _Writing:
             for done, (kind, key) in enumerate(found.checkpoints, len(found.owners)):
                 self._tell(done, total)
                 await self._bring_checkpoint(store, kind, key)
-            for done, owner in enumerate(found.memories, total - len(found.memories)):
+            for done, owner in enumerate(found.memories, sum(counts[:2])):
                 self._tell(done, total)
                 await self._bring_memories(store, owner)
+            for done, stream_key in enumerate(found.streams, sum(counts[:3])):
+                self._tell(done, total)
+                await self._bring_stream(store, stream_key)
         await _in_thread(lambda _: durability_note.forget_normal(self._made))
         self._tell(total, total)
 
@@ -321,12 +309,27 @@ class _Writing:
             if kept.queue:
                 # Without claims: the live sessions that held them write to the old file.
                 await store.save_queue_entries(session_id, claimed_by=None, put=kept.queue)
+            await self._keep_host_data(store, session_id, kept.host)
             self._messages += len(snapshot.session.messages)
             return True
         self._now = kept.saved_at_ms / 1000
         for collection, values in kept.collections.items():
             await getattr(store, f"save_{collection.name}")(session_id, values)
         return bool(kept.collections)
+
+    async def _keep_host_data(
+        self, store: SqliteSessionStore, session_id: str, host: HostData
+    ) -> None:
+        await store.update(
+            session_id,
+            labels=host.labels,
+            metadata=host.metadata,
+            pinned=host.pinned,
+            archived=host.archived,
+        )
+        if host.trashed_at_ms is not None:
+            self._now = host.trashed_at_ms / 1000
+            await store.trash(session_id)
 
     async def _bring_checkpoint(
         self, store: SqliteSessionStore, kind: CheckpointKind, key: str
@@ -372,6 +375,18 @@ class _Writing:
                 self._damage.append(_lost(session_id=owner, collection=MEMORIES, why=error.what))
             else:
                 self._memories += 1
+
+    async def _bring_stream(self, store: SqliteSessionStore, stream_key: int) -> None:
+        found = await _in_thread(lambda _: stream_recovery.recovered(self._conn, stream_key))
+        self._damage += found.damage
+        if found.damage and not found.items:
+            return
+
+        def restore(conn: WorkConnection, changes: WriteTransaction) -> None:
+            stream_recovery.restore(conn, changes, found, found.changed_at_ms)
+
+        await store._engine.write("salvage", str(self._made), restore)
+        self._streams += 1
 
 
 def _lost(

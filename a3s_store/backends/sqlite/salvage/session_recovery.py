@@ -26,12 +26,14 @@ from a3s_store.backends.sqlite.rows import (
     message_log,
     queue_entries,
 )
+from a3s_store.backends.sqlite.salvage import stream_recovery
 from a3s_store.backends.sqlite.write import run_checkpoints
 from a3s_store.core.base.queue_entries import QueueEntry
 from a3s_store.core.batch import LoadResult
 from a3s_store.core.collections import CHECKPOINTS, COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.conversation import Head
 from a3s_store.core.drafts import Draft
+from a3s_store.core.host_data import HostData
 from a3s_store.core.reports import Damage, Recovered
 from a3s_store.core.session_cache import NO_ENTRY, SessionCache
 from a3s_store.core.snapshot import SessionSnapshot
@@ -45,26 +47,29 @@ Messages = tuple[Message, ...]
 class Contents:
     """The ids of owners and the checkpoints that have rows, in the order of their keys.
 
-    `memories` are the owners of agent memory, sorted.
+    `memories` are the owners of agent memory, sorted, `streams` the keys of streams.
     """
 
     owners: tuple[str, ...]
     checkpoints: tuple[tuple[CheckpointKind, str], ...]
     memories: tuple[str, ...]
+    streams: tuple[int, ...]
 
 
 @attrs.frozen(kw_only=True)
 class Kept:
     """The recovered values of an owner: a snapshot, or only collections if no session was saved.
 
-    `queue` has its queue entries. `earlier` are complete conversations of earlier generations with
-    which the present conversation does not begin, each with the Unix milliseconds of its save;
-    `saved_at_ms` is the time of the last save, 0 when that is lost.
+    `queue` has its queue entries, `host` what its host keeps with it. `earlier` are complete
+    conversations of earlier generations with which the present conversation does not begin, each
+    with the Unix milliseconds of its save; `saved_at_ms` is the time of the last save, 0 when that
+    is lost.
     """
 
     snapshot: SessionSnapshot | None
     collections: Mapping[Collection, tuple[Any, ...]]
     queue: tuple[QueueEntry, ...]
+    host: HostData
     earlier: tuple[tuple[int, Messages], ...]
     saved_at_ms: int
     damage: tuple[Damage, ...]
@@ -83,6 +88,7 @@ def contents(conn: sqlite3.Connection) -> Contents:
             ).fetchall()
         ),
         memories=tuple(row[0] for row in conn.execute(agent_memory.OWNERS).fetchall()),
+        streams=stream_recovery.keys(conn),
     )
 
 
@@ -117,6 +123,7 @@ def session(conn: sqlite3.Connection, session_id: str) -> Kept:
         snapshot=snapshot,
         collections=collections,
         queue=_queue(checker, owner_key, lost=snapshot is None),
+        host=checker.host(owner_key),
         earlier=() if snapshot is None else tuple(_earlier(checker, owner_key, saved)),
         saved_at_ms=saved[-1][1] if saved else 0,
         damage=tuple(checker.damage),
@@ -211,7 +218,7 @@ def _front(conn: sqlite3.Connection, head: Head) -> Messages:
     with contextlib.suppress(CorruptionError), corruption_named():
         with transaction.read(conn):
             wanted = conversation.find(conn, head)
-        return conversation.read(conn, wanted)
+        return conversation.read(conn, wanted).messages
     found: list[Message] = []
     with transaction.read(conn):
         for position, message in RowChecker(conn).messages(head):
@@ -228,7 +235,7 @@ def checkpoint(conn: sqlite3.Connection, kind: CheckpointKind, key: str) -> Reco
     """Read as much of a checkpoint as verifies; the value is None when its own row does not."""
     with contextlib.suppress(CorruptionError), corruption_named():
         with transaction.read(conn):
-            stored = run_checkpoints.get(conn, SessionCache(0, 0), kind, key)
+            stored = run_checkpoints.get(conn, SessionCache(0), kind, key)
         return Recovered(value=decode.to_checkpoint(conn, kind, stored))
     with transaction.read(conn):
         checker = RowChecker(conn, key=key)

@@ -18,15 +18,14 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from a3s_store import _resources
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.errors import explain
 from a3s_store.backends.sqlite.format import (
     commit_link,
+    commit_row,
     file_link,
     log_owner,
     row_salt,
@@ -47,7 +46,7 @@ APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
 # The oldest schema whose release may read a file, by the first schema with this value.
 MIN_READERS: Final = {1: 1, 3: 3, 4: 4, 6: 6, 7: 7}
 # Tables of facts about the file itself; they have no stored values.
-OF_THE_FILE: Final = frozenset({"meta", "file_link"})
+OF_THE_FILE: Final = frozenset({"meta", "file_link", "search_state"})
 # How long to wait for another process that migrates, and copies a large file first.
 _MIGRATION_WAIT_MS: Final = 120_000
 # Steps are synced whatever the store's durability: several commits without a sync look damaged
@@ -178,8 +177,7 @@ def _may_write(conn: sqlite3.Connection) -> bool:
     return False
 
 
-@attrs.frozen
-class Migrated:
+class Migrated(NamedTuple):
     """The result of `migrate`: the schema before and after, and the backup of the former file.
 
     Schema 0 is a file without tables, of which no backup is made.
@@ -210,7 +208,7 @@ def migrate(conn: sqlite3.Connection, path: Path, read_header: Callable[[], byte
     is_new = made_here = False
     if before < newest():
         with (
-            _set(conn, "busy_timeout", _MIGRATION_WAIT_MS),
+            transaction.busy_timeout(conn, _MIGRATION_WAIT_MS),
             _set(conn, "synchronous", _FULL),
             _foreign_keys_off(conn),
         ):
@@ -324,6 +322,8 @@ def _apply(
     )
     if version < row_salt.SCHEMA <= number:
         row_salt.begin(conn)
+    if version < commit_row.SCHEMA <= number:
+        commit_row.begin(conn)
     conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     conn.execute(f"PRAGMA user_version = {number}")
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import itertools
 import os
 import sqlite3
@@ -75,6 +74,8 @@ def _earlier(name: Path, made: Path) -> list[Path]:
     No other process is making one: that needs the write lock.
     """
     found = []
+    import glob
+
     for there in sorted(name.parent.glob(f"{glob.escape(name.name)}*")):
         rest = there.name.removeprefix(name.name)
         if not rest or (rest.startswith(".") and rest[1:].isdecimal()):

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Literal
 
-from a3s_store.backends.sqlite.schema import migrate, verify_schema
+from a3s_store.backends.sqlite.schema import migrate, search_table, verify_schema
 
 Check = Literal["integrity_check", "quick_check"]
 
@@ -39,6 +39,8 @@ def our_tables(conn: sqlite3.Connection) -> list[str]:
 def has_others(conn: sqlite3.Connection) -> bool:
     """Return whether the file has tables that are not part of a store."""
     there = {name for (name,) in conn.execute(_TABLES).fetchall()}
+    if search_table.NAME in there:
+        there -= {search_table.NAME, *search_table.SHADOWS}
     return bool(there - {*our_tables(conn)})
 
 

@@ -22,7 +22,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-from a3s_store.backends.sqlite.schema import user_objects
+from a3s_store.backends.sqlite.schema import search_table, user_objects
 from a3s_store.errors import MigrationError, SchemaError, SchemaTooNewError
 
 _MOST_OBJECTS: Final = 5_000
@@ -47,6 +47,7 @@ def check(conn: sqlite3.Connection, version: int, scripts: Scripts) -> None:
     To be called inside a read transaction. Raises SchemaError, which names the object.
     """
     ours = made_by(scripts)
+    has_index = search_table.STATE in ours
     found = _objects(conn)
     _refuse_shared_pages(found)
     missing = dict(ours)
@@ -60,7 +61,7 @@ def check(conn: sqlite3.Connection, version: int, scripts: Scripts) -> None:
                     hint="Restore a backup, or import the sessions into a new store",
                 )
     for thing in found:
-        if thing.name not in ours:
+        if thing.name not in ours and not (has_index and _is_search_index(thing)):
             _refuse_what_runs(thing, ours)
     for name, (kind, _) in missing.items():
         raise SchemaError(
@@ -183,6 +184,11 @@ def _refuse_part(thing: _Object, part: str | None) -> None:
         "run, or keep sessions from being deleted, when the store is used",
         hint=hint,
     )
+
+
+def _is_search_index(thing: _Object) -> bool:
+    """Return whether this is the index, whose content is derived data (its tables are plain)."""
+    return (thing.kind, thing.name, thing.sql) == ("table", search_table.NAME, search_table.SQL)
 
 
 def _is_plain_table(thing: _Object) -> bool:

@@ -9,8 +9,9 @@ import sqlite3
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.read import decode, fetch
-from a3s_store.backends.sqlite.rows import session_header
+from a3s_store.backends.sqlite.rows import commit_log
 from a3s_store.backends.sqlite.write import run_checkpoints, session_writer
+from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.base.conditional import (
     ask,
     may_write,
@@ -21,8 +22,7 @@ from a3s_store.core.batch import LoadResult
 from a3s_store.core.changes import Committed, Merge, RunClaim, SessionChanges, Stored, batch_of
 from a3s_store.core.collections import COLLECTIONS, LOOP_CHECKPOINTS
 from a3s_store.core.revision import Position, Revision, Versioned
-from a3s_store.core.session_cache import CacheTransaction
-from a3s_store.core.session_header import SessionHeader, check
+from a3s_store.core.session_header import SessionHeader
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import EncodeError
 from a3s_store.wire.limits import in_force
@@ -38,7 +38,7 @@ class MergeRaisedError(Exception):
 
 def commit(
     conn: WorkConnection,
-    cache: CacheTransaction,
+    cache: WriteTransaction,
     changes: SessionChanges,
     on: Revision | None,
     merge: Merge | None,
@@ -52,9 +52,7 @@ def commit(
     def claimed_by(run_id: str) -> tuple[str | None] | None:
         return _claimed_by(conn, run_id)
 
-    before = session_header.find(conn, changes.session_id)
-    if before is not None:
-        check(before)  # a session whose row is lost was not deleted
+    before = cache.header(conn, changes.session_id)  # a session whose row is lost was not deleted
     theirs: Stored | None = None
     if not may_write(changes, on, revision_of(before), merge, claimed_by):
         with in_force(None):  # stored values may be as large as they are
@@ -83,7 +81,7 @@ def _set_apart(merge: Merge) -> Merge:
 
 def _write(
     conn: WorkConnection,
-    cache: CacheTransaction,
+    cache: WriteTransaction,
     changes: SessionChanges,
     before: SessionHeader | None,
     now_ms: int,
@@ -92,10 +90,14 @@ def _write(
     after = before
     if changes.changes_session:
         after = session_writer.apply(conn, cache, batch_of(changes), before, now_ms)
-    for claim in changes.ended_runs:
+    ended = [
         run_checkpoints.drop(conn, cache, LOOP_CHECKPOINTS, claim.run_id)
+        for claim in changes.ended_runs
+    ]
     if changes.checkpoint is not None:
-        run_checkpoints.put_run(conn, cache, changes.checkpoint)
+        run_checkpoints.put_run(conn, cache, changes.checkpoint, now_ms)
+    if not changes.changes_session and (changes.checkpoint is not None or any(ended)):
+        commit_log.add_change(conn, changes.session_id, "checkpoint", now_ms)
     return after
 
 
@@ -104,13 +106,13 @@ def revision_of(header: SessionHeader | None) -> Revision | None:
     return None if header is None or header.head is None else header.revision
 
 
-def _stored(conn: WorkConnection, cache: CacheTransaction, session_id: str) -> Stored | None:
+def _stored(conn: WorkConnection, cache: WriteTransaction, session_id: str) -> Stored | None:
     """The session as it is stored, read inside the transaction."""
     rows = fetch.fetch(conn, cache.get(session_id), session_id, COLLECTIONS, session=True)
-    found = decode.to_found(conn, rows)
+    found, line = decode.with_line(conn, rows)
     if rows.record is not None:
         # The write that follows is compared with it, so that only changes are written.
-        cache.put(session_id, decode.refreshed(cache.get(session_id), rows, found))
+        cache.put(session_id, decode.refreshed(cache.get(session_id), rows, found, line))
     return versioned(rows, found)
 
 

@@ -7,27 +7,24 @@ each is tried again by itself.
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from a3s_store.backends.sqlite import transaction
-from a3s_store.backends.sqlite.connection import wal_checkpoint
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.errors import NO_ROOM, corruption_named, during
-from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCache
+from a3s_store.backends.sqlite.write.write_states import WriteStates, WriteTransaction
+from a3s_store.core.conversation import LargeSaveError
+from a3s_store.core.session_cache import CacheEntry, SessionCache
 
 
-@attrs.frozen(eq=False)
-class Change:
+class Change(NamedTuple):
     """One save: a function that is called inside a transaction, and names for its errors."""
 
     op: str
     where: str
-    apply: Callable[[WorkConnection, CacheTransaction], Any]
+    apply: Callable[[WorkConnection, WriteTransaction], Any]
     session_id: str | None = None
 
     def named(self, error: BaseException) -> BaseException:
@@ -39,14 +36,14 @@ class Change:
             return named
 
 
-@attrs.frozen(eq=False)
-class Outcome:
-    """The outcome of a change. `cause` is the error as it was raised, None when it is committed.
+class Outcome(NamedTuple):
+    """The outcome of a change: the `value` that it returned, or the `cause`, as it was raised.
 
-    `gone` has evicted cache entries, for the caller to free.
+    `cause` is None when the change is committed. `gone` has evicted cache entries, for the caller
+    to free.
     """
 
-    answer: Any = None
+    value: Any = None
     cause: BaseException | None = None
     gone: Sequence[CacheEntry] = ()
 
@@ -58,35 +55,55 @@ _HOPELESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
 def commit(
     conn: WorkConnection,
     cache: SessionCache,
+    states: WriteStates,
     changes: Sequence[Change],
     on_repeat: Callable[[BaseException], object] = lambda _: None,
 ) -> list[Outcome]:
     """Apply changes in order and commit them together; return the outcome of each, never raise.
 
+    After a change that is too large for one transaction, the others are not tried: they may have to
+    wait for it. So the last outcome has the LargeSaveError then, and the others have none.
     `on_repeat` is called with the error for which each is tried again by itself.
     """
-    memory = CacheTransaction(cache)
+    memory = WriteTransaction(cache, states)
     outcomes: list[Outcome] = []
     try:
-        with transaction.write(conn, wal_checkpoint.follow):
+        with transaction.write(conn, memory.end):
+            memory.begin(conn)
             if len(changes) == 1:
                 outcomes.append(Outcome(changes[0].apply(conn, memory)))
             else:
-                outcomes += [_part(conn, memory, change) for change in changes]
+                for change in changes:
+                    outcomes.append(_part(conn, memory, change))
+                    if isinstance(outcomes[-1].cause, LargeSaveError):
+                        break
     except BaseException as error:
         cause = error.__cause__ if isinstance(error, transaction.TakenBackError) else error
         assert cause is not None, "it was raised from the error of SQLite"
-        if len(changes) == 1 or _primary(cause) in _HOPELESS:
+        if len(changes) == 1 or _primary(cause) in _HOPELESS or not _is_undone(error):
             return [Outcome(cause=cause)] * len(changes)
         on_repeat(cause)
-        return [outcome for change in changes for outcome in commit(conn, cache, [change])]
-    # It is committed, whether or not the cache can be updated.
-    with contextlib.suppress(MemoryError):
-        outcomes[0] = attrs.evolve(outcomes[0], gone=memory.committed())
+        outcomes = []
+        for change in changes:
+            outcomes += commit(conn, cache, states, [change])
+            if isinstance(outcomes[-1].cause, LargeSaveError):
+                break
+        return outcomes
+    try:
+        memory.publish(conn)
+        value, cause, _ = outcomes[0]
+        outcomes[0] = Outcome(value, cause, memory.committed())
+    except MemoryError:
+        return outcomes  # it is committed, whether or not the cache can be updated
     return outcomes
 
 
-def _part(conn: WorkConnection, cache: CacheTransaction, change: Change) -> Outcome:
+def _is_undone(error: BaseException) -> bool:
+    """Return whether nothing was committed for sure: any other error may have come afterwards."""
+    return isinstance(error, sqlite3.Error | transaction.TakenBackError)
+
+
+def _part(conn: WorkConnection, cache: WriteTransaction, change: Change) -> Outcome:
     mark = cache.mark()
     try:
         with transaction.part(conn):
@@ -106,7 +123,9 @@ def would_succeed(conn: WorkConnection, cache: SessionCache, change: Change) -> 
     """Apply a change once more and roll back; return whether it could have been committed."""
     try:
         with transaction.write(conn):
-            change.apply(conn, CacheTransaction(cache))
+            memory = WriteTransaction(cache, WriteStates())
+            memory.begin(conn)
+            change.apply(conn, memory)
             raise _UndoneError
     except _UndoneError:
         return True

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from a3s_store.backends.sqlite.rows import blobs, bounds
-from a3s_store.backends.sqlite.rows.statements import Statements, digest_in, statements, upsert
-from a3s_store.core.checksums import digest_prefix
+from a3s_store.backends.sqlite.rows.list_rows import digest_in
+from a3s_store.backends.sqlite.rows.statements import Statements, statements, upsert
+from a3s_store.core.checksums import digest_prefix, list_row_checksum
 from a3s_store.core.collections import TableLayout
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.list_diff import plan as compare
 from a3s_store.core.list_plan import ListPlan, PlannedRow, RowDigest, plan_rows
 
 
-@attrs.frozen
-class Target:
+class Target(NamedTuple):
     """One list in the file: its statements, and the key of the row it belongs to."""
 
     sql: Statements
@@ -37,37 +35,45 @@ def target(rows: TableLayout, parent: str, parent_key: int) -> Target:
     return Target(statements(rows, parent), parent_key)
 
 
-def write(conn: sqlite3.Connection, to: Target, plan: ListPlan, end: int | None = None) -> None:
-    """Carry out a plan. `end` is the `seq` after the last stored row's; None: it is read."""
+def write(
+    conn: sqlite3.Connection, to: Target, plan: ListPlan, end: int | None = None
+) -> int | None:
+    """Carry out a plan; return where the list ends afterwards, None where that is not known.
+
+    `end` is the `seq` after the last stored row's; None: it is read.
+    """
     if plan.compare:
         plan = _compared(conn, to, plan)
     if not plan.writes:
-        return
+        return end
     if end is None:
         (end,) = conn.execute(to.sql.next_seq, to.rows_between()).fetchone()
     first = end - (plan.drop_front + plan.keep + plan.drop_back)
     start = first + plan.drop_front
     after = start + plan.keep
-    _delete(conn, to, first, start)
-    _delete(conn, to, after, end)
+    if first < start:
+        _delete(conn, to, first, start)
+    if after < end:
+        _delete(conn, to, after, end)
     for position, row in plan.replace:
         _replace(conn, to, row, start + position)
     # An emptied list begins at 0 again.
-    _insert(conn, to, plan.added, after if plan.keep or first == end else 0)
+    start = after if plan.keep or first == end else 0
+    _insert(conn, to, plan.added, start)
+    return start + len(plan.added)
 
 
 def _compared(conn: sqlite3.Connection, to: Target, plan: ListPlan) -> ListPlan:
     """Return the plan that leaves the stored rows alone that are already right."""
     sql = to.sql
     stored = conn.execute(sql.select, to.rows_between()).fetchall()
-    new = [_put_blob(conn, sql, _columns(sql, row)) for row in plan.added]
-    steps = compare([row[1:] for row in stored], new)
+    new = [_columns(conn, sql, row) for row in plan.added]
+    steps = compare([row[sql.first : sql.proven] for row in stored], new)
     replace = [
         (position, _over(sql, plan.added[position], stored[steps.drop_front + position]))
         for position in steps.replace
     ]
-    return attrs.evolve(
-        plan,
+    return plan._replace(
         compare=False,
         drop_front=steps.drop_front,
         keep=steps.keep,
@@ -80,7 +86,7 @@ def _compared(conn: sqlite3.Connection, to: Target, plan: ListPlan) -> ListPlan:
 def _over(sql: Statements, row: PlannedRow, stored: tuple[Any, ...]) -> PlannedRow:
     """Return a new row, with plans of its lists that begin at those of the stored row."""
     plans = [
-        plan_rows(plan.added, digest_in(sql, name, stored[1:]))
+        plan_rows(plan.added, digest_in(sql, name, stored))
         for name, plan in zip(sql.rows.lists, row.lists, strict=True)
     ]
     return row._replace(lists=tuple(plans))
@@ -95,7 +101,7 @@ def write_value(
     """
     sql = statements(rows, key)
     statement = upsert(rows.table, key, (*sql.columns,))
-    inserted = conn.execute(statement, _columns(sql, row)).lastrowid
+    inserted = conn.execute(statement, _columns(conn, sql, row)).lastrowid
     end = None
     if stored_key is None:
         assert inserted is not None, "a row was inserted"
@@ -125,16 +131,24 @@ def _write_lists(
         write(conn, target(part, sql.key, key), plan, end)
 
 
-def _columns(sql: Statements, row: PlannedRow) -> tuple[Any, ...]:
-    if not sql.lists:
-        return (*row.columns, digest_prefix(row.digest))
-    digests = [part for plan in row.lists for part in (plan.digest.count, plan.digest.digest)]
-    return (*row.columns, row.digest, *digests)
+def _columns(conn: sqlite3.Connection, sql: Statements, row: PlannedRow) -> tuple[Any, ...]:
+    """Return the columns of a value as `Statements.columns` has them; a blob of it is written."""
+    if sql.lists:
+        digests = [part for plan in row.lists for part in (plan.digest.count, plan.digest.digest)]
+        return sql.arranged((*row.columns, row.digest, *digests))
+    columns = (*row.columns, digest_prefix(row.digest))
+    if sql.rows.blob is not None:
+        columns = _put_blob(conn, sql, sql.rows.blob, columns)
+    return sql.arranged(columns)
+
+
+def _proven(sql: Statements, place: tuple[int, ...], columns: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a whole row: its place, columns and checksum."""
+    row = (*place, *columns)
+    return (*row, list_row_checksum(sql.checked(row) if sql.rows.added else row))
 
 
 def _delete(conn: sqlite3.Connection, to: Target, start: int, end: int) -> None:
-    if start >= end:
-        return
     between = to.rows_between(start, end)
     released: list[int] = []
     if to.sql.rows.blob:
@@ -156,8 +170,9 @@ def _replace(conn: sqlite3.Connection, to: Target, row: PlannedRow, seq: int) ->
         # Which blob does the value refer to that goes?
         found = conn.execute(sql.between("blob_key"), to.rows_between(seq, seq + 1)).fetchone()
         released = [key for key in found if key is not None]
-    columns = _put_blob(conn, sql, _columns(sql, row))
-    conn.execute(sql.update, (*columns, *sql.place(to.parent_key, seq)))
+    place = sql.place(to.parent_key, seq)
+    changed = _proven(sql, place, _columns(conn, sql, row))
+    conn.execute(sql.update, (*changed[sql.first :], *place))
     blobs.reclaim(conn, released)
 
 
@@ -165,9 +180,10 @@ def _insert(conn: sqlite3.Connection, to: Target, added: Sequence[PlannedRow], s
     if not added:
         return
     sql = to.sql
+    places = sql.places(to.parent_key, seq, len(added))
     rows = [
-        (*sql.place(to.parent_key, seq + index), *_put_blob(conn, sql, _columns(sql, row)))
-        for index, row in enumerate(added)
+        _proven(sql, place, _columns(conn, sql, row))
+        for place, row in zip(places, added, strict=True)
     ]
     if not sql.lists:
         conn.executemany(sql.insert, rows)
@@ -191,11 +207,9 @@ def _own_key(conn: sqlite3.Connection, sql: Statements, key: int) -> int:
 
 
 def _put_blob(
-    conn: sqlite3.Connection, sql: Statements, columns: tuple[Any, ...]
+    conn: sqlite3.Connection, sql: Statements, name: str, columns: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    if sql.rows.blob is None:
-        return columns
-    place = sql.shape.names.index(sql.rows.blob)
+    place = sql.shape.names.index(name)
     text = columns[place]
     if not blobs.is_large(text):
         return (*columns, None)

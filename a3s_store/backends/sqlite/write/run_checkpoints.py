@@ -10,15 +10,23 @@ from typing import Any, NamedTuple
 
 from a3s_store.backends.sqlite.read import messages as conversation
 from a3s_store.backends.sqlite.read.stored_checkpoint import FetchedCheckpoint
-from a3s_store.backends.sqlite.rows import drafts, message_log, session_header, statements
+from a3s_store.backends.sqlite.rows import (
+    commit_log,
+    drafts,
+    list_rows,
+    message_log,
+    session_header,
+    statements,
+)
 from a3s_store.backends.sqlite.write import conversations, list_writer
+from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.changes import RunCheckpoint
 from a3s_store.core.checksums import checkpoint_digest
 from a3s_store.core.collections import LOOP_CHECKPOINTS, CheckpointKind
 from a3s_store.core.conversation import Head
 from a3s_store.core.digests import ListDigest
 from a3s_store.core.list_plan import Place, array, plan_value
-from a3s_store.core.session_cache import CacheEntry, CacheTransaction, SessionCache
+from a3s_store.core.session_cache import CacheEntry, SessionCache
 from a3s_store.errors import EncodeError
 from a3s_store.wire import encode_without
 
@@ -26,7 +34,12 @@ _MESSAGES = frozenset({"messages"})
 
 
 def put(
-    conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str, value: Any
+    conn: sqlite3.Connection,
+    cache: WriteTransaction,
+    kind: CheckpointKind,
+    key: str,
+    value: Any,
+    now_ms: int,
 ) -> None:
     """Store a checkpoint in place of the last one of its key. Raises EncodeError.
 
@@ -35,7 +48,8 @@ def put(
     if kind is LOOP_CHECKPOINTS:
         base_length, claimed_by = _kept(conn, key)
         run = RunCheckpoint(checkpoint=value, base_length=base_length, claimed_by=claimed_by)
-        put_run(conn, cache, run)
+        put_run(conn, cache, run, now_ms)
+        commit_log.add_change(conn, value.session_id, "checkpoint", now_ms)
     else:
         _put_lists(conn, cache, kind, key, value)
 
@@ -47,7 +61,9 @@ def _kept(conn: sqlite3.Connection, key: str) -> tuple[int | None, str | None]:
     return (None, None) if row is None else (row[0], row[1])
 
 
-def put_run(conn: sqlite3.Connection, cache: CacheTransaction, run: RunCheckpoint) -> None:
+def put_run(
+    conn: sqlite3.Connection, cache: WriteTransaction, run: RunCheckpoint, now_ms: int
+) -> None:
     """Store the checkpoint of a run, with its claim. Raises EncodeError."""
     key, value = run.run_id, run.checkpoint
     tree = encode_without(value, _MESSAGES)
@@ -55,7 +71,9 @@ def put_run(conn: sqlite3.Connection, cache: CacheTransaction, run: RunCheckpoin
     first = [last.branch] if last is not None else []
     messages = array(value.messages, "LoopCheckpoint", "messages")
     try:
-        line = conversations.write_for(conn, cache, tree["session_id"], key, first, messages)
+        line = conversations.write_for(
+            conn, cache, tree["session_id"], key, first, messages, now_ms
+        )
     except EncodeError as error:
         raise error.inside("LoopCheckpoint", "") from None
     head = line.head
@@ -82,7 +100,7 @@ def _loop(conn: sqlite3.Connection, key: str) -> tuple[str, Head | None]:
 
 
 def _put_lists(
-    conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str, value: Any
+    conn: sqlite3.Connection, cache: WriteTransaction, kind: CheckpointKind, key: str, value: Any
 ) -> None:
     cached = _cache_key(kind, key)
     known = cache.get(cached)
@@ -133,7 +151,7 @@ def get(
     loop = kind is LOOP_CHECKPOINTS
     also = [f"{kind.rows.table}_key", "digest"]
     also += ["head_branch", "head_length", "base_length", "claimed_by"] if loop else []
-    also += [f"{name}_count" for name in kind.rows.lists]
+    also += statements.statements(kind.rows, kind.key).extents
     found = statements.fetch_one(conn, kind.rows, kind.key, key, also)
     if found is None:
         session_header.refuse_lost(conn, kind.rows.table, kind.key, key, kind.name)
@@ -144,17 +162,27 @@ def get(
         *head, base_length, claimed_by = rest
         messages = conversation.find(conn, Head(*head), lines)
         return FetchedCheckpoint(tree, digest, messages, base_length, claimed_by)
-    for (name, part), count in zip(kind.rows.lists.items(), rest, strict=True):
+    lists = dict(zip(kind.rows.lists, list_writer.list_digests(rest), strict=True))
+    is_proven = True
+    for name, part in kind.rows.lists.items():
         parent = f"{kind.rows.table}_key"
-        tree[name] = statements.fetch_list(conn, name, part, parent, row_key, count).trees
-    return FetchedCheckpoint(tree, digest, None)
+        fetched = list_rows.fetch_list(conn, name, part, parent, row_key, lists[name].count)
+        tree[name] = fetched.trees
+        is_proven &= fetched.is_proven
+    return FetchedCheckpoint(tree, digest, None, lists=lists if is_proven else None)
 
 
-def drop(conn: sqlite3.Connection, cache: CacheTransaction, kind: CheckpointKind, key: str) -> None:
-    """Remove a checkpoint, if it is stored, and the messages that only it needs."""
+def drop(
+    conn: sqlite3.Connection, cache: WriteTransaction, kind: CheckpointKind, key: str
+) -> str | None:
+    """Remove a checkpoint, if it is stored, and the messages that only it needs.
+
+    Returns the id of its session, None where there was none.
+    """
     cache.evict(_cache_key(kind, key))
     session_id, head = _loop(conn, key) if kind is LOOP_CHECKPOINTS else ("", None)
     conn.execute(f"DELETE FROM {kind.rows.table} WHERE {kind.key} = ?", (key,))
     if head is not None:
         cache.put(session_id, cache.get(session_id).without_conversation(key))
         message_log.collect(conn, [head.branch])
+    return None if head is None else session_id

@@ -13,6 +13,8 @@ from a3s_store.models import Message
 from a3s_store.wire import encode
 from tests.support import messages
 
+NOW = 1_700_000_000_000
+
 
 def _rebuilt(given: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(Message(role=one.role, content=one.content) for one in given)
@@ -70,7 +72,7 @@ def test_every_head_has_the_messages_it_was_made_of(edits: list[tuple[Any, ...]]
             "back": saved[at % len(saved)][1] if saved else (),
             "same": old,
         }[kind]
-        one.put(_rebuilt(said) if rebuild else said)
+        one.put(_rebuilt(said) if rebuild else said, NOW)
         saved.append((one.head, said))
         assert one.position == (len(said), _chain_hash(said))
         for head, then in saved:
@@ -81,7 +83,7 @@ def test_every_head_has_the_messages_it_was_made_of(edits: list[tuple[Any, ...]]
 def test_a_conversation_that_grows_keeps_each_message_once() -> None:
     talk, one, heads = messages(500), Conversation(), []
     for length in range(500):
-        one.put(talk[:length])
+        one.put(talk[:length], NOW)
         heads.append(one.head)
     assert len(_branches(heads)) == 1
     assert _kept(heads) == 499
@@ -90,7 +92,7 @@ def test_a_conversation_that_grows_keeps_each_message_once() -> None:
 def test_messages_rebuilt_from_json_are_known_by_their_digests() -> None:
     talk, one, heads = messages(100), Conversation(), []
     for length in range(100):
-        one.put(_rebuilt(talk[:length]))
+        one.put(_rebuilt(talk[:length]), NOW)
         heads.append(one.head)
     assert _kept(heads) == 99
     assert one.messages == talk[:99]
@@ -100,19 +102,19 @@ def test_an_edit_of_the_end_keeps_no_more_than_the_edit() -> None:
     one, heads = Conversation(), []
     for number in range(300):
         last = messages(2, start=2 * number, tag=f"edit {number}")
-        one.put((*one.messages[:-1], *last))
+        one.put((*one.messages[:-1], *last), NOW)
         heads.append(one.head)
     assert _kept(heads) == 600
 
 
 def test_a_rewind_keeps_nothing_and_growth_from_there_leaves_the_longer_history() -> None:
     talk, one = messages(10), Conversation()
-    one.put(talk)
+    one.put(talk, NOW)
     whole = one.head
-    one.put(talk[:4])
+    one.put(talk[:4], NOW)
     assert _kept([whole, one.head]) == 10
     other = messages(3, tag="other")
-    one.put(talk[:4] + other)
+    one.put(talk[:4] + other, NOW)
     assert whole.messages() == talk
     assert one.head.messages() == talk[:4] + other
     assert _kept([whole, one.head]) == 13
@@ -120,12 +122,12 @@ def test_a_rewind_keeps_nothing_and_growth_from_there_leaves_the_longer_history(
 
 def test_a_fork_shares_its_messages_and_neither_sees_what_the_other_adds() -> None:
     talk, one = messages(10), Conversation()
-    one.put(talk)
+    one.put(talk, NOW)
     fork = one.first(10)
     assert fork.head.branch is one.head.branch
     mine, its = messages(1, tag="mine"), messages(1, tag="its")
-    one.put(talk + mine)
-    fork.put(talk + its)
+    one.put(talk + mine, NOW)
+    fork.put(talk + its, NOW)
     assert (one.head.messages(), fork.head.messages()) == (talk + mine, talk + its)
     assert _kept([one.head, fork.head]) == 12
 
@@ -134,5 +136,5 @@ def test_branches_that_have_nothing_of_a_conversation_are_not_kept_for_it() -> N
     """Else each compaction would hold all those before it."""
     one = Conversation()
     for number in range(20):
-        one.put(messages(4, tag=f"summary {number}"))
+        one.put(messages(4, tag=f"summary {number}"), NOW)
     assert len(_branches([one.head])) == 1

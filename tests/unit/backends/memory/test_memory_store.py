@@ -26,7 +26,7 @@ def test_a_generation_has_the_time_of_the_stores_clock() -> None:
         store = MemorySessionStore(clock=lambda: next(times))
         await store.save(session())
         await store.save_trace_events("fix-login", (trace(1),))
-        await store.save(session())
+        await store.save(session(count=2))
         found = await store.generations("fix-login")
         assert [one.saved_at_ms for one in found] == [1000, 2500, 0]
 

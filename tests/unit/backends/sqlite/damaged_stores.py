@@ -268,7 +268,8 @@ class Layout:
             return {f"{WORKFLOW} wf"}
         if table in {"agent_memory", "agent_memory_total"}:
             return {f"{MEMORIES} {row['owner']}"}
-        assert table == "message_blob", table
+        # Salvage makes the commit log of the new store anew.
+        assert table in {"message_blob", "commit_log", "unfinished"}, table
         return set()
 
     def _owners_of_blob(self, key: int) -> set[str]:

@@ -138,7 +138,7 @@ def test_deleting_a_session_takes_its_memories_along_and_forking_leaves_them(pat
 
 
 def test_a_memory_is_one_row_and_one_row_on_record(path: Path) -> None:
-    """No other table is written."""
+    """No other table is written but the commit log."""
 
     def done(use: Callable[[Any], Any]) -> dict[str, tuple[int, int, int]]:
         before = all_rows(path)
@@ -149,16 +149,19 @@ def test_a_memory_is_one_row_and_one_row_on_record(path: Path) -> None:
     assert done(lambda memories: memories.store(memory(9))) == {
         "agent_memory": (1, 0, 0),
         "agent_memory_total": one,
+        "commit_log": (1, 0, 0),
     }
     replaced = memory(9).evolve(content="other")
     assert done(lambda memories: memories.store(replaced)) == {
         "agent_memory": one,
         "agent_memory_total": one,
+        "commit_log": (1, 0, 0),
     }
     assert done(lambda memories: memories.store(replaced)) == {}
     assert done(lambda memories: memories.delete(replaced.id)) == {
         "agent_memory": (0, 0, 1),
         "agent_memory_total": one,
+        "commit_log": (1, 0, 0),
     }
     assert done(lambda memories: memories.delete(replaced.id)) == {}
 

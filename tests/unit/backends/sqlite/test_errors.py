@@ -179,7 +179,6 @@ PATHS: list[Callable[[Path], object]] = [
     a_pipe,
     a_text,
     lambda folder: "",
-    lambda folder: ":memory:",
     lambda folder: f"{folder}/a\0b",
     lambda folder: f"{folder}/\ud800",
     lambda folder: os.fsencode(folder / "bytes"),

@@ -17,7 +17,8 @@ import pytest
 
 from a3s_store import SessionSnapshot, SqliteSessionStore
 from a3s_store.backends.sqlite.connection import wal_checkpoint
-from a3s_store.core.snapshot import with_ended_runs
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.core.snapshot import forked
 from a3s_store.errors import (
     CorruptionError,
     EncodeError,
@@ -109,7 +110,7 @@ def test_a_fork_is_the_upstream_fork_with_a_shorter_history(tmp_path: Path) -> N
         await store.save_snapshot(whole)
         await store.fork("fix-login", "copy", at=2)
         copy = await store.load_snapshot("copy")
-        expected = with_ended_runs(whole.fork("copy"))
+        expected = forked(whole, "copy")
         assert copy == expected.evolve(session=expected.session.evolve(messages=messages(2)))
         assert (await store.generations("copy"))[-1].digest == copy.digest()
         assert await store.load_snapshot("fix-login") == whole
@@ -148,7 +149,6 @@ def test_the_settings_are_those_the_design_names(tmp_path: Path) -> None:
         "wal_autocheckpoint": 0,
         "secure_delete": 2,
         "page_size": 4096,
-        "busy_timeout": 1234,
     }
 
     def settings(conn: sqlite3.Connection) -> dict[str, object]:
@@ -158,6 +158,9 @@ def test_the_settings_are_those_the_design_names(tmp_path: Path) -> None:
         assert store._engine.writer is not None
         assert await store._engine.writer.run(settings) == wanted
         assert await store._engine.reader.run(settings) == wanted
+        # The writer waits in a queue instead of in SQLite.
+        assert await store._engine.writer.run(_timeouts) == (0, 1234)
+        assert await store._engine.reader.run(_timeouts) == (1234, None)
         assert (await store._engine.reader.run(_query_only)) == 1
 
     with_store(tmp_path / "agent.a3s", use, busy_timeout_ms=1234)
@@ -168,6 +171,11 @@ def test_the_settings_are_those_the_design_names(tmp_path: Path) -> None:
         assert not store.capabilities().durable
 
     with_store(tmp_path / "agent.a3s", relaxed, durability="normal")
+
+
+def _timeouts(conn: WorkConnection) -> object:
+    (milliseconds,) = conn.execute("PRAGMA busy_timeout").fetchone()
+    return milliseconds, conn.turn and conn.turn.milliseconds
 
 
 def _query_only(conn: sqlite3.Connection) -> object:
@@ -189,7 +197,8 @@ def test_every_file_of_a_store_is_for_its_owner_alone(tmp_path: Path, umask: int
         async def use(store: SqliteSessionStore) -> None:
             await store.save(session())
             modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
-            assert modes == dict.fromkeys(("agent.a3s", "agent.a3s-wal", "agent.a3s-shm"), 0o600)
+            names = (f"agent.a3s{end}" for end in ("", "-wal", "-shm", "-queue"))
+            assert modes == dict.fromkeys(names, 0o600)
 
         with_store(path, use)
     finally:
@@ -324,7 +333,10 @@ def test_sql_answers_questions_about_the_file(tmp_path: Path) -> None:
         ("UPDATE message SET chain_hash = zeroblob(32) WHERE seq = 0", "messages[0]"),
         ("UPDATE session_config SET workspace = 'elsewhere'", "session"),
         ("UPDATE session SET total_tokens = 7", "session"),
-        ("UPDATE collection SET digest = x'01' WHERE name = 'tasks'", "do not add up"),
+        (
+            "UPDATE collection SET digest = x'01' WHERE name = 'tasks'",
+            "its stored digest is damaged",
+        ),
         ("UPDATE session SET head_length = 2", "do not add up"),
         ("DELETE FROM collection WHERE name = 'tasks'", "do not add up"),
     ],

@@ -35,6 +35,7 @@ from a3s_store.runtime import (
     SessionOptions,
     SessionPersistence,
 )
+from a3s_store.testing.conformance.expect import bits
 from tests.unit.runtime.live import Echo, Hang, crash
 
 ASKING = SessionConfig(
@@ -175,7 +176,7 @@ def test_a_changed_result_is_the_one_that_is_kept() -> None:
         live = make(Does(after=redact))
         result = await live.send("hello", Echo())
         assert result.text == live.session.messages[-1].text == "[redacted]"
-        assert "you said" not in repr(live.session.runs.records())
+        assert "you said" not in str(bits(live.session.runs.records()))
 
     asyncio.run(main())
 

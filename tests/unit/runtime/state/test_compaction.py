@@ -30,6 +30,7 @@ from a3s_store.runtime.state.compaction import (
     prune_tool_outputs,
     should_auto_compact,
 )
+from a3s_store.wire import evolved
 
 
 class Model:
@@ -466,7 +467,10 @@ def test_a_pruned_result_keeps_what_else_it_says_and_its_neighbours() -> None:
     found = prune_tool_outputs(before)
     assert found is not None
     assert found[0].content[0] is beside
-    assert found[0].content[1:] == (old.evolve(content=PRUNED), parts_.evolve(content=PRUNED))
+    assert found[0].content[1:] == (
+        evolved(old, {"content": PRUNED}),
+        evolved(parts_, {"content": PRUNED}),
+    )
     assert (found[0].role, found[0].reasoning_content) == ("user", "why")
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.connection import fork_gate, kept_files
+from a3s_store import SqliteSessionStore, _forks
+from a3s_store.backends.sqlite.connection import kept_files
 from a3s_store.backends.sqlite.engine import Engine
 from a3s_store.backends.sqlite.maintenance.restore import restore
 from a3s_store.errors import StoreForkedError
@@ -94,7 +94,7 @@ def test_what_a_child_saves_is_kept_though_the_parent_closes_first(tmp_path: Pat
 
 def test_a_fork_waits_for_the_save_that_is_under_way(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
-    with an_open_store(path) as (loop, store), busy(store._engine, fork_gate.FORK_WAIT / 5):
+    with an_open_store(path) as (loop, store), busy(store._engine, _forks.FORK_WAIT / 5):
         child = fork(lambda: save_one(path, "child"))
         assert status_of(child) == DONE
         loop.run_until_complete(store.save(session("parent-2")))
@@ -104,11 +104,11 @@ def test_a_fork_waits_for_the_save_that_is_under_way(tmp_path: Path) -> None:
 def test_a_child_of_a_fork_that_could_not_wait_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "agent.a3s"
     with an_open_store(path) as (loop, store):
-        with busy(store._engine, 4 * fork_gate.FORK_WAIT):
+        with busy(store._engine, 4 * _forks.FORK_WAIT):
             began = time.monotonic()
             child = fork(lambda: save_one(path, "child"))
             assert status_of(child) == REFUSED
-            assert time.monotonic() - began < 3 * fork_gate.FORK_WAIT
+            assert time.monotonic() - began < 3 * _forks.FORK_WAIT
             other = fork(lambda: asyncio.to_thread(restore, path, tmp_path / "other.a3s"))  # type: ignore[arg-type]
             assert status_of(other) == REFUSED
         loop.run_until_complete(store.save(session("parent-2")))
@@ -125,7 +125,7 @@ def test_a_fork_from_inside_a_save_waits_for_nothing_and_refuses_its_child(tmp_p
         assert store._engine.writer is not None
         began = time.monotonic()
         child = loop.run_until_complete(store._engine.writer.run(fork_here))
-        assert time.monotonic() - began < fork_gate.FORK_WAIT
+        assert time.monotonic() - began < _forks.FORK_WAIT
         assert status_of(child) == REFUSED
         loop.run_until_complete(store.save(session("parent-2")))
 

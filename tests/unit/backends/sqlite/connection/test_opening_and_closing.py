@@ -235,7 +235,7 @@ def test_a_checkpoints_bad_messages_are_named_as_the_checkpoints(tmp_path: Path)
     async def main() -> None:
         async with SqliteSessionStore.open(tmp_path / "agent.a3s") as store:
             for bad in (iter(()), (*messages(2), "no message")):
-                value = checkpoint(messages(1)).evolve(messages=bad)
+                value = checkpoint(messages(1)).evolve(messages=bad)  # type: ignore[arg-type]
                 with pytest.raises(EncodeError, match=r"LoopCheckpoint\.messages"):
                     await store.save_loop_checkpoint("run-1", value)
             assert await store.load_loop_checkpoint("run-1") is None
@@ -292,8 +292,8 @@ def test_steps_and_tasks_count_among_the_cached_values(tmp_path: Path, what: str
             await store.save(session(name, count=0, tasks=values))
         alive.extend(map(weakref.ref, values))
 
-    found = with_store(tmp_path / "agent.a3s", use, cache_max_items=100)
-    assert found <= 100
+    found = with_store(tmp_path / "agent.a3s", use, cache_bytes=50_000)
+    assert found <= 120
 
 
 def test_a_session_too_large_to_remember_does_not_take_the_others_along(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_a_session_too_large_to_remember_does_not_take_the_others_along(tmp_path
         assert await store.load("small") is small
         assert await store.load("large") == session("large", count=200)
 
-    with_store(tmp_path / "agent.a3s", use, cache_max_items=100)
+    with_store(tmp_path / "agent.a3s", use, cache_bytes=30_000)
 
 
 def test_a_load_of_an_older_moment_leaves_what_a_newer_save_taught(tmp_path: Path) -> None:

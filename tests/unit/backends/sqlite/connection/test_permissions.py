@@ -118,21 +118,21 @@ def look():
 async def main():
 {code}
 
-os.umask({umask})
+os.umask(0)
 asyncio.run(main())
 look()
 """
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
 @pytest.mark.parametrize("what", MAKERS)
-def test_all_that_is_made_is_its_owners_alone(tmp_path: Path, what: str, umask: int) -> None:
+def test_all_that_is_made_is_its_owners_alone(tmp_path: Path, what: str) -> None:
+    """With the umask that takes no right away; any other one can only take away more."""
     code = textwrap.indent(textwrap.dedent(MAKERS[what]), "    ")
     root = str(Path(__file__).parents[5])
     folder = tmp_path / "f"
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(root=root, code=code, umask=umask)],
+        [sys.executable, "-c", PROGRAM.format(root=root, code=code)],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -246,13 +246,14 @@ UNPRIVILEGED = 65_534
 def as_nobody(path: Path, *, save: bool = False) -> subprocess.CompletedProcess[str]:
     """Open a store as another user than the one who made it, and list what is in it."""
     program = (
-        "import asyncio, os, sys, tempfile\n"
+        "import asyncio, os, sys, tempfile, time\n"
         "from a3s_store.models import SessionData\n"
         "from a3s_store.backends.sqlite import SqliteSessionStore\n"
         "async def ids(path):\n"
         "    async with SqliteSessionStore.open(path) as store:\n"
         "        if len(sys.argv) > 2:\n"
-        "            await store.save(SessionData(id='x', created_at=1, updated_at=1))\n"
+        "            now = time.time_ns()\n"
+        "            await store.save(SessionData(id='x', created_at=1, updated_at=now))\n"
         "        return await store.list()\n"
         # Whatever has to be imported is, as long as the libraries can be read.
         "with tempfile.TemporaryDirectory() as folder:\n"
@@ -346,9 +347,7 @@ def test_a_file_or_folder_that_may_not_be_written_is_said_with_its_name(
     assert str(path) in done.stderr
 
 
-@pytest.mark.parametrize(
-    "text", ["", ":memory:", "file:x?mode=memory", "/dev/null", "/proc/self/mem", "a\0b"]
-)
+@pytest.mark.parametrize("text", ["", "file:x?mode=memory", "/dev/null", "/proc/self/mem", "a\0b"])
 def test_what_is_no_file_of_ours_makes_no_store(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

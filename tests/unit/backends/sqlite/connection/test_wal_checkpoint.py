@@ -65,7 +65,7 @@ def test_the_log_is_begun_again_while_two_savers_and_two_readers_never_pause(
     async def main() -> None:
         async with (
             SqliteSessionStore.open(path, durability="normal") as one,
-            SqliteSessionStore.open(path, cache_max_sessions=0) as other,
+            SqliteSessionStore.open(path, cache_bytes=0) as other,
         ):
             await one.save(session("small", count=50))
             reading = [asyncio.create_task(read(store, n)) for n, store in enumerate((one, other))]
@@ -109,7 +109,8 @@ def test_the_log_is_begun_again_though_there_is_always_a_read_waiting(tmp_path: 
 
     async def main() -> None:
         async with SqliteSessionStore.open(path, durability="normal") as store:
-            await asyncio.gather(*(store.save(session("small")) for _ in range(generations)))
+            saves = (store.save(session("small", updated_at=n)) for n in range(generations))
+            await asyncio.gather(*saves)
             reading = [asyncio.create_task(asyncio.to_thread(reader, n)) for n in range(2)]
             try:
                 await savers.save(store)
@@ -208,7 +209,7 @@ def test_a_save_and_a_load_come_to_an_end_on_a_loop_that_is_never_idle(tmp_path:
                 task.cancel()
             await asyncio.gather(*spinning, return_exceptions=True)
 
-    with_store(tmp_path / "agent.a3s", use, cache_max_sessions=0)
+    with_store(tmp_path / "agent.a3s", use, cache_bytes=0)
 
 
 def test_the_loop_lends_its_lock_while_somebody_waits_and_no_longer(

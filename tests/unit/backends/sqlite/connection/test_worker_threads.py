@@ -238,7 +238,7 @@ def test_a_close_ends_though_the_loop_that_began_to_close_is_closed(
 class TooMuch(CacheEntry):
     """Something for which there is no memory left."""
 
-    def weight(self) -> int:
+    def messages_weight(self) -> int:
         raise MemoryError
 
 

@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,7 +49,7 @@ def test_a_link_with_a_flipped_bit_is_none(link: CommitLink, byte: int, bit: int
 
 @given(links)
 def test_the_next_link_names_this_one(link: CommitLink) -> None:
-    after = attrs.evolve(link, number=1).next(salt=1, cookie=2)
+    after = link._replace(number=1).next(salt=1, cookie=2)
     assert (after.file_id, after.number, after.previous) == (link.file_id, 2, link.nonce)
     assert after.nonce != link.nonce
     assert not after.open_mark

@@ -18,12 +18,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a3s_store import SqliteSessionStore
+from a3s_store import RetentionPolicy, SqliteSessionStore
 from a3s_store.core.changes import SessionChanges, Stored
 from a3s_store.core.reports import PruneReport
-from a3s_store.errors import GenerationGoneError, SessionNotFoundError, StoreReadOnlyError
+from a3s_store.errors import (
+    GenerationGoneError,
+    InvalidArgumentError,
+    SessionNotFoundError,
+    StoreReadOnlyError,
+)
 from a3s_store.models import ImageBlock, ImageSource, Message
-from tests.support import all_rows, checkpoint, database, messages, session, with_store
+from tests.support import all_rows, checkpoint, database, messages, policy, session, with_store
 
 DAY: Final = 86_400.0
 BEGIN: Final = 1_800_000_000.0
@@ -93,26 +98,29 @@ def test_generations_of_the_last_day_stay(tmp_path: Path) -> None:
     async def use(store: SqliteSessionStore, clock: Clock) -> None:
         await grown(store, 10)
         clock.now += 0.9 * DAY
-        assert (await store.prune(keep_generations=1, keep_days=1)).generations == 0
+        assert (await store.prune(policy(1, 1))).generations == 0
         clock.now += 0.2 * DAY
-        assert (await store.prune(keep_generations=1)).generations == 9
+        assert (await store.prune(policy(1))).generations == 9
 
     in_store(tmp_path / "agent.a3s", use)
 
 
-def test_a_save_of_the_last_day_is_found_by_its_id(tmp_path: Path) -> None:
+def test_a_save_is_found_by_its_id_also_once_its_generation_is_pruned(tmp_path: Path) -> None:
     async def use(store: SqliteSessionStore, clock: Clock) -> None:
         asked = bytes(range(16))
         changes = SessionChanges(session_id=ID, save_id=asked, session=session(count=3))
         saved = await store.save_changes(changes, on=None)
         await save(store, messages(4))
         clock.now += 0.5 * DAY
-        await store.prune(keep_generations=1)
+        await store.prune(policy(1))
         assert await store.landed(ID, asked) == saved.revision
         clock.now += DAY
-        await store.prune(keep_generations=1)
-        assert await store.landed(ID, asked) is None
-        assert await store.revision(ID) == (2, 1)
+        await store.prune(policy(1))
+        assert [one.number for one in await store.generations(ID)] == [2]
+        assert await store.landed(ID, asked) == saved.revision, "by the commit log"
+        await store.delete(ID)
+        await save(store, messages(1))
+        assert await store.landed(ID, asked) is None, "it was of another life"
 
     in_store(tmp_path / "agent.a3s", use)
 
@@ -123,15 +131,15 @@ def test_earlier_histories_go_only_when_days_are_given(tmp_path: Path) -> None:
         await store.rewind(ID, 4)
         clock.now += 40 * DAY
         await save(store, messages(4) + messages(2, tag="other"))
-        report = await store.prune(keep_generations=1)
+        report = await store.prune(policy(1))
         assert await numbers(store) == [10, 12]
         assert report.messages == 0
         assert report.skipped == (
-            "1 generations with messages that no later one has: `keep_days` removes them",
+            "1 generations with messages that no later one has: `keep_branches_days` removes them",
         )
         assert (await store.load(ID, generation=10)).messages == messages(10)  # type: ignore[union-attr]
-        assert (await store.prune(keep_generations=1, keep_days=50)).generations == 0
-        report = await store.prune(keep_generations=1, keep_days=30)
+        assert (await store.prune(policy(1, 50))).generations == 0
+        report = await store.prune(policy(1, 30))
         assert (report.generations, report.messages) == (1, 6)
         assert report.bytes_logical > 6 * len("m 0: ")
         assert await numbers(store) == [12]
@@ -147,7 +155,7 @@ def test_a_tip_is_the_longest_of_a_history_that_was_rewound_twice(tmp_path: Path
         await store.rewind(ID, 3)
         await save(store, messages(3) + messages(1, tag="other"))
         clock.now += 2 * DAY
-        await store.prune(keep_generations=1)
+        await store.prune(policy(1))
         assert await numbers(store) == [10, 13]
 
     in_store(tmp_path / "agent.a3s", use)
@@ -160,7 +168,7 @@ def test_of_equal_conversations_the_newest_generation_stays(tmp_path: Path) -> N
         await store.save_artifacts(ID, ())
         await save(store, messages(1, tag="other"))
         clock.now += 2 * DAY
-        await store.prune(keep_generations=1)
+        await store.prune(policy(1))
         assert await numbers(store) == [3, 4]
 
     in_store(tmp_path / "agent.a3s", use)
@@ -170,7 +178,7 @@ def test_a_pruned_generation_is_named_when_it_is_loaded(tmp_path: Path) -> None:
     async def use(store: SqliteSessionStore, clock: Clock) -> None:
         await grown(store, 3)
         clock.now += 2 * DAY
-        await store.prune(keep_generations=1)
+        await store.prune(policy(1))
         with pytest.raises(GenerationGoneError, match="generation 2 was pruned") as raised:
             await store.load(ID, generation=2)
         assert raised.value.generation == 2
@@ -187,7 +195,7 @@ def test_a_session_made_again_knows_nothing_of_what_was_pruned_before(tmp_path: 
     async def use(store: SqliteSessionStore, clock: Clock) -> None:
         await grown(store, 3)
         clock.now += 2 * DAY
-        await store.prune(keep_generations=1)
+        await store.prune(policy(1))
         await store.delete(ID)
         await grown(store, 2)
         assert await numbers(store) == [5, 6]
@@ -208,7 +216,7 @@ def test_a_live_session_goes_on_from_what_it_read_before(tmp_path: Path) -> None
         assert read is not None
         await save(store, messages(8))
         clock.now += 40 * DAY
-        assert (await store.prune(keep_generations=1, keep_days=1)).generations == 6
+        assert (await store.prune(policy(1, 1))).generations == 6
         changes = SessionChanges(session_id=ID, save_id=bytes(16), session=session(count=9))
         seen = []
 
@@ -234,7 +242,7 @@ def test_run_checkpoints_and_forks_keep_their_messages(tmp_path: Path) -> None:
         await store.save_loop_checkpoint(run.run_id, run)
         await save(store, messages(2, tag="anew"))
         clock.now += 40 * DAY
-        report = await store.prune(keep_generations=1, keep_days=1)
+        report = await store.prune(policy(1, 1))
         assert (report.generations, report.messages) == (1, 2)
         forked = await store.load("forked")
         assert forked is not None
@@ -250,8 +258,8 @@ def test_of_a_conversation_that_slid_the_messages_before_the_oldest_kept_go(tmp_
         for first in range(30):
             await save(store, messages(5, start=first))
         clock.now += 40 * DAY
-        dry = await store.prune(keep_generations=2, keep_days=1, dry_run=True)
-        report = await store.prune(keep_generations=2, keep_days=1)
+        dry = await store.prune(policy(2, 1), dry_run=True)
+        report = await store.prune(policy(2, 1))
         assert (report.generations, report.messages) == (28, 28)
         assert compared(dry) == compared(report)
         await save(store, messages(5, start=30))
@@ -271,8 +279,8 @@ def test_images_go_with_the_last_message_that_has_them(tmp_path: Path) -> None:
         await save(store, (picture("A"), picture("B")))
         await save(store, (picture("B"),))
         clock.now += 40 * DAY
-        dry = await store.prune(keep_generations=1, keep_days=1, dry_run=True)
-        report = await store.prune(keep_generations=1, keep_days=1)
+        dry = await store.prune(policy(1, 1), dry_run=True)
+        report = await store.prune(policy(1, 1))
         assert (report.messages, report.blobs) == (1, 1)
         assert compared(dry) == compared(report)
         assert (await store.verify(depth="deep")).ok
@@ -289,7 +297,7 @@ def test_a_session_that_is_damaged_is_skipped_and_named(tmp_path: Path) -> None:
 
     async def use(store: SqliteSessionStore, clock: Clock) -> None:
         clock.now += 2 * DAY
-        report = await store.prune(keep_generations=1)
+        report = await store.prune(policy(1))
         assert report.generations == 2
         assert await numbers(store, "other") == [3]
         assert len(report.skipped) == 1
@@ -309,7 +317,7 @@ def test_a_lost_generation_of_a_pruned_session_is_still_noticed(tmp_path: Path) 
         await store.rewind(ID, 2)
         await save(store, messages(2) + messages(1, tag="other"))
         clock.now += 2 * DAY
-        await store.prune(keep_generations=1)
+        await store.prune(policy(1))
         assert await numbers(store) == [5, 7]
         await save(store, messages(2) + messages(2, tag="other"))
 
@@ -334,7 +342,7 @@ def test_a_session_whose_last_save_is_lost_keeps_its_messages(tmp_path: Path) ->
 
     async def use(store: SqliteSessionStore, clock: Clock) -> None:
         clock.now += 2 * DAY
-        report = await store.prune(keep_generations=1)
+        report = await store.prune(policy(1))
         assert (report.generations, report.messages) == (0, 0)
         assert ID in report.skipped[0]
         await store.delete("again")
@@ -349,10 +357,23 @@ def test_a_session_whose_last_save_is_lost_keeps_its_messages(tmp_path: Path) ->
     in_store(path, use)
 
 
-@pytest.mark.parametrize("options", [{"keep_generations": 0}, {"keep_days": 0}, {"keep_days": 1.5}])
-def test_numbers_that_keep_nothing_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="from 1 on"):
-        in_store(tmp_path / "agent.a3s", lambda store, _: store.prune(**options))
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"keep_generations": 0},
+        {"keep_branches_days": 0},
+        {"keep_branches_days": 1.5},
+        {"trash_days": -1},
+        {"trash_days": True},
+        {"max_bytes": 0},
+        {"max_bytes": 2**63},
+    ],
+)
+def test_a_policy_refuses_numbers_that_keep_nothing(numbers: dict[str, Any]) -> None:
+    (name,) = numbers
+    with pytest.raises(InvalidArgumentError, match=f"{name} is an integer from [01] on") as raised:
+        RetentionPolicy(**numbers)
+    assert raised.value.argument == name
 
 
 def test_a_store_that_is_open_for_reading_is_pruned_dry_only(tmp_path: Path) -> None:
@@ -361,9 +382,9 @@ def test_a_store_that_is_open_for_reading_is_pruned_dry_only(tmp_path: Path) -> 
     before = path.read_bytes()
 
     async def use(store: SqliteSessionStore) -> None:
-        assert (await store.prune(keep_generations=1, dry_run=True)).generations == 2
+        assert (await store.prune(policy(1), dry_run=True)).generations == 2
         with pytest.raises(StoreReadOnlyError):
-            await store.prune(keep_generations=1)
+            await store.prune(policy(1))
 
     with_store(path, use, clock=lambda: BEGIN + 2 * DAY, read_only=True)
     assert path.read_bytes() == before
@@ -424,7 +445,7 @@ class Program:
             case "prune":
                 present = await self.everything()
                 days = 10 if name else None
-                await self.store.prune(keep_generations=number, keep_days=days)
+                await self.store.prune(policy(number, days))
                 assert await self.everything() == present
 
     async def everything(self) -> dict[Any, Any]:
@@ -471,9 +492,9 @@ def test_after_any_program_a_prune_removes_only_what_it_may(
             for name in await store.list()
             for each in await store.generations(name)
         }
-        dry = await store.prune(keep_generations=keep, keep_days=days, dry_run=True)
+        dry = await store.prune(policy(keep, days), dry_run=True)
         assert await program.histories() == before
-        real = await store.prune(keep_generations=keep, keep_days=days)
+        real = await store.prune(policy(keep, days))
         assert compared(real) == compared(dry)
         assert (await store.verify(depth="deep")).damage == ()
         assert await program.everything() == present
@@ -490,7 +511,7 @@ def test_after_any_program_a_prune_removes_only_what_it_may(
                 )
             elif number <= newest - keep:
                 assert (name, number) not in after
-        again = await store.prune(keep_generations=keep, keep_days=days)
+        again = await store.prune(policy(keep, days))
         assert (again.generations, again.branches, again.messages, again.blobs) == (0, 0, 0, 0)
 
     in_store(tmp_path_factory.mktemp("program") / "agent.a3s", use)
@@ -515,7 +536,7 @@ def test_no_step_removes_more_than_256_messages_and_saves_go_between(tmp_path: P
         writer = store._engine.writer
         assert writer is not None
         await writer.run(lambda conn: conn.set_trace_callback(executed.append))
-        pruning = asyncio.create_task(store.prune(keep_generations=1, keep_days=1))
+        pruning = asyncio.create_task(store.prune(policy(1, 1)))
         between = 0
         while not pruning.done():
             await save(store, messages(between % 5 + 1), "other")
@@ -539,7 +560,7 @@ def test_no_step_removes_more_than_256_messages_and_saves_go_between(tmp_path: P
 
 _STOPPED: Final = """
 import asyncio, os, signal, sys
-from a3s_store import SqliteSessionStore
+from a3s_store import RetentionPolicy, SqliteSessionStore
 
 def rows(conn):
     sql = "SELECT (SELECT count(*) FROM generation) + (SELECT count(*) FROM message)"
@@ -553,7 +574,7 @@ async def stop_at(store, most):
 async def main(path, most):
     async with SqliteSessionStore.open(path) as store:
         killer = asyncio.create_task(stop_at(store, most))
-        await store.prune(keep_generations=2, keep_days=1)
+        await store.prune(RetentionPolicy(keep_generations=2, keep_branches_days=1))
         await killer
 
 asyncio.run(main(sys.argv[1], int(sys.argv[2])))
@@ -565,8 +586,8 @@ def test_a_killed_prune_leaves_a_whole_store_and_the_next_one_goes_on(tmp_path: 
     path, whole = tmp_path / "agent.a3s", tmp_path / "whole.a3s"
     with_store(path, filled, clock=lambda: BEGIN - 400 * DAY)
     shutil.copy(path, whole)
-    prune = dict[str, Any](keep_generations=2, keep_days=1)
-    with_store(whole, lambda store: store.prune(**prune), clock=lambda: BEGIN)
+    prune = policy(2, 1)
+    with_store(whole, lambda store: store.prune(prune), clock=lambda: BEGIN)
     expected = _rows(whole)
     for most in (3_000, 2_700, 2_000, 1_000):
         copy = Path(shutil.copy(path, tmp_path / f"{most}.a3s"))
@@ -577,7 +598,7 @@ def test_a_killed_prune_leaves_a_whole_store_and_the_next_one_goes_on(tmp_path: 
         report = with_store(copy, lambda store: store.verify(depth="deep"))
         assert report.damage == ()
         assert report.generations + report.messages <= most
-        with_store(copy, lambda store: store.prune(**prune), clock=lambda: BEGIN)
+        with_store(copy, lambda store: store.prune(prune), clock=lambda: BEGIN)
         assert _rows(copy) == expected
 
 
@@ -591,13 +612,13 @@ def test_two_prunes_at_once_remove_what_one_does(tmp_path: Path) -> None:
     with_store(path, filled, clock=lambda: BEGIN)
     shutil.copy(path, whole)
     later = {"clock": lambda: BEGIN + 40 * DAY}
-    one = with_store(whole, lambda store: store.prune(keep_generations=2, keep_days=9), **later)
+    one = with_store(whole, lambda store: store.prune(policy(2, 9)), **later)
 
     async def both(store: SqliteSessionStore) -> None:
         async with SqliteSessionStore.open(path, clock=lambda: BEGIN + 40 * DAY) as other:
             reports = await asyncio.gather(
-                store.prune(keep_generations=2, keep_days=9),
-                other.prune(keep_generations=2, keep_days=9),
+                store.prune(policy(2, 9)),
+                other.prune(policy(2, 9)),
             )
             for name in ("generations", "branches", "messages", "blobs", "bytes_logical"):
                 assert sum(getattr(each, name) for each in reports) == getattr(one, name)

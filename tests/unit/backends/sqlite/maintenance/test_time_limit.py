@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from a3s_store import SqliteSessionStore
-from a3s_store.backends.sqlite.maintenance import api, backup, verify
+from a3s_store.backends.sqlite.maintenance import backup, verify
 from a3s_store.backends.sqlite.maintenance.time_limit import OutOfTimeError, TimeLimit
 from a3s_store.core.reports import VerifyReport
 from a3s_store.errors import StoreUnavailableError
@@ -65,11 +65,13 @@ def test_damage_whose_second_check_was_not_finished_is_told_and_no_failing_disk(
     """Damage is verified a second time before it is reported, which may take longer."""
     seconds = iter((60.0, 0.0))
 
+    intact = verify.verify
+
     def slower(conn: sqlite3.Connection, **options: Any) -> VerifyReport:
-        return verify.verify(conn, **{**options, "seconds": next(seconds)})
+        return intact(conn, **{**options, "seconds": next(seconds)})
 
     async def use(store: SqliteSessionStore) -> None:
-        monkeypatch.setattr(api, "verify", slower)
+        monkeypatch.setattr(verify, "verify", slower)
         report = await store.verify(depth="deep")
         assert [damage.part for damage in report.damage] == ["messages"]
         await store.save(session("another"))

@@ -15,8 +15,8 @@ def test_of_sessions_updated_in_one_second_the_one_saved_last_comes_first(tmp_pa
     async def use(store: SqliteSessionStore) -> None:
         clock = iter(range(1_000, 2_000))
         store._clock = lambda: 1_779_100_000 + next(clock) / 1000
-        for one in ("mmm", "aaa", "zzz", "aaa", "bbb", "mmm"):
-            await store.save(session(one, updated_at=5))
+        for count, one in enumerate(("mmm", "aaa", "zzz", "aaa", "bbb", "mmm")):
+            await store.save(session(one, count=count, updated_at=5))
         await store.save(session("older", updated_at=4))
         found = [one.id for one in await store.summaries()]
         assert found == ["mmm", "bbb", "aaa", "zzz", "older"]
@@ -24,14 +24,14 @@ def test_of_sessions_updated_in_one_second_the_one_saved_last_comes_first(tmp_pa
     with_store(tmp_path / "s.a3s", use)
 
 
-def test_of_sessions_saved_in_one_millisecond_the_order_is_that_of_their_ids(
+def test_of_sessions_saved_in_one_millisecond_the_one_saved_last_comes_first(
     tmp_path: Path,
 ) -> None:
     async def use(store: SqliteSessionStore) -> None:
         store._clock = lambda: 1_779_100_000.0
         for one in ("b", "a", "c"):
             await store.save(session(one))
-        assert [one.id for one in await store.summaries()] == ["a", "b", "c"]
+        assert [one.id for one in await store.summaries()] == ["c", "a", "b"]
 
     with_store(tmp_path / "s.a3s", use)
 

@@ -11,36 +11,12 @@ import pytest
 
 from a3s_store import SqliteSessionStore, salvage
 from a3s_store.backends.sqlite.connection import integrity_check
-from a3s_store.backends.sqlite.format import row_salt
-from a3s_store.core.checksums import message_checksums
 from a3s_store.errors import CorruptionError
 from a3s_store.models import Message
+from a3s_store.testing.conformance.expect import bits
 from tests.compat import make_file
 from tests.support import database, messages, session, with_store
-
-COLUMNS = "chain_hash, role, reasoning_content, extra, content"
-
-
-def forged(path: Path, old: str, new: str, seq: int) -> None:
-    """Replace text in a message of the first branch and compute its checksum again."""
-    with database(path) as conn:
-        salt = row_salt.read(conn)
-        conn.execute(
-            "UPDATE message SET content = replace(content, ?, ?) WHERE branch_key = 1 AND seq = ?",
-            (old, new, seq),
-        )
-        conn.text_factory = bytes
-        row = conn.execute(
-            f"SELECT {COLUMNS} FROM message WHERE branch_key = 1 AND seq = ?", (seq,)
-        ).fetchone()
-        link, role, reasoning, extra, content = row
-        (checksum,) = message_checksums(
-            seq, [link], [role], [reasoning], [extra], [content], salt.seed(1)
-        )
-        conn.execute(
-            "UPDATE message SET checksum = ? WHERE branch_key = 1 AND seq = ?", (checksum, seq)
-        )
-        conn.commit()
+from tests.unit.backends.sqlite.forged_messages import forged
 
 
 def damaged(path: Path) -> None:
@@ -168,7 +144,7 @@ def test_salvage_proves_the_chain_of_rows_without_salt_and_says_what_is_partial(
 
 def foreign(found: tuple[Message, ...]) -> bool:
     """Whether a text of the forger is among these messages."""
-    return "carol" in repr(found)
+    return "carol" in str(bits(found))
 
 
 def test_what_is_salvaged_of_a_forged_conversation_lacks_the_forged_message(

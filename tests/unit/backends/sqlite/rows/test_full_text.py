@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -156,7 +156,7 @@ def test_how_rare_a_word_is_is_said_by_the_owners_memories_alone(tmp_path: Path)
 
     async def use(memories: SqliteMemoryStore) -> None:
         before = await ids(memories, "rare common")
-        other = memories._store.memories("another")
+        other = cast("SqliteSessionStore", memories._store).memories("another")
         await other.store_all(item(str(n), "rare rare rare") for n in range(50))
         assert await ids(memories, "rare common") == before == ["rare", "one", "two", "three"]
 
@@ -223,7 +223,7 @@ def test_more_owners_than_are_kept_are_all_answered(tmp_path: Path) -> None:
 
     async def use(memories: SqliteMemoryStore) -> None:
         owners = [
-            memories._store.memories(f"owner {number}")
+            cast("SqliteSessionStore", memories._store).memories(f"owner {number}")
             for number in range(full_text.MAX_INDEXES + 3)
         ]
         for _ in range(2):

@@ -11,7 +11,7 @@ import pytest
 from a3s_store import SqliteSessionStore
 from a3s_store.errors import CorruptionError
 from a3s_store.models import Message
-from tests.support import all_rows, checkpoint, database, messages, session, with_store
+from tests.support import all_rows, checkpoint, database, messages, policy, session, with_store
 
 
 def changed(path: Path, statement: str) -> None:
@@ -196,7 +196,7 @@ def test_a_store_is_whole_after_the_histories_it_shared_rows_with_are_pruned(
             clock[0] += DAYS
             await store.save(session(messages=said(letters)))
         clock[0] += 9 * DAYS
-        await store.prune(keep_generations=1, keep_days=1)
+        await store.prune(policy(1, 1))
         assert (await store.verify(depth="deep")).damage == ()
         await store.backup(tmp_path / "backup.a3s")
 

@@ -332,7 +332,7 @@ def test_no_store_is_made_by_migrating_nothing(
 @pytest.mark.parametrize("work", [upgrade.upgrade, upgrade.rehearse])
 def test_a_newer_file_is_not_brought_back(path: Path, work: Callable[[Settings], object]) -> None:
     with database(path) as conn:
-        conn.execute("PRAGMA user_version = 9")
+        conn.execute(f"PRAGMA user_version = {migrate.newest() + 1}")
     before = path.read_bytes()
     with pytest.raises(StoreError) as caught:
         work(Settings(path=path))

@@ -54,6 +54,7 @@ HOSTILE: dict[str, tuple[tuple[str, ...], str]] = {
         (
             "DROP VIEW sessions",
             "DROP VIEW conversation",
+            "DROP INDEX session_by_updated",
             "ALTER TABLE session RENAME TO session_kept",
             f"CREATE VIEW session AS {NEVER_ENDING}",
         ),

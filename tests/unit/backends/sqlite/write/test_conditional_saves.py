@@ -18,11 +18,23 @@ from a3s_store.core.revision import Revision
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.errors import CorruptionError, StaleGenerationError
 from a3s_store.models import Message
-from tests.support import all_rows, changes, checkpoint, database, messages, session, trace
+from tests.support import (
+    all_rows,
+    changes,
+    checkpoint,
+    database,
+    executed,
+    messages,
+    session,
+    trace,
+)
 from tests.support import statements_changed as rows_touched
 
 Use = Callable[[SqliteSessionStore], Awaitable[None]]
 ID = "fix-login"
+
+# The row of the session, its generation, and its entry in the commit log.
+SAVE = {"session": (0, 1, 0), "generation": (1, 0, 0), "commit_log": (1, 0, 0)}
 
 
 def given(value: Any = None, **parts: Any) -> SessionChanges:
@@ -45,18 +57,70 @@ def in_store(path: Path, use: Use) -> None:
     asyncio.run(main())
 
 
-async def executed(store: SqliteSessionStore, step: Awaitable[Any]) -> list[str]:
-    """The statements that the writer executes while the step is awaited."""
-    found: list[str] = []
-    writer = store._engine.writer
-    assert writer is not None
-    await writer.run(lambda conn: conn.set_trace_callback(found.append))
-    await step
-    await writer.run(lambda conn: conn.set_trace_callback(None))
-    return found
-
-
 # -- Costs -----------------------------------------------------------------------------------------
+
+
+def _first_words(statements: list[str]) -> list[str]:
+    return [" ".join(one.split()[:3]) for one in statements]
+
+
+def test_a_save_reads_no_row_before_it_writes(tmp_path: Path) -> None:
+    """Whether the history is short or long, and whichever session is saved in turn."""
+    writes = ["INSERT INTO message"] * 3
+    writes += ["INSERT INTO commit_log", "UPDATE session SET", "INSERT INTO generation"]
+    expected = ["BEGIN IMMEDIATE", "PRAGMA data_version", *writes, "UPDATE file_link SET", "COMMIT"]
+
+    async def use(store: SqliteSessionStore) -> None:
+        for count in (10, 700):
+            said = {name: messages(count, tag=name) for name in ("a", "b")}
+            for name, history in said.items():
+                await store.save(session(name, messages=history))
+            for turn in range(3):
+                for name in said:
+                    said[name] += messages(3, tag=f"{turn}")
+                    now = session(name, messages=said[name], updated_at=turn)
+                    statements = await executed(store, store.save(now))
+                    if turn:
+                        assert _first_words(statements) == expected
+
+    in_store(tmp_path / "agent.a3s", use)
+
+
+def test_a_save_after_one_of_another_store_confirms_its_session_by_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "agent.a3s"
+
+    async def use(store: SqliteSessionStore) -> None:
+        history = messages(10)
+        await store.save(session(messages=history))
+        async with SqliteSessionStore.open(path) as other:
+            await other.save(session("another"))
+            history += messages(3, tag="more")
+            statements = await executed(store, store.save(session(messages=history)))
+        read = [one for one in _first_words(statements) if one.startswith(("SELECT", "PRAGMA"))]
+        # The header, the end of its branch, the newest entry of the log, and the commit link.
+        assert read == [
+            "PRAGMA data_version",
+            "SELECT o.owner_key, o.life,",
+            "SELECT seq, chain_hash",
+            "SELECT max(sequence) FROM",
+            "SELECT value FROM",
+            "PRAGMA schema_version",
+        ]
+
+    in_store(path, use)
+
+
+def test_a_save_that_changes_nothing_executes_no_statement_but_its_transaction(
+    tmp_path: Path,
+) -> None:
+    async def use(store: SqliteSessionStore) -> None:
+        now = session(count=5)
+        await store.save(now)
+        await store.save(now.evolve(updated_at=9))
+        statements = await executed(store, store.save(now.evolve(updated_at=9)))
+        assert _first_words(statements) == ["BEGIN IMMEDIATE", "PRAGMA data_version", "COMMIT"]
+
+    in_store(tmp_path / "agent.a3s", use)
 
 
 def test_a_save_where_nothing_changed_elsewhere_executes_what_a_snapshot_does(
@@ -92,9 +156,9 @@ def test_a_save_of_changes_writes_the_rows_of_what_changed(tmp_path: Path) -> No
         await store.save(session(count=2000))
         before, touched = all_rows(path), await rows_touched(store)
         await store.save_changes(given(session(count=2002)), on=Revision(1, 1))
-        expected = {"message": (2, 0, 0), "session": (0, 1, 0), "generation": (1, 0, 0)}
+        expected = {"message": (2, 0, 0), **SAVE}
         assert changes(before, all_rows(path)) == expected
-        assert await rows_touched(store) - touched == 5  # the commit link is one more
+        assert await rows_touched(store) - touched == 6  # the commit link is one more
         before = all_rows(path)
         # Another store has saved: what it wrote is not written again.
         async with SqliteSessionStore.open(path) as other:
@@ -106,7 +170,7 @@ def test_a_save_of_changes_writes_the_rows_of_what_changed(tmp_path: Path) -> No
         before, touched = all_rows(path), await rows_touched(store)
         await store.save_changes(given(ours), on=Revision(2, 1), merge=behind)
         assert changes(before, all_rows(path)) == expected
-        assert await rows_touched(store) - touched == 5  # the commit link is one more
+        assert await rows_touched(store) - touched == 6  # the commit link is one more
 
     in_store(path, use)
 
@@ -128,8 +192,7 @@ def test_the_end_of_a_run_is_one_transaction_and_one_generation(tmp_path: Path) 
         assert (first.count("BEGIN"), first.count("COMMIT")) == (1, 1)
         # The messages are the checkpoint's, and are not written again.
         assert changes(before, all_rows(path)) == {
-            "session": (0, 1, 0),
-            "generation": (1, 0, 0),
+            **SAVE,
             "loop_checkpoint": (0, 0, 1),
         }
 
@@ -144,7 +207,12 @@ def test_a_checkpoint_alone_writes_no_generation(tmp_path: Path) -> None:
         run = RunCheckpoint(checkpoint=checkpoint(messages(12)), base_length=10, claimed_by="A")
         before = all_rows(path)
         await store.save_changes(given(checkpoint=run, begins_run=True), on=Revision(1, 1))
-        expected = {"message": (2, 0, 0), "loop_checkpoint": (1, 0, 0)}
+        expected = {
+            "message": (2, 0, 0),
+            "loop_checkpoint": (1, 0, 0),
+            "session": (0, 1, 0),
+            "commit_log": (1, 0, 0),
+        }
         assert changes(before, all_rows(path)) == expected
 
     in_store(path, use)
@@ -424,6 +492,6 @@ def test_what_is_said_behind_the_last_message_is_written_once(tmp_path: Path) ->
         before = all_rows(path)
         await store.save_changes(given(ours), on=Revision(1, 1), merge=behind)
         written = changes(before, all_rows(path))
-        assert written == {"message": (2, 0, 0), "session": (0, 1, 0), "generation": (1, 0, 0)}
+        assert written == {"message": (2, 0, 0), **SAVE}
 
     in_store(path, use)

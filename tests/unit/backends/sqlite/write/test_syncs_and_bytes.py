@@ -86,8 +86,8 @@ def test_a_turn_writes_as_many_rows_at_3000_messages_as_at_100(tmp_path: Path) -
 
         return with_store(tmp_path / f"{count}.a3s", use)
 
-    # Two messages, the session's row, its generation and the commit link.
-    assert rows_of_turns(100) == rows_of_turns(3000) == [5] * 5
+    # Two messages, the session's row, its generation, its entry in the log and the commit link.
+    assert rows_of_turns(100) == rows_of_turns(3000) == [6] * 5
 
 
 def test_events_of_a_run_that_are_saved_ten_at_a_time_are_each_written_once(
@@ -117,10 +117,10 @@ def test_events_of_a_run_that_are_saved_ten_at_a_time_are_each_written_once(
             before = await statements_changed(store)
             await store.save_run_records("fix-login", (*others, talking))
             per_save.append(await statements_changed(store) - before)
-        # Ten events, the run's row, the collection's, the generation and the commit link.
-        # Where a checkpoint followed, its two commits have a link each.
-        assert set(per_save) == {14, 16}
-        assert per_save.count(16) < 10
+        # Ten events, the run's row, the collection's, the generation, the entry in the log and the
+        # commit link. Where a checkpoint followed, its two commits have a link each.
+        assert set(per_save) == {15, 17}
+        assert per_save.count(17) < 10
         assert await store.load_run_records("fix-login") == (*others, talking)
 
     path = tmp_path / "agent.a3s"
@@ -142,14 +142,23 @@ def test_a_checkpoint_after_each_tool_round_writes_the_round_and_the_save_after_
             before = await statements_changed(store)
             await store.save_loop_checkpoint("run-1", checkpoint(history))
             per_round.append(await statements_changed(store) - before)
-        # The round's two messages, the checkpoint's row and the commit link.
-        assert per_round == [4] * 50
+        # Two messages, the rows of the checkpoint and the session, the entry in the log and the
+        # commit link.
+        assert per_round == [6] * 50
         rows = all_rows(path)
         await store.save(session(messages=history))
-        assert changes(rows, all_rows(path)) == {"session": (0, 1, 0), "generation": (1, 0, 0)}
+        assert changes(rows, all_rows(path)) == {
+            "session": (0, 1, 0),
+            "generation": (1, 0, 0),
+            "commit_log": (1, 0, 0),
+        }
         rows = all_rows(path)
         await store.delete_loop_checkpoint("run-1")
-        assert changes(rows, all_rows(path)) == {"loop_checkpoint": (0, 0, 1)}
+        assert changes(rows, all_rows(path)) == {
+            "loop_checkpoint": (0, 0, 1),
+            "session": (0, 1, 0),
+            "commit_log": (1, 0, 0),
+        }
         assert await store.load("fix-login") == session(messages=history)
 
     with_store(path, use, durability="normal")
@@ -169,8 +178,9 @@ def test_a_full_trace_buffer_writes_what_came_and_removes_what_went(tmp_path: Pa
                 "trace_event": (3, 0, 3),
                 "collection": (0, 1, 0),
                 "generation": (1, 0, 0),
+                "commit_log": (1, 0, 0),
             }
-            assert await statements_changed(store) - before == 9
+            assert await statements_changed(store) - before == 10
         assert await store.load_trace_events("fix-login") == events
 
     with_store(path, use, durability="normal")

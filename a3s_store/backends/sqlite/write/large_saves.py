@@ -1,0 +1,205 @@
+"""Saves that take several transactions, between which others save (docs/decisions/0043).
+
+The rows of the new messages are written first, a chunk in each transaction, on a branch that no
+head names and `unfinished` notes. The last transaction removes the note and makes the save as any
+other one, which finds all its messages stored. So readers, generations and the commit log see
+nothing before it, and the save's conditions are compared in it. If a save ends otherwise, by an
+error or a crash, `unfinished.step` removes its rows.
+
+Used on the writer's thread alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
+from a3s_store.backends.sqlite.rows import message_log, unfinished
+from a3s_store.backends.sqlite.rows.message_insert import insert_messages
+from a3s_store.backends.sqlite.rows.message_writer import Placed
+from a3s_store.backends.sqlite.write import conversations
+from a3s_store.backends.sqlite.write.write_states import WriteTransaction
+from a3s_store.core.conversation import Bound, CachedConversation, ChainHashes, LargeSaveError
+from a3s_store.errors import EncodeError
+from a3s_store.wire import Limits
+from a3s_store.wire.limits import in_force
+
+# The bytes of messages after which the WAL is copied into the database.
+COPIED: Final = 1 << 20
+# How often a save may begin, before all of it is one transaction: others may take it for ended.
+TRIES: Final = 5
+
+Apply = Callable[[WorkConnection, WriteTransaction], Any]
+
+
+# Returned by a turn that was not the last one.
+GOES_ON: Final = object()
+
+
+class Placing:
+    """A conversation whose rows are written in turns, on a branch that no head names yet.
+
+    `first` are the branches to look at first; new rows get the time `now_ms`.
+    """
+
+    def __init__(
+        self, session_id: str, first: list[int], hashes: ChainHashes, now_ms: int, chunk: Bound
+    ) -> None:
+        self.hashes = hashes
+        self.session_id = session_id
+        self._first = first
+        self._now_ms = now_ms
+        self._chunk = chunk
+        self._save = unfinished.Save()
+        self._placed: Placed | None = None
+        # The rows that are not written yet.
+        self._rows: list[range] = []
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether its branch is made."""
+        return self._placed is not None
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its branch is to be made, or rows are to be written."""
+        return not self.is_placed or self.has_rows_left
+
+    @property
+    def has_rows_left(self) -> bool:
+        """Whether rows are to be written."""
+        return bool(self._rows)
+
+    def place(self, conn: WorkConnection, changes: WriteTransaction) -> None:
+        """Make the branch, once enough is encoded to know which messages are stored.
+
+        Raises LargeSaveError where the hashes do not permit enough.
+        """
+        placed = conversations.place(conn, changes, self.session_id, self._first, self.hashes)
+        if placed.positions:
+            self._save.note(conn, placed.head.branch)
+        self._placed, self._rows = placed, [one for one in placed.positions if one]
+        self.hashes.permit(None)
+
+    def insert(self, conn: WorkConnection) -> Bound | None:
+        """Write a chunk of rows, and return its size; None: others took the save for ended."""
+        assert self._placed is not None, "it was placed"
+        branch = self._placed.head.branch
+        if not self._save.renew(conn, branch):
+            return None
+        hashes, (rows, *others) = self.hashes, self._rows
+        most, size, end = min(rows.stop, rows.start + self._chunk.messages), 0, rows.start
+        while end < most and size < self._chunk.bytes:
+            size += hashes.bytes_of(end)
+            end += 1
+        insert_messages(conn, branch, 0, hashes, range(rows.start, end), self._now_ms)
+        hashes.free()
+        self._rows = [range(end, rows.stop), *others] if end < rows.stop else others
+        return Bound(end - rows.start, size)
+
+    def is_noted(self, conn: WorkConnection) -> bool:
+        """Return whether its rows are still there, and no others took the save for ended."""
+        assert self._placed is not None, "it was placed"
+        return not self._placed.positions or self._save.renew(conn, self._placed.head.branch)
+
+    def finish(self, conn: WorkConnection) -> CachedConversation:
+        """Return the conversation, whose rows get a head in this transaction."""
+        assert self._placed is not None, "it was placed"
+        head = self._placed.head
+        if self._placed.positions:
+            self._save.finish(conn, head.branch)
+        hashes = self.hashes
+        return CachedConversation(hashes.messages, head, hashes.at(head.length), hashes.size(None))
+
+    def collect(self, conn: WorkConnection) -> None:
+        """Remove rows that got no head: a condition failed, or a merge found other messages."""
+        assert self._placed is not None, "it was placed"
+        branch, length = self._placed.head
+        if self._placed.positions and message_log.needed(conn, branch) != length:
+            unfinished.collect(conn, [branch], self._now_ms)
+
+    def end(self) -> None:
+        """Leave the rows that have no head to `unfinished.step`."""
+        self._save.end()
+
+
+class LargeSave:
+    """A save in turns, each in a transaction of its own.
+
+    `apply` is the save itself, which raised `error` when it was tried in one transaction.
+    """
+
+    def __init__(self, apply: Apply, error: LargeSaveError, limits: Limits, chunk: Bound) -> None:
+        self._apply = apply
+        self._limits = limits
+        self._chunk = chunk
+        self._tries = 0
+        self._begin(error)
+
+    def _begin(self, error: LargeSaveError) -> None:
+        self._tries += 1
+        self._error = error
+        self._placing = Placing(
+            error.session_id, error.first, error.hashes, error.now_ms, self._chunk
+        )
+        self._bytes = 0
+
+    def refused(self, error: LargeSaveError) -> None:
+        """Go on after a turn raised this error: the next turn encodes more messages.
+
+        If they are others, since the stored session was changed and merged, the save begins again.
+        """
+        if error.hashes is self._placing.hashes:
+            error.hashes.free()
+        else:
+            self.end()
+            self._begin(error)
+
+    def end(self) -> None:
+        """Leave the rows that have no head to `unfinished.step`."""
+        self._placing.end()
+
+    def takes_copy(self) -> bool:
+        """Return, once, whether to copy the WAL: rows were written and it is long, or they end."""
+        if not self._bytes or (self._placing.has_rows_left and self._bytes < COPIED):
+            return False
+        self._bytes = 0
+        return True
+
+    def turn(self, conn: WorkConnection, changes: WriteTransaction) -> Any:
+        """Do some of the save. Returns what `apply` returns, or GOES_ON.
+
+        Raises what `apply` raises, and LargeSaveError: see `refused`.
+        """
+        if self._tries > TRIES:
+            changes.bound = None
+            return self._apply(conn, changes)
+        placing = self._placing
+        try:
+            with in_force(self._limits):
+                if not placing.is_placed:
+                    placing.hashes.permit(self._chunk)
+                    placing.place(conn, changes)
+                    return GOES_ON
+                if placing.has_rows_left:
+                    size = placing.insert(conn)
+                    if size is None:
+                        return self._lost()
+                    self._bytes += size.bytes
+                    return GOES_ON
+        except (EncodeError, UnicodeEncodeError):
+            changes.bound = None
+            return self._apply(conn, changes)  # its error names the value
+        if not placing.is_noted(conn):
+            return self._lost()
+        changes.placed = {placing.session_id: (placing.finish(conn),)}
+        done = self._apply(conn, changes)
+        placing.collect(conn)
+        return done
+
+    def _lost(self) -> object:
+        """Begin again: others took the save for ended, and remove its rows."""
+        self.end()
+        self._begin(self._error)
+        return GOES_ON

@@ -1,0 +1,1 @@
+"""Generated functions of tables: see `core/columns.py`."""

@@ -1,0 +1,1 @@
+"""Generated classes: see `tools/sync_face.py`."""

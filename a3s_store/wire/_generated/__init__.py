@@ -1,0 +1,1 @@
+"""Generated functions of models: see `wire/generated.py`."""

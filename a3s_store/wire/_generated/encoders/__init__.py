@@ -1,0 +1,1 @@
+"""Encoders, one module for each module of models."""

@@ -1,0 +1,1 @@
+"""Comparisons, one module for each module of models."""
