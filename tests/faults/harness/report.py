@@ -22,7 +22,7 @@ class Report:
     campaign: str
     subject: str  # the store under attack, as `store_under_test.find` takes it
     seed: int
-    stop_at: str | None = None  # stop at the first broken promise with this text, too
+    stop_at: str | None = None  # stop at the first broken promise with this text, at no other
     counts: Counter[str] = attrs.field(factory=Counter)  # attempts and outcomes by name
     failures: list[str] = attrs.field(factory=list)  # broken promises, with how to repeat each
     seconds: float = 0.0
@@ -34,10 +34,10 @@ class Report:
 
     @property
     def is_enough(self) -> bool:
-        """Whether enough promises were broken to stop the campaign."""
-        return len(self.failures) >= ENOUGH or (
-            self.stop_at is not None and any(self.stop_at in one for one in self.failures)
-        )
+        """Whether enough promises were broken, or the one that is looked for, to stop the campaign."""
+        if self.stop_at is None:
+            return len(self.failures) >= ENOUGH
+        return any(self.stop_at in one for one in self.failures)
 
     def share(self) -> Report:
         """An empty report for a part of the campaign, to be added to this one."""
