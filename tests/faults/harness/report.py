@@ -34,7 +34,7 @@ class Report:
 
     @property
     def is_enough(self) -> bool:
-        """Whether enough promises were broken, or the one that is looked for, to stop the campaign."""
+        """Whether enough promises were broken to stop, or the one that is looked for."""
         if self.stop_at is None:
             return len(self.failures) >= ENOUGH
         return any(self.stop_at in one for one in self.failures)

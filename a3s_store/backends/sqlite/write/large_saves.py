@@ -12,13 +12,12 @@ Used on the writer's thread alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.rows import message_log, unfinished
 from a3s_store.backends.sqlite.rows.message_insert import insert_messages
 from a3s_store.backends.sqlite.rows.message_writer import Placed
-from a3s_store.backends.sqlite.write import conversations
 from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.conversation import Bound, CachedConversation, ChainHashes, LargeSaveError
 from a3s_store.errors import EncodeError
@@ -30,8 +29,9 @@ COPIED: Final = 1 << 20
 # How often a save may begin, before all of it is one transaction: others may take it for ended.
 TRIES: Final = 5
 
-Apply = Callable[[WorkConnection, WriteTransaction], Any]
-
+Apply: TypeAlias = Callable[[WorkConnection, WriteTransaction], Any]
+# Makes a branch for messages, once enough of them may be encoded to know which are stored.
+Place: TypeAlias = Callable[[WorkConnection, WriteTransaction, ChainHashes], Placed]
 
 # Returned by a turn that was not the last one.
 GOES_ON: Final = object()
@@ -40,16 +40,23 @@ GOES_ON: Final = object()
 class Placing:
     """A conversation whose rows are written in turns, on a branch that no head names yet.
 
-    `first` are the branches to look at first; new rows get the time `now_ms`.
+    `place` makes the branch; new rows get the times `at_ms`, `now_ms` where that is empty.
     """
 
     def __init__(
-        self, session_id: str, first: list[int], hashes: ChainHashes, now_ms: int, chunk: Bound
+        self,
+        session_id: str,
+        place: Place,
+        hashes: ChainHashes,
+        chunk: Bound,
+        now_ms: int,
+        at_ms: tuple[int, ...] = (),
     ) -> None:
         self.hashes = hashes
         self.session_id = session_id
-        self._first = first
+        self._place = place
         self._now_ms = now_ms
+        self._at_ms = at_ms
         self._chunk = chunk
         self._save = unfinished.Save()
         self._placed: Placed | None = None
@@ -76,7 +83,7 @@ class Placing:
 
         Raises LargeSaveError where the hashes do not permit enough.
         """
-        placed = conversations.place(conn, changes, self.session_id, self._first, self.hashes)
+        placed = self._place(conn, changes, self.hashes)
         if placed.positions:
             self._save.note(conn, placed.head.branch)
         self._placed, self._rows = placed, [one for one in placed.positions if one]
@@ -93,7 +100,8 @@ class Placing:
         while end < most and size < self._chunk.bytes:
             size += hashes.bytes_of(end)
             end += 1
-        insert_messages(conn, branch, 0, hashes, range(rows.start, end), self._now_ms)
+        times = self._at_ms[rows.start - hashes.start : end - hashes.start]
+        insert_messages(conn, branch, 0, hashes, range(rows.start, end), self._now_ms, at_ms=times)
         hashes.free()
         self._rows = [range(end, rows.stop), *others] if end < rows.stop else others
         return Bound(end - rows.start, size)
@@ -141,7 +149,7 @@ class LargeSave:
         self._tries += 1
         self._error = error
         self._placing = Placing(
-            error.session_id, error.first, error.hashes, error.now_ms, self._chunk
+            error.session_id, error.place, error.hashes, self._chunk, error.now_ms, error.at_ms
         )
         self._bytes = 0
 
@@ -194,6 +202,7 @@ class LargeSave:
         if not placing.is_noted(conn):
             return self._lost()
         changes.placed = {placing.session_id: (placing.finish(conn),)}
+        changes.placed_hashes = placing.hashes
         done = self._apply(conn, changes)
         placing.collect(conn)
         return done

@@ -8,6 +8,7 @@ Used on the writer's thread alone.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
@@ -117,8 +118,8 @@ class LargeUnit:
     def _next(self, conn: WorkConnection, changes: WriteTransaction) -> None:
         session_id, messages = self._error.conversations[len(self._placings)]
         hashes = conversations.hashes_of(conn, changes, session_id, messages)
-        now_ms = self._error.now_ms
-        self._placings.append(Placing(session_id, [], hashes, now_ms, self._chunk))
+        place = functools.partial(conversations.place, session_id, [])
+        self._placings.append(Placing(session_id, place, hashes, self._chunk, self._error.now_ms))
 
     def _lost(self) -> object:
         """Begin again: others took the unit for ended, and remove its rows."""
