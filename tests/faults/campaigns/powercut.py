@@ -43,7 +43,7 @@ from tests.faults.harness.workload import BrokenPromiseError
 unavailable = shim.available
 
 # Images of one seed, and how many seeds.
-_IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (2_500, 1), "long": (100_000, 10)}
+_IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (1_200, 1), "long": (100_000, 10)}
 # Each scenario: its function, its arguments, and its share of the images.
 _SCENARIOS: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
     (
