@@ -137,7 +137,7 @@ def test_rows_are_found_by_indexes_alone(path: Path) -> None:
                 (search._POSITIONS.format(**which, where="true"), ("[1,2]",))
                 for which in (search._CURRENT, search._OLDER)
             ),
-            (f"SELECT rowid FROM {search_table.NAME} WHERE {search_table.NAME} MATCH ?", (asked,)),
+            ("SELECT rowid FROM search_index WHERE search_index MATCH ?", (asked,)),
         ):
             plan = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
             scans = [line for line in plan if line.startswith("SCAN")]
