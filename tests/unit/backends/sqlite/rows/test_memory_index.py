@@ -207,13 +207,13 @@ def test_small_files_have_no_index(tmp_path: Path) -> None:
 
 def test_rows_are_found_by_indexes_alone(path: Path) -> None:
     with database(path) as conn:
-        conn.set_trace_callback(plans := [])  # type: ignore[arg-type]
-        conn.set_trace_callback(plans.append)
+        ran: list[str] = []
+        conn.set_trace_callback(ran.append)
         [*agent_memory.with_keys(conn, "an agent", [1, 2])]
         [*agent_memory.above(conn, "an agent", 300)]
         agent_memory.count(conn, "an agent")
         conn.set_trace_callback(None)
-        for sql in plans:
+        for sql in ran:
             plan = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}")]
             scans = [line for line in plan if line.startswith("SCAN")]
             assert all("json_each" in line or "VIRTUAL" in line for line in scans), (sql, plan)
