@@ -10,7 +10,6 @@ Source: S. Robertson, H. Zaragoza, The Probabilistic Relevance Framework: BM25 a
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -22,7 +21,7 @@ from a3s_store.core.search.words import pieces
 # How many different words of a query count.
 MOST_WORDS: Final = 64
 # How many texts are compared, or as many as are wanted.
-COMPARED: Final = 512
+COMPARED: Final = 256
 
 # The constants of SQLite's FTS5: how much repetition counts, and length.
 _REPETITION: Final = 1.2
@@ -73,8 +72,7 @@ class Ranking:
         for rarity, having in zip(self._rarities, self._having, strict=True):
             for key in having:
                 sums[key] = sums.get(key, 0.0) + rarity
-        most = min(max(limit, COMPARED), len(sums))
-        return heapq.nsmallest(most, sums, key=lambda key: (-sums[key], key))
+        return _first(sums, max(limit, COMPARED))
 
     def best(self, texts: Mapping[int, SearchedText], limit: int) -> list[int]:
         """Return the keys of the best texts of the shortlist, of which those given exist."""
@@ -89,8 +87,7 @@ class Ranking:
                 score += rarity * often * (_REPETITION + 1) / (often + _REPETITION * length)
             if score > 0:
                 scores[key] = score
-        most = min(limit, len(scores))
-        return heapq.nsmallest(most, scores, key=lambda key: (-scores[key], key))
+        return _first(scores, limit)
 
 
 def ranked(texts: Mapping[int, str], query: str, limit: int) -> list[int]:
@@ -102,6 +99,12 @@ def ranked(texts: Mapping[int, str], query: str, limit: int) -> list[int]:
     return ranking.best({key: found[key] for key in ranking.shortlist(len(texts), limit)}, limit)
 
 
+def _first(scores: Mapping[int, float], limit: int) -> list[int]:
+    """Return the keys with the highest scores; of equal ones the lowest key comes first."""
+    ordered = sorted((-score, key) for key, score in scores.items())
+    return [key for _, key in ordered[:limit]]
+
+
 def _rarity(number: int, having: int) -> float:
     if 2 * having >= number:
         return _LEAST
@@ -109,4 +112,6 @@ def _rarity(number: int, having: int) -> float:
 
 
 def _count(word: Phrase, words: Sequence[str]) -> int:
+    if len(word.words) == 1 and not word.is_prefix:  # most words: twenty times as fast
+        return words.count(word.words[0])
     return sum(1 for _ in word.starts(words))

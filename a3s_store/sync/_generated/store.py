@@ -217,7 +217,7 @@ class SyncMemoryStore(SyncObject["SqliteMemoryStore"]):
         Whole words match, compared as in `search` and without accents; the first 64 different words
         count, and parts of identifiers (`bar` in `fooBar`) as half a word. A word in a script
         without spaces, as Chinese, matches anywhere. A query is never parsed as FTS5 syntax. Where
-        more than 512 items match, those with the rarest words are compared. How rare a word is
+        more than 256 items match, those with the rarest words are compared. How rare a word is
         follows from the memories of the owner alone.
 
         From 256 memories on, the file has an index of their words; the few that are not in it yet

@@ -4,7 +4,7 @@ A file with auto-vacuum (each new one) shrinks in steps: each step moves pages f
 file into free ones and holds the write lock for about 5 ms. A file without auto-vacuum has to be
 rewritten (VACUUM), which is done only on request, since other savers wait for all of that time.
 
-First the segments of each full-text index are merged into one, 64 pages in a step: old ones have
+First the segments of each full-text index are merged into one, 32 pages in a step: old ones have
 words of messages and memories that were removed since.
 """
 

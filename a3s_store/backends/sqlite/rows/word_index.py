@@ -36,7 +36,7 @@ _BYTES: Final = 512 * 1024
 _MERGE_PAGES: Final = 16
 _MERGES: Final = 2
 # The pages that a step of merging all segments into one may write.
-_COMPACT_PAGES: Final = 64
+_COMPACT_PAGES: Final = 32
 # No insert merges segments by itself: it would hold the lock for up to a second.
 _SETTINGS: Final = (("automerge", 0), ("crisismerge", 1999), ("rank", "bm25(1.0, 0.5, 0.0)"))
 # Errors of a damaged index, or of a SQLite that does not have the module.

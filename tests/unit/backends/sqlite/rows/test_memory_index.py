@@ -236,7 +236,7 @@ def of_index(path: Path) -> int:
 
 
 async def _store_secret(store: SqliteSessionStore) -> None:
-    memories = store.memories("secret keeper")
+    memories = store.memories("secretive")
     await memories.store_all(item(n, f"{SECRET} {n}") for n in range(5))
     await store._change_index(memory_index.step)
     await store.memories("an agent").store_all(items(range(1000, 1200)))
@@ -249,20 +249,20 @@ def test_a_removed_text_is_found_no_more_and_no_word_of_it_is_left(path: Path, h
     """From the removal on; its bytes go with the next compaction, and with each erasure."""
 
     async def use(store: SqliteSessionStore) -> None:
-        memories = store.memories("secret keeper")
+        memories = store.memories("secretive")
         await _store_secret(store)
         assert of_index(path)
         if how == "clear":
             await memories.clear()
         elif how == "delete session":
-            await store.save(session("secret keeper"))
-            await store.delete("secret keeper")
+            await store.save(session("secretive"))
+            await store.delete("secretive")
         for number in range(5):
             if how == "delete":
                 await memories.delete(f"m{number}")
             elif how == "replace":
                 await memories.store(item(number, "nothing"))
-        assert await ids(store, SECRET, "secret keeper") == []
+        assert await ids(store, SECRET, "secretive") == []
         await store.compact()
         assert not of_index(path)
         assert len(await ids(store, "tabs")) == 500
@@ -276,7 +276,7 @@ def test_no_word_is_left_of_texts_removed_after_the_index_was_given_up(path: Pat
     async def use(store: SqliteSessionStore) -> None:
         await _store_secret(store)
         await store._change_index(memory_index.INDEX.give_up)
-        await store.memories("secret keeper").clear()
+        await store.memories("secretive").clear()
         await store.erase()
 
     with_store(path, use)
