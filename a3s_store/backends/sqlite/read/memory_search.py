@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Final
 
 from a3s_store.backends.sqlite.rows import agent_memory, memory_index, word_index
 from a3s_store.backends.sqlite.rows.agent_memory import MemoryRow
 from a3s_store.core.search.phrases import Phrase
 from a3s_store.core.search.ranking import Ranking
 from a3s_store.errors import StoreUnavailableError
+
+# How many rows that are not in the index are read whoever owns them.
+_FEW: Final = 512
 
 
 def best(
@@ -53,8 +57,12 @@ def _best(
     """Return the best matches, with the index up to the row `done`; 0: without an index."""
     ranking = Ranking(words)
     # With the digest sum where all are read, which tells of rows of an older save.
-    rest = agent_memory.above(conn, owner, done) if done else agent_memory.every(conn, owner)
-    for found in rest:
+    are_few = memory_index.INDEX.behind(conn) <= _FEW
+    for found in (
+        agent_memory.above(conn, owner, done, are_few=are_few)
+        if done
+        else agent_memory.every(conn, owner)
+    ):
         ranking.add(found.key, memory_index.text_of(found.content))
     if done:
         for place, word in enumerate(words):

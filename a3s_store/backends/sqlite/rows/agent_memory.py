@@ -278,11 +278,15 @@ def with_keys(conn: sqlite3.Connection, owner: str, keys: Sequence[int]) -> Iter
     return (_verified(owner, row) for row in rows)
 
 
-def above(conn: sqlite3.Connection, owner: str, key: int) -> Iterator[MemoryRow]:
-    """Yield the rows of an owner above a key. Raises CorruptRowError."""
+def above(conn: sqlite3.Connection, owner: str, key: int, *, are_few: bool) -> Iterator[MemoryRow]:
+    """Yield the rows of an owner above a key, which `are_few` for all owners together.
+
+    Raises CorruptRowError.
+    """
+    # Few are read by key, since the owner may have many others; many by owner.
+    found = "memory_key > ? AND +owner = ?" if are_few else "+memory_key > ? AND owner = ?"
     rows = conn.execute(
-        f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory "
-        "WHERE memory_key > ? AND +owner = ?",  # by key: other memories of the owner may be many
+        f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory WHERE {found}",
         (key, owner),
     ).fetchall()
     return (_verified(owner, row) for row in rows)

@@ -252,8 +252,11 @@ class WordIndex:
     def merge_all(self, conn: sqlite3.Connection, *, begun: bool) -> bool:
         """Do a step of what `optimize` does; return whether there is more to do.
 
-        The first step of a series is not `begun`. Bytes of merged segments are overwritten.
+        The first step of a series is not `begun`. Bytes of merged segments are overwritten. Without
+        FTS5 there is nothing to do.
         """
+        if not self.exists(conn) or not is_available(conn):
+            return False
         (former,) = conn.execute("PRAGMA secure_delete").fetchone()
         conn.execute("PRAGMA secure_delete = ON").close()
         try:

@@ -210,7 +210,8 @@ def test_rows_are_found_by_indexes_alone(path: Path) -> None:
         ran: list[str] = []
         conn.set_trace_callback(ran.append)
         [*agent_memory.with_keys(conn, "an agent", [1, 2])]
-        [*agent_memory.above(conn, "an agent", 300)]
+        for are_few in (True, False):
+            [*agent_memory.above(conn, "an agent", 300, are_few=are_few)]
         agent_memory.count(conn, "an agent")
         conn.set_trace_callback(None)
         for sql in ran:
@@ -428,6 +429,8 @@ def test_without_fts5_memories_are_stored_changed_and_cleared(
         assert len(await memories.search("tabs", 1000)) == COUNT + 400 - 2
         assert (await store.verify(depth="deep")).ok
         await store._change_index(memory_index.step)
+        ran = await statements(store, store.compact())
+        assert not [sql for sql in ran if "'merge'" in sql]
 
     with_store(path, use)
 
