@@ -226,6 +226,20 @@ def test_words_of_a_session_deleted_earlier_go_with_the_next_erasure(path: Path)
     assert b"zebraca" not in path.read_bytes()
 
 
+def test_no_word_is_left_of_sessions_deleted_after_the_index_was_given_up(path: Path) -> None:
+    """Nothing tells it of deletions then, so an erasure drops it."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        await save(store, "x", 70, "zebracadabra")
+        await store.rebuild_search()
+        await store._change_index(search_index.give_up)
+        await store.delete("x")
+        await store.erase("a")
+
+    with_store(path, use)
+    assert b"zebraca" not in path.read_bytes()
+
+
 # -- Damage, and builds without FTS5 --------------------------------------------------------------
 
 
