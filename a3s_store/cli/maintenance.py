@@ -26,8 +26,9 @@ from a3s_store.errors import CorruptionError
 @click.command("backup")
 @click.argument("store", type=PATH)
 @click.argument("new", type=PATH)
+@click.option("--no-search", is_flag=True, help="Leave out the full-text indexes.")
 @output.json_option
-def backup_command(store: Path, new: Path, as_json: bool) -> None:
+def backup_command(store: Path, new: Path, no_search: bool, as_json: bool) -> None:
     """Copy STORE into the new file NEW, while other programs use it.
 
     NEW has the content of one moment and is readable by you alone. It gets its name only after the
@@ -40,7 +41,7 @@ def backup_command(store: Path, new: Path, as_json: bool) -> None:
     require_store(store)
     settings = Settings(path=paths.resolve(store))
     with bar("Copying", pages=True, hidden=as_json) as progress:
-        report = backup.take(settings, new, progress)
+        report = backup.take(settings, new, progress, search=not no_search)
     if as_json:
         output.print_json(report.as_json())
         return

@@ -228,7 +228,7 @@ class StoreUnavailableError(StoreError, OSError):
 
 
 class SearchUnavailableError(StoreError):
-    """This Python's SQLite cannot search (it has no FTS5); everything else works."""
+    """This Python's SQLite cannot search (it has no FTS5), or a store has `search=False`."""
 
 
 class NotAStoreError(StoreUnavailableError):

@@ -69,6 +69,12 @@ CREATE TABLE search_state (
     watermark INTEGER NOT NULL  -- key of the last message in it
 ) STRICT;
 
+-- The same of the full-text index of agent memory, the FTS5 table memory_index (rows/memory_index.py).
+CREATE TABLE memory_search_state (
+    words_version INTEGER NOT NULL PRIMARY KEY,  -- version of the words in it
+    watermark INTEGER NOT NULL  -- key of the last memory in it
+) STRICT;
+
 -- Branches whose rows are removed or added in several transactions, so that others save meanwhile.
 CREATE TABLE unfinished (
     branch_key INTEGER PRIMARY KEY REFERENCES branch ON DELETE CASCADE,  -- of these rows

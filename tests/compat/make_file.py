@@ -11,7 +11,8 @@ In it: every collection with every field set, awkward texts and numbers, artifac
 enough to be blobs (one of them shared), a conversation that grew, was compacted, rewound and
 forked, one whose oldest messages were dropped, loop checkpoints on its branches, a workflow,
 collections without a session, saved-empty next to never-saved ones, deleted sessions, one of them
-made again, a claimed run, generations of all that, and memories.
+made again, a claimed run, generations of all that, memories, labels, streams of items in order and
+by key, and byte artifacts.
 The file is compressed since most of it is pages that are nearly empty.
 """
 
@@ -25,6 +26,7 @@ import json
 import random
 import tempfile
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +38,8 @@ from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.base.queue_entries import QueueEntry
 from a3s_store.core.changes import RunCheckpoint, SessionChanges
 from a3s_store.core.drafts import Draft
+from a3s_store.core.listing.values import SessionFilter
+from a3s_store.core.streams.values import Item, NewItem
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock
 from a3s_store.testing import samples
 from a3s_store.wire import encode, pretty
@@ -61,6 +65,8 @@ async def fill(store: SqliteSessionStore) -> None:
     await store.save_loop_checkpoint("run-rich", samples.loop_checkpoint("run-rich", "rich"))
     await _live_sessions(store)
     await _memories(store)
+    await _streams(store)
+    await store.update("grew", labels={"kind": "ünï 🙂"}, metadata={"since": [1]}, pinned=True)
 
 
 async def _one_that_slid(store: SqliteSessionStore) -> None:
@@ -120,6 +126,26 @@ async def _memories(store: SqliteSessionStore) -> None:
     await store.memories("rich").delete("memory 2")
     await store.memories("gone").store(every[0])
     await store.memories("gone").clear()
+
+
+async def _streams(store: SqliteSessionStore) -> None:
+    """An event log with a hole, keys with versions, a stream of a session, and byte artifacts."""
+    log = store.stream("host\x1flog")
+    await log.append("first", None, [1, 2.5, {"ünï": "🙂"}], b"\0bytes", metadata={"format": 1})
+    await log.pop()
+    await log.append(NewItem("last", labels={"of": "run-rich", "kind": "event"}))
+    keys = store.stream("keys")
+    for value in ({"n": 1}, {"n": 2}):
+        await keys.put("a", value, labels={"of": "run-rich"}, metadata={"m": value})
+    await keys.put("b", b"\0bytes", ttl=timedelta(days=40_000))
+    await keys.put("gone", True)
+    await keys.delete("gone")
+    await store.stream("tied", session="rich").append({"large": "a line again and again\n" * 2_000})
+    await store.stream("deleted").append(1)
+    await store.delete_streams("deleted")
+    for size in (3, 300_000):
+        data = bytes(range(250)) * (size // 250) or b"abc"
+        await store.put_bytes("rich", "report.bin", data, media_type="application/octet-stream")
 
 
 async def _one_that_grew(store: SqliteSessionStore) -> None:
@@ -223,12 +249,49 @@ async def describe(store: SqliteSessionStore) -> dict[str, Any]:
         described["memories"] = {
             owner: _values(await store.memories(owner).items()) for owner in owners
         }
+    streams = {info.name: info for info in await store.streams(limit=100)}
+    if streams:  # files before schema 14 have none
+        described["streams"] = {
+            name: {
+                "session_id": info.session_id,
+                "next": info.next,
+                "metadata": info.metadata,
+                "items": [_item(item) for item in await store.stream(name).items()],
+            }
+            for name, info in streams.items()
+        }
+        described["bytes"] = {
+            session_id: await _bytes(store, session_id) for session_id in inventory.sessions
+        }
+    page = await store.sessions(SessionFilter(pinned=None, archived=None, trashed=None), limit=1000)
+    if any(one.labels or one.pinned for one in page):  # files before schema 12 have none
+        described["hosts"] = {
+            one.id: [dict(one.labels), one.pinned, one.archived, one.trashed_at_ms] for one in page
+        }
     drafts = {key: await store.load_draft(key) for key in inventory.loop_checkpoints}
     if any(drafts.values()):  # files before schema 4 have none
         described["drafts"] = {
             key: attrs.asdict(draft) for key, draft in drafts.items() if draft is not None
         }
     return described
+
+
+def _item(item: Item) -> dict[str, Any]:
+    found = attrs.asdict(item, recurse=False) | {"labels": dict(item.labels)}
+    if isinstance(item.value, bytes):
+        found["value"] = {"base64": base64.b64encode(item.value).decode("ascii")}
+    return found
+
+
+async def _bytes(store: SqliteSessionStore, session_id: str) -> list[dict[str, Any]]:
+    found = []
+    for one in await store.list_bytes(session_id):
+        async with store.open_bytes(session_id, one.name, version=one.version) as reader:
+            assert reader is not None
+            data = await reader.read()
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        found.append(attrs.asdict(one) | {"size": len(data), "digest": digest})
+    return found
 
 
 def _digest(values: Sequence[Any]) -> str:

@@ -1,12 +1,15 @@
 """Agent memory in a SQLite store: which function runs in which transaction of the engine.
 
-The SQL is in `rows/agent_memory.py`, the full-text index in `rows/full_text.py`.
+The SQL is in `rows/agent_memory.py`, ranked search in `read/memory_search.py`, its full-text index
+in `rows/memory_index.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from typing import TypeVar
 
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.agent_memory.item import check_item, redacted_for
@@ -14,19 +17,21 @@ from a3s_store.agent_memory.protocol import Rank, Searchable, check_limit, check
 from a3s_store.agent_memory.session_stores import OwnedMemories, session_deleted
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.format import commit_row
-from a3s_store.backends.sqlite.read import decode
-from a3s_store.backends.sqlite.rows import agent_memory, session_header
+from a3s_store.backends.sqlite.read import decode, memory_search
+from a3s_store.backends.sqlite.rows import agent_memory, memory_index, session_header
 from a3s_store.backends.sqlite.rows.agent_memory import MemoryRow
-from a3s_store.backends.sqlite.store_base import MemoryStoreBase
+from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.collections import check_id
 from a3s_store.core.commit_log import CommitOp
-from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
-from a3s_store.errors import EncodeError
+from a3s_store.core.search import ranking
+from a3s_store.errors import EncodeError, StoreError
 from a3s_store.printable import short_repr
 
+R = TypeVar("R")
 
-class SqliteMemoryStore(OwnedMemories[MemoryStoreBase]):
+
+class SqliteMemoryStore(OwnedMemories[SqliteStoreBase]):
     """A `TiedMemoryStore` in a SQLite store's file, made by `SqliteSessionStore.memories`.
 
     All methods also raise what the store's own do: CorruptionError, StoreBusyError,
@@ -50,13 +55,23 @@ class SqliteMemoryStore(OwnedMemories[MemoryStoreBase]):
                 self._owner, items, redactor, self._store._limits, op=op, where=self._where()
             )
 
-        def apply(conn: WorkConnection) -> None:
+        may_index = self._store._engine.settings.search
+
+        def apply(conn: WorkConnection) -> bool:
             # On the writer's thread: checking many items takes as long as writing them.
             for item in items:
                 self._check(op, item)
             agent_memory.put(conn, self._owner, items)
+            return may_index and memory_index.is_due(conn)
 
-        await self._write(op, "save", apply)
+        if await self._write(op, "save", apply):
+            await self._index(len(items))
+
+    async def _index(self, stored: int) -> None:
+        """Add as many memories to the index as were stored, and some: it does not stay behind."""
+        for _ in range(stored // memory_index.ROWS + 1):
+            with contextlib.suppress(StoreError):  # the items are stored
+                await self._store._change_index(memory_index.step)
 
     def _check(self, op: str, item: MemoryItem) -> None:
         try:
@@ -98,34 +113,37 @@ class SqliteMemoryStore(OwnedMemories[MemoryStoreBase]):
         """Return items whose content has any of the words of `query`, best match first (BM25).
 
         Whole words match, compared as in `search` and without accents; the first 64 different words
-        count. A word in Chinese, Japanese or Korean writing matches anywhere. A query is never
-        parsed as FTS5 syntax. The first search of an owner reads all its memories to index them.
+        count, and parts of identifiers (`bar` in `fooBar`) as half a word. A word in a script
+        without spaces, as Chinese, matches anywhere. A query is never parsed as FTS5 syntax. Where
+        more than 256 items match, those with the rarest words are compared. How rare a word is
+        follows from the memories of the owner alone.
+
+        From 256 memories on, the file has an index of their words; the few that are not in it yet
+        are compared one by one.
 
         Raises:
             EncodeError: `query` is no text, or `limit` no number of items.
             StoreUnavailableError: this Python's SQLite has no FTS5; everything else works.
-            StoreError: the memories have more text than can be indexed; use `search`.
         """
         op = "search memories"
         self._store._check_open(op)
         check_text("query", query)
         check_limit(limit)
 
+        words = ranking.words_of(query)
+        index = memory_index.INDEX
+        await self._store._catch_up(index)
+        is_broken = False
+
         def fetch(conn: sqlite3.Connection) -> list[MemoryRow]:
-            index = self._store._indexes.of(self._owner)
-            index.bring_up(
-                agent_memory.digest_prefixes(conn, self._owner),
-                lambda keys: ((one.key, one.content) for one in self._rows(conn, keys)),
-            )
-            return [*self._rows(conn, index.best(query, limit))]
+            nonlocal is_broken
+            found, is_broken = memory_search.best(conn, self._owner, words, limit)
+            return found
 
-        return await self._read(op, fetch)
-
-    def _rows(self, conn: sqlite3.Connection, keys: Sequence[int]) -> Iterator[MemoryRow]:
-        for found in agent_memory.with_keys(conn, self._owner, keys):
-            if found is None:  # its digest prefix was read in this transaction
-                raise CorruptRowError(NOT_WRITTEN, agent_memory.PART)
-            yield found
+        items = await self._read(op, fetch)
+        if is_broken and self._store._engine.writer is not None:
+            await self._store._change_index(index.give_up)
+        return items
 
     async def items(self) -> tuple[MemoryItem, ...]:
         """See `OwnedMemoryStore.items`."""
@@ -165,18 +183,17 @@ class SqliteMemoryStore(OwnedMemories[MemoryStoreBase]):
             op, self._where(), fetch, _to_items, session_id=self._owner
         )
 
-    async def _write(
-        self, op: str, logged: CommitOp, change: Callable[[WorkConnection], None]
-    ) -> None:
-        def apply(conn: WorkConnection, _: WriteTransaction) -> None:
+    async def _write(self, op: str, logged: CommitOp, change: Callable[[WorkConnection], R]) -> R:
+        def apply(conn: WorkConnection, _: WriteTransaction) -> R:
             if self._tie is not None:
                 self._refuse_deleted(conn, *self._tie)
             before = conn.total_changes
-            change(conn)
+            done = change(conn)
             if conn.total_changes != before:
                 commit_row.add(conn, "memory", self._owner, logged, self._now_ms())
+            return done
 
-        await self._store._engine.write(
+        return await self._store._engine.write(
             op, self._where(), apply, self._owner, session_id=self._owner
         )
 

@@ -33,9 +33,9 @@ class IdleJobs:
 
     def __init__(self, writing: Writing) -> None:
         self._writing = writing
-        # Whether messages may lack their words in the search index.
+        # Whether messages or memories may lack their words in a search index.
         self.may_index = False
-        self._is_indexing = False
+        self._indexing: list[Callable[[sqlite3.Connection], bool]] = []
         # The store's clock in Unix milliseconds, and when the next item of a stream expires. None:
         # none does; 0: it has to be read.
         self.now_ms: Callable[[], int] = lambda: unix_ms(time.time())
@@ -56,7 +56,7 @@ class IdleJobs:
             return self.trim_log
         if self.next_expiry is not None and self.next_expiry <= self.now_ms():
             return self.remove_expired
-        return self.index_messages if self.may_index else None
+        return self.index_texts if self.may_index and self._writing.settings.search else None
 
     def remove_expired(self, conn: WorkConnection) -> None:
         """Remove some of the items of streams that have expired: a job of an idle writer."""
@@ -103,17 +103,20 @@ class IdleJobs:
         finally:
             self._writing.limit_wait(conn)
 
-    def index_messages(self, conn: WorkConnection) -> None:
-        """Add some of the messages that the search index lacks: a job of an idle writer."""
-        from a3s_store.backends.sqlite.rows import search_index
+    def index_texts(self, conn: WorkConnection) -> None:
+        """Add some of the texts that the search indexes lack: a job of an idle writer."""
+        from a3s_store.backends.sqlite.rows import memory_index, search_index
 
-        if not self._is_indexing:
+        if not self._indexing:
             # A failing read is left to saves and loads, which report it.
             with contextlib.suppress(sqlite3.Error):
-                self._is_indexing = search_index.behind(conn) >= search_index.BEHIND
-        if self._is_indexing:
-            self._is_indexing = self._writing.commit_step(conn, "search", search_index.step)
-        self.may_index = self._is_indexing
+                if search_index.behind(conn) >= search_index.BEHIND:
+                    self._indexing.append(search_index.step)
+                if memory_index.is_due(conn):
+                    self._indexing.append(memory_index.step)
+        if self._indexing and not self._writing.commit_step(conn, "search", self._indexing[0]):
+            del self._indexing[0]
+        self.may_index = bool(self._indexing)
 
 
 class IdleWork:

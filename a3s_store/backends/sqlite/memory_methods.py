@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from a3s_store.backends.sqlite.store_base import MemoryStoreBase
+from a3s_store.backends.sqlite.store_base import SqliteStoreBase
 from a3s_store.core.collections import check_id
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _OWNERS: Final = "SELECT owner FROM agent_memory_total ORDER BY owner"
 
 
-class MemoryMethods(MemoryStoreBase):
+class MemoryMethods(SqliteStoreBase):
     """The methods of `AgentMemoryStore`."""
 
     def memories(self, owner: str) -> SqliteMemoryStore:

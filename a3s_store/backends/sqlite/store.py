@@ -111,6 +111,7 @@ class SqliteSessionStore(
         log_days: int = 7,
         decode_all: bool = False,
         retention: RetentionPolicy | None = None,
+        search: bool = True,
     ) -> Opening[SqliteSessionStore]:
         """Open a store, or create one where there is no file (0600, in a folder that exists).
 
@@ -168,6 +169,9 @@ class SqliteSessionStore(
         that of `prune`. None removes only generations that lose no message, `LOSSLESS`; a
         policy without any number removes nothing.
 
+        `search=False` drops the full-text indexes of the file and makes none: searches of messages
+        and memories compare them one by one.
+
         The content of a loaded message is decoded when it is first read. Stored text that is no
         content, which only another program can have written, is a CorruptionError there; with
         `decode_all`, and with `prove_chain`, a load decodes all messages.
@@ -215,6 +219,7 @@ class SqliteSessionStore(
                 log_days=log_days,
                 decode_all=decode_all,
                 retention=retention,
+                search=search,
             )
             redactor = Redactor(redact, names=credentials)
             return cls(await Engine.start(settings), clock, redactor)
@@ -354,7 +359,6 @@ class SqliteSessionStore(
 
     async def _close(self) -> None:
         await self._engine.close()
-        self._close_indexes()
 
 
 def _idle_prune(

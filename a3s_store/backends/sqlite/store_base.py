@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from a3s_store.backends.sqlite import read, rows
 from a3s_store.core.base.store import BaseStore
@@ -13,12 +13,16 @@ from a3s_store.printable import short_repr
 if TYPE_CHECKING:
     from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
     from a3s_store.backends.sqlite.engine import Engine
-    from a3s_store.backends.sqlite.rows.full_text import Indexes
+    from a3s_store.backends.sqlite.rows.word_index import WordIndex
     from a3s_store.backends.sqlite.write.write_states import WriteTransaction
     from a3s_store.core.collections import CheckpointKind
     from a3s_store.core.stored_content import StoredContent
 
 R = TypeVar("R")
+
+# How far behind an index may be when it is searched, and how many steps a search waits for.
+_BEHIND: Final = 512
+_STEPS: Final = 8
 
 
 class SqliteStoreBase(BaseStore):
@@ -58,6 +62,27 @@ class SqliteStoreBase(BaseStore):
         while await self._engine.write(op, where, step, "delete\0"):
             pass
 
+    async def _catch_up(self, index: WordIndex) -> None:
+        """Wait for some steps of an index that is far behind its rows, before it is searched."""
+        word_index = rows.word_index  # imported before the transaction, not inside it
+
+        def is_behind(conn: WorkConnection) -> bool:
+            return word_index.is_available(conn) and index.behind(conn) > _BEHIND
+
+        for _ in range(_STEPS):
+            if self._engine.writer is None or not self._engine.settings.search:
+                break
+            if not await self._read_file("search", is_behind):
+                break
+            await self._change_index(index.step)
+
+    async def _change_index(self, change: Callable[[WorkConnection], object]) -> None:
+        def apply(conn: WorkConnection, _: object) -> None:
+            change(conn)
+
+        # In a lane of its own: no save waits behind it.
+        await self._engine.write("search", str(self._engine.settings.path), apply, "search\0")
+
     def _note_expiry(self) -> None:
         """Have the writer look again when the next item of a stream expires."""
         if self._engine.idle is not None:
@@ -80,24 +105,6 @@ class SqliteStoreBase(BaseStore):
         # It sorts lists, and pruning keeps generations with future times: a wrong clock fails no
         # save.
         return unix_ms(self._clock())
-
-
-class MemoryStoreBase(SqliteStoreBase):
-    """A store with full-text indexes of the memories of a few owners, made at the first search."""
-
-    _made_indexes: Indexes | None = None
-
-    @property
-    def _indexes(self) -> Indexes:
-        from a3s_store.backends.sqlite.rows.full_text import Indexes
-
-        if self._made_indexes is None:
-            self._made_indexes = Indexes()
-        return self._made_indexes
-
-    def _close_indexes(self) -> None:
-        if self._made_indexes is not None:
-            self._made_indexes.close()
 
 
 def checkpoint_lane(kind: CheckpointKind, key: str) -> str:

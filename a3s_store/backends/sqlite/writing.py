@@ -75,10 +75,20 @@ class Writing:
                 self.left_by_migration = [
                     step for is_left, step in _LEFT_BY_MIGRATION if is_left(conn)
                 ]
+                if not self.settings.search:
+                    self._drop_indexes(conn)
         except BaseException:
             conn.close()
             raise
         return conn
+
+    def _drop_indexes(self, conn: WorkConnection) -> None:
+        """Drop the full-text indexes, or leave that to the next opening if others keep the lock."""
+        from a3s_store.backends.sqlite.rows import memory_index, search_index
+
+        for index in (search_index.INDEX, memory_index.INDEX):
+            if index.exists(conn):
+                self.commit_step(conn, "search", index.drop)
 
     def commit_group(self, conn: WorkConnection, jobs: Sequence[Job]) -> Afterwards | None:
         """Commit the changes of these jobs and settle each job, but those that are to go on.

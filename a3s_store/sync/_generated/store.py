@@ -215,13 +215,17 @@ class SyncMemoryStore(SyncObject["SqliteMemoryStore"]):
         """Return items whose content has any of the words of `query`, best match first (BM25).
 
         Whole words match, compared as in `search` and without accents; the first 64 different words
-        count. A word in Chinese, Japanese or Korean writing matches anywhere. A query is never
-        parsed as FTS5 syntax. The first search of an owner reads all its memories to index them.
+        count, and parts of identifiers (`bar` in `fooBar`) as half a word. A word in a script
+        without spaces, as Chinese, matches anywhere. A query is never parsed as FTS5 syntax. Where
+        more than 256 items match, those with the rarest words are compared. How rare a word is
+        follows from the memories of the owner alone.
+
+        From 256 memories on, the file has an index of their words; the few that are not in it yet
+        are compared one by one.
 
         Raises:
             EncodeError: `query` is no text, or `limit` no number of items.
             StoreUnavailableError: this Python's SQLite has no FTS5; everything else works.
-            StoreError: the memories have more text than can be indexed; use `search`.
         """
         return self._run(lambda: self._async.search_ranked(query, limit))
 
@@ -478,20 +482,26 @@ class SyncSessionStore(SyncStore[SqliteSessionStore]):
         return self._async.backend_name
 
     def backup(
-        self, target: str | PathLike[str], *, on_progress: Progress | None = None
+        self,
+        target: str | PathLike[str],
+        *,
+        search: bool = True,
+        on_progress: Progress | None = None,
     ) -> BackupReport:
         """Copy the store, as of one moment, into a new file (0600) that opens like any store.
 
         Saves and loads go on; later saves are not in the copy. `on_progress` is called on the event
         loop with the pages copied and the pages in all. The copy is verified before it gets its
-        name: under `target` there is no file, or a complete one.
+        name: under `target` there is no file, or a complete one. `search=False` leaves out the
+        full-text indexes, about a quarter of the file; a store that opens the copy makes them.
 
         Raises:
+            InvalidArgumentError: `search` is neither True nor False.
             StoreUnavailableError: `target` exists.
             CorruptionError: the store is damaged, and a backup of it would be too; see `salvage`.
             StoreFullError, StoreClosedError
         """
-        return self._run(lambda: self._async.backup(target, on_progress=on_progress))
+        return self._run(lambda: self._async.backup(target, search=search, on_progress=on_progress))
 
     def branches(self, session_id: str) -> tuple[Branch, ...]:
         """Return the branches of a session, oldest first; none when no session is stored.
@@ -554,6 +564,9 @@ class SyncSessionStore(SyncStore[SqliteSessionStore]):
         self, *, target_free: float = 0.1, full: bool = False, on_progress: Progress | None = None
     ) -> CompactReport:
         """Give free pages back to the file system, until a share of `target_free` pages is free.
+
+        First the segments of the full-text indexes are merged, until they have no words of removed
+        messages and memories.
 
         Saves and loads go on: each step holds the write lock for some milliseconds. A file that was
         made without auto-vacuum (by an older release, or with `auto_vacuum=False`) has to be
@@ -998,6 +1011,7 @@ class SyncSessionStore(SyncStore[SqliteSessionStore]):
         log_days: int = 7,
         decode_all: bool = False,
         retention: RetentionPolicy | None = None,
+        search: bool = True,
     ) -> Self:
         """Open a store, or create one: `with SyncSessionStore.open(path) as store`.
 
@@ -1026,6 +1040,7 @@ class SyncSessionStore(SyncStore[SqliteSessionStore]):
                 log_days=log_days,
                 decode_all=decode_all,
                 retention=retention,
+                search=search,
             )
         )
 
@@ -1118,14 +1133,15 @@ class SyncSessionStore(SyncStore[SqliteSessionStore]):
         return self._async.read_only
 
     def rebuild_search(self) -> int:
-        """Make the search index again from the messages; return how many it has.
+        """Make the search indexes again; return how many messages and memories they have.
 
-        It is made by itself, and again where damage in it was noticed. This is for damage that
-        `verify(depth="deep")` found. In steps of 64 messages, between which others save: about
-        90 microseconds for each message. Searches meanwhile compare messages one by one.
+        They are made by themselves, and again where damage in one was noticed. This is for damage
+        that `verify(depth="deep")` found. In steps of 64 messages or memories, between which others
+        save: about 90 microseconds for each. Searches meanwhile compare them one by one.
 
         Raises:
-            SearchUnavailableError: this Python's SQLite has no full-text search.
+            SearchUnavailableError: this Python's SQLite has no full-text search, or the store was
+                opened with `search=False`.
         """
         return self._run(lambda: self._async.rebuild_search())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from a3s_store.backends.sqlite.schema import migrate
-from tests.support import database
+from tests.support import database, with_store
 from tests.unit.cli.cli_runs import SESSION_ID, files_under, invoke, make_store, run
 
 # The schema of this release, and steps after it.
@@ -44,6 +44,16 @@ def test_json_says_all_of_it(store: Path, tmp_path: Path) -> None:
     assert back["replaced"] == [f"{store}.replaced"]
     report = json.loads(invoke("migrate", store, "--json").stdout)
     assert (report["ok"], report["before"], report["steps"]) == (True, NOW, [])
+
+
+def test_a_backup_may_leave_out_the_search_indexes(store: Path, tmp_path: Path) -> None:
+    with_store(store, lambda opened: opened.rebuild_search())
+    for name, options, there in (("a.a3s", [], True), ("b.a3s", ["--no-search"], False)):
+        assert invoke("backup", store, tmp_path / name, *options).exit_code == 0
+        with database(tmp_path / name) as conn:
+            found = conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'search_index'")
+            assert bool(found.fetchone()) == there
+    assert sorted(files_under(tmp_path)) == ["a.a3s", "agent.a3s", "b.a3s"]
 
 
 def test_nothing_is_replaced_unasked(store: Path, tmp_path: Path) -> None:

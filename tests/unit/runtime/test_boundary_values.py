@@ -13,7 +13,7 @@ import pytest
 from a3s_store import MemorySessionStore
 from a3s_store.agent_memory import InMemoryMemoryStore, MemoryItem
 from a3s_store.backends.sqlite import SqliteSessionStore
-from a3s_store.backends.sqlite.rows import full_text
+from a3s_store.backends.sqlite.schema import search_table
 from a3s_store.errors import EncodeError
 from a3s_store.models import (
     AgentEvent,
@@ -97,7 +97,7 @@ def test_where_nothing_can_be_ranked_what_has_the_whole_query_is_still_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B, FTS5: without it only ranking is missing, to the model too."""
-    monkeypatch.setattr(full_text, "MODULE", "a_module_that_is_not_there")
+    monkeypatch.setattr(search_table, "MODULE", "a_module_that_is_not_there")
 
     async def use(store: SqliteSessionStore) -> list[str]:
         memories = store.memories("fix-login")

@@ -31,7 +31,7 @@ class Settings:
     """The options of one store; `SqliteSessionStore.open` documents each for users.
 
     Raises:
-        InvalidArgumentError: a number that SQLite or a list could not take.
+        InvalidArgumentError: a number that SQLite or a list could not take, or `search` is no bool.
     """
 
     path: Path
@@ -48,6 +48,7 @@ class Settings:
     log_days: int = 7
     decode_all: bool = False
     retention: RetentionPolicy | None = None
+    search: bool = True
     in_memory: bool = False
 
     def __attrs_post_init__(self) -> None:
@@ -61,6 +62,7 @@ class Settings:
                     op="open",
                     where=str(self.path),
                 )
+        check_search("open", self.search, str(self.path))
 
     @property
     def wal(self) -> Path:
@@ -71,3 +73,14 @@ class Settings:
     def busy_seconds(self) -> float:
         """`busy_timeout_ms` in seconds."""
         return self.busy_timeout_ms / 1000
+
+
+def check_search(op: str, search: object, where: str) -> None:
+    """Raise InvalidArgumentError for an option `search` that is neither True nor False."""
+    if type(search) is not bool:
+        raise InvalidArgumentError(
+            f"search is True or False, not {short_repr(search)}",
+            argument="search",
+            op=op,
+            where=where,
+        )

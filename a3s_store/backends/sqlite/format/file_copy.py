@@ -99,9 +99,15 @@ def temporary(final: Path) -> Iterator[Path]:
         files_beside.remove_queue(made)
 
 
-def copy(source: sqlite3.Connection, made: Path, progress: Progress | None = None) -> None:
+def copy(
+    source: sqlite3.Connection,
+    made: Path,
+    progress: Progress | None = None,
+    change: Callable[[sqlite3.Connection], object] | None = None,
+) -> None:
     """Copy one snapshot of `source` into the empty file `made`, and sync it.
 
+    `change` is called with a connection to the copy, to change it before anyone else sees it.
     The copy gets a file id of its own, so that no WAL of the source is taken for the copy's.
     Others go on writing meanwhile, but their WAL cannot be reset until this ends. An exception of
     `progress` ends it.
@@ -122,6 +128,8 @@ def copy(source: sqlite3.Connection, made: Path, progress: Progress | None = Non
             # Only a read starts the snapshot; without it each step would see its own.
             source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             source.backup(target, pages=PAGES, progress=tell)
+        if change is not None:
+            change(target)
     finally:
         target.close()
     commit_link.renew(made)

@@ -20,7 +20,7 @@ from a3s_store.backends.sqlite import read
 from a3s_store.backends.sqlite.listing_methods import SessionLists
 from a3s_store.core.collections import check_id
 from a3s_store.core.protocol import Health
-from a3s_store.errors import InvalidArgumentError, StoreError
+from a3s_store.errors import InvalidArgumentError, SearchUnavailableError, StoreError
 from a3s_store.printable import short_repr
 
 if TYPE_CHECKING:
@@ -137,15 +137,21 @@ class MaintenanceMethods(SessionLists):
                 raise
 
     async def backup(
-        self, target: str | PathLike[str], *, on_progress: Progress | None = None
+        self,
+        target: str | PathLike[str],
+        *,
+        search: bool = True,
+        on_progress: Progress | None = None,
     ) -> BackupReport:
         """Copy the store, as of one moment, into a new file (0600) that opens like any store.
 
         Saves and loads go on; later saves are not in the copy. `on_progress` is called on the event
         loop with the pages copied and the pages in all. The copy is verified before it gets its
-        name: under `target` there is no file, or a complete one.
+        name: under `target` there is no file, or a complete one. `search=False` leaves out the
+        full-text indexes, about a quarter of the file; a store that opens the copy makes them.
 
         Raises:
+            InvalidArgumentError: `search` is neither True nor False.
             StoreUnavailableError: `target` exists.
             CorruptionError: the store is damaged, and a backup of it would be too; see `salvage`.
             StoreFullError, StoreClosedError
@@ -155,9 +161,11 @@ class MaintenanceMethods(SessionLists):
             from a3s_store.backends.sqlite.connection import in_memory
 
             in_memory.refuse("backup")
+        from a3s_store.backends.sqlite.connection.settings import check_search
         from a3s_store.backends.sqlite.maintenance import backup
 
-        return await backup.run(self._engine.settings, target, on_progress)
+        check_search("backup", search, str(self._engine.settings.path))
+        return await backup.run(self._engine.settings, target, on_progress, search=search)
 
     async def erase(
         self, *session_ids: str, tree: bool = False, copies: bool = False
@@ -196,25 +204,36 @@ class MaintenanceMethods(SessionLists):
         )
 
     async def rebuild_search(self) -> int:
-        """Make the search index again from the messages; return how many it has.
+        """Make the search indexes again; return how many messages and memories they have.
 
-        It is made by itself, and again where damage in it was noticed. This is for damage that
-        `verify(depth="deep")` found. In steps of 64 messages, between which others save: about
-        90 microseconds for each message. Searches meanwhile compare messages one by one.
+        They are made by themselves, and again where damage in one was noticed. This is for damage
+        that `verify(depth="deep")` found. In steps of 64 messages or memories, between which others
+        save: about 90 microseconds for each. Searches meanwhile compare them one by one.
 
         Raises:
-            SearchUnavailableError: this Python's SQLite has no full-text search.
+            SearchUnavailableError: this Python's SQLite has no full-text search, or the store was
+                opened with `search=False`.
         """
         self._check_open("rebuild_search")
         from a3s_store.backends.sqlite.maintenance.steps import Steps
-        from a3s_store.backends.sqlite.rows import search_index
+        from a3s_store.backends.sqlite.rows import memory_index, search_index, word_index
 
-        await self._read_file("rebuild_search", search_index.require)
+        if not self._engine.settings.search:
+            raise SearchUnavailableError(
+                "the store was opened with search=False, so it has no search index",
+                op="rebuild_search",
+                where=str(self._engine.settings.path),
+                hint="Open it with search=True",
+            )
+        await self._read_file("rebuild_search", word_index.require)
         steps = Steps(self._engine, "rebuild_search")
-        await steps.run(search_index.drop)
-        while await steps.run(search_index.step):
-            pass
-        return await self._read_file("rebuild_search", search_index.count)
+        found = 0
+        for one in (search_index, memory_index):
+            await steps.run(one.INDEX.drop)
+            while await steps.run(one.step):
+                pass
+            found += await self._read_file("rebuild_search", one.count)
+        return found
 
     async def prune(
         self,
@@ -260,6 +279,9 @@ class MaintenanceMethods(SessionLists):
         on_progress: Progress | None = None,
     ) -> CompactReport:
         """Give free pages back to the file system, until a share of `target_free` pages is free.
+
+        First the segments of the full-text indexes are merged, until they have no words of removed
+        messages and memories.
 
         Saves and loads go on: each step holds the write lock for some milliseconds. A file that was
         made without auto-vacuum (by an older release, or with `auto_vacuum=False`) has to be

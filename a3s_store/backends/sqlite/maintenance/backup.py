@@ -24,6 +24,7 @@ from a3s_store.backends.sqlite.errors import during
 from a3s_store.backends.sqlite.format import file_copy
 from a3s_store.backends.sqlite.format.file_copy import Progress
 from a3s_store.backends.sqlite.maintenance import verify
+from a3s_store.backends.sqlite.rows import memory_index, search_index
 from a3s_store.backends.sqlite.schema import migrate
 from a3s_store.core.corruption import KEEP
 from a3s_store.core.reports import BackupReport
@@ -36,12 +37,14 @@ def take(
     progress: Progress | None = None,
     *,
     stop: threading.Event | None = None,
+    search: bool = True,
 ) -> BackupReport:
     """Copy the store into a new file `target` (0600), which opens like any store.
 
     Blocks. Saves and loads go on, also in other processes; later saves are not in the copy. The WAL
     cannot be reset meanwhile, and grows. `progress` is called with the pages copied and the pages
-    in all; an exception it raises ends the backup, and so does `stop`, once set.
+    in all; an exception it raises ends the backup, and so does `stop`, once set. Without `search`
+    the copy has no full-text indexes.
 
     When this raises or the process is killed, there is no file under `target` (or the complete
     copy, where a failing disk refuses to remove it). A killed process leaves a file `target` with
@@ -69,7 +72,7 @@ def take(
         with contextlib.closing(opened) as source:
             _refuse_empty(source)
             with file_copy.temporary(name) as made:
-                file_copy.copy(source, made, tell)
+                file_copy.copy(source, made, tell, None if search else _drop_indexes)
                 sessions, pages = check(made, stop)
                 file_copy.refuse_taken(name)
                 file_copy.place(made, name)
@@ -81,6 +84,15 @@ def take(
             sessions=sessions,
             seconds=time.monotonic() - started,
         )
+
+
+def _drop_indexes(copy: sqlite3.Connection) -> None:
+    """Leave the full-text indexes out of a copy that no one else uses, and their pages too."""
+    indexes = [one for one in (search_index.INDEX, memory_index.INDEX) if one.exists(copy)]
+    if indexes:
+        for index in indexes:
+            index.drop(copy)
+        copy.execute("VACUUM").close()
 
 
 class StoppedError(Exception):
@@ -131,6 +143,8 @@ async def run(
     settings: Settings,
     target: str | os.PathLike[str],
     on_progress: Progress | None = None,
+    *,
+    search: bool = True,
 ) -> BackupReport:
     """Run `take` on a thread of its own; call `on_progress` on the event loop.
 
@@ -153,7 +167,7 @@ async def run(
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(report, done, total)
 
-    outcome = _on_a_thread(lambda: take(settings, target, tell, stop=stop))
+    outcome = _on_a_thread(lambda: take(settings, target, tell, stop=stop, search=search))
     waited = asyncio.wrap_future(outcome)
     try:
         made = await asyncio.shield(waited)

@@ -3,6 +3,9 @@
 A file with auto-vacuum (each new one) shrinks in steps: each step moves pages from the end of the
 file into free ones and holds the write lock for about 5 ms. A file without auto-vacuum has to be
 rewritten (VACUUM), which is done only on request, since other savers wait for all of that time.
+
+First the segments of each full-text index are merged into one, 32 pages in a step: old ones have
+words of messages and memories that were removed since.
 """
 
 from __future__ import annotations
@@ -103,19 +106,21 @@ async def compact(
     work = Steps(engine, "compact")
     # Counted in a write transaction: a file that cannot be written is refused here.
     before = await work.run(pages)
+    await _merge_indexes(work)
+    merged = await work.run(pages)
     advice = None
     if full:
         await _rewrite(engine, where)
     elif before.auto_vacuum:
-        total = before.excess(target_free)
+        total = merged.excess(target_free)
         left = total
         while left:
             left = await work.run(give_back, target_free)
             if on_progress is not None:
                 on_progress(total - left, total)
         await _checkpoint(engine, where)
-    elif before.excess(target_free):
-        seconds = max(1, round((before.total - before.free) * before.size / _VACUUMED))
+    elif merged.excess(target_free):
+        seconds = max(1, round((merged.total - merged.free) * merged.size / _VACUUMED))
         advice = (
             "the file was made without auto-vacuum, so it has to be rewritten (VACUUM), for "
             f"about {seconds} s in which other savers wait: `full=True`, `--full`"
@@ -130,6 +135,15 @@ async def compact(
         seconds=time.monotonic() - began,
         advice=advice,
     )
+
+
+async def _merge_indexes(work: Steps) -> None:
+    from a3s_store.backends.sqlite.rows import memory_index, search_index  # for these steps alone
+
+    for index in (search_index.INDEX, memory_index.INDEX):
+        begun = False
+        while await work.run(index.merge_all, begun=begun):
+            begun = True
 
 
 async def _rewrite(engine: Engine, where: str) -> None:

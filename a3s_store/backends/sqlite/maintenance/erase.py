@@ -45,6 +45,7 @@ from a3s_store.backends.sqlite.maintenance import compact
 from a3s_store.backends.sqlite.read import catalog, notes
 from a3s_store.backends.sqlite.rows import (
     commit_log,
+    memory_index,
     message_log,
     search_index,
     streams,
@@ -247,7 +248,8 @@ def scrub(conn: WorkConnection, path: Path, timeout: float, now: float) -> int:
             # Readers that do not end are noticed before the WAL has grown by the whole file.
             _reset_wal(conn, path, timeout, None)
             with transaction.write(conn, wal_checkpoint.follow):
-                search_index.optimize(conn)
+                for index in (search_index.INDEX, memory_index.INDEX):
+                    index.optimize(conn)
             compact.vacuum(conn)
             (pages,) = conn.execute("PRAGMA page_count").fetchone()
             _reset_wal(conn, path, timeout, {"at": int(now)})

@@ -17,6 +17,7 @@ from typing import Final
 from a3s_store.backends.sqlite import transaction
 from a3s_store.backends.sqlite.connection.settings import Settings
 from a3s_store.backends.sqlite.maintenance import compact, sizes
+from a3s_store.backends.sqlite.schema import search_table
 from a3s_store.core.collections import (
     CHECKPOINTS,
     COLLECTIONS,
@@ -47,6 +48,10 @@ _PARTS: Final = {
 _INDEXES: Final = "indexes"
 _OTHER: Final = "other"
 _SEARCH: Final = "search"
+_VIRTUAL: Final = frozenset(index.name for index in search_table.ALL)
+_OF_SEARCH: Final = frozenset().union(
+    *({index.name, index.state, *index.shadows} for index in search_table.ALL)
+)
 _COUNTED: Final = {
     "generations": "generation",
     "messages": "message",
@@ -128,7 +133,7 @@ def _by_part(
         found[_OTHER] += (pages.total - pages.free) * pages.size - sum(measured.values())
         return dict(found)
     for name, kind in kinds.items():
-        if kind == "table" and not name.startswith("sqlite_") and name != "search_index":
+        if kind == "table" and not name.startswith("sqlite_") and name not in _VIRTUAL:
             length = sizes.length_of(conn, name, "t")
             (size,) = conn.execute(f'SELECT sum({length}) FROM "{name}" AS t').fetchone()
             found[_part(name, kind, parts)] += size or 0
@@ -138,7 +143,7 @@ def _by_part(
 def _part(name: str, kind: str, parts: Mapping[str, str]) -> str:
     if kind == "index":
         return _INDEXES
-    if name.startswith("search_"):
+    if name in _OF_SEARCH:
         return _SEARCH
     return parts.get(name, _OTHER)
 

@@ -18,7 +18,8 @@ import attrs
 
 from a3s_store.backends.sqlite.format import file_link, row_salt
 from a3s_store.backends.sqlite.read import messages, session_lists
-from a3s_store.backends.sqlite.rows import search_index, session_texts
+from a3s_store.backends.sqlite.rows import search_index, session_texts, word_index
+from a3s_store.backends.sqlite.rows.search_index import INDEX
 from a3s_store.core.corruption import CorruptRowError
 from a3s_store.core.listing.conditions import Conditions, conditions
 from a3s_store.core.listing.cursors import Place
@@ -65,13 +66,13 @@ def page(conn: sqlite3.Connection, wanted: PageOfHits) -> tuple[Page[SearchHit],
         SearchUnavailableError: this SQLite has no full-text search.
         InvalidCursorError: as `PageOfHits.start`.
     """
-    search_index.require(conn)
+    word_index.require(conn)
     store_id = file_link.read(conn).file_id.hex()
     after = wanted.start(store_id)
     try:
-        return _Search(conn, wanted, after, search_index.watermark(conn)).page(store_id), False
+        return _Search(conn, wanted, after, INDEX.watermark(conn)).page(store_id), False
     except sqlite3.Error as error:
-        if not search_index.is_broken(error):
+        if not word_index.is_broken(error):
             raise
     return _Search(conn, wanted, after, None).page(store_id), True
 
@@ -172,14 +173,12 @@ class _Search:
             below = keys[-1]
 
     def _newest(self, asked: str, below: int) -> Iterator[list[int]]:
-        while self._watermark and (
-            keys := search_index.newest(self._conn, asked, below, self._piece())
-        ):
+        while self._watermark and (keys := INDEX.newest(self._conn, asked, below, self._piece())):
             yield keys
             below = keys[-1]
 
     def _ranked(self, asked: str) -> Iterator[tuple[list[int], Sequence[float]]]:
-        found = search_index.ranked(self._conn, asked, MOST) if self._watermark else []
+        found = INDEX.ranked(self._conn, asked, MOST) if self._watermark else []
         self._partial |= len(found) == MOST
         if self._after is not None:
             score, (key, *_) = self._after

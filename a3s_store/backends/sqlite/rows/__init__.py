@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         commit_log,
         drafts,
         log_trim,
+        memory_index,
         queue_entries,
         saved_as,
         search_index,
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
         stream_items,
         streams,
         unfinished,
+        word_index,
     )
 
 __all__ = [
     "commit_log",
     "drafts",
     "log_trim",
+    "memory_index",
     "queue_entries",
     "saved_as",
     "search_index",
@@ -32,6 +35,7 @@ __all__ = [
     "stream_items",
     "streams",
     "unfinished",
+    "word_index",
 ]
 
 if not TYPE_CHECKING:  # with it, a type checker would accept every name

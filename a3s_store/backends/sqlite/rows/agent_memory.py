@@ -11,9 +11,10 @@ store: SQL and FTS5 fold upper and lower case differently than Python and Rust.
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.agent_memory.protocol import Rank, first
@@ -39,6 +40,9 @@ _IMPORTANCE, _TIMESTAMP = _AT["importance"], _AT["timestamp"]
 _MODULUS: Final = 2**63
 # How many rows are fetched at once.
 _BATCH: Final = 256
+
+# A row as the full-text index has it: key, owner, content.
+_Words: TypeAlias = tuple[int, str, str]
 
 _INSERT: Final = (
     f"INSERT INTO agent_memory (memory_key, owner, digest_prefix, {_COLUMNS}) "
@@ -89,6 +93,7 @@ def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> No
     """Store items, each in place of the one with its id. Raises EncodeError, CorruptRowError."""
     count, total = stored_total(conn, owner)
     before = count, total
+    changed: list[tuple[_Words, _Words]] = []
     for item in items:
         columns = _SHAPE.row(encode(item))
         old = _find(conn, owner, item.id)
@@ -97,10 +102,16 @@ def put(conn: sqlite3.Connection, owner: str, items: Iterable[MemoryItem]) -> No
         if old is not None and old.digest_prefix == prefix:
             continue
         conn.execute(_INSERT, (key, owner, prefix, *columns))
+        if old is not None and old.content != columns[_CONTENT]:
+            changed.append(((key, owner, old.content), (key, owner, columns[_CONTENT])))
         count += old is None
         total += prefix - (0 if old is None else old.digest_prefix)
     if (count, total) != before:
         _write_total(conn, owner, count, total)
+    if changed:
+        from a3s_store.backends.sqlite.rows import memory_index
+
+        memory_index.replace(conn, changed)
 
 
 def drop(conn: sqlite3.Connection, owner: str, item_id: str) -> None:
@@ -108,17 +119,49 @@ def drop(conn: sqlite3.Connection, owner: str, item_id: str) -> None:
     count, total = stored_total(conn, owner)
     old = _find(conn, owner, item_id)
     if old is not None:
-        conn.execute("DELETE FROM agent_memory WHERE memory_key = ?", (old.key,))
+        _delete(conn, [(old.key, owner, old.content)], "memory_key = ?", old.key)
         _write_total(conn, owner, count - 1, total - old.digest_prefix)
 
 
 def clear(conn: sqlite3.Connection, owner: str) -> bool:
     """Remove all rows of an owner, damaged or not; return whether there were any."""
-    gone = conn.execute("DELETE FROM agent_memory WHERE owner = ?", (owner,)).rowcount
+    gone = _delete(conn, _words(conn, owner), "owner = ?", owner)
     gone += conn.execute("DELETE FROM agent_memory_total WHERE owner = ?", (owner,)).rowcount
     if gone:
         tombstones.remember(conn, owner)
     return gone > 0
+
+
+def _words(conn: sqlite3.Connection, owner: str) -> list[_Words] | None:
+    """Return the rows of an owner as the index has them; None where one is damaged."""
+    from a3s_store.backends.sqlite.rows import memory_index
+
+    if not memory_index.INDEX.watermark(conn):
+        return []
+    rows = conn.execute(
+        f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory WHERE owner = ? LIMIT ?",
+        (owner, memory_index.MOST + 1),
+    ).fetchall()
+    try:
+        found = [_verified(owner, row) for row in rows]
+    except CorruptRowError:
+        return None
+    return [(one.key, owner, one.content) for one in found]
+
+
+def _delete(
+    conn: sqlite3.Connection, words: list[_Words] | None, where: str, value: int | str
+) -> int:
+    """Delete rows, and their words from the index, which None gives up; return how many."""
+    from a3s_store.backends.sqlite.rows import memory_index
+
+    is_indexed = bool(words) and memory_index.remove(conn, words or [])
+    if words is None:
+        memory_index.INDEX.give_up(conn)
+    gone = conn.execute(f"DELETE FROM agent_memory WHERE {where}", (value,)).rowcount
+    if is_indexed:
+        memory_index.INDEX.lower(conn)
+    return gone
 
 
 def _next_key(conn: sqlite3.Connection) -> int:
@@ -225,31 +268,28 @@ def _raise(error: CorruptRowError) -> None:
     raise error
 
 
-def with_keys(
-    conn: sqlite3.Connection, owner: str, keys: Sequence[int]
-) -> Iterator[MemoryRow | None]:
-    """Yield the rows with these keys, in order; None for a missing one. Raises CorruptRowError."""
-    for key in keys:
-        row = conn.execute(
-            f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory "
-            "WHERE memory_key = ? AND owner = ?",
-            (key, owner),
-        ).fetchone()
-        yield None if row is None else _verified(owner, row)
+def with_keys(conn: sqlite3.Connection, owner: str, keys: Sequence[int]) -> Iterator[MemoryRow]:
+    """Yield the rows of an owner among those with these keys. Raises CorruptRowError."""
+    rows = conn.execute(
+        f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory "
+        "WHERE memory_key IN (SELECT value FROM json_each(?)) AND +owner = ?",
+        (json.dumps(keys), owner),
+    ).fetchall()
+    return (_verified(owner, row) for row in rows)
 
 
-def digest_prefixes(conn: sqlite3.Connection, owner: str) -> dict[int, int]:
-    """Return the digest prefix of each row by its key. Raises CorruptRowError."""
-    expected, total = stored_total(conn, owner)
-    found = dict(
-        conn.execute(
-            "SELECT memory_key, digest_prefix FROM agent_memory WHERE owner = ?", (owner,)
-        ).fetchall()
-    )
-    _check_count(expected, len(found))
-    if sum(found.values()) % _MODULUS != total:
-        raise CorruptRowError(NOT_WRITTEN, PART)
-    return found
+def above(conn: sqlite3.Connection, owner: str, key: int, *, are_few: bool) -> Iterator[MemoryRow]:
+    """Yield the rows of an owner above a key, which `are_few` for all owners together.
+
+    Raises CorruptRowError.
+    """
+    # Few are read by key, since the owner may have many others; many by owner.
+    found = "memory_key > ? AND +owner = ?" if are_few else "+memory_key > ? AND owner = ?"
+    rows = conn.execute(
+        f"SELECT memory_key, digest_prefix, {_COLUMNS} FROM agent_memory WHERE {found}",
+        (key, owner),
+    ).fetchall()
+    return (_verified(owner, row) for row in rows)
 
 
 def adds_up(conn: sqlite3.Connection, owner: str, found: Sequence[int]) -> bool:

@@ -46,7 +46,7 @@ APPLICATION_ID: Final = int.from_bytes(b"a3s1", "big")
 # The oldest schema whose release may read a file, by the first schema with this value.
 MIN_READERS: Final = {1: 1, 3: 3, 4: 4, 6: 6, 7: 7}
 # Tables of facts about the file itself; they have no stored values.
-OF_THE_FILE: Final = frozenset({"meta", "file_link", "search_state"})
+OF_THE_FILE: Final = frozenset({"meta", "file_link", "search_state", "memory_search_state"})
 # How long to wait for another process that migrates, and copies a large file first.
 _MIGRATION_WAIT_MS: Final = 120_000
 # Steps are synced whatever the store's durability: several commits without a sync look damaged

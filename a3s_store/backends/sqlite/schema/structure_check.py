@@ -39,8 +39,9 @@ def our_tables(conn: sqlite3.Connection) -> list[str]:
 def has_others(conn: sqlite3.Connection) -> bool:
     """Return whether the file has tables that are not part of a store."""
     there = {name for (name,) in conn.execute(_TABLES).fetchall()}
-    if search_table.NAME in there:
-        there -= {search_table.NAME, *search_table.SHADOWS}
+    for index in search_table.ALL:
+        if index.name in there:
+            there -= {index.name, *index.shadows}
     return bool(there - {*our_tables(conn)})
 
 

@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 from a3s_store.backends.sqlite.schema import search_table, user_objects
+from a3s_store.backends.sqlite.schema.search_table import IndexTable
 from a3s_store.errors import MigrationError, SchemaError, SchemaTooNewError
 
 _MOST_OBJECTS: Final = 5_000
@@ -47,7 +48,7 @@ def check(conn: sqlite3.Connection, version: int, scripts: Scripts) -> None:
     To be called inside a read transaction. Raises SchemaError, which names the object.
     """
     ours = made_by(scripts)
-    has_index = search_table.STATE in ours
+    indexes = [one for one in search_table.ALL if one.state in ours]
     found = _objects(conn)
     _refuse_shared_pages(found)
     missing = dict(ours)
@@ -61,7 +62,7 @@ def check(conn: sqlite3.Connection, version: int, scripts: Scripts) -> None:
                     hint="Restore a backup, or import the sessions into a new store",
                 )
     for thing in found:
-        if thing.name not in ours and not (has_index and _is_search_index(thing)):
+        if thing.name not in ours and not _is_one_of(indexes, thing):
             _refuse_what_runs(thing, ours)
     for name, (kind, _) in missing.items():
         raise SchemaError(
@@ -186,9 +187,11 @@ def _refuse_part(thing: _Object, part: str | None) -> None:
     )
 
 
-def _is_search_index(thing: _Object) -> bool:
-    """Return whether this is the index, whose content is derived data (its tables are plain)."""
-    return (thing.kind, thing.name, thing.sql) == ("table", search_table.NAME, search_table.SQL)
+def _is_one_of(indexes: Iterable[IndexTable], thing: _Object) -> bool:
+    """Return whether this is a full-text index: derived data, kept in plain tables."""
+    return any(
+        (thing.kind, thing.name, thing.sql) == ("table", index.name, index.sql) for index in indexes
+    )
 
 
 def _is_plain_table(thing: _Object) -> bool:

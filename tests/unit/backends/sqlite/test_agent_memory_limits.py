@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from a3s_store.agent_memory import (
 from a3s_store.agent_memory.item import check_item
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite import agent_memory_store as room
-from a3s_store.backends.sqlite.rows import full_text
-from a3s_store.errors import EncodeError, StoreError, StoreFullError
+from a3s_store.errors import EncodeError, StoreFullError
 from tests.everything import memory
 from tests.support import with_store
 
@@ -107,23 +105,3 @@ def test_a_threshold_beyond_all_floats_is_a_threshold(
             assert len(await memories.get_important(threshold, 9)) == found
 
     with_store(tmp_path / "agent.a3s", use)
-
-
-def test_what_is_too_much_text_to_rank_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """B, FTS5: a session asks at every turn, and would read 32 million characters each time."""
-    monkeypatch.setattr(full_text, "MAX_CHARACTERS", 10)
-    index = full_text.Index()
-    read: list[int] = []
-
-    def contents(keys: Sequence[int]) -> Iterator[tuple[int, str]]:
-        for key in keys:
-            read.append(key)
-            yield key, "tabs and"
-
-    for checksums in ({1: 10, 2: 20}, {1: 10, 2: 20}, {1: 10, 2: 20, 3: 30}):
-        with pytest.raises(StoreError, match="more than 10 characters"):
-            index.bring_up(checksums, contents)
-    assert read == [1, 2]
-    index.bring_up({2: 21}, contents)
-    assert index.best("tabs", 9) == [2]
-    index.close()

@@ -137,7 +137,7 @@ def test_rows_are_found_by_indexes_alone(path: Path) -> None:
                 (search._POSITIONS.format(**which, where="true"), ("[1,2]",))
                 for which in (search._CURRENT, search._OLDER)
             ),
-            (f"SELECT rowid FROM {search_table.NAME} WHERE {search_table.NAME} MATCH ?", (asked,)),
+            ("SELECT rowid FROM search_index WHERE search_index MATCH ?", (asked,)),
         ):
             plan = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
             scans = [line for line in plan if line.startswith("SCAN")]
@@ -219,6 +219,20 @@ def test_words_of_a_session_deleted_earlier_go_with_the_next_erasure(path: Path)
     async def use(store: SqliteSessionStore) -> None:
         await save(store, "x", 70, "zebracadabra")
         await store.rebuild_search()
+        await store.delete("x")
+        await store.erase("a")
+
+    with_store(path, use)
+    assert b"zebraca" not in path.read_bytes()
+
+
+def test_no_word_is_left_of_sessions_deleted_after_the_index_was_given_up(path: Path) -> None:
+    """Nothing tells it of deletions then, so an erasure drops it."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        await save(store, "x", 70, "zebracadabra")
+        await store.rebuild_search()
+        await store._change_index(search_index.give_up)
         await store.delete("x")
         await store.erase("a")
 

@@ -40,8 +40,8 @@ _UNPROVEN: Final = {
     ("message", "added_at_ms"),
     ("session", "last_message_at_ms"),
 }
-# The search index, which few messages do not get, and a deletion that was interrupted.
-_EMPTY: Final = ["search_state", "unfinished"]
+# The search indexes, which few messages or memories do not get, and an interrupted deletion.
+_EMPTY: Final = ["memory_search_state", "search_state", "unfinished"]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
--- Schema 14 in one script, for new files. Made of the numbered steps by
+-- Schema 15 in one script, for new files. Made of the numbered steps by
 -- `python -m tools.generate`; do not edit. What each column means is in current.sql.
 
 CREATE TABLE file_link (
@@ -654,3 +654,8 @@ CREATE TABLE stream_item_label (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX stream_item_label_by_item ON stream_item_label (item_key);
+
+CREATE TABLE memory_search_state (
+    words_version INTEGER NOT NULL PRIMARY KEY,
+    watermark INTEGER NOT NULL
+) STRICT;

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from a3s_store.agent_memory import MemoryItem
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.backends.sqlite.agent_memory_store import SqliteMemoryStore
-from a3s_store.backends.sqlite.rows import full_text
-from a3s_store.errors import EncodeError, StoreError, StoreUnavailableError
+from a3s_store.backends.sqlite.schema import search_table
+from a3s_store.core.search import ranking
+from a3s_store.errors import EncodeError, StoreUnavailableError
 from tests.support import with_store
 
 # FTS5's own words and signs, and what could end a text or a phrase early.
@@ -55,11 +56,8 @@ async def ids(memories: SqliteMemoryStore, query: str, limit: int = 99) -> list[
 @given(QUERIES)
 def test_no_query_is_an_error(query: str) -> None:
     """B, FTS5 with BM25: user text is words, never its language."""
-    index = full_text.Index()
     contents = {1: "a b content", 2: "near and or not", 3: "名前 é 🙂"}
-    index.bring_up(dict.fromkeys(contents, 0), lambda keys: ((k, contents[k]) for k in keys))
-    found = index.best(query, 9)
-    index.close()
+    found = ranking.ranked(contents, query, 9)
     assert len(set(found)) == len(found)
     assert set(found) <= {1, 2, 3}
     if re.search(r"\ba\b", query, re.ASCII) and query.isascii():
@@ -107,14 +105,11 @@ def test_it_finds_exactly_what_has_one_of_the_words(
     contents: list[str], query: str, limit: int
 ) -> None:
     """B, FTS5 with BM25: compared with a look at each."""
-    index = full_text.Index()
     by_key = dict(enumerate(contents, 5))
-    index.bring_up(dict.fromkeys(by_key, 1), lambda keys: ((k, by_key[k]) for k in keys))
     wanted = {*query.lower().split()}
     expected = {key for key, text in by_key.items() if wanted & {*text.lower().split()}}
-    assert set(index.best(query, 99)) == expected
-    assert index.best(query, limit) == index.best(query, 99)[:limit]
-    index.close()
+    assert set(ranking.ranked(by_key, query, 99)) == expected
+    assert ranking.ranked(by_key, query, limit) == ranking.ranked(by_key, query, 99)[:limit]
 
 
 def test_the_best_match_comes_first(tmp_path: Path) -> None:
@@ -218,48 +213,11 @@ def test_what_was_changed_since_is_found_as_it_is_now(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_more_owners_than_are_kept_are_all_answered(tmp_path: Path) -> None:
-    """B, FTS5: the index of one asked about long ago is made anew."""
-
-    async def use(memories: SqliteMemoryStore) -> None:
-        owners = [
-            cast("SqliteSessionStore", memories._store).memories(f"owner {number}")
-            for number in range(full_text.MAX_INDEXES + 3)
-        ]
-        for _ in range(2):
-            for number, owner in enumerate(owners):
-                await owner.store(item(str(number), f"use tab{number}"))
-                assert await ids(owner, f"tab{number} use") == [str(number)]
-        assert len(memories._store._indexes._kept) == full_text.MAX_INDEXES
-
-    used(tmp_path, use)
-
-
-def test_more_text_than_is_indexed_is_said_and_search_still_finds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """B, FTS5: a cap on what is held in memory."""
-    monkeypatch.setattr(full_text, "MAX_CHARACTERS", 20)
-
-    async def use(memories: SqliteMemoryStore) -> None:
-        assert await ids(memories, "tabs") == ["a"]
-        await memories.store(item("b", "tabs " * 4))
-        for _ in range(2):
-            with pytest.raises(StoreError, match="more than 20 characters") as caught:
-                await memories.search_ranked("tabs", 9)
-            assert "search()" in caught.value.hint
-        assert len(await memories.search("tabs", 9)) == 2
-        await memories.delete("b")
-        assert await ids(memories, "tabs") == ["a"]
-
-    used(tmp_path, use, a="use tabs")
-
-
 def test_without_fts5_only_ranking_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B, FTS5: a Python whose SQLite was built without it opens, saves and searches."""
-    monkeypatch.setattr(full_text, "MODULE", "a_module_that_is_not_there")
+    monkeypatch.setattr(search_table, "MODULE", "a_module_that_is_not_there")
 
     async def use(memories: SqliteMemoryStore) -> None:
         with pytest.raises(StoreUnavailableError, match="FTS5") as caught:
