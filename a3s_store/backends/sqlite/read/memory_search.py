@@ -18,7 +18,7 @@ from a3s_store.core.search.phrases import Phrase
 from a3s_store.core.search.ranking import Ranking
 from a3s_store.errors import StoreUnavailableError
 
-# How many rows that are not in the index are read with those of other owners.
+# How many rows that are not in the index are read, of all owners together.
 _FEW: Final = 512
 
 
