@@ -117,6 +117,7 @@ class SqliteSessionStore(
         Use `async with SqliteSessionStore.open(path) as store`, or `await` it and close the store.
         The text ":memory:" opens a new store in memory, which ends when it is closed and is seen by
         no other opening. Backup, restore, migration and `read_only` need a file: UnsupportedError.
+        Other spellings of it, which SQLite would take for the name of a file, are refused.
 
         `durability="full"` syncs every save before it is acknowledged; "normal" does not, and a
         power cut may lose the last saves, each as a whole. `busy_timeout_ms` is how long a save
