@@ -139,6 +139,11 @@ Write: TypeAlias = Append | Pop | Delete | Truncate | Copy | DeleteStreams | Fin
 BYTES: Final = "\0bytes\0"
 
 
+def changed_by(request: Append | Pop | Delete | Truncate | Copy) -> str:
+    """Return the name of the stream that a request changes."""
+    return request.to if isinstance(request, Copy) else request.name
+
+
 def expires(request: Write) -> bool:
     """Return whether a request stores an item that expires."""
     return isinstance(request, Append) and any(item.ttl_ms is not None for item in request.items)

@@ -19,6 +19,7 @@ from a3s_store import (
     NewItem,
     SqliteSessionStore,
     StreamUpdate,
+    SyncSessionStore,
     salvage,
 )
 from a3s_store.backends.sqlite import engine, idle_work
@@ -31,6 +32,7 @@ from a3s_store.errors import (
     InvalidArgumentError,
     InvalidIdError,
     StaleItemError,
+    UnsupportedError,
 )
 from a3s_store.models import Message
 from tests.support import database, session, with_store
@@ -664,3 +666,25 @@ def opened(kind: str, tmp_path: Path) -> Any:
     if kind == "memory":
         return MemorySessionStore()
     return SqliteSessionStore.open(tmp_path / "a.a3s")
+
+
+def test_methods_that_a_transaction_has_not_say_what_to_do(tmp_path: Path) -> None:
+    names = ("streams", "find_items", "delete_streams")
+    names += ("put_bytes", "open_bytes", "list_bytes", "delete_bytes")
+
+    async def use(opening: Any) -> None:
+        async with opening as store, store.transaction() as tx:
+            for name in names:
+                with pytest.raises(UnsupportedError, match="a transaction has no") as raised:
+                    getattr(tx, name)("s")
+                assert raised.value.hint
+            assert not hasattr(tx, "other")
+
+    for kind in ("memory", "sqlite"):
+        asyncio.run(use(opened(kind, tmp_path)))
+    with SyncSessionStore.open(tmp_path / "sync.a3s") as store, store.transaction() as tx:
+        for name in names:
+            with pytest.raises(UnsupportedError, match="a transaction has no"):
+                getattr(tx, name)("s")
+        assert not hasattr(tx, "other")
+        assert not hasattr(store, "other")
