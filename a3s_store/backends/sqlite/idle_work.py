@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from a3s_store.backends.sqlite.rows import log_trim, unfinished
+from a3s_store.backends.sqlite.rows import log_trim
 from a3s_store.core.clock import unix_ms
 
 if TYPE_CHECKING:
@@ -75,8 +75,11 @@ class IdleJobs:
             self.next_expiry = found
 
     def remove_unfinished(self, conn: WorkConnection) -> None:
-        """Remove some of the rows that `unfinished` notes; on the writer's thread."""
-        self._writing.has_unfinished = self._writing.commit_step(conn, "collect", unfinished.step)
+        """Remove some of the rows that deletions have left; on the writer's thread."""
+        from a3s_store.backends.sqlite.rows import deleted_streams
+
+        step = deleted_streams.step
+        self._writing.has_unfinished = self._writing.commit_step(conn, "collect", step)
 
     def trim_log(self, conn: WorkConnection) -> None:
         """Remove some of the oldest rows of the commit log, if it is due; a job of an idle writer.

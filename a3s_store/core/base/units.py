@@ -119,6 +119,16 @@ class Unit:
         """Whether it deletes a session."""
         return any(isinstance(one, Deletion) for one in self.operations)
 
+    @property
+    def deletes_streams(self) -> bool:
+        """Whether it deletes a stream."""
+        return any(
+            isinstance(one, StreamCall)
+            and isinstance(one.request, requests.Delete)
+            and one.request.is_whole
+            for one in self.operations
+        )
+
     def where(self, position: int) -> str:
         """Name the call at a position, for errors."""
         one = self.operations[position]

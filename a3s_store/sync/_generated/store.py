@@ -612,9 +612,10 @@ class SyncSessionStore(SyncStore[SqliteSessionStore]):
         self._run(lambda: self._async.delete_loop_checkpoint(run_id))
 
     def delete_streams(self, prefix: str, *, dry_run: bool = False) -> int:
-        """Remove the streams whose names begin with `prefix` in one commit; return how many.
+        """Remove the streams whose names begin with `prefix`; return how many.
 
-        The empty text removes all. With `dry_run` they are only counted.
+        The empty text removes all. With `dry_run` they are only counted. A store may remove many
+        streams in several commits: each stream is removed completely or not at all.
         """
         return self._run(lambda: self._async.delete_streams(prefix, dry_run=dry_run))
 

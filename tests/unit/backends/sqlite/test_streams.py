@@ -24,7 +24,7 @@ from a3s_store import (
 )
 from a3s_store.backends.sqlite import engine, idle_work
 from a3s_store.backends.sqlite.read import streams
-from a3s_store.backends.sqlite.rows import expiry, stream_items
+from a3s_store.backends.sqlite.rows import deleted_streams, stream_items
 from a3s_store.core.streams.requests import ItemQuery
 from a3s_store.errors import (
     CorruptionError,
@@ -265,10 +265,12 @@ def test_an_idle_writer_removes_expired_items_in_steps(
 
     async def use(store: SqliteSessionStore) -> None:
         soon = timedelta(seconds=5)
-        many = [NewItem({"n": n, "x": "x" * 5000}, ttl=soon) for n in range(expiry.ROWS + 10)]
+        many = [
+            NewItem({"n": n, "x": "x" * 5000}, ttl=soon) for n in range(deleted_streams.ROWS + 10)
+        ]
         await store.stream("a").append(*many, "stays", NewItem("later", ttl=timedelta(days=1)))
         await asyncio.sleep(0.2)
-        assert count() == expiry.ROWS + 12
+        assert count() == deleted_streams.ROWS + 12
         now[0] += 6
         assert len(await store.stream("a").items()) == 2
         # The timer was set for the expiry by the clock of before; a write wakes the writer too.
@@ -669,8 +671,15 @@ def opened(kind: str, tmp_path: Path) -> Any:
 
 
 def test_methods_that_a_transaction_has_not_say_what_to_do(tmp_path: Path) -> None:
-    names = ("streams", "find_items", "delete_streams")
-    names += ("put_bytes", "open_bytes", "list_bytes", "delete_bytes")
+    names = (
+        "streams",
+        "find_items",
+        "delete_streams",
+        "put_bytes",
+        "open_bytes",
+        "list_bytes",
+        "delete_bytes",
+    )
 
     async def use(opening: Any) -> None:
         async with opening as store, store.transaction() as tx:
