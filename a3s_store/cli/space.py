@@ -71,9 +71,9 @@ def prune_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Remove old generations and entries of the commit log from STORE.
+    """Remove old generations from STORE, and sessions with --trash-days and --max-bytes.
 
-    With --trash-days and --max-bytes sessions, too.
+    Old entries of the commit log, too.
 
     Without --days, --trash-days and --max-bytes no message is lost: a generation is removed only if
     its conversation is the beginning of one that is kept. --days removes others too, --trash-days
