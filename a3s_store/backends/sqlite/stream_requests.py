@@ -37,8 +37,9 @@ async def execute_write(store: SqliteStoreBase, op: str, name: str, request: Wri
     where = store._where(name, "stream")
     if isinstance(request, DeleteStreams):
         return await _delete_streams(store, op, where, request)
-    lanes = frozenset(map(stream_lane, requests.names_of(request)))
-    done, is_left = await _execute(store, op, where, request, lanes)
+    names = requests.names_of(request)
+    lane: Lane = frozenset(map(stream_lane, names)) if len(names) > 1 else stream_lane(names[0])
+    done, is_left = await _execute(store, op, where, request, lane)
     if requests.expires(request):
         store._note_expiry()
     if is_left:

@@ -35,10 +35,15 @@ _INSERT: Final = (
     f"INSERT INTO stream_item (stream_key, row_checksum, {_CHECKED}) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# A new value under an id, which keeps its `seq`. SQLite writes each index of a column that is named
+# here, even with the same value: the second statement is for rows without expiry and blob.
 _UPDATE: Final = (
-    "UPDATE stream_item SET row_checksum = ?, "
-    + ", ".join(f"{name} = ?" for name in _CHECKED.split(", "))
-    + " WHERE item_key = ?"
+    "UPDATE stream_item SET row_checksum = ?, version = ?, at_ms = ?, labels = ?, metadata = ?, "
+    "json = ?, bytes = ?, expires_at_ms = ?, blob_key = ? WHERE item_key = ?"
+)
+_UPDATE_VALUE: Final = (
+    "UPDATE stream_item SET row_checksum = ?, version = ?, at_ms = ?, labels = ?, metadata = ?, "
+    "json = ?, bytes = ? WHERE item_key = ?"
 )
 _LABEL: Final = "INSERT INTO stream_item_label (key, value, item_key) VALUES (?, ?, ?)"
 SELECT: Final = (
@@ -175,7 +180,13 @@ def store(
         assert key is not None
     else:
         key = replaces.key
-        conn.execute(_UPDATE, (checksum, *columns, key))
+        _, _, _, _, _, labels, metadata, _, json, raw = columns
+        changed = (checksum, version, at_ms, labels, metadata, json, raw)
+        indexed = (expires_at_ms, blob_key, replaces.columns[4], replaces.blob_key)
+        if indexed == (None, None, None, None):
+            conn.execute(_UPDATE_VALUE, (*changed, key))
+        else:
+            conn.execute(_UPDATE, (*changed, expires_at_ms, blob_key, key))
         if replaces.columns[5] is not None:
             conn.execute("DELETE FROM stream_item_label WHERE item_key = ?", (key,))
         if replaces.blob_key is not None:
@@ -206,6 +217,8 @@ def expire(conn: sqlite3.Connection, row: ItemRow) -> None:
 def drop(conn: sqlite3.Connection, rows: Iterable[tuple[int, int | None]]) -> None:
     """Remove items, given as their keys and the keys of their blobs."""
     found = [*rows]
+    if not found:
+        return
     # Their labels are removed with them.
     conn.executemany("DELETE FROM stream_item WHERE item_key = ?", [(key,) for key, _ in found])
     blobs.reclaim(conn, (key for _, key in found if key is not None))

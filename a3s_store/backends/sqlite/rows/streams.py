@@ -101,18 +101,24 @@ def add(conn: sqlite3.Connection, name: str) -> StreamRow:
 
 
 def write(conn: sqlite3.Connection, row: StreamRow) -> None:
-    """Change the row of a stream."""
+    """Change the row of a stream, but not its name and its session."""
     conn.execute(
-        "UPDATE stream SET owner_key = ?, next_seq = ?, changed_at_ms = ?, commit_sequence = ?, "
+        "UPDATE stream SET next_seq = ?, changed_at_ms = ?, commit_sequence = ?, "
         "metadata = ?, row_checksum = ? WHERE stream_key = ?",
-        (*row[2:], list_row_checksum(tuple(row)), row.key),
+        (*row[3:], list_row_checksum(tuple(row)), row.key),
     )
+
+
+def tie(conn: sqlite3.Connection, row: StreamRow) -> None:
+    """Write the session of a row, which is in an index; `write` has to follow."""
+    conn.execute("UPDATE stream SET owner_key = ? WHERE stream_key = ?", (row.owner_key, row.key))
 
 
 def rename(conn: sqlite3.Connection, row: StreamRow, name: str) -> None:
     """Give a stream another name, and take its metadata and its session away."""
     row = row._replace(name=name, owner_key=None, metadata=None)
     conn.execute("UPDATE stream SET name = ? WHERE stream_key = ?", (name, row.key))
+    tie(conn, row)
     write(conn, row)
 
 

@@ -102,4 +102,5 @@ def restore(
             changed_at_ms=stream.changed_at_ms,
             sequence=changes.log_beside(conn, "stream", stream.name, "append", now_ms),
         )
+        streams.tie(conn, made)
         streams.write(conn, made)

@@ -125,14 +125,23 @@ def _append(
             compress=request.compress,
             replaces=old,
         )
-    tie = row.owner_key if owner_key is None else owner_key
+    if owner_key is not None and owner_key != row.owner_key:
+        row = row._replace(owner_key=owner_key)
+        streams.tie(conn, row)
     metadata = row.metadata if request.metadata is None else request.metadata
-    row = row._replace(next=plan.result.next, metadata=metadata, owner_key=tie)
+    row = row._replace(next=plan.result.next, metadata=metadata)
     if not request.is_logged:
         streams.write(conn, row._replace(changed_at_ms=plan.at_ms))
         return plan.result
     sequence = _changed(conn, changes, row, "append" if plan.inserts else "update", now_ms)
-    return attrs.evolve(plan.result, sequence=sequence)
+    done = plan.result
+    return StreamAppended(
+        first=done.first,
+        next=done.next,
+        inserted=done.inserted,
+        versions=done.versions,
+        sequence=sequence,
+    )
 
 
 def _is_expired(row: ItemRow, now_ms: int) -> bool:
@@ -209,6 +218,7 @@ def _move_before(
     """
     deleted_streams.hide(conn, row)
     made = row._replace(key=streams.add(conn, row.name).key)
+    streams.tie(conn, made)
     stream_items.move(conn, row.key, made.key, start)
     _changed(conn, changes, made, "delete", now_ms)
 
