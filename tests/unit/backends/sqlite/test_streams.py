@@ -72,6 +72,31 @@ def test_an_append_costs_the_same_however_long_the_stream_is(tmp_path: Path) -> 
     with_store(tmp_path / "a.a3s", use)
 
 
+@pytest.mark.parametrize("session_id", [None, "s"])
+def test_a_value_that_is_set_again_writes_four_pages(
+    tmp_path: Path, session_id: str | None
+) -> None:
+    """The item, its stream, the log and the commit link; no index, whose columns stay."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("s"))
+        stream, writer = store.stream("kv", session=session_id), store._engine.writer
+        assert writer is not None
+        for number in range(50):
+            await stream.put(f"key {number}", "x" * 1000)
+
+        def copy(conn: sqlite3.Connection, mode: str) -> int:
+            """Return how many pages the WAL has."""
+            return int(conn.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[1])
+
+        await writer.run(lambda conn: copy(conn, "TRUNCATE"))
+        for number in range(20):
+            await stream.put(f"key {number}", "y" * 1000)
+        assert await writer.run(lambda conn: copy(conn, "PASSIVE")) <= 4 * 20 + 2
+
+    with_store(tmp_path / "a.a3s", use, durability="normal")
+
+
 @pytest.mark.parametrize("what", ["append", "put", "pop", "delete", "copy", "delete_streams"])
 def test_a_save_after_a_change_of_a_stream_reads_nothing(tmp_path: Path, what: str) -> None:
     """Its header stays confirmed (spec of write states): the stream touches no row of a session."""
