@@ -18,6 +18,7 @@ from typing import Any, Final
 from a3s_store.backends.sqlite.rows import stream_items, streams, unfinished
 from a3s_store.backends.sqlite.rows.streams import StreamRow
 from a3s_store.backends.sqlite.rows.unfinished import DELETED_STREAMS
+from a3s_store.core.corruption import CorruptRowError
 
 # The most rows that one transaction removes, of items and of their labels, and the most bytes of
 # their values. A larger value is removed by itself.
@@ -82,7 +83,9 @@ def _step(conn: sqlite3.Connection, budget: Budget) -> bool:
     while (found := unfinished.deleted_stream(conn)) is not None:
         if remove_items(conn, "i.stream_key = :key ORDER BY i.seq", {"key": found}, budget):
             return True
-        streams.remove(conn, found)
+        if not streams.remove(conn, found):
+            # The index of names is damaged, which `verify` reports: it would be found for ever.
+            return False
     return False
 
 
@@ -91,7 +94,7 @@ def remove_items(
 ) -> bool:
     """Remove items that an SQL condition on `stream_item AS i` chooses; return whether some stay.
 
-    Blobs go with the last item that has them.
+    Blobs go with the last item that has them. Raises CorruptRowError where nothing is removed.
     """
     found = conn.execute(f"{_ITEMS} {where} LIMIT :most", {**given, "most": ROWS + 1}).fetchall()
     chosen: list[tuple[int, int | None]] = []
@@ -99,5 +102,8 @@ def remove_items(
         if len(chosen) == ROWS or not budget.takes(1 + labels, size):
             break
         chosen.append((key, blob_key))
+    before = conn.total_changes
     stream_items.drop(conn, chosen)
+    if chosen and conn.total_changes == before:
+        raise CorruptRowError("items cannot be removed", stream_items.PART)
     return len(chosen) < len(found)

@@ -122,9 +122,9 @@ def rename(conn: sqlite3.Connection, row: StreamRow, name: str) -> None:
     write(conn, row)
 
 
-def remove(conn: sqlite3.Connection, stream_key: int) -> None:
-    """Remove the row of a stream without items."""
-    conn.execute("DELETE FROM stream WHERE stream_key = ?", (stream_key,))
+def remove(conn: sqlite3.Connection, stream_key: int) -> bool:
+    """Remove the row of a stream without items; return whether there was one."""
+    return conn.execute("DELETE FROM stream WHERE stream_key = ?", (stream_key,)).rowcount == 1
 
 
 def session_of(conn: sqlite3.Connection, owner_key: int | None) -> str | None:

@@ -486,3 +486,26 @@ def test_an_open_writer_finds_a_deletion_by_one_index(tmp_path: Path) -> None:
     assert [row[3].split("(")[0] for row in plan] == [
         "SEARCH stream USING COVERING INDEX sqlite_autoindex_stream_1 "
     ]
+
+
+def test_a_damaged_index_of_names_does_not_hold_the_writer(tmp_path: Path) -> None:
+    """It has a deleted stream of which there is no row: no step finds anything to remove."""
+    path = tmp_path / "a.a3s"
+    with_store(path, fill)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        conn.execute("PRAGMA journal_mode = DELETE").fetchall()
+        (size,) = conn.execute("PRAGMA page_size").fetchone()
+        (root,) = conn.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_stream_1'"
+        ).fetchone()
+        conn.execute("UPDATE stream SET name = ?", (unfinished.DELETED_STREAMS + "1",))
+        start = (root - 1) * size
+        page = path.read_bytes()[start : start + size]
+        conn.execute("DELETE FROM stream_item")
+        conn.execute("DELETE FROM stream")
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(page)
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        assert unfinished.deleted_stream(conn) is not None
+        assert not deleted_streams.step(conn)
