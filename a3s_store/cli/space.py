@@ -44,6 +44,18 @@ from a3s_store.printable import one_line
     metavar="N",
     help="Also delete archived sessions, the oldest first, while more than N bytes are used.",
 )
+@click.option(
+    "--log-rows",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Keep the newest N entries of the commit log, by default 100,000.",
+)
+@click.option(
+    "--log-days",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Keep the entries of the commit log of the N days before the newest one, by default 7.",
+)
 @click.option("--session", metavar="ID", help="Only remove generations of this session.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
 @output.json_option
@@ -53,11 +65,15 @@ def prune_command(
     days: int | None,
     trash_days: int | None,
     max_bytes: int | None,
+    log_rows: int | None,
+    log_days: int | None,
     session: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Remove old generations from STORE, and sessions with --trash-days and --max-bytes.
+
+    Old entries of the commit log, too.
 
     Without --days, --trash-days and --max-bytes no message is lost: a generation is removed only if
     its conversation is the beginning of one that is kept. --days removes others too, --trash-days
@@ -72,6 +88,8 @@ def prune_command(
         keep_branches_days=days,
         trash_days=trash_days,
         max_bytes=max_bytes,
+        log_rows=log_rows,
+        log_days=log_days,
     )
 
     async def prune(progress: output.Progress) -> PruneReport:
@@ -94,6 +112,9 @@ def prune_command(
     blobs = output.amount(report.blobs, "blob")
     size = output.size(report.bytes_logical)
     click.echo(f"{what} {generations}, {messages} and {blobs} ({size}).")
+    if report.commits:
+        entries = output.amount(report.commits, "entry", "entries")
+        click.echo(f"{what} {entries} of the commit log.")
     for skipped in report.skipped:
         output.note(f"Not removed: {skipped}.")
     if report.bytes_free_pages:

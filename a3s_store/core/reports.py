@@ -159,7 +159,8 @@ class PruneReport(_Report):
     `sessions` counts the sessions that lost generations. `deleted` are the ids of the sessions that
     were deleted. `bytes_logical` is the size of the removed messages and blobs, and of the lists of
     deleted sessions; `bytes_free_pages` is the size of all free pages of the file afterwards, None
-    in a dry run and without a file. `skipped` lists what is old enough and was kept, and why.
+    in a dry run and without a file. `commits` counts the removed entries of the commit log.
+    `skipped` lists what is old enough and was kept, and why.
     """
 
     location: str
@@ -174,13 +175,14 @@ class PruneReport(_Report):
     seconds: float
     skipped: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
+    commits: int = 0
 
     def __str__(self) -> str:
         what = "would be removed" if self.dry_run else "removed"
         text = (
             f"{len(self.deleted)} sessions, {self.generations} generations of {self.sessions} "
-            f"others, {self.messages} messages and {self.blobs} blobs ({self.bytes_logical} bytes) "
-            f"{what}"
+            f"others, {self.messages} messages and {self.blobs} blobs ({self.bytes_logical} "
+            f"bytes), {self.commits} entries of the commit log {what}"
         )
         return one_line("; ".join([text, *self.skipped]))
 

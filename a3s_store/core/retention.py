@@ -11,7 +11,17 @@ from a3s_store.printable import short_repr
 
 DAY_MS: Final = 86_400_000
 # Each field with its least value; None is a value of each.
-_LEAST: Final = {"keep_generations": 1, "keep_branches_days": 1, "trash_days": 0, "max_bytes": 1}
+_LEAST: Final = {
+    "keep_generations": 1,
+    "keep_branches_days": 1,
+    "trash_days": 0,
+    "max_bytes": 1,
+    "log_rows": 1,
+    "log_days": 1,
+}
+# What the commit log of a file keeps where nothing else is said: entries, and days.
+LOG_ROWS: Final = 100_000
+LOG_DAYS: Final = 7
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +41,10 @@ class RetentionPolicy:
     the others: none that is pinned, has an unfinished run, or was changed within the last day.
     None: no limit. A file uses the bytes of its pages that are not free.
 
+    The commit log keeps its newest `log_rows` entries, and all that were committed within
+    `log_days` before the newest one. None: what the store was opened with; of a store in memory
+    everything, unless the other number is given.
+
     Raises:
         InvalidArgumentError: a number is no integer, or too small.
     """
@@ -39,13 +53,25 @@ class RetentionPolicy:
     keep_branches_days: int | None = 90
     trash_days: int | None = 30
     max_bytes: int | None = None
+    log_rows: int | None = None
+    log_days: int | None = None
 
     def __attrs_post_init__(self) -> None:
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value is not None and not (type(value) is int and least <= value < 2**63):
-                what = f"is an integer from {least} on, or None, not {short_repr(value)}"
+            below = 2**31 if name.endswith("_days") else 2**63  # milliseconds have 64 bits
+            if value is not None and not (type(value) is int and least <= value < below):
+                what = (
+                    f"is an integer from {least} to {below - 1}, or None, not {short_repr(value)}"
+                )
                 raise refused("RetentionPolicy", name, what)
+
+    def log_kept(self, rows: int, days: int) -> tuple[int, int]:
+        """Return how many entries of the commit log stay, and days; those given where it has none.
+
+        The newest entry always stays.
+        """
+        return self.log_rows or rows, self.log_days or days
 
     def kept_since(self, now_ms: int) -> Kept:
         """Return what stays of the generations of a session, at a time in Unix milliseconds."""

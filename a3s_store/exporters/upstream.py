@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 from collections.abc import Sequence
@@ -21,7 +22,10 @@ from a3s_store.core.collections import (
     CheckpointKind,
     check_id,
 )
+from a3s_store.core.host_data import NO_HOST_DATA
 from a3s_store.core.protocol import Inventoried, SessionStore
+from a3s_store.core.protocol.host_data import HostDataStore
+from a3s_store.core.protocol.streams import streaming
 from a3s_store.core.redaction.redactor import BUILT_IN
 from a3s_store.core.transfer_report import (
     OnProgress,
@@ -75,6 +79,9 @@ async def export_directory(
     single file cannot be written, because of a link for example, its entry is refused and the
     export continues.
 
+    Labels, metadata, pins and marks of archive and trash, byte artifacts and streams are not
+    exported, since upstream's files have no place for them; the notes say where there are any.
+
     Raises:
         InvalidArgumentError: `on_conflict` is none of the three, or `session_ids` is a single text.
         InvalidIdError: one of `session_ids` is not valid.
@@ -100,7 +107,9 @@ async def export_directory(
             entries += await export.move(unit)
             if progress is not None:
                 progress(Progress(done=index + 1, total=len(selected.units), current=unit.key))
-    return TransferReport.of(entries, notes=selected.notes)
+    written = {one.session_id for one in entries if one.outcome == "written" and one.session_id}
+    left = await _left_behind(store, sorted(written))
+    return TransferReport.of(entries, notes=(*selected.notes, *left))
 
 
 @attrs.frozen
@@ -139,6 +148,49 @@ async def _select(store: SessionStore, session_ids: Sequence[str] | None) -> _Se
     owners = map(_Unit, sorted({*held.sessions, *held.collections_only}))
     workflows = (_Unit(key, WORKFLOW_CHECKPOINTS) for key in held.workflow_checkpoints)
     return _Selection((*owners, *loops, *workflows))
+
+
+async def _left_behind(store: SessionStore, session_ids: Sequence[str]) -> list[str]:
+    """Return a note for each kind of data of these sessions that the directory has no place for.
+
+    Upstream's files are read by the engine, so that nothing of ours is added to them.
+    """
+    promised = store.capabilities()
+    notes: list[str] = []
+
+    async def has_host_data(session_id: str) -> bool:
+        if not (promised.host_metadata and isinstance(store, HostDataStore)):
+            return False
+        header = await store.load_header(session_id)
+        return header is not None and header.host != NO_HOST_DATA
+
+    async def has_bytes(session_id: str) -> bool:
+        held = streaming(store)
+        return held is not None and bool(await held.list_bytes(session_id))
+
+    for what, is_there in (
+        ("labels, metadata, pins and marks of archive and trash", has_host_data),
+        ("byte artifacts", has_bytes),
+    ):
+        count = damaged = 0
+        for one in session_ids:
+            try:
+                count += await is_there(one)
+            except ITS_OWN:
+                damaged += 1
+        if count:
+            notes.append(f"{what} of {_sessions(count)} are not exported")
+        if damaged:
+            notes.append(f"{what} of {_sessions(damaged)} could not be read")
+    held = streaming(store)
+    with contextlib.suppress(*ITS_OWN):
+        if held is not None and (await held.streams(limit=1)).items:
+            notes.append("streams are not exported")
+    return notes
+
+
+def _sessions(number: int) -> str:
+    return "1 session" if number == 1 else f"{number} sessions"
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from a3s_store.core.base.opening import not_constructed
 from a3s_store.errors import EventLoopRunningError
@@ -33,6 +33,16 @@ class SyncObject(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._async!r}>"
+
+    # Hidden from type checkers, which refuse unknown names by themselves.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise what the async object raises for a name that neither has."""
+            missing = getattr(type(self.__dict__.get("_async")), "__getattr__", None)
+            if missing is not None:
+                missing(self._async, name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _run(self, work: Callable[[], Awaitable[R]]) -> R:
         return self._loop.run(work)

@@ -22,6 +22,17 @@ OpenStore: TypeAlias = Callable[[Path], Awaitable[SessionStore]]
 Step: TypeAlias = Callable[[Any], Awaitable[Any]]
 
 
+class Clock:
+    """A clock that a rule moves on; calling it returns Unix seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
 @attrs.frozen
 class Raised:
     """The result of a step that raised: the name of the error's class."""

@@ -11,10 +11,12 @@ from typing import Any, ClassVar, Final, TypeAlias
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
+from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.core.protocol import Inventoried, Verifiable
 from a3s_store.models import SessionData
 from a3s_store.testing import strategies
 from a3s_store.testing._pairs import (
+    Clock,
     OpenStore,
     Pair,
     Step,
@@ -33,6 +35,7 @@ class PairsMachine(RuleBasedStateMachine):
 
     openers: ClassVar[Mapping[str, OpenStore]] = {}
     refusing: ClassVar[Collection[str]] = ()
+    clock: ClassVar[Clock | None] = None
 
     ids = Bundle("ids")
 
@@ -45,7 +48,10 @@ class PairsMachine(RuleBasedStateMachine):
         for number, (name, open_store) in enumerate(self.openers.items()):
             place = Path(self.folder.name, str(number))
             place.mkdir()
-            self.pairs.append(Pair(name, open_store, place, name in self.refusing))
+            pair = Pair(name, open_store, place, name in self.refusing)
+            if self.clock is not None:
+                pair.model = MemorySessionStore(clock=self.clock)
+            self.pairs.append(pair)
         self.each(Pair.open)
 
     def each(self, work: Callable[[Pair], Awaitable[None]]) -> None:

@@ -7,24 +7,22 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from a3s_store.core.streams.values import NewItem, StreamAppended, StreamInfo
+from a3s_store.core.streams.values import Item, NewItem, StreamAppended, StreamInfo
 from a3s_store.testing._pairs import LOOKALIKES, NUMBERS, Pair, do_nothing
-from a3s_store.testing._unit_rules import UnitRules
+from a3s_store.testing._pairs_machine import PairsMachine
 
 _HAS = ("streams",)
-_NAMES = st.sampled_from(("a", "a\x1fb", "b"))
-_IDS = st.sampled_from((None, None, "i", "i/1", "j"))
-_LABELS = st.sampled_from(({}, {}, {"run": "1"}, {"run": "2", "kind": "x"}))
-_VALUES: st.SearchStrategy[Any] = st.one_of(
+NAMES = st.sampled_from(("a", "a\x1fb", "b"))
+IDS: st.SearchStrategy[str | None] = st.sampled_from((None, None, "i", "i/1", "j"))
+LABELS = st.sampled_from(({}, {}, {"run": "1"}, {"run": "2", "kind": "x"}))
+VALUES: st.SearchStrategy[Any] = st.one_of(
     LOOKALIKES.map(lambda value: list(value) if isinstance(value, tuple) else value),
     st.sampled_from((b"", b"bytes", b"large" * 1000, {"large": "x" * 5000})),
 )
-_ITEMS = st.lists(
-    st.builds(NewItem, _VALUES, id=_IDS, labels=_LABELS, metadata=LOOKALIKES), max_size=4
-)
+ITEMS = st.lists(st.builds(NewItem, VALUES, id=IDS, labels=LABELS, metadata=LOOKALIKES), max_size=4)
 
 
-def _shown(result: Any) -> Any:
+def shown(result: Any) -> Any:
     """Return the part of a result that every store returns; times and sequences differ."""
     if isinstance(result, StreamAppended):
         return result.first, result.next, result.inserted, result.versions
@@ -33,6 +31,8 @@ def _shown(result: Any) -> Any:
         return *found, repr(result.metadata)
     if result is None or isinstance(result, int):
         return result
+    if isinstance(result, Item):
+        result = (result,)
     return [
         (one.seq, one.id, repr(one.value), dict(one.labels), repr(one.metadata), one.version)
         for one in result
@@ -42,23 +42,23 @@ def _shown(result: Any) -> Any:
 async def all_streams(store: Any) -> Any:
     """Step: read every stream with its items, and find some by their labels."""
     found = [
-        (_shown(info), _shown(await store.stream(info.name).items()))
+        (shown(info), shown(await store.stream(info.name).items()))
         for info in await store.streams()
     ]
     by_label = await store.find_items({"run": "1"})
     return found, [(name, one.seq, one.id, repr(one.value)) for name, one in by_label]
 
 
-class StreamRules(UnitRules):
+class StreamRules(PairsMachine):
     """Append, put, pop, truncate, delete and copy, as the model does."""
 
-    ids = UnitRules.ids
+    ids = PairsMachine.ids
 
     def on_streams(self, what: str, call: Any) -> None:
         """Run a call on each pair that has streams, then compare all streams."""
 
         async def step(store: Any) -> Any:
-            return _shown(await call(store))
+            return shown(await call(store))
 
         async def work(pair: Pair) -> None:
             if not pair.promises(*_HAS):
@@ -69,8 +69,8 @@ class StreamRules(UnitRules):
         self.each(work)
 
     @rule(
-        name=_NAMES,
-        items=_ITEMS,
+        name=NAMES,
+        items=ITEMS,
         mode=st.sampled_from(("raise", "ignore", "replace")),
         expected=st.sampled_from((None, None, None, 0, 2)),
         metadata=LOOKALIKES,
@@ -86,7 +86,7 @@ class StreamRules(UnitRules):
             ),
         )
 
-    @rule(name=_NAMES, one=ids, value=_VALUES)
+    @rule(name=NAMES, one=ids, value=VALUES)
     def append_tied(self, name: str, one: str, value: Any) -> None:
         """Append to a stream that is tied to a session, which need not be stored."""
         self.on_streams(
@@ -95,11 +95,11 @@ class StreamRules(UnitRules):
         )
 
     @rule(
-        name=_NAMES,
+        name=NAMES,
         item_id=st.sampled_from(("i", "i/1", "j")),
-        value=_VALUES,
+        value=VALUES,
         expected=st.sampled_from((None, None, 0, 1, 2)),
-        labels=_LABELS,
+        labels=LABELS,
     )
     def put_item(
         self, name: str, item_id: str, value: Any, expected: int | None, labels: Any
@@ -112,17 +112,13 @@ class StreamRules(UnitRules):
             ),
         )
 
-    @rule(name=_NAMES)
+    @rule(name=NAMES)
     def pop_item(self, name: str) -> None:
         """Pop the last item."""
 
-        async def call(store: Any) -> Any:
-            found = await store.stream(name).pop()
-            return None if found is None else (found,)
+        self.on_streams(f"pop of {name!r}", lambda store: store.stream(name).pop())
 
-        self.on_streams(f"pop of {name!r}", call)
-
-    @rule(name=_NAMES, start=NUMBERS, expected=st.sampled_from((None, None, 3)))
+    @rule(name=NAMES, start=NUMBERS, expected=st.sampled_from((None, None, 3)))
     def truncate_stream(self, name: str, start: int, expected: int | None) -> None:
         """Truncate a stream."""
         self.on_streams(
@@ -131,7 +127,7 @@ class StreamRules(UnitRules):
         )
 
     @rule(
-        name=_NAMES,
+        name=NAMES,
         given=st.sampled_from(
             (
                 {"item_id": "i"},
@@ -148,7 +144,7 @@ class StreamRules(UnitRules):
             f"delete {given} of {name!r}", lambda store: store.stream(name).delete(**given)
         )
 
-    @rule(name=_NAMES, to=_NAMES)
+    @rule(name=NAMES, to=NAMES)
     def copy_stream(self, name: str, to: str) -> None:
         """Copy a stream."""
         self.on_streams(f"copy {name!r} to {to!r}", lambda store: store.stream(name).copy(to))

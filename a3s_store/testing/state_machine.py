@@ -56,32 +56,41 @@ from a3s_store.testing._pairs import (
     look_at,
     with_unknown_key,
 )
+from a3s_store.testing._pairs import Clock as Clock
 from a3s_store.testing._pairs_machine import NEW
-from a3s_store.testing._stream_rules import StreamRules
+from a3s_store.testing._stream_unit_rules import StreamUnitRules
+from a3s_store.testing._unit_rules import UnitRules
 from a3s_store.testing.conformance.expect import load_collection, save_collection
 
 
 def store_machine(
-    open_stores: Mapping[str, OpenStore], *, may_refuse: Collection[str] = ()
+    open_stores: Mapping[str, OpenStore],
+    *,
+    may_refuse: Collection[str] = (),
+    clock: Clock | None = None,
 ) -> type[StoreMachine]:
     """Return a state machine over these stores, for `.TestCase` or `run_state_machine_as_test`.
 
     Each opener takes an empty folder and returns an awaitable of an open store, which keeps its
     data there or in memory. A store that declares `durable` is closed and reopened from time to
-    time. `may_refuse` has the names of stores that cannot keep every id.
+    time. `may_refuse` has the names of stores that cannot keep every id. With a `clock`, which all
+    stores have to use, items of streams expire: a rule moves it on.
     """
+
+    given = clock
 
     class Machine(StoreMachine):
         openers = open_stores
         refusing = may_refuse
+        clock = given
 
     return Machine
 
 
-class StoreMachine(StreamRules):
+class StoreMachine(StreamUnitRules, UnitRules):
     """The rules of the machine; `store_machine` makes a subclass for given stores."""
 
-    ids = StreamRules.ids
+    ids = StreamUnitRules.ids
     digests = Bundle("digests")
 
     # -- Sessions -----------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Final
 from benchmarks.machine import is_in_memory, machine
 from benchmarks.ratios.blocks import Row
 from benchmarks.ratios.everyday import everyday
+from benchmarks.ratios.keyvalue import keyvalue
 from benchmarks.ratios.loads import loads
 from benchmarks.ratios.many import imports, savers, sessions_in_turn
 from benchmarks.ratios.processes import processes
@@ -31,6 +32,7 @@ PARTS: Final[dict[str, Part]] = {
     "processes": processes,
     "loads": loads,
     "everyday": everyday,
+    "keyvalue": keyvalue,
     "starts": starts,
 }
 _HEAD: Final = "| what | beside | CPU | wall | ours | asked for |\n|---|---|---:|---:|---:|---|"

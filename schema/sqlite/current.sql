@@ -561,7 +561,7 @@ CREATE TABLE agent_memory (
 -- A stream of a host or an adapter, by its name; its items are rows of stream_item.
 CREATE TABLE stream (
     stream_key INTEGER PRIMARY KEY,  -- referred to by other tables
-    name TEXT NOT NULL UNIQUE,  -- 1 to 1024 bytes; of byte artifacts: NUL, bytes, NUL, and the id of their session
+    name TEXT NOT NULL UNIQUE,  -- 1 to 1024 bytes; of byte artifacts: NUL, bytes, NUL, and the id of their session; of a deleted one with items left: two NULs and stream_key
     owner_key INTEGER REFERENCES owner ON DELETE CASCADE,  -- the session it is deleted with; NULL: none
     next_seq INTEGER NOT NULL,  -- seq of its next item; never goes back
     changed_at_ms INTEGER NOT NULL,  -- Unix milliseconds of its last change by this machine's clock; never goes back

@@ -40,6 +40,8 @@ _POLICIES = st.builds(
     keep_branches_days=_DAYS,
     trash_days=st.one_of(st.none(), st.integers(0, 10)),
     max_bytes=st.one_of(st.none(), st.none(), st.just(1)),
+    log_rows=st.one_of(st.none(), st.integers(1, 6)),
+    log_days=_DAYS,
 )
 
 
@@ -111,6 +113,25 @@ async def present(store: Any) -> dict[str, Any]:
     }
 
 
+async def log(store: Any) -> Any:
+    page = await store.commits(limit=1000)
+    found = [(one.sequence, one.subject, one.op, one.generation) for one in page.entries]
+    return page.first_available, page.latest, page.gap, found
+
+
+def removed_of(entries: Any, policy: RetentionPolicy) -> int:
+    """Return how many entries of a log are not kept, by the words of the policy."""
+    rows, days = policy.log_rows, policy.log_days
+    if not entries or (rows, days) == (None, None):
+        return 0
+    since = entries[-1].committed_at_ms - (days or 7) * 86_400_000
+    kept = [
+        one.committed_at_ms >= since or number >= len(entries) - (rows or 100_000)
+        for number, one in enumerate(entries)
+    ]
+    return kept.index(True)
+
+
 def compared(report: PruneReport) -> PruneReport:
     return attrs.evolve(report, dry_run=False, bytes_free_pages=None, seconds=0.0, location="")
 
@@ -133,6 +154,7 @@ def test_a_policy_removes_the_same_from_both_stores_and_a_dry_run_says_what(
                 await program.do(step, clock)
             clock[0] += 1.5 * DAY
             before = await present(store)
+            entries = (await store.commits(limit=1000)).entries
             reports = []
             for one in (store, model):
                 dry = await one.prune(policy, dry_run=True)
@@ -141,11 +163,14 @@ def test_a_policy_removes_the_same_from_both_stores_and_a_dry_run_says_what(
                 assert compared(real) == compared(dry)
                 reports.append(real)
             ours, models = reports
-            assert (ours.deleted, ours.generations, ours.sessions) == (
+            assert (ours.deleted, ours.generations, ours.sessions, ours.commits) == (
                 models.deleted,
                 models.generations,
                 models.sessions,
+                models.commits,
             )
+            assert await log(store) == await log(model)
+            assert ours.commits == removed_of(entries, policy)
             assert await generations(store) == await generations(model)
             after = await present(store)
             assert after == {key: before[key] for key in after}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -15,7 +16,8 @@ from a3s_store.backends.memory import MemorySessionStore
 from a3s_store.backends.sqlite import SqliteSessionStore
 from a3s_store.core.protocol import Capabilities, Inventory, SessionStore
 from a3s_store.core.reports import Depth, VerifyReport
-from a3s_store.testing.state_machine import store_machine
+from a3s_store.testing._stream_unit_rules import StreamUnitRules
+from a3s_store.testing.state_machine import Clock, store_machine
 from tests.support import in_chunks
 
 # (programs, steps of each) by profile; the file and SQLite stores sync every save.
@@ -28,27 +30,30 @@ _SETTINGS = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
+# Of all stores, so that items of streams expire in each at the same step.
+_CLOCK = Clock()
+
 
 async def _memory(place: Path) -> SessionStore:
-    return MemorySessionStore()
+    return MemorySessionStore(clock=_CLOCK)
 
 
 async def _sqlite(place: Path) -> SessionStore:
-    return await SqliteSessionStore.open(place / "store.a3s")
+    return await SqliteSessionStore.open(place / "store.a3s", clock=_CLOCK)
 
 
 async def _sqlite_in_memory(place: Path) -> SessionStore:
-    return await SqliteSessionStore.open(":memory:")
+    return await SqliteSessionStore.open(":memory:", clock=_CLOCK)
 
 
 async def _sqlite_with_a_tiny_cache(place: Path) -> SessionStore:
     """A store with a tiny session cache, which mostly has the wrong session."""
-    return await SqliteSessionStore.open(place / "store.a3s", cache_bytes=10_000)
+    return await SqliteSessionStore.open(place / "store.a3s", cache_bytes=10_000, clock=_CLOCK)
 
 
 async def _sqlite_in_chunks(place: Path) -> SessionStore:
     """A store in which nearly every save takes several transactions."""
-    return in_chunks(await SqliteSessionStore.open(place / "store.a3s"))
+    return in_chunks(await SqliteSessionStore.open(place / "store.a3s", clock=_CLOCK))
 
 
 class _InTurns:
@@ -78,7 +83,7 @@ class _InTurns:
 
 async def _sqlite_in_turns(place: Path) -> SessionStore:
     path = place / "store.a3s"
-    stores = [await SqliteSessionStore.open(path) for _ in range(2)]
+    stores = [await SqliteSessionStore.open(path, clock=_CLOCK) for _ in range(2)]
     in_chunks(stores[1])
     return cast(SessionStore, _InTurns(*stores))
 
@@ -99,7 +104,23 @@ _STORES = {
 
 
 @pytest.mark.slow
-class TestStores(store_machine(_STORES, may_refuse={"file"}).TestCase):  # type: ignore[misc]
+class TestStores(store_machine(_STORES, may_refuse={"file"}, clock=_CLOCK).TestCase):  # type: ignore[misc]
     """The SQLite stores and the memory store take every id; the file store may refuse one."""
+
+    settings = _SETTINGS
+
+
+class _Streams(StreamUnitRules):
+    """The rules about streams alone, so that a program has many of them."""
+
+    openers = MappingProxyType(
+        {name: _STORES[name] for name in ("memory", "sqlite", "sqlite in turns")}
+    )
+    clock = _CLOCK
+
+
+@pytest.mark.slow
+class TestStreams(_Streams.TestCase):  # type: ignore[misc, valid-type]
+    """Streams inside and outside transactions, and items that expire."""
 
     settings = _SETTINGS

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from a3s_store import MemorySessionStore, SqliteSessionStore
 from a3s_store.core.list_pages import Appended
-from a3s_store.core.streams.values import Item, NewItem, StreamAppended
+from a3s_store.core.streams.values import Item, NewItem, StreamAppended, StreamUpdate
 from a3s_store.errors import ConflictError, StoreError
 from a3s_store.models import Message
 from a3s_store.testing import strategies
@@ -95,6 +95,12 @@ _ITEMS = st.one_of(
         st.sampled_from(({}, {"l": "1"})),
     ),
 )
+
+
+def _count(info: Any, items: Any) -> StreamUpdate:
+    return StreamUpdate([[info and info.next, len(items)]], metadata=len(items))
+
+
 _HOW = st.fixed_dictionaries(
     {"on_conflict": st.sampled_from(("ignore", "replace", "replace", "raise"))},
     optional={"expected_next": st.integers(0, 3), "metadata": st.integers(0, 1)},
@@ -107,6 +113,8 @@ _CHANGES: st.SearchStrategy[Any] = st.one_of(
         st.fixed_dictionaries({}, optional={"expected_version": st.integers(0, 2)}),
     ),
     st.just(("pop", (), {})),
+    st.tuples(st.just("copy"), st.tuples(st.sampled_from(_STREAMS)), st.just({})),
+    st.tuples(st.just("update"), st.just((_count,)), st.fixed_dictionaries({"last": st.just(2)})),
     st.tuples(st.just("truncate"), st.tuples(st.integers(0, 3)), st.just({})),
     st.tuples(
         st.just("delete"),
@@ -135,6 +143,12 @@ def _call(target: Any, call: Any) -> Any:
         name, session_id, *args = args
         target, method = target.stream(name, session=session_id), method.removeprefix("stream.")
     return getattr(target, method)(*args, **given_values)
+
+
+async def _record(tx: Any, call: Any) -> None:
+    done = _call(tx, call)
+    if isinstance(done, Awaitable):  # an update reads first
+        await done
 
 
 def _run(name: str, use: Callable[[Any, Any], Awaitable[None]]) -> None:
@@ -201,7 +215,7 @@ async def _as_a_unit(store: Any, calls: list[Any]) -> list[Any] | None:
     try:
         async with store.transaction() as tx:
             for call in calls:
-                _call(tx, call)
+                await _record(tx, call)
     except StoreError:
         return None
     return [*tx.results]
@@ -281,7 +295,7 @@ def test_a_unit_conflicts_when_what_was_read_has_changed(
                 there, log = await _seen(store), await store.latest_sequence()
                 changed = {one for one in reads if await number(store, one) != before[one]}
                 for call in calls:
-                    _call(tx, call)
+                    await _record(tx, call)
         except StoreError as error:
             raised = error
         assert isinstance(raised, ConflictError) == bool(changed)

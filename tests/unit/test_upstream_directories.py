@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import pytest
 
-from a3s_store import MemorySessionStore, SessionStore
+from a3s_store import MemorySessionStore, SessionStore, SqliteSessionStore
 from a3s_store.backends.jsonfiles import FileSessionStore
 from a3s_store.backends.jsonfiles.lock import DirectoryLock
 from a3s_store.core.snapshot import SessionSnapshot
@@ -666,3 +666,43 @@ def test_a_report_is_a_frozen_value_of_frozen_values() -> None:
         with pytest.raises(AttributeError):
             setattr(value, name, None)
     assert (report.ok, report.size_bytes, report.count("read")) == (True, 3, 1)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_an_export_says_what_upstreams_files_have_no_place_for(tmp_path: Path, kind: str) -> None:
+    """And writes what it would without: the engine reads the directory."""
+
+    async def exported(store: Any, name: str, ids: list[str]) -> tuple[TransferReport, set[str]]:
+        folder = tmp_path / name
+        report = await export_directory(store, folder, session_ids=ids)
+        return report, {str(one.relative_to(folder)) for one in folder.rglob("*")}
+
+    async def use(store: Any) -> None:
+        for name in ("plain", "labelled", "trashed", "files"):
+            await store.save(session(name))
+        plain, files = await exported(store, "plain", ["plain"])
+        assert plain.notes == ()
+        await store.update("labelled", labels={"a": "b"})
+        await store.trash("trashed")
+        await store.put_bytes("files", "plot", b"x", media_type="a/b")
+        assert (await exported(store, "again", ["plain"])) == (plain, files)
+        report, _ = await exported(store, "all", ["files", "labelled", "trashed"])
+        assert report.ok
+        assert report.notes == (
+            "labels, metadata, pins and marks of archive and trash of 2 sessions are not exported",
+            "byte artifacts of 1 session are not exported",
+        )
+        assert "Note: byte artifacts of 1 session" in str(report)
+        await store.stream("s").append(1)
+        report, _ = await exported(store, "streams", ["plain"])
+        assert report.notes == ("streams are not exported",)
+
+    async def main() -> None:
+        if kind == "memory":
+            async with MemorySessionStore() as store:
+                await use(store)
+        else:
+            async with SqliteSessionStore.open(tmp_path / "a.a3s") as file:
+                await use(file)
+
+    asyncio.run(main())

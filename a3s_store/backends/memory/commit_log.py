@@ -17,13 +17,14 @@ class CommitLog:
     def __init__(self) -> None:
         self.store_id = uuid.uuid4().hex
         self._commits: list[Commit] = []
+        self.first_available = 1
         self.signal = CommitSignal()
         self._is_in_unit = False
 
     @property
     def latest(self) -> int:
         """The sequence of the newest commit, 0 without one."""
-        return len(self._commits)
+        return self.first_available - 1 + len(self._commits)
 
     def add(
         self,
@@ -52,7 +53,7 @@ class CommitLog:
         if instead_of is None:
             self._commits.append(commit)
         else:
-            self._commits[sequence - 1] = commit
+            self._commits[sequence - self.first_available] = commit
         if not self._is_in_unit:
             self.signal.tell(self.latest)
         return sequence
@@ -75,17 +76,39 @@ class CommitLog:
         self, after: int | LogPosition, limit: int, subjects: frozenset[str] | None
     ) -> CommitPage:
         """Return a page of the log; see `CommitLogStore.commits`."""
-        begin = commit_log.start(after, self.store_id, 1, self.latest)
-        found = [one for one in self._commits[begin.after :] if commit_log.is_wanted(one, subjects)]
+        first = self.first_available
+        begin = commit_log.start(after, self.store_id, first, self.latest)
+        behind = self._commits[begin.after - first + 1 :]
+        found = [one for one in behind if commit_log.is_wanted(one, subjects)]
         return commit_log.page(
             found[: limit + 1],
             limit,
             begin,
             store_id=self.store_id,
-            first_available=1,
+            first_available=first,
             latest=self.latest,
         )
+
+    def begins(self, keep_rows: int, keep_ms: int) -> int:
+        """Return the sequence with which the log begins if all is removed that is not kept.
+
+        The newest commits are kept, and from the first one on that is so much younger than the
+        newest one, all.
+        """
+        if not self._commits:
+            return self.first_available
+        since = self._commits[-1].committed_at_ms - keep_ms
+        young = next(one.sequence for one in self._commits if one.committed_at_ms >= since)
+        return max(self.first_available, min(young, self.latest - keep_rows + 1))
+
+    def trim(self, begin: int) -> int:
+        """Remove the commits before a sequence; return how many."""
+        gone = begin - self.first_available
+        del self._commits[:gone]
+        self.first_available = begin
+        return gone
 
     def clear(self) -> None:
         """Remove every commit."""
         self._commits.clear()
+        self.first_available = 1

@@ -21,7 +21,14 @@ from a3s_store.core.base.retention import Unused
 from a3s_store.core.batch import encode_collection
 from a3s_store.core.collections import COLLECTIONS
 from a3s_store.core.reports import SessionSize, StoreStats
-from a3s_store.core.retention import Kept, Removed
+from a3s_store.core.retention import (
+    DAY_MS,
+    LOG_DAYS,
+    LOG_ROWS,
+    Kept,
+    Removed,
+    RetentionPolicy,
+)
 from a3s_store.wire import compact, encode, encode_without
 
 _LARGEST: Final = 20
@@ -107,6 +114,16 @@ class MemoryPruning:
             of_streams = self._store._streams.sizes()
             of_lists += sum(of_streams.get(one, 0) for one in session_ids)
             return _difference(before, after), of_lists
+
+    async def trim_log(self, policy: RetentionPolicy) -> int:
+        """See `RetentionPort`."""
+        if policy.log_rows is None and policy.log_days is None:
+            return 0
+        rows, days = policy.log_kept(LOG_ROWS, LOG_DAYS)
+        with self._store._lock:
+            log = self._store._log
+            begin = log.begins(rows, days * DAY_MS)
+            return begin - log.first_available if self._dry_run else log.trim(begin)
 
     async def bytes_free(self) -> int | None:
         """See `RetentionPort`."""
@@ -269,7 +286,7 @@ def stats(store: MemorySearch, clock: Callable[[], float]) -> StoreStats:
         generations=sum(len(entry.saves) for entry in entries.values()),
         messages=stored.messages,
         blobs=0,
-        commits=store._log.latest,
+        commits=store._log.latest - store._log.first_available + 1,
         bytes_database=sum(parts.values()),
         bytes_wal=0,
         bytes_free_pages=0,

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from a3s_store.backends.sqlite.rows import log_trim, unfinished
+from a3s_store.backends.sqlite.rows import log_trim
 from a3s_store.core.clock import unix_ms
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ IDLE: Final = 1.0
 LONGEST: Final = 3600.0
 # Seconds between two steps of work that is done while nothing is saved.
 BETWEEN_STEPS: Final = 0.02
-# Seconds between two looks in one opening at what a policy removes.
-BETWEEN_PRUNES: Final = 86_400.0
+# Seconds between two looks in one opening at what a policy removes. The file's note of the last run
+# lasts a day of another clock, which must have passed by then.
+BETWEEN_PRUNES: Final = 86_460.0
 
 
 class IdleJobs:
@@ -75,8 +76,11 @@ class IdleJobs:
             self.next_expiry = found
 
     def remove_unfinished(self, conn: WorkConnection) -> None:
-        """Remove some of the rows that `unfinished` notes; on the writer's thread."""
-        self._writing.has_unfinished = self._writing.commit_step(conn, "collect", unfinished.step)
+        """Remove some of the rows that deletions have left; on the writer's thread."""
+        from a3s_store.backends.sqlite.rows import deleted_streams
+
+        step = deleted_streams.step
+        self._writing.has_unfinished = self._writing.commit_step(conn, "collect", step)
 
     def trim_log(self, conn: WorkConnection) -> None:
         """Remove some of the oldest rows of the commit log, if it is due; a job of an idle writer.
@@ -84,7 +88,7 @@ class IdleJobs:
         A log that is short enough costs two lookups, and no transaction.
         """
         self._writing.may_trim_log = False
-        keep = self._writing.settings.log_rows, self._writing.settings.log_days
+        keep = self._writing.settings.log_kept
         if log_trim.is_due(conn, *keep):
             self._writing.may_trim_log = self._writing.commit_step(
                 conn, "trim_log", lambda conn: log_trim.step(conn, *keep)
@@ -142,14 +146,22 @@ class IdleWork:
             self._wait(asyncio.get_running_loop(), 0.0)
         elif self._writing.left_by_migration:
             self._wait(asyncio.get_running_loop(), IDLE)
+        else:
+            # Nothing may ever be saved in this opening; what is stored gets older.
+            self._wait(asyncio.get_running_loop(), BETWEEN_PRUNES)
 
     def put_off(self) -> None:
         """Wait until no save has come for `IDLE` seconds from now."""
         self._wrote = time.monotonic()
         self.jobs.may_index = True
         loop = asyncio.get_running_loop()
-        # A timer of another loop may never fire: that loop may have ended.
-        if self._timer is None or self._timer[0] is not loop:
+        # A timer of another loop may never fire: that loop may have ended. One of this loop may be
+        # hours ahead.
+        if (
+            self._timer is None
+            or self._timer[0] is not loop
+            or self._timer[1].when() > loop.time() + IDLE
+        ):
             self._wait(loop, IDLE)
 
     def end(self) -> None:
@@ -180,6 +192,9 @@ class IdleWork:
         return bool(self.saving or work.large_saves or work.has_unfinished)
 
     def _wait(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        """Set the timer, in place of the present one."""
+        if self._timer is not None and self._timer[0] is loop:
+            self._timer[1].cancel()
         self._timer = loop, loop.call_later(seconds, _fire, weakref.ref(self), loop)
 
     def work(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -201,10 +216,16 @@ class IdleWork:
         else:
             if self._writing.checkpointer.has_work():
                 self._writer.run_later(self._writing.checkpoint)
-            if self.jobs.next_expiry is not None:
-                # Then an item of a stream expires, unless the clock is set meanwhile.
-                seconds = (self.jobs.next_expiry - self.jobs.now_ms()) / 1000
-                self._wait(loop, min(max(seconds, IDLE), LONGEST))
+            self._wait(loop, self._until_next())
+
+    def _until_next(self) -> float:
+        """Return the seconds until there may be work again, though nothing is saved."""
+        seconds = max(self._prune_after - time.monotonic(), IDLE)
+        if self.jobs.next_expiry is not None:
+            # Then an item of a stream expires, unless the clock is set meanwhile.
+            expiry = (self.jobs.next_expiry - self.jobs.now_ms()) / 1000
+            seconds = min(seconds, max(expiry, IDLE), LONGEST)
+        return seconds
 
     def _begins_to_prune(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Begin to prune by the store's policy if it is time; return whether that goes on."""

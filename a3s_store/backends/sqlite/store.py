@@ -27,7 +27,6 @@ from a3s_store.backends.sqlite.maintenance.api import MaintenanceMethods
 from a3s_store.backends.sqlite.memory_methods import MemoryMethods
 from a3s_store.backends.sqlite.queue_entry_store import SqliteQueueEntryMethods
 from a3s_store.backends.sqlite.search_methods import MessageSearch
-from a3s_store.backends.sqlite.store_base import stream_lane
 from a3s_store.backends.sqlite.unit_methods import UnitsOfCalls
 from a3s_store.core.base.opening import Opening, not_constructed
 from a3s_store.core.base.streams import StreamMethods
@@ -118,6 +117,7 @@ class SqliteSessionStore(
         Use `async with SqliteSessionStore.open(path) as store`, or `await` it and close the store.
         The text ":memory:" opens a new store in memory, which ends when it is closed and is seen by
         no other opening. Backup, restore, migration and `read_only` need a file: UnsupportedError.
+        Other spellings of it, which SQLite would take for the name of a file, are refused.
 
         `durability="full"` syncs every save before it is acknowledged; "normal" does not, and a
         power cut may lose the last saves, each as a whole. `busy_timeout_ms` is how long a save
@@ -331,23 +331,14 @@ class SqliteSessionStore(
         return await self._read_file("inventory", read.catalog.inventory)
 
     async def _write_stream(self, op: str, name: str, request: Write) -> Any:
-        from a3s_store.core.streams.requests import expires  # with streams alone
+        from a3s_store.backends.sqlite import stream_requests  # with streams alone
 
-        execute = write.streams.execute
-
-        def apply(conn: WorkConnection, changes: WriteTransaction) -> Any:
-            return execute(conn, changes, request, self._now_ms())
-
-        done = await self._engine.write(op, self._where(name, "stream"), apply, stream_lane(name))
-        if expires(request):
-            self._note_expiry()
-        return done
+        return await stream_requests.execute_write(self, op, name, request)
 
     async def _read_stream(self, op: str, name: str, query: Read) -> Any:
-        def fetch(conn: WorkConnection) -> Any:
-            return read.streams.read(conn, query, self._now_ms())
+        from a3s_store.backends.sqlite import stream_requests
 
-        return await self._engine.read(op, self._where(name, "stream"), fetch, read.decode.as_is)
+        return await stream_requests.execute_read(self, op, name, query)
 
     async def close(self) -> None:
         """See `SessionStore.close`: accepted saves are committed, and one file is left.

@@ -56,8 +56,10 @@ class SqliteStoreBase(BaseStore):
     async def _remove_rest(self, op: str, where: str) -> None:
         """Remove the rows that deletions have left, in steps between which others save."""
 
+        one_step = rows.deleted_streams.step
+
         def step(conn: WorkConnection, _: WriteTransaction) -> bool:
-            return rows.unfinished.step(conn)
+            return one_step(conn)
 
         while await self._engine.write(op, where, step, "delete\0"):
             pass

@@ -50,7 +50,7 @@ class UnitsOfCalls(AppendsAndPages, TransactionMethods):
         done = await self._engine.write("transaction", where, apply, lanes)
         if unit.expires:
             self._note_expiry()
-        if done.is_left and deletes:
+        if done.is_left and (deletes or unit.deletes_streams):
             await self._remove_rest("transaction", where)
         return done.results
 

@@ -1,7 +1,8 @@
 """`RetentionStore.prune` over a port that a backend implements: which sessions to delete, and when.
 
-Order: the trash, then generations with the messages that only they have, then archived sessions. A
-dry run takes the same decisions from the same numbers, and so reports what a run would.
+Order: the commit log, then the trash, then generations with the messages that only they have, then
+archived sessions. A dry run takes the same decisions from the same numbers, and so reports what a
+run would.
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ class RetentionPort(Protocol):
         In a dry run as if `without` were deleted. Adds to `skipped` what stays, and why.
         """
 
+    async def trim_log(self, policy: RetentionPolicy) -> int:
+        """Remove the entries of the commit log that a policy does not keep; return how many."""
+
     async def bytes_free(self) -> int | None:
         """Return the bytes of free pages; None in a dry run and without a file."""
 
@@ -109,6 +113,9 @@ class _Run:
                 op="prune",
                 where=f"session {short_repr(self._session)} in {self._port.location}",
             )
+        commits = 0
+        if self._session is None:  # first: a run adds entries, which a dry run does not
+            commits = await self._port.trim_log(self._policy)
         most = self._policy.max_bytes if self._session is None else None
         used = 0 if most is None else await self._port.bytes_used()
         if self._policy.trash_days is not None and self._session is None:
@@ -129,6 +136,7 @@ class _Run:
             branches=removed.branches,
             messages=removed.messages,
             blobs=removed.blobs,
+            commits=commits,
             bytes_logical=removed.bytes,
             bytes_free_pages=await self._port.bytes_free(),
             seconds=time.monotonic() - began,

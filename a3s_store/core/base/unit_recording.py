@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar, Unpack
 
 from a3s_store.core.base import units
 from a3s_store.core.base.block_reads import BlockReads
@@ -15,6 +15,7 @@ from a3s_store.core.protocol.streams import streaming
 from a3s_store.core.reports import ImportReport
 from a3s_store.core.streams.recording import TransactionStream
 from a3s_store.errors import TransactionStateError, UnsupportedError
+from a3s_store.printable import short_repr
 
 if TYPE_CHECKING:
     from a3s_store.core.base.transactions import TransactionMethods
@@ -28,6 +29,26 @@ T = TypeVar("T")
 
 # The most sessions of one commit of an import: other saves wait for as long as it takes.
 _MOST_SESSIONS: Final = 256
+
+
+# Methods of stores with streams that are none of transactions: why, and what to do.
+_LISTS: Final = (
+    "which streams and items are listed would have to be compared at the commit",
+    "List with the store's own method, then read those with tx.stream(name), which is compared",
+)
+_BYTES: Final = (
+    "byte artifacts are written and removed in several transactions",
+    "Call the store's own method, before or after the block",
+)
+_NOT_RECORDED: Final[Mapping[str, tuple[str, str]]] = {
+    "streams": _LISTS,
+    "find_items": _LISTS,
+    "delete_streams": (
+        "many streams are removed in several transactions",
+        "List them with streams() of the store, then record tx.stream(name).delete() of each",
+    ),
+    **dict.fromkeys(("put_bytes", "open_bytes", "list_bytes", "delete_bytes"), _BYTES),
+}
 
 
 async def each_of(values: AsyncIterable[T] | Iterable[T]) -> AsyncIterator[T]:
@@ -47,6 +68,8 @@ class StoreTransaction:
         self._store = store
         self._state = "not begun"
         self._operations: list[Operation] = []
+        # The names of the streams that they change.
+        self._streams: set[str] = set()
         self._size = units.NO_SIZE
         self._reads = BlockReads(store, self._check_recording)
         self._results: tuple[Any, ...] | None = None
@@ -83,6 +106,21 @@ class StoreTransaction:
     def _check_recording(self) -> None:
         if self._state != "recording":
             raise _wrong_state(f"it is {self._state}", "Use it inside its `async with` block")
+
+    # Hidden from type checkers, which refuse unknown names by themselves.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say why a method of stores with streams is none of transactions."""
+            if name not in _NOT_RECORDED:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            why, hint = _NOT_RECORDED[name]
+            raise UnsupportedError(
+                f"a transaction has no {name}(): {why}",
+                capability="transactions",
+                op=name,
+                hint=hint,
+            )
 
     def _record(self, operation: Operation) -> None:
         size = self._size.plus(units.size_of(operation))
@@ -162,7 +200,19 @@ class StoreTransaction:
         self._store._check_open(op)
 
     def _record_stream(self, op: str, request: StreamChange) -> None:
-        self._record(StreamCall(op=op, request=request))
+        call = StreamCall(op=op, request=request)
+        self._record(call)
+        self._streams.add(call.changes)
+
+    def _refuse_recorded(self, op: str, name: str) -> None:
+        """Raise TransactionStateError if a change of this stream was recorded."""
+        if name in self._streams:
+            raise TransactionStateError(
+                "the transaction has recorded a change of the stream, which is not stored yet",
+                op=op,
+                where=f"stream {short_repr(name)}",
+                hint="Update a stream once in a transaction, before its other changes",
+            )
 
     async def _read_stream(self, op: str, name: str, query: Any) -> Any:
         return await self._reads.stream(op, query)

@@ -52,8 +52,13 @@ class StreamCall:
 
     @property
     def name(self) -> str:
-        """The name of the stream."""
+        """The name of the stream whose method it is."""
         return self.request.name
+
+    @property
+    def changes(self) -> str:
+        """The name of the stream that is changed: of a copy, the new one."""
+        return requests.changed_by(self.request)
 
     def result(self, done: Any) -> Any:
         """Return what the method returns, of what its request returned."""
@@ -98,8 +103,9 @@ class Unit:
 
     @property
     def streams(self) -> frozenset[str]:
-        """The names of the streams that it changes, those of deleted sessions apart."""
-        return frozenset(one.name for one in self.operations if isinstance(one, StreamCall))
+        """The streams that it changes or copies, by name, those of deleted sessions apart."""
+        calls = [one for one in self.operations if isinstance(one, StreamCall)]
+        return frozenset(name for one in calls for name in (one.name, one.changes))
 
     @property
     def expires(self) -> bool:
@@ -112,6 +118,16 @@ class Unit:
     def deletes(self) -> bool:
         """Whether it deletes a session."""
         return any(isinstance(one, Deletion) for one in self.operations)
+
+    @property
+    def deletes_streams(self) -> bool:
+        """Whether it deletes a stream."""
+        return any(
+            isinstance(one, StreamCall)
+            and isinstance(one.request, requests.Delete)
+            and one.request.is_whole
+            for one in self.operations
+        )
 
     def where(self, position: int) -> str:
         """Name the call at a position, for errors."""

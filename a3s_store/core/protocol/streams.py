@@ -50,9 +50,10 @@ class StreamStore(SessionStore, Protocol):
         """
 
     async def delete_streams(self, prefix: str, *, dry_run: bool = False) -> int:
-        """Remove the streams whose names begin with `prefix` in one commit; return how many.
+        """Remove the streams whose names begin with `prefix`; return how many.
 
-        The empty text removes all. With `dry_run` they are only counted.
+        The empty text removes all. With `dry_run` they are only counted. A store may remove many
+        streams in several commits: each stream is removed completely or not at all.
         """
 
     async def find_items(

@@ -36,7 +36,7 @@ from a3s_store.errors import StaleItemError, StoreClosedError
 from a3s_store.printable import short_repr
 
 CHUNK: Final = 256 * 1024
-# How many chunks one transaction writes.
+# How many chunks one transaction writes, and one read reads.
 _TOGETHER: Final = 4
 _DAY_MS: Final = 86_400_000
 # Bytes of a chunk that are tried to see whether it can be compressed, and the least saving.
@@ -120,11 +120,13 @@ class BytesReader:
         found: list[bytes] = []
         while self._at < end:
             index, begin = divmod(self._at, CHUNK)
-            part = (await self._read_chunk(index))[begin : begin + end - self._at]
-            if not part:
-                raise _deleted()
-            found.append(part)
-            self._at += len(part)
+            for chunk in await self._read_chunks(index, -(-end // CHUNK)):
+                part = chunk[begin : begin + end - self._at]
+                if not part:
+                    raise _deleted()
+                found.append(part)
+                self._at += len(part)
+                begin = 0
         return b"".join(found)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -136,17 +138,19 @@ class BytesReader:
         self._is_closed = True
         self._chunk = (-1, b"")
 
-    async def _read_chunk(self, index: int) -> bytes:
-        if self._chunk[0] != index:
-            seq = self._seqs[index]
-            query = ItemQuery(name=self._stream, after=seq - 1, before=seq + 1)
-            found: tuple[Item, ...] = await self._store._read_stream(
-                "read", self.artifact.name, query
-            )
-            if not found:
-                raise _deleted()
-            self._chunk = index, found[0].value
-        return self._chunk[1]
+    async def _read_chunks(self, index: int, end: int) -> list[bytes]:
+        """Return some chunks from one on, up to before another: those that follow each other."""
+        if self._chunk[0] == index:
+            return [self._chunk[1]]
+        first = self._seqs[index]
+        seqs = self._seqs[index : min(end, index + _TOGETHER)]
+        count = next((n for n, seq in enumerate(seqs) if seq != first + n), len(seqs))
+        query = ItemQuery(name=self._stream, after=first - 1, before=first + count)
+        found: tuple[Item, ...] = await self._store._read_stream("read", self.artifact.name, query)
+        if len(found) != count:
+            raise _deleted()
+        self._chunk = index + count - 1, found[-1].value
+        return [one.value for one in found]
 
 
 class ByteArtifacts:

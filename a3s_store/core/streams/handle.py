@@ -231,8 +231,11 @@ class Stream(StreamReads):
         Raises:
             StaleItemError: there is a stream under the new name.
         """
-        target = self._encoder.check_name("copy", "to", to)
-        await self._write("copy", Copy(name=self.name, to=target))
+        await self._write("copy", self.copy_request(to))
+
+    def copy_request(self, to: str) -> Copy:
+        """Return the checked request of `copy`, for a transaction with others."""
+        return Copy(name=self.name, to=self._encoder.check_name("copy", "to", to))
 
     async def update(self, change: Change, *, last: int = 1) -> StreamAppended | None:
         """Write what a function makes of the stream's description and its last items.
@@ -250,24 +253,31 @@ class Stream(StreamReads):
         while True:
             query = InfoQuery(name=self.name, last=last)
             info, items = await self._read("update", query)
-            wanted = _checked(change(info, items))
-            if wanted is None:
+            request = self.update_request(change, info, items)
+            if request is None:
                 return None
-            request = self.append_request(
-                *wanted.items, on_conflict=wanted.on_conflict, metadata=wanted.metadata
-            )
-            present = 0 if info is None else info.sequence
+            present = request.expected_sequence
             tried += 1
             try:
-                found: StreamAppended = await self._write(
-                    "update", attrs.evolve(request, expected_sequence=present)
-                )
+                found: StreamAppended = await self._write("update", request)
             except StaleItemError as error:
                 if error.expected != present or error.current == present or tried == _TRIES:
                     raise
             else:
                 return found
             await wait_after(tried - 1)
+
+    def update_request(
+        self, change: Change, info: StreamInfo | None, items: Sequence[Item]
+    ) -> Append | None:
+        """Return the request of what a function makes of a stream as it was read, None for None."""
+        wanted = _checked(change(info, items))
+        if wanted is None:
+            return None
+        request = self.append_request(
+            *wanted.items, on_conflict=wanted.on_conflict, metadata=wanted.metadata
+        )
+        return attrs.evolve(request, expected_sequence=0 if info is None else info.sequence)
 
     async def _write(self, op: str, request: Write) -> Any:
         self._port._check_open(op)

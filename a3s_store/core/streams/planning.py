@@ -24,8 +24,7 @@ from a3s_store.core.streams.values import StreamAppended
 from a3s_store.errors import StaleItemError
 
 
-@attrs.frozen(kw_only=True)
-class StreamState:
+class StreamState(NamedTuple):
     """A stored stream, as conditions see it. `metadata` is JSON text."""
 
     next: int
@@ -56,8 +55,7 @@ class Action:
     key: Any = None
 
 
-@attrs.frozen(kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """The actions of an append, and its result, `sequence` excepted.
 
     `at_ms` is the time of the change, which is never before the last one; `now_ms` that of the

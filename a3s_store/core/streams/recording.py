@@ -9,20 +9,23 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol, TypeAlias
 
-from a3s_store.core.streams.handle import Stream
+from a3s_store.core.streams import checks
+from a3s_store.core.streams.handle import Change, Stream
 from a3s_store.core.streams.reads import StreamReadPort, StreamReads
-from a3s_store.core.streams.requests import Append, Delete, Pop, Truncate
+from a3s_store.core.streams.requests import Append, Copy, Delete, InfoQuery, Pop, Truncate
 from a3s_store.core.streams.values import OnConflict
 from a3s_store.wire.values import EMPTY
 
 # What can be recorded.
-StreamChange: TypeAlias = Append | Pop | Delete | Truncate
+StreamChange: TypeAlias = Append | Pop | Delete | Truncate | Copy
 
 
 class RecordingPort(StreamReadPort, Protocol):
     """How a transaction reads a stream, and records a call."""
 
     def _record_stream(self, op: str, request: StreamChange) -> None: ...
+
+    def _refuse_recorded(self, op: str, name: str) -> None: ...
 
 
 class TransactionStream(StreamReads):
@@ -99,3 +102,34 @@ class TransactionStream(StreamReads):
         self._transaction._check_open("truncate")
         request = self._stream.truncate_request(start, expected_next)
         self._transaction._record_stream("truncate", request)
+
+    def copy(self, to: str) -> None:
+        """Record `Stream.copy`, of the stream as earlier calls leave it; its result is None."""
+        self._transaction._check_open("copy")
+        self._transaction._record_stream("copy", self._stream.copy_request(to))
+
+    async def update(self, change: Change, *, last: int = 1) -> bool:
+        """Record what a function makes of the stream's description and its last items.
+
+        The function gets what is stored, as `info` and `items` return it, and is called once: a
+        change by others before the end of the block is a ConflictError. The result of the call is
+        a `StreamAppended`. Returns False, and records nothing, where the function returned None.
+
+        Raises:
+            TransactionStateError: the block has recorded a change of this stream, which the
+                function would not see; nothing more was recorded.
+            ConflictError: something that the block read before has changed.
+            InvalidArgumentError: the function returned no StreamUpdate and not None.
+        """
+        op = "update"
+        self._transaction._check_open(op)
+        checks.number(op, "last", last)
+        self._transaction._refuse_recorded(op, self.name)
+        info, items = await self._read(op, InfoQuery(name=self.name, last=last))
+        # Another task of the block may have recorded one meanwhile.
+        self._transaction._refuse_recorded(op, self.name)
+        request = self._stream.update_request(change, info, items)
+        if request is None:
+            return False
+        self._transaction._record_stream(op, request)
+        return True

@@ -104,10 +104,14 @@ class Copy:
 
 @attrs.frozen(kw_only=True)
 class DeleteStreams:
-    """Remove the streams whose names begin with a text; return how many there are."""
+    """Remove the streams whose names begin with a text; return how many there are.
+
+    A backend may remove them in several transactions: then those `after` a name are left.
+    """
 
     prefix: str
     dry_run: bool = False
+    after: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -137,6 +141,24 @@ class DeletePlaces:
 Write: TypeAlias = Append | Pop | Delete | Truncate | Copy | DeleteStreams | Finish | DeletePlaces
 # The names of streams that have the byte artifacts of a session begin with this, as no other does.
 BYTES: Final = "\0bytes\0"
+
+
+def changed_by(request: Append | Pop | Delete | Truncate | Copy) -> str:
+    """Return the name of the stream that a request changes."""
+    return request.to if isinstance(request, Copy) else request.name
+
+
+def names_of(request: Write) -> tuple[str, ...]:
+    """Return the names of the streams that a request reads and changes; none for a prefix."""
+    match request:
+        case Copy():
+            return request.name, request.to
+        case Finish():
+            return (request.append.name,)
+        case DeleteStreams():
+            return ()
+        case _:
+            return (request.name,)
 
 
 def expires(request: Write) -> bool:

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from a3s_store.core.streams.byte_artifacts import ByteArtifact, BytesReader
     from a3s_store.core.streams.handle import Change, Stream
     from a3s_store.core.streams.recording import TransactionStream
-    from a3s_store.core.streams.requests import Append, Delete, Truncate
+    from a3s_store.core.streams.requests import Append, Copy, Delete, Truncate
     from a3s_store.core.streams.values import (
         Item,
         ItemOrder,
@@ -625,9 +625,10 @@ class SyncSessionStore(SyncStore[SqliteSessionStore]):
         self._run(lambda: self._async.delete_loop_checkpoint(run_id))
 
     def delete_streams(self, prefix: str, *, dry_run: bool = False) -> int:
-        """Remove the streams whose names begin with `prefix` in one commit; return how many.
+        """Remove the streams whose names begin with `prefix`; return how many.
 
-        The empty text removes all. With `dry_run` they are only counted.
+        The empty text removes all. With `dry_run` they are only counted. A store may remove many
+        streams in several commits: each stream is removed completely or not at all.
         """
         return self._run(lambda: self._async.delete_streams(prefix, dry_run=dry_run))
 
@@ -1755,6 +1756,10 @@ class SyncStream(SyncObject["Stream"]):
         """
         self._run(lambda: self._async.copy(to))
 
+    def copy_request(self, to: str) -> Copy:
+        """Return the checked request of `copy`, for a transaction with others."""
+        return self._async.copy_request(to)
+
     def delete(
         self,
         item_id: str | None = None,
@@ -1930,6 +1935,12 @@ class SyncStream(SyncObject["Stream"]):
         """
         return self._run(lambda: self._async.update(change, last=last))
 
+    def update_request(
+        self, change: Change, info: StreamInfo | None, items: Sequence[Item]
+    ) -> Append | None:
+        """Return the request of what a function makes of a stream as it was read, None for None."""
+        return self._async.update_request(change, info, items)
+
 
 class SyncTransaction(SyncObject["Transaction"]):
     """Blocking methods in place of the async ones of `Transaction`."""
@@ -2048,6 +2059,10 @@ class SyncTransactionStream(SyncObject["TransactionStream"]):
             *items, on_conflict=on_conflict, expected_next=expected_next, metadata=metadata
         )
 
+    def copy(self, to: str) -> None:
+        """Record `Stream.copy`, of the stream as earlier calls leave it; its result is None."""
+        self._async.copy(to)
+
     def delete(
         self,
         item_id: str | None = None,
@@ -2155,3 +2170,18 @@ class SyncTransactionStream(SyncObject["TransactionStream"]):
     def truncate(self, start: int, *, expected_next: int | None = None) -> None:
         """Record `Stream.truncate`; its result is the number of removed items."""
         self._async.truncate(start, expected_next=expected_next)
+
+    def update(self, change: Change, *, last: int = 1) -> bool:
+        """Record what a function makes of the stream's description and its last items.
+
+        The function gets what is stored, as `info` and `items` return it, and is called once: a
+        change by others before the end of the block is a ConflictError. The result of the call is
+        a `StreamAppended`. Returns False, and records nothing, where the function returned None.
+
+        Raises:
+            TransactionStateError: the block has recorded a change of this stream, which the
+                function would not see; nothing more was recorded.
+            ConflictError: something that the block read before has changed.
+            InvalidArgumentError: the function returned no StreamUpdate and not None.
+        """
+        return self._run(lambda: self._async.update(change, last=last))

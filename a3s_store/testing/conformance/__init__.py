@@ -63,6 +63,7 @@ from a3s_store.testing.conformance import stream_pages as _stream_pages
 from a3s_store.testing.conformance import streams as _streams
 from a3s_store.testing.conformance import transaction_blocks as _transaction_blocks
 from a3s_store.testing.conformance import transaction_streams as _transaction_streams
+from a3s_store.testing.conformance import transaction_updates as _transaction_updates
 from a3s_store.testing.conformance import transactions as _transactions
 from a3s_store.testing.conformance import usage as _usage
 from a3s_store.testing.conformance import values as _values
@@ -122,6 +123,7 @@ _FILES = (
     _snapshots,
     _transaction_blocks,
     _transaction_streams,
+    _transaction_updates,
     _transactions,
     _stream_pages,
     _streams,

@@ -12,7 +12,9 @@ from a3s_store.testing.samples import rich_snapshot, session, talk
 
 _GROUP = "retention"
 # The strictest policy there is.
-_STRICT = RetentionPolicy(keep_generations=1, keep_branches_days=1, trash_days=0, max_bytes=1)
+_STRICT = RetentionPolicy(
+    keep_generations=1, keep_branches_days=1, trash_days=0, max_bytes=1, log_rows=1, log_days=1
+)
 
 
 @required_by(_GROUP, capability="retention")
@@ -23,6 +25,7 @@ async def pruning_takes_nothing_of_the_last_day(store: Any) -> None:
     await store.save_snapshot(rich_snapshot("t"))
     if keeps(store, "host_metadata"):
         await store.update("t", archived=True)
+    log = await store.commits(limit=1000) if keeps(store, "commit_log") else None
     before = [await store.generations("s"), await contents(store, "t")]
     for policy in (None, _STRICT):
         for dry_run in (True, False):
@@ -30,8 +33,11 @@ async def pruning_takes_nothing_of_the_last_day(store: Any) -> None:
             same(dry_run, report.dry_run, "the kind of run")
             same((0, 0), (report.generations, report.messages), "removed")
             same((), report.deleted, "deleted")
+            same(0, report.commits, "entries of the commit log")
     after = [await store.generations("s"), await contents(store, "t")]
     same(before, after, "what is stored")
+    if log is not None:
+        same(log.entries, (await store.commits(limit=1000)).entries, "the commit log")
 
 
 @required_by(_GROUP, capability="retention")

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from a3s_store.backends.sqlite.connection import opening_check, permissions
 from a3s_store.backends.sqlite.errors import during
-from a3s_store.errors import NotAStoreError, StoreUnavailableError, UnsupportedError
+from a3s_store.errors import (
+    InvalidArgumentError,
+    NotAStoreError,
+    StoreUnavailableError,
+    UnsupportedError,
+)
+from a3s_store.printable import short_repr
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:
@@ -16,6 +22,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         UnsupportedError: `:memory:`, which is no file; `open` alone takes it.
+        InvalidArgumentError: another spelling of it, which would be a file with that name.
         StoreUnavailableError: empty, with a NUL, not encodable, or a circle of links.
         NotAStoreError: the root folder.
     """
@@ -25,6 +32,14 @@ def resolve(path: str | os.PathLike[str]) -> Path:
             "a store in memory has no file",
             op="open",
             hint='`SqliteSessionStore.open(":memory:")` opens one; here give the path of a file',
+        )
+    if isinstance(text, str) and _means_memory(text):
+        raise InvalidArgumentError(
+            f"{short_repr(text)} would be a file with that name, not a store in memory",
+            argument="path",
+            op="open",
+            hint='`SqliteSessionStore.open(":memory:")`, in exactly these letters, opens one; '
+            "for a file with that name give its absolute path",
         )
     if not isinstance(text, str) or not text or "\0" in text:
         raise StoreUnavailableError(
@@ -43,6 +58,16 @@ def resolve(path: str | os.PathLike[str]) -> Path:
                 f"the path cannot be resolved: {type(error).__name__}", hint="Name a file"
             ) from None
     return found
+
+
+def _means_memory(text: str) -> bool:
+    """Return whether a path is another spelling of `:memory:`, or SQLite's URI of such a database.
+
+    SQLite itself makes a file of `:MEMORY:`, whose author expects that nothing is left.
+    """
+    folded = text.strip().lower()
+    is_uri = folded.startswith("file:")
+    return folded == ":memory:" or (is_uri and (":memory:" in folded or "mode=memory" in folded))
 
 
 def is_vacant(path: Path) -> bool:

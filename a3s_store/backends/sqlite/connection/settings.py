@@ -51,6 +51,13 @@ class Settings:
     search: bool = True
     in_memory: bool = False
 
+    @property
+    def log_kept(self) -> tuple[int, int]:
+        """How many entries of the commit log an idle writer keeps, and days of them."""
+        if self.retention is None:
+            return self.log_rows, self.log_days
+        return self.retention.log_kept(self.log_rows, self.log_days)
+
     def __attrs_post_init__(self) -> None:
         for name, least, bits in _NUMBERS:
             setting = getattr(self, name)

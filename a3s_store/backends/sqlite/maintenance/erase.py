@@ -45,12 +45,12 @@ from a3s_store.backends.sqlite.maintenance import compact
 from a3s_store.backends.sqlite.read import catalog, notes
 from a3s_store.backends.sqlite.rows import (
     commit_log,
+    deleted_streams,
     memory_index,
     message_log,
     search_index,
     streams,
     tombstones,
-    unfinished,
 )
 from a3s_store.backends.sqlite.write import session_changes
 from a3s_store.backends.sqlite.write.write_states import WriteTransaction
@@ -58,7 +58,12 @@ from a3s_store.core.base.queue_entries import WORKFLOW_PREFIX
 from a3s_store.core.clock import unix_ms
 from a3s_store.core.reports import EraseReport
 from a3s_store.core.segments import Segment
-from a3s_store.errors import ErasureIncompleteError, SessionNotFoundError, SharedMessagesError
+from a3s_store.errors import (
+    ErasureIncompleteError,
+    SessionNotFoundError,
+    SharedMessagesError,
+    StoreError,
+)
 from a3s_store.printable import short_repr
 
 # Seconds between two attempts to reset the WAL.
@@ -105,6 +110,7 @@ async def erase(
         return scrub(conn, engine.settings.path, timeout, now())
 
     try:
+        await _remove_rest(engine, where)
         pages = await writer.run(rewrite)
     except ErasureIncompleteError as error:
         error.locate("erase", where)
@@ -117,6 +123,26 @@ async def erase(
     )
 
 
+async def _remove_rest(engine: Engine, where: str) -> None:
+    """Remove the rows that deletions have left: in steps, then what is left by saves in progress.
+
+    Raises ErasureIncompleteError.
+    """
+
+    def step(conn: WorkConnection, _: WriteTransaction) -> bool:
+        return deleted_streams.step(conn)
+
+    def finish(conn: WorkConnection, _: WriteTransaction) -> None:
+        deleted_streams.finish(conn)
+
+    try:
+        while await engine.write("erase", where, step, "delete\0"):
+            pass
+        await engine.write("erase", where, finish)
+    except (StoreError, MemoryError) as error:
+        _incomplete(error)
+
+
 def remove(
     conn: sqlite3.Connection,
     memory: WriteTransaction,
@@ -127,7 +153,8 @@ def remove(
 ) -> tuple[str, ...]:
     """Delete these sessions; return the ids under which rows were stored.
 
-    Inside a transaction that the caller opened.
+    Rows that nothing refers to are left to `_remove_rest`. It runs inside a transaction that the
+    caller opened.
 
     Raises:
         SessionNotFoundError: nothing was ever saved under one of the ids; nothing was written.
@@ -147,9 +174,8 @@ def remove(
         tied = streams.of_session(conn, session_id)
         session_changes.delete(conn, memory, session_id, now_ms)
         commit_log.forget(conn, session_id)
-        for _, name in tied:
-            commit_log.forget(conn, name, is_stream=True)
-    unfinished.finish(conn)
+        for stream in tied:
+            commit_log.forget(conn, stream.name, is_stream=True)
     notes.forget_salvaged(conn, wanted)
     return stored
 
@@ -261,7 +287,7 @@ def scrub(conn: WorkConnection, path: Path, timeout: float, now: float) -> int:
 
 
 def _incomplete(error: BaseException) -> NoReturn:
-    known = explain(error)
+    known = error if isinstance(error, StoreError) else explain(error)
     raise ErasureIncompleteError(
         "the sessions are deleted, but pieces of them may be left in the file: "
         f"{known.what if known is not None else type(error).__name__}",

@@ -22,9 +22,10 @@ from a3s_store.backends.sqlite.maintenance import (
 from a3s_store.backends.sqlite.maintenance.prune_plan import SessionPlan, Wanted
 from a3s_store.backends.sqlite.maintenance.steps import Steps
 from a3s_store.backends.sqlite.read import decode
+from a3s_store.backends.sqlite.rows import log_trim
 from a3s_store.core.base.host_data import Trashed
 from a3s_store.core.base.retention import Unused
-from a3s_store.core.retention import Kept, Removed
+from a3s_store.core.retention import Kept, Removed, RetentionPolicy
 
 R = TypeVar("R")
 P = ParamSpec("P")
@@ -96,6 +97,18 @@ class Pruning:
     async def measure(self, session_ids: Collection[str]) -> tuple[Removed, int]:
         """See `RetentionPort`."""
         return await self._aside(prune_sessions.measure, list(session_ids))
+
+    async def trim_log(self, policy: RetentionPolicy) -> int:
+        """See `RetentionPort`."""
+        settings = self._engine.settings
+        kept = policy.log_kept(settings.log_rows, settings.log_days)
+        begin, count = await self._aside(log_trim.begins, *kept)
+        if self._dry_run:
+            return count
+        removed = 0
+        while removed < count and (gone := await self._step(log_trim.remove_before, begin)):
+            removed += gone
+        return removed
 
     async def bytes_free(self) -> int | None:
         """See `RetentionPort`."""

@@ -36,14 +36,19 @@ def read(conn: sqlite3.Connection, query: Read, now_ms: int) -> Any:
             return _labelled(conn, query, now_ms)
 
 
-def items(conn: sqlite3.Connection, query: ItemQuery, now_ms: int) -> list[ItemRow]:
-    """Return the rows of a query, in order. Raises CorruptRowError."""
+def items(
+    conn: sqlite3.Connection, query: ItemQuery, now_ms: int, *, values: bool = True
+) -> list[ItemRow]:
+    """Return the rows of a query, in order; without `values`, their `body` must not be called.
+
+    Raises CorruptRowError.
+    """
     row = conn.execute("SELECT stream_key FROM stream WHERE name = ?", (query.name,)).fetchone()
     if row is None:
         return []
     most = query.limit if query.last is None else query.last
     found = conn.execute(
-        statement(query),
+        statement(query, stream_items.SELECT if values else stream_items.SELECT_ROWS),
         {**stream_items.parameters(query, row[0], now_ms), "most": -1 if most is None else most},
     ).fetchall()
     if query.last is not None:
@@ -51,9 +56,9 @@ def items(conn: sqlite3.Connection, query: ItemQuery, now_ms: int) -> list[ItemR
     return [stream_items.checked(one) for one in found]
 
 
-def statement(query: ItemQuery) -> str:
+def statement(query: ItemQuery, select: str = stream_items.SELECT) -> str:
     """Return the SELECT of a query; with `last`, the last rows come first."""
-    found = f"{stream_items.SELECT} WHERE {stream_items.conditions(query)} "
+    found = f"{select} WHERE {stream_items.conditions(query)} "
     if query.id is None:  # of an id there is one row
         direction = "ASC" if query.last is None else "DESC"
         found += f"ORDER BY {'i.item_id' if query.order == 'id' else 'i.seq'} {direction} "

@@ -10,7 +10,9 @@ from a3s_store._forks import submodules
 if TYPE_CHECKING:
     from a3s_store.backends.sqlite.rows import (
         commit_log,
+        deleted_streams,
         drafts,
+        expiry,
         log_trim,
         memory_index,
         queue_entries,
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "commit_log",
+    "deleted_streams",
     "drafts",
+    "expiry",
     "log_trim",
     "memory_index",
     "queue_entries",

@@ -7,24 +7,14 @@ Plain functions of a connection, each inside a transaction that its caller opene
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
 
-from a3s_store.backends.sqlite.rows import blobs
-
-# How many items one transaction removes.
-ROWS: Final = 256
+from a3s_store.backends.sqlite.rows import deleted_streams
 
 
 def step(conn: sqlite3.Connection, now_ms: int) -> bool:
-    """Remove some items; return whether there may be more."""
-    found = conn.execute(
-        "SELECT item_key, blob_key FROM stream_item WHERE expires_at_ms <= ? LIMIT ?",
-        (now_ms, ROWS),
-    ).fetchall()
-    # Their labels are removed with them.
-    conn.executemany("DELETE FROM stream_item WHERE item_key = ?", [(key,) for key, _ in found])
-    blobs.reclaim(conn, (key for _, key in found if key is not None))
-    return len(found) == ROWS
+    """Remove some items; return whether there are more."""
+    budget = deleted_streams.Budget()
+    return deleted_streams.remove_items(conn, "i.expires_at_ms <= :now", {"now": now_ms}, budget)
 
 
 def next_expiry(conn: sqlite3.Connection) -> int | None:

@@ -24,12 +24,51 @@ def is_due(conn: sqlite3.Connection, keep_rows: int, keep_days: int) -> bool:
 
 def step(conn: sqlite3.Connection, keep_rows: int, keep_days: int) -> bool:
     """Remove the oldest rows, in a transaction of the caller; return whether there are more."""
-    begins = _next(conn, keep_rows, keep_days)
-    if begins is None:  # another process removed them
+    end = _next(conn, keep_rows, keep_days)
+    if end is None:  # another process removed them
         return False
-    conn.execute("DELETE FROM commit_log WHERE sequence < ?", (begins,))
-    conn.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NAME, begins))
+    _remove(conn, end)
     return is_due(conn, keep_rows, keep_days)
+
+
+def begins(conn: sqlite3.Connection, keep_rows: int, keep_days: int) -> tuple[int, int]:
+    """Return the sequence with which the log begins if all is removed that is not kept.
+
+    And how many rows are before it.
+    """
+    first, newest = conn.execute(
+        "SELECT (SELECT min(sequence) FROM commit_log), (SELECT max(sequence) FROM commit_log)"
+    ).fetchone()
+    if first is None:
+        return 1, 0
+    (young,) = conn.execute(
+        "SELECT sequence FROM commit_log WHERE committed_at_ms >= "
+        "(SELECT committed_at_ms FROM commit_log WHERE sequence = ?) - ? "
+        "ORDER BY sequence LIMIT 1",
+        (newest, keep_days * _DAY_MS),
+    ).fetchone()
+    begin = max(first, min(young, newest - keep_rows + 1))
+    (count,) = conn.execute(
+        "SELECT count(*) FROM commit_log WHERE sequence < ?", (begin,)
+    ).fetchone()
+    return begin, count
+
+
+def remove_before(conn: sqlite3.Connection, begin: int) -> int:
+    """Remove some of the rows before a sequence; return how many. A transaction of the caller's."""
+    (end,) = conn.execute(
+        "SELECT max(sequence) + 1 FROM "
+        "(SELECT sequence FROM commit_log WHERE sequence < ? ORDER BY sequence LIMIT ?)",
+        (begin, ROWS),
+    ).fetchone()
+    return 0 if end is None else _remove(conn, end)
+
+
+def _remove(conn: sqlite3.Connection, end: int) -> int:
+    """Remove the rows before a sequence, with which the log begins from then on."""
+    gone = conn.execute("DELETE FROM commit_log WHERE sequence < ?", (end,)).rowcount
+    conn.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NAME, end))
+    return gone
 
 
 def first_available(conn: sqlite3.Connection) -> int:

@@ -35,10 +35,15 @@ _INSERT: Final = (
     f"INSERT INTO stream_item (stream_key, row_checksum, {_CHECKED}) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# A new value under an id, which keeps its `seq`. SQLite writes each index of a column that is named
+# here, even with the same value: the second statement is for rows without expiry and blob.
 _UPDATE: Final = (
-    "UPDATE stream_item SET row_checksum = ?, "
-    + ", ".join(f"{name} = ?" for name in _CHECKED.split(", "))
-    + " WHERE item_key = ?"
+    "UPDATE stream_item SET row_checksum = ?, version = ?, at_ms = ?, labels = ?, metadata = ?, "
+    "json = ?, bytes = ?, expires_at_ms = ?, blob_key = ? WHERE item_key = ?"
+)
+_UPDATE_VALUE: Final = (
+    "UPDATE stream_item SET row_checksum = ?, version = ?, at_ms = ?, labels = ?, metadata = ?, "
+    "json = ?, bytes = ? WHERE item_key = ?"
 )
 _LABEL: Final = "INSERT INTO stream_item_label (key, value, item_key) VALUES (?, ?, ?)"
 SELECT: Final = (
@@ -46,6 +51,12 @@ SELECT: Final = (
     + ", ".join(f"i.{name}" for name in _CHECKED.split(", "))
     + ", b.hash, b.size_bytes, b.encoding, b.data "
     "FROM stream_item AS i LEFT JOIN blob AS b USING (blob_key) "
+)
+# The same without the values that lie in blobs, which need not be read to remove an item.
+SELECT_ROWS: Final = (
+    "SELECT i.item_key, i.stream_key, i.row_checksum, "
+    + ", ".join(f"i.{name}" for name in _CHECKED.split(", "))
+    + ", NULL, NULL, NULL, NULL FROM stream_item AS i "
 )
 THERE: Final = "(i.expires_at_ms IS NULL OR i.expires_at_ms > :now)"
 
@@ -169,7 +180,13 @@ def store(
         assert key is not None
     else:
         key = replaces.key
-        conn.execute(_UPDATE, (checksum, *columns, key))
+        _, _, _, _, _, labels, metadata, _, json, raw = columns
+        changed = (checksum, version, at_ms, labels, metadata, json, raw)
+        indexed = (expires_at_ms, blob_key, replaces.columns[4], replaces.blob_key)
+        if indexed == (None, None, None, None):
+            conn.execute(_UPDATE_VALUE, (*changed, key))
+        else:
+            conn.execute(_UPDATE, (*changed, expires_at_ms, blob_key, key))
         if replaces.columns[5] is not None:
             conn.execute("DELETE FROM stream_item_label WHERE item_key = ?", (key,))
         if replaces.blob_key is not None:
@@ -180,17 +197,28 @@ def store(
 
 def keep(conn: sqlite3.Connection, row: ItemRow) -> None:
     """Have an item expire no more."""
-    columns = (*row.columns[:4], None, *row.columns[5:])
+    _set_expiry(conn, row, None)
+
+
+def _set_expiry(conn: sqlite3.Connection, row: ItemRow, at_ms: int | None) -> None:
+    columns = (*row.columns[:4], at_ms, *row.columns[5:])
     checksum = row.stream_key + list_row_checksum(columns)
     conn.execute(
-        "UPDATE stream_item SET expires_at_ms = NULL, row_checksum = ? WHERE item_key = ?",
-        (checksum, row.key),
+        "UPDATE stream_item SET expires_at_ms = ?, row_checksum = ? WHERE item_key = ?",
+        (at_ms, checksum, row.key),
     )
+
+
+def expire(conn: sqlite3.Connection, row: ItemRow) -> None:
+    """Have an item be gone, whatever the clock says; it is removed like one that expired."""
+    _set_expiry(conn, row, 1)
 
 
 def drop(conn: sqlite3.Connection, rows: Iterable[tuple[int, int | None]]) -> None:
     """Remove items, given as their keys and the keys of their blobs."""
     found = [*rows]
+    if not found:
+        return
     # Their labels are removed with them.
     conn.executemany("DELETE FROM stream_item WHERE item_key = ?", [(key,) for key, _ in found])
     blobs.reclaim(conn, (key for _, key in found if key is not None))
@@ -210,6 +238,14 @@ def seqs(conn: sqlite3.Connection, stream_key: int) -> list[int]:
         "SELECT seq FROM stream_item WHERE stream_key = ? ORDER BY seq", (stream_key,)
     ).fetchall()
     return [row[0] for row in found]
+
+
+def without_value(conn: sqlite3.Connection, stream_key: int, seq: int) -> ItemRow | None:
+    """Return the row at a place; `body` must not be called. Raises CorruptRowError."""
+    row = conn.execute(
+        f"{SELECT_ROWS} WHERE i.stream_key = ? AND i.seq = ?", (stream_key, seq)
+    ).fetchone()
+    return None if row is None else checked(row)
 
 
 def at(conn: sqlite3.Connection, stream_key: int, seq: int, by_labels: bool) -> ItemRow | None:
@@ -247,6 +283,24 @@ def copy(conn: sqlite3.Connection, stream_key: int, to: int, now_ms: int) -> Non
         "JOIN stream_item AS n ON n.stream_key = :to AND n.seq = o.seq "
         "WHERE o.stream_key = :key",
         {"key": stream_key, "to": to},
+    )
+
+
+def are_few_before(conn: sqlite3.Connection, stream_key: int, start: int, most: int) -> bool:
+    """Return whether a stream has at most so many items, expired or not, before a `seq`."""
+    found = conn.execute(
+        "SELECT 1 FROM stream_item WHERE stream_key = ? AND seq < ? LIMIT ?",
+        (stream_key, start, most + 1),
+    ).fetchall()
+    return len(found) <= most
+
+
+def move(conn: sqlite3.Connection, stream_key: int, to: int, start: int) -> None:
+    """Give the items before a `seq` to another stream, which is empty."""
+    conn.execute(
+        "UPDATE stream_item SET stream_key = :to, row_checksum = row_checksum - :key + :to "
+        "WHERE stream_key = :key AND seq < :start",
+        {"key": stream_key, "to": to, "start": start},
     )
 
 

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from a3s_store.backends.sqlite.rows import blobs
 from a3s_store.backends.sqlite.rows.stream_items import PART as PART
 from a3s_store.core.checksums import list_row_checksum
 from a3s_store.core.corruption import NOT_WRITTEN, CorruptRowError
@@ -102,23 +101,30 @@ def add(conn: sqlite3.Connection, name: str) -> StreamRow:
 
 
 def write(conn: sqlite3.Connection, row: StreamRow) -> None:
-    """Change the row of a stream."""
+    """Change the row of a stream, but not its name and its session."""
     conn.execute(
-        "UPDATE stream SET owner_key = ?, next_seq = ?, changed_at_ms = ?, commit_sequence = ?, "
+        "UPDATE stream SET next_seq = ?, changed_at_ms = ?, commit_sequence = ?, "
         "metadata = ?, row_checksum = ? WHERE stream_key = ?",
-        (*row[2:], list_row_checksum(tuple(row)), row.key),
+        (*row[3:], list_row_checksum(tuple(row)), row.key),
     )
 
 
-def remove(conn: sqlite3.Connection, stream_key: int) -> None:
-    """Remove a stream with its items, and the blobs that nothing else refers to."""
-    keys = _column(
-        conn,
-        "SELECT DISTINCT blob_key FROM stream_item WHERE stream_key = ? AND blob_key IS NOT NULL",
-        stream_key,
-    )
-    conn.execute("DELETE FROM stream WHERE stream_key = ?", (stream_key,))
-    blobs.reclaim(conn, keys)
+def tie(conn: sqlite3.Connection, row: StreamRow) -> None:
+    """Write the session of a row, which is in an index; `write` has to follow."""
+    conn.execute("UPDATE stream SET owner_key = ? WHERE stream_key = ?", (row.owner_key, row.key))
+
+
+def rename(conn: sqlite3.Connection, row: StreamRow, name: str) -> None:
+    """Give a stream another name, and take its metadata and its session away."""
+    row = row._replace(name=name, owner_key=None, metadata=None)
+    conn.execute("UPDATE stream SET name = ? WHERE stream_key = ?", (name, row.key))
+    tie(conn, row)
+    write(conn, row)
+
+
+def remove(conn: sqlite3.Connection, stream_key: int) -> bool:
+    """Remove the row of a stream without items; return whether there was one."""
+    return conn.execute("DELETE FROM stream WHERE stream_key = ?", (stream_key,)).rowcount == 1
 
 
 def session_of(conn: sqlite3.Connection, owner_key: int | None) -> str | None:
@@ -129,25 +135,28 @@ def session_of(conn: sqlite3.Connection, owner_key: int | None) -> str | None:
     return None if row is None else row[0]
 
 
-def of_session(conn: sqlite3.Connection, session_id: str) -> list[tuple[int, str]]:
-    """Return key and name of each stream that is tied to a session."""
-    return conn.execute(
-        "SELECT stream_key, name FROM stream JOIN owner USING (owner_key) WHERE id = ? "
-        "ORDER BY name",
+def of_session(conn: sqlite3.Connection, session_id: str) -> list[StreamRow]:
+    """Return the streams that are tied to a session, by name.
+
+    They are to be removed, so that damaged rows are returned, too.
+    """
+    found = conn.execute(
+        f"SELECT {_STREAM} FROM stream WHERE owner_key = "
+        "(SELECT owner_key FROM owner WHERE id = ?) ORDER BY name",
         (session_id,),
     ).fetchall()
+    return [StreamRow(*columns) for *columns, _ in found]
 
 
-def count(conn: sqlite3.Connection, stream_key: int, now_ms: int) -> int:
-    """Return the number of items of a stream, counted in an index, without expired ones."""
+def count(conn: sqlite3.Connection, stream_key: int, now_ms: int, start: int = 0) -> int:
+    """Return how many items a stream has from a `seq` on, counted in an index.
+
+    Expired ones are left out.
+    """
     (found,) = conn.execute(
-        "SELECT (SELECT count(*) FROM stream_item WHERE stream_key = :key) - "
+        "SELECT (SELECT count(*) FROM stream_item WHERE stream_key = :key AND seq >= :start) - "
         "(SELECT count(*) FROM stream_item INDEXED BY stream_item_by_expiry "
-        "WHERE expires_at_ms <= :now AND stream_key = :key)",
-        {"key": stream_key, "now": now_ms},
+        "WHERE expires_at_ms <= :now AND stream_key = :key AND seq >= :start)",
+        {"key": stream_key, "now": now_ms, "start": start},
     ).fetchone()
     return int(found)
-
-
-def _column(conn: sqlite3.Connection, sql: str, value: object) -> list[int]:
-    return [row[0] for row in conn.execute(sql, (value,)).fetchall()]

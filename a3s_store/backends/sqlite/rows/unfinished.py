@@ -29,6 +29,11 @@ from a3s_store.core.clock import system_clock
 # The most messages that one transaction removes.
 ROWS: Final = 128
 _DELETE: Final = "delete"
+# The beginning of the names of deleted streams that have items left (`deleted_streams`), and the
+# condition that finds them, with its values.
+DELETED_STREAMS: Final = "\0\0"
+IS_DELETED: Final = "name >= ? AND name < ?"
+DELETED_NAMES: Final = (DELETED_STREAMS, "\0\x01")
 _ALIVE_MS: Final = 60_000
 # The names of the saves of this process that are being made.
 _SAVES: Final[weakref.WeakValueDictionary[str, Save]] = weakref.WeakValueDictionary()
@@ -64,8 +69,17 @@ def finish(conn: sqlite3.Connection) -> None:
 
 
 def exists(conn: sqlite3.Connection) -> bool:
-    """Return whether rows are left, or being added."""
-    return conn.execute("SELECT 1 FROM unfinished LIMIT 1").fetchone() is not None
+    """Return whether rows are left, those of deleted streams too, or being added."""
+    noted = conn.execute("SELECT 1 FROM unfinished LIMIT 1").fetchone()
+    return noted is not None or deleted_stream(conn) is not None
+
+
+def deleted_stream(conn: sqlite3.Connection) -> int | None:
+    """Return the key of a deleted stream that has items left, None without one."""
+    row = conn.execute(
+        f"SELECT stream_key FROM stream WHERE {IS_DELETED} LIMIT 1", DELETED_NAMES
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def _step(conn: sqlite3.Connection, is_over: Callable[[str, int], bool]) -> bool:

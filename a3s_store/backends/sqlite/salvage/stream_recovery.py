@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from a3s_store.backends.sqlite.maintenance.row_checks import RowChecker
-from a3s_store.backends.sqlite.rows import session_header, stream_items, streams
+from a3s_store.backends.sqlite.rows import session_header, stream_items, streams, unfinished
 from a3s_store.backends.sqlite.rows.stream_items import PART, ItemRow
 from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.reports import Damage
@@ -35,9 +35,11 @@ class RecoveredStream:
 
 
 def keys(conn: sqlite3.Connection) -> tuple[int, ...]:
-    """Return the keys of all streams that have any row."""
+    """Return the keys of all streams that have any row, deleted ones excepted."""
     found = conn.execute(
-        "SELECT stream_key FROM stream UNION SELECT stream_key FROM stream_item ORDER BY 1"
+        "SELECT stream_key FROM stream UNION SELECT stream_key FROM stream_item "
+        f"EXCEPT SELECT stream_key FROM stream WHERE {unfinished.IS_DELETED} ORDER BY 1",
+        unfinished.DELETED_NAMES,
     ).fetchall()
     return tuple(row[0] for row in found)
 
@@ -100,4 +102,5 @@ def restore(
             changed_at_ms=stream.changed_at_ms,
             sequence=changes.log_beside(conn, "stream", stream.name, "append", now_ms),
         )
+        streams.tie(conn, made)
         streams.write(conn, made)

@@ -151,14 +151,14 @@ def delete(
     Its agent memory goes, too, and a queue that an older release kept in a workflow checkpoint. The
     deletion has a generation number, which is left, with a hash of the id.
 
-    Returns whether rows of its messages are left, which nothing refers to: `unfinished.step`
-    removes them.
+    Returns whether rows of its messages or streams are left, which nothing refers to:
+    `deleted_streams.step` removes them.
 
     Raises:
         StaleGenerationError: the session is not at `expected_generation`.
     """
     # Here, since few programs delete sessions and the module imports those of agent memory.
-    from a3s_store.backends.sqlite.rows import agent_memory, streams
+    from a3s_store.backends.sqlite.rows import agent_memory, deleted_streams, streams
 
     generation = session_header.last_number(conn, session_id)
     refuse_other(expected_generation, generation)
@@ -185,15 +185,16 @@ def delete(
             "SELECT blob_key FROM artifact WHERE owner_key = ? AND blob_key IS NOT NULL",
             key,
         )
-        for stream_key, name in streams.of_session(conn, session_id):
-            streams.remove(conn, stream_key)
-            if not name.startswith("\0"):  # byte artifacts go with the session's own entry
-                _log_deletion(conn, changes, "stream", name, now_ms)
+        for stream in streams.of_session(conn, session_id):
+            deleted_streams.release(conn, stream, changes.removal)
+            if not stream.name.startswith("\0"):  # byte artifacts go with the session's own entry
+                _log_deletion(conn, changes, "stream", stream.name, now_ms)
         # Everything else refers to this row, and is removed with it.
         conn.execute("DELETE FROM owner WHERE owner_key = ?", (key,))
     elif branches or queues:
         tombstones.remember(conn, session_id)
     is_left = unfinished.collect(conn, branches, now_ms)
+    is_left |= unfinished.deleted_stream(conn) is not None
     blobs.reclaim(conn, blob_keys)
     if conn.total_changes != rows:
         _log_deletion(conn, changes, "session", session_id, now_ms, last)

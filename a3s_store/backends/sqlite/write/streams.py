@@ -7,12 +7,18 @@ No row of a session is touched, so the write states of sessions stay valid: all 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from a3s_store.backends.sqlite.read import streams as reading
-from a3s_store.backends.sqlite.rows import session_header, stream_items, streams
+from a3s_store.backends.sqlite.rows import (
+    deleted_streams,
+    session_header,
+    stream_items,
+    streams,
+    unfinished,
+)
 from a3s_store.backends.sqlite.rows.stream_items import ItemRow
 from a3s_store.backends.sqlite.rows.streams import StreamRow
 from a3s_store.backends.sqlite.write.write_states import WriteTransaction
@@ -34,6 +40,19 @@ from a3s_store.core.streams.requests import (
     logged_as,
 )
 from a3s_store.core.streams.values import Item, StreamAppended
+
+# How many streams one transaction of `delete_streams` removes.
+MOST_STREAMS: Final = 256
+# A byte artifact with more chunks is removed in steps: 4 MiB.
+MOST_CHUNKS: Final = 16
+
+
+def leaves_rows(conn: sqlite3.Connection, request: Write) -> bool:
+    """Return whether rows are left, after a request was executed, that steps have to remove."""
+    may_leave = isinstance(request, DeleteStreams | Truncate) or (
+        isinstance(request, Delete) and request.is_whole
+    )
+    return may_leave and unfinished.exists(conn)
 
 
 def execute(
@@ -106,14 +125,23 @@ def _append(
             compress=request.compress,
             replaces=old,
         )
-    tie = row.owner_key if owner_key is None else owner_key
+    if owner_key is not None and owner_key != row.owner_key:
+        row = row._replace(owner_key=owner_key)
+        streams.tie(conn, row)
     metadata = row.metadata if request.metadata is None else request.metadata
-    row = row._replace(next=plan.result.next, metadata=metadata, owner_key=tie)
+    row = row._replace(next=plan.result.next, metadata=metadata)
     if not request.is_logged:
         streams.write(conn, row._replace(changed_at_ms=plan.at_ms))
         return plan.result
     sequence = _changed(conn, changes, row, "append" if plan.inserts else "update", now_ms)
-    return attrs.evolve(plan.result, sequence=sequence)
+    done = plan.result
+    return StreamAppended(
+        first=done.first,
+        next=done.next,
+        inserted=done.inserted,
+        versions=done.versions,
+        sequence=sequence,
+    )
 
 
 def _is_expired(row: ItemRow, now_ms: int) -> bool:
@@ -159,17 +187,40 @@ def _delete(
     query = ItemQuery(
         name=request.name, id=request.id, id_prefix=request.id_prefix, labels=request.labels
     )
-    return _remove(conn, changes, request.name, reading.items(conn, query, now_ms), now_ms)
+    found = reading.items(conn, query, now_ms, values=False)
+    return _remove(conn, changes, request.name, found, now_ms)
 
 
 def _truncate(
     conn: sqlite3.Connection, changes: WriteTransaction, request: Truncate, now_ms: int
 ) -> int:
+    row = streams.find(conn, request.name)
     if request.expected_next is not None:
-        row = streams.find(conn, request.name)
         planning.refuse_other("the next seq", request.expected_next, 0 if row is None else row.next)
+    if row is None:
+        return 0
+    most = deleted_streams.ROWS
+    count = streams.count(conn, row.key, now_ms, request.start)
+    if count > most and stream_items.are_few_before(conn, row.key, request.start, most):
+        _move_before(conn, changes, row, request.start, now_ms)
+        return count
     query = ItemQuery(name=request.name, after=request.start - 1)
-    return _remove(conn, changes, request.name, reading.items(conn, query, now_ms), now_ms)
+    found = reading.items(conn, query, now_ms, values=False)
+    return _remove(conn, changes, request.name, found, now_ms)
+
+
+def _move_before(
+    conn: sqlite3.Connection, changes: WriteTransaction, row: StreamRow, start: int, now_ms: int
+) -> None:
+    """Move the few items before a `seq` to a new row of the stream, whose other items go in steps.
+
+    The former row is that of a deleted stream.
+    """
+    deleted_streams.hide(conn, row)
+    made = row._replace(key=streams.add(conn, row.name).key)
+    streams.tie(conn, made)
+    stream_items.move(conn, row.key, made.key, start)
+    _changed(conn, changes, made, "delete", now_ms)
 
 
 def _remove(
@@ -202,17 +253,18 @@ def _copy(conn: sqlite3.Connection, changes: WriteTransaction, request: Copy, no
 
 def _delete_streams(
     conn: sqlite3.Connection, changes: WriteTransaction, request: DeleteStreams, now_ms: int
-) -> int:
-    found = streams.named(conn, request.prefix)
-    for row in () if request.dry_run else found:
+) -> list[str]:
+    """Remove the next streams; return their names."""
+    found = [*streams.behind(conn, request.prefix, request.after, MOST_STREAMS)]
+    for row in found:
         _remove_stream(conn, changes, row, now_ms)
-    return len(found)
+    return [row.name for row in found]
 
 
 def _remove_stream(
     conn: sqlite3.Connection, changes: WriteTransaction, row: StreamRow, now_ms: int
 ) -> None:
-    streams.remove(conn, row.key)
+    deleted_streams.release(conn, row, changes.removal)
     at_ms = max(now_ms, row.changed_at_ms)
     changes.log_beside(conn, *logged_as(row.name), "delete", at_ms)
 
@@ -226,7 +278,7 @@ def _finish(
     version = planning.next_version(last[0].id if last else None, request.expected_version)
     row = streams.find(conn, name)
     for seq in request.written:
-        chunk = None if row is None else stream_items.at(conn, row.key, seq, False)
+        chunk = None if row is None else stream_items.without_value(conn, row.key, seq)
         if chunk is None or _is_expired(chunk, now_ms):
             raise planning.chunks_gone()
         stream_items.keep(conn, chunk)
@@ -243,9 +295,16 @@ def _delete_places(
     conn: sqlite3.Connection, changes: WriteTransaction, request: DeletePlaces, now_ms: int
 ) -> int:
     row = streams.find(conn, request.name)
-    found = [
-        chunk
-        for seq in request.seqs
-        if row is not None and (chunk := stream_items.at(conn, row.key, seq, False)) is not None
-    ]
-    return _remove(conn, changes, request.name, found, now_ms)
+    if row is None:
+        return 0
+    found = [stream_items.without_value(conn, row.key, seq) for seq in request.seqs]
+    there = [one for one in found if one is not None and not _is_expired(one, now_ms)]
+    if not there:
+        return 0
+    if len(there) <= MOST_CHUNKS:
+        return _remove(conn, changes, request.name, there, now_ms)
+    # Their chunks are removed in steps, as those of values that were never complete.
+    for one in there:
+        stream_items.expire(conn, one)
+    _changed(conn, changes, row, "delete", now_ms)
+    return len(there)

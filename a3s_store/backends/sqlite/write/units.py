@@ -126,7 +126,8 @@ def _delete(conn: WorkConnection, changes: WriteTransaction, call: Deletion, now
 def _stream(
     conn: WorkConnection, changes: WriteTransaction, call: StreamCall, now_ms: int
 ) -> _Made:
-    return _Made(call.result(stream_writer.execute(conn, changes, call.request, now_ms)))
+    done = stream_writer.execute(conn, changes, call.request, now_ms)
+    return _Made(call.result(done), stream_writer.leaves_rows(conn, call.request))
 
 
 # How a unit makes each kind of call.

@@ -15,7 +15,7 @@ import collections
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from a3s_store.backends.sqlite.connection import wal_checkpoint
 from a3s_store.backends.sqlite.format import commit_row
@@ -26,6 +26,9 @@ from a3s_store.core.conversation import Bound, CachedConversation, ChainHashes, 
 from a3s_store.core.session_cache import CacheTransaction, SessionCache
 from a3s_store.core.session_header import SessionHeader, check
 from a3s_store.core.unit_marks import UnitMarks
+
+if TYPE_CHECKING:
+    from a3s_store.backends.sqlite.rows.deleted_streams import Budget
 
 # How many sessions, and how many bytes of their headers: most take less than 2 KB.
 MOST: Final = 10_000
@@ -171,6 +174,7 @@ class WriteTransaction(CacheTransaction):
         self._sequence: int | None = None
         # What the unit has changed that is being made, None outside of units.
         self.unit: UnitMarks | None = None
+        self._removal: Budget | None = None
 
     def begin(self, conn: sqlite3.Connection) -> None:
         """Start, once the transaction has the write lock."""
@@ -298,6 +302,15 @@ class WriteTransaction(CacheTransaction):
         if before is None:
             self._sequence = sequence
         return sequence
+
+    @property
+    def removal(self) -> Budget:
+        """How much deletions of streams may still remove in this transaction."""
+        if self._removal is None:
+            from a3s_store.backends.sqlite.rows import deleted_streams
+
+            self._removal = deleted_streams.Budget()
+        return self._removal
 
     def saved(
         self,

@@ -20,7 +20,7 @@ from a3s_store import (
     restore,
     salvage,
 )
-from a3s_store.errors import StoreClosedError, UnsupportedError
+from a3s_store.errors import InvalidArgumentError, StoreClosedError, UnsupportedError
 from a3s_store.models import Message
 from a3s_store.testing.samples import session
 from tests.support import in_chunks
@@ -58,6 +58,43 @@ def test_it_touches_no_file_and_ends_with_its_closing(tmp_path: Path) -> None:
     asyncio.run(use())
     assert list(tmp_path.iterdir()) == []
     assert [one.name for one in threading.enumerate() if one.name.startswith("a3s")] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ":MEMORY:",
+        ":Memory:",
+        " :memory:",
+        ":memory:\n",
+        "file::memory:?cache=shared",
+        "file:agent?mode=memory",
+    ],
+)
+def test_another_spelling_makes_no_file(tmp_path: Path, path: str) -> None:
+    """A program that expects a store in memory would leave its sessions in a file of that name."""
+
+    async def use() -> None:
+        for one in (SqliteSessionStore.open, connect):
+            with pytest.raises(InvalidArgumentError, match="not a store in memory") as raised:
+                await one(path)
+            assert raised.value.argument == "path"
+        with pytest.raises(InvalidArgumentError):
+            await SqliteSessionStore.open(Path(path))
+
+    asyncio.run(use())
+    with pytest.raises(InvalidArgumentError):
+        SyncSessionStore.open(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_may_have_such_a_name(tmp_path: Path) -> None:
+    async def use() -> None:
+        async with SqliteSessionStore.open(tmp_path / ":MEMORY:") as store:
+            await store.save(session("s"))
+
+    asyncio.run(use())
+    assert [one.name for one in tmp_path.iterdir()] == [":MEMORY:"]
 
 
 def test_what_needs_a_file_is_unsupported(tmp_path: Path) -> None:

@@ -19,11 +19,12 @@ from a3s_store import (
     NewItem,
     SqliteSessionStore,
     StreamUpdate,
+    SyncSessionStore,
     salvage,
 )
 from a3s_store.backends.sqlite import engine, idle_work
 from a3s_store.backends.sqlite.read import streams
-from a3s_store.backends.sqlite.rows import expiry, stream_items
+from a3s_store.backends.sqlite.rows import deleted_streams, stream_items
 from a3s_store.core.streams.requests import ItemQuery
 from a3s_store.errors import (
     CorruptionError,
@@ -31,6 +32,7 @@ from a3s_store.errors import (
     InvalidArgumentError,
     InvalidIdError,
     StaleItemError,
+    UnsupportedError,
 )
 from a3s_store.models import Message
 from tests.support import database, session, with_store
@@ -68,6 +70,31 @@ def test_an_append_costs_the_same_however_long_the_stream_is(tmp_path: Path) -> 
         assert few == ["SELECT", "INSERT", "INSERT", "UPDATE", "UPDATE"]
 
     with_store(tmp_path / "a.a3s", use)
+
+
+@pytest.mark.parametrize("session_id", [None, "s"])
+def test_a_value_that_is_set_again_writes_four_pages(
+    tmp_path: Path, session_id: str | None
+) -> None:
+    """The item, its stream, the log and the commit link; no index, whose columns stay."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("s"))
+        stream, writer = store.stream("kv", session=session_id), store._engine.writer
+        assert writer is not None
+        for number in range(50):
+            await stream.put(f"key {number}", "x" * 1000)
+
+        def copy(conn: sqlite3.Connection, mode: str) -> int:
+            """Return how many pages the WAL has."""
+            return int(conn.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[1])
+
+        await writer.run(lambda conn: copy(conn, "TRUNCATE"))
+        for number in range(20):
+            await stream.put(f"key {number}", "y" * 1000)
+        assert await writer.run(lambda conn: copy(conn, "PASSIVE")) <= 4 * 20 + 2
+
+    with_store(tmp_path / "a.a3s", use, durability="normal")
 
 
 @pytest.mark.parametrize("what", ["append", "put", "pop", "delete", "copy", "delete_streams"])
@@ -263,10 +290,12 @@ def test_an_idle_writer_removes_expired_items_in_steps(
 
     async def use(store: SqliteSessionStore) -> None:
         soon = timedelta(seconds=5)
-        many = [NewItem({"n": n, "x": "x" * 5000}, ttl=soon) for n in range(expiry.ROWS + 10)]
+        many = [
+            NewItem({"n": n, "x": "x" * 5000}, ttl=soon) for n in range(deleted_streams.ROWS + 10)
+        ]
         await store.stream("a").append(*many, "stays", NewItem("later", ttl=timedelta(days=1)))
         await asyncio.sleep(0.2)
-        assert count() == expiry.ROWS + 12
+        assert count() == deleted_streams.ROWS + 12
         now[0] += 6
         assert len(await store.stream("a").items()) == 2
         # The timer was set for the expiry by the clock of before; a write wakes the writer too.
@@ -664,3 +693,32 @@ def opened(kind: str, tmp_path: Path) -> Any:
     if kind == "memory":
         return MemorySessionStore()
     return SqliteSessionStore.open(tmp_path / "a.a3s")
+
+
+def test_methods_that_a_transaction_has_not_say_what_to_do(tmp_path: Path) -> None:
+    names = (
+        "streams",
+        "find_items",
+        "delete_streams",
+        "put_bytes",
+        "open_bytes",
+        "list_bytes",
+        "delete_bytes",
+    )
+
+    async def use(opening: Any) -> None:
+        async with opening as store, store.transaction() as tx:
+            for name in names:
+                with pytest.raises(UnsupportedError, match="a transaction has no") as raised:
+                    getattr(tx, name)("s")
+                assert raised.value.hint
+            assert not hasattr(tx, "other")
+
+    for kind in ("memory", "sqlite"):
+        asyncio.run(use(opened(kind, tmp_path)))
+    with SyncSessionStore.open(tmp_path / "sync.a3s") as store, store.transaction() as tx:
+        for name in names:
+            with pytest.raises(UnsupportedError, match="a transaction has no"):
+                getattr(tx, name)("s")
+        assert not hasattr(tx, "other")
+        assert not hasattr(store, "other")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +199,104 @@ def test_a_value_that_is_no_policy_is_refused_before_the_file_is_made(tmp_path: 
         with pytest.raises(InvalidArgumentError, match="retention is a RetentionPolicy"):
             SqliteSessionStore.open(tmp_path / "agent.a3s", retention=wrong)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("saves", [True, False])
+def test_an_idle_store_applies_its_policy_again_each_day(
+    old: Path, monkeypatch: pytest.MonkeyPatch, saves: bool
+) -> None:
+    """Though nothing is saved again, or ever, in this opening."""
+    now = [BEGIN]
+
+    async def use(store: SqliteSessionStore) -> None:
+        if saves:
+            await store.save(session("other"))
+            assert await until(lambda: has_looked(store))
+            assert len(await store.generations("s")) == 120
+        now[0] += 2 * DAY
+        assert await until(lambda: is_pruned(store))
+        await store._engine.idle._pruning  # type: ignore[union-attr, misc]
+        at = all_rows(old)["meta"]
+        now[0] += 2 * DAY
+        await asyncio.sleep(0.3)  # it looks, and finds nothing
+        assert all_rows(old)["meta"].keys() == at.keys()
+
+    monkeypatch.setattr(idle_work, "BETWEEN_PRUNES", 0.1)
+    with_store(old, use, clock=lambda: now[0], durability="normal")
+
+
+def test_an_idle_store_wakes_once_a_day_and_has_no_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timer is one call of the loop, which keeps none running; a save brings it forward."""
+    woken: list[float] = []
+
+    async def use(store: SqliteSessionStore) -> None:
+        loop, idle = asyncio.get_running_loop(), store._engine.idle
+        assert idle is not None
+
+        def left() -> float:
+            assert idle is not None
+            assert idle._timer is not None
+            return idle._timer[1].when() - loop.time()
+
+        assert left() > DAY
+        work = idle.work
+
+        def counted(of: asyncio.AbstractEventLoop) -> None:
+            woken.append(of.time())
+            work(of)
+
+        monkeypatch.setattr(idle, "work", counted)
+        await store.save(session("s"))
+        assert left() <= idle_work.IDLE
+
+        async def sleeps() -> bool:
+            return left() > DAY - 60
+
+        assert await until(sleeps)
+        count = len(woken)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await asyncio.sleep(0.3)
+        assert len(woken) == count
+        await store.save(session("s", count=7))
+        assert left() <= idle_work.IDLE
+
+    with_store(tmp_path / "agent.a3s", use, durability="normal")
+    assert woken
+
+
+def test_a_save_is_followed_by_idle_work_though_an_item_expires_in_hours(tmp_path: Path) -> None:
+    """The timer of an expiry that is far away was kept: the WAL was copied after an hour."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        idle = store._engine.idle
+        assert idle is not None
+
+        async def sleeps() -> bool:
+            assert idle is not None
+            assert idle._timer is not None
+            return idle._timer[1].when() - asyncio.get_running_loop().time() > 60
+
+        await store.stream("s").put("k", 1, ttl=timedelta(hours=5))
+        assert await until(sleeps)
+        await store.stream("s").put("soon", 1, ttl=timedelta(milliseconds=50))
+
+        async def is_removed() -> bool:
+            return len(all_rows(tmp_path / "agent.a3s")["stream_item"]) == 1
+
+        assert await until(is_removed)
+
+    with_store(tmp_path / "agent.a3s", use, durability="normal")
+
+
+def test_a_process_with_an_idle_store_ends(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys; from a3s_store import SqliteSessionStore\n"
+        "async def main():\n"
+        "    global store\n"
+        "    store = await SqliteSessionStore.open(sys.argv[1])\n"
+        "asyncio.run(main())\n"
+    )
+    given = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "agent.a3s")]
+    assert subprocess.run(given, timeout=60, check=False).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sqlite3
 from pathlib import Path
 
@@ -11,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a3s_store import Commit, CommitGap, SqliteSessionStore
+from a3s_store import Commit, CommitGap, MemorySessionStore, SqliteSessionStore
 from a3s_store.backends.sqlite import idle_work
 from a3s_store.backends.sqlite.format import commit_row
 from a3s_store.backends.sqlite.rows import log_trim
 from a3s_store.core.base.watch import PAGE
 from a3s_store.errors import InvalidArgumentError
 from a3s_store.testing.samples import session
-from tests.support import statements_changed, with_store
+from tests.support import policy, statements_changed, with_store
 
 DAY = 86_400_000
 
@@ -196,6 +197,96 @@ def test_an_idle_store_trims_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert first == 129
 
     with_store(tmp_path / "agent.a3s", use, clock=clock, **OPTIONS)
+
+
+def test_prune_trims_all_that_is_not_kept_and_a_dry_run_says_how_much(tmp_path: Path) -> None:
+    """In the same steps, down to the last entry; by the policy, else by the numbers of `open`."""
+    clock = _Clock()
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("early"))
+        await _fill(store, 400)
+        clock.now = 200_000.0
+        await _fill(store, 50)
+        writer = store._engine.writer
+        assert writer is not None
+        removed: list[int] = []
+
+        def count(conn: sqlite3.Connection) -> None:
+            removed.append(conn.execute("SELECT count(*) FROM commit_log").fetchone()[0])
+
+        assert (await store.prune(policy(log_rows=452))).commits == 0
+        assert (await store.prune(policy(log_days=3))).commits == 0
+        for wanted, expected in ((policy(log_rows=440), 11), (None, 390)):
+            dry = await store.prune(wanted, dry_run=True)
+            pruning = asyncio.create_task(store.prune(wanted))
+            while not pruning.done():
+                await writer.run(count)
+            assert (dry.commits, (await pruning).commits) == (expected, expected)
+        assert max(a - b for a, b in itertools.pairwise(removed)) <= 2 * log_trim.ROWS
+        page = await store.commits(limit=100)
+        assert (page.first_available, len(page.entries), page.latest) == (402, 50, 451)
+        assert (await store.prune()).commits == 0
+        assert (await store.verify(depth="deep")).ok
+
+    with_store(tmp_path / "agent.a3s", use, clock=clock, **OPTIONS)
+
+
+def test_prune_of_one_session_leaves_the_log(tmp_path: Path) -> None:
+    clock = _Clock()
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.save(session("s"))
+        clock.now = 200_000.0
+        await store.save(session("t"))
+        assert (await store.prune(policy(log_rows=1, log_days=1), session="s")).commits == 0
+        assert (await store.prune(policy(log_rows=1, log_days=1))).commits == 1
+
+    with_store(tmp_path / "agent.a3s", use, clock=clock, durability="normal")
+
+
+def test_the_policy_of_a_store_is_that_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idle_work, "IDLE", 0.01)
+    clock = _Clock()
+
+    async def use(store: SqliteSessionStore) -> None:
+        await _fill(store, 200)
+        clock.now = 200_000.0
+        await store.save(session("late"))
+        for _ in range(3_000):
+            first = (await store.commits(limit=1)).first_available
+            if first == 129:
+                break
+            await asyncio.sleep(0.01)
+        assert first == 129
+
+    wanted = policy(log_rows=10, log_days=1)
+    with_store(tmp_path / "agent.a3s", use, clock=clock, retention=wanted, durability="normal")
+
+
+def test_a_log_in_memory_is_trimmed_by_prune_and_its_watches_get_one_gap() -> None:
+    clock = _Clock()
+
+    async def use() -> None:
+        async with MemorySessionStore(clock=clock) as store:
+            for number in range(5):
+                await store.save(session("s", ("m",) * number))
+            slow = store.watch(after=1)
+            clock.now = 200_000.0
+            await store.save(session("late"))
+            assert (await store.prune()).commits == 0  # it keeps everything if it is not asked
+            assert (await store.prune(policy(log_rows=2, log_days=1))).commits == 4
+            gap = CommitGap(reason="trimmed", first_missing=2, first_available=5)
+            found = [await anext(slow) for _ in range(3)]
+            assert found[0] == gap
+            assert [one.sequence for one in found[1:] if isinstance(one, Commit)] == [5, 6]
+            await store.save(session("later"))
+            assert await store.latest_sequence() == 7
+            assert (await store.stats()).commits == 3
+
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize("wrong", [{"log_rows": 0}, {"log_days": 0}, {"log_rows": True}])
