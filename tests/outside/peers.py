@@ -1,0 +1,55 @@
+"""The peers: distributions to install, suites to run, and the adapters that are tested."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Peer:
+    """One interface of a framework, with its suite.
+
+    `package` is the distribution whose version the extra's range must have. `environment` names
+    the environment, which peers of one framework share, and `requirements` are its pins. The suite
+    is `program` of `plugins/`, or, in the unpacked sdist `source`, the `tests` under pytest with
+    the plugin `swap`. `own` are our tests of the adapter, which need the framework, too.
+    """
+
+    title: str
+    adapter: str
+    extra: str
+    package: str
+    suite: str
+    expected: int
+    environment: str
+    requirements: tuple[str, ...]
+    program: str | None = None
+    source: str | None = None
+    tests: tuple[str, ...] = ()
+    swap: str | None = None
+    own: tuple[str, ...] = ()
+
+
+_LANGGRAPH: Final = (
+    "langgraph-checkpoint==4.3.2",
+    "langgraph-checkpoint-conformance==0.0.2",
+    "langgraph-checkpoint-sqlite==3.1.2",
+    "pytest-asyncio>=1,<2",
+)
+
+PEERS: Final[dict[str, Peer]] = {
+    "langgraph-saver": Peer(
+        title="LangGraph, checkpointer",
+        adapter="a3s_store.adapters.langgraph.A3sSaver",
+        extra="langgraph",
+        package="langgraph-checkpoint",
+        suite="langgraph-checkpoint-conformance 0.0.2, all capabilities",
+        expected=81,
+        environment="langgraph",
+        requirements=_LANGGRAPH,
+        program="langgraph_kit.py",
+        own=("tests/unit/adapters/test_langgraph_saver.py", "tests/unit/adapters/test_pages.py"),
+    ),
+}
