@@ -61,9 +61,16 @@ class Environment:
         return self.output("-c", _VERSIONS, *names)
 
 
+# Those of this process have the package as it is now.
+_made: Final[list[Environment]] = []
+
+
 def made(peer: Peer, extras: Sequence[str], folder: Path) -> Environment:
     """Return the environment of a peer, in a folder; made unless it is there."""
     found = Environment(folder / peer.environment)
+    if found in _made:
+        return found
+    _made.append(found)
     wanted = [*peer.requirements, *_FOR_OURS, f"{ROOT}[{','.join(extras)}]"]
     note = found.folder / "installed"
     if note.is_file() and note.read_text(encoding="utf-8") == "\n".join(wanted):

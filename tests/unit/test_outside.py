@@ -34,7 +34,7 @@ def test_a_result_is_whole_and_recent(name: str) -> None:
     assert result.peer == name
     assert result.faults() == []
     assert result.expected == PEERS[name].expected
-    assert result.excluded == len(results.excluded(name))
+    assert result.excluded >= len(results.excluded(name))
     age = datetime.datetime.now(datetime.UTC).date() - datetime.date.fromisoformat(result.date)
     assert age.days <= MOST_DAYS, f"run python -m tests.outside {name}"
 

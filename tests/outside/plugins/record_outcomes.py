@@ -15,7 +15,8 @@ import pytest
 _passed: list[str] = []
 _failed: dict[str, str] = {}
 _skipped: dict[str, str] = {}
-_left_out: set[str] = set()
+_excluded: set[str] = set()
+_left_out: list[str] = []
 
 
 def pytest_collection_modifyitems(config: Any, items: list[pytest.Item]) -> None:
@@ -24,8 +25,10 @@ def pytest_collection_modifyitems(config: Any, items: list[pytest.Item]) -> None
     kept = []
     for item in items:
         names = {item.nodeid, item.nodeid.partition("[")[0]} & excluded
-        _left_out.update(names)
-        if not names:
+        _excluded.update(names)
+        if names:
+            _left_out.append(item.nodeid)
+        else:
             kept.append(item)
     items[:] = kept
 
@@ -54,6 +57,7 @@ def pytest_sessionfinish() -> None:
         "passed": _passed,
         "failed": _failed,
         "skipped": _skipped,
-        "excluded": sorted(_left_out),
+        "excluded": sorted(_excluded),
+        "left_out": _left_out,
     }
     Path(os.environ["A3S_OUTCOMES"]).write_text(json.dumps(outcomes), encoding="utf-8")

@@ -57,7 +57,10 @@ def test_a_store_without_streams_is_refused(tmp_path: object) -> None:
 
 @pytest.mark.parametrize(
     ("module", "framework", "extra"),
-    [("langgraph", "langgraph", "langgraph")],
+    [
+        ("langgraph", "langgraph", "langgraph"),
+        ("openai_agents", "agents", "openai-agents"),
+    ],
 )
 def test_a_missing_framework_is_an_import_error_that_names_the_extra(
     module: str, framework: str, extra: str

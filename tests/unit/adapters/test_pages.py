@@ -21,6 +21,16 @@ ROOT: Final = Path(__file__).parents[3]
             "langgraph.checkpoint.base",
             "{'n': 2} [('task', 'n', 3)]\n[2]\n",
         ),
+        (
+            "langgraph-store",
+            "langgraph.store.base",
+            "['pet']\n('users', 'ann') 1.0 [('users', 'ann'), ('users', 'bob')]\n",
+        ),
+        (
+            "openai-agents",
+            "agents.memory",
+            "['hi', 'hello', 'bye']\nbye ['hello']\n",
+        ),
     ],
 )
 def test_the_program_of_a_page_runs(page: str, needed: str, said: str, tmp_path: Path) -> None:
