@@ -18,10 +18,7 @@ _LONGEST: Final = 1000
 
 
 class Adapters(Workload):
-    """A turn and a first load of each framework twice; our own session is beside them.
-
-    The peer's class and our adapter are given the same objects, in one run.
-    """
+    """The peer's class and our adapter are given the same objects; our own session is beside."""
 
     name = "adapters"
     number = "W9"
