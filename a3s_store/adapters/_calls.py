@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from a3s_store import StreamStore, SyncSessionStore, TransactionalStore
@@ -41,6 +42,7 @@ class Calls:
                 )
         self._blocks = isinstance(store, SyncSessionStore)
         self._store = cast(Streams, _Blocking(store) if self._blocks else store)
+        self._pool: ThreadPoolExecutor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         with contextlib.suppress(RuntimeError):  # made without a loop
             self._loop = asyncio.get_running_loop()
@@ -69,6 +71,14 @@ class Calls:
                 hint="Make the adapter of a SyncSessionStore",
             )
         return asyncio.run_coroutine_threadsafe(_awaited(work, self._store), self._loop).result()
+
+    def blocking_in_loops(self, work: Callable[[Streams], Awaitable[R]]) -> R:
+        """Do the same inside of event loops too, which wait: over a `SyncSessionStore`."""
+        if _running() is None:
+            return self.blocking(work)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="a3s-store-adapter")
+        return self._pool.submit(self.blocking, work).result()
 
     async def items(self, make: Callable[[Streams], AsyncIterator[R]]) -> AsyncIterator[R]:
         """Yield what an async iterator yields."""

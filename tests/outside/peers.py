@@ -84,4 +84,18 @@ PEERS: Final[dict[str, Peer]] = {
         swap="swap_openai_session",
         own=("tests/unit/adapters/test_openai_agents.py", "tests/unit/adapters/test_pages.py"),
     ),
+    "strands": Peer(
+        title="Strands Agents, session repository",
+        adapter="a3s_store.adapters.strands.A3sSessionRepository",
+        extra="strands",
+        package="strands-agents",
+        suite="`test_repository_session_manager.py` of its sdist",
+        expected=51,
+        environment="strands",
+        requirements=("strands-agents==1.62.0", "pytest-asyncio>=1,<2", "moto>=5,<6"),
+        source="strands-agents==1.62.0",
+        tests=("tests/strands/session/test_repository_session_manager.py",),
+        swap="swap_strands_repository",
+        own=("tests/unit/adapters/test_strands.py", "tests/unit/adapters/test_pages.py"),
+    ),
 }

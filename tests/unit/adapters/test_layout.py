@@ -60,6 +60,7 @@ def test_a_store_without_streams_is_refused(tmp_path: object) -> None:
     [
         ("langgraph", "langgraph", "langgraph"),
         ("openai_agents", "agents", "openai-agents"),
+        ("strands", "strands", "strands"),
     ],
 )
 def test_a_missing_framework_is_an_import_error_that_names_the_extra(
@@ -76,4 +77,4 @@ def test_a_missing_framework_is_an_import_error_that_names_the_extra(
 def test_the_package_of_adapters_imports_no_framework() -> None:
     program = "import a3s_store.adapters, sys; print(*sys.modules)"
     loaded = output_of(program).split()
-    assert {"langgraph", "langchain_core", "agents"}.isdisjoint(loaded)
+    assert {"langgraph", "langchain_core", "agents", "strands"}.isdisjoint(loaded)

@@ -31,6 +31,11 @@ ROOT: Final = Path(__file__).parents[3]
             "agents.memory",
             "['hi', 'hello', 'bye']\nbye ['hello']\n",
         ),
+        (
+            "strands",
+            "strands.session",
+            "['why does the login fail?', 'and the logout?']\n",
+        ),
     ],
 )
 def test_the_program_of_a_page_runs(page: str, needed: str, said: str, tmp_path: Path) -> None:
