@@ -81,26 +81,29 @@ class Bound(NamedTuple):
 class LargeSaveError(Exception):
     """More messages have to be encoded than a bound permits; `hashes` keeps what was computed.
 
-    They belong to the session `session_id`, and branches to look at first for them are `first`;
-    the rows of new ones get the time `now_ms`. Where a unit raised it, `conversations` has the
-    messages of all its saves, each with the id of its session.
+    They belong to the session `session_id`, and `place` makes a branch for them, given a connection
+    and a transaction; the rows of new ones get the times `at_ms`, `now_ms` where that is empty.
+    Where a unit raised it, `conversations` has the messages of all its saves, each with the id of
+    its session.
     """
 
     def __init__(self, hashes: ChainHashes) -> None:
         super().__init__("more messages are new than one transaction takes")
         self.hashes = hashes
         self.session_id = ""
-        self.first: list[int] = []
+        self.place: Callable[[Any, Any, ChainHashes], Any]
         self.now_ms = 0
+        self.at_ms: tuple[int, ...] = ()
         self.conversations: Sequence[tuple[str, tuple[Message, ...]]] = ()
 
 
 class ChainHashes:
     """The chain hashes of a conversation that is to be stored, computed where they are asked for.
 
-    The first `start` messages are stored, with `chain_hash` at their end; only messages after them
-    are encoded, unless a chain hash among them is asked for and `stored` returns None for it. Where
-    `bound` does not permit another one to be encoded, LargeSaveError is raised; None: no bound.
+    `messages` are its messages, or those after the first `start` (`behind`). The first `start` are
+    stored, with `chain_hash` at their end; only messages after them are encoded, unless a chain
+    hash among them is asked for and `stored` returns None for it. Where `bound` does not permit
+    another one to be encoded, LargeSaveError is raised; None: no bound.
     """
 
     def __init__(
@@ -113,7 +116,8 @@ class ChainHashes:
     ) -> None:
         self.messages = messages
         self.start = start
-        self._length = len(messages)
+        # The position of the first of `messages`.
+        self._offset = 0
         self._stored = stored
         self._known = {0: EMPTY_CHAIN, start: chain_hash}
         # Those whose JSON objects are at hand, and the digest and bytes of those that were freed.
@@ -123,19 +127,42 @@ class ChainHashes:
         self._bound = bound
 
     @classmethod
-    def behind(cls, position: Position, added: list[EncodedMessage]) -> Self:
+    def behind(
+        cls, position: Position, messages: tuple[Message, ...], bound: Bound | None = None
+    ) -> Self:
         """Return the hashes of a conversation that goes on after a position with these messages.
 
-        Those before it are not at hand.
+        Those before it are not at hand. Errors count the positions of these from 0. Raises
+        EncodeError, and LargeSaveError where the bound does not permit all of them.
         """
-        made = cls((), position.length, position.chain_hash)
-        made._length = position.length + len(added)
+        made = cls(messages, position.length, position.chain_hash, bound=bound)
+        made._offset = position.length
+        if bound is not None and len(messages) > bound.messages:
+            raise LargeSaveError(made)
+        added = encode_messages(messages)
         made._encoded = dict(enumerate(added, position.length))
         made._encoded_size = sum(one.size + VALUE_BYTES for one in added)
+        # A message that is large by itself is one row all the same.
+        if bound is not None and added and made._encoded_size - added[-1].size > bound.bytes:
+            raise LargeSaveError(made)
+        return made
+
+    def follows(self, position: Position) -> bool:
+        """Whether the messages after the first `start` are behind this position."""
+        return self.start == position.length and self._known[self.start] == position.chain_hash
+
+    def moved(self, position: Position) -> ChainHashes:
+        """Return those of the same messages behind another position, whose digests are known."""
+        made = ChainHashes(self.messages, position.length, position.chain_hash)
+        made._offset = position.length
+        by = position.length - self._offset
+        self.free()
+        made._freed = {index + by: one for index, one in self._freed.items()}
+        made._encoded_size = self._encoded_size
         return made
 
     def __len__(self) -> int:
-        return self._length
+        return self._offset + len(self.messages)
 
     def at(self, length: int) -> bytes:
         """Return the chain hash of the first `length` messages. Raises EncodeError."""
@@ -168,7 +195,8 @@ class ChainHashes:
             len(self._encoded) >= self._bound.messages or self._encoded_size > self._bound.bytes
         ):
             raise LargeSaveError(self)
-        tree = _encode_message(index, self.messages[index])
+        own = index - self._offset
+        tree = _encode_message(own, self.messages[own])
         digested = self._freed.pop(index, None)
         if digested is None:
             digested = sized_digest(tree)
@@ -195,6 +223,10 @@ class ChainHashes:
     def digest(self, index: int) -> bytes:
         """Return the digest of a message. Raises EncodeError."""
         return self._digested(index)[0]
+
+    def digests(self) -> list[bytes]:
+        """Return the digests of all messages after the first `start`. Raises EncodeError."""
+        return [self._digested(index)[0] for index in range(self.start, len(self))]
 
     def bytes_of(self, index: int) -> int:
         """Return the bytes of a message's JSON. Raises EncodeError."""

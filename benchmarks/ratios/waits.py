@@ -24,6 +24,7 @@ async def waits(folder: Path, scale: Scale) -> AsyncIterator[Row]:
     big = session("big", messages(scale.big))
     middle = scale.big // 2
     changed = (*big.messages[:middle], Message.user("changed"), *big.messages[middle + 1 :])
+    more = messages(scale.big)
     longest: dict[str, list[float]] = {}
     alone: list[float] = []
     async with SqliteSessionStore.open(path) as store:
@@ -31,6 +32,7 @@ async def waits(folder: Path, scale: Scale) -> AsyncIterator[Row]:
         await store.save(probe)
         operations: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
             (f"first save of {scale.big:,} messages", lambda: store.save(big)),
+            (f"append of {scale.big:,} messages", lambda: store.append("big", more)),
             ("change in the middle", lambda: store.save(big.evolve(messages=changed))),
             ("backup", lambda: store.backup(folder / "waits-backup.a3s")),
             ("quick verify", store.verify),

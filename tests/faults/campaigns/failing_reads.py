@@ -24,7 +24,7 @@ from tests.faults.harness.report import Report, Size
 unavailable = shim.available
 
 # One read in so many fails; the campaign is cut into so many shares.
-_EVERY: Final[Mapping[Size, int]] = {"short": 14, "long": 1}
+_EVERY: Final[Mapping[Size, int]] = {"short": 32, "long": 1}
 _SHARES: Final = 8
 # In which step a read may fail without a report: a last checkpoint leaves the WAL, which the next
 # opening reads; a read that failed once while opening was repeated.
@@ -40,8 +40,8 @@ def run(report: Report, size: Size) -> None:
         report.fail(problem)
         return
     report.add(reads=counted.chosen)
-    start = 1 + report.seed % _EVERY[size]
-    reads = range(start, counted.chosen + 1, _EVERY[size])
+    every = max(1, _EVERY[size] // report.times)
+    reads = range(1 + report.seed % every, counted.chosen + 1, every)
     shares = [reads[first::_SHARES] for first in range(_SHARES)]
     forks.share(report, _fail_each, [share for share in shares if share])
 

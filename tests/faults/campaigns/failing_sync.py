@@ -26,7 +26,7 @@ unavailable = shim.available
 
 # How many syncs (None: each), and how many images in all.
 _SIZES: Final[Mapping[Size, tuple[int | None, int]]] = {
-    "short": (5, 750),
+    "short": (4, 450),
     "long": (None, 250_000),
 }
 

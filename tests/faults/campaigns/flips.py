@@ -16,8 +16,8 @@ from tests.faults.harness.damaged_store import Examiner
 from tests.faults.harness.report import Report, Size
 
 # How many bits at random places, and one bit of the header in so many.
-_FLIPS: Final = {"short": 400, "long": 99_200}
-_EVERY: Final = {"short": 5, "long": 1}
+_FLIPS: Final = {"short": 160, "long": 99_200}
+_EVERY: Final = {"short": 12, "long": 1}
 _TURNS: Final = 18
 _HEADER: Final = 100
 # Flips of one process.

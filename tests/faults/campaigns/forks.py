@@ -34,7 +34,7 @@ from tests.faults.harness.progress import Progress
 from tests.faults.harness.report import Report, Size
 
 # How many parents, each with a file of its own.
-_ROUNDS: Final[Mapping[Size, int]] = {"short": 30, "long": 3_000}
+_ROUNDS: Final[Mapping[Size, int]] = {"short": 18, "long": 3_000}
 _FORKS: Final = 3
 # Sessions that the parent saves at once; the sessions of its children have the next numbers.
 _OWN: Final = 3
@@ -58,7 +58,8 @@ class _Life:
 
 def run(report: Report, size: Size) -> None:
     """Run rounds, each with a file of its own."""
-    forks.share(report, _attack, [f"{report.seed}.{number}" for number in range(_ROUNDS[size])])
+    rounds = report.times * _ROUNDS[size]
+    forks.share(report, _attack, [f"{report.seed}.{number}" for number in range(rounds)])
 
 
 def _attack(report: Report, name: str) -> None:

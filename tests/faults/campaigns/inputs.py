@@ -30,7 +30,7 @@ from tests.faults.harness.report import Report, Size
 from tests.faults.harness.workload import BrokenPromiseError, session_id, state
 
 # How many inputs there are.
-INPUTS: Final = {"short": 1_000, "long": 50_000}
+INPUTS: Final = {"short": 500, "long": 50_000}
 # How many processes try inputs.
 LANES: Final = 2
 # Inputs made of one good value, and inputs before the file is closed and checked.

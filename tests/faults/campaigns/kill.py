@@ -33,14 +33,14 @@ from tests.faults.harness import forks, scenarios, store_under_test
 from tests.faults.harness.forks import Child, Send
 from tests.faults.harness.progress import Progress
 from tests.faults.harness.report import Report, Size
-from tests.faults.harness.runtime_turns import JOURNALS, LIVE, MEMORIES, UNITS
+from tests.faults.harness.runtime_turns import APPENDS, JOURNALS, LIVE, MEMORIES, UNITS
 from tests.faults.harness.workload import BrokenPromiseError, state
 
 # How many kills, and how many of them one file sees.
-_KILLS: Final[Mapping[Size, int]] = {"short": 300, "long": 100_000}
+_KILLS: Final[Mapping[Size, int]] = {"short": 100, "long": 100_000}
 _EACH: Final = 25
 # Turns of other kinds, beside snapshots of sessions.
-_KINDS: Final = (LIVE, MEMORIES, JOURNALS, UNITS)
+_KINDS: Final = (LIVE, MEMORIES, JOURNALS, UNITS, APPENDS)
 # How many sessions a process saves at once.
 _AT_ONCE: Final = 4
 # One file in so many has two processes; one time in so many the store is closed instead.
@@ -58,7 +58,7 @@ _TIME_LIMIT: Final = 60.0
 
 def run(report: Report, size: Size) -> None:
     """Kill the writers of one file after the other."""
-    names = [f"{report.seed}.{number}" for number in range(_KILLS[size] // _EACH)]
+    names = [f"{report.seed}.{number}" for number in range(report.times * _KILLS[size] // _EACH)]
     forks.share(report, _attack, names)
 
 

@@ -26,9 +26,9 @@ from tests.faults.harness.report import Report, Size
 from tests.faults.harness.store_under_test import Open, find, save_turn, stored_turns
 from tests.faults.harness.workload import state
 
-_FLIPS: Final = {"short": 100, "long": 10_000}
-_KILLS: Final = {"short": 20, "long": 1_000}
-_IMAGES: Final = {"short": 120, "long": 20_000}
+_FLIPS: Final = {"short": 50, "long": 10_000}
+_KILLS: Final = {"short": 12, "long": 1_000}
+_IMAGES: Final = {"short": 60, "long": 20_000}
 _TURNS: Final = 6
 _RECOGNISED: Final = 0.9
 _SECTOR: Final = 512

@@ -38,8 +38,8 @@ from tests.faults.harness.workload import session_id, state
 from tests.support import artifact
 
 # How many limits on SQLite's heap and on the address space, and between which bytes they lie.
-_HEAPS: Final[Mapping[Size, int]] = {"short": 20, "long": 200}
-_SPACES: Final[Mapping[Size, int]] = {"short": 4, "long": 60}
+_HEAPS: Final[Mapping[Size, int]] = {"short": 12, "long": 200}
+_SPACES: Final[Mapping[Size, int]] = {"short": 3, "long": 60}
 _HEAP: Final = (40_000, 2_500_000)
 _SPACE: Final = (0, 120_000_000)  # above what the process has already
 # Characters of the large artifacts, and the id they are saved under.
@@ -55,8 +55,8 @@ _SECONDS: Final = 60.0
 
 def run(report: Report, size: Size) -> None:
     """Try each limit."""
-    names = [f"{report.seed}.heap.{number}" for number in range(_HEAPS[size])]
-    names += [f"{report.seed}.space.{number}" for number in range(_SPACES[size])]
+    names = [f"{report.seed}.heap.{number}" for number in range(report.times * _HEAPS[size])]
+    names += [f"{report.seed}.space.{number}" for number in range(report.times * _SPACES[size])]
     forks.share(report, _try, names)
 
 

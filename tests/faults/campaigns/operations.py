@@ -29,7 +29,7 @@ from tests.faults.harness.shim import CrashHow
 unavailable = shim.available
 
 # One operation in so many.
-_EVERY: Final[Mapping[Size, int]] = {"short": 16, "long": 1}
+_EVERY: Final[Mapping[Size, int]] = {"short": 48, "long": 1}
 # Faults of one process.
 _SHARE: Final = 25
 
@@ -83,6 +83,8 @@ HARMLESS: Final[Sequence[Harmless]] = (
 _UNLINKED: Final = "afterwards: WalForeignError: open: nothing in"
 _CRASHES: Final[Sequence[CrashHow]] = ("before", "torn", "after")
 _KINDS: Final = ("write", "sync", "truncate", "unlink", "create", "name")
+# How many operations of each kind fail, at least, if there are as many.
+_OF_EACH_KIND: Final = 4
 _ERRORS: Final = (errno.EIO, errno.ENOSPC)
 
 
@@ -141,9 +143,10 @@ def _faults(total: int, kinds: Mapping[str, int], every: int, seed: int) -> Iter
         for how in _CRASHES:
             yield _Fault(number, how)
     for kind in _KINDS:
-        # Of rare kinds, each operation is tried.
-        step = every if kinds.get(kind, 0) > 4 * every else 1
-        for number in range(1 + seed % step, kinds.get(kind, 0) + 1, step):
+        # Of a rare kind, several operations all the same.
+        count = kinds.get(kind, 0)
+        step = max(1, min(every, count // _OF_EACH_KIND))
+        for number in range(1 + seed % step, count + 1, step):
             for error in _ERRORS:
                 for sticky in (False, True):
                     yield _Fault(number, "fails", kind, error, sticky)

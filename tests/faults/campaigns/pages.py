@@ -25,7 +25,7 @@ _TURNS: Final = {"short": 18, "long": 4_000}
 # One damaged copy in so many is salvaged too: odd, so that each way has its turn.
 _SALVAGED: Final = {"short": 5, "long": 51}
 # How many ways to lose a page are tried at most, of about four for each page.
-_WAYS: Final = {"short": 160, "long": 4_000}
+_WAYS: Final = {"short": 80, "long": 4_000}
 _OFF: Final = 1000
 # Copies that one process examines.
 _SHARE: Final = 40

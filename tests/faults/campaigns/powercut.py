@@ -36,14 +36,14 @@ from tests.faults.harness.disk_images import Disk, Image
 from tests.faults.harness.fork_server import ForkServer
 from tests.faults.harness.progress import Progress
 from tests.faults.harness.report import Report, Size
-from tests.faults.harness.runtime_turns import JOURNALS, LIVE, MEMORIES, UNITS
+from tests.faults.harness.runtime_turns import APPENDS, JOURNALS, LIVE, MEMORIES, UNITS
 from tests.faults.harness.shim import Kind, Operation
 from tests.faults.harness.workload import BrokenPromiseError
 
 unavailable = shim.available
 
 # Images of one seed, and how many seeds.
-_IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (2_500, 1), "long": (100_000, 10)}
+_IMAGES: Final[Mapping[Size, tuple[int, int]]] = {"short": (1_200, 1), "long": (100_000, 10)}
 # Each scenario: its function, its arguments, and its share of the images.
 _SCENARIOS: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
     (
@@ -66,7 +66,7 @@ _SCENARIOS: Final[Sequence[tuple[str, str, dict[str, Any], int]]] = (
     ),
     ("processes", "processes", {"sessions": [1, 2], "turns": 5, "cycles": 2}, 8),
     ("removing", "removing", {"sessions": [1, 2, 3], "turns": 4}, 3),
-    ("chunked", "chunked", {"sessions": [1, 2, 3], "turns": 6}, 4),
+    ("chunked", "chunked", {"sessions": [1, 2, APPENDS], "turns": 6}, 4),
     ("compacting", "compacting", {"sessions": [1, 2, 3], "turns": 4}, 4),
     (
         "runtime",

@@ -46,7 +46,7 @@ from tests.faults.harness.report import Report, Size
 from tests.faults.harness.workload import BrokenPromiseError
 
 # How many files, each attacked by itself by so many processes at once; how many kills each sees.
-_FILES: Final[Mapping[Size, int]] = {"short": 3, "long": 600}
+_FILES: Final[Mapping[Size, int]] = {"short": 2, "long": 600}
 _PROCESSES: Final = (3, 1, 2)
 _KILLS: Final = 10
 # How many lines the processes write to their logs between one kill and the next.
@@ -61,7 +61,8 @@ _MODES: Final[Sequence[OnConflict]] = ("merge", "merge", "fork", "raise")
 
 def run(report: Report, size: Size) -> None:
     """Attack one file after the other."""
-    forks.share(report, _attack, [f"{report.seed}.{number}" for number in range(_FILES[size])])
+    files = report.times * _FILES[size]
+    forks.share(report, _attack, [f"{report.seed}.{number}" for number in range(files)])
 
 
 def _attack(report: Report, name: str) -> None:

@@ -11,6 +11,9 @@ import attrs
 
 # "short" runs in every build, "long" by hand.
 Size = Literal["short", "long"]
+# A campaign that looks for one broken promise makes so many times the attempts: it ends when it
+# found it.
+_LOOKING: Final = 4
 # A campaign stops after so many broken promises, and prints so many.
 ENOUGH: Final = 8
 
@@ -34,10 +37,15 @@ class Report:
 
     @property
     def is_enough(self) -> bool:
-        """Whether enough promises were broken, or the one that is looked for, to stop the campaign."""
+        """Whether enough promises were broken to stop, or the one that is looked for."""
         if self.stop_at is None:
             return len(self.failures) >= ENOUGH
         return any(self.stop_at in one for one in self.failures)
+
+    @property
+    def times(self) -> int:
+        """How many times as many attempts to make as the size says."""
+        return 1 if self.stop_at is None else _LOOKING
 
     def share(self) -> Report:
         """An empty report for a part of the campaign, to be added to this one."""

@@ -1,10 +1,11 @@
-"""Turns of the runtime: of a live session, of an agent's memories, of the journal of a queue.
+"""Other turns than snapshots: of a live session, an agent's memories, a queue's journal, appends.
 
 The campaigns count turns of numbered sessions. The number decides the kind of turn: from `LIVE` on
 a prompt is sent to a live session, and its agent has a round with a checkpoint; from `MEMORIES` on
 a memory is stored, and now and then an older one is deleted; from `JOURNALS` on a queue's journal
-is saved; from `UNITS` on a transaction changes three sessions (`unit_turns`). The stored state is a
-function of the number and the turn. Sessions below `LIVE` are saved as snapshots.
+is saved; from `UNITS` on a transaction changes three sessions (`unit_turns`); from `APPENDS` on
+messages are appended. The stored state is a function of the number and the turn. Sessions below
+`LIVE` are saved as snapshots.
 """
 
 from __future__ import annotations
@@ -42,10 +43,13 @@ LIVE: Final = 100
 MEMORIES: Final = 200
 JOURNALS: Final = 300
 UNITS: Final = 400
+APPENDS: Final = 500
 
 # One turn in so many deletes a memory; how many dead letters a queue keeps.
 _FORGET: Final = 3
 _LETTERS: Final = 5
+# How many messages a turn appends.
+_APPENDED: Final = 7
 _TIME: Final = "2026-05-18T10:00:00Z"
 
 
@@ -55,6 +59,8 @@ async def save_turn(store: Any, number: int, turn: int) -> None:
         await _talk(store, number, turn)
     elif number < JOURNALS:
         await _store_memory(store, number, turn)
+    elif number >= APPENDS:
+        await _append(store, number, turn)
     elif number >= UNITS:
         await unit_turns.save_turn(store, number, turn)
     else:
@@ -67,6 +73,8 @@ async def stored_turns(store: Any, number: int) -> int:
         return await _said(store, number)
     if number < JOURNALS:
         return await _stored_memories(store, number)
+    if number >= APPENDS:
+        return await _appended(store, number)
     if number >= UNITS:
         return await unit_turns.stored_turns(store, number)
     return await _kept_queue(store, number)
@@ -246,4 +254,28 @@ async def _kept_queue(store: Any, number: int) -> int:
     turns = max((letter.attempts for letter in letters), default=0)
     if (letters, tasks) != _queue(number, turns):
         raise BrokenPromiseError(f"the queue of {number} is not as it was after {turns} turns")
+    return turns
+
+
+# -- Appends ------------------------------------------------------------------------------------
+
+
+def _messages(turn: int) -> list[Message]:
+    return [Message.user(f"{turn}.{number} " * (turn % 5 * 40 + 1)) for number in range(_APPENDED)]
+
+
+async def _append(store: Any, number: int, turn: int) -> None:
+    name = session_id(number)
+    new = SessionData(id=name, created_at=1, updated_at=1)
+    await store.append(name, _messages(turn), create=new)
+
+
+async def _appended(store: Any, number: int) -> int:
+    session = await store.load(session_id(number))
+    messages = () if session is None else session.messages
+    turns = len(messages) // _APPENDED
+    if list(messages) != [one for turn in range(1, turns + 1) for one in _messages(turn)]:
+        raise BrokenPromiseError(
+            f"session {number}: its {len(messages)} messages are no {turns} turns"
+        )
     return turns

@@ -166,7 +166,7 @@ def removing(
 
 
 def chunked(folder: str, subject_name: str, seed: str, sessions: Sequence[int], turns: int) -> None:
-    """Sessions of some length are saved for the first time and deleted, again and again."""
+    """Sessions are saved for the first time and deleted, again and again; one is appended to."""
     in_chunks()
     player = _Player(folder, subject_name, seed)
     *others, kept = sessions

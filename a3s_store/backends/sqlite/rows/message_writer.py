@@ -39,7 +39,7 @@ from a3s_store.core.segments import Segment, cut, filled, pieces_of
 from a3s_store.models import Message
 
 # A conversation in more pieces than this is written whole: a read asks for each of them.
-_MOST_SEGMENTS: Final = 64
+MOST_SEGMENTS: Final = 64
 
 
 class Shared(NamedTuple):
@@ -161,6 +161,13 @@ def place(
         conn, known, search, hashes.messages, 0, None, hashes=hashes, later=rows
     )
     return Placed(head, rows)
+
+
+def place_behind(conn: sqlite3.Connection, head: Head | None, hashes: ChainHashes) -> Placed:
+    """Make a branch with the messages of a head, to which those of `append` can be added."""
+    rows: list[range] = []
+    branch = None if head is None else head.branch
+    return Placed(_go_on(conn, branch, hashes.start, hashes, 0, later=rows), rows)
 
 
 def append(
@@ -339,7 +346,7 @@ def _from_pieces(
     runs = hashes.runs_in(line, shared)
     new = len(hashes) - shared - sum(run.count for run in runs)
     pieces = pieces_of(segments_of(conn, line.head.branch, line.head.length), shared, runs)
-    if not runs or new >= most or len(pieces) > _MOST_SEGMENTS // 2:
+    if not runs or new >= most or len(pieces) > MOST_SEGMENTS // 2:
         return None
     end = pieces[-1].end
     assert end is not None, "the segments of a head end"

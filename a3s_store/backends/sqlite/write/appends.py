@@ -1,8 +1,9 @@
 """Append messages to a session and change its fields, without reading what is not changed.
 
 An append reads the header, asks `without_writing` whether there is anything to write, and adds rows
-at the end of the branch: the same work however long the conversation is. `plan_fields` is a pure
-function. Plain functions of a connection, each inside a transaction that its caller opened.
+at the end of the branch: the same work however long the conversation is. Many new messages take
+several transactions (`large_saves`), of which `_place` is called by the first. `plan_fields` is a
+pure function. Plain functions of a connection, each inside a transaction that its caller opened.
 
 The session cache is left as it is: its values are used only while their digests are the stored
 ones, and a cached conversation that became longer is read from its end on.
@@ -17,12 +18,13 @@ from typing import Any, NamedTuple
 from a3s_store.backends.sqlite.format import commit_row
 from a3s_store.backends.sqlite.read import session_fields
 from a3s_store.backends.sqlite.rows import message_log, message_writer, saved_as
+from a3s_store.backends.sqlite.rows.message_writer import Placed
 from a3s_store.backends.sqlite.write import host_changes, session_writer
 from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.base.appends import NOWHERE, Append, Update, without_writing
 from a3s_store.core.base.generational import not_saved, refuse_other
 from a3s_store.core.batch import Batch
-from a3s_store.core.conversation import ChainHashes, Head, encode_messages
+from a3s_store.core.conversation import ChainHashes, Head, LargeSaveError
 from a3s_store.core.digests import EMPTY_CHAIN, ListDigest, text_digest
 from a3s_store.core.list_pages import Appended
 from a3s_store.core.listing.texts import FIRST_MESSAGES, listed_prompt
@@ -38,31 +40,110 @@ def append(
     Raises:
         SessionNotFoundError, StaleGenerationError, InvalidArgumentError: as `without_writing`.
         EncodeError: a message breaks its rules.
+        LargeSaveError: they have to be stored in several transactions.
     """
-    added = encode_messages(append.messages)
     before = changes.header(conn, append.session_id)
-    stored = _end(before)
-    found = without_writing(
-        append,
-        [one.digest for one in added],
-        0 if before is None else before.generation,
-        stored,
-        functools.partial(_chain_hash_at, conn, before),
-        functools.partial(_saved_as, conn, before),
-    )
+    position = _end(before) or NOWHERE
+    hashes = _hashes(conn, changes, append, before, position, now_ms)
+    found = _without_writing(conn, append, before, hashes)
     if found is not None:
         return found
-    position = stored or NOWHERE
-    hashes = ChainHashes.behind(position, added)
-    head = _write_messages(conn, changes, append, before, hashes, now_ms)
+    if changes.placed_hashes is None:
+        head = _write_messages(conn, changes, append, before, hashes, now_ms)
+        last_ms: int | None = append.at_ms[-1] if append.at_ms else now_ms
+    else:
+        ((stored,),) = changes.placed.values()
+        if stored.head.length != len(hashes):
+            raise _large(hashes.moved(position), append, now_ms)  # `_place` saw it as a repeat
+        head, last_ms = stored.head, message_log.added_at(conn, stored.head)
     end = Position(head.length, hashes.at(head.length))
     if before is None or before.head is None:
         after = _create(conn, changes, append, before, head, now_ms)
         sequence = commit_row.latest(conn)
     else:
-        after, sequence = _extend(conn, changes, append, before, head, end, now_ms)
+        after, sequence = _extend(conn, changes, append, before, head, end, last_ms, now_ms)
     return Appended(
         start=position.length, position=end, generation=after.generation, sequence=sequence
+    )
+
+
+def _hashes(
+    conn: sqlite3.Connection,
+    changes: WriteTransaction,
+    append: Append,
+    before: SessionHeader | None,
+    position: Position,
+    now_ms: int,
+) -> ChainHashes:
+    """Return the hashes of the messages behind a position.
+
+    Raises EncodeError, and LargeSaveError where they, or others, have to be placed first.
+    """
+    placed = changes.placed_hashes
+    if placed is not None and placed.follows(position):
+        return placed
+    if placed is not None:
+        raise _large(placed.moved(position), append, now_ms)  # others have appended meanwhile
+    bound = None if changes.unit is not None else changes.bound
+    try:
+        return ChainHashes.behind(position, append.messages, bound)
+    except LargeSaveError as large:
+        if _has_most_segments(conn, before):
+            return ChainHashes.behind(position, append.messages)
+        raise _large(large.hashes, append, now_ms) from None
+
+
+def _has_most_segments(conn: sqlite3.Connection, header: SessionHeader | None) -> bool:
+    """Return whether a conversation is in so many pieces that no further branch is put behind it.
+
+    A read asks for each of them.
+    """
+    if header is None or header.head is None:
+        return False
+    parts = message_log.segments_of(conn, header.head.branch, header.head.length)
+    return len(parts) >= message_writer.MOST_SEGMENTS
+
+
+def _large(hashes: ChainHashes, append: Append, now_ms: int) -> LargeSaveError:
+    large = LargeSaveError(hashes)
+    large.session_id, large.now_ms, large.at_ms = append.session_id, now_ms, append.at_ms
+    large.place = functools.partial(_place, append, now_ms)
+    return large
+
+
+def _place(
+    append: Append,
+    now_ms: int,
+    conn: sqlite3.Connection,
+    changes: WriteTransaction,
+    hashes: ChainHashes,
+) -> Placed:
+    """Make a branch for the messages, with no rows where the append has nothing to write.
+
+    Raises what `append` raises, and LargeSaveError as long as the hashes do not permit enough.
+    """
+    hashes.digests()
+    before = changes.header(conn, append.session_id)
+    old = None if before is None else before.head
+    position = _end(before) or NOWHERE
+    if not hashes.follows(position):
+        raise _large(hashes.moved(position), append, now_ms)
+    if _without_writing(conn, append, before, hashes) is not None:
+        return Placed(old or Head(0, 0), [])
+    changes.forget_ends()
+    return message_writer.place_behind(conn, old, hashes)
+
+
+def _without_writing(
+    conn: sqlite3.Connection, append: Append, before: SessionHeader | None, hashes: ChainHashes
+) -> Appended | None:
+    return without_writing(
+        append,
+        hashes.digests(),
+        0 if before is None else before.generation,
+        _end(before),
+        functools.partial(_chain_hash_at, conn, before),
+        functools.partial(_saved_as, conn, before),
     )
 
 
@@ -140,6 +221,7 @@ def _extend(
     before: SessionHeader,
     head: Head,
     end: Position,
+    last_ms: int | None,
     now_ms: int,
 ) -> session_writer.Saved:
     """Write the row of a session whose messages were added, and its generation."""
@@ -147,7 +229,6 @@ def _extend(
     parts = before.parts.changed(
         {"session": text_digest(fields.text), "messages": ListDigest(*end)}
     )
-    last_ms = append.at_ms[-1] if append.at_ms else now_ms
     return session_writer.write_parts(
         conn,
         changes,

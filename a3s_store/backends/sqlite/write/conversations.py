@@ -5,6 +5,7 @@ Plain functions of a connection, each inside a transaction of the caller.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -61,7 +62,7 @@ def extend(
     try:
         written = message_writer.extend(conn, line, messages, now_ms, changes.bound)
     except LargeSaveError as large:
-        large.session_id, large.now_ms = session_id, now_ms
+        _locate(large, session_id, [], now_ms)
         raise
     return _noted(changes, written, base)
 
@@ -102,9 +103,14 @@ def write(
             changes.bound,
         )
     except LargeSaveError as large:
-        large.session_id, large.first, large.now_ms = session_id, first, now_ms
+        _locate(large, session_id, first, now_ms)
         raise
     return _noted(changes, written, base)
+
+
+def _locate(large: LargeSaveError, session_id: str, first: list[int], now_ms: int) -> None:
+    large.session_id, large.now_ms = session_id, now_ms
+    large.place = functools.partial(place, session_id, first)
 
 
 def _noted(changes: WriteTransaction, written: Written, base: TokenRecord | None) -> Written:
@@ -118,10 +124,10 @@ def _noted(changes: WriteTransaction, written: Written, base: TokenRecord | None
 
 
 def place(
-    conn: sqlite3.Connection,
-    changes: WriteTransaction,
     session_id: str,
     first: list[int],
+    conn: sqlite3.Connection,
+    changes: WriteTransaction,
     hashes: ChainHashes,
 ) -> Placed:
     """Make a branch for messages that `write` refused, and leave its rows to later transactions.

@@ -11,14 +11,14 @@ Used on the writer's thread alone.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from a3s_store.backends.sqlite.connection.work_connection import WorkConnection
 from a3s_store.backends.sqlite.rows import message_log, unfinished
 from a3s_store.backends.sqlite.rows.message_insert import insert_messages
 from a3s_store.backends.sqlite.rows.message_writer import Placed
-from a3s_store.backends.sqlite.write import conversations
 from a3s_store.backends.sqlite.write.write_states import WriteTransaction
 from a3s_store.core.conversation import Bound, CachedConversation, ChainHashes, LargeSaveError
 from a3s_store.errors import EncodeError
@@ -30,8 +30,9 @@ COPIED: Final = 1 << 20
 # How often a save may begin, before all of it is one transaction: others may take it for ended.
 TRIES: Final = 5
 
-Apply = Callable[[WorkConnection, WriteTransaction], Any]
-
+Apply: TypeAlias = Callable[[WorkConnection, WriteTransaction], Any]
+# Makes a branch for messages, once enough of them may be encoded to know which are stored.
+Place: TypeAlias = Callable[[WorkConnection, WriteTransaction, ChainHashes], Placed]
 
 # Returned by a turn that was not the last one.
 GOES_ON: Final = object()
@@ -40,16 +41,23 @@ GOES_ON: Final = object()
 class Placing:
     """A conversation whose rows are written in turns, on a branch that no head names yet.
 
-    `first` are the branches to look at first; new rows get the time `now_ms`.
+    `place` makes the branch; new rows get the times `at_ms`, `now_ms` where that is empty.
     """
 
     def __init__(
-        self, session_id: str, first: list[int], hashes: ChainHashes, now_ms: int, chunk: Bound
+        self,
+        session_id: str,
+        place: Place,
+        hashes: ChainHashes,
+        chunk: Bound,
+        now_ms: int,
+        at_ms: tuple[int, ...] = (),
     ) -> None:
         self.hashes = hashes
         self.session_id = session_id
-        self._first = first
+        self._place = place
         self._now_ms = now_ms
+        self._at_ms = at_ms
         self._chunk = chunk
         self._save = unfinished.Save()
         self._placed: Placed | None = None
@@ -76,7 +84,7 @@ class Placing:
 
         Raises LargeSaveError where the hashes do not permit enough.
         """
-        placed = conversations.place(conn, changes, self.session_id, self._first, self.hashes)
+        placed = self._place(conn, changes, self.hashes)
         if placed.positions:
             self._save.note(conn, placed.head.branch)
         self._placed, self._rows = placed, [one for one in placed.positions if one]
@@ -93,7 +101,8 @@ class Placing:
         while end < most and size < self._chunk.bytes:
             size += hashes.bytes_of(end)
             end += 1
-        insert_messages(conn, branch, 0, hashes, range(rows.start, end), self._now_ms)
+        times = self._at_ms[rows.start - hashes.start : end - hashes.start]
+        insert_messages(conn, branch, 0, hashes, range(rows.start, end), self._now_ms, at_ms=times)
         hashes.free()
         self._rows = [range(end, rows.stop), *others] if end < rows.stop else others
         return Bound(end - rows.start, size)
@@ -124,10 +133,10 @@ class Placing:
         self._save.end()
 
 
-class LargeSave:
-    """A save in turns, each in a transaction of its own.
+class InTurns(abc.ABC):
+    """A change whose conversations are placed first: each turn is a transaction of its own.
 
-    `apply` is the save itself, which raised `error` when it was tried in one transaction.
+    `apply` is the change itself, which raised `error` when it was tried in one transaction.
     """
 
     def __init__(self, apply: Apply, error: LargeSaveError, limits: Limits, chunk: Bound) -> None:
@@ -140,66 +149,109 @@ class LargeSave:
     def _begin(self, error: LargeSaveError) -> None:
         self._tries += 1
         self._error = error
-        self._placing = Placing(
-            error.session_id, error.first, error.hashes, error.now_ms, self._chunk
-        )
+        self._placings: list[Placing] = []
+        # The bytes of rows since the WAL was copied.
         self._bytes = 0
 
+    @abc.abstractmethod
     def refused(self, error: LargeSaveError) -> None:
-        """Go on after a turn raised this error: the next turn encodes more messages.
+        """Go on after a turn raised this error."""
 
-        If they are others, since the stored session was changed and merged, the save begins again.
-        """
-        if error.hashes is self._placing.hashes:
-            error.hashes.free()
-        else:
-            self.end()
-            self._begin(error)
+    @property
+    @abc.abstractmethod
+    def _is_written(self) -> bool:
+        """Whether the rows of all conversations are written."""
+
+    @abc.abstractmethod
+    def _write(self, conn: WorkConnection, changes: WriteTransaction) -> bool:
+        """Make a branch or write a chunk of rows; return whether the noted ones are still there."""
+
+    def _applied(self, conn: WorkConnection, changes: WriteTransaction) -> Any:
+        """Make the change, which finds its messages stored, in the transaction of the last turn."""
+        placed: dict[str, tuple[CachedConversation, ...]] = {}
+        for placing in self._placings:
+            before = placed.get(placing.session_id, ())
+            placed[placing.session_id] = (*before, placing.finish(conn))
+        changes.placed = placed
+        return self._apply(conn, changes)
 
     def end(self) -> None:
         """Leave the rows that have no head to `unfinished.step`."""
-        self._placing.end()
+        for placing in self._placings:
+            placing.end()
 
     def takes_copy(self) -> bool:
         """Return, once, whether to copy the WAL: rows were written and it is long, or they end."""
-        if not self._bytes or (self._placing.has_rows_left and self._bytes < COPIED):
+        if not self._bytes or (not self._is_written and self._bytes < COPIED):
             return False
         self._bytes = 0
         return True
 
     def turn(self, conn: WorkConnection, changes: WriteTransaction) -> Any:
-        """Do some of the save. Returns what `apply` returns, or GOES_ON.
+        """Do some of the change. Returns what `apply` returns, or GOES_ON.
 
         Raises what `apply` raises, and LargeSaveError: see `refused`.
         """
         if self._tries > TRIES:
             changes.bound = None
             return self._apply(conn, changes)
-        placing = self._placing
+        is_written = self._is_written
         try:
             with in_force(self._limits):
-                if not placing.is_placed:
-                    placing.hashes.permit(self._chunk)
-                    placing.place(conn, changes)
-                    return GOES_ON
-                if placing.has_rows_left:
-                    size = placing.insert(conn)
-                    if size is None:
-                        return self._lost()
-                    self._bytes += size.bytes
-                    return GOES_ON
+                is_there = is_written or self._write(conn, changes)
         except (EncodeError, UnicodeEncodeError):
             changes.bound = None
             return self._apply(conn, changes)  # its error names the value
-        if not placing.is_noted(conn):
-            return self._lost()
-        changes.placed = {placing.session_id: (placing.finish(conn),)}
-        done = self._apply(conn, changes)
-        placing.collect(conn)
+        if is_written:
+            is_there = all(placing.is_noted(conn) for placing in self._placings)
+        if not is_there:
+            # Others took it for ended, and remove its rows.
+            self.end()
+            self._begin(self._error)
+            return GOES_ON
+        if not is_written:
+            return GOES_ON
+        done = self._applied(conn, changes)
+        for placing in self._placings:
+            placing.collect(conn)
         return done
 
-    def _lost(self) -> object:
-        """Begin again: others took the save for ended, and remove its rows."""
-        self.end()
-        self._begin(self._error)
-        return GOES_ON
+
+class LargeSave(InTurns):
+    """A save, or an append, in turns."""
+
+    def _begin(self, error: LargeSaveError) -> None:
+        super()._begin(error)
+        placing = Placing(
+            error.session_id, error.place, error.hashes, self._chunk, error.now_ms, error.at_ms
+        )
+        self._placings = [placing]
+
+    def refused(self, error: LargeSaveError) -> None:
+        """Go on after a turn raised this error: the next turn encodes more messages.
+
+        If they are others, since the stored session was changed and merged, the save begins again.
+        """
+        if error.hashes is self._placings[0].hashes:
+            error.hashes.free()
+        else:
+            self.end()
+            self._begin(error)
+
+    @property
+    def _is_written(self) -> bool:
+        return not self._placings[0].is_unfinished
+
+    def _write(self, conn: WorkConnection, changes: WriteTransaction) -> bool:
+        (placing,) = self._placings
+        if not placing.is_placed:
+            placing.hashes.permit(self._chunk)
+            placing.place(conn, changes)
+            return True
+        size = placing.insert(conn)
+        self._bytes += 0 if size is None else size.bytes
+        return size is not None
+
+    def _applied(self, conn: WorkConnection, changes: WriteTransaction) -> Any:
+        changes.placed_hashes = self._placings[0].hashes
+        return super()._applied(conn, changes)

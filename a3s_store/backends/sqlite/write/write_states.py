@@ -22,7 +22,7 @@ from a3s_store.backends.sqlite.format import commit_row
 from a3s_store.backends.sqlite.format.commit_link import CommitLink
 from a3s_store.backends.sqlite.rows import message_log, session_header
 from a3s_store.core.commit_log import CommitKind, CommitOp
-from a3s_store.core.conversation import Bound, CachedConversation, Head
+from a3s_store.core.conversation import Bound, CachedConversation, ChainHashes, Head
 from a3s_store.core.session_cache import CacheTransaction, SessionCache
 from a3s_store.core.session_header import SessionHeader, check
 from a3s_store.core.unit_marks import UnitMarks
@@ -161,6 +161,8 @@ class WriteTransaction(CacheTransaction):
         # How many messages a save may encode, and conversations whose rows are written already.
         self.bound: Bound | None = states.most_new
         self.placed: Mapping[str, tuple[CachedConversation, ...]] = {}
+        # The hashes of the conversation that is placed, for an append.
+        self.placed_hashes: ChainHashes | None = None
         self._conn: sqlite3.Connection
         # The count of changed rows after the last save.
         self._changes = 0

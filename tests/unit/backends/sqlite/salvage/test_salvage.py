@@ -272,7 +272,8 @@ def test_what_was_deleted_does_not_come_back(tmp_path: Path, lost: str) -> None:
 
     asyncio.run(save())
     data = source.read_bytes()
-    assert b"goes 9" in data, "its pages are free, and not yet used again"
+    left = sum(b"goes %d" % number in data for number in range(200))
+    assert left > 50, "most of its pages are free, and not yet used again"
     trunk = int.from_bytes(data[32:36], "big")
     if lost == "the header":
         data = bytes(PAGE) + data[PAGE:]

@@ -8,10 +8,9 @@ import functools
 import itertools
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -29,19 +28,17 @@ from a3s_store.core.conversation import Bound
 from a3s_store.errors import EncodeError, StaleGenerationError, StoreFullError
 from a3s_store.models import Message
 from a3s_store.testing.samples.numbered import image
+from tests.chunks import CHUNK, MOST, begun, collected, rows, small_chunks, transactions
 from tests.programs import ROOT
-from tests.support import database, messages, session, with_store
+from tests.support import messages, session, with_store
 
-MOST: Final = 40
-CHUNK: Final = 10
 COUNT: Final = 125
 BIG: Final = session("s", COUNT)
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_states, "MOST_NEW", Bound(MOST, 1 << 20))
-    monkeypatch.setattr(write_states, "CHUNK", Bound(CHUNK, 100_000))
+    small_chunks(monkeypatch)
 
 
 @pytest.fixture
@@ -49,46 +46,6 @@ def path(tmp_path: Path) -> Path:
     made = tmp_path / "agent.a3s"
     with_store(made, lambda store: store.save(session("t", 3)))
     return made
-
-
-def count(conn: sqlite3.Connection, table: str = "message") -> int:
-    found: int = conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-    return found
-
-
-def rows(path: Path) -> tuple[int, int, int]:
-    """Return how many messages, branches and notes are in the file."""
-    with database(path) as conn:
-        return count(conn), count(conn, "branch"), count(conn, "unfinished")
-
-
-async def transactions(
-    store: SqliteSessionStore, saving: asyncio.Task[None], each: Callable[[], object] | None = None
-) -> list[int]:
-    """Return how many messages are stored after each transaction until a save has ended."""
-    assert store._engine.writer is not None
-    found: list[int] = []
-    while not saving.done():
-        found.append(await store._engine.writer.run(count))
-        if each is not None:
-            each()
-    with contextlib.suppress(BaseException):
-        await saving
-    return found
-
-
-async def begun(path: Path) -> None:
-    """Wait until rows of a large save are in the file."""
-    async with asyncio.timeout(60):
-        while not rows(path)[2]:  # noqa: ASYNC110 - the file is the only one to tell
-            await asyncio.sleep(0)
-
-
-async def collected(path: Path, messages: int) -> None:
-    """Wait until only so many messages are left, and no note."""
-    async with asyncio.timeout(60):
-        while rows(path)[::2] != (messages, 0):  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.01)
 
 
 def test_no_transaction_writes_more_than_a_chunk(path: Path) -> None:
