@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import pkgutil
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-import a3s_store
+from tests.modules import importable_modules
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=30, deadline=None, print_blob=True)
@@ -89,9 +88,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     and its definitions would then count as never executed.
     """
     if session.config.getoption("cov_source", None):
-        for module in pkgutil.walk_packages(a3s_store.__path__, "a3s_store."):
-            if not module.name.endswith("__main__"):  # it runs the program
-                importlib.import_module(module.name)
+        for module in importable_modules():
+            if not module.endswith("__main__"):  # it runs the program
+                importlib.import_module(module)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -12,12 +12,12 @@ from typing import Final
 from benchmarks.engine import Engine
 from benchmarks.peers.agno_db import Agno, AgnoAsync
 from benchmarks.peers.google_adk import GoogleAdk, GoogleAdkDatabase
-from benchmarks.peers.langgraph_saver import LangGraph
-from benchmarks.peers.openai_agents import OpenAIAgents, OpenAIAgentsAsync
+from benchmarks.peers.langgraph_saver import LangGraph, LangGraphOnOurs
+from benchmarks.peers.openai_agents import OpenAIAgents, OpenAIAgentsAsync, OpenAIAgentsOnOurs
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.strands_files import Strands
 
-__all__ = ["PEERS", "available", "missing"]
+__all__ = ["ADAPTERS", "PEERS", "available", "missing"]
 
 _PEERS: Final[dict[str, type[Peer]]] = {
     "langgraph": LangGraph,
@@ -31,6 +31,12 @@ _PEERS: Final[dict[str, type[Peer]]] = {
 }
 
 PEERS: Final[dict[str, type[Engine]]] = {**_PEERS}
+
+# Our adapters, each by the peer whose interface it has; measured beside it by one workload alone.
+ADAPTERS: Final[dict[str, type[Engine]]] = {
+    "langgraph": LangGraphOnOurs,
+    "openai-agents": OpenAIAgentsOnOurs,
+}
 
 
 def missing(name: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
-from a3s_store import SessionSnapshot
+from a3s_store import SessionSnapshot, SqliteSessionStore
 from benchmarks.peers.peer import Peer, Plain, Turn
 
 _CHANNEL = "messages"
@@ -50,11 +50,15 @@ class LangGraph(Peer):
         await super().open()
         self._types = importlib.import_module("langchain_core.messages")
         self._base = importlib.import_module("langgraph.checkpoint.base")
-        saver = importlib.import_module("langgraph.checkpoint.sqlite.aio").AsyncSqliteSaver
         self._stack = AsyncExitStack()
+        self._saver = await self._opened()
+
+    async def _opened(self) -> Any:
+        saver = importlib.import_module("langgraph.checkpoint.sqlite.aio").AsyncSqliteSaver
         path = str(self.folder / "langgraph.sqlite")
-        self._saver = await self._stack.enter_async_context(saver.from_conn_string(path))
-        await self._saver.setup()
+        opened = await self._stack.enter_async_context(saver.from_conn_string(path))
+        await opened.setup()
+        return opened
 
     def convert(self, message: Plain) -> list[Any]:
         def named() -> str:  # `add_messages` gives each message an id like this
@@ -119,6 +123,17 @@ class LangGraph(Peer):
 
     async def close(self) -> None:
         await self._stack.aclose()
+
+
+class LangGraphOnOurs(LangGraph):
+    """The same checkpoints by our adapter, in our SQLite store."""
+
+    label = "LangGraph A3sSaver.aput"
+
+    async def _opened(self) -> Any:
+        saver = importlib.import_module("a3s_store.adapters.langgraph").A3sSaver
+        opening = SqliteSessionStore.open(self.folder / "agent.a3s")
+        return saver(await self._stack.enter_async_context(opening))
 
 
 def _thread(session_id: str) -> dict[str, Any]:

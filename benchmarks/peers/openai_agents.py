@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 from typing import Any, ClassVar
 
-from a3s_store import SessionSnapshot
+from a3s_store import SessionSnapshot, SqliteSessionStore
 from benchmarks.peers.peer import Peer, Plain, Turn, settled
 
 # A session object holds connections and threads open, so a store of thousands must not keep all of
@@ -101,6 +101,25 @@ class OpenAIAgents(Peer):
             path = self.folder / "openai-agents.sqlite"
             self._sessions[session_id] = self._make(session_id, path)
         return self._sessions[session_id]
+
+
+class OpenAIAgentsOnOurs(OpenAIAgents):
+    """The same items by our adapter, in our SQLite store."""
+
+    label = "OpenAI Agents A3sSession.add_items"
+    _module = "a3s_store.adapters.openai_agents"
+    _class = "A3sSession"
+
+    async def open(self) -> None:
+        await super().open()
+        self._store = await SqliteSessionStore.open(self.folder / "agent.a3s")
+
+    async def close(self) -> None:
+        self._sessions.clear()
+        await self._store.close()
+
+    def _session(self, session_id: str) -> Any:
+        return self._make(session_id, self._store)
 
 
 class OpenAIAgentsAsync(OpenAIAgents):

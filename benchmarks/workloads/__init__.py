@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.workload import Workload
+from benchmarks.workloads.adapters import Adapters
 from benchmarks.workloads.listing import Listing
 from benchmarks.workloads.load import Load
 from benchmarks.workloads.opening import Open
@@ -24,6 +25,7 @@ WORKLOADS: dict[str, type[Workload]] = {
         Size,
         Processes,
         Stall,
+        Adapters,
         UpstreamProfile,
     )
 }

@@ -6,7 +6,6 @@ import ast
 import importlib
 import inspect
 import os
-import pkgutil
 import re
 import tomllib
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 import a3s_store
 from a3s_store import _deprecated
+from tests.modules import importable_modules
 from tests.programs import output_of
 from tools import ladder
 
@@ -111,11 +111,11 @@ def test_one_module_imports_aiosqlite() -> None:
 
 def public_modules() -> list[ModuleType]:
     names = [
-        info.name
-        for info in pkgutil.walk_packages(a3s_store.__path__, "a3s_store.")
-        if not info.name.startswith(("a3s_store.cli", "a3s_store.__main__"))
-        and not info.name.startswith("a3s_store._pyinstaller.hook-")  # PyInstaller runs them
-        and info.name not in _deprecated.MODULES  # their names are those of other modules
+        name
+        for name in importable_modules()
+        if not name.startswith(("a3s_store.cli", "a3s_store.__main__"))
+        and not name.startswith("a3s_store._pyinstaller.hook-")  # PyInstaller runs them
+        and name not in _deprecated.MODULES  # their names are those of other modules
     ]
     return [a3s_store, *(importlib.import_module(name) for name in names)]
 
@@ -144,6 +144,7 @@ def test_importing_the_package_brings_in_no_optional_dependency() -> None:
 
 # Not used by a first save, and imported by the programs that use it.
 SELDOM = (
+    "a3s_store.adapters",
     "a3s_store.agent_memory",
     "a3s_store.backends.sqlite.agent_memory_store",
     "a3s_store.backends.sqlite.maintenance.backup",

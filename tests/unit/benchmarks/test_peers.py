@@ -18,7 +18,7 @@ import pytest
 from a3s_store import SessionSnapshot
 from a3s_store.models import ImageBlock, ImageSource, Message, TextBlock, ToolUseBlock
 from benchmarks.engine import Engine
-from benchmarks.peers import PEERS, available, missing
+from benchmarks.peers import ADAPTERS, PEERS, available, missing
 from benchmarks.peers.peer import Peer, plain
 from examples.demo import session as demo_session
 from tests.programs import output_of
@@ -89,6 +89,27 @@ def test_sessions_stay_apart_and_are_there_when_opened_again(name: str, tmp_path
 
     for snapshot, loaded in zip((one[2], two[0]), asyncio.run(run()), strict=True):
         assert texts_of_ours(snapshot) == [text for value in loaded for text in TEXTS[name](value)]
+
+
+@pytest.mark.parametrize("name", ADAPTERS, indirect=True)
+def test_our_adapter_loads_what_the_class_of_the_peer_loads(name: str, tmp_path: Path) -> None:
+    first, second, _ = steps("s-1")
+
+    async def run() -> list[Any]:
+        engine = ADAPTERS[name](tmp_path)
+        await engine.open()
+        await engine.seed(first)
+        await engine.save(engine.prepare(first, second))
+        await engine.close()
+        again = ADAPTERS[name](tmp_path)
+        await again.open()
+        loaded: list[Any] = await again.load("s-1")
+        await again.close()
+        return loaded
+
+    found = [text for value in asyncio.run(run()) for text in TEXTS[name](value)]
+    assert found == texts_of_ours(second)
+    assert (tmp_path / "agent.a3s").is_file()
 
 
 @pytest.mark.parametrize("name", ["google-adk", "google-adk-database", "agno"], indirect=True)

@@ -28,6 +28,7 @@ EXPECTED = {
     "size": PERSISTENT,
     "processes": {"sqlite", "file"},
     "stall": {*STORES, "nothing"},
+    "adapters": {"sqlite"},  # and peers, each with our adapter beside it, where they are installed
     "upstream": STORES,
 }
 

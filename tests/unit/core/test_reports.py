@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 import types
 import typing
 from collections.abc import Mapping
@@ -14,13 +13,13 @@ from typing import Any
 import attrs
 import pytest
 
-import a3s_store
 from a3s_store import StoreError
 from a3s_store.core.reports import Damage
 from a3s_store.core.transfer_report import SessionPairs, TransferEntry, TransferReport
 from a3s_store.printable import Printable, one_line
 from a3s_store.runtime.management.closing import Closed
 from a3s_store.wire import Model
+from tests.modules import importable_modules
 
 _HOSTILE = "x\x1b[2J\u200b\nwritten all.json\r"
 _SHOWN = "x\\x1b[2J\\u200b\\nwritten all.json\\x0d"
@@ -47,10 +46,10 @@ def test_damage_is_one_printable_line() -> None:
 def _reports() -> list[type]:
     """Return the classes of reports, health and outcomes, and those that reports contain."""
     found = {Damage, SessionPairs, TransferEntry, Closed}
-    for module in pkgutil.walk_packages(a3s_store.__path__, "a3s_store."):
-        if module.name.endswith("__main__") or "_deprecated" in module.name:
+    for module in importable_modules():
+        if module.endswith("__main__") or "_deprecated" in module:
             continue
-        for name, cls in vars(importlib.import_module(module.name)).items():
+        for name, cls in vars(importlib.import_module(module)).items():
             called = name.endswith(("Report", "Health", "Outcome")) and not name.startswith("_")
             if called and inspect.isclass(cls) and attrs.has(cls) and not issubclass(cls, Model):
                 found.add(cls)
