@@ -1,0 +1,113 @@
+"""The sessions that importers find in a source, with conversations that are read as they are saved.
+
+An importer is one module with one `Format`. It recognises files by their beginning, and yields a
+`History` for each session in them. A history names its messages by keys and makes them when they
+are asked for, so that a source of any size is read in bounded memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Self, TypeAlias
+
+import attrs
+
+from a3s_store.importers.source_files import FoundFile
+from a3s_store.models import Message, SessionData, SubagentTaskSnapshot
+from a3s_store.wire import Limits
+
+# What identifies a message in its source: for JSON lines the places of its records.
+Key: TypeAlias = Any
+
+
+class TimedMessage(NamedTuple):
+    """A message, its time in Unix milliseconds or None, and the bytes of its source."""
+
+    message: Message
+    at_ms: int | None
+    size: int
+
+
+class OpaqueRecord(NamedTuple):
+    """A record without a place in a session; `id` is unique in it, `size` its source bytes."""
+
+    id: str
+    kind: str
+    value: Any
+    size: int
+
+
+@attrs.frozen
+class Conversation:
+    """One conversation: the first `shared` messages of the one before it, then those of `keys`.
+
+    A source that went back, or was compacted, has several; the last one is the present one.
+    """
+
+    shared: int
+    keys: Sequence[Key]
+
+
+class Reader:
+    """Reads the messages and records of one history; entered for the time of saving it.
+
+    `counted` are the blocks without a place of their own in the messages that were read.
+    """
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what was opened."""
+
+    def messages(self, keys: Sequence[Key]) -> Iterator[TimedMessage]:
+        """Yield the messages of these keys."""
+        raise NotImplementedError
+
+    def records(self) -> Iterator[OpaqueRecord]:
+        """Yield the records that have no place in a session."""
+        raise NotImplementedError
+
+
+@attrs.frozen(kw_only=True)
+class History:
+    """One session of a source. `session` has everything but its messages.
+
+    `conversations` are in the order in which they came to be. `fingerprint` is that of the source:
+    with the same one nothing is new. `tasks` are the subagents of the session. `counted` are
+    records and blocks without a place of their own, by kind; `lost` is what could not be kept.
+    """
+
+    session: SessionData
+    conversations: tuple[Conversation, ...]
+    open: Callable[[], Reader]
+    fingerprint: str
+    tasks: tuple[SubagentTaskSnapshot, ...] = ()
+    counted: Counter[str] = attrs.field(factory=Counter)
+    lost: Counter[str] = attrs.field(factory=Counter)
+
+
+@attrs.frozen(kw_only=True)
+class Format:
+    """One format of histories. `name` is that of `--from`, `title` its tool, `keeps` a summary.
+
+    `recognizes` looks at the beginning of a file; `read` yields the sessions of recognised files,
+    and raises OSError and `NotThisFormatError`. `accompanies` is true of a file that is read with
+    the one beside it.
+    """
+
+    name: str
+    title: str
+    source: str
+    keeps: str
+    recognizes: Callable[[FoundFile], bool]
+    read: Callable[[FoundFile, Limits], Iterable[History]]
+    accompanies: Callable[[FoundFile], bool] = lambda _: False
+
+
+class NotThisFormatError(Exception):
+    """A file is not of the format that it was taken for. Used inside this package only."""
