@@ -22,13 +22,15 @@ from a3s_store.interop import (
     TransferEntry,
     TransferReport,
     export_directory,
+    export_transcripts,
     import_history,
 )
 from a3s_store.printable import one_line
 
-# The names of `importers.formats`, which a help text does not import; a test compares them.
+# The names in the registries of formats, which a help text does not import; a test compares them.
 UPSTREAM: Final = "a3s-code"
-IMPORTED: Final = (UPSTREAM, "codex", "claude-code")
+IMPORTED: Final = (UPSTREAM, "codex", "claude-code", "jsonl")
+EXPORTED: Final = (UPSTREAM, "markdown", "html", "jsonl", "openai", "anthropic")
 
 OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
 
@@ -110,6 +112,19 @@ def import_command(
 @click.argument("store", type=PATH)
 @click.argument("directory", type=PATH, metavar="DIR")
 @click.option(
+    "--format",
+    "format_",
+    type=click.Choice(EXPORTED),
+    default=UPSTREAM,
+    show_default=True,
+    help="The format of the files.",
+)
+@click.option(
+    "--no-branches",
+    is_flag=True,
+    help="Leave out the conversations that a session left (of markdown and html).",
+)
+@click.option(
     "--session",
     "session_ids",
     multiple=True,
@@ -121,14 +136,17 @@ def import_command(
 def export_command(
     store: Path,
     directory: Path,
+    format_: str,
+    no_branches: bool,
     session_ids: tuple[str, ...],
     on_conflict: OnConflict,
     as_json: bool,
 ) -> None:
-    """Export sessions into DIR as the engine's JSON files.
+    """Export sessions into DIR: the engine's JSON files, transcripts, or other formats.
 
-    A missing DIR is created. Sessions that are in DIR already are skipped, so an interrupted export
-    can be run again. Exits with 1 when something was refused.
+    The formats are described in docs/exporting.md. A missing DIR is created. Sessions that are in
+    DIR already are skipped, so an interrupted export can be run again. Exits with 1 when something
+    was refused.
     """
     if directory.exists() and not directory.is_dir():
         raise Failure(f"{directory} is not a directory")
@@ -139,6 +157,16 @@ def export_command(
             for session_id in session_ids:
                 if session_id not in {*inventory.sessions, *inventory.collections_only}:
                     raise not_found(session_id)
+            if format_ != UPSTREAM:
+                return await export_transcripts(
+                    opened,
+                    directory,
+                    format=format_,
+                    session_ids=session_ids or None,
+                    branches=not no_branches,
+                    on_conflict=on_conflict,
+                    progress=tell,
+                )
             return await export_directory(
                 opened,
                 directory,

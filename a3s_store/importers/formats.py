@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from a3s_store.errors import InvalidArgumentError
-from a3s_store.importers import claude_code, codex
+from a3s_store.importers import claude_code, codex, json_sessions
 from a3s_store.importers.history import Format
 from a3s_store.printable import short_repr
 
 # The directories of upstream's own store, which `import_directory` reads.
 UPSTREAM: Final = "a3s-code"
 # In the order in which they are tried.
-FORMATS: Final[tuple[Format, ...]] = (codex.FORMAT, claude_code.FORMAT)
+FORMATS: Final[tuple[Format, ...]] = (
+    codex.FORMAT,
+    claude_code.FORMAT,
+    json_sessions.FORMAT,
+)
 NAMES: Final[tuple[str, ...]] = (UPSTREAM, *(one.name for one in FORMATS))
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import attrs
 
+from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.importers.source_files import FoundFile
 from a3s_store.models import Message, SessionData, SubagentTaskSnapshot
 from a3s_store.wire import Limits
@@ -80,6 +81,7 @@ class History:
     `conversations` are in the order in which they came to be. `fingerprint` is that of the source:
     with the same one nothing is new. `tasks` are the subagents of the session. `counted` are
     records and blocks without a place of their own, by kind; `lost` is what could not be kept.
+    With a `snapshot` the source has exactly that, and the other fields are not used.
     """
 
     session: SessionData
@@ -89,6 +91,7 @@ class History:
     tasks: tuple[SubagentTaskSnapshot, ...] = ()
     counted: Counter[str] = attrs.field(factory=Counter)
     lost: Counter[str] = attrs.field(factory=Counter)
+    snapshot: SessionSnapshot | None = None
 
 
 @attrs.frozen(kw_only=True)

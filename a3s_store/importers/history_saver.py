@@ -26,7 +26,15 @@ from a3s_store.core.tool_pairs import check_pairs, repair_pairs
 from a3s_store.core.transfer_report import SessionPairs
 from a3s_store.errors import CodecError
 from a3s_store.importers.history import History, Key, OpaqueRecord, TimedMessage
-from a3s_store.importers.store_item import CONFLICTS, SAVED, UNCHANGED, OnConflict, Outcome
+from a3s_store.importers.store_item import (
+    CONFLICTS,
+    SAVED,
+    UNCHANGED,
+    OnConflict,
+    Outcome,
+    SessionItem,
+    keep_or_refuse,
+)
 from a3s_store.models import (
     Message,
     SessionData,
@@ -71,6 +79,8 @@ async def save_history(
         StoreError: the store raised it.
         OSError: the source can no longer be read.
     """
+    if history.snapshot is not None:
+        return await _save_snapshot(store, history.snapshot, on_conflict, repair=repair)
     can = store.capabilities()
     if (
         isinstance(store, BranchStore)
@@ -83,6 +93,16 @@ async def save_history(
     if saved.outcome is SAVED and history.tasks and can.collections:
         await _save_tasks(store, history.tasks)
     return saved
+
+
+async def _save_snapshot(
+    store: SessionStore, snapshot: SessionSnapshot, on_conflict: OnConflict, *, repair: bool
+) -> Saved:
+    item = SessionItem(owner=snapshot.session.id, snapshot=snapshot, collections={})
+    outcome = await keep_or_refuse(store, item, on_conflict, repair=repair)
+    problems = check_pairs(snapshot.session.messages)
+    pairs = SessionPairs.of(item.owner, problems, repaired=repair) if problems else None
+    return Saved(outcome, pairs=pairs)
 
 
 async def _save_tasks(store: Any, tasks: Sequence[SubagentTaskSnapshot]) -> None:

@@ -14,6 +14,7 @@ from a3s_store.core.transfer_report import (
     TransferEntry,
     TransferReport,
 )
+from a3s_store.exporters.transcripts import export_transcripts
 from a3s_store.exporters.upstream import export_directory
 from a3s_store.importers.histories import import_history
 from a3s_store.importers.upstream import import_directory
@@ -24,6 +25,7 @@ __all__ = [
     "TransferEntry",
     "TransferReport",
     "export_directory",
+    "export_transcripts",
     "import_directory",
     "import_history",
 ]
