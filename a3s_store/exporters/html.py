@@ -47,7 +47,7 @@ def html(transcript: Transcript) -> Iterator[str]:
     yield '<a class="skip" href="#conversation">Skip to the conversation</a>\n'
     yield from _about(transcript, title)
     if len(branches) > 1:
-        yield from _choices(branches)
+        yield from _choices(transcript)
     yield '<main id="conversation" tabindex="-1" aria-label="Conversation">\n'
     if len(branches) > 1:
         for segment, names in _segments(branches):
@@ -153,17 +153,13 @@ def _about(transcript: Transcript, title: str) -> Iterator[str]:
 # -- Branches ----------------------------------------------------------------------------------
 
 
-def _choices(branches: Sequence[BranchView]) -> Iterator[str]:
+def _choices(transcript: Transcript) -> Iterator[str]:
     """Yield a radio button for each branch."""
     yield "<fieldset>\n<legend>Branches</legend>\n"
-    present = branches[-1]
-    for branch in reversed(branches):
+    labels = ["Present conversation", *(title for title, _ in left(transcript))]
+    for branch, label in zip(reversed(transcript.branches), labels, strict=True):
         name = f"c{branch.generation}"
-        is_present = branch is present
-        checked = " checked" if is_present else ""
-        label = "Present conversation" if is_present else f"Generation {branch.generation}"
-        if not is_present and branch.parts_at:
-            label += f", left after message {branch.parts_at}"
+        checked = "" if label != labels[0] else " checked"
         yield f'<input type="radio" name="branch" id="{name}"{checked}>'
         yield f'<label for="{name}">{label}</label><br>\n'
     yield "</fieldset>\n"

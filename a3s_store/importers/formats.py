@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from a3s_store.errors import InvalidArgumentError
-from a3s_store.importers import claude_code, codex, json_sessions
+from a3s_store.importers import chatgpt, claude_code, codex, json_sessions, openai_sessions
 from a3s_store.importers.history import Format
 from a3s_store.printable import short_repr
 
@@ -15,6 +15,8 @@ UPSTREAM: Final = "a3s-code"
 FORMATS: Final[tuple[Format, ...]] = (
     codex.FORMAT,
     claude_code.FORMAT,
+    chatgpt.FORMAT,
+    openai_sessions.FORMAT,
     json_sessions.FORMAT,
 )
 NAMES: Final[tuple[str, ...]] = (UPSTREAM, *(one.name for one in FORMATS))

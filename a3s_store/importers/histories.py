@@ -26,7 +26,7 @@ from a3s_store.core.transfer_report import (
 )
 from a3s_store.errors import StoreError, StoreUnavailableError
 from a3s_store.importers.formats import UPSTREAM, formats_named
-from a3s_store.importers.history import Format, History, NotThisFormatError
+from a3s_store.importers.history import DamagedSourceError, Format, History, NotThisFormatError
 from a3s_store.importers.history_saver import save_history
 from a3s_store.importers.source_files import FoundFile, found_files
 from a3s_store.importers.store_item import ITS_OWN, OnConflict, check_mode
@@ -150,6 +150,8 @@ class _Import:
         except NotThisFormatError as error:
             self._add(file, "skipped", str(error))
             return
+        except DamagedSourceError as error:
+            self._add(file, "refused", str(error))
         except OSError as error:
             if isinstance(error, StoreError):  # of the store, not of the file
                 raise

@@ -99,8 +99,8 @@ class Format:
     """One format of histories. `name` is that of `--from`, `title` its tool, `keeps` a summary.
 
     `recognizes` looks at the beginning of a file; `read` yields the sessions of recognised files,
-    and raises OSError and `NotThisFormatError`. `accompanies` is true of a file that is read with
-    the one beside it.
+    and raises OSError, `NotThisFormatError` and `DamagedSourceError`. `accompanies` is true of a
+    file that is read with the one beside it.
     """
 
     name: str
@@ -114,3 +114,7 @@ class Format:
 
 class NotThisFormatError(Exception):
     """A file is not of the format that it was taken for. Used inside this package only."""
+
+
+class DamagedSourceError(Exception):
+    """A file is damaged, or a part of it; what was read before is kept. Used here only."""

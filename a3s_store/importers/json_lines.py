@@ -79,7 +79,7 @@ def parse_json(raw: bytes) -> tuple[Any, str | None]:
         value, problem = orjson.loads(raw), None
     except orjson.JSONDecodeError:
         value, problem = _replaced(raw)
-    if problem != NOT_JSON and _is_too_deep(value):
+    if problem != NOT_JSON and is_too_deep(value):
         return None, NOT_JSON
     return value, problem
 
@@ -94,20 +94,21 @@ def _replaced(raw: bytes) -> tuple[Any, str | None]:
         value = json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         return None, NOT_JSON
-    return _without_surrogates(value), REPLACED
+    return without_surrogates(value), REPLACED
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
+    """Return a value of JSON without halves of surrogate pairs and infinite numbers."""
     if isinstance(value, str):
         return value.translate(_SURROGATES)
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(one) for key, one in value.items()}
+        return {without_surrogates(key): without_surrogates(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_without_surrogates(one) for one in value]
+        return [without_surrogates(one) for one in value]
     return value if not isinstance(value, float) or value - value == 0 else None
 
 
-def _is_too_deep(value: Any) -> bool:
+def is_too_deep(value: Any) -> bool:
     """Return whether a value has more levels than can be stored; level by level, no recursion."""
     level = [value]
     for _ in range(_DEEPEST):

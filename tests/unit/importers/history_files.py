@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hypothesis import strategies as st
+
 from a3s_store import FileSessionStore, MemorySessionStore, SqliteSessionStore
 from a3s_store.interop import TransferReport, import_history
 from a3s_store.models import Message, SessionData, ToolResultBlock, ToolUseBlock
@@ -84,3 +86,31 @@ def _short(block: Any) -> str:
     if isinstance(block, ToolResultBlock):
         return f"<-{block.tool_use_id}{'!' if block.is_error else ''}"
     return getattr(block, "text", f"[{getattr(block, 'type', 'image')}]")
+
+
+# Values that stand where the format has another one.
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["tool_use", "tool_result", "text", "assistant", "user", "u1", "a3"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["type", "id", "text", "content", "role", "usage"]), inner),
+    max_leaves=6,
+)  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    found = []
+    for key, one in inner:
+        found.append((*path, key))
+        if isinstance(one, dict | list):
+            found += places(one, (*path, key))
+    return found
+
+
+def replace_somewhere(data: st.DataObject, value: Any) -> None:
+    """Replace a value anywhere inside a value of JSON by another one."""
+    *steps, last = data.draw(st.sampled_from(places(value)))
+    for step in steps:
+        value = value[step]
+    value[last] = data.draw(JSON)

@@ -32,6 +32,7 @@ from tests.unit.importers.history_files import (
     in_memory,
     in_store,
     lines_of,
+    replace_somewhere,
     said,
     write_lines,
 )
@@ -53,8 +54,8 @@ def test_a_second_import_changes_nothing(tmp_path: Path, kind: str) -> None:
     async def use(store: Any) -> None:
         first = await import_history(store, HISTORIES)
         assert first.ok
-        assert first.count("read") == 7
-        assert first.formats == ("claude-code", "codex")
+        assert first.count("read") == 9
+        assert first.formats == ("chatgpt", "claude-code", "codex")
         before = await digests(store)
         second = await import_history(store, HISTORIES)
         assert second.ok
@@ -320,25 +321,6 @@ def test_a_line_beyond_the_limit_is_passed_over(tmp_path: Path) -> None:
     assert report.lost == {"line longer than the limit": 1}
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5)
-    | st.sampled_from(["tool_use", "tool_result", "text", "assistant", "user", "u1", "a3"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["type", "id", "text", "content", "role", "usage"]), inner),
-    max_leaves=6,
-)  # fmt: skip
-
-
-def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
-    found = []
-    for key, one in inner:
-        found.append((*path, key))
-        if isinstance(one, dict | list):
-            found += _places(one, (*path, key))
-    return found
-
-
 @pytest.mark.parametrize(("source", "session_id"), SOURCES)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
@@ -347,12 +329,7 @@ def test_no_wrong_type_anywhere_stops_an_import(
 ) -> None:
     rows = [json.loads(one) for one in lines_of(source)]
     for _ in range(data.draw(st.integers(1, 4))):
-        row = data.draw(st.sampled_from(rows))
-        *steps, last = data.draw(st.sampled_from(_places(row)))
-        inner = row
-        for step in steps:
-            inner = inner[step]
-        inner[last] = data.draw(JSON)
+        replace_somewhere(data, data.draw(st.sampled_from(rows)))
         rows = [json.loads(json.dumps(one)) for one in rows]
     file = write_lines(tmp_path_factory.mktemp("wrong") / source.name, rows)
 
