@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from a3s_store.errors import InvalidArgumentError
-from a3s_store.importers import chatgpt, claude_code, codex, json_sessions, openai_sessions
+from a3s_store.importers import aider, chatgpt, claude_code, codex, json_sessions, openai_sessions
 from a3s_store.importers.history import Format
 from a3s_store.printable import short_repr
 
@@ -17,6 +17,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     claude_code.FORMAT,
     chatgpt.FORMAT,
     openai_sessions.FORMAT,
+    aider.FORMAT,
     json_sessions.FORMAT,
 )
 NAMES: Final[tuple[str, ...]] = (UPSTREAM, *(one.name for one in FORMATS))

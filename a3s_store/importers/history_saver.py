@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import attrs
 
+from a3s_store.core.base.appends import NOWHERE
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.digests import message_digest
 from a3s_store.core.protocol import BranchStore, SessionStore
@@ -24,7 +25,7 @@ from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.core.streams.values import NewItem
 from a3s_store.core.tool_pairs import check_pairs, repair_pairs
 from a3s_store.core.transfer_report import SessionPairs
-from a3s_store.errors import CodecError
+from a3s_store.errors import CodecError, StaleGenerationError
 from a3s_store.importers.history import History, Key, OpaqueRecord, TimedMessage
 from a3s_store.importers.store_item import (
     CONFLICTS,
@@ -48,6 +49,7 @@ from a3s_store.wire import canonical, encode, thaw
 _AT_ONCE: Final = 256
 _BYTES_AT_ONCE: Final = 1 << 20
 _STATE: Final = "import"
+_CHANGED: Final = Outcome("refused", "the session was changed during its import; import it again")
 _KEPT: Final = "x.import"
 _LONGEST_NAME: Final = 1024
 T = TypeVar("T", TimedMessage, OpaqueRecord)
@@ -87,7 +89,10 @@ async def save_history(
         and streaming(store) is not None
         and (can.append and can.generations and can.branches)
     ):
-        saved = await _InBatches(store, history, origin, on_conflict, repair).save()
+        try:
+            saved = await _InBatches(store, history, origin, on_conflict, repair).save()
+        except StaleGenerationError:
+            return Saved(_CHANGED)
     else:
         saved = await _save_at_once(store, history, on_conflict, repair=repair)
     if saved.outcome is SAVED and history.tasks and can.collections:
@@ -132,6 +137,9 @@ class _InBatches:
         self._stream = store.stream(name, session=self._id)
         self._pairs = Pairs()
         self._written = False
+        # Where the stored conversation ends, and its generation: others may write meanwhile.
+        self._end = NOWHERE
+        self._generation = 0
         self._lost: Counter[str] = Counter()
 
     async def save(self) -> Saved:
@@ -147,6 +155,8 @@ class _InBatches:
             if found is None and self._on_conflict != "replace":
                 return Saved(CONFLICTS[self._on_conflict])
             start = found or start
+        if header is not None:
+            self._end, self._generation = header.position, header.generation
         counted = await self._write(start, header)
         if header is not None:
             await self._update(header)
@@ -220,8 +230,7 @@ class _InBatches:
                 if index < start.at:
                     continue
                 if begin < length:
-                    await self._store.rewind(self._id, begin)
-                    self._written = True
+                    await self._rewind(begin)
                 self._pairs.cut(begin)
                 if self._pairs.missing(begin):
                     await self._note_pairs(reader.messages(path[self._pairs.length : begin]))
@@ -235,6 +244,21 @@ class _InBatches:
             await asyncio.to_thread(reader.__exit__, None, None, None)
         return reader.counted
 
+    async def _rewind(self, length: int) -> None:
+        """Shorten the conversation, if nobody else has written since it was read."""
+        self._generation = await self._store.rewind(
+            self._id, length, expected_generation=self._generation
+        )
+        page = await self._store.messages(self._id, start=length, stop=length)
+        if page is None or page.end.length != length:
+            raise StaleGenerationError(
+                "the session was changed during its import",
+                expected=self._generation,
+                actual=0 if page is None else page.generation,
+            )
+        self._end = page.end
+        self._written = True
+
     async def _note_pairs(self, messages: Iterator[TimedMessage]) -> None:
         async for batch in _batches(messages):
             self._pairs.add(one.message for one in batch)
@@ -246,13 +270,15 @@ class _InBatches:
         for one in batch:
             last_ms = one.at_ms if one.at_ms is not None else last_ms
             times.append(last_ms)
-        await self._store.append(
+        appended = await self._store.append(
             self._id,
             [one.message for one in batch],
+            after=self._end,
             create=create,
             at_ms=times,
             updated_at=session.updated_at,
         )
+        self._end, self._generation = appended.position, appended.generation
         self._pairs.add(one.message for one in batch)
         self._written = True
 
@@ -283,9 +309,11 @@ class _InBatches:
             await self._store.update(self._id, **changes)
         if not self._written or not mine.cost_records:
             return
+        generation = await self._store.generation(self._id)
         stored = await self._store.load(self._id)
         if stored is not None and stored.cost_records != mine.cost_records:
-            await self._store.save(stored.evolve(cost_records=mine.cost_records))
+            changed = stored.evolve(cost_records=mine.cost_records)
+            await self._store.save(changed, expected_generation=generation)
 
     async def _finish(self, *, repair: bool) -> None:
         """Repair the conversation if wanted, and note up to where the source is imported."""
@@ -295,7 +323,8 @@ class _InBatches:
             stored = await self._store.load(self._id)
             repaired = repair_pairs(stored.messages)
             if repaired != stored.messages:
-                await self._store.save(stored.evolve(messages=repaired))
+                changed = stored.evolve(messages=repaired)
+                await self._store.save(changed, expected_generation=imported)
                 self._written = True
         state = {
             "fingerprint": self._history.fingerprint,

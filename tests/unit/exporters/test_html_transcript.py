@@ -296,6 +296,6 @@ def test_exports_of_the_fixtures_are_well_formed(tmp_path: Path) -> None:
 
     asyncio.run(main())
     files = list(tmp_path.glob("*.html"))
-    assert len(files) == 9
+    assert len(files) == 11
     for file in files:
         check_structure(file.read_text(encoding="utf-8"))

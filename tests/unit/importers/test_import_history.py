@@ -54,8 +54,8 @@ def test_a_second_import_changes_nothing(tmp_path: Path, kind: str) -> None:
     async def use(store: Any) -> None:
         first = await import_history(store, HISTORIES)
         assert first.ok
-        assert first.count("read") == 9
-        assert first.formats == ("chatgpt", "claude-code", "codex")
+        assert first.count("read") == 11
+        assert first.formats == ("aider", "chatgpt", "claude-code", "codex")
         before = await digests(store)
         second = await import_history(store, HISTORIES)
         assert second.ok
@@ -145,6 +145,47 @@ def test_an_interrupted_import_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert appends == -(-(600 - begun) // (begun // 2)), "only the rest is appended"
     _, direct = imported(file, "s")
     assert found == said(direct.messages)
+
+
+class Shared(MemorySessionStore):
+    """A store in which another writer appends before the second batch, or before a rewind."""
+
+    calls = 0
+
+    async def other(self, session_id: str) -> None:
+        self.calls += 1
+        if self.calls == 2:
+            await super().append(session_id, [Message.user("of another writer")])
+
+    async def append(self, session_id: str, messages: Any, **more: Any) -> Any:
+        await self.other(session_id)
+        return await super().append(session_id, messages, **more)
+
+    async def rewind(self, session_id: str, length: int, **more: Any) -> int:
+        await self.other(session_id)
+        return await super().rewind(session_id, length, **more)
+
+
+@pytest.mark.parametrize("source", [SOURCES[0][0], SOURCES[1][0], None])
+def test_a_writer_during_an_import_loses_nothing(tmp_path: Path, source: Path | None) -> None:
+    rows = [
+        {"type": "user", "uuid": str(n), "sessionId": "s", "parentUuid": str(n - 1) if n else None,
+         "message": {"content": f"{n} " + "x" * 9_000}}
+        for n in range(300)
+    ]  # fmt: skip
+    file = source or write_lines(tmp_path / "s.jsonl", rows)
+
+    async def main() -> None:
+        async with Shared() as store:
+            report = await import_history(store, file)
+            assert not report.ok
+            assert "changed during its import" in str(report)
+            (session_id,) = await store.list()
+            session = await store.load(session_id)
+            assert session is not None
+            assert session.messages[-1].text == "of another writer"
+
+    asyncio.run(main())
 
 
 def test_a_conversation_that_went_on_in_the_store_is_not_overwritten(tmp_path: Path) -> None:
