@@ -30,7 +30,7 @@ from a3s_store.printable import one_line
 # The names in the registries of formats, which a help text does not import; a test compares them.
 UPSTREAM: Final = "a3s-code"
 IMPORTED: Final = (UPSTREAM, "codex", "claude-code", "chatgpt", "openai-agents", "aider", "jsonl")
-EXPORTED: Final = (UPSTREAM, "markdown", "html", "jsonl", "openai", "anthropic")
+EXPORTED: Final = (UPSTREAM, "markdown", "html", "jsonl", "openai", "anthropic", "csv")
 
 OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
 

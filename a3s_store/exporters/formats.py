@@ -11,6 +11,7 @@ import attrs
 
 from a3s_store.errors import InvalidArgumentError
 from a3s_store.exporters.chat import anthropic_messages, openai_chat
+from a3s_store.exporters.csv_tables import csv_tables
 from a3s_store.exporters.html import MOST_MESSAGES, html, html_pages
 from a3s_store.exporters.jsonl import jsonl
 from a3s_store.exporters.loading import Loaded
@@ -64,6 +65,11 @@ def _anthropic(loaded: Loaded, lost: Counter[str]) -> Files:
     yield ".anthropic.json", _array(anthropic_messages(loaded.snapshot.session.messages, lost))
 
 
+def _csv(loaded: Loaded, _: Counter[str]) -> Files:
+    for name, lines in csv_tables(loaded):
+        yield f".{name}.csv", lines
+
+
 def _array(values: list[dict[str, Any]]) -> Iterator[str]:
     yield json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
@@ -105,6 +111,13 @@ FORMATS: Final[tuple[ExportFormat, ...]] = (
         result="`NAME.anthropic.json`",
         says="texts, images, calls with results",
         files=_anthropic,
+    ),
+    ExportFormat(
+        name="csv",
+        title="CSV",
+        result="`NAME.sessions.csv` and one for each other view",
+        says="the views `sessions`, `conversation`, `run_events`, `costs`",
+        files=_csv,
     ),
 )
 NAMES: Final[tuple[str, ...]] = (UPSTREAM, *(one.name for one in FORMATS))

@@ -43,7 +43,7 @@ def read(file: FoundFile, limits: Limits) -> Iterable[History]:
     """Yield the sessions of a file; text before the first start is none.
 
     Raises:
-        NotThisFormatError: nobody said anything in it.
+        NotThisFormatError: no one said anything in it.
         OSError: it cannot be read.
     """
     found = False

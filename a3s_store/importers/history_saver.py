@@ -245,7 +245,7 @@ class _InBatches:
         return reader.counted
 
     async def _rewind(self, length: int) -> None:
-        """Shorten the conversation, if nobody else has written since it was read."""
+        """Shorten the conversation, if no one else has written since it was read."""
         self._generation = await self._store.rewind(
             self._id, length, expected_generation=self._generation
         )

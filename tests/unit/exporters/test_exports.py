@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import csv
 import itertools
 import json
 import re
 import shutil
+import sqlite3
 import stat
 from collections import Counter
 from pathlib import Path
@@ -16,11 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a3s_store import MemorySessionStore, SessionSnapshot
+from a3s_store import MemorySessionStore, SessionSnapshot, SqliteSessionStore
 from a3s_store.cli import transfer
 from a3s_store.errors import InvalidArgumentError
 from a3s_store.exporters import formats
 from a3s_store.exporters.chat import anthropic_messages, openai_chat
+from a3s_store.exporters.csv_tables import COLUMNS
 from a3s_store.exporters.loading import Loaded
 from a3s_store.exporters.markdown import markdown
 from a3s_store.interop import TransferReport, export_transcripts, import_directory, import_history
@@ -249,3 +253,30 @@ def test_ids_that_repeat_stay_with_their_round_in_markdown() -> None:
     assert re.findall(r"Call of (tool\d): done|^(r\d)$", found, re.M) == [
         ("tool0", ""), ("", "r0"), ("tool1", ""), ("", "r1"), ("tool2", ""), ("", "r2")
     ]  # fmt: skip
+
+
+def test_csv_files_have_the_rows_of_the_views(tmp_path: Path) -> None:
+    path, folder = tmp_path / "a.a3s", tmp_path / "out"
+
+    async def main() -> None:
+        async with SqliteSessionStore.open(path) as store:
+            await import_history(store, HISTORIES)
+            await import_directory(store, UPSTREAM / "3.1.0")
+            assert (await export_transcripts(store, folder, format="csv")).ok
+
+    asyncio.run(main())
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for view, columns in COLUMNS.items():
+            query = f"SELECT {', '.join(columns)} FROM {view}"
+            wanted = [
+                ["" if cell is None else str(cell) for cell in row]
+                for row in connection.execute(query)
+            ]
+            found = []
+            for file in folder.glob(f"*.{view}.csv"):
+                with file.open(encoding="utf-8", newline="") as lines:
+                    head, *rows = csv.reader(lines)
+                assert tuple(head) == columns
+                found += rows
+            assert wanted
+            assert sorted(found) == sorted(wanted)
