@@ -13,56 +13,39 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-import attrs
-
 from a3s_store.core.base.appends import NOWHERE
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.digests import message_digest
 from a3s_store.core.protocol import BranchStore, SessionStore
 from a3s_store.core.protocol.streams import streaming
 from a3s_store.core.session_update import SessionHeader
-from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.core.streams.values import NewItem
-from a3s_store.core.tool_pairs import check_pairs, repair_pairs
-from a3s_store.core.transfer_report import SessionPairs
+from a3s_store.core.tool_pairs import repair_pairs
 from a3s_store.errors import CodecError, StaleGenerationError
 from a3s_store.importers.history import History, Key, OpaqueRecord, TimedMessage
+from a3s_store.importers.history_at_once import save_at_once, save_snapshot
+from a3s_store.importers.history_report import Pairs, Saved
 from a3s_store.importers.store_item import (
     CONFLICTS,
     SAVED,
     UNCHANGED,
     OnConflict,
     Outcome,
-    SessionItem,
-    keep_or_refuse,
 )
 from a3s_store.models import (
     Message,
     SessionData,
     SubagentTaskSnapshot,
-    ToolResultBlock,
-    ToolUseBlock,
 )
-from a3s_store.wire import canonical, encode, thaw
+from a3s_store.wire import encode
 
 # One transaction: so many messages or records, or about so many bytes of the source.
 _AT_ONCE: Final = 256
 _BYTES_AT_ONCE: Final = 1 << 20
 _STATE: Final = "import"
 _CHANGED: Final = Outcome("refused", "the session was changed during its import; import it again")
-_KEPT: Final = "x.import"
 _LONGEST_NAME: Final = 1024
 T = TypeVar("T", TimedMessage, OpaqueRecord)
-
-
-@attrs.frozen
-class Saved:
-    """The outcome of saving a history, what had no place of its own, and unmatched calls."""
-
-    outcome: Outcome
-    counted: Counter[str] = attrs.field(factory=Counter)
-    lost: Counter[str] = attrs.field(factory=Counter)
-    pairs: SessionPairs | None = None
 
 
 class _Start(NamedTuple):
@@ -82,7 +65,7 @@ async def save_history(
         OSError: the source can no longer be read.
     """
     if history.snapshot is not None:
-        return await _save_snapshot(store, history.snapshot, on_conflict, repair=repair)
+        return await save_snapshot(store, history.snapshot, on_conflict, repair=repair)
     can = store.capabilities()
     if (
         isinstance(store, BranchStore)
@@ -94,20 +77,10 @@ async def save_history(
         except StaleGenerationError:
             return Saved(_CHANGED)
     else:
-        saved = await _save_at_once(store, history, on_conflict, repair=repair)
+        saved = await save_at_once(store, history, on_conflict, repair=repair)
     if saved.outcome is SAVED and history.tasks and can.collections:
         await _save_tasks(store, history.tasks)
     return saved
-
-
-async def _save_snapshot(
-    store: SessionStore, snapshot: SessionSnapshot, on_conflict: OnConflict, *, repair: bool
-) -> Saved:
-    item = SessionItem(owner=snapshot.session.id, snapshot=snapshot, collections={})
-    outcome = await keep_or_refuse(store, item, on_conflict, repair=repair)
-    problems = check_pairs(snapshot.session.messages)
-    pairs = SessionPairs.of(item.owner, problems, repaired=repair) if problems else None
-    return Saved(outcome, pairs=pairs)
 
 
 async def _save_tasks(store: Any, tasks: Sequence[SubagentTaskSnapshot]) -> None:
@@ -186,14 +159,15 @@ class _InBatches:
         stored = [
             message_digest(encode(one.message)) async for one in self._store.iter_messages(self._id)
         ]
-        return await asyncio.to_thread(self._find_digests, stored, state.get("length"))
+        return await asyncio.to_thread(self._find_digests, stored, state.get("last"))
 
-    def _find_digests(self, stored: list[bytes], imported: int | None) -> _Start | None:
+    def _find_digests(self, stored: list[bytes], last: str | None) -> _Start | None:
         mine: list[bytes] = []
         whole: _Start | None = None
         begun: _Start | None = None
         grown: _Start | None = None
         length = len(stored)
+        was_last = bool(stored) and stored[-1].hex() == last
         with self._history.open() as reader:
             for index, one in enumerate(self._history.conversations):
                 del mine[one.shared :]
@@ -205,7 +179,7 @@ class _InBatches:
                     whole = _Start(index, length)
                 elif begun is None and stored == mine[:length]:
                     begun = _Start(index, length)
-                elif grown is None and length == imported and stored[:-1] == mine[: length - 1]:
+                elif grown is None and was_last and stored[:-1] == mine[: length - 1]:
                     # The last message was still being written at the last import.
                     grown = _Start(index, length - 1)
         return whole or begun or grown
@@ -318,7 +292,7 @@ class _InBatches:
     async def _finish(self, *, repair: bool) -> None:
         """Repair the conversation if wanted, and note up to where the source is imported."""
         imported = await self._store.generation(self._id)
-        page = await self._store.messages(self._id, last=0)
+        page = await self._store.messages(self._id, last=1)
         if repair:
             stored = await self._store.load(self._id)
             repaired = repair_pairs(stored.messages)
@@ -328,7 +302,7 @@ class _InBatches:
                 self._written = True
         state = {
             "fingerprint": self._history.fingerprint,
-            "length": page.length,
+            "last": message_digest(encode(page[0].message)).hex() if page else "",
             "imported": imported,
             "generation": await self._store.generation(self._id),
             "unmatched": self._pairs.of(self._id, repaired=False) is not None,
@@ -354,94 +328,3 @@ def _next_batch(values: Iterator[T]) -> list[T]:
         if len(batch) == _AT_ONCE or size >= _BYTES_AT_ONCE:
             break
     return batch
-
-
-class Pairs:
-    """The calls and results of a conversation as it grows, without their arguments and texts."""
-
-    def __init__(self) -> None:
-        self._messages: list[Message] = []
-
-    @property
-    def length(self) -> int:
-        """The number of messages that were added and not cut."""
-        return len(self._messages)
-
-    def missing(self, length: int) -> bool:
-        """Return whether messages before this position were not added."""
-        return len(self._messages) < length
-
-    def cut(self, length: int) -> None:
-        """Leave out the messages from this position on."""
-        del self._messages[length:]
-
-    def add(self, messages: Any) -> None:
-        """Add messages at the end."""
-        self._messages += map(_skeleton, messages)
-
-    def of(self, session_id: str, *, repaired: bool) -> SessionPairs | None:
-        """Return the counts of unmatched calls and results; None without any."""
-        problems = check_pairs(self._messages)
-        return SessionPairs.of(session_id, problems, repaired=repaired) if problems else None
-
-
-_NO_TOOLS: Final = {role: Message(role=role, content=()) for role in ("user", "assistant")}
-
-
-def _skeleton(message: Message) -> Message:
-    tools = tuple(
-        ToolUseBlock(id=block.id, name=block.name, input=None)
-        if isinstance(block, ToolUseBlock)
-        else ToolResultBlock(tool_use_id=block.tool_use_id, content="")
-        for block in message.content
-        if isinstance(block, ToolUseBlock | ToolResultBlock)
-    )
-    if not tools:
-        return _NO_TOOLS["assistant" if message.role == "assistant" else "user"]
-    return Message(role=message.role, content=tools)
-
-
-# -- Stores that save whole sessions -------------------------------------------------------------
-
-
-async def _save_at_once(
-    store: SessionStore, history: History, on_conflict: OnConflict, *, repair: bool
-) -> Saved:
-    mine, counted, lost, pairs = await asyncio.to_thread(_whole, history, repair)
-    if isinstance(store, BaseStore):
-        mine = store.redacted(SessionSnapshot(session=mine)).session
-    stored = await store.load(mine.id)
-    if stored is not None:
-        if canonical(encode(stored)) == canonical(encode(mine)):
-            return Saved(UNCHANGED)
-        # An earlier import, of which the last message may not have been complete.
-        theirs = stored.messages
-        grown = theirs[:-1] == mine.messages[: max(0, len(theirs) - 1)]
-        if not (grown and _KEPT in stored.extra) and on_conflict != "replace":
-            return Saved(CONFLICTS[on_conflict])
-    await store.save(mine)
-    return Saved(SAVED, counted, lost, pairs)
-
-
-def _whole(
-    history: History, repair: bool
-) -> tuple[SessionData, Counter[str], Counter[str], SessionPairs | None]:
-    """Return the present conversation of a history as one session, with the records in `extra`."""
-    path: list[Key] = []
-    for one in history.conversations:
-        del path[one.shared :]
-        path += one.keys
-    lost: Counter[str] = Counter()
-    if len(history.conversations) > 1:
-        lost["older conversation"] = len(history.conversations) - 1
-    with history.open() as reader:
-        messages = tuple(timed.message for timed in reader.messages(path))
-        records = [{"id": one.id, "kind": one.kind, "value": one.value} for one in reader.records()]
-        counted = reader.counted
-    problems = check_pairs(messages)
-    pairs = SessionPairs.of(history.session.id, problems, repaired=repair) if problems else None
-    session = history.session.evolve(
-        messages=repair_pairs(messages) if repair else messages,
-        extra={**thaw(history.session.extra), _KEPT: {"records": records}},
-    )
-    return session, counted, lost, pairs

@@ -147,6 +147,50 @@ def test_an_interrupted_import_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert found == said(direct.messages)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", ["append", "replace"])
+def test_what_was_written_in_the_store_is_never_replaced(
+    tmp_path: Path, kind: str, change: str
+) -> None:
+    rows = lines_of(CLAUDE / f"{CLAUDE_ID}.jsonl")
+    file = tmp_path / f"{CLAUDE_ID}.jsonl"
+
+    async def use(store: Any) -> None:
+        file.write_bytes(b"".join(rows[:13]))
+        assert (await import_history(store, file)).ok
+        session = await store.load(CLAUDE_ID)
+        kept = session.messages if change == "append" else session.messages[:-1]
+        mine = session.evolve(messages=(*kept, Message.user("mine")))
+        await store.save(mine)
+        file.write_bytes(b"".join(rows))
+        assert not (await import_history(store, file)).ok
+        assert await store.load(CLAUDE_ID) == mine
+
+    in_store(kind, tmp_path, use)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_store_continues_a_source_and_keeps_a_given_name(tmp_path: Path, kind: str) -> None:
+    rows = lines_of(CODEX / SOURCES[1][0].name)
+    file = tmp_path / SOURCES[1][0].name
+
+    async def use(store: Any) -> None:
+        for count in range(3, len(rows) + 1, 3):
+            file.write_bytes(b"".join(rows[:count]))
+            report = await import_history(store, file)
+            # A roll-back replaces messages, which a store without generations refuses.
+            assert report.ok or (kind == "files" and count > 26)
+            if count == 9:
+                session = await store.load(CODEX_ID)
+                config = session.config.evolve(name="my name")
+                await store.save(session.evolve(config=config))
+        session = await store.load(CODEX_ID)
+        assert session.config.name == "my name"
+        assert len(session.messages) > 3
+
+    in_store(kind, tmp_path, use)
+
+
 class Shared(MemorySessionStore):
     """A store in which another writer appends before the second batch, or before a rewind."""
 
