@@ -21,6 +21,7 @@ from a3s_store.importers.history import (
     OpaqueRecord,
     Reader,
     TimedMessage,
+    paths,
 )
 from a3s_store.importers.json_arrays import elements
 from a3s_store.importers.source_files import FoundFile
@@ -131,22 +132,18 @@ def _conversations(
     ends = said - {above[key] for key in said}
     # Messages after the current one are a conversation that was left.
     order = sorted(ends - {now}, key=lambda key: millis_of(nodes[key].get("create_time")) or 0)
-    covered = {key for end in (*order, now) if end is not None for key in _path(above, end)}
-    for key in nodes:
-        # Messages whose parents form a circle have no end.
-        if key in said and key not in covered:
+    covered: set[str] = set()
+    circles = [key for key in nodes if key in said]
+    for key in [*order, *([now] if now is not None else []), *circles]:
+        # Messages whose parents form a circle have no end: the first one of them is taken.
+        if key not in covered and key not in ends and key != now:
             order.insert(0, key)
-            covered.update(_path(above, key))
-    made: list[Conversation] = []
-    path: list[str] = []
-    for end in [*order, *([now] if now is not None else [])]:
-        whole = _path(above, end)
-        shared = 0
-        while shared < min(len(path), len(whole)) and path[shared] == whole[shared]:
-            shared += 1
-        made.append(Conversation(shared, tuple(whole[shared:])))
-        path = whole
-    return tuple(made)
+        one: str | None = key
+        while one is not None and one not in covered:
+            covered.add(one)
+            one = above[one]
+    every = [*order, *([now] if now is not None else [])]
+    return tuple(Conversation(shared, tuple(rest)) for shared, rest in paths(every, above.get))
 
 
 def _nearest(parents: Mapping[str, Any], said: set[str], key: Any) -> str | None:
@@ -158,15 +155,6 @@ def _nearest(parents: Mapping[str, Any], said: set[str], key: Any) -> str | None
         seen.add(key)
         key = parents[key]
     return None
-
-
-def _path(above: Mapping[str, str | None], end: str) -> list[str]:
-    path = {end: None}
-    one = above[end]
-    while one is not None and one not in path:
-        path[one] = None
-        one = above[one]
-    return list(reversed(path))
 
 
 class _Reader(Reader):

@@ -123,6 +123,8 @@ class _Index:
 
     main: _Part = attrs.field(factory=_Part)
     sidechains: list[_Part] = attrs.field(factory=list)
+    # The sidechain of each record in one.
+    _sides: dict[str, _Part] = attrs.field(factory=dict)
     session_ids: Counter[str] = attrs.field(factory=Counter)
     agent_id: str | None = None
     titles: dict[str, str] = attrs.field(factory=dict)
@@ -151,12 +153,15 @@ class _Index:
         if record.get("isSidechain") is not True:
             return self.main
         self.agent_id = text_of(record.get("agentId")) or self.agent_id
-        for part in reversed(self.sidechains):
-            if part.tree.knows_parent(record) or part.tree.has(record):
-                return part
-        if not self.sidechains or record.get("parentUuid") is None:
-            self.sidechains.append(_Part())
-        return self.sidechains[-1]
+        uuid, parent = text_of(record.get("uuid")), text_of(record.get("parentUuid"))
+        part = self._sides.get(uuid or "") or self._sides.get(parent or "")
+        if part is None:
+            if not self.sidechains or record.get("parentUuid") is None:
+                self.sidechains.append(_Part())
+            part = self.sidechains[-1]
+        if uuid is not None:
+            self._sides[uuid] = part
+        return part
 
 
 def read(file: FoundFile, limits: Limits) -> Iterable[History]:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from a3s_store.importers.history import Conversation
+from a3s_store.importers.history import Conversation, paths
 from a3s_store.importers.values import dict_of, list_of, text_of
 
 
@@ -63,12 +63,6 @@ class Tree:
     def has(self, record: dict[str, Any]) -> bool:
         """Return whether a record with this uuid was added."""
         return record.get("uuid") in self._by_uuid if text_of(record.get("uuid")) else False
-
-    def knows_parent(self, record: dict[str, Any]) -> bool:
-        """Return whether the parent of a record was added."""
-        return text_of(record.get("parentUuid")) is not None and (
-            record["parentUuid"] in self._by_uuid
-        )
 
     def pass_by(self, record: dict[str, Any]) -> None:
         """Note a record that is no message, since messages may name it as their parent."""
@@ -132,22 +126,8 @@ class Tree:
         tips = sorted(
             (node for node in self.nodes if not node.has_children), key=lambda node: node.order
         )
-        at: dict[int, int] = {}
-        path: list[Node] = []
-        for tip in tips:
-            new: list[Node] = []
-            node: Node | None = tip
-            while node is not None and id(node) not in at:
-                new.append(node)
-                node = node.parent
-            shared = 0 if node is None else at[id(node)] + 1
-            for gone in path[shared:]:
-                del at[id(gone)]
-            del path[shared:]
-            for one in reversed(new):
-                at[id(one)] = len(path)
-                path.append(one)
-            yield Conversation(shared, tuple(tuple(one.places) for one in reversed(new)))
+        for shared, rest in paths(tips, lambda node: node.parent):
+            yield Conversation(shared, tuple(tuple(one.places) for one in rest))
 
 
 def _after(group: Group | None, parent: Node | None) -> Node | None:

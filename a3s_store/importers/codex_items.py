@@ -28,6 +28,8 @@ CALLS: Final = frozenset({"function_call", "custom_tool_call", "local_shell_call
 RESULTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
 _OF_MODEL: Final = frozenset({"reasoning", "web_search_call", "image_generation_call", *CALLS})
 _TEXTS: Final = frozenset({"input_text", "output_text", "text"})
+# Items of one message; more of them are no response of a model.
+_MOST_ITEMS: Final = 1_000
 _MOVED: Final = frozenset({"type", "role", "content", "arguments", "input", "output", "action"})
 
 
@@ -47,7 +49,7 @@ def begins_message(item: Mapping[str, Any], kinds: list[str]) -> bool:
 
     Calls that wait for their results keep the message open.
     """
-    if not kinds:
+    if not kinds or len(kinds) >= _MOST_ITEMS:
         return True
     if any(kind in CALLS for kind in kinds):
         return False

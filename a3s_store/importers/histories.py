@@ -72,7 +72,7 @@ async def import_history(
     """
     check_mode(on_conflict)
     formats = formats_named(format)
-    root = Path(path).absolute()
+    root = _root(path)
     if not await asyncio.to_thread(root.exists):
         raise StoreUnavailableError(
             "there is no file or directory to import", op=OP, where=str(root)
@@ -103,8 +103,14 @@ def format_of(path: Path, format: str | None = None) -> str | None:  # noqa: A00
     Raises:
         InvalidArgumentError: `format` is no name.
     """
-    (found,) = _recognized(path, formats_named(format))
+    (found,) = _recognized(_root(path), formats_named(format))
     return found[1].name if found[1] is not None else None
+
+
+def _root(path: str | os.PathLike[str]) -> Path:
+    """Return the path that was given; only this one may be a link."""
+    root = Path(path).absolute()
+    return root.resolve() if root.is_symlink() else root
 
 
 def _recognized(root: Path, formats: tuple[Format, ...]) -> list[tuple[FoundFile, Format | None]]:

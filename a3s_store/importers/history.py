@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -20,6 +20,7 @@ from a3s_store.wire import Limits
 
 # What identifies a message in its source: for JSON lines the places of its records.
 Key: TypeAlias = Any
+K = TypeVar("K")
 
 
 class TimedMessage(NamedTuple):
@@ -48,6 +49,30 @@ class Conversation:
 
     shared: int
     keys: Sequence[Key]
+
+
+def paths(ends: Iterable[K], above: Callable[[K], K | None]) -> Iterator[tuple[int, list[K]]]:
+    """Yield for each end of a tree how much of its path the one before has, and the rest.
+
+    `above` returns the parent. Takes time in proportion to what is yielded, and ends in a circle.
+    """
+    at: dict[K, int] = {}
+    path: list[K] = []
+    for end in ends:
+        new: dict[K, None] = {}
+        one: K | None = end
+        while one is not None and one not in at and one not in new:
+            new[one] = None
+            one = above(one)
+        shared = at[one] + 1 if one is not None and one in at else 0
+        for gone in path[shared:]:
+            del at[gone]
+        del path[shared:]
+        rest = list(reversed(new))
+        for added in rest:
+            at[added] = len(path)
+            path.append(added)
+        yield shared, rest
 
 
 class Reader:

@@ -363,6 +363,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (given / "a.jsonl").symlink_to(next(secret.iterdir()))
     (given / "folder").symlink_to(secret, target_is_directory=True)
     os.mkfifo(given / "b.jsonl")
+    assert in_memory(lambda store: import_history(store, given / "a.jsonl")).ok, "given itself"
     report = in_memory(lambda store: import_history(store, given, format="codex"))
     assert not report.ok
     reasons = {one.path: one.reason for one in report.entries}
@@ -464,3 +465,33 @@ def test_secrets_are_redacted_as_in_any_save(tmp_path: Path) -> None:
             assert b"login fails" not in file.read_bytes()
 
     asyncio.run(main())
+
+
+def test_trees_with_many_ends_cost_no_more_than_their_messages(tmp_path: Path) -> None:
+    """A chain of messages with an end at each: written naively, a thousand times the file."""
+
+    def row(uuid: str, parent: str | None, role: str) -> dict[str, Any]:
+        return {
+            "type": role, "uuid": uuid, "parentUuid": parent, "sessionId": "s",
+            "message": {"content": uuid},
+        }  # fmt: skip
+
+    rows = [row("0", None, "user")]
+    for n in range(1, 200):
+        rows += [row(str(n), str(n - 1), "assistant"), row(f"end{n}", str(n), "user")]
+    appended = 0
+
+    class Counting(MemorySessionStore):
+        async def append(self, session_id: str, messages: Any, **more: Any) -> Any:
+            nonlocal appended
+            appended += len(messages)
+            return await super().append(session_id, messages, **more)
+
+    async def main() -> None:
+        async with Counting() as store:
+            report = await import_history(store, write_lines(tmp_path / "s.jsonl", rows))
+            assert report.ok
+            assert len(await store.branches("s")) == 199
+
+    asyncio.run(main())
+    assert appended <= 2 * len(rows)
