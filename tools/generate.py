@@ -8,7 +8,7 @@ files are made of it, and opened files compared with it: the steps rename tables
 SQLite reads the whole schema again (50 ms in all). `collection_code` says what follows from the
 registry of collections, `codecs` writes the functions of models and tables, `typed_changes` what
 type checkers know of them, `sync_face` the blocking twins of the store's methods, `module_page`
-makes docs/modules.md of the docstrings of modules.
+makes docs/modules.md of the docstrings of modules, `format_tables` the tables of file formats.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.sqlite.schema import migrate, verify_schema
-from tools import collection_code, model_homes, module_page, sync_face, typed_changes
+from tools import (
+    collection_code,
+    format_tables,
+    model_homes,
+    module_page,
+    sync_face,
+    typed_changes,
+)
 from tools.codecs import files
 
 SCHEMA: Final = Path(__file__).parents[1] / "schema" / "sqlite"
@@ -56,6 +63,7 @@ def main() -> int:
     wanted = {schema: script, **ours, **files.files(), **sync_face.files()}
     wanted[typed_changes.PLACE] = typed_changes.text()
     wanted[module_page.PAGE] = module_page.page()
+    wanted |= format_tables.files()
     stale = [path for path, text in wanted.items() if _text(path) != text]
     generated = {
         *SCHEMA.glob("whole_*.sql"),

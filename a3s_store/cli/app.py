@@ -45,8 +45,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "info": ("listing", "Describe the file STORE and its state."),
     "log": ("commits", "List the commits in STORE: what changed, in order."),
     "tail": ("commits", "Show the newest commits in STORE, and with --follow those that come."),
-    "import": ("transfer", "Import a directory of the engine's JSON files into STORE."),
-    "export": ("transfer", "Export sessions into DIR as the engine's JSON files."),
+    "import": ("transfer", "Import the sessions of a file or directory PATH into STORE."),
+    "export": (
+        "transfer",
+        "Export sessions into DIR: the engine's JSON files, transcripts, or other formats.",
+    ),
     "verify": ("maintenance", "Check STORE against its checksums and digests."),
     "doctor": ("doctor", "Diagnose STORE and recommend actions; only --fix writes."),
     "erase": ("doctor", "Delete sessions, leaving no piece of their texts in STORE."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -22,8 +22,15 @@ from a3s_store.interop import (
     TransferEntry,
     TransferReport,
     export_directory,
-    import_directory,
+    export_transcripts,
+    import_history,
 )
+from a3s_store.printable import one_line
+
+# The names in the registries of formats, which a help text does not import; a test compares them.
+UPSTREAM: Final = "a3s-code"
+IMPORTED: Final = (UPSTREAM, "codex", "claude-code", "chatgpt", "openai-agents", "aider", "jsonl")
+EXPORTED: Final = (UPSTREAM, "markdown", "html", "jsonl", "openai", "anthropic", "csv")
 
 OnConflict: TypeAlias = Literal["refuse", "replace", "skip"]
 
@@ -43,7 +50,13 @@ def _conflict_option(there: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 @click.command("import")
 @click.argument("store", type=PATH)
-@click.argument("directory", type=PATH, metavar="DIR")
+@click.argument("path", type=PATH, metavar="PATH")
+@click.option(
+    "--from",
+    "format_",
+    type=click.Choice(IMPORTED),
+    help="The format of PATH; without it, each file is recognised by its content.",
+)
 @_conflict_option("STORE")
 @click.option(
     "--repair-pairs",
@@ -53,24 +66,41 @@ def _conflict_option(there: str) -> Callable[[Callable[..., Any]], Callable[...,
 )
 @output.json_option
 def import_command(
-    store: Path, directory: Path, on_conflict: OnConflict, repair_pairs: bool, as_json: bool
+    store: Path,
+    path: Path,
+    format_: str | None,
+    on_conflict: OnConflict,
+    repair_pairs: bool,
+    as_json: bool,
 ) -> None:
-    """Import a directory of the engine's JSON files into STORE.
+    """Import the sessions of a file or directory PATH into STORE.
 
-    A missing STORE is created. A session is imported completely or, if one of its files is bad, not
-    at all. Sessions that are stored already are skipped, so an interrupted import can be run again.
-    Sessions with tool calls without result, which providers refuse, are listed, too. Exits with 1
-    when something was refused.
+    PATH is a directory of the engine's JSON files, or the history of another tool, which keeps its
+    ids and times: see docs/importing.md. A missing STORE is created. Sessions that are stored
+    already are skipped and those that have grown go on, so an import can be run again. Sessions
+    with tool calls without result, which providers refuse, are listed, too. Exits with 1 when
+    something was refused, or nothing was found.
     """
-    if not directory.exists():
-        raise NotFound(f"there is no directory at {directory}")
-    if not directory.is_dir():
-        raise Failure(f"{directory} is not a directory")
+    if not path.exists():
+        raise NotFound(f"there is no file or directory at {path}")
+    if not path.is_dir():
+        if format_ == UPSTREAM:
+            raise Failure(f"{path} is not a directory")
+        # Before a missing STORE is created.
+        from a3s_store.importers.histories import format_of
+
+        if format_of(path, format_) is None:
+            raise Failure(f"{path} is not a file of a known format")
 
     async def read(tell: Callable[[Progress], object]) -> TransferReport:
         async with SqliteSessionStore.open(store) as opened:
-            return await import_directory(
-                opened, directory, on_conflict=on_conflict, repair=repair_pairs, progress=tell
+            return await import_history(
+                opened,
+                path,
+                format=format_,
+                on_conflict=on_conflict,
+                repair=repair_pairs,
+                progress=tell,
             )
 
     with bar("Importing", hidden=as_json) as progress:
@@ -81,6 +111,19 @@ def import_command(
 @click.command("export")
 @click.argument("store", type=PATH)
 @click.argument("directory", type=PATH, metavar="DIR")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(EXPORTED),
+    default=UPSTREAM,
+    show_default=True,
+    help="The format of the files.",
+)
+@click.option(
+    "--no-branches",
+    is_flag=True,
+    help="Leave out the conversations that a session left (of markdown and html).",
+)
 @click.option(
     "--session",
     "session_ids",
@@ -93,14 +136,17 @@ def import_command(
 def export_command(
     store: Path,
     directory: Path,
+    format_: str,
+    no_branches: bool,
     session_ids: tuple[str, ...],
     on_conflict: OnConflict,
     as_json: bool,
 ) -> None:
-    """Export sessions into DIR as the engine's JSON files.
+    """Export sessions into DIR: the engine's JSON files, transcripts, or other formats.
 
-    A missing DIR is created. Sessions that are in DIR already are skipped, so an interrupted export
-    can be run again. Exits with 1 when something was refused.
+    The formats are described in docs/exporting.md. A missing DIR is created. Sessions that are in
+    DIR already are skipped, so an interrupted export can be run again. Exits with 1 when something
+    was refused.
     """
     if directory.exists() and not directory.is_dir():
         raise Failure(f"{directory} is not a directory")
@@ -111,6 +157,16 @@ def export_command(
             for session_id in session_ids:
                 if session_id not in {*inventory.sessions, *inventory.collections_only}:
                     raise not_found(session_id)
+            if format_ != UPSTREAM:
+                return await export_transcripts(
+                    opened,
+                    directory,
+                    format=format_,
+                    session_ids=session_ids or None,
+                    branches=not no_branches,
+                    on_conflict=on_conflict,
+                    progress=tell,
+                )
             return await export_directory(
                 opened,
                 directory,
@@ -143,6 +199,9 @@ def _tree(report: TransferReport) -> dict[str, Any]:
         "entries": [attrs.asdict(entry) for entry in report.entries],
         "notes": list(report.notes),
         "pairs": [attrs.asdict(one) for one in report.pairs],
+        "formats": list(report.formats),
+        "opaque": dict(report.opaque),
+        "lost": dict(report.lost),
     }
 
 
@@ -167,12 +226,22 @@ def _print(report: TransferReport) -> None:
     refused = [entry for entry in report.entries if entry.outcome == "refused"]
     if refused:
         _print_refused(refused, blank=made.row_count > 0)
+    _print_counts("Kept as it was, without a place in a session", report.opaque)
+    _print_counts("Not kept", report.lost)
+    if report.needs_entries and report.is_empty:
+        output.note("Nothing was imported: no session was found.")
     for sentence in report.notes:
         output.note(f"Note: {sentence}.")
     if report.pairs:
         print_pairs(report.pairs)
         if not all(one.repaired for one in report.pairs):
             output.note("Providers refuse such conversations; --repair-pairs repairs them.")
+
+
+def _print_counts(title: str, counts: Mapping[str, int]) -> None:
+    if counts:
+        shown = ", ".join(f"{one_line(kind)} {count}" for kind, count in counts.items())
+        output.note(f"{title}: {shown}.")
 
 
 def print_pairs(pairs: Sequence[SessionPairs]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Literal, TypeAlias, TypedDict, Unpack
 
 import attrs
 
@@ -13,6 +13,15 @@ from a3s_store.errors import CodecError, StoreError
 from a3s_store.printable import Printable, one_line
 
 Outcome: TypeAlias = Literal["read", "written", "skipped", "refused"]
+# The reason of an entry whose value is stored already.
+ALREADY: Final = "already there"
+
+
+class _More(TypedDict, total=False):
+    formats: tuple[str, ...]
+    opaque: Mapping[str, int]
+    lost: Mapping[str, int]
+    needs_entries: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -78,12 +87,19 @@ class TransferReport:
     """The entries of a transfer, sorted by path. `notes` are sources that could not be searched.
 
     `pairs` are the imported sessions with unmatched tool calls or results, sorted by id; these
-    count as imported.
+    count as imported. `formats` are the names of the formats that were read. `opaque` counts, by
+    kind, what has no place of its own in a session and was kept as it was, `lost` what could not be
+    kept. `needs_entries`: a transfer in which nothing was read, and of which nothing was stored
+    before, is not `ok`.
     """
 
     entries: tuple[TransferEntry, ...]
     notes: tuple[str, ...] = ()
     pairs: tuple[SessionPairs, ...] = ()
+    formats: tuple[str, ...] = ()
+    opaque: Mapping[str, int] = attrs.field(factory=dict)
+    lost: Mapping[str, int] = attrs.field(factory=dict)
+    needs_entries: bool = False
 
     @classmethod
     def of(
@@ -91,11 +107,12 @@ class TransferReport:
         entries: Iterable[TransferEntry],
         notes: tuple[str, ...] = (),
         pairs: Iterable[SessionPairs] = (),
+        **more: Unpack[_More],
     ) -> TransferReport:
         """Return the report of these entries, sorted."""
         ordered = sorted(entries, key=lambda entry: (entry.path, entry.session_id or ""))
         by_id = sorted(pairs, key=lambda one: one.session_id)
-        return cls(entries=tuple(ordered), notes=notes, pairs=tuple(by_id))
+        return cls(entries=tuple(ordered), notes=notes, pairs=tuple(by_id), **more)
 
     def __str__(self) -> str:
         lines = [
@@ -103,14 +120,22 @@ class TransferReport:
             for entry in self.entries
         ]
         lines += [f"pairs    {one}" for one in self.pairs]
+        lines += [f"opaque   {kind}: {count}" for kind, count in self.opaque.items()]
+        lines += [f"lost     {kind}: {count}" for kind, count in self.lost.items()]
         lines += [f"Note: {note}." for note in self.notes]
         # Names of files and ids come from outside: a line feed in one must not start a line.
         return "\n".join(map(one_line, lines))
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was refused."""
-        return not self.count("refused")
+        """Whether nothing was refused, and something was found if that is needed."""
+        return not self.count("refused") and not (self.needs_entries and self.is_empty)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was read or written, and nothing was stored already."""
+        moved = {"read", "written"}
+        return not any(one.outcome in moved or one.reason == ALREADY for one in self.entries)
 
     @property
     def size_bytes(self) -> int:

@@ -12,7 +12,7 @@ from a3s_store.core.collections import COLLECTIONS, CheckpointKind, Collection
 from a3s_store.core.protocol import SessionStore
 from a3s_store.core.snapshot import SessionSnapshot
 from a3s_store.core.tool_pairs import repair_pairs
-from a3s_store.core.transfer_report import reason_of
+from a3s_store.core.transfer_report import ALREADY, reason_of
 from a3s_store.errors import (
     CodecError,
     CorruptionError,
@@ -67,7 +67,7 @@ class Outcome:
 
 
 SAVED: Final = Outcome("kept")
-UNCHANGED: Final = Outcome("skipped", "already there")
+UNCHANGED: Final = Outcome("skipped", ALREADY)
 # The outcome of a conflict by `on_conflict`.
 CONFLICTS: Final = {
     "refuse": Outcome("refused", "another value is stored under this id"),

@@ -20,7 +20,7 @@ from a3s_store.models import Message, SessionData
 from tests import rules
 from tests.faults.__main__ import CAMPAIGNS
 from tests.unit.runtime.live import Echo
-from tools import module_page
+from tools import format_tables, module_page
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -340,6 +340,25 @@ def test_the_programs_about_secrets_run(tmp_path: Path) -> None:
     said = ["", "clone https://me:[redacted]@host/x\n"]
     programs = re.findall(r"```python\n(.*?)```", text, re.S)
     assert [_said_by(program, tmp_path) for program in programs] == said
+
+
+@pytest.mark.parametrize("page", format_tables.TABLES, ids=lambda page: page.name)
+def test_the_tables_of_formats_follow_from_the_registries(page: Path) -> None:
+    made = format_tables.files()[page]
+    assert page.read_text(encoding="utf-8") == made, "run python -m tools.generate"
+
+
+def test_the_programs_about_imports_and_exports_run(tmp_path: Path) -> None:
+    said = {
+        "importing.md": "('claude-code',) 1 True\n['Sort it.', 'Sorted downwards.']\n[2, 2]\n"
+        "skipped  chat.jsonl: already there\n",
+        "exporting.md": "['files.html', 'files.jsonl', 'files.md', 'files.openai.json']\n"
+        "True\nTrue\n",
+    }
+    for page, expected in said.items():
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+        assert _said_by(program, tmp_path) == expected
 
 
 def test_no_document_carries_a_path_of_a_machine() -> None:

@@ -70,11 +70,11 @@ def test_single_sessions_can_be_exported(directory: Path, tmp_path: Path) -> Non
     assert written == {"x", SESSION_ID}
 
 
-def test_an_empty_directory_is_nothing_to_do(tmp_path: Path) -> None:
+def test_an_empty_directory_has_nothing_to_import(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = invoke("import", tmp_path / "agent.a3s", tmp_path / "empty")
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert "nothing to do" in result.stderr
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no session was found" in result.stderr
 
 
 def test_a_file_is_no_directory(directory: Path, tmp_path: Path) -> None:
@@ -82,7 +82,9 @@ def test_a_file_is_no_directory(directory: Path, tmp_path: Path) -> None:
     file.write_text("x")
     result = invoke("import", store, file)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "is not a directory" in result.stderr
+    assert "is not a file of a known format" in result.stderr
+    assert not store.exists()
+    assert "is not a directory" in invoke("import", store, file, "--from", "a3s-code").stderr
     assert not store.exists()
     invoke("import", store, directory)
     assert invoke("export", store, file).exit_code == 1
@@ -101,3 +103,18 @@ def test_the_bar_is_on_stderr_and_only_on_a_terminal(directory: Path, tmp_path: 
 
 def test_messages_have_a_console_of_their_own() -> None:
     assert stderr().stderr is True
+
+
+def test_a_history_of_another_tool_is_imported_and_what_has_no_place_is_counted(
+    tmp_path: Path,
+) -> None:
+    histories = ROOT / "tests" / "data" / "histories"
+    result = invoke("import", tmp_path / "agent.a3s", histories)
+    assert result.exit_code == 0
+    assert "Kept as it was, without a place in a session: " in result.stderr
+    assert "toolUseResult 1" in result.stderr
+    again = json.loads(invoke("import", tmp_path / "agent.a3s", histories, "--json").stdout)
+    assert again["counts"]["skipped"] >= 7
+    assert "read" not in again["counts"]
+    forced = invoke("import", tmp_path / "b.a3s", histories / "codex", "--from", "claude-code")
+    assert forced.exit_code == 1

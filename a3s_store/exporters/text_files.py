@@ -1,0 +1,69 @@
+"""Files of an export: written beside their place and renamed, readable for their owner alone."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from a3s_store.backends.jsonfiles.layout import name_of
+from a3s_store.importers.source_files import digest_of
+from a3s_store.importers.store_item import CONFLICTS, SAVED, UNCHANGED, OnConflict, Outcome
+
+_LONGEST_NAME: Final = 200
+
+
+def file_name(session_id: str) -> str:
+    """Return the name of a session's files without their end; a hash where the id cannot be one."""
+    name = name_of(session_id)
+    usable = (
+        name is not None and not name.startswith(".") and len(os.fsencode(name)) <= _LONGEST_NAME
+    )
+    if name is not None and usable and name.isprintable():
+        return name
+    return "session-" + hashlib.sha256(session_id.encode()).hexdigest()[:32]
+
+
+def write_text(path: Path, parts: Iterable[str], on_conflict: OnConflict) -> tuple[Outcome, int]:
+    """Write a file unless it has this text already; return the outcome and its bytes.
+
+    A file with other text is a conflict; so is anything that is no file, which is never replaced.
+    Raises OSError.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    digest = hashlib.sha256()
+    size = 0
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(partial, flags, 0o600), "wb") as file:
+            for part in parts:
+                encoded = part.encode("utf-8", "backslashreplace")
+                digest.update(encoded)
+                size += len(encoded)
+                file.write(encoded)
+            file.flush()
+            os.fsync(file.fileno())
+        outcome = _conflict(path, digest.hexdigest(), on_conflict)
+        if outcome is SAVED:
+            partial.replace(path)
+        return outcome, size if outcome is SAVED else 0
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+
+
+def _conflict(path: Path, digest: str, on_conflict: OnConflict) -> Outcome:
+    if not os.path.lexists(path):
+        return SAVED
+    if path.is_symlink() or not path.is_file():
+        return Outcome("refused", "something that is no file has this name")
+    if digest_of(path) == digest:
+        return UNCHANGED
+    if on_conflict == "replace":
+        return SAVED
+    return Outcome(CONFLICTS[on_conflict].outcome, "another file has this name")
