@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import pytest
 from a3s_store import SqliteSessionStore
 from a3s_store.backends.sqlite.write import write_states
 from a3s_store.core.conversation import Bound
-from tests.support import database
+from tests.support import database, executed
 
 # The most new messages that one transaction takes, and how many each of several writes.
 MOST: Final = 40
@@ -38,19 +37,15 @@ def rows(path: Path) -> tuple[int, int, int]:
         return count(conn), count(conn, "branch"), count(conn, "unfinished")
 
 
-async def transactions(
-    store: SqliteSessionStore, saving: asyncio.Task[Any], each: Callable[[], object] | None = None
-) -> list[int]:
-    """Return how many messages are stored after each transaction until a save has ended."""
-    assert store._engine.writer is not None
-    found: list[int] = []
-    while not saving.done():
-        found.append(await store._engine.writer.run(count))
-        if each is not None:
-            each()
-    with contextlib.suppress(BaseException):
-        await saving
-    return found
+async def chunks(store: SqliteSessionStore, step: Awaitable[Any]) -> list[int]:
+    """Return how many messages each transaction inserts that inserts any, while a step is made."""
+    found = [0]
+    for statement in await executed(store, step):
+        if statement.startswith("INSERT INTO message ("):
+            found[-1] += 1
+        elif statement == "COMMIT":
+            found.append(0)
+    return [number for number in found if number]
 
 
 async def begun(path: Path) -> None:
