@@ -214,7 +214,7 @@ def _of_agent(file: FoundFile, index: _Index, parent_id: str, fingerprint: str) 
     stem = file.parts[-1].removesuffix(".jsonl")
     agent = index.agent_id or stem.removeprefix("agent-")
     folder = file.full.parent
-    if not index.session_ids and folder.name == "subagents":
+    if folder.name == "subagents":
         parent_id = folder.parent.name
     (part,) = index.sidechains
     part.others += index.main.others
