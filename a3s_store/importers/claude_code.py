@@ -129,6 +129,8 @@ class _Index:
     agent_id: str | None = None
     titles: dict[str, str] = attrs.field(factory=dict)
     counted: Counter[str] = attrs.field(factory=Counter)
+    # Records whose uuid another one has: they are kept whole.
+    repeated: set[int] = attrs.field(factory=set)
     lost: Counter[str] = attrs.field(factory=Counter)
 
     def add(self, record: dict[str, Any], place: Place) -> None:
@@ -140,8 +142,11 @@ class _Index:
         if kind in _TITLES and text_of(record.get(_TITLES[kind])):
             self.titles[kind] = record[_TITLES[kind]]
         if kind in _MESSAGES and isinstance(record.get("message"), dict):
-            part.tree.add(record, place)
-            if _RESULT in record:
+            if not part.tree.add(record, place):
+                self.counted["repeated record"] += 1
+                self.repeated.add(place.offset)
+                part.others.append(place)
+            elif _RESULT in record:
                 self.counted[_RESULT] += 1
                 part.others.append(place)
             return
@@ -208,6 +213,9 @@ def _of_agent(file: FoundFile, index: _Index, parent_id: str, fingerprint: str) 
     """Return the session of a subagent's own file, with its task in the session that gave it."""
     stem = file.parts[-1].removesuffix(".jsonl")
     agent = index.agent_id or stem.removeprefix("agent-")
+    folder = file.full.parent
+    if folder.name == "subagents":
+        parent_id = folder.parent.name
     (part,) = index.sidechains
     part.others += index.main.others
     child_id = f"{parent_id}.agent-{agent}"
@@ -250,7 +258,6 @@ def _history(
     *,
     parent_id: str | None = None,
 ) -> History:
-    lost = index.lost + Counter({"repeated record": part.tree.repeated})
     counted = index.counted + Counter({"parent that is missing": part.tree.parentless})
     titles = [index.titles[one] for one in reversed(_TITLES) if one in index.titles]
     usage = list(part.usage.values())
@@ -280,10 +287,10 @@ def _history(
     return History(
         session=session,
         conversations=tuple(part.tree.conversations()),
-        open=partial(_Reader, file.full, part.others),
+        open=partial(_Reader, file.full, part.others, index.repeated),
         fingerprint=fingerprint,
         counted=counted,
-        lost=lost,
+        lost=index.lost,
     )
 
 
@@ -303,10 +310,11 @@ def _cost(usage: tuple[Any, ...], otherwise_ms: int | None) -> LlmCostRecord:
 class _Reader(Reader):
     """Makes the messages and records at places of a file."""
 
-    def __init__(self, path: Path, others: list[Place]) -> None:
+    def __init__(self, path: Path, others: list[Place], whole: set[int]) -> None:
         super().__init__()
         self._lines = LineReader(path)
         self._others = others
+        self._whole = whole
 
     def __enter__(self) -> _Reader:
         return self
@@ -346,6 +354,8 @@ class _Reader(Reader):
             if not record:
                 text = {"text": self._lines.text(offset, length)}
                 yield OpaqueRecord(str(offset), "line", text, length)
+            elif offset in self._whole:
+                yield OpaqueRecord(str(offset), "repeated", record, length)
             elif text_of(record.get("type")) in _MESSAGES and _RESULT in record:
                 kept = {"uuid": record.get("uuid"), _RESULT: record[_RESULT]}
                 yield OpaqueRecord(str(offset), _RESULT, kept, length)

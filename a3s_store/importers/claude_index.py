@@ -57,7 +57,6 @@ class Tree:
     nodes: list[Node] = attrs.field(factory=list)
     _last: Node | None = None
     _by_uuid: dict[str, Node | None] = attrs.field(factory=dict)
-    repeated: int = 0
     parentless: int = 0
 
     def has(self, record: dict[str, Any]) -> bool:
@@ -70,11 +69,10 @@ class Tree:
         if uuid is not None:
             self._by_uuid.setdefault(uuid, self._parent(record))
 
-    def add(self, record: dict[str, Any], place: Place) -> None:
-        """Add a record that is a message or a part of one."""
+    def add(self, record: dict[str, Any], place: Place) -> bool:
+        """Add a record that is a message or a part of one; return False if its uuid was added."""
         if self.has(record):
-            self.repeated += 1
-            return
+            return False
         message = dict_of(record.get("message"))
         node = self._placed(record["type"] == "assistant", message, self._parent(record), place)
         node.order = max(node.order, len(self._by_uuid))
@@ -82,6 +80,7 @@ class Tree:
         uuid = text_of(record.get("uuid"))
         # One without a uuid takes up a number, too, so that orders differ.
         self._by_uuid[uuid or f"\0{place.offset}"] = node
+        return True
 
     def _parent(self, record: dict[str, Any]) -> Node | None:
         named = text_of(record.get("parentUuid"))

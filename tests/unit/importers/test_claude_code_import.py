@@ -225,7 +225,8 @@ def test_a_repeated_uuid_is_counted_and_not_said_twice(tmp_path: Path) -> None:
     rows = [record("a", None, "user", "one"), record("b", "a", "assistant", "two")]
     report, session = imported(write_lines(tmp_path / "s.jsonl", [*rows, *rows]), "s")
     assert said(session.messages) == ["user: one", "assistant: two"]
-    assert report.lost == {"repeated record": 2}
+    assert report.lost == {}
+    assert report.opaque["repeated record"] == 2
 
 
 @pytest.mark.parametrize(
@@ -294,3 +295,13 @@ def test_a_message_that_was_being_written_is_completed_by_the_next_import(tmp_pa
 async def both(store: MemorySessionStore) -> list[list[str]]:
     await import_history(store, CLAUDE)
     return await conversations(store, CLAUDE_ID)
+
+
+def test_a_subagent_belongs_to_the_session_of_its_folder(
+    tmp_path: Path,
+) -> None:
+    row = record("a", None, "user", "look", isSidechain=True)
+    row["sessionId"] = "agent-7"  # as some releases write it
+    file = write_lines(tmp_path / "parent" / "subagents" / "agent-7.jsonl", [row])
+    _, session = imported(file, "parent.agent-7")
+    assert session.parent_id == "parent"
