@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-_COPIED: Final = ("a3s_store", "docs", "schema", "tools", "tests", "pyproject.toml")
+_COPIED: Final = ("a3s_store", "docs", "schema", "tools", "tests", "README.md", "pyproject.toml")
 # Tests of test_migrate.py that compare numbered files, current.sql, models and registry; the others
 # there are about opening files.
 SCHEMA: Final = "numbered or current_sql or registry or attribute or whole_schema or migrated"
