@@ -41,9 +41,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test its limit of wall time, and measure no coverage of those that run long.
 
     That is fault, property and Hypothesis tests: measuring would nearly double their time. Slow
-    tests come first, so that no worker of pytest-xdist is left alone with one at the end.
+    tests come first, then properties, so that no worker of pytest-xdist is left alone with them at
+    the end.
     """
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=_turn)
     for item in items:
         path = Path(item.path)
         folder, name = path.parent.name, path.name
@@ -52,6 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(seconds_for(item)))
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("slow") is not None:
+        return 0
+    return 1 if Path(item.path).parent.name == "property" else 2
 
 
 def seconds_for(item: pytest.Item) -> int:
