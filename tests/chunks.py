@@ -45,6 +45,8 @@ async def chunks(store: SqliteSessionStore, step: Awaitable[Any]) -> list[int]:
             found[-1] += 1
         elif statement == "COMMIT":
             found.append(0)
+        elif statement == "ROLLBACK":
+            found[-1] = 0
     return [number for number in found if number]
 
 

@@ -155,12 +155,12 @@ def _delete(
     """Delete rows, and their words from the index, which None gives up; return how many."""
     from a3s_store.backends.sqlite.rows import memory_index
 
-    is_indexed = bool(words) and memory_index.remove(conn, words or [])
     if words is None:
         memory_index.INDEX.give_up(conn)
+    else:
+        memory_index.remove(conn, words)
     gone = conn.execute(f"DELETE FROM agent_memory WHERE {where}", (value,)).rowcount
-    if is_indexed:
-        memory_index.INDEX.lower(conn)
+    memory_index.INDEX.lower(conn)
     return gone
 
 

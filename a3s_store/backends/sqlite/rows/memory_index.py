@@ -71,23 +71,17 @@ def is_due(conn: sqlite3.Connection) -> bool:
     return INDEX.behind(conn) >= BEHIND and word_index.is_available(conn)
 
 
-def remove(conn: sqlite3.Connection, rows: Sequence[tuple[int, str, str]]) -> bool:
-    """Remove the words of the indexed ones of these rows; True if there were any.
+def remove(conn: sqlite3.Connection, rows: Sequence[tuple[int, str, str]]) -> None:
+    """Remove the words of the indexed ones of these rows, before the caller removes the rows.
 
-    A row is its key, its owner and its content, before it is removed. If True, the caller removes
-    the rows and then calls `INDEX.lower`.
+    A row is its key, its owner and its content. Afterwards the caller calls `INDEX.lower`.
     """
     done = INDEX.watermark(conn) or 0
     indexed = [row for row in rows if row[0] <= done]
-    if not indexed:
-        return False
     if len(indexed) > MOST:
         INDEX.give_up(conn)
-        return False
-    is_removed = INDEX.remove(conn, indexed)
-    if is_removed:
+    elif indexed and INDEX.remove(conn, indexed):
         INDEX.tidy(conn)
-    return is_removed
 
 
 def replace(

@@ -284,13 +284,12 @@ def remove_rows(conn: sqlite3.Connection, branch: int, start: int, end: int) -> 
     """Remove these rows of a branch and their words, whose blobs stay; how many those were."""
     from a3s_store.backends.sqlite.rows import search_index
 
-    is_indexed = search_index.remove(conn, branch, start, end)
+    search_index.remove(conn, branch, start, end)
     gone = conn.execute(
         "DELETE FROM message WHERE branch_key = ? AND seq >= ? AND seq < ?",
         (branch, start, end),
     ).rowcount
-    if is_indexed:
-        search_index.lower(conn)
+    search_index.lower(conn)
     return gone
 
 

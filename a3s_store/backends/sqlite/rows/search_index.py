@@ -72,20 +72,17 @@ def count(conn: sqlite3.Connection) -> int:
     return int(found)
 
 
-def remove(conn: sqlite3.Connection, branch: int, start: int, end: int) -> bool:
-    """Remove the words of these rows of a branch, before the rows; True if any was indexed.
-
-    If so, the caller removes the rows and then calls `lower`.
-    """
+def remove(conn: sqlite3.Connection, branch: int, start: int, end: int) -> None:
+    """Remove the words of these rows of a branch, before the caller removes them and `lower`s."""
     done = INDEX.watermark(conn)
     if not done:
-        return False
+        return
     rows = conn.execute(
         f"SELECT {_COLUMNS} FROM message "
         "WHERE branch_key = ? AND seq >= ? AND seq < ? AND message_key <= ?",
         (branch, start, end, done),
     ).fetchall()
-    return INDEX.remove(conn, rows)
+    INDEX.remove(conn, rows)
 
 
 def expression(texts: str, branches: Iterable[int] | None, roles: Iterable[str] | None) -> str:

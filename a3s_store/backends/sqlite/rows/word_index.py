@@ -174,7 +174,7 @@ class WordIndex:
     def remove(self, conn: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> bool:
         """Remove the words of indexed rows, before the rows; True if there were any.
 
-        If so, the caller removes the rows and then calls `lower`.
+        In any case the caller removes the rows and then calls `lower`.
         """
         entries = [*map(self._entry, rows)]
         return self._change(conn, lambda: conn.executemany(self._delete, entries)) and bool(entries)
@@ -209,9 +209,13 @@ class WordIndex:
         self._change(conn, lambda: self.merge(conn))
 
     def lower(self, conn: sqlite3.Connection) -> None:
-        """Lower the watermark to the last row, since a key above that is used again."""
+        """Lower the watermark to the last row, since a key above that is used again.
+
+        After any removal: that of rows behind the index may leave an indexed one as the last.
+        """
         conn.execute(
-            f"UPDATE {self.table.state} SET watermark = min(watermark, ({self._last}))",
+            f"UPDATE {self.table.state} SET watermark = ({self._last}) "
+            f"WHERE watermark > ({self._last})"
         )
 
     def give_up(self, conn: sqlite3.Connection) -> None:

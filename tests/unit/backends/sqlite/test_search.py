@@ -197,6 +197,19 @@ def test_the_key_of_a_removed_message_is_indexed_again(path: Path) -> None:
     with_store(path, use)
 
 
+def test_keys_that_a_removal_behind_the_index_leaves_free_are_indexed_again(path: Path) -> None:
+    """The last indexed messages are removed while others are last, and then those."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        await save(store, "d", 10)
+        await store.delete("c")
+        await store.delete("d")
+        await save(store, "e", 10, "worde")
+        assert len(await store.search("worde", limit=1000)) == 10
+
+    with_store(path, use)
+
+
 def test_no_byte_of_an_erased_word_is_left(path: Path) -> None:
     secret = b"zebracadabra"
 

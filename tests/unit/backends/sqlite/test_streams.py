@@ -593,7 +593,7 @@ def test_a_file_of_schema_13_gets_streams(tmp_path: Path) -> None:
     path = tmp_path / "a.a3s"
     with_store(path, lambda store: store.save(session("s")))
     with database(path) as conn:
-        for table in ("stream_item_label", "stream_item", "stream"):
+        for table in ("stream_item_label", "stream_item", "stream", "memory_search_state"):
             conn.execute(f"DROP TABLE {table}")
         conn.execute("PRAGMA user_version = 13")
         conn.commit()

@@ -347,7 +347,7 @@ def test_a_file_or_folder_that_may_not_be_written_is_said_with_its_name(
     assert str(path) in done.stderr
 
 
-@pytest.mark.parametrize("text", ["", "file:x?mode=memory", "/dev/null", "/proc/self/mem", "a\0b"])
+@pytest.mark.parametrize("text", ["", "file:x?mode=rwc", "/dev/null", "/proc/self/mem", "a\0b"])
 def test_what_is_no_file_of_ours_makes_no_store(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -371,7 +371,7 @@ def test_a_session_whose_last_save_is_lost_keeps_its_messages(tmp_path: Path) ->
 )
 def test_a_policy_refuses_numbers_that_keep_nothing(numbers: dict[str, Any]) -> None:
     (name,) = numbers
-    with pytest.raises(InvalidArgumentError, match=f"{name} is an integer from [01] on") as raised:
+    with pytest.raises(InvalidArgumentError, match=f"{name} is an integer from [01] to ") as raised:
         RetentionPolicy(**numbers)
     assert raised.value.argument == name
 

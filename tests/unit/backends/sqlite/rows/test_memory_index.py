@@ -307,6 +307,19 @@ def test_the_key_of_a_removed_memory_is_indexed_again(path: Path) -> None:
     with_store(path, use)
 
 
+def test_keys_that_a_removal_behind_the_index_leaves_free_are_indexed_again(path: Path) -> None:
+    """The last indexed memories are removed while others are last, and then those."""
+
+    async def use(store: SqliteSessionStore) -> None:
+        await store.memories("third").store_all(items(range(5000, 5010)))
+        await store.memories("another").clear()
+        await store.memories("third").clear()
+        await store.memories("fourth").store_all(items(range(6000, 6010)))
+        assert await ids(store, "number6003", "fourth") == ["m6003"]
+
+    with_store(path, use)
+
+
 # -- Damage, and other builds ---------------------------------------------------------------------
 
 
