@@ -133,9 +133,12 @@ class TransferReport:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was read or written, and nothing was stored already."""
+        """Whether no session was found: none was moved, was stored already, or has an outcome."""
         moved = {"read", "written"}
-        return not any(one.outcome in moved or one.reason == ALREADY for one in self.entries)
+        return not any(
+            one.outcome in moved or one.reason == ALREADY or one.session_id is not None
+            for one in self.entries
+        )
 
     @property
     def size_bytes(self) -> int:

@@ -18,14 +18,22 @@ _LONGEST_NAME: Final = 200
 
 
 def file_name(session_id: str) -> str:
-    """Return the name of a session's files without their end; a hash where the id cannot be one."""
+    """Return the name of a session's files without their end: the id where that can be a name.
+
+    Otherwise it ends with a hash of the id, so that no two sessions have one name.
+    """
     name = name_of(session_id)
     usable = (
         name is not None and not name.startswith(".") and len(os.fsencode(name)) <= _LONGEST_NAME
     )
     if name is not None and usable and name.isprintable():
-        return name
-    return "session-" + hashlib.sha256(session_id.encode()).hexdigest()[:32]
+        return name if name == session_id else with_hash(name, session_id)
+    return with_hash("session", session_id)
+
+
+def with_hash(name: str, session_id: str) -> str:
+    """Return a name that only this session has."""
+    return f"{name}-{hashlib.sha256(session_id.encode()).hexdigest()[:16]}"
 
 
 def write_text(path: Path, parts: Iterable[str], on_conflict: OnConflict) -> tuple[Outcome, int]:

@@ -21,7 +21,7 @@ from a3s_store.core.transfer_report import (
 from a3s_store.errors import InvalidArgumentError, StoreUnavailableError
 from a3s_store.exporters.formats import ExportFormat, format_named
 from a3s_store.exporters.loading import Loaded, loaded
-from a3s_store.exporters.text_files import file_name, write_text
+from a3s_store.exporters.text_files import file_name, with_hash, write_text
 from a3s_store.importers.store_item import ITS_OWN, OnConflict, check_mode
 
 OP: Final = "export_transcripts"
@@ -65,18 +65,16 @@ async def export_transcripts(
     root = Path(directory).absolute()
     entries: list[TransferEntry] = []
     lost: Counter[str] = Counter()
-    # Two ids may have one name, on some file systems also if only their case differs.
+    # On some file systems names are the same if only their case differs.
     taken: set[str] = set()
     for done, session_id in enumerate(wanted, 1):
         name = file_name(session_id)
         if name.casefold() in taken:
-            reason = "another session has the same file name"
-            entries.append(_refused(name, session_id, reason))
-        else:
-            taken.add(name.casefold())
-            entries += await _session(
-                store, root / name, session_id, chosen, branches, on_conflict, lost
-            )
+            name = with_hash(name, session_id)
+        taken.add(name.casefold())
+        entries += await _session(
+            store, root / name, session_id, chosen, branches, on_conflict, lost
+        )
         if progress is not None:
             progress(Progress(done=done, total=len(wanted), current=session_id))
     return TransferReport.of(entries, formats=(chosen.name,), lost=dict(sorted(lost.items())))

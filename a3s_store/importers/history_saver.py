@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+import attrs
+
 from a3s_store.core.base.appends import NOWHERE
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.digests import message_digest
@@ -44,6 +46,10 @@ _AT_ONCE: Final = 256
 _BYTES_AT_ONCE: Final = 1 << 20
 _STATE: Final = "import"
 _CHANGED: Final = Outcome("refused", "the session was changed during its import; import it again")
+_WENT_ON: Final = (
+    "the stored conversation and the source's went on differently; on_conflict 'replace' makes the "
+    "source's the present one, and the stored one a branch"
+)
 _LONGEST_NAME: Final = 1024
 T = TypeVar("T", TimedMessage, OpaqueRecord)
 
@@ -126,7 +132,7 @@ class _InBatches:
             header = await self._without_repair(header, state)
             found = await self._find(state)
             if found is None and self._on_conflict != "replace":
-                return Saved(CONFLICTS[self._on_conflict])
+                return Saved(attrs.evolve(CONFLICTS[self._on_conflict], reason=_WENT_ON))
             start = found or start
         if header is not None:
             self._end, self._generation = header.position, header.generation

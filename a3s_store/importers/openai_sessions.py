@@ -33,7 +33,12 @@ from a3s_store.wire import Limits
 
 NAME: Final = "openai-agents"
 _EXTRA: Final = "x.openai"
-_SESSIONS: Final = "SELECT session_id, created_at, updated_at FROM agent_sessions ORDER BY 1"
+# Messages may have outlived the row of their session: foreign keys are not enforced by default.
+_SESSIONS: Final = (
+    "SELECT session_id, created_at, updated_at FROM agent_sessions UNION ALL "
+    "SELECT DISTINCT session_id, NULL, NULL FROM agent_messages AS m WHERE NOT EXISTS "
+    "(SELECT 1 FROM agent_sessions AS s WHERE s.session_id = m.session_id) ORDER BY 1"
+)
 _ITEMS: Final = (
     "SELECT id, message_data, created_at FROM agent_messages WHERE session_id = ? ORDER BY id"
 )

@@ -11,6 +11,7 @@ from a3s_store.core.arguments import check_choice, refused
 from a3s_store.core.streams import checks
 from a3s_store.core.streams.requests import InfoQuery, ItemQuery, Read, Write
 from a3s_store.core.streams.values import ORDERS, Item, ItemOrder, StreamInfo
+from a3s_store.errors import StaleItemError
 from a3s_store.printable import short_repr
 
 # How many items `iterate` reads at once.
@@ -87,18 +88,41 @@ class StreamReads:
 
         Items that others add behind the present place are yielded too; in the block of a
         transaction they are a conflict.
+
+        Raises:
+            StaleItemError: the stream was deleted between two reads, whether or not another one has
+                its name now.
         """
         query = self._query(
             "iterate", None, after, before, _PAGE, id_prefix, id_before, order, labels
         )
+        found: tuple[Item, ...] = await self._read("iterate", query)
         while True:
-            found: tuple[Item, ...] = await self._read("iterate", query)
             for item in found:
                 yield item
             if len(found) < _PAGE:
                 return
-            end = {"after": found[-1].seq} if order == "seq" else {"id_after": found[-1].id}
-            query = attrs.evolve(query, **end)
+            # The last item is read once more, since it tells whether this is the same stream.
+            *_, before_last, last = found
+            end = {"after": last.seq - 1} if order == "seq" else {"id_after": before_last.id}
+            query = attrs.evolve(query, **end, limit=_PAGE + 1)
+            found = await self._read("iterate", query)
+            await self._check_same(last, found)
+            if order == "seq":
+                found = tuple(item for item in found if item.seq > last.seq)
+            else:
+                found = tuple(item for item in found if (item.id or "") > (last.id or ""))
+
+    async def _check_same(self, last: Item, found: tuple[Item, ...]) -> None:
+        """Check that a page is of the stream in which an item was the last one before it."""
+        now = next((item for item in found if item.seq == last.seq), None)
+        if now is None:
+            # It was removed, alone or with its stream.
+            info = await self.info()
+            if info is None or info.next <= last.seq:
+                raise _deleted(self.name, last.seq + 1, 0 if info is None else info.next)
+        elif now.version == last.version and now.at_ms != last.at_ms:
+            raise _deleted(self.name, last.seq + 1, now.seq)
 
     async def info(self) -> StreamInfo | None:
         """Return what is known of the stream; None where none is stored. Items are counted."""
@@ -144,3 +168,14 @@ class StreamReads:
     async def _read(self, op: str, query: Read) -> Any:
         self._store._check_open(op)
         return await self._store._read_stream(op, self.name, query)
+
+
+def _deleted(name: str, expected: int, current: int) -> StaleItemError:
+    return StaleItemError(
+        "the stream was deleted while it was read",
+        expected=expected,
+        current=current,
+        op="iterate",
+        where=f"stream {short_repr(name)}",
+        hint="Read it again from its beginning",
+    )

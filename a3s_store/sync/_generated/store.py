@@ -1835,6 +1835,10 @@ class SyncStream(SyncObject["Stream"]):
 
         Items that others add behind the present place are yielded too; in the block of a
         transaction they are a conflict.
+
+        Raises:
+            StaleItemError: the stream was deleted between two reads, whether or not another one has
+                its name now.
         """
         return self._iterate(
             self._async.iterate(
@@ -2126,6 +2130,10 @@ class SyncTransactionStream(SyncObject["TransactionStream"]):
 
         Items that others add behind the present place are yielded too; in the block of a
         transaction they are a conflict.
+
+        Raises:
+            StaleItemError: the stream was deleted between two reads, whether or not another one has
+                its name now.
         """
         return self._iterate(
             self._async.iterate(

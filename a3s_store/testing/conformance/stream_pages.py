@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from a3s_store.core.streams.values import NewItem
-from a3s_store.errors import InvalidCursorError
+from a3s_store.errors import InvalidCursorError, StaleItemError
 from a3s_store.testing.conformance.expect import holds, raises, same
 from a3s_store.testing.conformance.suite import required_by
 
@@ -80,6 +81,41 @@ async def long_streams_are_iterated(store: Any) -> None:
     same([*range(600)], [one.value async for one in stream.iterate()], "by seq")
     found = [one.value async for one in stream.iterate(order="id", after=99)]
     same([*range(100, 600)], found, "by id")
+
+
+@required_by(_GROUP, capability="streams")
+async def an_iteration_yields_items_of_one_stream(store: Any) -> None:
+    """iterate() notices that the stream was deleted; single items may go and come."""
+    stream = store.stream("a")
+    for order in ("seq", "id"):
+        for comes_again in (0, 1, 600):
+            await stream.delete()
+            await stream.append(*(NewItem(n, id=f"{n:04}") for n in range(600)))
+            seen: list[Any] = []
+            what = f"{comes_again} items are there by {order}"
+            await raises(StaleItemError, what, _replaced, stream, order, comes_again, seen)
+            same([*range(256)], seen, f"what was read before {what}")
+        await stream.delete()
+        await stream.append(*(NewItem(n, id=f"{n:04}") for n in range(600)))
+        seen = []
+        async for one in stream.iterate(order=order):
+            seen.append(one.value)
+            if len(seen) == 1:
+                await stream.delete("0255")
+                await stream.append(NewItem(0, id="0254a"), NewItem(600, id="0600"))
+        wanted = [*range(600), 0, 600] if order == "seq" else [*range(601)]
+        same(wanted, seen, f"items that come and go, by {order}")
+
+
+async def _replaced(stream: Any, order: str, count: int, seen: list[Any]) -> None:
+    """Iterate over a stream that is deleted meanwhile, and has so many other items then."""
+    async for one in stream.iterate(order=order):
+        seen.append(one.value)
+        if len(seen) == 1:
+            await stream.delete()
+            await asyncio.sleep(0.01)  # the time of an item is in milliseconds
+            if count:
+                await stream.append(*(NewItem(-n, id=f"{n:04}") for n in range(count)))
 
 
 @required_by(_GROUP, capability="streams")

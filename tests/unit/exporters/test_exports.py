@@ -209,11 +209,18 @@ def test_ids_never_name_a_file_outside_and_two_ids_never_share_one(tmp_path: Pat
     folder = tmp_path / "out"
     report = exported([SessionSnapshot(session=one) for one in sessions], folder, format="jsonl")
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
-    written = {one.session_id for one in report.entries if one.outcome == "written"}
-    refused = {one.session_id for one in report.entries if one.outcome == "refused"}
-    assert written | refused == set(ids)
-    assert len(list(folder.iterdir())) == len(written)
-    assert len(refused & {"a/b", "a_b", "A_b"}) == 2
+    assert {one.session_id for one in report.entries if one.outcome == "written"} == set(ids)
+    names = {one.name for one in folder.iterdir()}
+    assert len({name.casefold() for name in names}) == len(ids)
+    assert {"A_b.jsonl", "con.jsonl"} < names, "ids that can be names are those"
+
+
+def test_a_session_does_not_replace_the_file_of_another(tmp_path: Path) -> None:
+    sessions = [SessionData(id=one, created_at=1, updated_at=1) for one in ("a/b", "a_b")]
+    snapshots = [SessionSnapshot(session=one) for one in sessions]
+    exported(snapshots[:1], tmp_path, format="jsonl", on_conflict="replace")
+    exported(snapshots[1:], tmp_path, format="jsonl", on_conflict="replace")
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_wrong_argument_is_refused(tmp_path: Path) -> None:

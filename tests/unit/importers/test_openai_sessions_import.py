@@ -123,3 +123,14 @@ def test_damaged_and_planted_databases_are_refused(tmp_path: Path) -> None:
     report = in_memory(lambda store: import_history(store, path))
     assert not report.ok
     assert "not those of the OpenAI Agents SDK" in str(report)
+
+
+def test_messages_without_the_row_of_their_session_are_a_session(tmp_path: Path) -> None:
+    path = database(tmp_path / "agents.db", ITEMS)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM agent_sessions")
+    connection.close()
+    report, session = imported(path, "chat")
+    assert report.count("read") == 1
+    assert len(session.messages) == 5
+    assert session.created_at == 0
