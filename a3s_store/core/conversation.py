@@ -96,6 +96,18 @@ class LargeSaveError(Exception):
         self.at_ms: tuple[int, ...] = ()
         self.conversations: Sequence[tuple[str, tuple[Message, ...]]] = ()
 
+    def located(
+        self,
+        session_id: str,
+        place: Callable[[Any, Any, ChainHashes], Any],
+        now_ms: int,
+        at_ms: tuple[int, ...] = (),
+    ) -> Self:
+        """Note whose messages they are and how they are placed; return the error."""
+        self.session_id, self.place = session_id, place
+        self.now_ms, self.at_ms = now_ms, at_ms
+        return self
+
 
 class ChainHashes:
     """The chain hashes of a conversation that is to be stored, computed where they are asked for.

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from a3s_store.core import processes
 
@@ -161,20 +161,30 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Create a file that only its owner may read, and sync it; a failure leaves no file."""
+@contextlib.contextmanager
+def creating(path: Path) -> Iterator[IO[bytes]]:
+    """Create a file that only its owner may read, and sync it at the end of the block.
+
+    A failure, of the block too, leaves no file. Raises OSError.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
     descriptor = os.open(path, flags, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             with contextlib.suppress(AttributeError):  # not on Windows
                 os.fchmod(descriptor, 0o600)  # a umask may take away what the owner needs
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Create a file with these bytes, as `creating` does."""
+    with creating(path) as file:
+        file.write(data)
 
 
 def sync_folder(path: Path) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from a3s_store.backends.jsonfiles.layout import name_of
+from a3s_store.core.new_files import creating, temporary_name
 from a3s_store.importers.source_files import digest_of
 from a3s_store.importers.store_item import CONFLICTS, SAVED, UNCHANGED, OnConflict, Outcome
 
@@ -43,26 +42,22 @@ def write_text(path: Path, parts: Iterable[str], on_conflict: OnConflict) -> tup
     Raises OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    partial = path.with_name(temporary_name(path.name))
     digest = hashlib.sha256()
     size = 0
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with creating(partial) as file:
+        for part in parts:
+            encoded = part.encode("utf-8", "backslashreplace")
+            digest.update(encoded)
+            size += len(encoded)
+            file.write(encoded)
     try:
-        with os.fdopen(os.open(partial, flags, 0o600), "wb") as file:
-            for part in parts:
-                encoded = part.encode("utf-8", "backslashreplace")
-                digest.update(encoded)
-                size += len(encoded)
-                file.write(encoded)
-            file.flush()
-            os.fsync(file.fileno())
         outcome = _conflict(path, digest.hexdigest(), on_conflict)
         if outcome is SAVED:
             partial.replace(path)
         return outcome, size if outcome is SAVED else 0
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
+        partial.unlink(missing_ok=True)
 
 
 def _conflict(path: Path, digest: str, on_conflict: OnConflict) -> Outcome:

@@ -18,7 +18,6 @@ from a3s_store.importers.history import (
     Format,
     History,
     NotThisFormatError,
-    OpaqueRecord,
     Reader,
     TimedMessage,
 )
@@ -136,9 +135,6 @@ class _Reader(Reader):
         for role, text in keys:
             made = Message(role=role, content=(TextBlock(text=text),))
             yield TimedMessage(made, None, len(text))
-
-    def records(self) -> Iterator[OpaqueRecord]:
-        return iter(())
 
 
 FORMAT: Final = Format(

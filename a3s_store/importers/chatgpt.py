@@ -18,7 +18,6 @@ from a3s_store.importers.history import (
     Format,
     History,
     NotThisFormatError,
-    OpaqueRecord,
     Reader,
     TimedMessage,
     paths,
@@ -26,7 +25,7 @@ from a3s_store.importers.history import (
 from a3s_store.importers.json_arrays import elements
 from a3s_store.importers.source_files import FoundFile
 from a3s_store.importers.values import dict_of, list_of, millis_of, text_of
-from a3s_store.models import Message, SessionConfig, SessionData, TextBlock
+from a3s_store.models import SessionConfig, SessionData, TextBlock
 from a3s_store.wire import Limits
 
 NAME: Final = "chatgpt"
@@ -170,12 +169,8 @@ class _Reader(Reader):
             content = Content("chatgpt", self.counted)
             rest = {name: value for name, value in message.items() if name != "content"}
             about = self._add(content, dict_of(message.get("content")))
-            made = Message(
-                role=text_of(dict_of(message.get("author")).get("role")) or "user",
-                content=tuple(content.blocks),
-                reasoning_content="\n\n".join(content.reasoning) or None,
-                extra={_EXTRA: {"node": key, **rest, "content": about}},
-            )
+            role = text_of(dict_of(message.get("author")).get("role")) or "user"
+            made = content.message(role, {_EXTRA: {"node": key, **rest, "content": about}})
             size = sum(len(getattr(block, "text", "")) for block in content.blocks)
             yield TimedMessage(made, millis_of(message.get("create_time")), size + 1_000)
 
@@ -196,9 +191,6 @@ class _Reader(Reader):
             texts = (dict_of(thought).get(key) for key in ("summary", "content"))
             content.reasoning += [text for text in map(text_of, texts) if text is not None]
         return rest
-
-    def records(self) -> Iterator[OpaqueRecord]:
-        return iter(())
 
 
 FORMAT: Final = Format(

@@ -21,11 +21,10 @@ from a3s_store.importers.history import (
     Format,
     History,
     NotThisFormatError,
-    OpaqueRecord,
-    Reader,
     TimedMessage,
 )
-from a3s_store.importers.json_lines import INCOMPLETE, LineReader, parse_line, read_lines
+from a3s_store.importers.history_lines import LinesReader, Times, finished_task, kept_of
+from a3s_store.importers.json_lines import parse_line, read_lines
 from a3s_store.importers.source_files import FoundFile, digest_of, open_source
 from a3s_store.importers.values import (
     count_of,
@@ -37,10 +36,8 @@ from a3s_store.importers.values import (
 )
 from a3s_store.models import (
     LlmCostRecord,
-    Message,
     SessionConfig,
     SessionData,
-    SubagentStatus,
     SubagentTaskSnapshot,
     TokenUsage,
 )
@@ -82,18 +79,14 @@ class _Part:
     tree: Tree = attrs.field(factory=Tree)
     others: list[Place] = attrs.field(factory=list)
     usage: dict[str, tuple[Any, ...]] = attrs.field(factory=dict)
-    first_ms: int | None = None
-    last_ms: int | None = None
+    times: Times = attrs.field(factory=Times)
     model: str | None = None
     workspace: str | None = None
     about: dict[str, Any] = attrs.field(factory=dict)
 
     def note(self, record: dict[str, Any], offset: int) -> None:
         """Note the time, costs and surroundings of a record."""
-        at_ms = millis_of(record.get("timestamp"))
-        if at_ms is not None:
-            self.first_ms = at_ms if self.first_ms is None else min(self.first_ms, at_ms)
-            self.last_ms = at_ms if self.last_ms is None else max(self.last_ms, at_ms)
+        at_ms = self.times.note(record)
         self.workspace = self.workspace or text_of(record.get("cwd"))
         for key in ("version", "gitBranch"):
             if text_of(record.get(key)):
@@ -181,11 +174,9 @@ def read(file: FoundFile, limits: Limits) -> Iterable[History]:
     for line in read_lines(file.full, limits.value_size):
         if line.value is not None:
             index.add(line.value, Place(line.offset, line.length))
-        if line.problem is not None:
-            # An incomplete line is still being written; the next import has it whole.
-            index.lost[line.problem] += 1
-            if line.value is None and line.problem != INCOMPLETE:
-                index.main.others.append(Place(line.offset, min(line.length, _META_BYTES)))
+        kept = kept_of(line, index.lost)
+        if kept is not None:
+            index.main.others.append(Place(*kept))
     if not index.main.tree.nodes and not any(one.tree.nodes for one in index.sidechains):
         raise NotThisFormatError("no conversation is in it")
     stem = file.parts[-1].removesuffix(".jsonl")
@@ -236,16 +227,13 @@ def _meta(path: Path) -> dict[str, Any]:
 def _task(
     part: _Part, parent_id: str, child_id: str, task_id: str, meta: dict[str, Any]
 ) -> SubagentTaskSnapshot:
-    return SubagentTaskSnapshot(
-        task_id=task_id,
-        parent_session_id=parent_id,
-        child_session_id=child_id,
+    return finished_task(
+        task_id,
+        parent_id,
+        child_id,
+        part.times,
         agent=text_of(meta.get("agentType")) or "",
         description=text_of(meta.get("description")) or "",
-        status=SubagentStatus.COMPLETED,
-        started_ms=part.first_ms or 0,
-        updated_ms=part.last_ms or 0,
-        finished_ms=part.last_ms,
     )
 
 
@@ -279,9 +267,9 @@ def _history(
             cache_write_tokens=sum(one[4] for one in usage) if usage else None,
         ),
         total_cost=sum(costs),
-        cost_records=tuple(_cost(one, part.first_ms) for one in usage),
-        created_at=(part.first_ms or 0) // 1000,
-        updated_at=(part.last_ms or 0) // 1000,
+        cost_records=tuple(_cost(one, part.times.first_ms) for one in usage),
+        created_at=(part.times.first_ms or 0) // 1000,
+        updated_at=(part.times.last_ms or 0) // 1000,
         extra={_EXTRA: part.about} if part.about else {},
     )
     return History(
@@ -307,24 +295,16 @@ def _cost(usage: tuple[Any, ...], otherwise_ms: int | None) -> LlmCostRecord:
     )
 
 
-class _Reader(Reader):
+class _Reader(LinesReader):
     """Makes the messages and records at places of a file."""
 
     def __init__(self, path: Path, others: list[Place], whole: set[int]) -> None:
-        super().__init__()
-        self._lines = LineReader(path)
-        self._others = others
+        super().__init__(path, others)
         self._whole = whole
-
-    def __enter__(self) -> _Reader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lines.__exit__()
 
     def messages(self, keys: Sequence[Sequence[Place]]) -> Iterator[TimedMessage]:
         for places in keys:
-            records = [self._lines.value(*place) for place in places]
+            records = [self.lines.value(*place) for place in places]
             yield self._message(records, sum(place.length for place in places))
 
     def _message(self, records: Sequence[dict[str, Any]], size: int) -> TimedMessage:
@@ -340,28 +320,17 @@ class _Reader(Reader):
                 rest["thinking"] = content.thinking[before:]
             envelopes.append(rest)
         first = dict_of(records[0].get("message"))
-        made = Message(
-            role=text_of(first.get("role")) or text_of(records[0].get("type")) or "user",
-            content=tuple(content.blocks),
-            reasoning_content="\n\n".join(content.reasoning) or None,
-            extra={_EXTRA: envelopes},
-        )
+        role = text_of(first.get("role")) or text_of(records[0].get("type")) or "user"
+        made = content.message(role, {_EXTRA: envelopes})
         return TimedMessage(made, millis_of(records[0].get("timestamp")), size)
 
-    def records(self) -> Iterator[OpaqueRecord]:
-        for offset, length in self._others:
-            record = self._lines.value(offset, length)
-            if not record:
-                text = {"text": self._lines.text(offset, length)}
-                yield OpaqueRecord(str(offset), "line", text, length)
-            elif offset in self._whole:
-                yield OpaqueRecord(str(offset), "repeated", record, length)
-            elif text_of(record.get("type")) in _MESSAGES and _RESULT in record:
-                kept = {"uuid": record.get("uuid"), _RESULT: record[_RESULT]}
-                yield OpaqueRecord(str(offset), _RESULT, kept, length)
-            else:
-                kind = text_of(record.get("type")) or "record"
-                yield OpaqueRecord(str(offset), kind, record, length)
+    def opaque(self, record: dict[str, Any], offset: int) -> tuple[str, Any]:
+        if offset in self._whole:
+            return "repeated", record
+        kind = text_of(record.get("type"))
+        if kind in _MESSAGES and _RESULT in record:
+            return _RESULT, {"uuid": record.get("uuid"), _RESULT: record[_RESULT]}
+        return kind or "record", record
 
 
 FORMAT: Final = Format(

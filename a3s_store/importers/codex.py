@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -23,19 +22,16 @@ from a3s_store.importers.history import (
     Format,
     History,
     NotThisFormatError,
-    OpaqueRecord,
-    Reader,
     TimedMessage,
 )
-from a3s_store.importers.json_lines import INCOMPLETE, Line, LineReader, parse_line, read_lines
+from a3s_store.importers.history_lines import LinesReader, Times, finished_task, kept_of
+from a3s_store.importers.json_lines import parse_line, read_lines
 from a3s_store.importers.source_files import FoundFile, digest_of
 from a3s_store.importers.values import count_of, dict_of, list_of, millis_of, rfc3339, text_of
 from a3s_store.models import (
     LlmCostRecord,
-    Message,
     SessionConfig,
     SessionData,
-    SubagentStatus,
     SubagentTaskSnapshot,
     TokenUsage,
 )
@@ -93,16 +89,12 @@ class _Index:
     name: str | None = None
     total: dict[str, Any] = attrs.field(factory=dict)
     costs: list[LlmCostRecord] = attrs.field(factory=list)
-    first_ms: int | None = None
-    last_ms: int | None = None
+    times: Times = attrs.field(factory=Times)
     counted: Counter[str] = attrs.field(factory=Counter)
     lost: Counter[str] = attrs.field(factory=Counter)
 
     def add(self, record: dict[str, Any], place: Piece) -> None:
-        at_ms = millis_of(record.get("timestamp"))
-        if at_ms is not None:
-            self.first_ms = at_ms if self.first_ms is None else min(self.first_ms, at_ms)
-            self.last_ms = at_ms if self.last_ms is None else max(self.last_ms, at_ms)
+        at_ms = self.times.note(record)
         kind, payload = opened(record)
         if kind == "response_item" and self._add_item(payload, place):
             return
@@ -182,7 +174,7 @@ class _Index:
             prompt_tokens=prompt,
             completion_tokens=completion,
             total_tokens=count_of(usage.get("total_tokens")) or prompt + completion,
-            timestamp=rfc3339(at_ms or self.last_ms or 0),
+            timestamp=rfc3339(at_ms or self.times.last_ms or 0),
         )
 
     def conversations(self) -> tuple[Conversation, ...]:
@@ -218,22 +210,15 @@ def read(file: FoundFile, limits: Limits) -> Iterable[History]:
     fingerprint = digest_of(file.full)
     index = _Index()
     for line in read_lines(file.full, limits.value_size):
-        _add_line(index, line)
+        if line.value is not None:
+            index.add(line.value, Piece(line.offset, line.length))
+        kept = kept_of(line, index.lost)
+        if kept is not None:
+            index.others.append(Piece(*kept))
     conversations = index.conversations()
     if not any(one.keys for one in conversations):
         raise NotThisFormatError("no conversation is in it")
     yield _history(file, index, conversations, fingerprint)
-
-
-def _add_line(index: _Index, line: Line) -> None:
-    place = Piece(line.offset, line.length)
-    if line.value is not None:
-        index.add(line.value, place)
-    if line.problem is not None:
-        # An incomplete line is still being written; the next import has it whole.
-        index.lost[line.problem] += 1
-        if line.value is None and line.problem != INCOMPLETE:
-            index.others.append(place._replace(length=min(line.length, 1 << 16)))
 
 
 def _history(
@@ -249,7 +234,7 @@ def _history(
         or text_of(index.meta.get("parent_thread_id"))
         or text_of(index.meta.get("forked_from_id"))
     )
-    first_ms = millis_of(index.meta.get("timestamp")) or index.first_ms or 0
+    first_ms = millis_of(index.meta.get("timestamp")) or index.times.first_ms or 0
     cached = index.total.get("cached_input_tokens")
     about = {
         key: index.meta[key]
@@ -273,7 +258,7 @@ def _history(
         ),
         cost_records=tuple(index.costs),
         created_at=first_ms // 1000,
-        updated_at=(index.last_ms or first_ms) // 1000,
+        updated_at=(index.times.last_ms or first_ms) // 1000,
         extra={_EXTRA: about} if about else {},
     )
     return History(
@@ -288,29 +273,18 @@ def _history(
 
 
 def _task(session: SessionData, spawned: Any, index: _Index) -> SubagentTaskSnapshot:
-    return SubagentTaskSnapshot(
-        task_id=session.id,
-        parent_session_id=session.parent_id or "",
-        child_session_id=session.id,
+    return finished_task(
+        session.id,
+        session.parent_id or "",
+        session.id,
+        index.times,
         agent=text_of(spawned.get("agent_role")) or text_of(spawned.get("agent_nickname")) or "",
         description=text_of(spawned.get("agent_path")) or "",
-        status=SubagentStatus.COMPLETED,
-        started_ms=index.first_ms or 0,
-        updated_ms=index.last_ms or 0,
-        finished_ms=index.last_ms,
     )
 
 
-class _Reader(Reader):
+class _Reader(LinesReader):
     """Makes the messages and records at places of a rollout."""
-
-    def __init__(self, path: Path, others: list[Piece]) -> None:
-        super().__init__()
-        self._lines = LineReader(path)
-        self._others = others
-
-    def __exit__(self, *_: object) -> None:
-        self._lines.__exit__()
 
     def messages(self, keys: Sequence[Sequence[Piece]]) -> Iterator[TimedMessage]:
         for pieces in keys:
@@ -320,20 +294,14 @@ class _Reader(Reader):
         content = Content("codex", self.counted)
         rests, at_ms, role, size = [], None, "assistant", 0
         for piece in pieces:
-            record = self._lines.value(piece.offset, piece.length)
+            record = self.lines.value(piece.offset, piece.length)
             at_ms = at_ms or millis_of(record.get("timestamp"))
             item = self._item(opened(record)[1], piece.place)
             side = side_of(item)
             role = {"model": "assistant", "result": "user", None: "user"}.get(side, side or "user")
             rests.append(add_item(content, item))
             size += piece.length if piece.place == -1 else len(str(item))
-        message = Message(
-            role=role,
-            content=tuple(content.blocks),
-            reasoning_content="\n\n".join(content.reasoning) or None,
-            extra={_EXTRA: rests},
-        )
-        return TimedMessage(message, at_ms, size)
+        return TimedMessage(content.message(role, {_EXTRA: rests}), at_ms, size)
 
     def _item(self, payload: dict[str, Any], index: int) -> dict[str, Any]:
         if index == -1:
@@ -343,14 +311,8 @@ class _Reader(Reader):
         found = list_of(payload.get("replacement_history"))[index : index + 1]
         return dict(dict_of(found[0])) if found else {}
 
-    def records(self) -> Iterator[OpaqueRecord]:
-        for offset, length, _ in self._others:
-            record = self._lines.value(offset, length)
-            if record:
-                yield OpaqueRecord(str(offset), opened(record)[0] or "record", record, length)
-            else:
-                text = {"text": self._lines.text(offset, length)}
-                yield OpaqueRecord(str(offset), "line", text, length)
+    def opaque(self, record: dict[str, Any], offset: int) -> tuple[str, Any]:
+        return opened(record)[0] or "record", record
 
 
 FORMAT: Final = Format(

@@ -15,6 +15,7 @@ from a3s_store.models import (
     ContentBlock,
     ImageBlock,
     ImageSource,
+    Message,
     TextBlock,
     ToolResultBlock,
     ToolResultContent,
@@ -41,6 +42,15 @@ class Content:
         self.blocks: list[ContentBlock] = []
         self.reasoning: list[str] = []
         self.thinking: list[Mapping[str, Any]] = []
+
+    def message(self, role: str, extra: Mapping[str, Any]) -> Message:
+        """Return the message that has all of it."""
+        return Message(
+            role=role,
+            content=tuple(self.blocks),
+            reasoning_content="\n\n".join(self.reasoning) or None,
+            extra=extra,
+        )
 
     def add(self, content: Any) -> None:
         """Add the content of a message in the form of Anthropic's API: a text, or blocks."""

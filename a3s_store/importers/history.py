@@ -95,8 +95,8 @@ class Reader:
         raise NotImplementedError
 
     def records(self) -> Iterator[OpaqueRecord]:
-        """Yield the records that have no place in a session."""
-        raise NotImplementedError
+        """Yield the records that have no place in a session; some formats have none."""
+        return iter(())
 
 
 @attrs.frozen(kw_only=True)

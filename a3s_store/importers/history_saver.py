@@ -134,7 +134,6 @@ class _InBatches:
             if found is None and self._on_conflict != "replace":
                 return Saved(attrs.evolve(CONFLICTS[self._on_conflict], reason=_WENT_ON))
             start = found or start
-        if header is not None:
             self._end, self._generation = header.position, header.generation
         counted = await self._write(start, header)
         if header is not None:

@@ -28,7 +28,7 @@ from a3s_store.importers.history import (
 from a3s_store.importers.json_lines import parse_line
 from a3s_store.importers.source_files import FoundFile
 from a3s_store.importers.values import millis_of, text_of
-from a3s_store.models import Message, SessionData
+from a3s_store.models import SessionData
 from a3s_store.wire import Limits
 
 NAME: Final = "openai-agents"
@@ -154,13 +154,7 @@ class _Reader(Reader):
                 rests.append(add_item(content, item))
                 at_ms = at_ms or millis_of(created)
                 size += len(text or "")
-            message = Message(
-                role=role,
-                content=tuple(content.blocks),
-                reasoning_content="\n\n".join(content.reasoning) or None,
-                extra={_EXTRA: rests},
-            )
-            yield TimedMessage(message, at_ms, size)
+            yield TimedMessage(content.message(role, {_EXTRA: rests}), at_ms, size)
 
     def _row(self, row_id: int) -> tuple[Any, Any]:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from a3s_store.backends.jsonfiles.refusals import unsupported
 from a3s_store.core.base.store import BaseStore
 from a3s_store.core.commit_log import CommitPage, LogPosition
 from a3s_store.core.protocol import Watch
@@ -37,9 +38,5 @@ class NoCommitLog(BaseStore):
         raise self._has_no_log("watch", "watch")
 
     def _has_no_log(self, op: str, capability: str) -> UnsupportedError:
-        return UnsupportedError(
-            f"a store of the kind {self.backend_name!r} has no commit log",
-            capability=capability,
-            op=op,
-            hint="Use SqliteSessionStore",
-        )
+        what = f"a store of the kind {self.backend_name!r} has no commit log"
+        return unsupported(op, capability, what)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from a3s_store.backends.jsonfiles.refusals import unsupported
 from a3s_store.core.base.store import BaseStore
 from a3s_store.errors import UnsupportedError
 
@@ -30,9 +31,4 @@ class NoRetention(BaseStore):
         raise self._has_no_retention("stats", "does not measure its files")
 
     def _has_no_retention(self, op: str, what: str) -> UnsupportedError:
-        return UnsupportedError(
-            f"a store of the kind {self.backend_name!r} {what}",
-            capability="retention",
-            op=op,
-            hint="Use SqliteSessionStore",
-        )
+        return unsupported(op, "retention", f"a store of the kind {self.backend_name!r} {what}")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from a3s_store.backends.jsonfiles.refusals import unsupported
 from a3s_store.core.base.store import BaseStore
 from a3s_store.errors import UnsupportedError
 
@@ -73,9 +74,5 @@ class NoStreams(BaseStore):
         raise self._has_no_streams("delete_bytes")
 
     def _has_no_streams(self, op: str) -> UnsupportedError:
-        return UnsupportedError(
-            f"a store of the kind {self.backend_name!r} has no streams",
-            capability="streams",
-            op=op,
-            hint="Use SqliteSessionStore",
-        )
+        what = f"a store of the kind {self.backend_name!r} has no streams"
+        return unsupported(op, "streams", what)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from a3s_store.backends.jsonfiles.refusals import unsupported
 from a3s_store.core.arguments import BATCH_BYTES
 from a3s_store.core.base.store import BaseStore
 from a3s_store.errors import UnsupportedError
@@ -38,9 +39,5 @@ class NoTransactions(BaseStore):
         raise self._has_no_transactions("import_many")
 
     def _has_no_transactions(self, op: str) -> UnsupportedError:
-        return UnsupportedError(
-            f"session store '{self.backend_name}' does not support transactions",
-            capability="transactions",
-            op=op,
-            hint="Use SqliteSessionStore",
-        )
+        what = f"session store '{self.backend_name}' does not support transactions"
+        return unsupported(op, "transactions", what)

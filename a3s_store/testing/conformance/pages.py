@@ -130,14 +130,14 @@ async def the_first_prompt_follows_the_conversation(store: Any) -> None:
 
     await store.save(session("s"))
     same(None, await first(), "without messages")
-    answer = Message.assistant("hello")
-    await store.save(session("s").evolve(messages=(answer,)))
+    reply = Message.assistant("hello")
+    await store.save(session("s").evolve(messages=(reply,)))
     same(None, await first(), "without a prompt")
     await store.append("s", (Message.user("one"),)) if keeps(store, "append") else (
-        await store.save(session("s").evolve(messages=(answer, Message.user("one"))))
+        await store.save(session("s").evolve(messages=(reply, Message.user("one"))))
     )
     same("one", await first(), "appended")
-    await store.save(session("s").evolve(messages=(Message.user("zero"), answer)))
+    await store.save(session("s").evolve(messages=(Message.user("zero"), reply)))
     same("zero", await first(), "another one")
     same(["s"], await _ids(store, text="ZERO"), "it is found")
     same([], await _ids(store, text="one"), "and the old one is not")

@@ -19,7 +19,7 @@ _STRICT = RetentionPolicy(
 
 @required_by(_GROUP, capability="retention")
 async def pruning_takes_nothing_of_the_last_day(store: Any) -> None:
-    """prune() keeps what was saved within a day, whatever the policy; a rewound history, too."""
+    """prune() keeps the generations of a day, whatever the policy; a rewound history, too."""
     for words in ("ab", "abcd", "ab", "abx"):
         await store.save(session("s").evolve(messages=talk(*words)))
     await store.save_snapshot(rich_snapshot("t"))

@@ -154,12 +154,12 @@ def test_provider_formats_have_a_result_for_each_call() -> None:
     assert sorted(calls) == sorted(results) == ["open", "text"]
     assert lost["reasoning"] == 1
     assert lost["xtext block"] == 1
-    answers = anthropic_messages(messages, Counter())
-    roles = [one["role"] for one in answers]
+    sent = anthropic_messages(messages, Counter())
+    roles = [one["role"] for one in sent]
     assert all(one != other for one, other in itertools.pairwise(roles))
-    used = [b["id"] for m in answers for b in m["content"] if b["type"] == "tool_use"]
+    used = [b["id"] for m in sent for b in m["content"] if b["type"] == "tool_use"]
     given_back = [
-        b["tool_use_id"] for m in answers for b in m["content"] if b["type"] == "tool_result"
+        b["tool_use_id"] for m in sent for b in m["content"] if b["type"] == "tool_result"
     ]
     assert sorted(used) == sorted(given_back)
 

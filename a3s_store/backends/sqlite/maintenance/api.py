@@ -232,7 +232,7 @@ class MaintenanceMethods(SessionLists):
             await steps.run(one.INDEX.drop)
             while await steps.run(one.step):
                 pass
-            found += await self._read_file("rebuild_search", one.count)
+            found += await self._read_file("rebuild_search", one.INDEX.count)
         return found
 
     async def prune(

@@ -46,24 +46,16 @@ def _text(stored: str | bytes) -> str:
 
 INDEX: Final = WordIndex(
     search_table.MEMORIES,
-    rows="SELECT memory_key, CAST(owner AS BLOB), CAST(content AS BLOB) FROM agent_memory "
-    "WHERE memory_key > ? ORDER BY memory_key LIMIT ?",
-    last="SELECT coalesce(max(memory_key), 0) FROM agent_memory",
-    entry=_entry,
+    "agent_memory",
+    "memory_key",
+    "CAST(owner AS BLOB), CAST(content AS BLOB)",
+    _entry,
 )
 
 
 def step(conn: sqlite3.Connection) -> bool:
     """Add the next memories, and merge a little; return whether there is more to do."""
     return INDEX.step(conn, ROWS)
-
-
-def count(conn: sqlite3.Connection) -> int:
-    """Return how many memories are in the index."""
-    (found,) = conn.execute(
-        "SELECT count(*) FROM agent_memory WHERE memory_key <= ?", (INDEX.watermark(conn) or 0,)
-    ).fetchone()
-    return int(found)
 
 
 def is_due(conn: sqlite3.Connection) -> bool:
@@ -90,12 +82,9 @@ def replace(
     """Replace the words of the indexed ones of these rows, each given before and after."""
     done = INDEX.watermark(conn) or 0
     indexed = [pair for pair in pairs if pair[0][0] <= done]
-    if not indexed:
-        return
     if len(indexed) > MOST:
         INDEX.give_up(conn)
-        return
-    if INDEX.replace(conn, indexed):
+    elif indexed and INDEX.replace(conn, indexed):
         INDEX.tidy(conn)
 
 

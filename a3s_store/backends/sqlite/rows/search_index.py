@@ -19,7 +19,7 @@ from a3s_store.core.search.texts import searched
 BEHIND: Final = word_index.BEHIND
 ROWS: Final = word_index.ROWS
 
-_COLUMNS: Final = "message_key, branch_key, CAST(role AS BLOB), CAST(content AS BLOB)"
+_COLUMNS: Final = "branch_key, CAST(role AS BLOB), CAST(content AS BLOB)"
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
@@ -47,14 +47,14 @@ def _role_word(role: str) -> str:
 
 INDEX: Final = WordIndex(
     search_table.MESSAGES,
-    rows=f"SELECT {_COLUMNS} FROM message WHERE message_key > ? ORDER BY message_key LIMIT ?",
-    last="SELECT coalesce(max(message_key), 0) FROM message",
-    entry=_entry,
+    "message",
+    "message_key",
+    _COLUMNS,
+    _entry,
 )
 watermark: Final = INDEX.watermark
 behind: Final = INDEX.behind
 give_up: Final = INDEX.give_up
-drop: Final = INDEX.drop
 lower: Final = INDEX.lower
 optimize: Final = INDEX.optimize
 
@@ -64,21 +64,13 @@ def step(conn: sqlite3.Connection) -> bool:
     return INDEX.step(conn, ROWS)
 
 
-def count(conn: sqlite3.Connection) -> int:
-    """Return how many messages are in the index."""
-    (found,) = conn.execute(
-        "SELECT count(*) FROM message WHERE message_key <= ?", (INDEX.watermark(conn) or 0,)
-    ).fetchone()
-    return int(found)
-
-
 def remove(conn: sqlite3.Connection, branch: int, start: int, end: int) -> None:
     """Remove the words of these rows of a branch, before the caller removes them and `lower`s."""
     done = INDEX.watermark(conn)
     if not done:
         return
     rows = conn.execute(
-        f"SELECT {_COLUMNS} FROM message "
+        f"SELECT message_key, {_COLUMNS} FROM message "
         "WHERE branch_key = ? AND seq >= ? AND seq < ? AND message_key <= ?",
         (branch, start, end, done),
     ).fetchall()

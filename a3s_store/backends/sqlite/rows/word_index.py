@@ -70,19 +70,23 @@ def is_broken(error: sqlite3.Error) -> bool:
 
 
 class WordIndex:
-    """The index `table` of the rows that `rows` selects.
+    """The index `table` of the rows of the table `source`, whose key is `key`.
 
-    `rows` takes a key and a number: it selects that many rows above the key, in the order of keys,
-    which come first, with the content last. `last` selects the highest key, `entry` makes the entry
-    of a row.
+    `entry` makes the entry of a row: its key, then the `columns`, the content last.
     """
 
     def __init__(
-        self, table: IndexTable, *, rows: str, last: str, entry: Callable[[tuple[Any, ...]], Entry]
+        self,
+        table: IndexTable,
+        source: str,
+        key: str,
+        columns: str,
+        entry: Callable[[tuple[Any, ...]], Entry],
     ) -> None:
         self.table = table
-        self._rows = rows
-        self._last = last
+        self._rows = f"SELECT {key}, {columns} FROM {source} WHERE {key} > ? ORDER BY {key} LIMIT ?"
+        self._last = f"SELECT coalesce(max({key}), 0) FROM {source}"
+        self._number = f"SELECT count(*) FROM {source} WHERE {key} <= ?"
         self._entry = entry
         name = table.name
         self._insert = f"INSERT INTO {name} (rowid, text, parts, scope) VALUES (?, ?, ?, ?)"
@@ -106,6 +110,11 @@ class WordIndex:
         """Return about how many rows are not in the index."""
         (last,) = conn.execute(self._last).fetchone()
         return int(last) - (self.watermark(conn) or 0)
+
+    def count(self, conn: sqlite3.Connection) -> int:
+        """Return how many rows are in the index."""
+        (found,) = conn.execute(self._number, (self.watermark(conn) or 0,)).fetchone()
+        return int(found)
 
     def exists(self, conn: sqlite3.Connection) -> bool:
         """Return whether the file has an index, of whatever state."""

@@ -105,10 +105,8 @@ def _has_most_segments(conn: sqlite3.Connection, header: SessionHeader | None) -
 
 
 def _large(hashes: ChainHashes, append: Append, now_ms: int) -> LargeSaveError:
-    large = LargeSaveError(hashes)
-    large.session_id, large.now_ms, large.at_ms = append.session_id, now_ms, append.at_ms
-    large.place = functools.partial(_place, append, now_ms)
-    return large
+    place = functools.partial(_place, append, now_ms)
+    return LargeSaveError(hashes).located(append.session_id, place, now_ms, append.at_ms)
 
 
 def _place(
@@ -122,7 +120,7 @@ def _place(
 
     Raises what `append` raises, and LargeSaveError as long as the hashes do not permit enough.
     """
-    hashes.digests()
+    hashes.digests()  # raises first, so that others may append while that takes its turns
     before = changes.header(conn, append.session_id)
     old = None if before is None else before.head
     position = _end(before) or NOWHERE

@@ -62,7 +62,7 @@ def extend(
     try:
         written = message_writer.extend(conn, line, messages, now_ms, changes.bound)
     except LargeSaveError as large:
-        _locate(large, session_id, [], now_ms)
+        large.located(session_id, functools.partial(place, session_id, []), now_ms)
         raise
     return _noted(changes, written, base)
 
@@ -103,14 +103,9 @@ def write(
             changes.bound,
         )
     except LargeSaveError as large:
-        _locate(large, session_id, first, now_ms)
+        large.located(session_id, functools.partial(place, session_id, first), now_ms)
         raise
     return _noted(changes, written, base)
-
-
-def _locate(large: LargeSaveError, session_id: str, first: list[int], now_ms: int) -> None:
-    large.session_id, large.now_ms = session_id, now_ms
-    large.place = functools.partial(place, session_id, first)
 
 
 def _noted(changes: WriteTransaction, written: Written, base: TokenRecord | None) -> Written:
